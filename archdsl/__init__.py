@@ -1,0 +1,93 @@
+"""archdsl: a YAML spec becomes Keras layers, a picture, and a trained network.
+
+`load`, `loads` and `resolve` import no framework; the others import TensorFlow when they are first called.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from archdsl.errors import ArchError, Problem
+from archdsl.graph import Graph
+from archdsl.resolution import resolve
+from archdsl.spec import Spec
+from archdsl.zoo import load, loads
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    import keras
+
+    from archdsl.training.fit import Result
+
+__all__ = [
+    "ArchError",
+    "Graph",
+    "Problem",
+    "Spec",
+    "build",
+    "compile",
+    "load",
+    "load_model",
+    "loads",
+    "resolve",
+    "train",
+]
+__version__ = "0.1.0"
+
+
+def _spec(spec: Spec | str | Path) -> Spec:
+    return spec if isinstance(spec, Spec) else load(spec)
+
+
+def compile(spec: Spec | str | Path) -> ModuleType:
+    """The generated module of a spec: its layers and its model as Keras classes.
+
+    `m = archdsl.compile("funny_resnet")`, then `m.ResidualLayer(kernel=3, filters=128, out=256)` works in any model.
+
+    Raises:
+        ArchError: the spec is wrong.
+    """
+    from archdsl.keras import compile_spec
+
+    return compile_spec(_spec(spec))
+
+
+def build(spec: Spec | str | Path, **arguments: Any) -> keras.Model:
+    """The Keras model of a spec, or of a spec's file or name.
+
+    Args:
+        arguments: the model's arguments, where they are not to be the file's own.
+
+    Raises:
+        ArchError: the spec is wrong, or does not resolve with these arguments.
+    """
+    from archdsl import keras as runtime
+
+    return runtime.build(_spec(spec), **arguments)
+
+
+def load_model(path: str | Path, **options: Any) -> keras.Model:
+    """Opens a saved model; its spec is in the file.
+
+    Raises:
+        ArchError: there is no such file, or it is no Keras model.
+    """
+    from archdsl import keras as runtime
+
+    return runtime.load_model(path, **options)
+
+
+def train(spec: Spec | str | Path, out: str | Path, **options: Any) -> Result:
+    """Trains a spec's model as its `data` and `train` say, into the run folder `out`.
+
+    Args:
+        options: `arguments`, `epochs`, `limit`, `data_dir`, `seed`: see `archdsl.training.fit.train`.
+
+    Raises:
+        ArchError: the spec, the data or the folder is wrong, or the training failed.
+    """
+    from archdsl.training import fit
+
+    return fit.train(_spec(spec), Path(out), **options)

@@ -1,0 +1,90 @@
+"""A page of DOT text: blocks, clusters, nodes and edges in the colours of a theme. Imports no framework."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from archdsl.backends.dot_style import TOL, Theme, attributes, cluster_label, quoted, short
+
+POINT: Mapping[str, object] = {"label": "", "shape": "point", "style": "invis", "width": 0.01, "height": 0.01}
+"""A node that nobody sees, which takes a place in a column."""
+
+
+class Canvas:
+    """Collects lines of DOT.
+
+    Args:
+        is_wide: whether the diagram runs from left to right.
+    """
+
+    def __init__(self, theme: Theme, is_wide: bool) -> None:
+        self.theme, self.is_wide = theme, is_wide
+        self.lines: list[str] = []
+        self.indent = ""
+
+    def line(self, text: str) -> None:
+        self.lines.append(self.indent + text)
+
+    @contextmanager
+    def block(self, head: str) -> Iterator[None]:
+        outer = self.indent
+        self.line(f"{head} {{")
+        self.indent = f"{outer}  "
+        yield
+        self.indent = outer
+        self.line("}")
+
+    @contextmanager
+    def cluster(self, name: str, **values: object) -> Iterator[None]:
+        theme = self.theme
+        look = {"color": theme.cluster_line, "fillcolor": theme.cluster, "style": "rounded,filled", "penwidth": 1}
+        with self.block(f"subgraph {quoted(f'cluster {name}')}"):
+            self.line("graph" + attributes({**look, "margin": 10, "labelloc": "t", **values}))
+            yield
+
+    def node(self, name: str, **values: object) -> None:
+        self.line(quoted(name) + attributes(values))
+
+    def edge(self, start: str, end: str, *, tail: str = "", head: str = "", **values: object) -> None:
+        """An edge. `tail` and `head` are the sides where it leaves and comes in: `outer`, `before` or `behind`."""
+        sides = dict(zip(("outer", "before", "behind"), "swe" if self.is_wide else "ens", strict=True))
+        ports = [f":{sides[side]}" if side else "" for side in (tail, head)]
+        self.line(f"{quoted(start)}{ports[0]} -> {quoted(end)}{ports[1]}{attributes(values)}")
+
+    def defaults(self, caption: str) -> None:
+        """What holds for everything on the page."""
+        theme, font = self.theme, {"fontname": "Arial"}
+        page = {"bgcolor": theme.page, "fontcolor": theme.text, "label": caption, "labelloc": "b", "labeljust": "c"}
+        space = {"rankdir": "LR" if self.is_wide else "TB", "nodesep": 0.3, "ranksep": 0.36, "pad": 0.2}
+        self.line("graph" + attributes({**page, **font, "fontsize": 11, **space, "newrank": "true", "splines": "spline"}))
+        box = {"shape": "box", "style": "rounded,filled", "penwidth": 1.3, "margin": "0.12,0.06", "height": 0.42}
+        self.line("node" + attributes({**font, "fontsize": 11, "fontcolor": theme.text, **box}))
+        # Without `labelfloat`, a label beside a downward edge inside two clusters bends that edge away from it.
+        arrow = {"color": theme.line, "penwidth": 1.2, "arrowsize": 0.65, "labelfloat": str(not self.is_wide).lower()}
+        self.line("edge" + attributes({**font, "fontsize": 9, "fontcolor": theme.muted, **arrow}))
+
+    def colours(self, kind: str) -> dict[str, object]:
+        """Of a box of a kind."""
+        return {"color": self.theme.border(TOL[kind]), "fillcolor": self.theme.fill(TOL[kind])}
+
+    def title(self, text: str, side: str, times: int = 1) -> dict[str, object]:
+        """Of a cluster, on its left or right `side`: `l` or `r`. In a wide diagram these are its top and bottom."""
+        label = cluster_label(short(text), times, self.theme, is_bold=False)
+        if self.is_wide:
+            return {"label": label, "labeljust": "l", "labelloc": "t" if side == "l" else "b"}
+        return {"label": label, "labeljust": side}
+
+    def dot(self, name: str) -> None:
+        """A small round node where lanes part."""
+        look = {"color": self.theme.line, "fillcolor": self.theme.line, "style": "filled"}
+        self.node(name, label="", shape="point", width=0.07, **look)
+
+    def point(self, name: str, **values: object) -> None:
+        self.node(name, **POINT, **values)
+
+    def circle(self, name: str, sign: str) -> None:
+        """A merge."""
+        look = {"color": self.theme.merge, "fillcolor": self.theme.page, "style": "filled", "penwidth": 1.6}
+        size = {"fixedsize": "true", "width": 0.32, "height": 0.32, "margin": 0}
+        self.node(name, label=sign, shape="circle", fontsize=17 if len(sign) == 1 else 8, **look, **size)

@@ -1,0 +1,95 @@
+"""Runs the generated source: makes the module, and teaches its classes to carry their spec when they are saved."""
+
+from __future__ import annotations
+
+import hashlib
+import linecache
+import sys
+from types import ModuleType
+from typing import Any
+
+import keras
+
+from archdsl.backends import extra
+from archdsl.backends.python import to_python
+from archdsl.errors import fail
+from archdsl.parsing import parse
+from archdsl.spec import Spec
+
+REGISTERED = "archdsl>Spec"
+"""The one name under which all generated classes are registered with Keras."""
+
+_CARRIED = "archdsl"
+"""The key of a saved config that holds the spec and the class's name."""
+
+
+def compile_spec(spec: Spec) -> ModuleType:
+    """The module of a spec, made once for each text.
+
+    Its source is what `eject` writes; `inspect.getsource` and tracebacks show it.
+    """
+    name = "archdsl_generated_" + hashlib.sha256(spec.text.encode()).hexdigest()[:16]
+    if name in sys.modules:
+        return sys.modules[name]
+    source = to_python(spec)
+    module = ModuleType(name, f"Generated from the spec {spec.name}.")
+    module.__file__ = f"<{name}.py>"
+    linecache.cache[module.__file__] = (len(source), None, source.splitlines(keepends=True), module.__file__)
+    sys.modules[name] = module
+    try:
+        exec(compile(source, module.__file__, "exec"), module.__dict__)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    for class_name in (*spec.layers, spec.name):
+        _carry_spec(getattr(module, class_name), spec)
+    _register_loader()
+    return module
+
+
+def _carry_spec(generated: Any, spec: Spec) -> None:
+    """Adds the spec to the configs of a class, and takes it out again where Keras makes an instance of one."""
+    own_config = generated.get_config
+    own_making = generated.from_config.__func__
+
+    def get_config(self: Any) -> dict[str, Any]:
+        config = dict(own_config(self))
+        config[_CARRIED] = {"spec": spec.text, "class": type(self).__name__}
+        return config
+
+    def from_config(cls: Any, /, config: dict[str, Any], **kwargs: Any) -> Any:
+        return own_making(cls, {key: value for key, value in config.items() if key != _CARRIED}, **kwargs)
+
+    get_config.__doc__ = own_config.__doc__
+    generated.get_config = get_config
+    generated.from_config = classmethod(from_config)
+    keras.saving.register_keras_serializable(package="archdsl", name="Spec")(generated)
+
+
+class _Loader:
+    """What Keras finds under the registered name when it opens a file: it compiles the spec that the config carries."""
+
+    def get_config(self) -> dict[str, Any]:
+        raise NotImplementedError("a loader is never saved")
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """An instance of the class that the config names."""
+        carried = config.get(_CARRIED)
+        if not isinstance(carried, dict) or not {"spec", "class"} <= carried.keys():
+            raise fail("ARCH204", "this file names an archdsl layer, and carries no spec")
+        module = compile_spec(parse(str(carried["spec"]), "<saved spec>"))
+        generated = getattr(module, str(carried["class"]), None)
+        if not (isinstance(generated, type) and issubclass(generated, keras.Layer)):
+            raise fail("ARCH204", f"the saved spec has no layer {carried['class']!r}")
+        maker: Any = generated
+        return maker.from_config(config)
+
+
+def _register_loader() -> None:
+    keras.saving.register_keras_serializable(package="archdsl", name="Spec")(_Loader)
+
+
+_register_loader()
+for _extra in (extra.LowestPadding2D,):
+    keras.saving.register_keras_serializable(package="archdsl_extra")(_extra)

@@ -1,0 +1,61 @@
+"""The parts that every generated class has: head, docstring, signature, `get_config`."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable
+
+from archdsl.backends.layout import Bracket, Names, Source, before, lines, quote
+from archdsl.spec import Arg, Spec
+
+
+def class_head(spec: Spec, name: str, doc: str, base: str) -> list[str]:
+    """The decorator, the `class` line and the docstring."""
+    about = doc or (f"The model {name}." if base == "keras.Model" else f"A layer of {spec.name}.")
+    return [
+        f"@keras.saving.register_keras_serializable(package={quote(spec.name)})",
+        f"class {name}({base}):",
+        docstring(about, 4),
+    ]
+
+
+def docstring(text: str, indent: int) -> str:
+    """A docstring that no text can break out of."""
+    clean = "".join(c if c.isprintable() else " " for c in text).replace("\\", "\\\\").replace('"""', "'''").strip()
+    clean = clean[:-1] + '\\"' if clean.endswith('"') else clean
+    margin = " " * indent
+    wrapped = textwrap.wrap(clean, 88 - indent - 3) or ["."]
+    if len(wrapped) == 1 and len(wrapped[0]) + indent + 6 <= 88:
+        return f'{margin}"""{wrapped[0]}"""'
+    rest = "\n".join(margin + line for line in wrapped[1:])
+    return f'{margin}"""{wrapped[0]}\n{rest}\n{margin}"""' if rest else f'{margin}"""{wrapped[0]}\n{margin}"""'
+
+
+def signature(args: Iterable[Arg], *more: str) -> Bracket:
+    """`def __init__(self, ...):`, what is required first."""
+    ordered = sorted(args, key=lambda arg: arg.default is not None)
+    written = [before(f"{arg.name}=", _default(arg)) if arg.default else arg.name for arg in ordered]
+    return Bracket("def __init__(", ("self", *written, *more, "**kwargs"), "):")
+
+
+def _default(arg: Arg) -> Source:
+    value = arg.default.template() if arg.default else None
+    return Names({}).write(frozen(value))
+
+
+def frozen(value: object) -> object:
+    """Lists as tuples, for defaults that must not be changed."""
+    return tuple(frozen(item) for item in value) if isinstance(value, list) else value
+
+
+def kept(arg: Arg) -> str:
+    """An argument as it is kept: lists are copied."""
+    return f"list({arg.name})" if arg.type == "list" else arg.name
+
+
+def config(args: Iterable[Arg], first: str, more: Iterable[Source] = ()) -> list[str]:
+    """The method `get_config`."""
+    items: list[Source] = [first, *more]
+    items += [f"{quote(a.name)}: " + (f"list(self.{a.name})" if a.type == "list" else f"self.{a.name}") for a in args]
+    body = Bracket("return {", tuple(items), "}", "list", open=len(items) > 2)
+    return ["    def get_config(self):", *lines(body, 8)]

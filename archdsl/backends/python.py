@@ -1,0 +1,144 @@
+"""Typed spec -> the source of a Python module that imports only keras: one class for each layer, and the model's."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path as File
+
+from archdsl.backends.bodies import Flow, Methods, Statements, write_steps
+from archdsl.backends.functional import write_model
+from archdsl.backends.layout import Bracket, Names, Source, before, call_functions, lines, quote
+from archdsl.backends.members import class_head, config, docstring, frozen, kept, signature
+from archdsl.backends.stacks import Place, step_values
+from archdsl.expr import Expression
+from archdsl.spec import Arg, Layer, Spec
+
+_HELPERS = {
+    "divisible": '''def divisible(value, divisor):
+    """The multiple of `divisor` nearest to `value`, and never under 0.9 of it."""
+    nearest = max(divisor, int(value + divisor / 2) // divisor * divisor)
+    return nearest + divisor if nearest < 0.9 * value else nearest''',
+    "whole": '''def whole(value):
+    """`value` as an int, where it is a whole number."""
+    if value != int(value):
+        raise ValueError(f"A whole number is due. Received: {value}")
+    return int(value)''',
+}
+
+
+def to_python(spec: Spec) -> str:
+    """The module of a spec, as ruff formats it.
+
+    Raises:
+        ArchError: the spec says something that has no source yet.
+    """
+    classes = [_layer_class(spec, layer) for layer in _ordered(spec.layers)]
+    classes.append(write_model(spec))
+    body = "\n\n\n".join(classes)
+    used = {word for word in _HELPERS if re.search(rf"\b{word}\(", body)}
+    helpers = [source for word, source in _HELPERS.items() if word in used]
+    helpers += [source for name, source in extra_classes().items() if re.search(rf"\b{name}\(", body)]
+    math = "import math\n\n" if call_functions(_expressions(spec)) & {"ceil", "floor"} else ""
+    about = docstring(f"{spec.name}, as archdsl writes it from its spec.", 0)
+    head = f"{about}\n\n{math}import keras\nfrom keras import layers"
+    return "\n\n\n".join([head, *helpers, body]) + "\n"
+
+
+def extra_classes() -> dict[str, str]:
+    """The classes of `extra.py` as source, by name; the file is read, not imported."""
+    text = (File(__file__).parent / "extra.py").read_text(encoding="utf-8")
+    tree = ast.parse(text)
+    segments = {n.name: ast.get_source_segment(text, n) for n in tree.body if isinstance(n, ast.ClassDef)}
+    decorator = '@keras.saving.register_keras_serializable(package="archdsl_extra")\n'
+    return {name: decorator + (segment or "") for name, segment in segments.items()}
+
+
+def _expressions(spec: Spec) -> Iterator[Expression]:
+    for steps in (*(layer.steps for layer in spec.layers.values()), spec.model):
+        for step in steps:
+            for value in step_values(step):
+                yield from (expression for expression, _ in value.expressions())
+
+
+def _ordered(layers: Mapping[str, Layer]) -> list[Layer]:
+    """The layers in the file's order, each behind the one that it is `like`."""
+    found: dict[str, Layer] = {}
+    for layer in layers.values():
+        chain = [layer]
+        while chain[-1].like is not None:
+            chain.append(layers[chain[-1].like])
+        for link in reversed(chain):
+            found.setdefault(link.name, link)
+    return list(found.values())
+
+
+def _layer_class(spec: Spec, layer: Layer) -> str:
+    if layer.like is not None:
+        return _subclass(spec, layer)
+    args = list(layer.args.values())
+    types = {arg.name: arg.type for arg in args} | {"channels": "int"}
+    here = Names({arg.name: arg.name for arg in args})
+    late = Names({arg.name: f"self.{arg.name}" for arg in args} | {"channels": "channels"})
+    methods = Methods(Place(spec, here, types), Place(spec, late, types), {arg.name for arg in args})
+    end = write_steps(methods, layer.steps, Flow("inputs", "input_shape", "input_shape"))
+    parts = class_head(spec, layer.name, layer.doc, "layers.Layer")
+    blocks = [_init(methods, args), _build(methods), _call(methods, end), _shape(methods, end)]
+    if args:
+        blocks.append(config(args, "**super().get_config()"))
+    return "\n".join([*parts, *("\n" + "\n".join(block) for block in blocks)])
+
+
+def _init(methods: Methods, args: list[Arg]) -> list[str]:
+    body = Statements()
+    body.add("super().__init__(**kwargs)", *(f"self.{arg.name} = {kept(arg)}" for arg in args))
+    if any("dtype=dtype" in line for line in methods.make.text):
+        body.add("dtype = self.dtype_policy")
+    return [*lines(signature(args), 4), *body.text, *methods.make.text]
+
+
+def _build(methods: Methods) -> list[str]:
+    text = methods.make_late.text + methods.build.text
+    body = Statements()
+    if any("dtype=dtype" in line for line in text):
+        body.add("dtype = self.dtype_policy")
+    if any(re.search(r"\bchannels\b", line) for line in text):
+        body.add("channels = input_shape[-1]")
+    return ["    def build(self, input_shape):", *body.text, *(text or ["        pass"])]
+
+
+def _call(methods: Methods, end: Flow) -> list[str]:
+    return ["    def call(self, inputs, training=False):", *_returned(methods.call, end.x, "x")]
+
+
+def _shape(methods: Methods, end: Flow) -> list[str]:
+    made = [] if not methods.make_late.text else ["        if not self.built:", "            self.build(input_shape)"]
+    return ["    def compute_output_shape(self, input_shape):", *made, *_returned(methods.shape, end.shape, "shape")]
+
+
+def _returned(statements: Statements, end: str, name: str) -> list[str]:
+    """The lines with a `return` of what they end in."""
+    last = statements.text[-1] if statements.text else ""
+    if end == name and last.startswith(f"        {name} = "):
+        return [*statements.text[:-1], f"        return {last.strip().removeprefix(f'{name} = ')}"]
+    return [*statements.text, *lines(f"return {end}", 8)]
+
+
+def _subclass(spec: Spec, layer: Layer) -> str:
+    assert layer.like is not None
+    args = list(layer.args.values())
+    passed: list[Source] = [f"{arg.name}={arg.name}" if arg.default else arg.name for arg in args]
+    names = Names({})
+    passed += [before(f"{name}=", names.write(frozen(value))) for name, value in layer.fixed.items()]
+    body = Statements()
+    body.add(Bracket("super().__init__(", (*passed, "**kwargs"), ")"))
+    drop = Statements()
+    drop.add("config = super().get_config()")
+    targets = ", ".join(f"config[{quote(name)}]" for name in layer.fixed)
+    drop.add(f"del {targets}", "return config")
+    head = class_head(spec, layer.name, layer.doc, layer.like)
+    blocks = [[*lines(signature(args), 4), *body.text]]
+    if layer.fixed:
+        blocks.append(["    def get_config(self):", *drop.text])
+    return "\n".join([*head, *("\n" + "\n".join(block) for block in blocks)])

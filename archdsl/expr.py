@@ -1,0 +1,311 @@
+"""`$filters // 4`: safe arithmetic over an allow-list of Python's own syntax tree, on numbers or on symbols."""
+
+from __future__ import annotations
+
+import ast
+import math
+import operator
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+Plain: TypeAlias = int | float | bool | str | list["Plain"] | None
+
+LENGTH, DEPTH, LARGEST = 400, 24, 2**53
+"""Budgets: characters, levels of the tree, the largest number of a result."""
+
+_NAME = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
+_STRING = re.compile(r"'[^'\\]*'|\"[^\"\\]*\"")
+_CONSTANTS = {"true": True, "false": False}
+
+
+class ExprError(Exception):
+    """A short fact about an expression; the caller adds the file and the line.
+
+    Args:
+        offset, width: the part of the text that is at fault, where one is.
+    """
+
+    def __init__(self, message: str, hint: str = "", offset: int = 0, width: int = 0) -> None:
+        super().__init__(message)
+        self.hint, self.offset, self.width = hint, offset, width
+
+
+def divisible(value: float, divisor: int) -> int:
+    """The multiple of `divisor` nearest to `value`, at least `divisor`, and never under 0.9 of `value`.
+
+    Sandler et al. 2018 (MobileNetV2) round their channels so.
+    """
+    nearest = max(divisor, int(value + divisor / 2) // divisor * divisor)
+    return nearest + divisor if nearest < 0.9 * value else nearest
+
+
+def _round(value: float) -> int:
+    return round(value)
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "min": min,
+    "max": max,
+    "round": _round,
+    "ceil": math.ceil,
+    "floor": math.floor,
+    "sum": sum,
+    "len": len,
+    "divisible": divisible,
+}
+_OVER_LIST = {"sum", "len"}
+_ARITY = {"min": (1, 8), "max": (1, 8), "divisible": (2, 2)}
+
+_ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+}
+_COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+}
+_INNER = (ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.Call, ast.Subscript, ast.Slice)
+_LEAF = (ast.Name, ast.Constant, ast.Load, ast.boolop, ast.cmpop, ast.operator, ast.unaryop)
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """One expression, read and found harmless: its text, Python's tree of it, and the names that it uses."""
+
+    text: str
+    tree: ast.expr
+    names: frozenset[str]
+
+    def evaluate(self, scope: Mapping[str, Plain]) -> Plain:
+        """Its value where the names have these values.
+
+        Raises:
+            ExprError: it has no value, such as a division by zero.
+        """
+        value: Plain = _evaluate(self.tree, scope)
+        return value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Expression) and self.text == other.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+
+def is_expression(value: object) -> bool:
+    """Whether a scalar of a spec is an expression: text with a `$` in it."""
+    return isinstance(value, str) and "$" in value
+
+
+def parse(text: str) -> Expression:
+    """Reads an expression.
+
+    Raises:
+        ExprError: it is too long, too deep, not readable, or has something that is not on the allow-list.
+    """
+    if len(text) > LENGTH:
+        raise ExprError(f"an expression has at most {LENGTH} characters, and this one has {len(text)}")
+    for offset, character in enumerate(text):
+        if not 32 <= ord(character) < 127:
+            hint = "an expression is plain ASCII on one line"
+            raise ExprError(f"{character!r} cannot stand in an expression", hint, offset, 1)
+    bare = _STRING.sub(lambda match: "_" * len(match[0]), text)
+    if "${" in bare:
+        raise ExprError("`${` cannot stand in an expression", "write `$name`, without braces", bare.index("${"), 2)
+    dollars = {match.start() + 1 for match in _NAME.finditer(bare)}
+    plain = "".join(" " if c == "$" and i + 1 in dollars else c for i, c in enumerate(text))
+    stripped = plain.lstrip()
+    try:
+        tree = ast.parse(stripped, mode="eval").body
+    except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
+        raise _unreadable(error, text) from None
+    indent = len(plain) - len(stripped)
+    names = _check(tree, dollars, indent)
+    return Expression(text.strip(), tree, frozenset(names))
+
+
+def _unreadable(error: BaseException, text: str) -> ExprError:
+    reserved = re.search(r"\$(and|or|not|if|else|is|in|for|from|None|True|False|class|def|lambda|with)\b", text)
+    hint = f"`{reserved[1]}` is a word of the language" if reserved else ""
+    return ExprError("this expression cannot be read", hint)
+
+
+def _check(tree: ast.expr, dollars: set[int], indent: int) -> set[str]:
+    names: set[str] = set()
+    pending: list[tuple[ast.AST, int]] = [(tree, 0)]
+    while pending:
+        node, depth = pending.pop()
+        offset = getattr(node, "col_offset", -indent) + indent
+        width = (getattr(node, "end_col_offset", 0) or 0) + indent - offset
+        if depth > DEPTH:
+            raise ExprError(f"the expression is nested more than {DEPTH} deep")
+        if isinstance(node, ast.Name):
+            if offset in dollars:
+                names.add(node.id)
+            elif node.id not in _CONSTANTS:
+                hint = f"write `${node.id}` for an argument, `'{node.id}'` for text"
+                raise ExprError(f"`{node.id}` stands here without its `$`", hint, offset, width)
+        elif isinstance(node, ast.Constant):
+            _check_constant(node, offset, width)
+        elif isinstance(node, ast.Call):
+            _check_call(node, dollars, indent, offset, width)
+        elif not isinstance(node, _INNER + _LEAF) or isinstance(node, ast.Invert | ast.Pow):
+            what = type(node).__name__
+            hint = "there are + - * / // % ( ), comparisons, and or not, `a if c else b`, and list indexing"
+            raise ExprError(f"an expression has no such part ({what})", hint, offset, width)
+        if isinstance(node, ast.BinOp | ast.Compare):
+            operators = [node.op] if isinstance(node, ast.BinOp) else node.ops
+            if any(type(op) not in _ARITHMETIC and type(op) not in _COMPARISONS for op in operators):
+                raise ExprError("an expression has no such operator", "there are + - * / // %", offset, width)
+        children = node.args if isinstance(node, ast.Call) else ast.iter_child_nodes(node)
+        pending += [(child, depth + 1) for child in children]
+    return names
+
+
+def _check_constant(node: ast.Constant, offset: int, width: int) -> None:
+    if type(node.value) not in (int, float, str):
+        hint = "truth values are `true` and `false`" if isinstance(node.value, bool) else ""
+        raise ExprError(f"`{node.value!r}` cannot stand in an expression", hint, offset, width)
+    if isinstance(node.value, int | float) and not abs(node.value) <= LARGEST:
+        raise ExprError("this number is too large", "", offset, width)
+
+
+def _check_call(node: ast.Call, dollars: set[int], indent: int, offset: int, width: int) -> None:
+    name = node.func.id if isinstance(node.func, ast.Name) else "this"
+    called_argument = node.func.col_offset + indent in dollars
+    if name not in FUNCTIONS or called_argument:
+        raise ExprError(f"`{name}` is no function of expressions", f"there are {', '.join(FUNCTIONS)}", offset, width)
+    low, high = _ARITY.get(name, (1, 1))
+    if node.keywords or any(isinstance(a, ast.Starred) for a in node.args) or not low <= len(node.args) <= high:
+        count = f"{low}" if low == high else f"{low} to {high}"
+        raise ExprError(f"`{name}` takes {count} argument{'s' * (high > 1)}", "", offset, width)
+
+
+def _evaluate(node: ast.expr, scope: Mapping[str, Plain]) -> Any:
+    match node:
+        case ast.Constant():
+            return node.value
+        case ast.Name():
+            return _CONSTANTS[node.id] if node.id in _CONSTANTS and node.id not in scope else scope[node.id]
+        case ast.BinOp():
+            left, right = _evaluate(node.left, scope), _evaluate(node.right, scope)
+            return _arithmetic(node, left, right)
+        case ast.UnaryOp(op=ast.Not()):
+            return not _truth(_evaluate(node.operand, scope))
+        case ast.UnaryOp():
+            value = _number(_evaluate(node.operand, scope))
+            return -value if isinstance(node.op, ast.USub) else value
+        case ast.BoolOp():
+            wanted = isinstance(node.op, ast.Or)
+            return _any_of(node.values, scope, wanted)
+        case ast.Compare():
+            return _compare(node, scope)
+        case ast.IfExp():
+            return _evaluate(node.body if _truth(_evaluate(node.test, scope)) else node.orelse, scope)
+        case ast.Subscript():
+            return _subscript(node, scope)
+        case ast.Call(func=ast.Name(id=name)):
+            return _call(name, [_evaluate(argument, scope) for argument in node.args])
+    raise ExprError("this expression has no value")
+
+
+def _any_of(values: list[ast.expr], scope: Mapping[str, Plain], wanted: bool) -> bool:
+    """`or` (wanted true) and `and` (wanted false) over truth values, stopping at the first that decides."""
+    for value in values:
+        if _truth(_evaluate(value, scope)) is wanted:
+            return wanted
+    return not wanted
+
+
+def _arithmetic(node: ast.BinOp, left: Any, right: Any) -> Any:
+    left, right = _number(left), _number(right)
+    try:
+        value = _ARITHMETIC[type(node.op)](left, right)
+    except ZeroDivisionError:
+        raise ExprError(f"{left} is divided by zero") from None
+    return _bounded(value)
+
+
+def _compare(node: ast.Compare, scope: Mapping[str, Plain]) -> bool:
+    left = _evaluate(node.left, scope)
+    for op, right_node in zip(node.ops, node.comparators, strict=True):
+        right = _evaluate(right_node, scope)
+        if not _alike(left, right):
+            raise ExprError(f"{left!r} cannot be compared with {right!r}")
+        if isinstance(left, str | bool | list) and not isinstance(op, ast.Eq | ast.NotEq):
+            raise ExprError(f"{left!r} and {right!r} have no order", "`==` and `!=` compare them")
+        if not _COMPARISONS[type(op)](left, right):
+            return False
+        left = right
+    return True
+
+
+def _alike(left: Any, right: Any) -> bool:
+    numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in (left, right))
+    return numbers or type(left) is type(right)
+
+
+def _subscript(node: ast.Subscript, scope: Mapping[str, Plain]) -> Any:
+    value = _evaluate(node.value, scope)
+    if not isinstance(value, list | tuple):
+        raise ExprError(f"{value!r} is no list, so it has no items")
+    if isinstance(node.slice, ast.Slice):
+        ends = (node.slice.lower, node.slice.upper)
+        first, last = (None if end is None else _whole(_evaluate(end, scope)) for end in ends)
+        if node.slice.step is not None:
+            raise ExprError("a slice has no step")
+        return list(value[first:last])
+    index = _whole(_evaluate(node.slice, scope))
+    if not -len(value) <= index < len(value):
+        raise ExprError(f"item {index} is asked of a list of {len(value)}")
+    return value[index]
+
+
+def _call(name: str, arguments: list[Any]) -> Any:
+    if name in _OVER_LIST or (name in ("min", "max") and len(arguments) == 1):
+        if not isinstance(arguments[0], list | tuple):
+            raise ExprError(f"`{name}` wants a list, and gets {arguments[0]!r}")
+        if name == "len":
+            return len(arguments[0])
+        items = [_number(item) for item in arguments[0]]
+        if not items and name != "sum":
+            raise ExprError(f"`{name}` gets an empty list")
+        return _bounded(FUNCTIONS[name](items))
+    numbers = [_number(argument) for argument in arguments]
+    if name == "divisible" and (_whole(numbers[1]) < 1 or numbers[0] < 0):
+        raise ExprError(f"divisible({numbers[0]}, {numbers[1]}) has no value", "the divisor is at least 1")
+    return _bounded(FUNCTIONS[name](*numbers))
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ExprError(f"a number is due, and here is {value!r}")
+    return value
+
+
+def _whole(value: Any) -> int:
+    if _number(value) != int(value):
+        raise ExprError(f"a whole number is due, and here is {value!r}", "use `//`")
+    return int(value)
+
+
+def _truth(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ExprError(f"true or false is due, and here is {value!r}", "compare it, as in `$x > 0`")
+    return value
+
+
+def _bounded(value: Any) -> Any:
+    if not -LARGEST <= value <= LARGEST:
+        raise ExprError("the number becomes too large")
+    return value

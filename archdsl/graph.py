@@ -1,0 +1,116 @@
+"""The resolved graph: nodes, shapes, weights and costs. A layer's body is a graph inside a node."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from archdsl.errors import Span
+from archdsl.ops import Op, Shape, Weight
+from archdsl.spec import Fields
+
+Role: TypeAlias = Literal["pad", "main", "norm", "activation", "merge", "layer"]
+
+INPUT = "input"
+"""The name of a body's own input among its nodes' inputs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums over a body and everything inside it.
+
+    `parameters` counts the numbers in all weights, `trainable` those that gradients move, `variables` the weight
+    tensors, `macs` multiply-accumulates for one image, `layers` the ops.
+    """
+
+    parameters: int = 0
+    trainable: int = 0
+    variables: int = 0
+    macs: int = 0
+    layers: int = 0
+
+    def __add__(self, other: Totals) -> Totals:
+        return Totals(
+            self.parameters + other.parameters,
+            self.trainable + other.trainable,
+            self.variables + other.variables,
+            self.macs + other.macs,
+            self.layers + other.layers,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One op, or one use of a layer, in a body.
+
+    Args:
+        name: unique in its body, with the paths that it stands in: `wide/conv_3`.
+        kind: the op's name, or the layer's.
+        role: what it is in its step: `main` is the step's own op; a layer's use is a `layer`.
+        inputs: the nodes that feed it, in order; `INPUT` is the body's own.
+        shape: of its output.
+        op: None for a layer.
+        body: None for an op.
+        arguments: of the layer, all of them.
+        weights: its own, by Keras's names.
+        parts: for a merge, what each input is: a path's name, or `shortcut`.
+        fields: what the spec says of it, with places; for a layer, the arguments that its use gives.
+    """
+
+    name: str
+    kind: str
+    role: Role
+    inputs: tuple[str, ...]
+    shape: Shape
+    totals: Totals
+    op: Op | None = None
+    body: Graph | None = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    weights: Mapping[str, Weight] = field(default_factory=dict)
+    parts: tuple[str, ...] = ()
+    fields: Fields = field(default_factory=dict)
+    span: Span | None = None
+
+    @property
+    def lane(self) -> tuple[str, ...]:
+        """The paths that it stands in, from the outermost."""
+        return tuple(self.name.split("/")[:-1])
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """A body with its shapes: the model's, or a layer's for given arguments and input.
+
+    Equal uses of a layer share one graph.
+    """
+
+    name: str
+    doc: str
+    arguments: Mapping[str, Any]
+    input: Shape
+    nodes: tuple[Node, ...]
+    output: str
+    shape: Shape
+    totals: Totals
+    span: Span | None = None
+
+    def weights(self, scope: str = "") -> Iterator[tuple[str, Weight]]:
+        """Every weight with its path, as in `ResidualBlock_1/ResidualLayer_2/wide/conv_3/kernel`."""
+        for node in self.nodes:
+            if node.body is not None:
+                yield from node.body.weights(f"{scope}{node.name}/")
+            for name, weight in node.weights.items():
+                yield f"{scope}{node.name}/{name}", weight
+
+    def walk(self, scope: str = "") -> Iterator[tuple[str, Node]]:
+        """Every node with its path, each layer before what is inside it."""
+        for node in self.nodes:
+            yield f"{scope}{node.name}", node
+            if node.body is not None:
+                yield from node.body.walk(f"{scope}{node.name}/")
+
+
+def total(nodes: Iterable[Node]) -> Totals:
+    """The sum of some nodes' totals."""
+    return sum((node.totals for node in nodes), Totals())

@@ -1,0 +1,92 @@
+"""Why parts cannot be merged, told path by path."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from archdsl.errors import Problem
+from archdsl.graph import Node
+from archdsl.ops import Shape
+from archdsl.ops.base import show
+from archdsl.spec import Value
+
+_CHANNELS = ("filters", "units")
+
+
+def merge_problem(
+    problem: Problem,
+    nodes: Sequence[Node],
+    parts: Mapping[str, tuple[str, Shape]],
+    start: str,
+    scope: Mapping[str, Any],
+) -> Problem:
+    """The problem with a fact for each part, and its place at the part that differs from the others.
+
+    Args:
+        problem: what the merge's own shape rule said.
+        nodes: the body's nodes so far.
+        parts: by path's name, the node that the part ends in, and its shape.
+        start: the node that all parts begin at.
+        scope: the values of the body's names.
+    """
+    by_name = {node.name: node for node in nodes}
+    widths = {name: _width(by_name, node, start) for name, (node, _) in parts.items()}
+    facts = []
+    for name, (node, shape) in parts.items():
+        value = widths[name]
+        what = name if name == "shortcut" else f"path {name}"
+        line = value.span.line if value else by_name[node].span.line if node in by_name else None  # type: ignore[union-attr]
+        told = f": {_reason(value, scope)}" if value and value.names else ""
+        facts.append((what, show(shape), f" (line {line}{told})" if line else ""))
+    room = max(len(what) for what, _, _ in facts)
+    odd = _odd({name: shape for name, (_, shape) in parts.items()})
+    other = next(name for name in parts if parts[name][1] != parts[odd][1])
+    channels = parts[odd][1][:-1] == parts[other][1][:-1]
+    value = widths[odd]
+    span = value.span if value and channels else problem.span
+    return replace(
+        problem,
+        code="ARCH021",
+        span=span,
+        facts=tuple(f"{what:{room}} -> {shape}{where}" for what, shape, where in facts),
+        hint=_hint(problem, odd, channels, value, widths[other], parts[odd][0] == start),
+    )
+
+
+def _odd(shapes: Mapping[str, Shape]) -> str:
+    """The part that differs from most; among equals the last, for a path is compared with those before it."""
+    counts = Counter(shapes.values())
+    if "shortcut" in shapes and counts[shapes["shortcut"]] == 1 and len(set(shapes.values())) == 2:
+        return "shortcut"
+    return min(reversed(list(shapes)), key=lambda name: counts[shapes[name]])
+
+
+def _width(by_name: Mapping[str, Node], node: str, start: str) -> Value | None:
+    """The field that gave a part its channels, where an op of the part did."""
+    while node in by_name and node != start:
+        found = by_name[node]
+        for field in _CHANNELS:
+            if field in found.fields:
+                return found.fields[field]
+        if found.role in ("layer", "merge"):
+            return None
+        node = found.inputs[0]
+    return None
+
+
+def _reason(value: Value, scope: Mapping[str, Any]) -> str:
+    return f"{next(value.expressions())[0].text} = {value.evaluate(scope)}"
+
+
+def _hint(problem: Problem, odd: str, channels: bool, value: Value | None, other: Value | None, untouched: bool) -> str:
+    if odd == "shortcut" and untouched:
+        return "`shortcut: projection` changes the shape as the paths do; `auto` does so where it must"
+    if problem.hint and "concat" not in problem.message and "add" not in problem.message and not channels:
+        return problem.hint
+    if channels and value is not None and other is not None:
+        wanted = next(other.expressions())[0].text if other.names else other.content
+        return f"set filters to {wanted} on line {value.span.line}, or merge by concat"
+    return "give all parts the same strides and padding" if not channels else "give all parts the same channels"

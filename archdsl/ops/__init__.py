@@ -1,0 +1,21 @@
+"""What each op is: one class each, one file a family. `OPS` holds them all by name."""
+
+from archdsl.ops import activation, conv, dense, merge, norm, pool, shape
+from archdsl.ops.base import OPS, Call, Example, Op, OpError, Shape, Weight
+
+__all__ = [
+    "OPS",
+    "Call",
+    "Example",
+    "Op",
+    "OpError",
+    "Shape",
+    "Weight",
+    "activation",
+    "conv",
+    "dense",
+    "merge",
+    "norm",
+    "pool",
+    "shape",
+]

@@ -1,0 +1,220 @@
+"""What every op is: one frozen class with its shape rule, weights, cost, Keras form and look. Imports no framework."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeAlias
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WrapValidator
+from pydantic_core import PydanticCustomError
+
+Shape: TypeAlias = tuple[int, ...]
+"""The shape of a tensor without its batch axis, channels last: (H, W, C), (C,) or (T, C)."""
+
+
+class OpError(Exception):
+    """A short fact about an op and a shape; the caller adds the file and the line.
+
+    Args:
+        field: the argument at fault, where one is.
+    """
+
+    def __init__(self, message: str, field: str = "", hint: str = "") -> None:
+        super().__init__(message)
+        self.field, self.hint = field, hint
+
+
+class Weight(NamedTuple):
+    """The shape of one weight tensor, and whether gradients move it."""
+
+    shape: Shape
+    trainable: bool = True
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A constructor call held as data: what stands before the brackets, and what stands in them."""
+
+    target: str
+    positional: tuple[Any, ...] = ()
+    keywords: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Example(NamedTuple):
+    """A case for the tests that run over all ops: fields, the shapes of the inputs, the shape of the output."""
+
+    fields: Mapping[str, Any]
+    inputs: tuple[Shape, ...]
+    output: Shape
+
+
+def whole(value: Any) -> Any:
+    """Takes 3.0 for 3, and leaves everything else to the strict check behind it."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _pair(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return tuple(value)
+    return (value, value)
+
+
+def _or(wanted: str) -> Any:
+    """One message for a value that may be of several kinds."""
+
+    def check(value: Any, handler: Any) -> Any:
+        try:
+            return handler(value)
+        except ValidationError:
+            raise PydanticCustomError("kind", "{wanted} is due", {"wanted": wanted}) from None
+
+    return check
+
+
+Size = Annotated[int, BeforeValidator(whole), Field(strict=True, ge=1, le=65_536)]
+Count = Annotated[int, BeforeValidator(whole), Field(strict=True, ge=1, le=1_000_000)]
+Pixels = Annotated[int, BeforeValidator(whole), Field(strict=True, ge=0, le=65_536)]
+Pair = Annotated[tuple[Size, Size], BeforeValidator(_pair)]
+Sides: TypeAlias = tuple[tuple[Pixels, Pixels], tuple[Pixels, Pixels]]
+Padding = Annotated[
+    Literal["valid", "same"] | Pixels | Sides,
+    WrapValidator(_or("`same`, `valid`, a number of pixels, or [[top, bottom], [left, right]]")),
+]
+Border = Annotated[Pixels | Sides, WrapValidator(_or("a number of pixels, or [[top, bottom], [left, right]]"))]
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Positive = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(strict=True, ge=0, lt=1)]
+
+Kind = Literal["conv", "norm", "activation", "dense", "pool", "shape", "dropout", "merge"]
+"""What an op is for somebody who looks at a picture; it decides the colour."""
+
+OPS: dict[str, type[Op]] = {}
+"""Every op by its name in specs."""
+
+
+class Op(BaseModel):
+    """One operation. A subclass says everything that anybody needs to know of it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    name: ClassVar[str] = ""
+    kind: ClassVar[Kind]
+    many: ClassVar[bool] = False
+    """Whether it merges several inputs into one."""
+    pad_with: ClassVar[str] = ""
+    """The op that goes before it where its `padding` is a number."""
+    examples: ClassVar[tuple[Example, ...]] = ()
+
+    def __init_subclass__(cls, name: str = "", **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if name:
+            cls.name = name
+            OPS[name] = cls
+
+    def shape(self, *inputs: Shape) -> Shape:
+        """The shape of the output.
+
+        Raises:
+            OpError: the op cannot take these inputs.
+        """
+        return inputs[0]
+
+    def weights(self, *inputs: Shape) -> dict[str, Weight]:
+        """The weight tensors by Keras's names for them, in Keras's order."""
+        return {}
+
+    def macs(self, *inputs: Shape) -> int:
+        """Multiply-accumulates for one image."""
+        return 0
+
+    def keras(self) -> Call:
+        """The constructor of its Keras layer. Fields pass through as they are: numbers, or expressions."""
+        raise NotImplementedError(f"the op {self.name!r} has no Keras form")
+
+    def label(self) -> str:
+        """What a picture calls it, such as `Conv 3×3, 64 /2`."""
+        return self.name.replace("_", " ").capitalize()
+
+    def call(self, target: str, *positional: str, **keywords: str) -> Call:
+        """A Call of fields: the positional ones always, the keyword ones where they differ from the default."""
+        given = {
+            key: getattr(self, name)
+            for key, name in keywords.items()
+            if not same(getattr(self, name), type(self).model_fields[name].default)
+        }
+        return Call(target, tuple(getattr(self, name) for name in positional), given)
+
+
+def same(value: Any, default: Any) -> bool:
+    """Whether a field's value is its default, also where 3 stands for (3, 3)."""
+    if isinstance(default, tuple) and len(default) == 2 and type(value) in (int, float):
+        value = (value, value)
+    plain = tuple(value) if isinstance(value, list) else value
+    return type(plain) is type(default) and bool(plain == default)
+
+
+def image(x: Shape, name: str) -> tuple[int, int, int]:
+    """Height, width and channels of a shape that must have them."""
+    if len(x) != 3:
+        hint = "a conv or pool must stand before `flatten` or a global pool" if len(x) < 3 else ""
+        raise OpError(f"`{name}` wants height x width x channels, and gets {show(x)}", hint=hint)
+    return x[0], x[1], x[2]
+
+
+def window(
+    x: tuple[int, int],
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    padding: Any,
+    dilation: tuple[int, int] = (1, 1),
+) -> tuple[int, int]:
+    """Height and width behind a sliding window, as TensorFlow counts them.
+
+    Raises:
+        OpError: the window is larger than the padded map.
+    """
+    if padding == "same":
+        return -(-x[0] // stride[0]), -(-x[1] // stride[1])
+    (top, bottom), (left, right) = sides(padding)
+    padded = x[0] + top + bottom, x[1] + left + right
+    reach = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True))
+    if reach[0] > padded[0] or reach[1] > padded[1]:
+        raise OpError(
+            f"a window of {reach[0]}x{reach[1]} does not fit on a map of {padded[0]}x{padded[1]}",
+            "kernel" if dilation != (1, 1) or kernel == reach else "dilation",
+            "a smaller kernel, `padding: same`, or fewer strides before it",
+        )
+    return (padded[0] - reach[0]) // stride[0] + 1, (padded[1] - reach[1]) // stride[1] + 1
+
+
+def sides(padding: Any) -> Sides:
+    """Rows above and below, columns left and right, of `valid`, a number, or what is written out."""
+    if padding == "valid":
+        return (0, 0), (0, 0)
+    if isinstance(padding, int):
+        return (padding, padding), (padding, padding)
+    rows, columns = padding
+    return (rows[0], rows[1]), (columns[0], columns[1])
+
+
+def show(x: Shape) -> str:
+    """`8x8x256`; a shape without axes is `a number`."""
+    return "x".join(map(str, x)) or "a number"
+
+
+def times(pair: tuple[int, int]) -> str:
+    """`3×3`, for labels."""
+    return f"{pair[0]}×{pair[1]}"
+
+
+def per_stride(stride: tuple[int, int]) -> str:
+    """` /2` behind a label where the stride is not 1."""
+    if stride == (1, 1):
+        return ""
+    return f" /{stride[0]}" if stride[0] == stride[1] else f" /{times(stride)}"

@@ -1,0 +1,91 @@
+"""Ops that make one tensor of several."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from archdsl.ops.base import Call, Example, Kind, Op, OpError, Shape, show
+
+_TWO = ((4, 4, 6), (4, 4, 6))
+
+
+class Merge(Op):
+    """A merge of equal shapes. Sums take the paths as written and then the shortcut."""
+
+    kind: ClassVar[Kind] = "merge"
+    many: ClassVar[bool] = True
+    layer: ClassVar[str] = ""
+    sign: ClassVar[str] = ""
+    """What stands in its circle in a picture."""
+    shortcut_first: ClassVar[bool] = False
+    examples: ClassVar[tuple[Example, ...]] = (Example({}, _TWO, _TWO[0]), Example({}, (*_TWO, _TWO[0]), _TWO[0]))
+
+    def shape(self, *inputs: Shape) -> Shape:
+        if len(set(inputs)) > 1:
+            raise OpError(f"merge '{self.name}' needs equal shapes", hint="give all parts the same shape")
+        return inputs[0]
+
+    def keras(self) -> Call:
+        return Call(self.layer)
+
+
+class Add(Merge, name="add"):
+    """The sum. Equal shapes -> that shape. Keras `Add`; He et al. 2015."""
+
+    layer: ClassVar[str] = "layers.Add"
+    sign: ClassVar[str] = "+"
+
+
+class Average(Merge, name="average"):
+    """The mean. Equal shapes -> that shape. Keras `Average`."""
+
+    layer: ClassVar[str] = "layers.Average"
+    sign: ClassVar[str] = "ø"
+
+
+class Maximum(Merge, name="maximum"):
+    """The largest. Equal shapes -> that shape. Keras `Maximum`; Goodfellow et al. 2013."""
+
+    layer: ClassVar[str] = "layers.Maximum"
+    sign: ClassVar[str] = "max"
+
+
+class Multiply(Merge, name="multiply"):
+    """The product; (C) and (1, 1, C) are stretched over (H, W, C). Keras `Multiply`; Hu et al. 2018."""
+
+    layer: ClassVar[str] = "layers.Multiply"
+    sign: ClassVar[str] = "×"
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({}, _TWO, _TWO[0]),
+        Example({}, ((6,), (4, 4, 6)), (4, 4, 6)),
+        Example({}, ((4, 4, 6), (1, 1, 6)), (4, 4, 6)),
+    )
+
+    def shape(self, *inputs: Shape) -> Shape:
+        largest = max(inputs, key=lambda x: (len(x), x))
+        small = {largest, largest[-1:], (1,) * (len(largest) - 1) + largest[-1:]}
+        if not small.issuperset(inputs):
+            hint = "only (C) and (1, 1, C) are stretched over (H, W, C)"
+            raise OpError(f"merge 'multiply' cannot stretch {show(min(inputs))} over {show(largest)}", hint=hint)
+        return largest
+
+
+class Concat(Merge, name="concat"):
+    """The channels of all, one behind the other. Shapes equal but for channels -> (H, W, sum of C).
+
+    Keras `Concatenate`; Szegedy et al. 2014, Huang et al. 2017.
+    """
+
+    layer: ClassVar[str] = "layers.Concatenate"
+    sign: ClassVar[str] = "C"
+    shortcut_first: ClassVar[bool] = True
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({}, ((4, 4, 6), (4, 4, 2)), (4, 4, 8)),
+        Example({}, ((3,), (2,), (1,)), (6,)),
+    )
+
+    def shape(self, *inputs: Shape) -> Shape:
+        if len({x[:-1] for x in inputs}) > 1 or not inputs[0]:
+            hint = "give all parts the same height and width"
+            raise OpError("merge 'concat' needs shapes that are equal but for the channels", hint=hint)
+        return (*inputs[0][:-1], sum(x[-1] for x in inputs))

@@ -1,0 +1,87 @@
+"""Pooling."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from archdsl.ops.base import Call, Example, Kind, Op, OpError, Padding, Pair, Shape, image, per_stride, times, window
+
+
+class _Pool(Op):
+    kind: ClassVar[Kind] = "pool"
+    layer: ClassVar[str] = ""
+
+    size: Pair = (2, 2)
+    stride: Pair | None = None
+    padding: Padding = "valid"
+
+    def shape(self, *inputs: Shape) -> Shape:
+        height, width, channels = image(inputs[0], self.name)
+        return (*window((height, width), self.size, self.stride or self.size, self.padding), channels)
+
+    def keras(self) -> Call:
+        return self.call(self.layer, "size", strides="stride", padding="padding")
+
+    def label(self) -> str:
+        return f"{super().label()} {times(self.size)}{per_stride(self.stride or self.size)}"
+
+
+class MaxPool(_Pool, name="max_pool"):
+    """The largest number of each window. (H, W, C) -> (H', W', C). Keras `MaxPooling2D`.
+
+    A number as `padding` pads with minus infinity, as torch does.
+    """
+
+    layer: ClassVar[str] = "layers.MaxPooling2D"
+    pad_with: ClassVar[str] = "lowest_pad"
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({}, ((9, 8, 3),), (4, 4, 3)),
+        Example({"size": 3, "stride": 2, "padding": "same"}, ((9, 8, 3),), (5, 4, 3)),
+    )
+
+
+class AveragePool(_Pool, name="average_pool"):
+    """The mean of each window. (H, W, C) -> (H', W', C). Keras `AveragePooling2D`."""
+
+    layer: ClassVar[str] = "layers.AveragePooling2D"
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({"size": [2, 3]}, ((9, 8, 3),), (4, 2, 3)),
+        Example({"size": 3, "stride": 1, "padding": "same"}, ((9, 8, 3),), (9, 8, 3)),
+    )
+
+    def shape(self, *inputs: Shape) -> Shape:
+        if self.padding not in ("same", "valid"):
+            hint = "`same` averages over the pixels that are there; `zero_pad` before it counts zeros in"
+            raise OpError("torch and Keras average differently over a padded border", "padding", hint)
+        return super().shape(*inputs)
+
+
+class _GlobalPool(Op):
+    kind: ClassVar[Kind] = "pool"
+    layer: ClassVar[str] = ""
+
+    keepdims: bool = False
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({}, ((5, 4, 3),), (3,)),
+        Example({"keepdims": True}, ((5, 4, 3),), (1, 1, 3)),
+    )
+
+    def shape(self, *inputs: Shape) -> Shape:
+        *_, channels = image(inputs[0], self.name)
+        return (1, 1, channels) if self.keepdims else (channels,)
+
+    def keras(self) -> Call:
+        return self.call(self.layer, keepdims="keepdims")
+
+
+class GlobalAveragePool(_GlobalPool, name="global_average_pool"):
+    """The mean of each channel. (H, W, C) -> (C,), or (1, 1, C) with `keepdims`. Lin et al. 2013."""
+
+    layer: ClassVar[str] = "layers.GlobalAveragePooling2D"
+
+
+class GlobalMaxPool(_GlobalPool, name="global_max_pool"):
+    """The largest number of each channel. (H, W, C) -> (C,), or (1, 1, C) with `keepdims`."""
+
+    layer: ClassVar[str] = "layers.GlobalMaxPooling2D"

@@ -1,0 +1,248 @@
+"""Text -> located YAML, read event by event against budgets, so that no text can be expensive or run anything."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
+
+from archdsl.errors import ArchError, Span, fail
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a text may cost before it is refused: bytes, nested levels, and nodes of the tree."""
+
+    size: int = 1_000_000
+    depth: int = 32
+    nodes: int = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """One word, number, truth value or nothing. `value` is by YAML 1.2's core rules, `text` as it was written."""
+
+    value: str | int | float | bool | None
+    text: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """A list of nodes."""
+
+    items: tuple[Node, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """Keys, each with where it stands, and their nodes. No key stands twice."""
+
+    items: tuple[tuple[Scalar, Node], ...]
+    span: Span
+
+    def key(self, name: str) -> Scalar | None:
+        """The key itself, for its place."""
+        return next((key for key, _ in self.items if key.text == name), None)
+
+    def get(self, name: str) -> Node | None:
+        return next((node for key, node in self.items if key.text == name), None)
+
+
+Node: TypeAlias = Scalar | Sequence | Mapping
+
+_INT = re.compile(r"[-+]?[0-9]+")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_UNDERSCORED = re.compile(r"[-+]?[0-9][0-9_.eE]*_[0-9_.eE]*")
+_WORDS: dict[str, bool | None] = {"": None, "~": None}
+_WORDS |= dict.fromkeys(("null", "Null", "NULL")) | dict.fromkeys(("true", "True", "TRUE"), True)
+_WORDS |= dict.fromkeys(("false", "False", "FALSE"), False)
+
+
+def read_file(path: Path, limits: Limits = Limits()) -> str:
+    """The text of a spec's file.
+
+    Raises:
+        ArchError: the file is missing, no plain file, too large, or not UTF-8.
+    """
+    try:
+        if not path.is_file():
+            kind = "a folder" if path.is_dir() else "not a file" if path.exists() else "not there"
+            raise fail("ARCH201", f"{path} is {kind}", hint="`archdsl specs` lists the specs that ship with archdsl")
+        if path.stat().st_size > limits.size:
+            raise fail("ARCH003", f"{path} is larger than {limits.size:,} bytes")
+        data = path.read_bytes()
+    except (OSError, ValueError) as error:
+        raise fail("ARCH201", f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise fail("ARCH001", "the file is not UTF-8", Span(str(path), line, 1), hint="save it as UTF-8") from None
+
+
+def read(text: str, name: str, limits: Limits = Limits()) -> Node:
+    """Reads one YAML document.
+
+    Args:
+        text: the document.
+        name: what to call it in messages, usually the file's path.
+        limits: what the text may cost.
+
+    Raises:
+        ArchError: the text is not YAML, or uses what specs do not have: tags, anchors, aliases, merge keys,
+            directives, several documents, keys that stand twice.
+    """
+    if len(text) > limits.size:
+        raise fail("ARCH003", f"{name} is larger than {limits.size:,} bytes")
+    return _Reader(text, name, limits).document()
+
+
+class _Reader:
+    def __init__(self, text: str, name: str, limits: Limits) -> None:
+        self.text, self.name, self.limits = text, name, limits
+        self.lines = text.splitlines() or [""]
+        self.nodes = 0
+        self.events = self._checked()
+
+    def document(self) -> Node:
+        found = None
+        for event in self.events:
+            if isinstance(event, ScalarEvent | SequenceStartEvent | MappingStartEvent):
+                if found is not None:
+                    raise fail("ARCH002", "a spec is one YAML document", self._span(event), "remove this `---`")
+                found = self._node(event, 0)
+        if found is None or (isinstance(found, Scalar) and found.value is None):
+            raise fail("ARCH006", "the file is empty", Span(self.name, 1, 1), "a spec begins with `archdsl: 1`")
+        return found
+
+    def _checked(self) -> Iterator[Any]:
+        parser = YAML(typ="safe", pure=True).parse(self.text)
+        while True:
+            try:
+                event = next(parser)
+            except StopIteration:
+                return
+            except MarkedYAMLError as error:
+                raise self._malformed(error) from None
+            except Exception:  # the parser meets some malformed text with AssertionError, ValueError and others
+                raise fail("ARCH001", "this text cannot be read as YAML", Span(self.name, 1, 1)) from None
+            self._refuse(event)
+            yield event
+
+    def _refuse(self, event: Any) -> None:
+        if isinstance(event, AliasEvent):
+            hint = "an expression begins with `$`, a number, `(` or a quote"
+            raise fail("ARCH002", "specs have no aliases", self._span(event), hint)
+        if isinstance(event, DocumentStartEvent) and (event.version or event.tags):
+            raise fail("ARCH002", "specs have no YAML directives", self._span(event), "remove the line with `%`")
+        if getattr(event, "anchor", None):
+            hint = "write the value where it is needed, or make it an argument"
+            raise fail("ARCH002", "specs have no anchors", self._span(event), hint)
+        if getattr(event, "ctag", None) and str(event.ctag) not in ("", "None"):
+            hint = "for a `!` in text, put the text in quotes"
+            raise fail("ARCH002", f"specs have no tags, and here is `{event.ctag}`", self._span(event), hint)
+        if isinstance(event, ScalarEvent | SequenceStartEvent | MappingStartEvent):
+            self.nodes += 1
+            if self.nodes > self.limits.nodes:
+                raise fail("ARCH003", f"the file has more than {self.limits.nodes:,} values", self._span(event))
+
+    def _node(self, event: Any, depth: int) -> Node:
+        if depth > self.limits.depth:
+            raise fail("ARCH003", f"values are nested more than {self.limits.depth} deep", self._span(event))
+        if isinstance(event, ScalarEvent):
+            span = self._span(event)
+            return Scalar(_plain(event.value, span) if event.style is None else event.value, event.value, span)
+        if isinstance(event, SequenceStartEvent):
+            items = []
+            while not isinstance(inner := next(self.events), SequenceEndEvent):
+                items.append(self._node(inner, depth + 1))
+            return Sequence(tuple(items), self._span(event))
+        return self._mapping(event, depth)
+
+    def _mapping(self, event: Any, depth: int) -> Mapping:
+        items: dict[str, tuple[Scalar, Node]] = {}
+        while not isinstance(inner := next(self.events), MappingEndEvent):
+            key = self._node(inner, depth + 1)
+            if not isinstance(key, Scalar):
+                raise fail("ARCH002", "a key is one word", key.span, _braces_hint(self.lines, key.span))
+            if key.text == "<<":
+                raise fail("ARCH002", "specs have no merge keys", key.span, "`like` and `defaults` share what repeats")
+            if key.text in items:
+                first = items[key.text][0].span.line
+                raise fail("ARCH004", f"`{key.text}` stands here and on line {first}", key.span, "keep one of them")
+            value = self._node(next(self.events), depth + 1)
+            if isinstance(value, Scalar) and value.value is None and not value.text:
+                _check_key(key)
+            items[key.text] = (key, value)
+        return Mapping(tuple(items.values()), self._span(event))
+
+    def _span(self, event: Any) -> Span:
+        start, end = event.start_mark, event.end_mark
+        text = self.lines[start.line] if start.line < len(self.lines) else ""
+        width = end.column - start.column if end.line == start.line else len(text) - start.column
+        return Span(self.name, start.line + 1, start.column + 1, max(1, width), text)
+
+    def _malformed(self, error: MarkedYAMLError) -> ArchError:
+        mark = error.problem_mark or error.context_mark
+        line = min(mark.line if mark else 0, len(self.lines) - 1)
+        column = min(mark.column if mark else 0, len(self.lines[line]))
+        span = Span(self.name, line + 1, column + 1, 1, self.lines[line])
+        message = " ".join(str(part) for part in (error.context, error.problem) if part)
+        return fail("ARCH001", f"this is not YAML: {message}", span, self._advice(line, column))
+
+    def _advice(self, line: int, column: int) -> str:
+        above, here = self.lines[line - 1] if line else "", self.lines[line]
+        word = re.fullmatch(r"\s*-\s+(\w+)\s*(#.*)?", above)
+        if word and re.match(r"\s+\w+:", here):
+            return f"on line {line} write `- {word[1]}: {{}}`, so that it can have neighbours"
+        if "\t" in here:
+            return "indent with blanks, not with tabs"
+        if "${" in here:
+            return "an argument is written `$name`, without braces"
+        if "$" in here and re.search(r"[{\[]", here[:column]):
+            return "put the expression in double quotes: inside `{}` and `[]`, YAML reads `[`, `]` and `,` itself"
+        if re.search(r":\s+'[^']*'\s*\S", here):
+            return "put double quotes around the whole expression"
+        return ""
+
+
+def _plain(text: str, span: Span) -> str | int | float | bool | None:
+    if text in _WORDS:
+        return _WORDS[text]
+    if _FLOAT.fullmatch(text):
+        if len(text) > 18 and _INT.fullmatch(text):
+            raise fail("ARCH008", "this number has too many digits", span)
+        return int(text) if _INT.fullmatch(text) else float(text)
+    if _UNDERSCORED.fullmatch(text):
+        raise fail("ARCH007", f"`{text}` is text in YAML 1.2", span, f"write `{text.replace('_', '')}`")
+    return text
+
+
+def _check_key(key: Scalar) -> None:
+    if ":" in key.text:
+        name, _, rest = key.text.partition(":")
+        raise fail("ARCH007", f"`{key.text}` is one word", key.span, f"a blank after the colon: `{name}: {rest}`")
+    if re.search(r"[$(),\[\]]", key.text):
+        raise fail("ARCH011", f"`{key.text}` became a key of its own", key.span, "put the expression in double quotes")
+
+
+def _braces_hint(lines: list[str], span: Span) -> str:
+    if "${" in lines[span.line - 1]:
+        return "an argument is written `$name`, without braces"
+    return "a key may be no list and no mapping"

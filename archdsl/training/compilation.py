@@ -1,0 +1,109 @@
+"""From a recipe to a compiled network: optimizer, loss and metrics, and whether the data fits at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from archdsl.errors import fail
+from archdsl.ops.base import Call
+from archdsl.recipe import Train
+from archdsl.training.data import Dataset
+
+
+def instantiate(value: Any) -> Any:
+    """What a `Call` stands for, made by Keras; the Calls among its arguments are made first."""
+    if isinstance(value, Call):
+        made: Any = keras
+        for name in value.target.split("."):
+            made = getattr(made, name)
+        return made(*map(instantiate, value.positional), **instantiate(value.keywords))
+    if isinstance(value, Mapping):
+        return {name: instantiate(entry) for name, entry in value.items()}
+    return type(value)(map(instantiate, value)) if isinstance(value, list | tuple) else value
+
+
+def check_fit(model: keras.Model, dataset: Dataset, name: str) -> None:
+    """Refuses a network that cannot take the images, or that does not end in one number for each class.
+
+    Raises:
+        ArchError: it does not fit (ARCH303).
+    """
+    wanted, offered = model.input_shape, dataset.image_shape
+    if not _fits(wanted, offered):
+        message = f"the network takes {_show(wanted)}, and the images of {name} are {_show((None, *offered))}"
+        raise fail("ARCH303", message, hint="change the spec's `input`, or its `data.source`")
+    classes = len(dataset.classes)
+    if not _fits(model.output_shape, (classes,)):
+        message = f"the network gives {_show(model.output_shape)}, and {name} has {classes} classes"
+        raise fail("ARCH303", message, hint=f"let it end in a dense layer of {classes} units")
+
+
+def compile_model(model: keras.Model, recipe: Train, epochs: int, steps: int) -> None:
+    """Compiles a network as its recipe says; `accuracy` is always among the metrics, for it chooses the best epoch.
+
+    Args:
+        epochs: how many there will be, which schedules of the learning rate need to know.
+        steps: optimizer steps in an epoch.
+
+    Raises:
+        ArchError: Keras refuses the recipe's values (ARCH401).
+    """
+    try:
+        optimizer = instantiate(recipe.optimizer.keras(epochs, steps))
+        model.compile(optimizer=optimizer, loss=loss(recipe, model), metrics=metrics(recipe))
+    except (ValueError, TypeError) as error:
+        raise fail("ARCH401", f"Keras refuses the recipe: {' '.join(str(error).split())}") from None
+
+
+def loss(recipe: Train, model: keras.Model) -> Any:
+    """The recipe's loss. Where the recipe does not say so, the network itself tells whether it gives logits."""
+    if recipe.loss == "mean_squared_error":
+        return keras.losses.MeanSquaredError()
+    from_logits = not gives_probabilities(model) if recipe.from_logits is None else recipe.from_logits
+    smoothing = {"label_smoothing": recipe.label_smoothing} if recipe.label_smoothing else {}
+    name = "".join(word.capitalize() for word in recipe.loss.split("_"))
+    return instantiate(Call(f"losses.{name}", (), {"from_logits": from_logits, **smoothing}))
+
+
+def metrics(recipe: Train) -> list[Any]:
+    """The recipe's metrics, with accuracy first; each in its form for one-hot labels or for whole numbers."""
+    sparse = not one_hot(recipe)
+    made = [keras.metrics.SparseCategoricalAccuracy if sparse else keras.metrics.CategoricalAccuracy]
+    if "top_5_accuracy" in recipe.metrics:
+        made.append(keras.metrics.SparseTopKCategoricalAccuracy if sparse else keras.metrics.TopKCategoricalAccuracy)
+    return [metric(name=name) for metric, name in zip(made, ("accuracy", "top_5_accuracy"), strict=False)]
+
+
+def one_hot(recipe: Train) -> bool:
+    """Whether the loss wants one-hot labels, and not whole numbers."""
+    return not recipe.loss.startswith("sparse_")
+
+
+def gives_probabilities(model: keras.Model) -> bool:
+    """Whether the outputs add up to 1, as behind a softmax.
+
+    A black image asks the network itself, whatever layers its end is nested in. Without biases, logits of a black
+    image are zeros.
+    """
+    black = np.zeros([1, *(side or 32 for side in model.input_shape[1:])], "float32")
+    outputs = model(black, training=False).numpy().astype("float64")
+    return bool((outputs >= 0).all() and abs(outputs.sum() - 1) < 1e-2)
+
+
+def _fits(shape: Any, offered: tuple[int, ...]) -> bool:
+    """Whether a Keras shape, batch axis first, admits what is offered; a model of many inputs has no such shape."""
+    if not isinstance(shape, tuple) or len(shape) != len(offered) + 1:
+        return False
+    return all(wanted in (None, given) for wanted, given in zip(shape[1:], offered, strict=True))
+
+
+def _show(shape: Any) -> str:
+    """`32x32x3`; an open axis is `?`."""
+    if not isinstance(shape, tuple) or not all(side is None or isinstance(side, int) for side in shape):
+        shapes = list(shape.values()) if isinstance(shape, dict) else shape
+        return f"{len(shapes)} tensors ({', '.join(map(_show, shapes))})"
+    return "x".join("?" if side is None else str(side) for side in shape[1:]) or "a number"

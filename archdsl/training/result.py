@@ -1,0 +1,134 @@
+"""What a run was and what came of it, and the folder that keeps it. Imports no framework."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from archdsl.errors import fail
+
+SPEC, MODEL, LOG, CURVES, RUN = "spec.yaml", "model.keras", "log.csv", "curves.png", "run.json"
+"""The files of a run's folder."""
+
+Row = dict[str, float]
+"""One epoch: `epoch` (from 1), `seconds`, `learning_rate`, and each metric, also as `validation_...`."""
+
+Status = Literal["running", "finished", "interrupted", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A run; what is not known yet is None. This is what `run.json` holds.
+
+    Accuracies are shares in [0, 1]. `epochs` is what was asked for; `best_epoch` counts from 1, and is the one whose
+    network was kept for its accuracy on the validation part. `mean` and `std` are the statistics that the input was
+    standardized with; `seconds` is the time of training, validation included.
+    """
+
+    spec: str
+    arguments: Mapping[str, Any]
+    seed: int
+    epochs: int
+    limit: int | None
+    source: str
+    origin: str
+    images: Mapping[str, int]
+    mean: list[float] | None
+    std: list[float] | None
+    parameters: int
+    versions: Mapping[str, str]
+    status: Status = "running"
+    epochs_run: int = 0
+    best_epoch: int | None = None
+    validation_accuracy: float | None = None
+    validation_loss: float | None = None
+    test_accuracy: float | None = None
+    test_loss: float | None = None
+    seconds: float | None = None
+
+    def write(self, folder: Path) -> None:
+        """Writes `run.json` in one step.
+
+        Raises:
+            ArchError: the place cannot be written to (ARCH304).
+        """
+        with writing(folder / RUN) as beside:
+            beside.write_text(json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read(folder: Path) -> Result:
+    """The run that a folder keeps.
+
+    Raises:
+        ArchError: there is no run, or its `run.json` cannot be read (ARCH204).
+    """
+    path = folder / RUN
+    known = {field.name for field in fields(Result)}
+    try:
+        given = json.loads(path.read_text(encoding="utf-8"))
+        return Result(**{name: value for name, value in given.items() if name in known})
+    except (FileNotFoundError, NotADirectoryError):
+        hint = "a run is a folder that training wrote"
+        raise fail("ARCH204", f"{folder} holds no run: there is no {RUN} in it", hint=hint) from None
+    except OSError as error:
+        raise fail("ARCH204", f"{path} cannot be read: {error.strerror}") from None
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        raise fail("ARCH204", f"{path} is not what training wrote: it cannot be read as a run") from None
+
+
+def check_free(folder: Path) -> None:
+    """Refuses a place for a new run that is taken or cannot be written to, without making anything.
+
+    Raises:
+        ArchError: the folder holds something (ARCH202), is no folder or cannot be made (ARCH304).
+    """
+    try:
+        if folder.exists() and not folder.is_dir():
+            raise fail("ARCH304", f"{folder} is a file, and a run wants a folder")
+        if folder.exists() and any(folder.iterdir()):
+            raise fail("ARCH202", f"{folder} is not empty", hint="name a new folder; nothing was changed in this one")
+        nearest = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+        if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+            raise fail("ARCH304", f"{folder} cannot be made: {nearest} cannot be written to")
+    except OSError as error:
+        raise fail("ARCH304", f"{folder} cannot be used: {error.strerror}") from None
+
+
+def make(folder: Path, text: str) -> None:
+    """Makes the folder of a run, with its spec in it.
+
+    Raises:
+        ArchError: the place cannot be written to (ARCH304).
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise fail("ARCH304", f"{folder} cannot be made: {error.strerror}") from None
+    with writing(folder / SPEC) as beside:
+        beside.write_bytes(text.encode())
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[Path]:
+    """A name beside `path` to write to; what stands there afterwards takes the place of `path` in one step.
+
+    Whatever ends the program, `path` holds its old content or its new one. The name has the suffix of `path`.
+
+    Raises:
+        ArchError: the place cannot be written to (ARCH304).
+    """
+    beside = path.with_name(f".{path.stem}.partial{path.suffix}")
+    try:
+        yield beside
+        with open(beside, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except OSError as error:
+        raise fail("ARCH304", f"{path} cannot be written: {error.strerror or error}") from None
+    finally:
+        beside.unlink(missing_ok=True)

@@ -1,0 +1,63 @@
+"""Finds specs: by path, or by name among those that ship with archdsl."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from archdsl.errors import fail, nearest
+from archdsl.parsing import parse
+from archdsl.source import read_file
+from archdsl.spec import Spec
+
+_PACKAGE = Path(__file__).parent
+
+
+def folder() -> Path:
+    """The zoo's folder: inside the package in a wheel, beside it in a checkout."""
+    inside = _PACKAGE / "specs"
+    return inside if inside.is_dir() else _PACKAGE.parent / "specs"
+
+
+def names() -> dict[str, Path]:
+    """The zoo's specs by name."""
+    return {path.stem: path for path in sorted(folder().glob("*.yaml"))}
+
+
+def find(name: str | Path) -> Path:
+    """The file of a spec.
+
+    Args:
+        name: a path, or the name of a spec of the zoo.
+
+    Raises:
+        ArchError: there is neither.
+    """
+    path, known = Path(name), names()
+    if path.suffix in (".yaml", ".yml") or path.exists() or len(path.parts) > 1:
+        return path
+    if str(name) not in known:
+        hint = f"{nearest(str(name), known)}; a file is given by its path"
+        raise fail("ARCH201", f"there is no spec `{name}`", hint=hint)
+    return known[str(name)]
+
+
+def load(path: str | Path) -> Spec:
+    """Reads a spec from a file, or from the zoo by its name.
+
+    Raises:
+        ArchError: there is no such spec, or it is wrong.
+    """
+    found = find(path)
+    return parse(read_file(found), str(found))
+
+
+def loads(text: str, name: str = "<text>") -> Spec:
+    """Reads a spec from its text.
+
+    Args:
+        name: what to call the text in messages.
+
+    Raises:
+        ArchError: the spec is wrong.
+    """
+    return parse(text, name)
