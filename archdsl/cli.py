@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -36,7 +37,7 @@ SetOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 OutOption = Annotated[
-    Path | None, typer.Option("--out", metavar="DIR", help="The folder to write; it may not hold anything yet.")
+    Path | None, typer.Option("--out", metavar="DIR", help="The folder to write, still empty; without it, a new one is numbered.")
 ]
 DataOption = Annotated[Path | None, typer.Option("--data-dir", metavar="PATH", help="Where the data set lies.")]
 
@@ -170,7 +171,7 @@ def plot(
     """Draw the model and each of its layers. Imports no TensorFlow."""
     loaded, _, graph = _load(spec, settings)
     wanted = [form.value for form in formats or (output.Format.svg, output.Format.png)]
-    with output.new_folder(out or Path("plots") / output.stem(loaded)) as folder:
+    with output.new_folder(out or output.next_free("plots", loaded)) as folder:
         output.draw(graph, folder.path, wanted, view)
     _say(f"wrote {folder.target}")
 
@@ -187,7 +188,7 @@ def build(
     from archdsl.backends.summary import to_text
 
     loaded, arguments, graph = _load(spec, settings)
-    with output.new_folder(out or Path("build") / output.stem(loaded)) as folder:
+    with output.new_folder(out or output.next_free("build", loaded)) as folder:
         (folder.path / "spec.yaml").write_text(loaded.text, encoding="utf-8")
         (folder.path / f"{output.stem(loaded)}.py").write_text(to_python(loaded), encoding="utf-8")
         (folder.path / "summary.txt").write_text(to_text(graph, depth=3), encoding="utf-8")
@@ -212,15 +213,15 @@ def train(
 ) -> None:
     """Train the model as the spec says, into a run folder."""
     loaded, arguments, _ = _load(spec, settings)
-    run = out or output.next_run(loaded)
+    run = out or output.next_free("runs", loaded)
     output.keras_side()
     from archdsl.training import fit
 
     result = fit.train(loaded, run, arguments=arguments, epochs=epochs, limit=limit, data_dir=data_dir, seed=seed)
     if as_json:
-        _print_json(result.data())
+        _print_json(asdict(result))
     else:
-        _print(f"{run}: {result.accuracy:.2%} of {result.images:,} test images are right")
+        _print(f"{run}: {result.test_accuracy:.2%} of {result.images['test']:,} test images are right")
 
 
 @app.command()
@@ -233,11 +234,11 @@ def evaluate(
     output.keras_side()
     from archdsl.training import fit
 
-    result = fit.evaluate(run, data_dir=data_dir)
+    found = fit.evaluate(run, data_dir=data_dir)
     if as_json:
-        _print_json(result.data())
+        _print_json(asdict(found))
     else:
-        _print(f"{run}: {result.accuracy:.2%} of {result.images:,} test images are right")
+        _print(f"{run}: {found.accuracy:.2%} of {found.images:,} test images are right")
 
 
 @app.command("specs")

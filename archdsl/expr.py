@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import keyword
 import math
 import operator
 import re
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -75,6 +77,9 @@ _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.GtE: operator.ge,
 }
 _INNER = (ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.Call, ast.Subscript, ast.Slice)
+_PARTS = {"Attribute": "attributes", "Pow": "powers", "Lambda": "functions of its own", "JoinedStr": "formatted text"}
+_PARTS |= dict.fromkeys(("List", "Tuple", "Set", "Dict"), "lists of its own")
+_PARTS |= dict.fromkeys(("ListComp", "SetComp", "DictComp", "GeneratorExp"), "loops")
 _LEAF = (ast.Name, ast.Constant, ast.Load, ast.boolop, ast.cmpop, ast.operator, ast.unaryop)
 
 
@@ -120,59 +125,80 @@ def parse(text: str) -> Expression:
             hint = "an expression is plain ASCII on one line"
             raise ExprError(f"{character!r} cannot stand in an expression", hint, offset, 1)
     bare = _STRING.sub(lambda match: "_" * len(match[0]), text)
+    if "#" in bare:
+        raise ExprError("`#` cannot stand in an expression", "a comment has a blank before it", bare.index("#"), 1)
     if "${" in bare:
         raise ExprError("`${` cannot stand in an expression", "write `$name`, without braces", bare.index("${"), 2)
     dollars = {match.start() + 1 for match in _NAME.finditer(bare)}
     plain = "".join(" " if c == "$" and i + 1 in dollars else c for i, c in enumerate(text))
     stripped = plain.lstrip()
     try:
-        tree = ast.parse(stripped, mode="eval").body
-    except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
-        raise _unreadable(error, text) from None
-    indent = len(plain) - len(stripped)
-    names = _check(tree, dollars, indent)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Python warns of `1if`, which is only ugly
+            tree = ast.parse(stripped, mode="eval").body
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        raise _unreadable(bare) from None
+    names = _check(tree, text, dollars, len(plain) - len(stripped))
     return Expression(text.strip(), tree, frozenset(names))
 
 
-def _unreadable(error: BaseException, text: str) -> ExprError:
-    reserved = re.search(r"\$(and|or|not|if|else|is|in|for|from|None|True|False|class|def|lambda|with)\b", text)
-    hint = f"`{reserved[1]}` is a word of the language" if reserved else ""
+def _unreadable(bare: str) -> ExprError:
+    for match in _NAME.finditer(bare):
+        if keyword.iskeyword(match[1]):
+            hint = f"`{match[1]}` is a word of Python, and no argument has its name"
+            return ExprError("this expression cannot be read", hint, match.start(), len(match[0]))
+    hint = "as in `$filters // 4` or `$stride if $first else 1`"
+    for opened, closed in ("()", "[]"):
+        if bare.count(opened) != bare.count(closed):
+            hint = f"`{opened}` and `{closed}` come in pairs"
     return ExprError("this expression cannot be read", hint)
 
 
-def _check(tree: ast.expr, dollars: set[int], indent: int) -> set[str]:
+def _check(tree: ast.expr, text: str, dollars: set[int], indent: int) -> set[str]:
+    """The names that the tree uses; raises where it has anything that is not on the allow-list."""
     names: set[str] = set()
     pending: list[tuple[ast.AST, int]] = [(tree, 0)]
     while pending:
         node, depth = pending.pop()
-        offset = getattr(node, "col_offset", -indent) + indent
-        width = (getattr(node, "end_col_offset", 0) or 0) + indent - offset
         if depth > DEPTH:
             raise ExprError(f"the expression is nested more than {DEPTH} deep")
+        start = getattr(node, "col_offset", -indent) + indent
+        end = (getattr(node, "end_col_offset", 0) or 0) + indent
+        offset = start - (start in dollars)
+        width = end - offset
         if isinstance(node, ast.Name):
-            if offset in dollars:
+            if start in dollars:
                 names.add(node.id)
             elif node.id not in _CONSTANTS:
                 hint = f"write `${node.id}` for an argument, `'{node.id}'` for text"
                 raise ExprError(f"`{node.id}` stands here without its `$`", hint, offset, width)
         elif isinstance(node, ast.Constant):
-            _check_constant(node, offset, width)
+            _check_constant(node, text[offset:end], offset, width)
         elif isinstance(node, ast.Call):
             _check_call(node, dollars, indent, offset, width)
-        elif not isinstance(node, _INNER + _LEAF) or isinstance(node, ast.Invert | ast.Pow):
-            what = type(node).__name__
-            hint = "there are + - * / // % ( ), comparisons, and or not, `a if c else b`, and list indexing"
-            raise ExprError(f"an expression has no such part ({what})", hint, offset, width)
-        if isinstance(node, ast.BinOp | ast.Compare):
-            operators = [node.op] if isinstance(node, ast.BinOp) else node.ops
-            if any(type(op) not in _ARITHMETIC and type(op) not in _COMPARISONS for op in operators):
-                raise ExprError("an expression has no such operator", "there are + - * / // %", offset, width)
+        else:
+            _check_inner(node, offset, width)
         children = node.args if isinstance(node, ast.Call) else ast.iter_child_nodes(node)
         pending += [(child, depth + 1) for child in children]
     return names
 
 
-def _check_constant(node: ast.Constant, offset: int, width: int) -> None:
+def _check_inner(node: ast.AST, offset: int, width: int) -> None:
+    if isinstance(node, ast.BinOp | ast.Compare):
+        operators = [node.op] if isinstance(node, ast.BinOp) else node.ops
+        if any(type(op) not in _ARITHMETIC and type(op) not in _COMPARISONS for op in operators):
+            raise ExprError("an expression has no such operator", "there are + - * / // %", offset, width)
+    if isinstance(node, ast.Slice) and node.step is not None:
+        raise ExprError("a slice has no step", "as in `$depths[:$i]`", offset, width)
+    if not isinstance(node, _INNER + _LEAF) or isinstance(node, ast.Invert):
+        what = _PARTS.get(type(node).__name__, "such part")
+        hint = "there are + - * / // % ( ), comparisons, and or not, `a if c else b`, and list indexing"
+        raise ExprError(f"an expression has no {what}", hint, offset, width)
+
+
+def _check_constant(node: ast.Constant, text: str, offset: int, width: int) -> None:
+    if isinstance(node.value, str) and not _STRING.fullmatch(text):
+        raise ExprError("this text cannot stand in an expression", "one pair of plain quotes", offset, width)
     if type(node.value) not in (int, float, str):
         hint = "truth values are `true` and `false`" if isinstance(node.value, bool) else ""
         raise ExprError(f"`{node.value!r}` cannot stand in an expression", hint, offset, width)
@@ -181,10 +207,11 @@ def _check_constant(node: ast.Constant, offset: int, width: int) -> None:
 
 
 def _check_call(node: ast.Call, dollars: set[int], indent: int, offset: int, width: int) -> None:
-    name = node.func.id if isinstance(node.func, ast.Name) else "this"
+    name = node.func.id if isinstance(node.func, ast.Name) else ""
     called_argument = node.func.col_offset + indent in dollars
     if name not in FUNCTIONS or called_argument:
-        raise ExprError(f"`{name}` is no function of expressions", f"there are {', '.join(FUNCTIONS)}", offset, width)
+        message = f"`{name}` is no function of expressions" if name else "only functions are called"
+        raise ExprError(message, f"there are {', '.join(FUNCTIONS)}", offset, width)
     low, high = _ARITY.get(name, (1, 1))
     if node.keywords or any(isinstance(a, ast.Starred) for a in node.args) or not low <= len(node.args) <= high:
         count = f"{low}" if low == high else f"{low} to {high}"
@@ -262,8 +289,6 @@ def _subscript(node: ast.Subscript, scope: Mapping[str, Plain]) -> Any:
     if isinstance(node.slice, ast.Slice):
         ends = (node.slice.lower, node.slice.upper)
         first, last = (None if end is None else _whole(_evaluate(end, scope)) for end in ends)
-        if node.slice.step is not None:
-            raise ExprError("a slice has no step")
         return list(value[first:last])
     index = _whole(_evaluate(node.slice, scope))
     if not -len(value) <= index < len(value):

@@ -6,6 +6,7 @@ import enum
 import os
 import re
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -115,12 +116,12 @@ def write_new(target: Path, text: str) -> None:
         raise fail("ARCH304", f"{target} cannot be written: {error.strerror}") from None
 
 
-def next_run(spec: Spec) -> Path:
-    """`runs/NAME-1`, or the first such number that is free."""
+def next_free(folder: str, spec: Spec) -> Path:
+    """`FOLDER/NAME-1`, or the first such number that is free."""
     number = 1
-    while (run := Path("runs") / f"{stem(spec)}-{number}").exists():
+    while (free := Path(folder) / f"{stem(spec)}-{number}").exists():
         number += 1
-    return run
+    return free
 
 
 def draw(graph: Graph, folder: Path, formats: Sequence[str], view: str | None) -> list[Path]:
@@ -159,11 +160,26 @@ def keras_side() -> ModuleType:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     try:
-        import archdsl.keras as runtime
+        with _quiet():
+            import archdsl.keras as runtime
     except ImportError as error:
         message = f"TensorFlow or Keras cannot be imported: {error}"
         raise fail("ARCH306", message, hint="`pip install tensorflow`, on Python 3.11 to 3.13") from None
     return runtime
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps stderr silent at the level of the process: TensorFlow's C++ side logs before any setting can stop it."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def columns(lines: Sequence[Sequence[str]], right: frozenset[int] | set[int] = frozenset()) -> str:

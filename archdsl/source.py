@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -66,6 +67,8 @@ class Mapping:
 
 Node: TypeAlias = Scalar | Sequence | Mapping
 
+_LINE_END = re.compile(r"\r\n|[\n\r]")
+_UNSPACED_COMMENT = re.compile(r"\s+#(?![\s#]|$)")
 _INT = re.compile(r"[-+]?[0-9]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _UNDERSCORED = re.compile(r"[-+]?[0-9][0-9_.eE]*_[0-9_.eE]*")
@@ -116,16 +119,16 @@ def read(text: str, name: str, limits: Limits = Limits()) -> Node:
 class _Reader:
     def __init__(self, text: str, name: str, limits: Limits) -> None:
         self.text, self.name, self.limits = text, name, limits
-        self.lines = text.splitlines() or [""]
+        self.lines = _LINE_END.split(text)
         self.nodes = 0
         self.events = self._checked()
 
     def document(self) -> Node:
         found = None
         for event in self.events:
+            if isinstance(event, DocumentStartEvent) and found is not None:
+                raise fail("ARCH002", "a spec is one YAML document", self._span(event), "remove this `---`")
             if isinstance(event, ScalarEvent | SequenceStartEvent | MappingStartEvent):
-                if found is not None:
-                    raise fail("ARCH002", "a spec is one YAML document", self._span(event), "remove this `---`")
                 found = self._node(event, 0)
         if found is None or (isinstance(found, Scalar) and found.value is None):
             raise fail("ARCH006", "the file is empty", Span(self.name, 1, 1), "a spec begins with `archdsl: 1`")
@@ -150,7 +153,9 @@ class _Reader:
             hint = "an expression begins with `$`, a number, `(` or a quote"
             raise fail("ARCH002", "specs have no aliases", self._span(event), hint)
         if isinstance(event, DocumentStartEvent) and (event.version or event.tags):
-            raise fail("ARCH002", "specs have no YAML directives", self._span(event), "remove the line with `%`")
+            line = next(i for i, text in enumerate(self.lines) if text.startswith("%"))
+            span = Span(self.name, line + 1, 1, len(self.lines[line]), self.lines[line])
+            raise fail("ARCH002", "specs have no YAML directives", span, "remove the line with `%`")
         if getattr(event, "anchor", None):
             hint = "write the value where it is needed, or make it an argument"
             raise fail("ARCH002", "specs have no anchors", self._span(event), hint)
@@ -167,7 +172,10 @@ class _Reader:
             raise fail("ARCH003", f"values are nested more than {self.limits.depth} deep", self._span(event))
         if isinstance(event, ScalarEvent):
             span = self._span(event)
-            return Scalar(_plain(event.value, span) if event.style is None else event.value, event.value, span)
+            if event.style is not None:
+                return Scalar(event.value, event.value, span)
+            self._comment(event, span)
+            return Scalar(_plain(event.value, span), event.value, span)
         if isinstance(event, SequenceStartEvent):
             items = []
             while not isinstance(inner := next(self.events), SequenceEndEvent):
@@ -192,6 +200,15 @@ class _Reader:
             items[key.text] = (key, value)
         return Mapping(tuple(items.values()), self._span(event))
 
+    def _comment(self, event: Any, span: Span) -> None:
+        """Refuses `$x #2`, of which YAML would cut the end in silence."""
+        end = event.end_mark
+        rest = self.lines[end.line][end.column :] if "$" in event.value else ""
+        if _UNSPACED_COMMENT.match(rest):
+            part = Span(self.name, end.line + 1, end.column + 1 + rest.index("#"), 1, self.lines[end.line])
+            hint = "a blank behind the `#` makes it a comment for certain; an expression has no `#`"
+            raise fail("ARCH011", f"`{rest.strip()}` is a comment, and cuts off the expression", part, hint)
+
     def _span(self, event: Any) -> Span:
         start, end = event.start_mark, event.end_mark
         text = self.lines[start.line] if start.line < len(self.lines) else ""
@@ -204,6 +221,13 @@ class _Reader:
         column = min(mark.column if mark else 0, len(self.lines[line]))
         span = Span(self.name, line + 1, column + 1, 1, self.lines[line])
         message = " ".join(str(part) for part in (error.context, error.problem) if part)
+        opened = error.context_mark
+        if opened and _left_open(str(error.context), str(error.problem)) and not self._advice(line, column):
+            where = Span(self.name, opened.line + 1, opened.column + 1, 1, self.lines[opened.line])
+            mark = where.text[opened.column : opened.column + 1]
+            what = "quote" if mark in ("'", '"') else f"`{mark}`"
+            if mark in ("'", '"') or line > opened.line:
+                return fail("ARCH001", f"this is not YAML: the {what} is not closed", where)
         return fail("ARCH001", f"this is not YAML: {message}", span, self._advice(line, column))
 
     def _advice(self, line: int, column: int) -> str:
@@ -219,7 +243,14 @@ class _Reader:
             return "put the expression in double quotes: inside `{}` and `[]`, YAML reads `[`, `]` and `,` itself"
         if re.search(r":\s+'[^']*'\s*\S", here):
             return "put double quotes around the whole expression"
+        if re.search(r"[:\-,\[{]\s+[%@`>|?]", here):
+            return "an expression begins with `$`, a number, `(` or a quote; other text stands in quotes"
         return ""
+
+
+def _left_open(context: str, problem: str) -> bool:
+    flow = "flow" in context and problem.startswith("expected ','")
+    return flow or "unexpected end of stream" in problem or "unexpected document separator" in problem
 
 
 def _plain(text: str, span: Span) -> str | int | float | bool | None:
@@ -228,7 +259,10 @@ def _plain(text: str, span: Span) -> str | int | float | bool | None:
     if _FLOAT.fullmatch(text):
         if len(text) > 18 and _INT.fullmatch(text):
             raise fail("ARCH008", "this number has too many digits", span)
-        return int(text) if _INT.fullmatch(text) else float(text)
+        number = int(text) if _INT.fullmatch(text) else float(text)
+        if not math.isfinite(number):
+            raise fail("ARCH008", "this number is too large", span)
+        return number
     if _UNDERSCORED.fullmatch(text):
         raise fail("ARCH007", f"`{text}` is text in YAML 1.2", span, f"write `{text.replace('_', '')}`")
     return text

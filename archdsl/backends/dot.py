@@ -144,11 +144,11 @@ class _Drawing(Canvas):
         """The edge to an item, with the shape on it where that has changed."""
         if isinstance(item, Bunch) and tip.forks:
             return
-        told: dict[str, object] = {}
+        values: dict[str, object] = {"weight": place.weight}
         if tip.shape != tip.told:
-            told["label"] = f"  {dimensions(tip.shape)}"
+            values["label"] = f"  {dimensions(tip.shape)}"
             tip.told = tip.shape
-        self.edge(tip.name, _entry(item, place.scope), **told, weight=place.weight)
+        self.edge(tip.name, _entry(item, place.scope), **values)
 
     def draw(self, item: Item, tip: _Tip, place: _Place) -> None:
         if isinstance(item, Bunch):
@@ -221,8 +221,8 @@ class _Drawing(Canvas):
         place = _Place(column.scope, self.width, 10, column.key if column.is_plain else "")
         self.wire(column, start.name, column.names[0], **ends)
         with self.cluster(column.key, **self.title(lane.name, side, lane.times)):
-            for point in column.spaces:
-                self.point(point, **({"group": place.group} if place.group else {}))
+            for space in column.spaces:
+                self.joint(space, is_seen=True, group=place.group)
             for one, other in pairwise((*column.before, column.rows[0])):
                 self.wire(column, one, other, weight=10)
             self.lane(column, inner, place)
@@ -233,10 +233,10 @@ class _Drawing(Canvas):
     def wire(self, column: _Column, start: str, end: str, **values: object) -> None:
         """A part of a lane's line, which runs straight and unbroken through the spaces above and below its boxes."""
         if start in column.spaces:
-            values = {"tail": "behind", "tailclip": "false"} | values
+            values = {"tail": "behind", **values}
         if end in column.spaces:
-            values = {"head": "before", "headclip": "false", "arrowhead": "none"} | values
-        self.edge(start, end, **values)  # type: ignore[arg-type]
+            values = {"head": "before", "arrowhead": "none", **values}
+        self.edge(start, end, **values)
 
     def lane(self, column: _Column, tip: _Tip, place: _Place) -> None:
         """What stands in a lane, but for the edge to it."""
@@ -253,25 +253,26 @@ class _Drawing(Canvas):
     def shortcut(self, column: _Column, start: _Tip, merge: str) -> None:
         """One box beside the paths, or a cluster of several."""
         inner, items = replace(start), column.lane.items
-        place, look = _Place(column.scope, self.width, 10), {"color": self.theme.shortcut, "style": "dashed"}
-        for point in column.spaces:
-            self.point(point, group=column.key)
-        for one, other in pairwise((start.name, *column.before, column.rows[0])):
-            ends = {"tail": "outer", "weight": 0} if one == start.name else {"weight": 10}
-            self.wire(column, one, other, **{**look, **ends, "head": "before"})
-        if not items or (len(items) == 1 and isinstance(items[0], Box)):
-            self.lane(column, inner, replace(place, group=column.key))
-        else:
-            with self.cluster(column.key, **self.title(column.lane.name, "r"), style="rounded,filled,dashed"):
-                self.lane(column, inner, place)
-        for one, other in pairwise((inner.name, *column.after, merge)):
-            ends = {"head": "outer", "weight": 0} if other == merge else {"weight": 10}
-            self.wire(column, one, other, **{**look, **ends, "tail": "behind"})
+        look = {"color": self.theme.shortcut, "style": "dashed"}
+        is_box = not items or (len(items) == 1 and isinstance(items[0], Box))
+        unseen = {"style": "invis", "label": "", "margin": 0}
+        cluster = unseen if is_box else self.title(column.lane.name, "r") | {"style": "rounded,filled,dashed"}
+        self.wire(column, start.name, column.names[0], **{**look, "weight": 0, "tail": "outer", "head": "before"})
+        with self.cluster(column.key, **cluster):
+            for space in column.spaces:
+                self.joint(space, is_seen=False, group=column.key)
+            for one, other in pairwise((*column.before, column.rows[0])):
+                self.wire(column, one, other, **look, weight=10)
+            self.lane(column, inner, _Place(column.scope, self.width, 10, column.key if column.is_plain else ""))
+            for one, other in pairwise((inner.name, *column.after)):
+                self.wire(column, one, other, **look, weight=10)
+        last = (inner.name, *column.after)[-1]
+        self.wire(column, last, merge, **{**look, "weight": 0, "tail": "behind", "head": "outer"})
 
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """A lane and the names of its nodes from fork to merge. `before` and `after` are unseen, and make it as tall as the others."""
+    """A lane and the names of its nodes from fork to merge; `before` and `after` make it as tall as the tallest."""
 
     lane: Lane
     scope: str
@@ -369,8 +370,8 @@ def _width(items: tuple[Item, ...]) -> float:
     """The width of all boxes in columns. A title must not reach the edge that comes down the middle of its column."""
     widths = [1.55, *(width_of(*_words(box)) for box in boxes(items))]
     widths += [2 * width_of(frame.main.kind) for frame in frames(items) if not any(bunches(frame.items))]
-    widths += [2 * width_of(short(lane.name)) - 0.6 for bunch in bunches(items) for lane in bunch.paths if lane.times == 1]
-    widths += [2 * width_of(short(lane.name)) + 0.6 for bunch in bunches(items) for lane in bunch.paths if lane.times > 1]
+    lanes = [lane for bunch in bunches(items) for lane in bunch.paths]
+    widths += [2 * width_of(short(lane.name)) + (0.6 if lane.times > 1 else -0.6) for lane in lanes]
     return round(min(max(widths), 3.6), 2)
 
 
@@ -380,5 +381,5 @@ def _chain_width(items: Iterable[Item], width: float) -> float:
 
 
 def _free_side(frame: Frame) -> str:
-    """The side where no edge runs through a title: beside the only path of a bunch stands its shortcut, on the right."""
+    """The side where no edge runs through a title: on the right, beside an only path, stands its shortcut."""
     return "r" if any(len(bunch.paths) == 1 for bunch in bunches(frame.items)) else "l"

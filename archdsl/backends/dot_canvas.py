@@ -46,10 +46,10 @@ class Canvas:
     def node(self, name: str, **values: object) -> None:
         self.line(quoted(name) + attributes(values))
 
-    def edge(self, start: str, end: str, *, tail: str = "", head: str = "", **values: object) -> None:
-        """An edge. `tail` and `head` are the sides where it leaves and comes in: `outer`, `before` or `behind`."""
+    def edge(self, start: str, end: str, **values: object) -> None:
+        """An edge. Its `tail` and `head` are the sides where it leaves and comes in: `outer`, `before` or `behind`."""
         sides = dict(zip(("outer", "before", "behind"), "swe" if self.is_wide else "ens", strict=True))
-        ports = [f":{sides[side]}" if side else "" for side in (tail, head)]
+        ports = [f":{sides[str(values.pop(which))]}" if which in values else "" for which in ("tail", "head")]
         self.line(f"{quoted(start)}{ports[0]} -> {quoted(end)}{ports[1]}{attributes(values)}")
 
     def defaults(self, caption: str) -> None:
@@ -57,7 +57,8 @@ class Canvas:
         theme, font = self.theme, {"fontname": "Arial"}
         page = {"bgcolor": theme.page, "fontcolor": theme.text, "label": caption, "labelloc": "b", "labeljust": "c"}
         space = {"rankdir": "LR" if self.is_wide else "TB", "nodesep": 0.3, "ranksep": 0.36, "pad": 0.2}
-        self.line("graph" + attributes({**page, **font, "fontsize": 11, **space, "newrank": "true", "splines": "spline"}))
+        ways = {"newrank": "true", "splines": "spline"}
+        self.line("graph" + attributes({**page, **font, "fontsize": 11, **space, **ways}))
         box = {"shape": "box", "style": "rounded,filled", "penwidth": 1.3, "margin": "0.12,0.06", "height": 0.42}
         self.line("node" + attributes({**font, "fontsize": 11, "fontcolor": theme.text, **box}))
         # Without `labelfloat`, a label beside a downward edge inside two clusters bends that edge away from it.
@@ -80,8 +81,15 @@ class Canvas:
         look = {"color": self.theme.line, "fillcolor": self.theme.line, "style": "filled"}
         self.node(name, label="", shape="point", width=0.07, **look)
 
-    def point(self, name: str, **values: object) -> None:
-        self.node(name, **POINT, **values)
+    def point(self, name: str) -> None:
+        self.node(name, **POINT)
+
+    def joint(self, name: str, *, is_seen: bool, group: str = "") -> None:
+        """A piece of a line that takes the place of a box in its column."""
+        look = {"style": "filled", "color": self.theme.line} if is_seen else {"style": "invis"}
+        # Edges end a point before any node: the outline fills that gap.
+        size = {"fixedsize": "true", "margin": 0, "width": 0.01, "height": 0.01, "penwidth": 1.5}
+        self.node(name, label="", **size, **look, **({"group": group} if group else {}))
 
     def circle(self, name: str, sign: str) -> None:
         """A merge."""

@@ -48,18 +48,11 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One path of a bunch, or its shortcut. Without items it passes its input on.
-
-    Args:
-        end: the tensor that it gives to the merge.
-        times: how many equal lanes it stands for; `covered` are the nodes of the others.
-    """
+    """One path of a bunch, or its shortcut; or `times` equal paths. Without items it passes its input on."""
 
     name: str
     items: tuple[Item, ...]
-    end: str
     times: int = 1
-    covered: tuple[Node, ...] = ()
 
     @property
     def is_shortcut(self) -> bool:
@@ -72,7 +65,6 @@ class Bunch:
 
     merge: Node
     lanes: tuple[Lane, ...]
-    fork: str
 
     @property
     def paths(self) -> tuple[Lane, ...]:
@@ -155,19 +147,17 @@ def _merged(merge: Node, waiting: Mapping[str, list[Node]]) -> dict[str, str]:
 
 
 def _bunch(merge: Node, merged: Mapping[str, str], waiting: Mapping[str, list[Node]], level: int, depth: int) -> Bunch:
-    rows = {name: waiting.get(merged.get(tensor, ""), []) for name, tensor in zip(merge.parts, merge.inputs, strict=False)}
-    fork = next((nodes[0].inputs[0] for nodes in rows.values() if nodes), merge.inputs[0])
     ends = dict(zip(merge.parts, merge.inputs, strict=False))
+    rows = {name: waiting.get(merged.get(tensor, ""), []) for name, tensor in ends.items()}
     lanes: list[Lane] = []
     for _, run in groupby(rows, lambda name: (name == "shortcut", _looks(rows[name]))):
         names = list(run)
         shown = names[:1] if len(names) > MANY else names
         for name in shown:
-            lanes.append(Lane(name, _items(rows[name], level + 1, depth), ends[name]))
+            lanes.append(Lane(name, _items(rows[name], level + 1, depth)))
         if len(names) > MANY:
-            covered = tuple(node for name in names[1:] for node in rows[name])
-            lanes[-1] = replace(lanes[-1], name=_common(names), times=len(names), covered=covered)
-    return Bunch(merge, tuple(sorted(lanes, key=lambda lane: lane.is_shortcut)), fork)
+            lanes[-1] = replace(lanes[-1], name=_common(names), times=len(names))
+    return Bunch(merge, tuple(sorted(lanes, key=lambda lane: lane.is_shortcut)))
 
 
 def _common(names: list[str]) -> str:

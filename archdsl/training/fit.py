@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import keras
 import numpy as np
@@ -17,23 +17,11 @@ import archdsl
 import archdsl.keras as runtime
 from archdsl.errors import ArchError, fail
 from archdsl.recipe import Data, Train
+from archdsl.spec import Spec
 from archdsl.training import augment, callbacks, compilation, curves, data, result
 from archdsl.training.result import Result, Status
 
 __all__ = ["Evaluation", "Result", "evaluate", "train"]
-
-
-class Trainable(Protocol):
-    """What training needs to know of a spec."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def text(self) -> str: ...
-    @property
-    def data(self) -> Data | None: ...
-    @property
-    def train(self) -> Train | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +36,7 @@ class Evaluation:
 
 
 def train(
-    spec: Trainable,
+    spec: Spec,
     out: Path,
     *,
     arguments: Mapping[str, Any] | None = None,
@@ -181,7 +169,7 @@ class _Run:
             curves.draw(log.rows, self.result, self.out / result.CURVES)
 
 
-def _recipe(spec: Trainable, epochs: int | None, seed: int | None) -> tuple[Data, Train]:
+def _recipe(spec: Spec, epochs: int | None, seed: int | None) -> tuple[Data, Train]:
     """A spec's `data` and `train`, with what the caller wants otherwise; a spec without `train` gets the defaults.
 
     Raises:
@@ -199,7 +187,7 @@ def _recipe(spec: Trainable, epochs: int | None, seed: int | None) -> tuple[Data
 
 
 def _begin(
-    spec: Trainable,
+    spec: Spec,
     recipe: Train,
     dataset: data.Dataset,
     source: Data,
@@ -233,7 +221,7 @@ def _evaluate(model: keras.Model, dataset: data.Dataset, source: Data, recipe: T
     return Evaluation(correct / images, float(found["loss"]), images, correct, dataset.origin)
 
 
-def _build(spec: Trainable, arguments: Mapping[str, Any]) -> keras.Model:
+def _build(spec: Spec, arguments: Mapping[str, Any]) -> keras.Model:
     return runtime.build(spec, **arguments)
 
 

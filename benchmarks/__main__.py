@@ -1,0 +1,157 @@
+"""Prints what archdsl costs, as ratios of medians over interleaved pairs in one run: `python -m benchmarks`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+ROOT = Path(__file__).parent.parent
+SPEC = "funny_resnet_notebook"
+
+BASE = "import pydantic, ruamel.yaml, typer; from pydantic import BaseModel"
+TWIN_COUNT = "import sys; sys.path.insert(0, 'tests'); from twins import FunnyResNet; print(FunnyResNet().count_params())"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--pairs", type=int, default=7, help="how many pairs of each (default 7)")
+    parser.add_argument("--only", choices=sorted(BENCHMARKS), help="one of them alone")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    options = parser.parse_args()
+    found = {}
+    for name, benchmark in BENCHMARKS.items():
+        if options.only in (None, name):
+            found |= benchmark(options.pairs)
+    if options.json:
+        print(json.dumps(found, indent=2))
+        return
+    width = max(map(len, found))
+    for name, (ratio, low, high, seconds) in found.items():
+        print(f"{name:{width}}  {ratio:7.3f}   pairs {low:.3f} to {high:.3f}   {seconds:.3f} s")
+
+
+def pairs(one: Callable[[], float], other: Callable[[], float], count: int) -> tuple[float, float, float, float]:
+    """The ratio one/other of medians over interleaved pairs, the least and largest of a pair, one's median in seconds.
+
+    Which of the two goes first changes from pair to pair, so that drift does not favour one.
+    """
+    times: tuple[list[float], list[float]] = ([], [])
+    one(), other()
+    for number in range(count):
+        for which in (0, 1) if number % 2 else (1, 0):
+            times[which].append((one, other)[which]())
+    ratios = [a / b for a, b in zip(*times, strict=True)]
+    ours, theirs = (statistics.median(column) for column in times)
+    return ours / theirs, min(ratios), max(ratios), ours
+
+
+def process(*command: str) -> Callable[[], float]:
+    """Times a whole process."""
+
+    def run() -> float:
+        start = time.perf_counter()
+        subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return time.perf_counter() - start
+
+    return run
+
+
+def timed(action: Callable[[], object]) -> Callable[[], float]:
+    """Times a call."""
+
+    def run() -> float:
+        start = time.perf_counter()
+        action()
+        return time.perf_counter() - start
+
+    return run
+
+
+def checking(count: int) -> dict[str, tuple[float, float, float, float]]:
+    check = process(sys.executable, "-m", "archdsl", "check", SPEC)
+    base = process(sys.executable, "-c", BASE)
+    build = process(sys.executable, "-c", TWIN_COUNT)
+    return {
+        "check / a process that imports pydantic, ruamel.yaml, typer": pairs(check, base, count),
+        "check / import TensorFlow, build, count": pairs(check, build, max(3, count // 2)),
+    }
+
+
+def building(count: int) -> dict[str, tuple[float, float, float, float]]:
+    import keras
+
+    ours, theirs = _makers()
+
+    def make(maker: Callable[[], object]) -> Callable[[], float]:
+        def run() -> float:
+            keras.backend.clear_session()
+            return timed(maker)()
+
+        return run
+
+    return {"build the notebook's network / the hand-written twin": pairs(make(ours), make(theirs), count)}
+
+
+def stepping(count: int) -> dict[str, tuple[float, float, float, float]]:
+    import numpy as np
+
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=(32, 32, 32, 3)).astype("float32")
+    y = np.eye(10, dtype="float32")[generator.integers(0, 10, 32)]
+
+    def stepper(maker: Callable[[], object]) -> Callable[[], float]:
+        model = maker()
+        model.compile(optimizer="sgd", loss="categorical_crossentropy")  # type: ignore[attr-defined]
+        return timed(lambda: model.train_on_batch(x, y))  # type: ignore[attr-defined]
+
+    ours, theirs = (stepper(maker) for maker in _makers())
+    return {"one training step (batch 32) / the hand-written twin's": pairs(ours, theirs, 2 * count)}
+
+
+def saving(count: int) -> dict[str, tuple[float, float, float, float]]:
+    import keras
+
+    import archdsl.keras as runtime
+
+    ours, theirs = (maker() for maker in _makers())
+    with tempfile.TemporaryDirectory() as folder:
+        one, other = Path(folder) / "ours.keras", Path(folder) / "twin.keras"
+        save = pairs(timed(lambda: ours.save(one)), timed(lambda: theirs.save(other)), count)
+        load = pairs(
+            timed(lambda: runtime.load_model(one)),
+            timed(lambda: keras.saving.load_model(other, custom_objects=_twin_classes())),
+            count,
+        )
+    return {"save / the hand-written twin": save, "load / the hand-written twin": load}
+
+
+def _makers() -> tuple[Callable[[], object], Callable[[], object]]:
+    sys.path.insert(0, str(ROOT / "tests"))
+    import twins
+
+    import archdsl
+
+    spec = archdsl.load(SPEC)
+    module = archdsl.compile(spec)
+    return module.FunnyResNet, twins.FunnyResNet
+
+
+def _twin_classes() -> dict[str, type]:
+    import twins
+
+    return {name: value for name, value in vars(twins).items() if isinstance(value, type)}
+
+
+BENCHMARKS = {"check": checking, "build": building, "step": stepping, "save": saving}
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,14 @@
+#!/bin/sh
+# From nothing to a trained network: installs archdsl beside the sources, then walks a spec through every stage.
+set -eu
+cd "$(dirname "$0")/.."
+[ -x .venv/bin/python ] || python3 -m venv .venv
+.venv/bin/pip install -q -e .
+PATH="$PWD/.venv/bin:$PATH"
+now=$(date +%Y%m%d-%H%M%S)
+set -x
+archdsl check digits_resnet
+archdsl show digits_resnet
+archdsl build digits_resnet --plot --out "build/digits_resnet-$now"
+archdsl train digits_resnet --out "runs/digits_resnet-$now"
+archdsl evaluate "runs/digits_resnet-$now"

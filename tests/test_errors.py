@@ -1,0 +1,199 @@
+"""What users read when something is wrong: every code, every message, each in the right place."""
+
+from __future__ import annotations
+
+import pickle
+import re
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from archdsl import resolve
+from archdsl.errors import CODES, ArchError, Problem, Problems, Span, fail, nearest, quantity
+from archdsl.parsing import parse
+from archdsl.resolution import check
+
+WRONG = sorted((Path(__file__).parent / "wrong").glob("*.yaml"))
+Golden = Callable[[str, str], None]
+
+
+def refused(text: str, name: str) -> ArchError:
+    """The error that a spec ends in, from the first stage that refuses it."""
+    with pytest.raises(ArchError) as caught:
+        _whole(text, name)
+    return caught.value
+
+
+def _whole(text: str, name: str) -> None:
+    spec = parse(text, name)
+    check(spec, resolve(spec))
+
+
+@pytest.mark.parametrize("path", WRONG, ids=lambda path: path.stem)
+def test_a_wrong_spec_gets_its_message(path: Path, golden: Golden) -> None:
+    error = refused(path.read_text(encoding="utf-8"), path.name)
+    assert error.exit_code == 1
+    assert f"ARCH{path.stem[:3]}" in {problem.code for problem in error.problems}
+    golden(f"wrong/{path.stem}.txt", str(error) + "\n")
+
+
+@pytest.mark.parametrize("path", WRONG, ids=lambda path: path.stem)
+def test_a_place_lies_in_the_file(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").splitlines() or [""]
+    for problem in refused(path.read_text(encoding="utf-8"), path.name).problems:
+        span = problem.span
+        assert span is not None
+        assert 1 <= span.line <= len(lines)
+        assert span.text in ("", lines[span.line - 1])
+        assert 1 <= span.column <= len(lines[span.line - 1]) + 1
+        assert 1 <= span.width <= max(1, len(lines[span.line - 1]) - span.column + 1)
+
+
+def test_there_are_many_wrong_specs_and_every_code_has_one() -> None:
+    assert len(WRONG) >= 60
+    counts = Counter(f"ARCH{path.stem[:3]}" for path in WRONG)
+    assert set(counts) == {code for code in CODES if code[4] == "0"} - _OF_ANOTHER_STAGE
+
+
+_OF_ANOTHER_STAGE = {"ARCH027"}  # only a built Keras model can be counted otherwise
+
+
+def test_no_message_cascades() -> None:
+    """A broken expression or a bad name is told once, and not again as what follows from it."""
+    for path in WRONG:
+        problems = refused(path.read_text(encoding="utf-8"), path.name).problems
+        assert not any("here is nothing" in problem.message for problem in problems), path.stem
+        places = Counter((problem.span.line, problem.span.column) for problem in problems if problem.span)
+        assert max(places.values()) == 1, path.stem
+
+
+def test_every_code_that_the_package_raises_is_in_the_registry() -> None:
+    package = Path(__file__).parents[1] / "archdsl"
+    raised = {code for path in package.rglob("*.py") for code in re.findall(r"ARCH\d{3}", path.read_text("utf-8"))}
+    assert raised == set(CODES)
+
+
+def test_the_hundreds_say_how_the_program_ends() -> None:
+    ends = {code: fail(code, "").exit_code for code in CODES}
+    assert {end for code, end in ends.items() if code < "ARCH100"} == {1}
+    assert {end for code, end in ends.items() if code > "ARCH100"} == {2, 3, 4}
+    assert all(end == int(code[4]) for code, end in ends.items() if code > "ARCH100")
+
+
+def test_an_error_is_data_too() -> None:
+    problem = Problem("ARCH005", "no", Span("a.yaml", 2, 3, 4, "  text"), ("fact",), ("in A",), "do this")
+    assert problem.data() == {
+        "code": "ARCH005",
+        "message": "no",
+        "place": {"file": "a.yaml", "line": 2, "column": 3, "width": 4},
+        "facts": ["fact"],
+        "trail": ["in A"],
+        "help": "do this",
+    }
+    assert Problem("ARCH201", "no").data()["place"] is None
+
+
+def test_an_error_survives_another_process() -> None:
+    error = fail("ARCH005", "no", Span("a.yaml", 2, 3, 4, "  text"), "do this")
+    assert pickle.loads(pickle.dumps(error)).problems == error.problems
+
+
+def test_problems_stand_in_the_order_of_the_file_and_once() -> None:
+    problems = Problems()
+    problems.stop()
+    for line in (3, 1, 3):
+        problems.add("ARCH005", "no", Span("a.yaml", line, 1))
+    with pytest.raises(ArchError) as caught:
+        problems.stop()
+    assert [problem.span.line for problem in caught.value.problems if problem.span] == [1, 3]
+
+
+def test_a_long_line_is_cut_around_its_place() -> None:
+    text = "a" * 300 + "HERE" + "b" * 300
+    rendered = Problem("ARCH005", "no", Span("a.yaml", 1, 301, 4, text)).render().splitlines()
+    assert all(len(line) < 130 for line in rendered)
+    assert rendered[1][rendered[2].index("^") :].startswith("HERE")
+    assert rendered[2].count("^") == 4
+
+
+def test_a_line_cannot_steer_the_terminal() -> None:
+    rendered = Problem("ARCH005", "no", Span("a.yaml", 1, 1, 1, "a\x1b[31mred\tb")).render()
+    assert "\x1b" not in rendered
+    assert "\t" not in rendered
+
+
+@pytest.mark.parametrize(
+    ("word", "words", "hint"),
+    [
+        ("kernal", ["kernel", "filters"], "did you mean `kernel`?"),
+        ("RELU", ["relu"], "did you mean `relu`?"),
+        ("zzz", ["b", "a"], "known here: `a`, `b`"),
+        ("zzz", [], ""),
+        ("zzz", [f"a{i:02}" for i in range(20)], "known here: " + ", ".join(f"`a{i:02}`" for i in range(16)) + ", ..."),
+    ],
+)
+def test_the_nearest_word(word: str, words: list[str], hint: str) -> None:
+    assert nearest(word, words) == hint
+
+
+def test_quantities() -> None:
+    assert quantity(1, "row") == "1 row"
+    assert quantity(2000, "row") == "2,000 rows"
+
+
+def test_the_merge_example_of_the_language() -> None:
+    """Rule 3: where the two paths part ways, the shape of each, and the chain of layers that led there."""
+    assert str(refused(PATHS_THAT_DIFFER, "specs/mine.yaml")).splitlines() == [
+        "specs/mine.yaml:20:27: error[ARCH021]: merge 'add' needs equal shapes",
+        "   20 |         - conv: {filters: $out // 2, kernel: 1}",
+        "      |                           ^^^^^^^^^",
+        "  path wide   -> 8x8x256 (line 16: $out = 256)",
+        "  path narrow -> 8x8x128 (line 20: $out // 2 = 128)",
+        "  in ResidualLayer, from ResidualBlock at line 25 (kernel=3, filters=128, out=256)",
+        "  in ResidualBlock, from Net at line 28 (kernel=3, filters=128, out=256)",
+        "  help: set filters to $out on line 20, or merge by concat",
+    ]
+
+
+PATHS_THAT_DIFFER = """\
+archdsl: 1
+name: Net
+input: [8, 8, 3]
+defaults:
+  conv: {padding: same}
+
+layers:
+  ResidualLayer:
+    doc: The second path gives half of the channels.
+    args: {kernel: int, filters: int, out: int}
+    merge: add
+    paths:
+      wide:
+        - conv: {filters: $filters, kernel: 1}
+        - conv: {filters: $filters, kernel: $kernel}
+        - conv: {filters: $out, kernel: 1}
+      narrow:
+        - conv: {filters: $filters // 4, kernel: 1}
+        - conv: {filters: $filters // 4, kernel: $kernel}
+        - conv: {filters: $out // 2, kernel: 1}
+
+  ResidualBlock:
+    args: {kernel: int, filters: int, out: int}
+    steps:
+      - ResidualLayer: {kernel: $kernel, filters: $filters, out: $out}
+
+model:
+  - ResidualBlock: {kernel: 3, filters: 128, out: 256}
+"""
+
+
+def test_a_long_chain_of_layers_is_cut_in_its_middle() -> None:
+    trail = tuple(f"in A, from A at line {i}" for i in range(32))
+    lines = Problem("ARCH024", "no", None, trail=trail).render().splitlines()
+    assert len(lines) <= 10
+    assert lines[1].strip() == trail[0]
+    assert lines[-1].strip() == trail[-1]
+    assert any("24 more" in line for line in lines)
+    assert Problem("ARCH024", "no", None, trail=trail).data()["trail"] == list(trail)

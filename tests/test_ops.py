@@ -1,0 +1,246 @@
+"""Every op, by the registry: its shapes, weights and cost, and its Keras form as data."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import math
+from typing import Any, get_args
+
+import pytest
+from pydantic import ValidationError
+
+from archdsl.ops import OPS, Call, Example, Op, OpError
+from archdsl.ops.base import Kind, image, same, show, sides, window
+
+OPS_IN_ORDER = sorted(OPS.items())
+EXAMPLES = [(name, i, example) for name, op in OPS_IN_ORDER for i, example in enumerate(op.examples)]
+ids = [f"{name}-{i}" for name, i, _ in EXAMPLES]
+
+
+def build(name: str, **fields: Any) -> Op:
+    return OPS[name].model_validate(fields)
+
+
+def test_the_registry_has_the_ops_of_the_language() -> None:
+    named = """conv depthwise_conv dense batch_norm relu relu6 gelu swish sigmoid softmax dropout max_pool average_pool
+    global_average_pool global_max_pool zero_pad flatten add concat multiply average maximum"""
+    assert set(named.split()) <= set(OPS)
+    assert len(OPS) >= 40
+
+
+@pytest.mark.parametrize(("name", "op"), OPS_IN_ORDER)
+def test_an_op_says_everything_of_itself(name: str, op: type[Op]) -> None:
+    assert op.name == name
+    assert name.isascii()
+    assert name.isidentifier()
+    assert name == name.lower()
+    doc = inspect.cleandoc(op.__doc__ or "")
+    assert len(doc) > 20
+    assert doc.endswith(".")
+    assert op.kind in get_args(Kind)
+    assert op.examples
+    assert op.model_config.get("frozen")
+    assert op.model_config.get("extra") == "forbid"
+
+
+def test_names_are_unique() -> None:
+    assert len({op.name for op in OPS.values()}) == len(OPS) == len(set(OPS.values()))
+
+
+@pytest.mark.parametrize(("name", "i", "example"), EXAMPLES, ids=ids)
+def test_examples(name: str, i: int, example: Example) -> None:
+    op = build(name, **example.fields)
+    assert op.shape(*example.inputs) == example.output
+    for weight in op.weights(*example.inputs).values():
+        assert all(side > 0 for side in weight.shape)
+        assert weight.size == math.prod(weight.shape)
+    assert op.macs(*example.inputs) >= 0
+    assert op.label()
+    call = op.keras()
+    assert isinstance(call, Call)
+    assert call.target.startswith("layers.") or call.target[0].isupper()
+    assert build(name, **example.fields) == op
+
+
+@pytest.mark.parametrize(("name", "i", "example"), EXAMPLES, ids=ids)
+def test_the_keras_form_has_no_default_in_it(name: str, i: int, example: Example) -> None:
+    """Required fields stand by position; each other field that is said stands there, and no field that is not."""
+    op = build(name, **example.fields)
+    call = op.keras()
+    required = [n for n, info in OPS[name].model_fields.items() if info.is_required()]
+    said = [n for n in example.fields if n not in required and getattr(op, n) != OPS[name].model_fields[n].default]
+    beside = [n for n in said if n not in ("norm", "size")]
+    assert len(call.keywords) == len(beside)
+    assert all(getattr(op, n) in call.keywords.values() for n in beside)
+
+
+@pytest.mark.parametrize("name", [name for name, op in OPS_IN_ORDER if all(not e.fields for e in op.examples[:1])])
+def test_the_keras_form_of_an_op_by_its_name_alone(name: str) -> None:
+    assert build(name).keras().keywords == {}
+
+
+def test_the_keras_form_takes_what_is_no_number_yet() -> None:
+    """Templates pass expressions through: nothing in `keras()` may compute with a field."""
+    for name, op in OPS_IN_ORDER:
+        symbols = {field: object() for field in op.model_fields}
+        call = op.model_construct(**symbols).keras()
+        passed = [*call.positional, *call.keywords.values()]
+        assert all(value in symbols.values() or isinstance(value, str) for value in passed), name
+
+
+def test_an_op_cannot_be_changed() -> None:
+    op = build("conv", filters=8, kernel=3)
+    with pytest.raises(ValidationError):
+        op.filters = 9  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("conv", {"filters": "8", "kernel": 3}),
+        ("conv", {"filters": 8.5, "kernel": 3}),
+        ("conv", {"filters": True, "kernel": 3}),
+        ("conv", {"filters": 0, "kernel": 3}),
+        ("conv", {"filters": 10**12, "kernel": 3}),
+        ("conv", {"filters": 8, "kernel": 0}),
+        ("conv", {"filters": 8, "kernel": [3]}),
+        ("conv", {"filters": 8, "kernel": [3, 3, 3]}),
+        ("conv", {"filters": 8, "kernel": 3, "padding": "some"}),
+        ("conv", {"filters": 8, "kernel": 3, "padding": -1}),
+        ("conv", {"filters": 8, "kernel": 3, "padding": [[1, 1]]}),
+        ("conv", {"filters": 8, "kernel": 3, "padding": True}),
+        ("conv", {"filters": 8, "kernel": 3, "bias": "no"}),
+        ("conv", {"filters": 8, "kernel": 3, "bias": 1}),
+        ("conv", {"filters": 8, "kernel": 3, "stride": True}),
+        ("conv", {"filters": 8, "kernel": 3, "name": "x"}),
+        ("conv", {"kernel": 3}),
+        ("dropout", {"rate": 1.0}),
+        ("dropout", {"rate": -0.1}),
+        ("dropout", {"rate": "0.5"}),
+        ("batch_norm", {"epsilon": 0}),
+        ("batch_norm", {"momentum": 1.5}),
+        ("batch_norm", {"scale": "off"}),
+        ("batch_norm", {"epsilon": float("nan")}),
+        ("global_average_pool", {"keepdims": "yes"}),
+        ("relu", {"max_value": 0}),
+        ("flatten", {"axis": 1}),
+    ],
+)
+def test_fields_of_another_kind_are_refused(name: str, fields: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        build(name, **fields)
+
+
+def test_a_whole_float_is_whole() -> None:
+    op = build("conv", filters=8.0, kernel=[3.0, 1])
+    assert op.shape((4, 4, 3)) == (2, 4, 8)
+    assert repr(op.keras().positional) == "(8, (3, 1))"
+
+
+def windows(length: int, kernel: int, stride: int, padding: tuple[int, int], dilation: int) -> int:
+    """How many windows fit, counted one by one."""
+    padded = length + sum(padding)
+    return sum(1 for at in range(0, padded, stride) if at + dilation * (kernel - 1) < padded)
+
+
+def test_windows_against_counting_each() -> None:
+    cases = itertools.product(range(1, 9), range(1, 5), range(1, 4), [(0, 0), (1, 1), (0, 1), (2, 0)], (1, 2))
+    tried = 0
+    for length, kernel, stride, padding, dilation in cases:
+        expected = windows(length, kernel, stride, padding, dilation)
+        arguments = ((length, 8), (kernel, 1), (stride, 1), [list(padding), [0, 0]], (dilation, 1))
+        if expected == 0:
+            with pytest.raises(OpError, match="does not fit"):
+                window(*arguments)
+        else:
+            assert window(*arguments) == (expected, 8)
+            tried += 1
+    assert tried > 500
+
+
+def test_same_has_a_window_at_every_stride() -> None:
+    for length, stride in itertools.product(range(1, 12), range(1, 5)):
+        assert window((length, 1), (9, 1), (stride, 1), "same") == (len(range(0, length, stride)), 1)
+
+
+def test_a_window_that_does_not_fit_names_its_field() -> None:
+    for dilation, field in ((1, "kernel"), (3, "dilation")):
+        with pytest.raises(OpError) as caught:
+            window((4, 4), (5 if dilation == 1 else 3, 1), (1, 1), "valid", (dilation, 1))
+        assert caught.value.field == field
+    with pytest.raises(OpError, match="5x5 does not fit on a map of 4x6") as caught:
+        build("max_pool", size=5).shape((4, 6, 1))
+    assert caught.value.field in OPS["max_pool"].model_fields
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "inputs", "fact"),
+    [
+        ("conv", {"filters": 6, "kernel": 3, "groups": 4}, [(8, 8, 8)], "6 filters cannot be split into 4 groups"),
+        ("conv", {"filters": 8, "kernel": 3, "groups": 4}, [(8, 8, 6)], "6 channels cannot be split into 4 groups"),
+        ("conv", {"filters": 8, "kernel": 3, "stride": 2, "dilation": 2}, [(8, 8, 6)], "stride and dilate"),
+        ("depthwise_conv", {"kernel": 3, "stride": [1, 2]}, [(8, 8, 6)], "equally along both axes"),
+        ("conv", {"filters": 8, "kernel": 3}, [(8,)], "wants height x width x channels, and gets 8"),
+        ("average_pool", {"padding": 1}, [(8, 8, 6)], "padded border"),
+        ("glu", {}, [(5,)], "5 is odd"),
+        ("dense", {"units": 3}, [()], "gets a number"),
+        ("add", {}, [(8, 8, 6), (6,)], "equal shapes"),
+        ("add", {}, [(8, 8, 6), (8, 8, 1)], "equal shapes"),
+        ("average", {}, [(8, 8, 6), (1, 1, 6)], "equal shapes"),
+        ("maximum", {}, [(6,), (1,)], "equal shapes"),
+        ("multiply", {}, [(8, 8, 6), (8, 8, 1)], "cannot stretch"),
+        ("multiply", {}, [(8, 8, 6), (1, 8, 6)], "cannot stretch"),
+        ("multiply", {}, [(8, 8, 6), (5,)], "cannot stretch"),
+        ("concat", {}, [(8, 8, 6), (8, 4, 6)], "equal but for the channels"),
+        ("concat", {}, [(8, 8, 6), (6,)], "equal but for the channels"),
+    ],
+)
+def test_shapes_that_an_op_cannot_take(name: str, fields: Any, inputs: Any, fact: str) -> None:
+    op = build(name, **fields)
+    with pytest.raises(OpError, match=fact) as caught:
+        op.shape(*inputs)
+    assert caught.value.field in ("", *OPS[name].model_fields)
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "x", "parameters", "macs"),
+    [
+        ("conv", {"filters": 8, "kernel": 3}, (10, 10, 4), 3 * 3 * 4 * 8 + 8, 8 * 8 * 3 * 3 * 4 * 8),
+        ("conv", {"filters": 8, "kernel": [1, 3], "bias": False}, (5, 5, 4), 3 * 4 * 8, 5 * 3 * 3 * 4 * 8),
+        ("conv", {"filters": 8, "kernel": 3, "groups": 2}, (3, 3, 4), 3 * 3 * 2 * 8 + 8, 3 * 3 * 2 * 8),
+        ("depthwise_conv", {"kernel": 3, "multiplier": 2}, (5, 5, 4), 3 * 3 * 8 + 8, 3 * 3 * 3 * 3 * 8),
+        ("dense", {"units": 5}, (7,), 40, 35),
+        ("dense", {"units": 5, "bias": False}, (2, 7), 35, 70),
+        ("batch_norm", {}, (4, 4, 6), 24, 0),
+        ("batch_norm", {"scale": False}, (6,), 18, 0),
+        ("max_pool", {}, (4, 4, 6), 0, 0),
+    ],
+)
+def test_counts(name: str, fields: Any, x: Any, parameters: int, macs: int) -> None:
+    op = build(name, **fields)
+    assert sum(weight.size for weight in op.weights(x).values()) == parameters
+    assert op.macs(x) == macs
+
+
+def test_statistics_do_not_train() -> None:
+    weights = build("batch_norm").weights((6,))
+    assert [name for name, weight in weights.items() if weight.trainable] == ["gamma", "beta"]
+    assert list(weights) == ["gamma", "beta", "moving_mean", "moving_variance"]
+
+
+def test_small_words() -> None:
+    assert show((8, 8, 256)) == "8x8x256"
+    assert show(()) == "a number"
+    assert sides("valid") == ((0, 0), (0, 0))
+    assert sides(2) == ((2, 2), (2, 2))
+    assert sides([[0, 1], [2, 3]]) == ((0, 1), (2, 3))
+    assert image((4, 5, 6), "conv") == (4, 5, 6)
+    assert same(3, (3, 3))
+    assert same([1, 1], (1, 1))
+    assert not same(1, True)
+    assert not same((1, 2), (1, 1))
+    assert build("conv", filters=64, kernel=3, stride=2).label() == "Conv 3×3, 64 /2"
+    assert build("max_pool").label() == "Max pool 2×2 /2"
+    assert build("swish").label() == "Swish"
+    assert build("zero_pad", padding=[[0, 1], [0, 1]]).label() == "Zero pad 0+1, 0+1"
