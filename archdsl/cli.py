@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -37,13 +38,17 @@ SetOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 OutOption = Annotated[
-    Path | None, typer.Option("--out", metavar="DIR", help="The folder to write, still empty; without it, a new one is numbered.")
+    Path | None,
+    typer.Option("--out", metavar="DIR", help="The folder to write, still empty; without it, a new one is numbered."),
 ]
 DataOption = Annotated[Path | None, typer.Option("--data-dir", metavar="PATH", help="Where the data set lies.")]
 
 
 def main() -> None:
     """Runs the program; every `ArchError` becomes its message and its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without `×` gets a `?`
     try:
         app()
     except ArchError as error:

@@ -48,6 +48,10 @@ CODES = {
 """Every code, by what it stands for. The hundreds say how the program ends: see `ArchError.exit_code`."""
 
 
+SHOWN = 20
+"""How many problems an error's text tells; `problems` has them all."""
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """A place in a file: `width` characters from `column` of `line` (both from 1), and that line's text."""
@@ -81,7 +85,7 @@ class Problem:
         if self.span and self.span.text:
             lines += _excerpt(self.span)
         lines += [f"  {fact}" for fact in self.facts]
-        lines += [f"  {step}" for step in self.trail]
+        lines += [f"  {step}" for step in _shortened(self.trail)]
         if self.hint:
             lines.append(f"  help: {self.hint}")
         return "\n".join(lines)
@@ -116,7 +120,10 @@ class ArchError(Exception):
         self.problems = problems
 
     def __str__(self) -> str:
-        return "\n".join(problem.render() for problem in self.problems)
+        told = [problem.render() for problem in self.problems[:SHOWN]]
+        if len(self.problems) > SHOWN:
+            told.append(f"... and {len(self.problems) - SHOWN:,} more")
+        return "\n".join(told)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), self.problems
@@ -163,6 +170,12 @@ def nearest(word: str, words: Iterable[str]) -> str:
 def quantity(number: int, noun: str) -> str:
     """`1 row`, `2 rows`."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def _shortened(trail: tuple[str, ...]) -> tuple[str, ...]:
+    if len(trail) <= 8:
+        return trail
+    return (*trail[:4], f"... {len(trail) - 8} more ...", *trail[-4:])
 
 
 def _position(problem: Problem) -> tuple[str, int, int]:

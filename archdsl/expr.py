@@ -112,6 +112,11 @@ def is_expression(value: object) -> bool:
     return isinstance(value, str) and "$" in value
 
 
+def mentioned(text: str) -> set[str]:
+    """The words of a text that may have been meant for names, whether or not it can be read."""
+    return set(re.findall(r"[A-Za-z_]\w*", text))
+
+
 def parse(text: str) -> Expression:
     """Reads an expression.
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from archdsl.errors import Problem
+from archdsl.errors import Problem, Span
 from archdsl.graph import Node
 from archdsl.ops import Shape
 from archdsl.ops.base import show
@@ -22,6 +22,7 @@ def merge_problem(
     parts: Mapping[str, tuple[str, Shape]],
     start: str,
     scope: Mapping[str, Any],
+    shortcut: Span,
 ) -> Problem:
     """The problem with a fact for each part, and its place at the part that differs from the others.
 
@@ -31,28 +32,32 @@ def merge_problem(
         parts: by path's name, the node that the part ends in, and its shape.
         start: the node that all parts begin at.
         scope: the values of the body's names.
+        shortcut: where the shortcut is chosen.
     """
     by_name = {node.name: node for node in nodes}
     widths = {name: _width(by_name, node, start) for name, (node, _) in parts.items()}
     facts = []
     for name, (node, shape) in parts.items():
         value = widths[name]
-        what = name if name == "shortcut" else f"path {name}"
-        line = value.span.line if value else by_name[node].span.line if node in by_name else None  # type: ignore[union-attr]
+        what = name if name == "shortcut" or name.startswith("path_") else f"path {name}"
+        at = value.span if value else by_name[node].span if node in by_name else shortcut
+        line = at.line if at else None
         told = f": {_reason(value, scope)}" if value and value.names else ""
         facts.append((what, show(shape), f" (line {line}{told})" if line else ""))
     room = max(len(what) for what, _, _ in facts)
     odd = _odd({name: shape for name, (_, shape) in parts.items()})
     other = next(name for name in parts if parts[name][1] != parts[odd][1])
     channels = parts[odd][1][:-1] == parts[other][1][:-1]
-    value = widths[odd]
-    span = value.span if value and channels else problem.span
+    value, untouched = widths[odd], parts[odd][0] == start
+    span = value.span if value and channels else _narrowing(by_name, parts[odd][0], start) or problem.span
+    if odd == "shortcut" and untouched:
+        span = shortcut
     return replace(
         problem,
         code="ARCH021",
         span=span,
         facts=tuple(f"{what:{room}} -> {shape}{where}" for what, shape, where in facts),
-        hint=_hint(problem, odd, channels, value, widths[other], parts[odd][0] == start),
+        hint=_hint(problem, odd, channels, value, widths[other], untouched),
     )
 
 
@@ -75,6 +80,20 @@ def _width(by_name: Mapping[str, Node], node: str, start: str) -> Value | None:
             return None
         node = found.inputs[0]
     return None
+
+
+def _narrowing(by_name: Mapping[str, Node], node: str, start: str) -> Span | None:
+    """Where a part last changed its height or width: at the stride, or else at the step."""
+    last: Span | None = None
+    while node in by_name and node != start:
+        found = by_name[node]
+        before = by_name.get(found.inputs[0])
+        last = last or found.span
+        if before is None or before.shape[:-1] != found.shape[:-1]:
+            wide = [found.fields[name].span for name in ("stride", "size", "padding") if name in found.fields]
+            return wide[0] if wide else found.span
+        node = found.inputs[0]
+    return last
 
 
 def _reason(value: Value, scope: Mapping[str, Any]) -> str:

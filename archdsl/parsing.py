@@ -9,9 +9,10 @@ from archdsl import source
 from archdsl.errors import Problems, Span, fail, nearest
 from archdsl.ops.base import OPS
 from archdsl.recipe import Data, Train
+from archdsl.scope import Scope
 from archdsl.source import Limits, Mapping, Node, Scalar
 from archdsl.spec import CLASS_RESERVED, RESERVED, TYPES, Arg, Expectation, Fields, Layer, Loop, Spec, Step, name_fault
-from archdsl.steps import BUNCH, Reader, Scope
+from archdsl.steps import BUNCH, UNREAD, Reader
 from archdsl.validation import plain, shown, validate
 
 VERSION = 1
@@ -169,7 +170,7 @@ class _Parser:
         if isinstance(value.content, str) and value.content in TYPES:
             return Arg(key.text, value.content, None, key.span)
         kind = _OF_DEFAULT.get(type(value.template()))
-        if kind is None:
+        if kind is None and value.content is not UNREAD:
             hint = f"a type ({', '.join(TYPES)}), or a default that gives the type"
             self.problems.add("ARCH007", f"`{key.text}` has neither a type nor a default", node.span, hint)
         return Arg(key.text, kind or "int", value, key.span)
@@ -233,7 +234,7 @@ class _Parser:
             return self._like(name, node, signatures, reader, key.span)
         args = signatures[name]
         scope = Scope({arg.name: arg.type for arg in args.values()} | {"channels": "int"})
-        steps = self._body(node, name, reader, scope)
+        steps = self._body(node, name, reader, scope, key.span)
         if (stray := node.key("with")) is not None:
             self.problems.add("ARCH005", "`with` stands beside `like`", stray.span)
         self._unused(args, scope)
@@ -248,30 +249,37 @@ class _Parser:
         fixed = node.get("with")
         if fixed is None:
             self.problems.add("ARCH006", "`with` is missing", span, "`with: {stride: 2}` fixes arguments")
+        elif not isinstance(fixed, Mapping):
+            self.problems.add("ARCH007", "`with` is a mapping", fixed.span, "`with: {stride: 2}` fixes arguments")
         known = signatures.get(base, {})
         values = {}
-        for key, inner in fixed.items if isinstance(fixed, Mapping) else ():
+        for key, inner in fixed.items if isinstance(fixed, Mapping) and base in signatures else ():
             value = reader.value(inner, None)
             if key.text not in known:
-                hint = nearest(key.text, known)
+                hint = nearest(key.text, known) if known else f"`{base}` has no arguments"
                 self.problems.add("ARCH015", f"`{base}` has no argument `{key.text}`", key.span, hint)
-            elif fault := known[key.text].fault(value.template()):
+                continue
+            values[key.text] = known[key.text].taken(value.template())
+            if not value.names and (fault := known[key.text].fault(values[key.text])):
                 self.problems.add("ARCH007", fault, inner.span)
-            values[key.text] = value.template()
         return Layer(name, self._doc(node), signatures[name], (), base, values, span)
 
-    def _body(self, node: Mapping, owner: str, reader: Reader, scope: Scope) -> tuple[Step, ...]:
+    def _body(
+        self, node: Mapping, owner: str, reader: Reader, scope: Scope, place: Span | None = None
+    ) -> tuple[Step, ...]:
         """The steps of `model:`, or of a layer's `steps:` or `paths:`."""
         if node is self.root:
             body = node.get("model")
             if body is None:
                 self.problems.add("ARCH006", "`model` is missing", node.span, "`model:` is the list of steps")
+                scope.used.update(scope.visible)
                 return ()
             return reader.body(body, scope)
         steps, paths = node.get("steps"), node.get("paths")
         if (steps is None) == (paths is None):
             text = "has both `steps` and `paths`" if steps is not None else "has no `steps`, no `paths` and no `like`"
-            self.problems.add("ARCH006", f"`{owner}` {text}", node.span, "a body is one of them")
+            self.problems.add("ARCH006", f"`{owner}` {text}", place, "a body is one of them")
+            scope.used.update(scope.visible)
             return ()
         if steps is not None:
             for word in BUNCH:
@@ -284,5 +292,7 @@ class _Parser:
 
     def _unused(self, args: MappingType[str, Arg], scope: Scope) -> None:
         for name in args.keys() - scope.used:
+            if name_fault(name, RESERVED):
+                continue
             hint = "remove it, or use it in a step"
             self.problems.add("ARCH017", f"nobody uses the argument `{name}`", args[name].span, hint)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias, Union
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, WrapValidator, model_validator
 from pydantic_core import PydanticCustomError
 
-from archdsl.ops.base import Call, Positive, Share, whole
+from archdsl.ops.base import Call, Flag, Positive, Share, either, whole
 
 Whole = Annotated[int, BeforeValidator(whole), Field(strict=True, ge=0, le=10_000_000)]
 Epochs = Annotated[int, BeforeValidator(whole), Field(strict=True, ge=1, le=100_000)]
@@ -47,8 +47,8 @@ class Data(_Entry):
 
     source: Literal["digits", "cifar10"]
     batch_size: Annotated[int, BeforeValidator(whole), Field(strict=True, ge=1, le=100_000)] = 128
-    scale: bool = True
-    standardize: bool | Literal["channel"] = False
+    scale: Flag = True
+    standardize: Annotated[Flag | Literal["channel"], WrapValidator(either("`true`, `false` or `channel`"))] = False
     validation: Annotated[float, Field(strict=True, gt=0, lt=1)] = 0.1
     augment: Augment = Augment()
 
@@ -160,7 +160,7 @@ class Sgd(Optimizer):
     target: ClassVar[str] = "SGD"
 
     momentum: Share = 0.0
-    nesterov: bool = False
+    nesterov: Flag = False
 
 
 class RmsProp(Optimizer):
@@ -171,7 +171,7 @@ class RmsProp(Optimizer):
     rho: Share = 0.9
     momentum: Share = 0.0
     epsilon: Positive = 1e-7
-    centered: bool = False
+    centered: Flag = False
 
 
 class Adam(Optimizer):
@@ -182,7 +182,7 @@ class Adam(Optimizer):
     beta_1: Share = 0.9
     beta_2: Share = 0.999
     epsilon: Positive = 1e-7
-    amsgrad: bool = False
+    amsgrad: Flag = False
 
 
 class AdamW(Adam):
@@ -213,7 +213,7 @@ class Train(_Entry):
     epochs: Epochs = 10
     optimizer: _OPTIMIZER = Adam()
     loss: Loss = "categorical_crossentropy"
-    from_logits: bool | None = None
+    from_logits: Flag | None = None
     label_smoothing: Share = 0.0
     metrics: list[Metric] = ["accuracy"]
     seed: Whole = 0

@@ -22,7 +22,7 @@ from archdsl.validation import faults, shown
 class Bounds:
     """How large a network may become: nodes of the graph, layers inside one another, ops, parameters."""
 
-    nodes: int = 100_000
+    nodes: int = 50_000
     nested: int = 32
     layers: int = 1_000_000
     parameters: int = 10**11
@@ -93,7 +93,7 @@ class _Resolver:
         self.known: dict[Any, Graph] = {}
         self.ops: dict[Any, Op] = {}
         self.open: list[str] = []
-        self.count = 0
+        self.count = self.turns = 0
 
     def model(self, values: Mapping[str, Any]) -> Graph:
         spec = self.spec
@@ -128,6 +128,8 @@ class _Resolver:
             inner = {**scope, **row}
             there = loop.when is None or self._truth(loop.when, inner)
             times = self._times(loop.repeat, inner) if there and loop.repeat is not None else 1
+            self.turns += max(1, times)  # a turn that leaves no node costs its time too
+            self._afford(0, span)
             for _ in range(times):
                 number = body.number(lane, kind)
                 yield inner if there else None, pinned if pinned and not loop.many else f"{kind}_{number}"
@@ -168,7 +170,7 @@ class _Resolver:
         return times
 
     def _afford(self, nodes: int, span: Span | None) -> None:
-        if self.count + nodes > self.bounds.nodes:
+        if max(self.count, self.turns) + nodes > self.bounds.nodes:
             raise fail("ARCH025", f"the network has more than {self.bounds.nodes:,} steps", span)
 
     def _step(self, body: _Body, step: Step, scope: Mapping[str, Any], lane: str, name: str, x: _Tensor) -> _Tensor:
@@ -222,7 +224,8 @@ class _Resolver:
         if node.name in body.names:
             first = body.names[node.name]
             where = f" on line {first.line}" if first else ""
-            raise fail("ARCH010", f"`{node.name}` is the name of another step{where}", node.span, "give one a `name:`")
+            message = f"`{node.name}` is the name of another step{where}"
+            raise fail("ARCH010", message, node.span, "choose another `name:` for one of them")
         body.names[node.name] = node.span
         body.nodes.append(node)
         return _Tensor(node.name, node.shape)
@@ -251,7 +254,7 @@ class _Resolver:
         for name, arg in layer.args.items():
             given = use.arguments.get(name)
             value = (given or arg.default).evaluate(scope)  # type: ignore[union-attr]
-            value = whole(value) if arg.type == "int" else value
+            value = arg.taken(value)
             if given is not None and (fault := arg.fault(value)):
                 hint = "use `//` to divide without rest" if isinstance(value, float) else ""
                 raise fail("ARCH007", fault, given.span, hint)
@@ -322,7 +325,8 @@ class _Resolver:
             if error.problems[0].code != "ARCH020":
                 raise
             shapes = {part: (t.node, t.shape) for part, t in parts.items()}
-            raise ArchError(merge_problem(error.problems[0], body.nodes, shapes, x.node, scope)) from None
+            place = bunch.shortcut.span if isinstance(bunch.shortcut, Value) else span
+            raise ArchError(merge_problem(error.problems[0], body.nodes, shapes, x.node, scope, place)) from None
 
     def _shortcut(
         self, body: _Body, bunch: Bunch, scope: Mapping[str, Any], lane: str, end: _Tensor, first: str, x: _Tensor
@@ -367,8 +371,9 @@ def _told(problem: Problem, fields: Fields, values: Mapping[str, Any]) -> Proble
     """A problem of an evaluated field, with the expression that gave the value."""
     for name, value in fields.items():
         if value.span == problem.span and value.names:
-            text = next(value.expressions())[0].text
-            return replace(problem, facts=(f"`{name}` is {text} = {shown(values[name]).strip('`')}",))
+            text, number = next(value.expressions())[0].text, values[name]
+            hint = "use `//` to divide without rest" if isinstance(number, float) else problem.hint
+            return replace(problem, facts=(f"`{name}` is {text} = {shown(number).strip('`')}",), hint=hint)
     return problem
 
 

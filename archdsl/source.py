@@ -28,9 +28,9 @@ from archdsl.errors import ArchError, Span, fail
 class Limits:
     """What a text may cost before it is refused: bytes, nested levels, and nodes of the tree."""
 
-    size: int = 1_000_000
+    size: int = 250_000
     depth: int = 32
-    nodes: int = 20_000
+    nodes: int = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,7 @@ class Mapping:
 Node: TypeAlias = Scalar | Sequence | Mapping
 
 _LINE_END = re.compile(r"\r\n|[\n\r]")
+_ODD_LINE_END = re.compile(r"[\x85\u2028\u2029]")
 _UNSPACED_COMMENT = re.compile(r"\s+#(?![\s#]|$)")
 _INT = re.compile(r"[-+]?[0-9]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
@@ -113,7 +114,10 @@ def read(text: str, name: str, limits: Limits = Limits()) -> Node:
     """
     if len(text) > limits.size:
         raise fail("ARCH003", f"{name} is larger than {limits.size:,} bytes")
-    return _Reader(text, name, limits).document()
+    reader = _Reader(text, name, limits)
+    if (odd := _ODD_LINE_END.search(text)) is not None:
+        raise fail("ARCH001", "this character ends a line for some, and not for others", reader.place(odd.start()))
+    return reader.document()
 
 
 class _Reader:
@@ -133,6 +137,11 @@ class _Reader:
         if found is None or (isinstance(found, Scalar) and found.value is None):
             raise fail("ARCH006", "the file is empty", Span(self.name, 1, 1), "a spec begins with `archdsl: 1`")
         return found
+
+    def place(self, offset: int) -> Span:
+        """Where the character at an offset of the text stands."""
+        above = _LINE_END.split(self.text[:offset])
+        return Span(self.name, len(above), len(above[-1]) + 1, 1, self.lines[len(above) - 1])
 
     def _checked(self) -> Iterator[Any]:
         parser = YAML(typ="safe", pure=True).parse(self.text)

@@ -32,19 +32,20 @@ Total = Annotated[int, BeforeValidator(whole), Field(strict=True, ge=0)]
 
 _KERAS_NAMES = frozenset(
     """
-activity_regularizer add add_loss add_metric add_variable add_weight autocast build build_from_config built call
-compile compile_from_config compiled compiled_loss compiled_metrics compute_dtype compute_loss compute_loss_and_updates
-compute_mask compute_metrics compute_output_shape compute_output_spec count_params distribute_reduction_method
-distribute_strategy dtype dtype_policy evaluate export fit from_config get_build_config get_compile_config get_config
-get_layer get_metrics_result get_state_tree get_weights input input_dtype input_names input_shape input_spec inputs
-jit_compile kwargs layers load_own_variables load_weights loss losses make_predict_function make_test_function
-make_train_function metrics metrics_names metrics_variables name non_trainable_variables non_trainable_weights
-operations optimizer output output_names output_shape outputs path pop predict predict_function predict_on_batch
-predict_step quantization_mode quantize quantized_build quantized_call rematerialized_call reset_metrics run_eagerly
-save save_own_variables save_weights self set_state_tree set_weights shape stateless_call stateless_compute_loss
-steps_per_execution stop_training summary supports_jit supports_masking symbolic_call test_function test_on_batch
-test_step to_json train_function train_on_batch train_step trainable trainable_variables trainable_weights training
-tensorflow_test_step unrolled_steps_per_execution variable_dtype variables weights auto_scale_loss
+activity_regularizer add add_loss add_metric add_variable add_weight auto_scale_loss autocast build build_from_config
+built call call_signature_parameters compile compile_from_config compiled compiled_loss compiled_metrics compute_dtype
+compute_loss compute_loss_and_updates compute_mask compute_metrics compute_output_shape compute_output_spec count_params
+distribute_reduction_method distribute_strategy dtype dtype_policy evaluate export fit from_config get_build_config
+get_compile_config get_config get_layer get_metrics_result get_quantization_layer_structure get_state_tree get_weights
+input input_dtype input_names input_shape input_spec inputs jit_compile kwargs layers load_own_variables load_weights
+loss losses make_predict_function make_test_function make_train_function metrics metrics_names metrics_variables name
+non_trainable_variables non_trainable_weights operations optimizer output output_names output_shape outputs path pop
+predict predict_function predict_on_batch predict_step quantization_config quantization_mode quantize quantized_build
+quantized_call rematerialized_call reset_metrics run_eagerly save save_own_variables save_weights self set_state_tree
+set_weights shape stateless_call stateless_compute_loss steps_per_execution stop_training summary supports_jit
+supports_masking symbolic_call tensorflow_test_step test_function test_on_batch test_step to_json train_function
+train_on_batch train_step trainable trainable_variables trainable_weights training unrolled_steps_per_execution
+variable_dtype variables weights
 """.split()  # noqa: SIM905 - ninety names are read more easily so
 )
 _OWN_NAMES = frozenset(
@@ -83,7 +84,7 @@ def name_fault(name: str, reserved: frozenset[str]) -> str:
         return "it is a word of Python"
     if name in FUNCTIONS and name in reserved:
         return "it is a function of expressions"
-    return "Keras or the generated module uses it" if name in reserved else ""
+    return "Python, Keras or the generated module uses it" if name in reserved else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +213,10 @@ class Arg:
     default: Value | None
     span: Span
 
+    def taken(self, value: Any) -> Any:
+        """The value as the body sees it: 3.0 is taken for 3 where a whole number is due."""
+        return whole(value) if self.type == "int" else value
+
     def fault(self, value: Any) -> str:
         """Why the value does not fit the type, or nothing where it does."""
         fits = isinstance(value, TYPES[self.type]) and (self.type == "bool" or not isinstance(value, bool))
@@ -277,7 +282,7 @@ class Spec:
             if name not in self.args:
                 raise fail("ARCH203", f"{self.name} has no argument `{name}`", self.span, nearest(name, self.args))
             value = list(value) if isinstance(value, tuple) else value
-            value = whole(value) if self.args[name].type == "int" else value
+            value = self.args[name].taken(value)
             if fault := self.args[name].fault(value):
                 raise fail("ARCH203", fault, self.args[name].span)
             values[name] = value

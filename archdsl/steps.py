@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as MappingType
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from archdsl import expr
 from archdsl.errors import Problems, Span, nearest
 from archdsl.ops.base import OPS, Op
+from archdsl.scope import Scope
 from archdsl.source import Mapping, Node, Scalar, Sequence
 from archdsl.spec import (
     RESERVED,
@@ -34,17 +36,8 @@ BUNCH = ("shortcut", "merge", "after")
 NORMS = {op.name.removesuffix("_norm"): op for op in OPS.values() if op.kind == "norm"}
 ACTIVATIONS = {op.name: op for op in OPS.values() if op.kind == "activation"}
 
-
-@dataclass(frozen=True)
-class Scope:
-    """The names that an expression sees, and those that some expression has used."""
-
-    visible: MappingType[str, str]
-    used: set[str] = field(default_factory=set)
-
-    def inner(self, names: Iterable[str]) -> Scope:
-        """The scope inside a `for`, whose columns hold whatever their lists hold."""
-        return Scope({**self.visible, **dict.fromkeys(names, "any")})
+UNREAD = expr.parse("$unread")
+"""Stands for an expression that was refused, so that nothing else is said of it."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +70,7 @@ class Reader:
         if scope is None:
             hint = "expressions stand in steps, `shortcut`, `repeat`, `for` and `when`; in text, leave out the `$`"
             self.problems.add("ARCH019", "no expression may stand here", node.span, hint)
-            return Value(None, node.span)
+            return Value(UNREAD, node.span)
         return self._expression(node, scope)
 
     def _expression(self, node: Scalar, scope: Scope) -> Value:
@@ -87,10 +80,11 @@ class Reader:
         except expr.ExprError as error:
             part = node.span.part(error.offset + quoted, error.width) if error.width else node.span
             self.problems.add("ARCH011", str(error), part, error.hint)
-            return Value(None, node.span)
+            scope.mention(node)
+            return Value(UNREAD, node.span)
         for name in sorted(expression.names - scope.visible.keys()):
-            offset = node.text.find(f"${name}")
-            part = node.span.part(max(0, offset) + quoted, len(name) + 1)
+            offset = re.search(rf"\${name}\b", node.text).start()  # type: ignore[union-attr]
+            part = node.span.part(offset + quoted, len(name) + 1)
             hint = nearest(name, scope.visible) if scope.visible else "this body has no arguments"
             self.problems.add("ARCH012", f"`${name}` is not seen from here", part, hint)
         scope.used.update(expression.names)
@@ -103,13 +97,18 @@ class Reader:
 
     def _step(self, node: Node, scope: Scope) -> Step | None:
         if isinstance(node, Scalar):
+            if node.value is None:
+                self.problems.add("ARCH014", "this step is empty", node.span, "write an op or a layer, as in `- relu`")
+                return None
             node = Mapping(((node, Mapping((), node.span)),), node.span)
         if isinstance(node, Sequence):
             hint = "one list is the body, or one path of `paths`"
             self.problems.add("ARCH007", "a step is due, and here is a list", node.span, hint)
+            scope.mention(node)
             return None
         own = self._own(node)
         if own is None:
+            scope.mention(node)
             return None
         key, given = own
         loop, inner = self.loop(node, scope)
@@ -154,17 +153,24 @@ class Reader:
         if key.text == "paths":
             return self.bunch(step, scope)
         if key.text not in OPS and key.text not in self.signatures:
-            hint = nearest(key.text, {*OPS, *self.signatures, "paths"})
-            self.problems.add(
-                "ARCH014", f"{shown(key.value)} is neither an op nor a layer of this file", key.span, hint
-            )
+            message = f"{shown(key.value)} is neither an op nor a layer of this file"
+            self.problems.add("ARCH014", message, key.span, self._nearest_step(key.text))
+            scope.mention(given)
             return None
         fields = self.fields(key.text, given, scope)
         if fields is None:
+            scope.mention(given)
             return None
         if key.text in OPS:
             return self.block(OPS[key.text], fields, key.span)
         return self._use(key, fields)
+
+    def _nearest_step(self, word: str) -> str:
+        hint = nearest(word, {*OPS, *self.signatures, "paths"})
+        if hint.startswith("did you mean"):
+            return hint
+        layers = ", ".join(f"`{name}`" for name in self.signatures)
+        return "`archdsl ops` lists the ops" + (f"; the layers of this file are {layers}" if layers else "")
 
     def fields(self, owner: str, node: Node, scope: Scope | None) -> dict[str, Value] | None:
         """The arguments of an op or a layer; None where they are no mapping."""
@@ -174,16 +180,18 @@ class Reader:
             self.problems.add("ARCH007", "a mapping of arguments is due", node.span, "write `{argument: value}`")
             return None
         known = self._fields_of(owner)
-        for key, _ in node.items:
+        for key, value in node.items:
             if key.text not in known:
                 hint = nearest(key.text, known) if known else f"`{owner}` has no arguments"
                 self.problems.add("ARCH015", f"`{owner}` has no argument `{key.text}`", key.span, hint)
+                if scope is not None:
+                    scope.mention(value)
         return {key.text: self.value(value, scope) for key, value in node.items if key.text in known}
 
     def _use(self, key: Scalar, fields: dict[str, Value]) -> Use:
         args = self.signatures[key.text]
         for name, value in fields.items():
-            if not value.names and (fault := args[name].fault(value.template())):
+            if not value.names and (fault := args[name].fault(args[name].taken(value.template()))):
                 self.problems.add("ARCH007", fault, value.span)
         for name, arg in args.items():
             if arg.default is None and name not in fields:
@@ -216,7 +224,7 @@ class Reader:
 
     def _word(self, role: Any, table: MappingType[str, type[Op]], value: Value | None) -> list[Part]:
         """The part of `norm: batch`, or of `activation: {leaky_relu: {slope: 0.1}}`."""
-        if value is None or value.content == "none":
+        if value is None or value.content in ("none", UNREAD):
             return []
         word, fields = value.content, {}
         if isinstance(word, dict) and len(word) == 1:
@@ -241,7 +249,8 @@ class Reader:
         paths = tuple(self._paths(node.get("paths"), scope))
         shortcut = self._shortcut(node.get("shortcut"), scope, node.span)
         merge, after = node.get("merge"), node.get("after")
-        if merge is None and (len(paths) > 1 or shortcut != Value("none", node.span)):
+        several = len(paths) > 1 or any(path.loop.many for path in paths)
+        if merge is None and (several or shortcut != Value("none", node.span)):
             key = node.key("paths")
             self.problems.add("ARCH006", "`merge` is missing", key.span if key else node.span, "`merge: add`, for one")
         part = self._merge(merge, scope) if merge is not None else None
@@ -255,7 +264,9 @@ class Reader:
         return {name: Value(content, span) for name, content in (own | {"activation": "none"}).items()}
 
     def _paths(self, node: Node | None, scope: Scope) -> Iterator[Path]:
-        if isinstance(node, Mapping):
+        if node is not None and not isinstance(node, Scalar) and not node.items:
+            self.problems.add("ARCH006", "`paths` has no path", node.span, "`paths: {main: [...]}`")
+        elif isinstance(node, Mapping):
             for key, inner in node.items:
                 if fault := name_fault(key.text, frozenset()):
                     self.problems.add("ARCH010", f"`{key.text}` cannot name a path: {fault}", key.span)
@@ -274,6 +285,7 @@ class Reader:
         if not isinstance(node, Mapping) or body is None:
             hint = "a path is a list of steps, or `{steps: [...]}` with `repeat`, `for` or `when` beside it"
             self.problems.add("ARCH007", "this is no path", node.span, hint)
+            scope.mention(node)
             return Path(name, Loop(), (), node.span)
         self.unknown(node, ("steps", *LOOP))
         loop, inner = self.loop(node, scope)
@@ -319,8 +331,9 @@ class Reader:
     def _close(self, loop: Loop, inner: Scope, outer: Scope) -> None:
         """Behind what stands in a loop: each of its columns must have been used."""
         for name in loop.columns.keys() - inner.used:
-            hint = "`repeat` makes copies without a column"
-            self.problems.add("ARCH017", f"nobody uses the column `{name}`", loop.columns[name].span, hint)
+            if not name_fault(name, RESERVED) and name not in outer.visible:
+                hint = "`repeat` makes copies without a column"
+                self.problems.add("ARCH017", f"nobody uses the column `{name}`", loop.columns[name].span, hint)
         outer.used.update(inner.used - loop.columns.keys())
 
     def _columns(self, table: Node, scope: Scope) -> dict[str, Value]:
@@ -334,6 +347,7 @@ class Reader:
             fault = name_fault(key.text, RESERVED) or ("it is seen here already" if key.text in scope.visible else "")
             if fault:
                 self.problems.add("ARCH010", f"`{key.text}` cannot name a column: {fault}", key.span)
+                scope.used.add(key.text)
             columns[key.text] = self.value(node, scope)
         return columns
 
@@ -358,6 +372,8 @@ class Reader:
         if node is None:
             return None
         value = self.value(node, None).content
+        if value is UNREAD:
+            return None
         fault = name_fault(value, frozenset()) if isinstance(value, str) else "a name is one word"
         if fault:
             self.problems.add("ARCH010", f"{shown(plain(node))} cannot name a step: {fault}", node.span)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterator
 from collections.abc import Mapping as MappingType
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from archdsl.errors import Problem, Problems, Span, nearest
+from archdsl.expr import is_expression
 from archdsl.source import Mapping, Node, Scalar, Sequence
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -43,10 +44,22 @@ def plain(node: Node) -> Any:
     return {key.text: plain(value) for key, value in node.items}
 
 
+def _scalars(node: Node) -> Iterator[Scalar]:
+    if isinstance(node, Scalar):
+        yield node
+    else:
+        for item in node.items:
+            yield from _scalars(item[1] if isinstance(item, tuple) else item)
+
+
 def validate(model: type[Model], node: Node, problems: Problems) -> Model | None:
     """The model that a node says; None where it has problems, which are collected."""
     if not isinstance(node, Mapping):
         problems.add("ARCH007", f"a mapping is due, and here is {shown(plain(node))}", node.span)
+        return None
+    if found := [scalar for scalar in _scalars(node) if is_expression(scalar.value)]:
+        for scalar in found:
+            problems.add("ARCH019", "no expression may stand here", scalar.span, "write the value itself")
         return None
     try:
         return model.model_validate(plain(node))
@@ -130,32 +143,53 @@ def _tagged(union: Any, tag: str) -> Any:
 
 
 def _describe(fault: Any, span: Span) -> Problem:
-    kind, context, here = fault["type"], fault.get("ctx", {}), shown(fault.get("input"))
+    kind, context, given = fault["type"], fault.get("ctx", {}), fault.get("input")
+    here = f'`"{given}"`' if isinstance(given, str) and _is_number(given) else shown(given)
     name = f"`{fault['loc'][-1]}`" if fault["loc"] and isinstance(fault["loc"][-1], str) else "this"
     if kind == "missing":
         return Problem("ARCH006", f"{name} is missing", span, hint=f"add `{fault['loc'][-1]}: ...`")
     if kind in _BOUNDS:
         words, key = _BOUNDS[kind]
-        return Problem("ARCH008", f"{words} {context[key]:,} is due, and here is {here}", span)
+        return Problem("ARCH008", f"{words} {_figure(context[key])} is due, and here is {here}", span)
     if kind == "literal_error":
         choices = [word.strip(" '") for word in context["expected"].replace(" or ", ", ").split(",")]
         return Problem("ARCH007", f"{here} is not known here", span, hint=nearest(here.strip("`"), choices))
     if kind == "union_tag_invalid":
         choices = [word for word in context["expected_tags"].replace("'", "").split(", ") if word != "number"]
-        return Problem("ARCH007", f"`{context['tag']}` is not known here", span, hint=nearest(context["tag"], choices))
+        if isinstance(given, str) or (isinstance(given, dict) and len(given) == 1):
+            word = context["tag"]
+            return Problem("ARCH007", f"`{word}` is not known here", span, hint=nearest(word, choices))
+        hint = f"`{choices[0]}`, or `{{{choices[0]}: {{...}}}}`"
+        return Problem("ARCH007", f"one word is due, and here is {here}", span, hint=hint)
     if kind == "kind":
-        return Problem("ARCH007", f"{context['wanted']} is due, and here is {here}", span)
+        hint = _advice("bool_type", given) if "`true`" in context["wanted"] else ""
+        return Problem("ARCH007", f"{context['wanted']} is due, and here is {here}", span, hint=hint)
     due = _DUE.get(kind)
     if due is None:
         return Problem("ARCH008", str(fault["msg"]), span)
-    return Problem("ARCH007", f"{due}, and here is {here}", span, hint=_advice(kind, fault.get("input")))
+    return Problem("ARCH007", f"{due}, and here is {here}", span, hint=_advice(kind, given))
+
+
+def _figure(number: float) -> str:
+    return f"{number:,}" if isinstance(number, int) else f"{number:g}"
 
 
 def _advice(kind: str, value: Any) -> str:
     if kind == "bool_type" and isinstance(value, str) and value.lower() in _TRUTHS:
         return f"did you mean `{_TRUTHS[value.lower()]}`?"
     if kind in ("int_type", "float_type") and isinstance(value, str):
-        if value.replace(".", "").replace("e", "").replace("-", "").isdigit():
+        if _is_number(value):
             return "remove the quotes"
-        return "an expression has a `$` before every argument" if any(c in value for c in "+-*/") else ""
-    return "use `//` to divide without rest" if kind == "int_from_float" else ""
+        if any(c in value for c in "+-*/("):
+            return "without a `$` this is text, which is not computed: write the number"
+    if kind == "list_type" and isinstance(value, str | int | float):
+        return f"`[{value}]`"
+    return ""
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -64,14 +64,14 @@ def specs(draw: st.DrawFn) -> str:
     layers: dict[str, Any] = {}
     for number in range(draw(st.integers(1, 2))):
         name = f"Layer{'AB'[number]}"
-        layers[name] = draw(_layers(list(layers)))
+        layers[name] = draw(_layers(dict(layers)))
     if "shortcut" in next(iter(layers.values())).get("args", {}) and draw(st.booleans()):
         layers["Like"] = {"like": "LayerA", "with": {"shortcut": draw(st.sampled_from(SHORTCUTS))}}
     model = [{"conv": {"filters": draw(st.sampled_from([4, 6])), "kernel": 3, "padding": "same"}}]
     for name in layers:
         model.append(draw(_uses(name, layers)))
     if draw(st.booleans()):
-        model += draw(_bodies(["$width", 4], [], 1))
+        model += draw(_bodies(["$width", 4], {}, 1))
     model += draw(st.sampled_from([["global_average_pool"], ["flatten"], []]))
     model.append({"dense": {"units": 3, "activation": draw(st.sampled_from(["none", "softmax"]))}})
     spec: dict[str, Any] = {"archdsl": 1, "name": "Net", "input": [8, 8, 3]}
@@ -89,7 +89,7 @@ def _used(body: Any, arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 @st.composite
-def _layers(draw: st.DrawFn, others: list[str]) -> dict[str, Any]:
+def _layers(draw: st.DrawFn, others: dict[str, Any]) -> dict[str, Any]:
     if draw(st.booleans()):
         body: dict[str, Any] = {"steps": draw(_bodies(WIDTHS, others, 2))}
     else:
@@ -98,9 +98,9 @@ def _layers(draw: st.DrawFn, others: list[str]) -> dict[str, Any]:
 
 
 @st.composite
-def _uses(draw: st.DrawFn, name: str, layers: dict[str, Any], width: Any = None) -> dict[str, Any]:
+def _uses(draw: st.DrawFn, name: str, layers: dict[str, Any]) -> dict[str, Any]:
     """A step that uses a layer, perhaps in a loop."""
-    layer = layers[name] if isinstance(layers, dict) else {}
+    layer = layers[name]
     base = layers[layer["like"]] if "like" in layer else layer
     args = {key for key in base.get("args", {}) if key not in layer.get("with", {})}
     given: dict[str, Any] = {}
@@ -130,7 +130,7 @@ def _uses(draw: st.DrawFn, name: str, layers: dict[str, Any], width: Any = None)
 
 
 @st.composite
-def _bodies(draw: st.DrawFn, widths: list[Any], others: list[str], deep: int) -> list[Any]:
+def _bodies(draw: st.DrawFn, widths: list[Any], others: dict[str, Any], deep: int) -> list[Any]:
     body = [draw(_steps(widths)) for _ in range(draw(st.integers(1, 3)))]
     if deep and draw(st.booleans()):
         bunch = draw(_bunches(widths, others, deep - 1))
@@ -156,10 +156,8 @@ def _steps(draw: st.DrawFn, widths: list[Any]) -> Any:
         if columns:
             step["for"] = dict(columns)
     if "for" in step and "i" in columns:
-        step["when" if draw(st.booleans()) else "repeat"] = draw(st.sampled_from(["$i > 0"])) if False else "$i"
-        if "when" in step:
-            step["when"] = "$i > 0"
-        return step
+        word = draw(st.sampled_from(["when", "repeat"]))
+        return {**step, word: "$i > 0" if word == "when" else "$i"}
     inside = len(widths) > 3
     match draw(st.integers(0, 6)):
         case 0:
@@ -202,7 +200,7 @@ def _convs(draw: st.DrawFn, widths: list[Any], columns: dict[str, Any]) -> dict[
 
 
 @st.composite
-def _bunches(draw: st.DrawFn, widths: list[Any], others: list[str], deep: int) -> dict[str, Any]:
+def _bunches(draw: st.DrawFn, widths: list[Any], others: dict[str, Any], deep: int) -> dict[str, Any]:
     """Paths that mostly can be merged, with a shortcut."""
     merge = draw(st.sampled_from(MERGES))
     stride = draw(st.sampled_from([1, 1, "$stride", 2])) if len(widths) > 3 else 1
@@ -218,7 +216,7 @@ def _bunches(draw: st.DrawFn, widths: list[Any], others: list[str], deep: int) -
         if stride == 1 and draw(st.integers(0, 5)) == 0:
             steps = draw(st.sampled_from([[], [{"relu": {}, "when": "$channels > 4"}], ["relu"]]))
         if others and draw(st.integers(0, 3)) == 0:
-            steps.insert(0, {others[0]: {"filters": 4}} if draw(st.booleans()) else others[0])
+            steps.insert(0, draw(_uses(next(iter(others)), others)))
         match draw(st.integers(0, 5)):
             case 0 if inside:
                 return {"steps": steps, "repeat": draw(st.sampled_from(COUNTS))}

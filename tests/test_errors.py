@@ -197,3 +197,10 @@ def test_a_long_chain_of_layers_is_cut_in_its_middle() -> None:
     assert lines[-1].strip() == trail[-1]
     assert any("24 more" in line for line in lines)
     assert Problem("ARCH024", "no", None, trail=trail).data()["trail"] == list(trail)
+
+
+def test_a_flood_of_problems_is_cut() -> None:
+    error = ArchError(*(Problem("ARCH005", f"no {i}") for i in range(100)))
+    assert len(str(error).splitlines()) == 21
+    assert str(error).endswith("... and 80 more")
+    assert len(error.problems) == 100

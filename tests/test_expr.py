@@ -185,10 +185,10 @@ REFUSED = [
 
 @pytest.mark.parametrize("text", REFUSED, ids=[text[:40].encode("unicode_escape").decode() for text in REFUSED])
 def test_escapes_are_refused(text: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(ExprError) as caught:
         parse(text)
-    assert time.perf_counter() - start < 0.1
+    assert time.process_time() - start < 0.1
     assert str(caught.value)
     assert 0 <= caught.value.offset <= len(text)
     assert caught.value.offset + caught.value.width <= len(text)

@@ -113,7 +113,7 @@ def test_an_op_cannot_be_changed() -> None:
         ("conv", {"filters": 8, "kernel": 3, "bias": "no"}),
         ("conv", {"filters": 8, "kernel": 3, "bias": 1}),
         ("conv", {"filters": 8, "kernel": 3, "stride": True}),
-        ("conv", {"filters": 8, "kernel": 3, "name": "x"}),
+        ("conv", {"filters": 8, "kernel": 3, "axis": 1}),
         ("conv", {"kernel": 3}),
         ("dropout", {"rate": 1.0}),
         ("dropout", {"rate": -0.1}),

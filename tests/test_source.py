@@ -120,6 +120,8 @@ TRAPS = [
     ("# nothing", "ARCH006", "archdsl: 1"),
     ("---\n...\n", "ARCH006", "archdsl: 1"),
     ("a: \x07", "ARCH001", "cannot be read"),
+    ("a: b\u2028c", "ARCH001", "ends a line"),
+    ("a: b\x85c", "ARCH001", "ends a line"),
 ]
 
 
@@ -158,12 +160,12 @@ def test_a_comment_behind_an_expression_needs_its_blank() -> None:
 
 @pytest.mark.parametrize("opened", ["[", "{a: ", "- "])
 def test_depth_is_bounded(opened: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     for depth in (33, 1000, 100_000):
         problem = refusal(opened * depth + "1", size=10_000_000)
         assert problem.code == "ARCH003"
         assert "32 deep" in problem.message
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 def test_depth_up_to_the_limit_is_read() -> None:
@@ -177,15 +179,15 @@ def test_nodes_are_bounded() -> None:
 
 
 def test_the_default_budget_is_quick() -> None:
-    start = time.perf_counter()
-    assert refusal("[" + "1," * 400_000 + "1]").code == "ARCH003"
-    assert time.perf_counter() - start < 5  # some 20,000 values are read, and no more
+    start = time.process_time()
+    assert refusal("[" + "1," * 100_000 + "1]").code == "ARCH003"
+    assert time.process_time() - start < 1  # some 10,000 values are read, and no more
 
 
 def test_size_is_bounded(tmp_path: Path) -> None:
     assert refusal("a" * 101, size=100).code == "ARCH003"
     large = tmp_path / "large.yaml"
-    large.write_bytes(b"#" * 1_000_001)
+    large.write_bytes(b"#" * 250_001)
     with pytest.raises(ArchError, match="ARCH003"):
         read_file(large)
 
@@ -199,9 +201,9 @@ def test_size_is_bounded(tmp_path: Path) -> None:
     ],
 )
 def test_bombs_are_refused_at_their_first_anchor(text: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     assert refusal(text).code == "ARCH002"
-    assert time.perf_counter() - start < 0.2
+    assert time.process_time() - start < 0.2
 
 
 class TestFiles:
@@ -257,7 +259,7 @@ class TestFiles:
         assert (found.span.line, found.span.column, found.span.text) == (2, 4, "b: $x")
 
 
-words = st.text("abcxyz$_ /*+-()'\"#é漢😀\u2028\x85", min_size=1, max_size=12)
+words = st.text("abcxyz$_ /*+-()'\"#é漢😀", min_size=1, max_size=12)
 scalars = st.one_of(st.integers(-999, 999), st.booleans(), st.sampled_from([0.5, None, "1e-3"]), words)
 trees = st.recursive(
     scalars,
@@ -276,7 +278,9 @@ def written(value: Any, flow: bool) -> str:
         return "[" + ", ".join(inner) + "]" if flow or not inner else "\n".join(f"- {item}" for item in inner)
     if isinstance(value, str):
         return "'" + value.replace("'", "''") + "'"
-    return {None: "null", True: "true", False: "false"}.get(value, str(value)) if not isinstance(value, float) else "0.5"
+    return (
+        {None: "null", True: "true", False: "false"}.get(value, str(value)) if not isinstance(value, float) else "0.5"
+    )
 
 
 def each(node: Node) -> Iterator[Scalar]:
@@ -307,10 +311,14 @@ def test_every_place_is_where_the_text_stands(tree: dict[str, Any]) -> None:
     assert plain(node) == tree
 
 
-@given(st.text(st.characters(codec="utf-8", exclude_categories=()), max_size=60) | st.text("ab:-[]{}&*!|>'\"%@`#$?, \n\t", max_size=60))
+@given(
+    st.text(st.characters(codec="utf-8", exclude_categories=()), max_size=60)
+    | st.text("ab:-[]{}&*!|>'\"%@`#$?, \n\t", max_size=60)
+)
 def test_any_text_is_read_or_refused_with_a_place(text: str) -> None:
+    found: tuple[Problem, ...] = ()
     try:
         read(text, "a.yaml")
     except ArchError as error:
-        assert all(problem.code in ("ARCH001", "ARCH002", "ARCH004", "ARCH006", "ARCH007", "ARCH008", "ARCH011", "ARCH003") for problem in error.problems)
-        assert all(problem.span is not None for problem in error.problems)
+        found = error.problems
+    assert all("ARCH001" <= problem.code <= "ARCH011" and problem.span is not None for problem in found)

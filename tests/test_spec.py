@@ -58,7 +58,9 @@ class TestFile:
         found = problems("model:\n  - conv: {filters: 0, kernal: 3}\n  - rellu\nexpect: {parameter: 3}\n")
         assert [p.code for p in found] == ["ARCH006", "ARCH008", "ARCH015", "ARCH014", "ARCH005"]
 
-    @pytest.mark.parametrize("shape", ["32", "[]", "[0, 1]", "[1.5]", "[a]", "[1, 2, 3, 4, 5]", "[65537]", "[true]", "{a: 1}"])
+    @pytest.mark.parametrize(
+        "shape", ["32", "[]", "[0, 1]", "[1.5]", "[a]", "[1, 2, 3, 4, 5]", "[65537]", "[true]", "{a: 1}"]
+    )
     def test_input_is_a_shape(self, shape: str) -> None:
         assert problem("model: [relu]", f"archdsl: 1\nname: Net\ninput: {shape}\n").code == "ARCH007"
 
@@ -169,7 +171,8 @@ class TestArguments:
         ],
     )
     def test_a_use_gives_the_type(self, type_: str, good: list[str], bad: list[str]) -> None:
-        layer = f"layers:\n  A:\n    args: {{a: {type_}}}\n    steps:\n      - relu: {{}}\n        for: {{i: [$a]}}\n        when: $i == $a\n"
+        layer = f"layers:\n  A:\n    args: {{a: {type_}}}\n    steps:\n"
+        layer += "      - relu: {}\n        for: {i: [$a]}\n        when: $i == $a\n"
         for text in good:
             assert resolve(spec(layer + f"model:\n  - A: {{a: {text}}}\n")).totals.layers == 1
         for text in bad:
@@ -217,7 +220,8 @@ class TestArguments:
     [
         "defaults: {conv: {filters: $a}}\nmodel: [conv: {kernel: $a}]",
         "model: [dense: {units: $a}]\nexpect: {parameters: $a}",
-        "layers:\n  A: {args: {b: 1}, steps: [dense: {units: $b}]}\n  B: {like: A, with: {b: $a}}\nmodel: [B, dense: {units: $a}]",
+        "layers:\n  A: {args: {b: 1}, steps: [dense: {units: $b}]}\n  B: {like: A, with: {b: $a}}\n"
+        "model: [B, dense: {units: $a}]",
         "model: [{dense: {units: $a}, name: $a}]",
         "model: [dense: {units: $a}]\ndata: {source: digits, batch_size: $a}",
         "model: [dense: {units: $a}]\ntrain: {epochs: $a}",
@@ -282,7 +286,19 @@ class TestSteps:
 
     @pytest.mark.parametrize(
         "step",
-        ["relu: 3", "relu: [3]", "relu: x", "conv: [64, 3]", "[relu]", "[[relu]]", "3", "true", "{}", "", "'relu relu'"],
+        [
+            "relu: 3",
+            "relu: [3]",
+            "relu: x",
+            "conv: [64, 3]",
+            "[relu]",
+            "[[relu]]",
+            "3",
+            "true",
+            "{}",
+            "",
+            "'relu relu'",
+        ],
     )
     def test_what_is_no_step(self, step: str) -> None:
         assert problem(f"model:\n  - {step}\n").code in ("ARCH007", "ARCH014")
@@ -310,9 +326,10 @@ class TestBunches:
 
     def test_steps_with_paths_are_the_same_as_paths(self) -> None:
         long = "layers: {A: {steps: [{paths: [[relu], []], merge: add}]}}\nmodel: [A]"
-        assert resolve(spec(long)).totals == resolve(
-            spec("layers: {A: {paths: [[relu], []], merge: add}}\nmodel: [A]")
-        ).totals
+        assert (
+            resolve(spec(long)).totals
+            == resolve(spec("layers: {A: {paths: [[relu], []], merge: add}}\nmodel: [A]")).totals
+        )
 
     def test_after_is_a_step_or_a_list(self) -> None:
         assert len(self.bunch("paths: [[relu], []], merge: add, after: relu").after) == 1
@@ -324,7 +341,9 @@ class TestBunches:
         assert part is not None
         assert part.op.many
 
-    @pytest.mark.parametrize("merge", ["relu", "sum", "[add]", "3", "{add: {}, concat: {}}", "{add: {axis: 1}}", "$m", ""])
+    @pytest.mark.parametrize(
+        "merge", ["relu", "sum", "[add]", "3", "{add: {}, concat: {}}", "{add: {axis: 1}}", "$m", ""]
+    )
     def test_what_is_no_merge(self, merge: str) -> None:
         found = problem(f"layers: {{A: {{paths: [[relu], []], merge: {merge}}}}}\nmodel: [A]")
         assert found.code in ("ARCH006", "ARCH007", "ARCH015", "ARCH012", "ARCH019")
@@ -338,7 +357,9 @@ class TestBunches:
         found = problem(f"layers: {{A: {{paths: [[relu], [relu]], shortcut: {shortcut}, merge: add}}}}\nmodel: [A]")
         assert found.code == "ARCH007"
 
-    @pytest.mark.parametrize("paths", ["relu", "3", "{a: relu}", "{a: {repeat: 2}}", "[relu]", "{1a: [relu]}", "", "{}", "[]"])
+    @pytest.mark.parametrize(
+        "paths", ["relu", "3", "{a: relu}", "{a: {repeat: 2}}", "[relu]", "{1a: [relu]}", "", "{}", "[]"]
+    )
     def test_what_are_no_paths(self, paths: str) -> None:
         assert problems(f"layers: {{A: {{paths: {paths}, merge: add}}}}\nmodel: [A]")
 
@@ -367,7 +388,9 @@ class TestLike:
         assert use.layer == "B"
 
     def test_a_like_may_stand_before_what_it_is_like(self) -> None:
-        assert spec("layers:\n  B: {like: A, with: {a: 2}}\n  A: {args: {a: int}, steps: [dense: {units: $a}]}\nmodel: [B]")
+        assert spec(
+            "layers:\n  B: {like: A, with: {a: 2}}\n  A: {args: {a: int}, steps: [dense: {units: $a}]}\nmodel: [B]"
+        )
 
     @pytest.mark.parametrize(
         ("like", "code"),
@@ -391,7 +414,10 @@ class TestLike:
 
 class TestSections:
     def test_data_and_train(self) -> None:
-        found = spec("model: [flatten]\ndata: {source: digits}\ntrain: {optimizer: {adam: {learning_rate: {cosine: {rate: 0.1}}}}}")
+        found = spec(
+            "model: [flatten]\ndata: {source: digits}\n"
+            "train: {optimizer: {adam: {learning_rate: {cosine: {rate: 0.1}}}}}"
+        )
         assert found.data.source == "digits"
         assert isinstance(found.train.optimizer, Adam)
         assert isinstance(found.train.optimizer.learning_rate, Cosine)

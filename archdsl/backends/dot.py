@@ -55,15 +55,15 @@ def to_dot(graph: Graph, *, theme: str = "light", depth: int | None = None, dire
 
 def views(graph: Graph) -> dict[str, Graph]:
     """What of a model is worth a diagram: the model itself, then the first use of each class of layer."""
-    found = {graph.name: graph}
+    found: dict[str, Graph] = {}
     seen: set[int] = set()
     waiting = [graph]
     while waiting:
-        bodies = [node.body for node in waiting.pop().nodes if node.body is not None and id(node.body) not in seen]
-        seen.update(map(id, bodies))
-        for body in bodies:
+        body = waiting.pop()
+        if id(body) not in seen:
+            seen.add(id(body))
             found.setdefault(body.name, body)
-        waiting += reversed(bodies)
+            waiting += [node.body for node in reversed(body.nodes) if node.body is not None]
     return found
 
 

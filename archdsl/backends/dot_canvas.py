@@ -88,7 +88,7 @@ class Canvas:
         """A piece of a line that takes the place of a box in its column."""
         look = {"style": "filled", "color": self.theme.line} if is_seen else {"style": "invis"}
         # Edges end a point before any node: the outline fills that gap.
-        size = {"fixedsize": "true", "margin": 0, "width": 0.01, "height": 0.01, "penwidth": 1.5}
+        size = {"fixedsize": "true", "margin": 0, "width": 0.01, "height": 0.01, "penwidth": 0.8}
         self.node(name, label="", **size, **look, **({"group": group} if group else {}))
 
     def circle(self, name: str, sign: str) -> None:

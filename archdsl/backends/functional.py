@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, replace
 
-from archdsl.backends.bodies import Statements, sequential_call
-from archdsl.backends.layout import WIDTH, Bracket, Names, Source, before, flat, lines, quote
+from archdsl.backends.bodies import put_in_layer, sequential_call
+from archdsl.backends.choices import Choice, projection_call
+from archdsl.backends.layout import WIDTH, Bracket, Names, Source, before, flat, lines, listed
 from archdsl.backends.members import class_head, config, kept, signature
-from archdsl.backends.shortcuts import Projection, projection, words_of
-from archdsl.backends.stacks import Place, layer_calls, loop_header, may_be_empty, number_name, op_call, step_values
-from archdsl.errors import ArchError, fail
+from archdsl.backends.methods import Statements, free, globals_of
+from archdsl.backends.shortcuts import Projection, bunches, path_kind, projection, segment
+from archdsl.backends.stacks import (
+    Place,
+    copies,
+    layer_calls,
+    may_be_empty,
+    name_literal,
+    number_name,
+    op_call,
+    step_values,
+)
 from archdsl.ops import Call
-from archdsl.spec import RESERVED, Bunch, Loop, Path, Spec, Step, Value
+from archdsl.spec import Bunch, Loop, Path, Spec, Step, Value
 
 
 def write_model(spec: Spec) -> str:
     """The source of the model's class: a `keras.Model` that is functional."""
     args = list(spec.args.values())
-    body = _Body(Statements(), _place(spec), {arg.name for arg in args})
+    body = _Body(Statements(), _place(spec), globals_of(spec) | set(spec.args) | set(_columns(spec.model)) | {"inputs"})
     body.steps(spec.model)
     made = Statements()
     made.add("dtype = keras.dtype_policies.get(dtype)")
@@ -40,6 +50,17 @@ def _place(spec: Spec) -> Place:
     return Place(spec, Names({name: name for name in types}), types)
 
 
+def _columns(steps: Sequence[Step]) -> Iterator[str]:
+    """The columns of all loops, which are variables of the constructor."""
+    inner = [step for bunch in bunches(steps) for path in bunch.paths for step in path.steps]
+    after = [step for bunch in bunches(steps) for step in bunch.after]
+    for loop in (*(step.loop for step in (*steps, *inner, *after)), *(p.loop for b in bunches(steps) for p in b.paths)):
+        yield from loop.columns
+
+
+QUOTED_AUTO = '"auto"'
+
+
 @dataclass
 class _Body:
     """The constructor's lines while they are written, and the variable that holds the tensor so far."""
@@ -52,7 +73,7 @@ class _Body:
     def steps(self, steps: Sequence[Step]) -> None:
         for step in steps:
             if isinstance(step.action, Bunch):
-                self._looped_bunch(step, step.action)
+                self._bunch_step(step, step.action)
             else:
                 self._step(step)
 
@@ -62,157 +83,146 @@ class _Body:
         self.x = "x"
 
     def _step(self, step: Step) -> None:
-        kind = step.name or step.kind
-        offset = self.place.numbers.offset(kind)
-        if not step.loop.many:
-            name = step.name or number_name(kind, offset, "1")
-            self.place.numbers.advance(kind, "1")
-            if step.loop.when is None:
-                self._apply(step, self.place, name)
-                return
+        if step.loop.many or step.loop.when is not None:
             self._set(self.x)
-            with self.out.block(f"if {self.place.text(step.loop.when)}:"):
-                self._apply(step, self.place, name)
-            return
-        header, inner, name, count = loop_header(step.loop, self.place, kind)
-        self.place.numbers.advance(kind, count)
-        self._set(self.x)
-        with self.out.block(before("", header, ":")):
-            when = step.loop.when
-            with self.out.block(f"if {inner.text(when)}:") if when else nullcontext():
-                self._apply(step, inner, name)
-
-    def _apply(self, step: Step, place: Place, name: str) -> None:
-        for call in layer_calls(step, place, name):
-            self._called("x", call)
-            self.x = "x"
+        copy = copies(step.loop, self.place, step.name or step.kind, step.name)
+        with ExitStack() as blocks:
+            for head in (copy.header, copy.condition and f"if {copy.condition}"):
+                blocks.enter_context(self.out.block(f"{head}:") if head else nullcontext())
+            for call in layer_calls(step, copy.place, copy.name):
+                self._called("x", call)
+                self.x = "x"
 
     def _called(self, variable: str, call: Source, on: str = "") -> None:
         """A layer made and called at once where that fits on a line, else on two."""
         on = on or self.x
         whole = before(f"{variable} = ", call, f"({on})")
-        if isinstance(whole, Bracket) and (whole.forced or self.out.indent + len(flat(whole)) > WIDTH):
+        forced = isinstance(whole, Bracket) and whole.forced
+        if forced or self.out.indent + len(flat(whole)) > WIDTH:
             self.out.add(before("layer = ", call), f"{variable} = layer({on})")
         else:
             self.out.add(whole)
 
-    def _looped_bunch(self, step: Step, bunch: Bunch) -> None:
+    def _bunch_step(self, step: Step, bunch: Bunch) -> None:
         if step.loop.many:
             raise put_in_layer(step, "repeated paths")
         if step.loop.when is None:
             self._bunch(bunch)
             return
         self._set(self.x)
+        counts = {kind: list(terms) for kind, terms in self.place.numbers.counts.items()}
         with self.out.block(f"if {self.place.text(step.loop.when)}:"):
             self._bunch(bunch)
             self._set(self.x)
+        self.place.numbers.under(self.place.count(step.loop.when), counts)
 
     def _bunch(self, bunch: Bunch) -> None:
-        parts = [self._path(path, number) for number, path in enumerate(bunch.paths, 1)]
+        taken = set(self.taken)
+        parts = [self._path(path) for path in bunch.paths]
         self._merge(bunch, parts)
+        self.taken = taken
         self.steps(bunch.after)
 
     def _local(self, name: str) -> str:
-        taken = name in self.taken or name in RESERVED or name == "x"
-        return f"{name}_path" if taken else name
+        found = free(name, self.taken, "path")
+        self.taken.add(found)
+        return found
 
-    def _path(self, path: Path, number: int) -> str:
+    def _path(self, path: Path) -> str:
         """Writes a path; the item of the merge's list that it is."""
-        name = path.name or f"path_{number}"
-        if not path.steps:
+        forks = any(isinstance(step.action, Bunch) for step in path.steps)
+        copy = copies(path.loop, self.place, path_kind(path), path.name)
+        name = copy.name if path.loop.many else segment(self.place, copy.name)
+        if not path.steps and not path.loop.many and not copy.condition:
             return self.x
-        if any(isinstance(step.action, Bunch) for step in path.steps) or may_be_empty(path.steps):
+        if forks or may_be_empty(path.steps):
             raise put_in_layer(path, "a path that forks again, or that may be empty,")
-        local = self._local(name)
-        place = replace(self.place, numbers=type(self.place.numbers)())
-        if not path.loop.many:
-            sequential = sequential_call(path.steps, place, quote(name))
-            if path.loop.when is None:
-                self._called(local, sequential)
-                return local
-            made: Source = before("", sequential, f"({self.x})")
-            clauses = (Bracket("[", (made,), "]", "list"), f"if {place.text(path.loop.when)}", "else []")
-            self.out.add(Bracket(f"{local} = (", clauses, ")", "comprehension"))
-            return f"*{local}"
-        header, inner, copy, _ = loop_header(path.loop, place, name)
-        inner = replace(inner, numbers=type(self.place.numbers)())
-        made = before("", sequential_call(path.steps, inner, f"f{quote(copy)}"), f"({self.x})")
-        when = [f"if {inner.text(path.loop.when)}"] if path.loop.when else []
-        self.out.add(Bracket(f"{local} = [", (made, header, *when), "]", "comprehension"))
+        local = self._local(path.name or name)
+        sequential = sequential_call(path.steps, copy.place.fresh(), name_literal(name))
+        if not path.loop.many and not copy.condition:
+            self._called(local, sequential)
+            return local
+        made = before("", sequential, f"({self.x})")
+        if path.loop.many:
+            self.out.add(Bracket(f"{local} = [", (made, *copy.clauses), "]", "comprehension"))
+        else:
+            one = Bracket("[", (made,), "]", "list")
+            self.out.add(Bracket(f"{local} = ", (one, f"if {copy.condition}", "else []"), "", "operands"))
         return f"*{local}"
 
     def _merge(self, bunch: Bunch, parts: list[str]) -> None:
-        if bunch.merge is None:
+        choice = self._shortcut(bunch, parts)
+        merge = bunch.merge
+        name = number_name(merge.op.name, self.place) if merge is not None else ""
+        sure = sum(not part.startswith("*") for part in parts)
+        if choice is None and sure == len(parts) < 2:
             self._set(parts[0] if parts else self.x)
             return
-        ahead = bool(getattr(bunch.merge.op, "shortcut_first", False))
-        certain = self._shortcut(bunch, parts, ahead)
-        if len(parts) < 2 and certain and not any(part.startswith("*") for part in parts):
-            self._set(parts[0] if parts else self.x)
+        call = op_call(merge, {}, self.place, name) if merge is not None else ""
+        if choice is None and sure > 1:
+            self._called("x", call, flat(listed(parts)))
+            self.x = "x"
             return
-        name = number_name(bunch.merge.op.name, self.place.numbers.offset(bunch.merge.op.name), "1")
-        self.place.numbers.advance(bunch.merge.op.name, "1")
-        call = op_call(bunch.merge, {}, self.place, name)
-        if certain and sum(not part.startswith("*") for part in parts) > 1:
-            self._called("x", call, f"[{', '.join(parts)}]")
-        else:
-            if certain:
-                self.out.add(f"parts = [{', '.join(parts)}]")
+        self.out.add(before("parts = ", _list(parts)))
+        if choice is not None:
+            self._choice(choice)
+        if not sure:
+            self.out.add(f"parts = parts or [{self.x}]")
+        if merge is not None:
             with self.out.block("if len(parts) > 1:"):
                 self.out.add(before("parts = [", call, "(parts)]"))
-            self.out.add("x = parts[0]")
+        self.out.add("x = parts[0]")
         self.x = "x"
 
-    def _shortcut(self, bunch: Bunch, parts: list[str], ahead: bool) -> bool:
-        """Adds a shortcut that is certain to the parts; writes one that is not, and says so."""
-        shortcut = bunch.shortcut
+    def _shortcut(self, bunch: Bunch, parts: list[str]) -> Choice | None:
+        """Adds a shortcut that is sure to the parts; gives back one that is not."""
+        ahead = bool(getattr(bunch.merge and bunch.merge.op, "shortcut_first", False))
         at = 0 if ahead else len(parts)
-        if not isinstance(shortcut, Value):
-            parts.insert(at, self._path(Path("shortcut", Loop(), shortcut, bunch.paths[0].span), 0))
-            return True
-        words = words_of(self.place.spec, shortcut)
-        if words == ("identity",):
+        if not isinstance(bunch.shortcut, Value):
+            span = bunch.projection[0].fields["kernel"].span
+            parts.insert(at, self._path(Path("shortcut", Loop(), bunch.shortcut, span)))
+            return None
+        choice = Choice.of(self.place.spec, bunch, bunch.shortcut, ahead)
+        known = projection(bunch, self.place.types)
+        if choice.words == ("identity",):
             parts.insert(at, self.x)
-        elif words == ("projection",) and projection(bunch).known:
+        elif choice.words == ("projection",) and known.known:
             local = self._local("shortcut")
-            self._called(local, self._projection(bunch))
+            self._called(local, projection_call(self.place, bunch, known, segment(self.place, "shortcut")))
             parts.insert(at, local)
-        elif words != ("none",):
-            self._choice(bunch, shortcut, words, parts, ahead)
-            return False
-        return True
+        elif choice.words != ("none",):
+            return choice
+        return None
 
-    def _choice(self, bunch: Bunch, shortcut: Value, words: tuple[str, ...], parts: list[str], ahead: bool) -> None:
-        self.out.add(f"parts = [{', '.join(parts)}]", f"kind = {self.place.text(shortcut)}")
-        put = "parts.insert(0, " if ahead else "parts.append("
-        if "auto" in words:
-            with self.out.block('if kind == "auto":'):
-                same = f"parts[0].shape == {self.x}.shape"
-                self.out.add(f'kind = "identity" if {same} else "projection"')
-        with self.out.block('if kind == "identity":'):
-            self.out.add(f"{put}{self.x})")
-        with self.out.block('elif kind == "projection":'):
-            if not projection(bunch).known:
-                self.out.add("merged = parts[0].shape")
-                clause = f"for before, after in zip({self.x}.shape[1:3], merged[1:3])"
-                self.out.add(Bracket("strides = tuple(", ("-(-before // after)", clause), ")", "comprehension"))
-            self.out.add(before(put, self._projection(bunch), f"({self.x}))"))
-        with self.out.block('elif kind != "none":'):
-            self.out.add('raise ValueError(f"No such shortcut. Received: {kind!r}")')
+    def _choice(self, choice: Choice) -> None:
+        """Writes a shortcut that is one thing or another behind the line that puts the paths into `parts`."""
+        same = f'"identity" if (parts or [{self.x}])[0].shape == {self.x}.shape else "projection"'
+        text = self.place.text(choice.shortcut)
+        if len(choice.words) > 1 or choice.auto:
+            self.out.add(f"kind = {same if text == QUOTED_AUTO else text}")
+        if choice.auto and text != QUOTED_AUTO:
+            with self.out.block(f"if kind == {QUOTED_AUTO}:"):
+                self.out.add(f"kind = {same}")
+        for word, head in choice.heads("kind"):
+            with self.out.block(head) if head else nullcontext():
+                part = before("", self._projection(choice.bunch), f"({self.x})") if word == "projection" else self.x
+                items: tuple[Source, ...] = ("0", part) if choice.ahead else (part,)
+                self.out.add(Bracket("parts.insert(" if choice.ahead else "parts.append(", items, ")"))
 
     def _projection(self, bunch: Bunch) -> Bracket:
-        known = projection(bunch)
-        names = self.place.names
+        known = projection(bunch, self.place.types)
+        place = self.place
         if not known.known:
+            self.out.add(f"merged = (parts or [{self.x}])[0].shape")
+            sides = f"zip({self.x}.shape[1:3], merged[1:3])"
+            self.out.add(f"strides = tuple(-(-before // after) for before, after in {sides})")
+            place = replace(place, names=Names({**place.names.by_name, "filters": "merged[-1]", "stride": "strides"}))
             known = Projection(None, None)
-            names = Names({**names.by_name, "filters": "merged[-1]", "stride": "strides"})
-        parts = known.parts(bunch)
-        step = Step("conv", parts, Loop(), None, parts[0].fields["kernel"].span)
-        place = replace(self.place, names=names, numbers=type(self.place.numbers)())
-        return sequential_call([step], place, quote("shortcut"))
+        return projection_call(place, bunch, known, segment(self.place, "shortcut"))
 
 
-def put_in_layer(step: Step | Path, what: str) -> ArchError:
-    """The error for a form that has source only inside a layer of its own."""
-    hint = "make it a layer of the file, and use it here"
-    return fail("ARCH020", f"{what} cannot stand here", step.span, hint)
+def _list(parts: list[str]) -> Source:
+    """The list of the parts; of one list alone, that list."""
+    if len(parts) == 1 and parts[0].startswith("*"):
+        return parts[0].removeprefix("*")
+    return listed(parts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable
 
-from archdsl.backends.layout import Bracket, Names, Source, before, lines, quote
+from archdsl.backends.layout import WIDTH, Bracket, Names, Source, before, lines, quote
 from archdsl.spec import Arg, Spec
 
 
@@ -21,14 +21,15 @@ def class_head(spec: Spec, name: str, doc: str, base: str) -> list[str]:
 
 def docstring(text: str, indent: int) -> str:
     """A docstring that no text can break out of."""
-    clean = "".join(c if c.isprintable() else " " for c in text).replace("\\", "\\\\").replace('"""', "'''").strip()
-    clean = clean[:-1] + '\\"' if clean.endswith('"') else clean
+    clean = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    clean = clean.replace("\\", "\\\\").replace('"""', "'''") or "."
+    clean = (" " if clean.startswith('"') else "") + clean + (" " if clean.endswith(('"', "\\")) else "")
     margin = " " * indent
-    wrapped = textwrap.wrap(clean, 88 - indent - 3) or ["."]
-    if len(wrapped) == 1 and len(wrapped[0]) + indent + 6 <= 88:
-        return f'{margin}"""{wrapped[0]}"""'
-    rest = "\n".join(margin + line for line in wrapped[1:])
-    return f'{margin}"""{wrapped[0]}\n{rest}\n{margin}"""' if rest else f'{margin}"""{wrapped[0]}\n{margin}"""'
+    if len(clean) + indent + 6 <= WIDTH or " " not in clean.strip():
+        return f'{margin}"""{clean}"""'
+    width = WIDTH - indent - (3 if len(clean) > WIDTH - indent - 3 else 6)
+    first, *rest = textwrap.wrap(clean, width, break_long_words=False, break_on_hyphens=False)
+    return "\n".join([f'{margin}"""{first}', *(margin + line for line in rest), f'{margin}"""'])
 
 
 def signature(args: Iterable[Arg], *more: str) -> Bracket:

@@ -7,11 +7,12 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path as File
 
-from archdsl.backends.bodies import Flow, Methods, Statements, write_steps
+from archdsl.backends.bodies import write_steps
 from archdsl.backends.functional import write_model
 from archdsl.backends.layout import Bracket, Names, Source, before, call_functions, lines, quote
 from archdsl.backends.members import class_head, config, docstring, frozen, kept, signature
-from archdsl.backends.stacks import Place, step_values
+from archdsl.backends.methods import Flow, Methods, Statements
+from archdsl.backends.stacks import step_values
 from archdsl.expr import Expression
 from archdsl.spec import Arg, Layer, Spec
 
@@ -78,10 +79,7 @@ def _layer_class(spec: Spec, layer: Layer) -> str:
     if layer.like is not None:
         return _subclass(spec, layer)
     args = list(layer.args.values())
-    types = {arg.name: arg.type for arg in args} | {"channels": "int"}
-    here = Names({arg.name: arg.name for arg in args})
-    late = Names({arg.name: f"self.{arg.name}" for arg in args} | {"channels": "channels"})
-    methods = Methods(Place(spec, here, types), Place(spec, late, types), {arg.name for arg in args})
+    methods = Methods.of(spec, args)
     end = write_steps(methods, layer.steps, Flow("inputs", "input_shape", "input_shape"))
     parts = class_head(spec, layer.name, layer.doc, "layers.Layer")
     blocks = [_init(methods, args), _build(methods), _call(methods, end), _shape(methods, end)]
@@ -103,32 +101,30 @@ def _build(methods: Methods) -> list[str]:
     body = Statements()
     if any("dtype=dtype" in line for line in text):
         body.add("dtype = self.dtype_policy")
-    if any(re.search(r"\bchannels\b", line) for line in text):
+    if any(re.search(r"(?<!\.)\bchannels\b", line) for line in text):
         body.add("channels = input_shape[-1]")
     return ["    def build(self, input_shape):", *body.text, *(text or ["        pass"])]
 
 
 def _call(methods: Methods, end: Flow) -> list[str]:
-    return ["    def call(self, inputs, training=False):", *_returned(methods.call, end.x, "x")]
+    return ["    def call(self, inputs, training=False):", *methods.call.result(end.x, "x")]
 
 
 def _shape(methods: Methods, end: Flow) -> list[str]:
-    made = [] if not methods.make_late.text else ["        if not self.built:", "            self.build(input_shape)"]
-    return ["    def compute_output_shape(self, input_shape):", *made, *_returned(methods.shape, end.shape, "shape")]
-
-
-def _returned(statements: Statements, end: str, name: str) -> list[str]:
-    """The lines with a `return` of what they end in."""
-    last = statements.text[-1] if statements.text else ""
-    if end == name and last.startswith(f"        {name} = "):
-        return [*statements.text[:-1], f"        return {last.strip().removeprefix(f'{name} = ')}"]
-    return [*statements.text, *lines(f"return {end}", 8)]
+    result = methods.shape.result(end.shape, "shape")
+    words = {word for line in result for word in re.findall(r"self\.(\w+)", line)}
+    built = ["        if not self.built:", "            self.build(input_shape)"] if words & methods.in_build else []
+    return ["    def compute_output_shape(self, input_shape):", *built, *result]
 
 
 def _subclass(spec: Spec, layer: Layer) -> str:
     assert layer.like is not None
-    args = list(layer.args.values())
-    passed: list[Source] = [f"{arg.name}={arg.name}" if arg.default else arg.name for arg in args]
+    args = sorted(layer.args.values(), key=lambda arg: arg.default is not None)
+    base = sorted(spec.layers[layer.like].args.values(), key=lambda arg: arg.default is not None)
+    passed: list[Source] = []
+    for place, arg in enumerate(args):
+        by_place = arg.default is None and base[place].name == arg.name
+        passed.append(arg.name if by_place else f"{arg.name}={arg.name}")
     names = Names({})
     passed += [before(f"{name}=", names.write(frozen(value))) for name, value in layer.fixed.items()]
     body = Statements()

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from html import escape
 from pathlib import Path
 
@@ -156,6 +157,7 @@ def _write(path: Path, content: bytes) -> Path:
         beside.write_bytes(content)
         beside.replace(path)
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink()
         raise fail("ARCH304", f"{path} cannot be written ({error.strerror})") from None
     return path

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from archdsl.backends.stacks import Place, kind_of
+from archdsl.errors import Span
 from archdsl.expr import Expression, parse
 from archdsl.ops import Op
-from archdsl.ops.base import OPS
 from archdsl.spec import SHORTCUTS, Bunch, Fields, Part, Path, Spec, Step, Use, Value
 
 _KEEPS_CHANNELS = {"zero_pad", "lowest_pad", "max_pool", "average_pool"}
@@ -57,12 +58,19 @@ def uses(steps: Sequence[Step]) -> Iterator[Use]:
 def _words(spec: Spec, owner: str, value: Value, seen: frozenset[tuple[str, str]]) -> set[str]:
     if not isinstance(value.content, Expression):
         return {str(value.content)}
-    tree = value.content.tree
-    if not isinstance(tree, ast.Name):
-        return {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and node.value in SHORTCUTS}
-    if (owner, tree.id) in seen:
-        return set()
-    return _argument_words(spec, owner, tree.id, seen | {(owner, tree.id)})
+    return _tree_words(spec, owner, value.content.tree, seen)
+
+
+def _tree_words(spec: Spec, owner: str, tree: ast.expr, seen: frozenset[tuple[str, str]]) -> set[str]:
+    match tree:
+        case ast.Constant():
+            return {str(tree.value)}
+        case ast.IfExp():
+            return _tree_words(spec, owner, tree.body, seen) | _tree_words(spec, owner, tree.orelse, seen)
+        case ast.Name():
+            key = owner, tree.id
+            return set() if key in seen else _argument_words(spec, owner, tree.id, seen | {key})
+    return set(SHORTCUTS)
 
 
 def _argument_words(spec: Spec, owner: str, name: str, seen: frozenset[tuple[str, str]]) -> set[str]:
@@ -106,13 +114,33 @@ class Projection:
         return self.filters is not None and self.stride is not None
 
 
-def projection(bunch: Bunch) -> Projection:
-    """What a bunch's first path tells of its projection without being built."""
+def projection(bunch: Bunch, types: Mapping[str, str]) -> Projection:
+    """What a bunch's first path tells of its projection without being built.
+
+    Args:
+        types: of the names that expressions see.
+    """
     path = bunch.paths[0] if bunch.paths else None
     parts = _plain_parts(path) if path else None
-    if parts is None:
+    if not parts:
         return Projection(None, None)
-    return Projection(_filters(parts), _stride(parts))
+    return Projection(_filters(parts), _stride(parts, types, bunch.projection[0].fields["kernel"].span))
+
+
+def only_ops(path: Path) -> bool:
+    """Whether a path has neither layers nor paths in it, so that its strides multiply."""
+    return all(isinstance(step.action, tuple) for step in path.steps)
+
+
+def path_kind(path: Path) -> str:
+    """What a path's number counts."""
+    return path.name or "path"
+
+
+def segment(place: Place, name: str) -> str:
+    """A path's name among the names of weights; the second `main` of a body is `main_2`."""
+    number = place.numbers.take(f"/{name}")
+    return name if number == 1 else f"{name}_{number}"
 
 
 def _plain_parts(path: Path) -> list[Part] | None:
@@ -136,35 +164,31 @@ def _filters(parts: Sequence[Part]) -> Value | None:
     return None
 
 
-def _stride(parts: Sequence[Part]) -> Value | None:
-    """The product of the strides, where each is one number or one expression."""
-    number, factors, span = 1, [], None
+def _stride(parts: Sequence[Part], types: Mapping[str, str], span: Span) -> Value | None:
+    """The product of the strides, where each is one number or one expression of a whole number."""
+    number, factors = 1, []
     for part in parts:
-        value = _own_stride(part.op, part.fields)
+        value = _own_stride(part.op, part.fields, span)
         if value is None:
             continue
-        span = value.span
         if isinstance(value.content, Expression):
-            factors.append(
-                value.content.text if isinstance(value.content.tree, ast.Name) else f"({value.content.text})"
-            )
+            factors.append(value.content)
         elif type(value.content) is int:
             number *= value.content
         else:
             return None
     if not factors:
-        return Value(number, span or parts[0].fields["padding"].span) if span else Value(1, _any_span(parts))
-    text = " * ".join(factors if number == 1 else [*factors, str(number)])
-    return Value(parse(text), span) if span else None
+        return Value(number, span)
+    if len(factors) == 1 and number == 1:
+        return Value(factors[0], span)
+    if any(kind_of(factor.tree, types) != "int" for factor in factors):
+        return None
+    texts = [f.text if isinstance(f.tree, ast.Name) else f"({f.text})" for f in factors]
+    return Value(parse(" * ".join([*texts, *([str(number)] if number != 1 else [])])), span)
 
 
-def _any_span(parts: Sequence[Part]):  # type: ignore[no-untyped-def]
-    return next((value.span for part in parts for value in part.fields.values()), None)
-
-
-def _own_stride(op: type[Op], fields: Fields) -> Value | None:
+def _own_stride(op: type[Op], fields: Fields, span: Span) -> Value | None:
     if "stride" in fields:
         return fields["stride"]
-    if "size" in OPS[op.name].model_fields:
-        return fields.get("size")
-    return None
+    size = op.model_fields.get("size")
+    return None if size is None else fields.get("size", Value(size.default[0], span))

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 from archdsl.backends.layout import Bracket, Names, Source, before, flat
 from archdsl.expr import Expression
@@ -19,21 +18,31 @@ _WHOLE_FUNCTIONS = {"round", "ceil", "floor", "len", "divisible"}
 
 @dataclass
 class Numbers:
-    """The numbers of a lane's names: those known while writing, and the expressions for those that are not."""
+    """The numbers that names of a lane go on from: how many of each kind there were, as source in the spec's names."""
 
-    known: Counter[str] = field(default_factory=Counter)
-    unknown: dict[str, list[str]] = field(default_factory=dict)
+    counts: dict[str, list[str]] = field(default_factory=dict)
 
     def offset(self, kind: str) -> str:
         """How many of the kind came before."""
-        terms = [*self.unknown.get(kind, ()), *([str(self.known[kind])] if self.known[kind] else ())]
-        return " + ".join(terms)
+        return plus(*self.counts.get(kind, ()))
 
-    def advance(self, kind: str, count: str) -> None:
-        if count.isdigit():
-            self.known[kind] += int(count)
-        else:
-            self.unknown.setdefault(kind, []).append(count)
+    def advance(self, kind: str, count: str = "1") -> None:
+        self.counts.setdefault(kind, []).append(count)
+
+    def take(self, kind: str) -> int:
+        """The next number of a kind whose numbers are known."""
+        self.advance(kind)
+        return len(self.counts[kind])
+
+    def under(self, condition: str, before: Mapping[str, list[str]]) -> None:
+        """Counts what came since `before` only where a condition holds."""
+        for kind, counts in self.counts.items():
+            known = before.get(kind, [])
+            if (more := plus(*counts[len(known) :])) != "0" and not kind.startswith("/"):
+                self.counts[kind] = [*known, f"({more} if {condition} else 0)"]
+
+
+_PLAIN = Names({})
 
 
 @dataclass(frozen=True)
@@ -51,14 +60,52 @@ class Place:
         types = {name: _item_kind(value, self.types) for name, value in columns.items()}
         return Place(self.spec, names, {**self.types, **types}, self.numbers)
 
+    def fresh(self) -> Place:
+        """The same where numbers begin anew."""
+        return Place(self.spec, self.names, self.types)
+
     def text(self, value: Value | Any) -> str:
         return flat(self.names.write(value.template() if isinstance(value, Value) else value))
+
+    def read(self, text: str) -> str:
+        """Source in the spec's own names, as it reads here."""
+        return self.names.expression(ast.parse(text, mode="eval").body)
+
+    def count(self, value: Value) -> str:
+        """A whole number, as source in the spec's own names."""
+        return flat(_PLAIN.write(self.whole(value.template())))
 
     def whole(self, value: Any) -> Any:
         """The value, made whole where it is an expression of a float and an int is due."""
         if isinstance(value, Expression) and kind_of(value.tree, self.types) == "float":
             return Call("whole", (value,))
         return [self.whole(item) for item in value] if isinstance(value, list) else value
+
+
+def plus(*terms: str) -> str:
+    """The sum of some terms as source, as short as it can be told: `depth - 1` and 1 give `depth`."""
+    known, kept = 0, []
+    for term in terms:
+        tree = ast.parse(term, mode="eval").body
+        while isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Add | ast.Sub) and _is_int(tree.right):
+            known += tree.right.value * (1 if isinstance(tree.op, ast.Add) else -1)  # type: ignore[attr-defined]
+            tree = tree.left
+        if _is_int(tree):
+            known += tree.value  # type: ignore[attr-defined]
+        else:
+            kept.append(tree)
+    if not kept:
+        return str(known)
+    total = kept[0]
+    for tree in kept[1:]:
+        total = ast.BinOp(total, ast.Add(), tree)
+    if known:
+        total = ast.BinOp(total, ast.Add() if known > 0 else ast.Sub(), ast.Constant(abs(known)))
+    return _PLAIN.expression(total)
+
+
+def _is_int(tree: ast.expr) -> bool:
+    return isinstance(tree, ast.Constant) and type(tree.value) is int
 
 
 def kind_of(tree: ast.expr, types: Mapping[str, str]) -> str:
@@ -77,10 +124,12 @@ def kind_of(tree: ast.expr, types: Mapping[str, str]) -> str:
             kinds = kind_of(tree.body, types), kind_of(tree.orelse, types)
             return "float" if "float" in kinds else "any" if "any" in kinds else kinds[0]
         case ast.Call(func=ast.Name(id=name)):
-            floats = any(kind_of(argument, types) == "float" for argument in tree.args)
+            floats = any(kind_of(argument, types) in ("float", "floats") for argument in tree.args)
             return "int" if name in _WHOLE_FUNCTIONS else "float" if floats else "any"
         case ast.Subscript(slice=ast.Slice()):
-            return "list"
+            return kind_of(tree.value, types)
+        case ast.Subscript(value=ast.Name(id=name)) if types.get(name) == "floats":
+            return "float"
     return "any"
 
 
@@ -135,8 +184,12 @@ def raw(op: type[Op], fields: Fields, place: Place) -> Op:
     values = {}
     for name, value in fields.items():
         written = value.template()
-        values[name] = written if op.model_fields[name].annotation is float else place.whole(written)
+        values[name] = place.whole(written) if _takes_int(op.model_fields[name].annotation) else written
     return op.model_construct(**values)
+
+
+def _takes_int(annotation: Any) -> bool:
+    return annotation is int or any(_takes_int(inner) for inner in get_args(annotation))
 
 
 def inlined(parts: Sequence[Part]) -> list[tuple[Part, dict[str, Any]]]:
@@ -152,30 +205,29 @@ def inlined(parts: Sequence[Part]) -> list[tuple[Part, dict[str, Any]]]:
     return found
 
 
-def layer_calls(step: Step, place: Place, name: str, end: str = ")") -> list[Source]:
+def layer_calls(step: Step, place: Place, name: str) -> list[Source]:
     """The constructor calls of one copy of a step.
 
     Args:
         name: of the step, as source without quotes; an f-string's braces are in it where it has a number.
-        end: what closes each call.
     """
     dtype = "dtype=dtype"
     if isinstance(step.action, Use):
         call = use_call(step.action, place)
-        return [place.names.call(call, [dtype, f"name={_literal(name)}"], end)]
+        return [place.names.call(call, [dtype, f"name={name_literal(name)}"])]
     assert not isinstance(step.action, Bunch)
     calls: list[Source] = []
     for part, more in inlined(step.action):
         own = name if part.role == "main" else f"{name}_{part.role}"
-        calls.append(op_call(part, more, place, own, end))
+        calls.append(op_call(part, more, place, own))
     return calls
 
 
-def op_call(part: Part, more: Mapping[str, Any], place: Place, name: str, end: str = ")") -> Source:
+def op_call(part: Part, more: Mapping[str, Any], place: Place, name: str) -> Source:
     """The constructor call of one op."""
     call = raw(part.op, part.fields, place).keras()
     call = Call(call.target, call.positional, {**call.keywords, **more})
-    return place.names.call(call, ["dtype=dtype", f"name={_literal(name)}"], end)
+    return place.names.call(call, ["dtype=dtype", f"name={name_literal(name)}"])
 
 
 def use_call(use: Use, place: Place) -> Call:
@@ -193,117 +245,134 @@ def use_call(use: Use, place: Place) -> Call:
     return Call(use.layer, tuple(positional), given)
 
 
-def _literal(name: str) -> str:
-    return f'f"{name}"' if "{" in name else f'"{name}"'
+def name_literal(name: str) -> str:
+    """A name as a literal; one with an expression in braces becomes an f-string."""
+    if "{" not in name:
+        return f'"{name}"'
+    kind, _, rest = name.partition("{")
+    expression, _, ending = rest.rpartition("}")
+    single = ast.unparse(ast.parse(expression, mode="eval")) if '"' in expression else expression
+    if '"' in single or "\\" in single:
+        return f'"{kind}" + str({expression})' + (f' + "{ending}"' if ending else "")
+    return f'f"{kind}{{{single}}}{ending}"'
 
 
 def stack_items(steps: Sequence[Step], place: Place) -> list[Source]:
     """The items of a list of layers: calls, and starred lists where there are loops."""
     items: list[Source] = []
     for step in steps:
-        kind = step.name or step.kind
-        offset = place.numbers.offset(kind)
-        if not step.loop.many:
-            name = step.name or number_name(kind, offset, "1")
-            calls = layer_calls(step, place, name)
-            place.numbers.advance(kind, "1")
-            if step.loop.when is None:
-                items += calls
-            else:
-                items.append(
-                    Bracket("*(", (_listed(calls), f"if {place.text(step.loop.when)}", "else []"), ")", "comprehension")
-                )
-            continue
-        clauses, inner, name, count = loop_clauses(step.loop, place, kind)
-        calls = layer_calls(step, inner, name)
-        place.numbers.advance(kind, count)
-        element: Source = calls[0] if len(calls) == 1 else "layer"
-        more = [] if len(calls) == 1 else [before("for layer in ", Bracket("(", tuple(calls), ")", "list"))]
-        items.append(Bracket("*[", (element, *clauses, *more), "]", "comprehension"))
+        copy = copies(step.loop, place, step.name or step.kind, step.name)
+        calls = layer_calls(step, copy.place, copy.name)
+        if step.loop.many:
+            element: Source = calls[0] if len(calls) == 1 else "layer"
+            more = [] if len(calls) == 1 else [before("for layer in ", Bracket("(", tuple(calls), ")", "list"))]
+            items.append(Bracket("*[", (element, *copy.clauses, *more), "]", "comprehension"))
+        elif copy.condition:
+            row = Bracket("[", tuple(calls), "]", "list")
+            items.append(Bracket("*(", (row, f"if {copy.condition}", "else []"), ")", "comprehension"))
+        else:
+            items += calls
     return items
 
 
-def _listed(calls: list[Source]) -> Source:
-    return Bracket("[", tuple(calls), "]", "list")
+@dataclass(frozen=True)
+class Copies:
+    """The copies that a loop makes, as source.
 
-
-def number_name(kind: str, offset: str, number: str) -> str:
-    """`conv_3`, or `conv_{depth + 1}` where the number is known only at run time."""
-    if not offset or offset.isdigit():
-        return f"{kind}_{int(offset or 0) + int(number)}"
-    return f"{kind}_{{{offset} + {number}}}"
-
-
-def loop_clauses(loop: Loop, place: Place, kind: str) -> tuple[list[Source], Place, str, str]:
-    """The `for` and `if` clauses of a loop.
-
-    Returns:
-        The clauses, the place inside them, the name of a copy, and how many copies there are.
+    Args:
+        name: of one copy, with an expression in braces where its number is known only at run time.
+        header: the `for` clause; nothing where there is one copy.
+        condition: of its `when`, as it reads inside the loop.
+        place: inside the loop.
     """
-    header, inner, name, count = loop_header(loop, place, kind)
-    clauses: list[Source] = [header]
-    if loop.when is not None:
-        clauses.append(f"if {inner.text(loop.when)}")
-    return clauses, inner, name, count
+
+    name: str
+    header: str
+    condition: str
+    place: Place
+
+    @property
+    def clauses(self) -> tuple[str, ...]:
+        """The `for` and the `if` of a comprehension."""
+        return (self.header, *([f"if {self.condition}"] if self.condition else []))
 
 
-def loop_header(loop: Loop, place: Place, kind: str) -> tuple[Source, Place, str, str]:
-    """The `for` clause of a loop, with what `loop_clauses` returns beside it."""
+def copies(loop: Loop, place: Place, kind: str, pinned: str | None) -> Copies:
+    """The copies of a step or a path; the numbers of the place go on behind them.
+
+    A copy that fails its `when` has a number too; what is repeated has as many as it has copies.
+    """
     offset = place.numbers.offset(kind)
-    start = _plus(offset, 1)
+    condition = place.inner(loop.columns).text(loop.when) if loop.when is not None else ""
+    if not loop.many:
+        place.numbers.advance(kind)
+        return Copies(pinned or _numbered(kind, place.read(plus(offset, "1"))), "", condition, place)
     if not loop.columns:
         assert loop.repeat is not None
-        times = place.text(place.whole(loop.repeat.template()))
-        numbers = f"range({start}, {_plus(times, 1, offset)})"
-        return f"for number in {numbers}", place, f"{kind}_{{number}}", times
-    columns = list(loop.columns)
-    inner = place.inner(loop.columns)
+        times = place.count(loop.repeat)
+        ends = [place.read(plus(*terms)) for terms in ((offset, "1"), (offset, times, "1"))]
+        place.numbers.advance(kind, _unless(loop, times, place))
+        return Copies(f"{kind}_{{number}}", f"for number in range({', '.join(ends)})", condition, place)
+    return _rows_of(loop, place, kind, offset, condition)
+
+
+def _rows_of(loop: Loop, place: Place, kind: str, offset: str, condition: str) -> Copies:
+    columns, inner = list(loop.columns), place.inner(loop.columns)
     rows, count = _rows(loop, place)
-    target = columns[0] if len(columns) == 1 else f"({', '.join(columns)})"
+    target = ", ".join(columns)
     if loop.repeat is not None:
-        bare = target.strip("()")
-        times = inner.text(inner.whole(loop.repeat.template()))
-        rows = f"({target} for {bare} in {rows} for _ in range({times}))"
-        count = f"sum({times} for {bare} in {_rows(loop, place)[0]})"
-    elif len(columns) == 1 and not isinstance(loop.columns[columns[0]].content, tuple) and rows.startswith("range("):
-        return f"for {target} in {rows}", inner, f"{kind}_{{{_plus(columns[0], 1, offset)}}}", count
-    header = Bracket(f"for number, {target} in enumerate(", (rows, f"start={start}"), ")")
-    return header, inner, f"{kind}_{{number}}", count
+        times = _unless(loop, inner.count(loop.repeat), inner)
+        count = f"sum({times} for {target} in {rows})"
+        rows = f"(({target}) for {target} in {rows} for _ in range({times}))" if len(columns) > 1 else (
+            f"({target} for {target} in {rows} for _ in range({times}))"
+        )
+    place.numbers.advance(kind, count)
+    if loop.repeat is None and len(columns) == 1 and rows.startswith("range("):
+        number = place.read(plus(columns[0], offset, "1"))
+        return Copies(f"{kind}_{{{number}}}", f"for {target} in {place.read(rows)}", condition, inner)
+    target = target if len(columns) == 1 else f"({target})"
+    start = place.read(plus(offset, "1"))
+    header = f"for number, {target} in enumerate({place.read(rows)}, start={start})"
+    return Copies(f"{kind}_{{number}}", header, condition, inner)
+
+
+def _unless(loop: Loop, times: str, place: Place) -> str:
+    """How many numbers a repeated step takes: one where its `when` fails."""
+    if loop.when is None or times == "1":
+        return times
+    return f"({times} if {flat(_PLAIN.write(loop.when.template()))} else 1)"
 
 
 def _rows(loop: Loop, place: Place) -> tuple[str, str]:
-    """The rows of a `for` as source, and how many they are."""
+    """The rows of a `for` and how many they are, as source in the spec's own names."""
     texts, count = [], ""
     for value in loop.columns.values():
-        text = place.text(value)
         if isinstance(value.content, tuple):
-            texts.append(text)
+            texts.append(flat(_PLAIN.write(value.template())))
             count = str(len(value.content))
-        elif _kind(value, place.types) != "list":
+        elif _kind(value, place.types) in ("list", "floats"):
+            texts.append(flat(_PLAIN.write(value.template())))
+            count = count or f"len({texts[-1]})"
+        else:
+            text = place.count(value)
             texts.append(f"range({text})")
             count = count if count.isdigit() else text
-        else:
-            texts.append(text)
-            count = count or f"len({text})"
     if len(texts) == 1:
         return texts[0], count
     literal = all(isinstance(v.content, tuple | int) for v in loop.columns.values())
     return f"zip({', '.join(texts)}{'' if literal else ', strict=True'})", count
 
 
-def _plus(text: str, number: int, offset: str = "") -> str:
-    """`text + offset + number`, as short as it can be told: `depth - 1` and 1 give `depth`."""
-    known = number + int(offset) if offset.isdigit() else number
-    if offset and not offset.isdigit():
-        text = f"{offset} + {text}"
-    if not text or text.isdigit():
-        return str(int(text or 0) + known)
-    tree = ast.parse(text, mode="eval").body
-    if isinstance(tree, ast.BinOp) and isinstance(tree.right, ast.Constant) and isinstance(tree.op, ast.Sub | ast.Add):
-        sign = 1 if isinstance(tree.op, ast.Add) else -1
-        known += sign * int(tree.right.value)  # type: ignore[arg-type]
-        text = ast.unparse(tree.left)
-    return text if known == 0 else f"{text} {'+' if known > 0 else '-'} {abs(known)}"
+def _numbered(kind: str, number: str) -> str:
+    """`conv_3`, or `conv_{depth + 1}` where the number is known only at run time."""
+    return f"{kind}_{number}" if number.isdigit() else f"{kind}_{{{number}}}"
+
+
+def number_name(kind: str, place: Place) -> str:
+    """The name of the next of a kind."""
+    number = place.read(plus(place.numbers.offset(kind), "1"))
+    place.numbers.advance(kind)
+    return _numbered(kind, number)
 
 
 def may_be_empty(steps: Sequence[Step]) -> bool:

@@ -60,12 +60,14 @@ def whole(value: Any) -> Any:
 
 
 def _pair(value: Any) -> Any:
-    if isinstance(value, list | tuple):
-        return tuple(value)
-    return (value, value)
+    if not isinstance(value, list | tuple):
+        return (value, value)
+    if len(value) != 2:
+        raise PydanticCustomError("kind", "{wanted} is due", {"wanted": "a number, or two as [height, width],"})
+    return tuple(value)
 
 
-def _or(wanted: str) -> Any:
+def either(wanted: str) -> Any:
     """One message for a value that may be of several kinds."""
 
     def check(value: Any, handler: Any) -> Any:
@@ -84,9 +86,10 @@ Pair = Annotated[tuple[Size, Size], BeforeValidator(_pair)]
 Sides: TypeAlias = tuple[tuple[Pixels, Pixels], tuple[Pixels, Pixels]]
 Padding = Annotated[
     Literal["valid", "same"] | Pixels | Sides,
-    WrapValidator(_or("`same`, `valid`, a number of pixels, or [[top, bottom], [left, right]]")),
+    WrapValidator(either("`same`, `valid`, a number of pixels, or [[top, bottom], [left, right]]")),
 ]
-Border = Annotated[Pixels | Sides, WrapValidator(_or("a number of pixels, or [[top, bottom], [left, right]]"))]
+Border = Annotated[Pixels | Sides, WrapValidator(either("a number of pixels, or [[top, bottom], [left, right]]"))]
+Flag = Annotated[bool, Field(strict=True)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Positive = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(strict=True, ge=0, lt=1)]
@@ -173,8 +176,12 @@ def window(
     stride: tuple[int, int],
     padding: Any,
     dilation: tuple[int, int] = (1, 1),
+    field: str = "kernel",
 ) -> tuple[int, int]:
     """Height and width behind a sliding window, as TensorFlow counts them.
+
+    Args:
+        field: what the op calls its `kernel`.
 
     Raises:
         OpError: the window is larger than the padded map.
@@ -187,8 +194,8 @@ def window(
     if reach[0] > padded[0] or reach[1] > padded[1]:
         raise OpError(
             f"a window of {reach[0]}x{reach[1]} does not fit on a map of {padded[0]}x{padded[1]}",
-            "kernel" if dilation != (1, 1) or kernel == reach else "dilation",
-            "a smaller kernel, `padding: same`, or fewer strides before it",
+            "dilation" if kernel[0] <= padded[0] and kernel[1] <= padded[1] else field,
+            f"a smaller {field}, `padding: same`, or fewer strides before it",
         )
     return (padded[0] - reach[0]) // stride[0] + 1, (padded[1] - reach[1]) // stride[1] + 1
 

@@ -8,6 +8,7 @@ from archdsl.ops.base import (
     Call,
     Count,
     Example,
+    Flag,
     Kind,
     Op,
     OpError,
@@ -30,7 +31,7 @@ class _Conv(Op):
     stride: Pair = (1, 1)
     padding: Padding = "valid"
     dilation: Pair = (1, 1)
-    bias: bool = True
+    bias: Flag = True
     norm: Any = "none"
     activation: Any = "none"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
-from archdsl.ops.base import Call, Count, Example, Kind, Op, OpError, Shape, Weight
+from archdsl.ops.base import Call, Count, Example, Flag, Kind, Op, OpError, Shape, Weight
 
 
 class Dense(Op, name="dense"):
@@ -14,7 +14,7 @@ class Dense(Op, name="dense"):
     kind: ClassVar[Kind] = "dense"
 
     units: Count
-    bias: bool = True
+    bias: Flag = True
     activation: Any = "none"
 
     examples: ClassVar[tuple[Example, ...]] = (

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from archdsl.ops.base import Call, Example, Kind, Op, Positive, Shape, Weight
+from archdsl.ops.base import Call, Example, Flag, Kind, Op, Positive, Shape, Weight
 
 Momentum = Annotated[float, Field(strict=True, ge=0, le=1)]
 
@@ -21,8 +21,8 @@ class BatchNorm(Op, name="batch_norm"):
 
     momentum: Momentum = 0.99
     epsilon: Positive = 1e-3
-    center: bool = True
-    scale: bool = True
+    center: Flag = True
+    scale: Flag = True
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example({}, ((4, 4, 6),), (4, 4, 6)),

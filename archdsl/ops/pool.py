@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from archdsl.ops.base import Call, Example, Kind, Op, OpError, Padding, Pair, Shape, image, per_stride, times, window
+from archdsl.ops.base import (
+    Call,
+    Example,
+    Flag,
+    Kind,
+    Op,
+    OpError,
+    Padding,
+    Pair,
+    Shape,
+    image,
+    per_stride,
+    times,
+    window,
+)
 
 
 class _Pool(Op):
@@ -17,7 +31,7 @@ class _Pool(Op):
 
     def shape(self, *inputs: Shape) -> Shape:
         height, width, channels = image(inputs[0], self.name)
-        return (*window((height, width), self.size, self.stride or self.size, self.padding), channels)
+        return (*window((height, width), self.size, self.stride or self.size, self.padding, field="size"), channels)
 
     def keras(self) -> Call:
         return self.call(self.layer, "size", strides="stride", padding="padding")
@@ -60,7 +74,7 @@ class _GlobalPool(Op):
     kind: ClassVar[Kind] = "pool"
     layer: ClassVar[str] = ""
 
-    keepdims: bool = False
+    keepdims: Flag = False
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example({}, ((5, 4, 3),), (3,)),

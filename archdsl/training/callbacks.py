@@ -111,8 +111,8 @@ class Display(keras.callbacks.Callback):  # type: ignore[misc]
         """`epoch  3/20   loss 0.4123  accuracy 91.20 %   validation 0.3011  93.75 %   1.2 s`."""
         width = len(str(self.epochs))
         return (
-            f"epoch {epoch:>{width}}/{self.epochs}   loss {logs['loss']:.4f}  accuracy {logs['accuracy'] * 100:5.2f} %"
-            f"   validation {logs['val_loss']:.4f}  {logs['val_accuracy'] * 100:5.2f} %   {seconds:.1f} s"
+            f"epoch {epoch:>{width}}/{self.epochs}   loss {_loss(logs['loss'])}  accuracy {logs['accuracy'] * 100:5.2f} %"
+            f"   validation {_loss(logs['val_loss'])}  {logs['val_accuracy'] * 100:5.2f} %   {seconds:.1f} s"
         )
 
 
@@ -122,3 +122,8 @@ def _better(new: tuple[float, float], old: tuple[float, float]) -> bool:
     if accuracy != best_accuracy:
         return accuracy > best_accuracy
     return loss < best_loss or (math.isnan(best_loss) and not math.isnan(loss))
+
+
+def _loss(value: float) -> str:
+    """Four places behind the point; a loss that explodes is told by its power of ten."""
+    return f"{value:.4f}" if value < 10_000 else f"{value:.3g}"

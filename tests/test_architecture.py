@@ -1,0 +1,169 @@
+"""The house: arrows point one way, heavy things stay out of the front, files stay short, names are reserved."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "archdsl"
+FILES = sorted(PACKAGE.rglob("*.py"))
+ORDER = """
+errors source expr ops recipe spec validation scope steps parsing graph merging resolution lint backends keras training
+zoo output cli __main__
+""".split()  # noqa: SIM905 - an order is read more easily so
+HEAVY = ("tensorflow", "keras", "numpy", "matplotlib", "graphviz", "pygraphviz")
+STARRED = {"keras.py", "backends/keras_runtime.py", "backends/extra.py"}
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def stage(module: str) -> str:
+    """The stage of a module of the package: `ops` for `archdsl.ops.base`."""
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 else "archdsl"
+
+
+def imports(path: Path, everywhere: bool) -> Iterator[str]:
+    """What a file imports at its top, or `everywhere` in it, but for what only type checkers see."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    pending: list[ast.AST] = [tree]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            module = str(node.module)
+            yield from (f"archdsl.{alias.name}" for alias in node.names) if module == "archdsl" else [module]
+        elif (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)) or (
+            isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not everywhere
+        ):
+            continue
+        pending.extend(ast.iter_child_nodes(node))
+
+
+def test_every_stage_has_its_place_in_the_order() -> None:
+    stages = {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in FILES} - {"__init__"}
+    assert stages <= set(ORDER)
+    assert len(FILES) >= 40
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path != PACKAGE / "__init__.py"], ids=name_of)
+def test_a_stage_imports_only_from_its_left(path: Path) -> None:
+    own = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    for module in imports(path, everywhere=False):
+        if module.split(".")[0] == "archdsl" and module != "archdsl.__version__":
+            other = stage(module)
+            if other == "archdsl":  # a run folder records the version
+                assert own == "training"
+                continue
+            assert ORDER.index(other) <= ORDER.index(own), f"{name_of(path)} imports {module}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_nothing_heavy_at_the_top(path: Path) -> None:
+    name = name_of(path)
+    if name in STARRED or name.startswith("training/"):
+        pytest.skip("may import TensorFlow")
+    heavy = [module for module in imports(path, everywhere=False) if module.split(".")[0] in HEAVY]
+    assert heavy == []
+    starred = {"archdsl.keras", "archdsl.backends.keras_runtime", "archdsl.backends.extra", "archdsl.training"}
+    assert not any(
+        module in starred or module.startswith("archdsl.training.") for module in imports(path, everywhere=False)
+    )
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_files_stay_short_and_say_what_they_are(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 400
+    doc = ast.get_docstring(ast.parse(text))
+    assert doc
+    assert doc.splitlines()[0].endswith(".")
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_no_assert_for_users_and_no_eval(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    asserts = any(isinstance(node, ast.Assert) for node in ast.walk(tree))
+    assert not asserts or path.parent.name == "backends"  # there they only tell the type checker what is known
+    called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+    assert not called & {"eval", "__import__"}
+    assert "exec" not in called or name_of(path) == "backends/keras_runtime.py"
+
+
+def test_no_public_name_is_a_modules() -> None:
+    import archdsl
+
+    modules = {path.stem for path in PACKAGE.glob("*.py")} | {path.name for path in PACKAGE.iterdir() if path.is_dir()}
+    assert not set(archdsl.__all__) & modules
+
+
+LOADED = """
+import json, sys
+from typer.testing import CliRunner
+from archdsl.cli import app
+for words in json.loads(sys.argv[1]):
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, (words, result.output, result.exception)
+print(json.dumps(sorted({name.split(".")[0] for name in sys.modules})))
+"""
+
+
+def loaded(words: list[list[str]], folder: Path) -> set[str]:
+    """The packages that a fresh process has loaded when it ran these commands."""
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED, json.dumps(words)], cwd=folder, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stdout))
+
+
+def test_the_front_loads_nothing_heavy(tmp_path: Path) -> None:
+    network = "funny_resnet_notebook"
+    words = [
+        ["check", network],
+        ["show", network],
+        ["show", network, "--json"],
+        ["eject", network],
+        ["plot", network, "--format", "dot", "--out", "drawn"],
+        ["specs"],
+        ["ops"],
+    ]
+    modules = loaded(words, tmp_path)
+    assert "archdsl" in modules
+    assert not modules & {"tensorflow", "keras", "numpy", "matplotlib"}
+
+
+def test_the_package_itself_loads_nothing_heavy() -> None:
+    script = "import archdsl, sys; print(*{name.split('.')[0] for name in sys.modules})"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert not set(done.stdout.split()) & {"tensorflow", "keras", "numpy", "matplotlib", "typer", "graphviz"}
+
+
+@pytest.mark.tensorflow
+def test_no_argument_can_hide_what_keras_uses() -> None:
+    keras = pytest.importorskip("keras")
+    from archdsl.spec import RESERVED
+
+    used = {name for kind in (keras.layers.Layer, keras.Model, keras.Sequential) for name in dir(kind)}
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    model.compile("sgd", "mse")
+    used |= set(vars(model)) | set(vars(model.layers[0]))
+    missing = {name for name in used if not name.startswith("_")} - RESERVED - {"units", "activation", "use_bias"}
+    assert not {
+        name
+        for name in missing
+        if "initializer" not in name
+        and "regularizer" not in name
+        and "constraint" not in name
+        and name not in ("bias", "kernel", "lora_rank", "lora_alpha", "lora_enabled")
+    }
