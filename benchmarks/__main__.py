@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent.parent
 SPEC = "funny_resnet_notebook"
 
 BASE = "import pydantic, ruamel.yaml, typer; from pydantic import BaseModel"
-TWIN_COUNT = "import sys; sys.path.insert(0, 'tests'); from twins import FunnyResNet; print(FunnyResNet().count_params())"
+TWIN_COUNT = "import sys; sys.path.insert(0, 'tests'); import twins; print(twins.built().count_params())"
 
 
 def main() -> None:
@@ -142,7 +142,7 @@ def _makers() -> tuple[Callable[[], object], Callable[[], object]]:
 
     spec = archdsl.load(SPEC)
     module = archdsl.compile(spec)
-    return module.FunnyResNet, twins.FunnyResNet
+    return module.FunnyResNet, twins.built
 
 
 def _twin_classes() -> dict[str, type]:

@@ -53,7 +53,7 @@ TABLES = [
 ]
 ACTIVATIONS = ["none", "relu", "gelu", "elu", "swish", {"leaky_relu": {"slope": 0.1}}, {"relu": {"max_value": 6.0}}]
 NAMES = ["mid", "x", "inputs", "fork", "parts", "training", "steps", "shape", "shapes", "layer", "filters", "self"]
-NAMES += ["path", "number", "dtype", "shortcut", "after", "built", "keras", "config", "mid_layer", "channels", "merged"]
+NAMES += ["path", "number", "dtype", "range", "after", "built", "keras", "config", "mid_layer", "channels", "merged"]
 MERGES = ["add", "average", "maximum", "concat", "multiply"]
 PLAIN = ["batch_norm", "relu", "gelu", "relu6", {"dropout": {"rate": 0.2}}, {"elu": {"alpha": 0.5}}]
 
@@ -237,5 +237,7 @@ def _bunches(draw: st.DrawFn, widths: list[Any], others: dict[str, Any], deep: i
     shortcut = draw(st.sampled_from([*SHORTCUTS, *SHORTCUTS, "$shortcut" if inside else "auto", own]))
     bunch: dict[str, Any] = {"paths": paths, "shortcut": shortcut, "merge": merge}
     if draw(st.booleans()):
-        bunch["after"] = draw(st.sampled_from(["relu", ["batch_norm", "relu"], [{"relu": {}, "when": "$channels > 4"}]]))
+        bunch["after"] = draw(
+            st.sampled_from(["relu", ["batch_norm", "relu"], [{"relu": {}, "when": "$channels > 4"}]])
+        )
     return bunch

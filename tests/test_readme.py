@@ -64,8 +64,9 @@ def test_the_commands_run_in_their_order(folder: Path) -> None:
         assert done.returncode == 0, f"{command}\n{done.stderr}"
     assert (folder / "my_net.py").is_file()
     assert {"MyNet.svg", "MyNet.png", "ResidualLayer.svg"} <= {path.name for path in (folder / "pictures").iterdir()}
-    assert {"spec.yaml", "my_net.py", "summary.txt", "MyNet.png"} <= {p.name for p in (folder / "build/my_net").iterdir()}
-    assert {"model.keras", "log.csv", "curves.png", "run.json"} <= {p.name for p in (folder / "runs/first").iterdir()}
+    built, trained = ({path.name for path in (folder / place).iterdir()} for place in ("build/my_net", "runs/first"))
+    assert {"spec.yaml", "my_net.py", "summary.txt", "MyNet.png"} <= built
+    assert {"model.keras", "log.csv", "curves.png", "run.json"} <= trained
 
 
 @pytest.mark.tensorflow

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from archdsl.backends.choices import Choice
-from archdsl.backends.layout import Bracket, Source, before, listed, quote
+from archdsl.backends.layout import Bracket, Source, before, listed
 from archdsl.backends.methods import Flow, Item, Methods, Statements, assign
 from archdsl.backends.shortcuts import path_kind, segment
 from archdsl.backends.stacks import (
@@ -162,15 +162,16 @@ def _write_path(methods: Methods, path: Path, start: Flow) -> Item:
         return _write_sequential(methods, path, start)
     if path.loop.many or path.loop.when is not None:
         raise put_in_layer(path, "a loop over a path that forks again, or that may be empty,")
-    name = segment(methods.place, copies(path.loop, methods.place, path_kind(path), path.name).name)
+    name = segment(methods.late, copies(path.loop, methods.late, path_kind(path), path.name).name)
     return Item(start.x, start.built, start.shape) if empty else _write_inner(methods, path, name, start)
 
 
 def _write_inner(methods: Methods, path: Path, name: str, start: Flow) -> Item:
     """A path that forks again, or that may be empty: its layers stand in the class itself, under a name scope."""
-    inner = methods.inside(name)
-    variable = methods.variable(name)
-    with methods.build.block(f"with keras.name_scope({quote(name)}):"):
+    label = name if name.isidentifier() else "some_path"
+    inner = methods.inside(label)
+    variable = methods.variable(label)
+    with methods.build.block(f"with keras.name_scope({name_literal(name)}):"):
         end = write_steps(inner, path.steps, start)
         assign(methods.build, f"{variable}_shape", end.built)
     assign(inner.shape, f"{variable}_shape", end.shape)
@@ -189,8 +190,8 @@ def _write_sequential(methods: Methods, path: Path, start: Flow) -> Item:
     if not path.loop.many and not copy.condition:
         maker.add(before(f"{own} = ", sequential))
         methods.build.add(f"{own}.build({start.built})")
-        shapes = (f"{own}.compute_output_shape({shape})" for shape in (start.built, start.shape))
-        return Item(f"{own}({start.x}, training=training)", *shapes)
+        built, shape = (f"{own}.compute_output_shape({shape})" for shape in (start.built, start.shape))
+        return Item(f"{own}({start.x}, training=training)", built, shape)
     if path.loop.many:
         maker.add(Bracket(f"{own} = [", (sequential, *copy.clauses), "]", "comprehension"))
     else:
@@ -198,8 +199,8 @@ def _write_sequential(methods: Methods, path: Path, start: Flow) -> Item:
         maker.add(Bracket(f"{own} = ", (listed_one, f"if {copy.condition}", "else []"), "", "operands"))
     with methods.build.block(f"for path in {own}:"):
         methods.build.add(f"path.build({start.built})")
-    shapes = (f"*[path.compute_output_shape({shape}) for path in {own}]" for shape in (start.built, start.shape))
-    return Item(f"*[path({start.x}, training=training) for path in {own}]", *shapes, sure=False)
+    built, shape = (f"*[path.compute_output_shape({shape}) for path in {own}]" for shape in (start.built, start.shape))
+    return Item(f"*[path({start.x}, training=training) for path in {own}]", built, shape, sure=False)
 
 
 def sequential_call(steps: Sequence[Step], place: Place, name: str) -> Bracket:

@@ -50,8 +50,8 @@ class Choice:
         name = segment(methods.place, "shortcut")
         make.add(before(f"{own} = ", projection_call(place, self.bunch, known, name)))
         methods.build.add(f"{own}.build({start.built})")
-        shapes = (f"{own}.compute_output_shape({shape})" for shape in (start.built, start.shape))
-        return Item(f"{own}({start.x}, training=training)", *shapes)
+        built, shape = (f"{own}.compute_output_shape({shape})" for shape in (start.built, start.shape))
+        return Item(f"{own}({start.x}, training=training)", built, shape)
 
     def write(self, methods: Methods, start: Flow, items: list[Item], known_shape: bool) -> None:
         """Writes the shortcut's lines, behind those that put the paths into `parts` and `shapes`.

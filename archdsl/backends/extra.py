@@ -33,3 +33,13 @@ class LowestPadding2D(layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "padding": self.padding}
+
+
+class GatedLinearUnit(layers.Layer):
+    """The first half of the channels, each times the sigmoid of its twin in the second. (..., 2 C) -> (..., C)."""
+
+    def call(self, inputs):
+        return keras.ops.glu(inputs)
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], input_shape[-1] // 2)

@@ -37,12 +37,14 @@ def write_model(spec: Spec) -> str:
     if any("channels" in value.names for step in spec.model for value in step_values(step)):
         made.add("channels = inputs.shape[-1]")
     made.text += body.out.text
-    made.add(f"super().__init__(inputs=inputs, outputs={body.x}, **kwargs)", "self.dtype_policy = dtype")
+    made.add(f"super().__init__(inputs=inputs, outputs={body.x}, name=name)", "self.dtype_policy = dtype")
     made.add(*(f"self.{arg.name} = {kept(arg)}" for arg in args))
     policy = '"dtype": keras.dtype_policies.serialize(self.dtype_policy)'
-    blocks = [[*lines(signature(args, "dtype=None"), 4), *made.text], config(args, '"name": self.name', [policy])]
-    head = class_head(spec, spec.name, spec.doc, "keras.Model")
-    return "\n".join([*head, *("\n" + "\n".join(block) for block in blocks)])
+    head = signature(args, "name=None", "dtype=None")
+    blocks = [[*lines(head, 4), *made.text], config(args, '"name": self.name', [policy])]
+    return "\n".join(
+        [*class_head(spec, spec.name, spec.doc, "keras.Model"), *("\n" + "\n".join(block) for block in blocks)]
+    )
 
 
 def _place(spec: Spec) -> Place:

@@ -91,5 +91,5 @@ def _register_loader() -> None:
 
 
 _register_loader()
-for _extra in (extra.LowestPadding2D,):
+for _extra in (extra.LowestPadding2D, extra.GatedLinearUnit):
     keras.saving.register_keras_serializable(package="archdsl_extra")(_extra)

@@ -139,7 +139,8 @@ def _cuts(tree: ast.expr, data: bytes) -> _Cuts | None:
         case ast.Call(func=func, args=[ast.GeneratorExp() as only], keywords=[]):
             return _Cuts(data.index(b"(", _end(func)) + 1, end - 1, _clauses(only, data), "comprehension")
         case ast.Call(func=func):
-            items = sorted([*tree.args, *tree.keywords], key=lambda item: item.col_offset)
+            written: list[ast.expr | ast.keyword] = [*tree.args, *tree.keywords]
+            items = sorted(written, key=lambda item: item.col_offset)
             return _Cuts(data.index(b"(", _end(func)) + 1, end - 1, _between(items, data, [b","]), "call")
         case ast.List() | ast.Tuple():
             return _Cuts(1, end - 1, _between(tree.elts, data, [b","]), "list")

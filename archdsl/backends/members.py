@@ -36,7 +36,7 @@ def signature(args: Iterable[Arg], *more: str) -> Bracket:
     """`def __init__(self, ...):`, what is required first."""
     ordered = sorted(args, key=lambda arg: arg.default is not None)
     written = [before(f"{arg.name}=", _default(arg)) if arg.default else arg.name for arg in ordered]
-    return Bracket("def __init__(", ("self", *written, *more, "**kwargs"), "):")
+    return Bracket("def __init__(", ("self", *written, *more), "):")
 
 
 def _default(arg: Arg) -> Source:

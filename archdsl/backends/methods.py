@@ -14,6 +14,9 @@ from archdsl.spec import RESERVED, Arg, Spec, Step, Value
 
 _BUILTINS = frozenset(dir(builtins))
 
+EXTRA = ("LowestPadding2D", "GatedLinearUnit")
+"""The classes of `extra.py`, which are copied into the module where it uses them."""
+
 
 @dataclass
 class Statements:
@@ -57,7 +60,7 @@ def _without(source: Bracket, prefix: str) -> Bracket:
 
 def globals_of(spec: Spec) -> set[str]:
     """The names that the generated module has beside Python's own: no variable of a method may be one of them."""
-    return {spec.name, *spec.layers, "LowestPadding2D"} | _BUILTINS | RESERVED
+    return {spec.name, *spec.layers, *EXTRA, "divisible", "whole"} | _BUILTINS | RESERVED
 
 
 def free(wanted: str, taken: set[str] | frozenset[str], ending: str) -> str:
@@ -105,9 +108,11 @@ class Methods:
         types = {arg.name: arg.type for arg in args} | {"channels": "int"}
         types |= {arg.name: "floats" for arg in args if arg.type == "list" and _has_float(arg)}
         place = Place(spec, Names({arg.name: arg.name for arg in args}), types)
-        channels = ("channels", "inputs.shape[-1]", "input_shape[-1]")
-        others = (replace(place, names=Names({**names, "channels": word})) for word in channels)
-        return cls(place, *others, {arg.name for arg in args}, globals_of(spec))
+        late, called, shaped = (
+            replace(place, names=Names({**names, "channels": word}))
+            for word in ("channels", "inputs.shape[-1]", "input_shape[-1]")
+        )
+        return cls(place, late, called, shaped, {arg.name for arg in args}, globals_of(spec))
 
     def attribute(self, name: str, late: bool = False) -> str:
         """A free attribute like this one, as `self.name`.
@@ -142,10 +147,11 @@ class Methods:
     def inside(self, path: str) -> Methods:
         """The methods for a path whose layers stand in the class itself; it has a shape method of its own."""
         numbers = self.place.fresh().numbers
-        places = (replace(place, numbers=numbers) for place in (self.place, self.late, self.called, self.shaped))
-        names = ("place", "late", "called", "shaped")
-        shape = Statements(indent=self.shape.indent)
-        return replace(self, **dict(zip(names, places, strict=True)), prefix=f"{self.prefix}{path}_", shape=shape)
+        place, late, called, shaped = (
+            replace(place, numbers=numbers) for place in (self.place, self.late, self.called, self.shaped)
+        )
+        inner = replace(self, place=place, late=late, called=called, shaped=shaped)
+        return replace(inner, prefix=f"{self.prefix}{path}_", shape=Statements(indent=self.shape.indent))
 
     def conditions(self, when: Value) -> list[tuple[Statements, str]]:
         """A condition for the lines of each method; what is made under one that reads channels is made in `build`."""
@@ -189,5 +195,3 @@ def assign(statements: Statements, name: str, value: str) -> None:
     """Writes an assignment, where it changes something."""
     if name != value:
         statements.add(f"{name} = {value}")
-
-

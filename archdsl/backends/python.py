@@ -93,7 +93,7 @@ def _init(methods: Methods, args: list[Arg]) -> list[str]:
     body.add("super().__init__(**kwargs)", *(f"self.{arg.name} = {kept(arg)}" for arg in args))
     if any("dtype=dtype" in line for line in methods.make.text):
         body.add("dtype = self.dtype_policy")
-    return [*lines(signature(args), 4), *body.text, *methods.make.text]
+    return [*lines(signature(args, "**kwargs"), 4), *body.text, *methods.make.text]
 
 
 def _build(methods: Methods) -> list[str]:
@@ -134,7 +134,7 @@ def _subclass(spec: Spec, layer: Layer) -> str:
     targets = ", ".join(f"config[{quote(name)}]" for name in layer.fixed)
     drop.add(f"del {targets}", "return config")
     head = class_head(spec, layer.name, layer.doc, layer.like)
-    blocks = [[*lines(signature(args), 4), *body.text]]
+    blocks = [[*lines(signature(args, "**kwargs"), 4), *body.text]]
     if layer.fixed:
         blocks.append(["    def get_config(self):", *drop.text])
     return "\n".join([*head, *("\n" + "\n".join(block) for block in blocks)])

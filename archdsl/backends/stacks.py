@@ -197,7 +197,7 @@ def inlined(parts: Sequence[Part]) -> list[tuple[Part, dict[str, Any]]]:
     found: list[tuple[Part, dict[str, Any]]] = []
     for part in parts:
         last = found[-1] if found else None
-        by_name = issubclass(part.op, Activation) and not part.fields
+        by_name = issubclass(part.op, Activation) and not part.fields and part.op.shape is Op.shape
         if part.role == "activation" and last and last[0].role == "main" and by_name:
             found[-1] = last[0], {"activation": part.op.function}  # type: ignore[attr-defined]
         else:
@@ -323,8 +323,10 @@ def _rows_of(loop: Loop, place: Place, kind: str, offset: str, condition: str) -
     if loop.repeat is not None:
         times = _unless(loop, inner.count(loop.repeat), inner)
         count = f"sum({times} for {target} in {rows})"
-        rows = f"(({target}) for {target} in {rows} for _ in range({times}))" if len(columns) > 1 else (
-            f"({target} for {target} in {rows} for _ in range({times}))"
+        rows = (
+            f"(({target}) for {target} in {rows} for _ in range({times}))"
+            if len(columns) > 1
+            else (f"({target} for {target} in {rows} for _ in range({times}))")
         )
     place.numbers.advance(kind, count)
     if loop.repeat is None and len(columns) == 1 and rows.startswith("range("):

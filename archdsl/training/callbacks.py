@@ -111,7 +111,8 @@ class Display(keras.callbacks.Callback):  # type: ignore[misc]
         """`epoch  3/20   loss 0.4123  accuracy 91.20 %   validation 0.3011  93.75 %   1.2 s`."""
         width = len(str(self.epochs))
         return (
-            f"epoch {epoch:>{width}}/{self.epochs}   loss {_loss(logs['loss'])}  accuracy {logs['accuracy'] * 100:5.2f} %"
+            f"epoch {epoch:>{width}}/{self.epochs}   loss {_loss(logs['loss'])}"
+            f"  accuracy {logs['accuracy'] * 100:5.2f} %"
             f"   validation {_loss(logs['val_loss'])}  {logs['val_accuracy'] * 100:5.2f} %   {seconds:.1f} s"
         )
 
