@@ -156,7 +156,7 @@ def test_the_config_of_every_layer_makes_it_again(name: str) -> None:
     layer = getattr(module, name)(kernel=3, filters=8, out=16, name="mine")
     again = type(layer).from_config(layer.get_config())
     assert type(again) is type(layer)
-    assert {k: v for k, v in again.get_config().items()} == layer.get_config()
+    assert again.get_config() == layer.get_config()
     x = keras.Input((8, 8, 16))
     assert again(x).shape == layer(x).shape
     assert [w.path for w in again.weights] == [w.path for w in layer.weights]

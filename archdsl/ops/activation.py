@@ -71,7 +71,7 @@ class Elu(Activation, name="elu"):
 class Glu(Activation, name="glu"):
     """The first half of the channels, each times the sigmoid of its twin in the second. (..., 2 C) -> (..., C).
 
-    Keras `activations.glu`; Dauphin et al. 2017.
+    Dauphin et al. 2017. Keras's own `Activation` does not tell the shape, so that it has a layer here.
     """
 
     function: ClassVar[str] = "glu"
@@ -82,6 +82,9 @@ class Glu(Activation, name="glu"):
         if channels % 2:
             raise OpError(f"`glu` halves the channels, and {channels} is odd")
         return (*rest, channels // 2)
+
+    def keras(self) -> Call:
+        return Call("GatedLinearUnit")
 
 
 _LABELS = {
