@@ -42,7 +42,7 @@ def merge_problem(
         what = name if name == "shortcut" or name.startswith("path_") else f"path {name}"
         at = value.span if value else by_name[node].span if node in by_name else shortcut
         line = at.line if at else None
-        told = f": {_reason(value, scope)}" if value and value.names else ""
+        told = f": {_reason(value, scope)}" if value and value.names and value.names <= scope.keys() else ""
         facts.append((what, show(shape), f" (line {line}{told})" if line else ""))
     room = max(len(what) for what, _, _ in facts)
     odd = _odd({name: shape for name, (_, shape) in parts.items()})

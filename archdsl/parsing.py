@@ -46,19 +46,20 @@ class _Parser:
 
     def spec(self) -> Spec:
         self._version()
-        reader = Reader(self.problems, {}, {})
+        layers, name = self._entries("layers"), self._name()
+        classes = frozenset([*layers, name])
+        reader = Reader(self.problems, {}, {}, classes)
         reader.unknown(self.root, FILE)
-        layers = self._entries("layers")
         args = self._args(self.root.get("args"), reader)
         signatures = self._signatures(layers, reader)
-        reader = Reader(self.problems, signatures, self._defaults(reader))
-        bodies = {name: self._layer(name, node, signatures, reader) for name, node in layers.items()}
-        scope = Scope({name: arg.type for name, arg in args.items()} | {"channels": "int"})
+        reader = Reader(self.problems, signatures, self._defaults(reader), classes)
+        bodies = {key: self._layer(key, node, signatures, reader) for key, node in layers.items()}
+        scope = Scope({key: arg.type for key, arg in args.items()} | {"channels": "int"})
         model = self._body(self.root, "model", reader, scope)
         self._unused(args, scope)
         expect = self._section("expect", Expectation) or Expectation()
         spec = Spec(
-            name=self._name(),
+            name=name,
             doc=self._doc(self.root),
             file=self.file,
             text=self.text,
@@ -160,7 +161,10 @@ class _Parser:
             return {}
         args = {}
         for key, inner in node.items:
-            if fault := name_fault(key.text, RESERVED):
+            fault = name_fault(key.text, RESERVED) or (
+                "it is a class of this file" if key.text in reader.classes else ""
+            )
+            if fault:
                 self.problems.add("ARCH010", f"`{key.text}` cannot name an argument: {fault}", key.span)
             args[key.text] = self._arg(key, inner, reader)
         return args
@@ -291,8 +295,9 @@ class _Parser:
         return (Step("paths", reader.bunch(node, scope), Loop(), None, place),)
 
     def _unused(self, args: MappingType[str, Arg], scope: Scope) -> None:
+        told = {problem.span for problem in self.problems.found}
         for name in args.keys() - scope.used:
-            if name_fault(name, RESERVED):
+            if args[name].span in told:
                 continue
             hint = "remove it, or use it in a step"
             self.problems.add("ARCH017", f"nobody uses the argument `{name}`", args[name].span, hint)

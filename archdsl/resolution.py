@@ -221,14 +221,18 @@ class _Resolver:
     def _append(self, body: _Body, node: Node) -> _Tensor:
         self.count += 1
         self._afford(0, node.span)
-        if node.name in body.names:
-            first = body.names[node.name]
-            where = f" on line {first.line}" if first else ""
-            message = f"`{node.name}` is the name of another step{where}"
-            raise fail("ARCH010", message, node.span, "choose another `name:` for one of them")
-        body.names[node.name] = node.span
+        self._take(body, node.name, node.span)
         body.nodes.append(node)
         return _Tensor(node.name, node.shape)
+
+    def _take(self, body: _Body, name: str, span: Span | None) -> None:
+        """Takes a name of the body, of a step or of a path."""
+        if name in body.names:
+            first = body.names[name]
+            where = f" on line {first.line}" if first else ""
+            message = f"`{name}` is the name of another step{where}"
+            raise fail("ARCH010", message, span, "choose another `name:` for one of them")
+        body.names[name] = span
 
     def _built(self, part: Part, scope: Mapping[str, Any], span: Span) -> Op:
         values = {name: value.evaluate(scope) for name, value in part.fields.items()}
@@ -288,7 +292,7 @@ class _Resolver:
         for path in bunch.paths:
             copies = self._copies(body, path.loop, scope, lane, path.name or "path", path.name, path.span)
             for inner, name in copies:
-                segment = self._segment(body, lane, name)
+                segment = self._segment(body, lane, name, path.span)
                 if inner is not None:
                     parts[segment] = self._steps(body, path.steps, inner, f"{lane}{segment}/", x)
         first = next(iter(parts), None)
@@ -300,10 +304,15 @@ class _Resolver:
         end = self._merged(body, bunch, scope, lane, span, parts, x)
         return self._steps(body, bunch.after, scope, lane, end)
 
-    def _segment(self, body: _Body, lane: str, name: str) -> str:
-        """The path's name among the names of weights; the second `main` of a body is `main_2`."""
+    def _segment(self, body: _Body, lane: str, name: str, span: Span) -> str:
+        """The path's name among the names of weights; the second `main` of a body is `main_2`.
+
+        It is taken whether or not there is a shortcut in the end, so that no name hangs on shapes.
+        """
         number = body.number(lane, f"/{name}")
-        return name if number == 1 else f"{name}_{number}"
+        segment = name if number == 1 else f"{name}_{number}"
+        self._take(body, f"{lane}{segment}", span)
+        return segment
 
     def _merged(
         self,
@@ -315,10 +324,12 @@ class _Resolver:
         parts: dict[str, _Tensor],
         x: _Tensor,
     ) -> _Tensor:
-        if len(parts) < 2 or bunch.merge is None:
-            return next(iter(parts.values()), x)
         merge = bunch.merge
+        if merge is None:
+            return next(iter(parts.values()), x)
         name = f"{lane}{merge.op.name}_{body.number(lane, merge.op.name)}"
+        if len(parts) < 2:
+            return next(iter(parts.values()), x)
         try:
             return self._op(body, merge, scope, name, tuple(parts.values()), span, parts=tuple(parts))
         except ArchError as error:
@@ -332,6 +343,8 @@ class _Resolver:
         self, body: _Body, bunch: Bunch, scope: Mapping[str, Any], lane: str, end: _Tensor, first: str, x: _Tensor
     ) -> _Tensor | None:
         shortcut = bunch.shortcut
+        nameless = isinstance(shortcut, Value) and shortcut.content in ("none", "identity")
+        segment = "" if nameless else self._segment(body, lane, "shortcut", bunch.projection[0].fields["kernel"].span)
         if isinstance(shortcut, Value):
             word = shortcut.evaluate(scope)
             if word not in SHORTCUTS:
@@ -341,7 +354,6 @@ class _Resolver:
                 return None
             if word == "identity" or (word == "auto" and end.shape == x.shape):
                 return x
-        segment = self._segment(body, lane, "shortcut")
         inside = f"{lane}{segment}/"
         if not isinstance(shortcut, Value):
             return self._steps(body, shortcut, scope, inside, x)

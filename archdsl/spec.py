@@ -67,7 +67,11 @@ _OWN_NAMES = frozenset(
         "x",
     ]
 )
-RESERVED = _KERAS_NAMES | _OWN_NAMES | set(FUNCTIONS)
+_CALLED_NAMES = frozenset(["enumerate", "getattr", "int", "list", "range", "str", "tuple", "zip", "ValueError"])
+EXTRA = frozenset(["GatedLinearUnit", "LowestPadding2D"])
+"""The layers that archdsl brings along, for ops that Keras has none for."""
+
+RESERVED = _KERAS_NAMES | _OWN_NAMES | _CALLED_NAMES | EXTRA | set(FUNCTIONS)
 """Names that an argument cannot have: Keras layers and models use them, or the generated module does."""
 
 CLASS_RESERVED = frozenset(dir(builtins)) | {"Spec", "Padding"} | RESERVED

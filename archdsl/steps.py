@@ -47,11 +47,13 @@ class Reader:
     Args:
         signatures: the arguments of each layer of the file.
         defaults: the file's `defaults`, by op.
+        classes: the names of the layers and of the model.
     """
 
     problems: Problems
     signatures: MappingType[str, MappingType[str, Arg]]
     defaults: MappingType[str, Fields]
+    classes: frozenset[str]
 
     def body(self, node: Node, scope: Scope) -> tuple[Step, ...]:
         """A list of steps, or one step by itself."""
@@ -268,7 +270,10 @@ class Reader:
             self.problems.add("ARCH006", "`paths` has no path", node.span, "`paths: {main: [...]}`")
         elif isinstance(node, Mapping):
             for key, inner in node.items:
-                if fault := name_fault(key.text, frozenset()):
+                fault = name_fault(key.text, frozenset()) or (
+                    "the shortcut has this name" if key.text == "shortcut" else ""
+                )
+                if fault:
                     self.problems.add("ARCH010", f"`{key.text}` cannot name a path: {fault}", key.span)
                 yield self._path(key.text, inner, scope)
         elif isinstance(node, Sequence):
@@ -345,6 +350,7 @@ class Reader:
         columns = {}
         for key, node in table.items:
             fault = name_fault(key.text, RESERVED) or ("it is seen here already" if key.text in scope.visible else "")
+            fault = fault or ("it is a class of this file" if key.text in self.classes else "")
             if fault:
                 self.problems.add("ARCH010", f"`{key.text}` cannot name a column: {fault}", key.span)
                 scope.used.add(key.text)

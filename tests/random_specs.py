@@ -132,7 +132,7 @@ def _uses(draw: st.DrawFn, name: str, layers: dict[str, Any]) -> dict[str, Any]:
 @st.composite
 def _bodies(draw: st.DrawFn, widths: list[Any], others: dict[str, Any], deep: int) -> list[Any]:
     body = [draw(_steps(widths)) for _ in range(draw(st.integers(1, 3)))]
-    if deep and draw(st.booleans()):
+    for _ in range(draw(st.integers(0, 2)) if deep else 0):
         bunch = draw(_bunches(widths, others, deep - 1))
         if draw(st.integers(0, 3)) == 0:
             bunch["when"] = draw(st.sampled_from(CONDITIONS if len(widths) > 3 else ["$width > 1", True]))

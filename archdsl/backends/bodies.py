@@ -9,7 +9,7 @@ from dataclasses import replace
 from archdsl.backends.choices import Choice
 from archdsl.backends.layout import Bracket, Source, before, listed
 from archdsl.backends.methods import Flow, Item, Methods, Statements, assign
-from archdsl.backends.shortcuts import path_kind, segment
+from archdsl.backends.shortcuts import only_ops, path_kind, segment
 from archdsl.backends.stacks import (
     Place,
     copies,
@@ -137,7 +137,8 @@ def put_in_layer(step: Step | Path, what: str) -> ArchError:
 def write_bunch(methods: Methods, bunch: Bunch, flow: Flow) -> Flow:
     """Writes paths side by side, the shortcut, the merge and what comes after."""
     start = _forked(methods, flow)
-    items = [_write_path(methods, path, start) for path in bunch.paths]
+    alone = len(bunch.paths) == 1 and isinstance(bunch.shortcut, Value) and bunch.shortcut.content == "none"
+    items = [_write_path(methods, path, start, alone) for path in bunch.paths]
     return write_steps(methods, bunch.after, _write_merge(methods, bunch, start, items), "after")
 
 
@@ -155,43 +156,49 @@ def _forked(methods: Methods, flow: Flow) -> Flow:
     return Flow(*kept)
 
 
-def _write_path(methods: Methods, path: Path, start: Flow) -> Item:
+def _write_path(methods: Methods, path: Path, start: Flow, alone: bool = False) -> Item:
     empty = not path.steps
     forks = any(isinstance(step.action, Bunch) for step in path.steps)
     if not forks and not may_be_empty(path.steps):
         return _write_sequential(methods, path, start)
     if path.loop.many or path.loop.when is not None:
         raise put_in_layer(path, "a loop over a path that forks again, or that may be empty,")
-    name = segment(methods.late, copies(path.loop, methods.late, path_kind(path), path.name).name)
-    return Item(start.x, start.built, start.shape) if empty else _write_inner(methods, path, name, start)
+    name = segment(methods.late, copies(path.loop, methods.late, path_kind(path), path.name).name, path.span)
+    return Item(start.x, start.built, start.shape) if empty else _write_inner(methods, path, name, start, alone)
 
 
-def _write_inner(methods: Methods, path: Path, name: str, start: Flow) -> Item:
+def _write_inner(methods: Methods, path: Path, name: str, start: Flow, alone: bool) -> Item:
     """A path that forks again, or that may be empty: its layers stand in the class itself, under a name scope."""
     label = name if name.isidentifier() else "some_path"
-    inner = methods.inside(label)
+    inner, known = methods.inside(label), set(methods.attributes)
     variable = methods.variable(label)
     with methods.build.block(f"with keras.name_scope({name_literal(name)}):"):
         end = write_steps(inner, path.steps, start)
-        assign(methods.build, f"{variable}_shape", end.built)
+        if not alone:
+            assign(methods.build, f"{variable}_shape", end.built)
+    if alone:
+        return Item(end.x, end.built, end.shape, True, tuple(inner.shape.text))
     assign(inner.shape, f"{variable}_shape", end.shape)
     assign(methods.call, variable, end.x)
-    return Item(variable, f"{variable}_shape", f"{variable}_shape", True, tuple(inner.shape.text))
+    row = f"self.{(methods.attributes - known).pop()}" if only_ops(path) else ""
+    return Item(variable, f"{variable}_shape", f"{variable}_shape", True, tuple(inner.shape.text), row)
 
 
 def _write_sequential(methods: Methods, path: Path, start: Flow) -> Item:
     maker, place = methods.maker(path.steps)
-    if any("channels" in value.names for value in loop_values(path.loop)):
+    numbered = methods.making(path_kind(path))[1]
+    if numbered is methods.late or any("channels" in value.names for value in loop_values(path.loop)):
         maker, place = methods.make_late, methods.late
     copy = copies(path.loop, place, path_kind(path), path.name)
-    name = copy.name if path.loop.many else segment(place, copy.name)
+    name = copy.name if path.loop.many else segment(place, copy.name, path.span)
     own = methods.attribute(path.name or (name if name.isidentifier() else "paths"), place is methods.late)
     sequential = sequential_call(path.steps, copy.place.fresh(), name_literal(name))
     if not path.loop.many and not copy.condition:
         maker.add(before(f"{own} = ", sequential))
         methods.build.add(f"{own}.build({start.built})")
         built, shape = (f"{own}.compute_output_shape({shape})" for shape in (start.built, start.shape))
-        return Item(f"{own}({start.x}, training=training)", built, shape)
+        layers = f"{own}.layers" if only_ops(path) else ""
+        return Item(f"{own}({start.x}, training=training)", built, shape, layers=layers)
     if path.loop.many:
         maker.add(Bracket(f"{own} = [", (sequential, *copy.clauses), "]", "comprehension"))
     else:
@@ -284,7 +291,7 @@ def _add_shortcut(methods: Methods, bunch: Bunch, start: Flow, items: list[Item]
         span = bunch.projection[0].fields["kernel"].span
         item = _write_path(methods, Path("shortcut", Loop(), bunch.shortcut, span), start)
     else:
-        choice = Choice.of(methods.place.spec, bunch, bunch.shortcut, ahead)
+        choice = Choice.of(methods.place, bunch, bunch.shortcut, ahead)
         if choice.words == ("none",):
             return None
         found = choice.sure(methods, start)

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 
 from archdsl.backends.layout import WIDTH, Bracket, Names, before, listed, quote
 from archdsl.backends.methods import Flow, Item, Methods, Statements
-from archdsl.backends.shortcuts import Projection, only_ops, projection, segment, words_of
+from archdsl.backends.shortcuts import FROM_SHAPES, Projection, projection, segment, words_of
 from archdsl.backends.stacks import Place, stack_items
 from archdsl.expr import Expression
-from archdsl.spec import Bunch, Loop, Spec, Step, Value
+from archdsl.spec import Bunch, Loop, Step, Value
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class Choice:
         words: what it may be in the end, where `auto` is the one or the other.
         auto: whether the shapes may decide.
         ahead: whether it stands before the paths.
+        name: its name among the names of weights; nothing where the spec says that it has none.
     """
 
     bunch: Bunch
@@ -30,13 +31,15 @@ class Choice:
     words: tuple[str, ...]
     auto: bool
     ahead: bool
+    name: str
 
     @classmethod
-    def of(cls, spec: Spec, bunch: Bunch, shortcut: Value, ahead: bool) -> Choice:
-        found = words_of(spec, shortcut)
+    def of(cls, place: Place, bunch: Bunch, shortcut: Value, ahead: bool) -> Choice:
+        found = words_of(place.spec, shortcut)
+        name = "" if shortcut.content in ("none", "identity") else segment(place, "shortcut", shortcut.span)
         auto = "auto" in found
         words = tuple(w for w in ("projection", "identity", "none") if w in found or (auto and w != "none"))
-        return cls(bunch, shortcut, words, auto, ahead)
+        return cls(bunch, shortcut, words, auto, ahead, name)
 
     def sure(self, methods: Methods, start: Flow) -> Item | None:
         """The shortcut as a part, where it is the same whatever the arguments are."""
@@ -47,8 +50,7 @@ class Choice:
             return None
         make, place = _maker(methods, known, self.bunch)
         own = methods.attribute("shortcut", place is methods.late)
-        name = segment(methods.place, "shortcut")
-        make.add(before(f"{own} = ", projection_call(place, self.bunch, known, name)))
+        make.add(before(f"{own} = ", projection_call(place, self.bunch, known, self.name)))
         methods.build.add(f"{own}.build({start.built})")
         built, shape = (f"{own}.compute_output_shape({shape})" for shape in (start.built, start.shape))
         return Item(f"{own}({start.x}, training=training)", built, shape)
@@ -64,7 +66,6 @@ class Choice:
         argument = self._argument(methods)
         late = not known.known or place is methods.late or not argument or self.auto
         own = methods.attribute("shortcut", late) if "projection" in self.words else ""
-        name = segment(methods.place, "shortcut")
         if argument:
             words = words_of(methods.place.spec, self.shortcut)
             _refuse_others(methods.make, argument, methods.place.read(argument), words)
@@ -74,7 +75,7 @@ class Choice:
             self._write_kind(methods, kind, start, items, known)
         if own and not late:
             with make.block(f'if {methods.place.read(argument)} == "projection":'):
-                make.add(before(f"{own} = ", projection_call(place, self.bunch, known, name)))
+                make.add(before(f"{own} = ", projection_call(place, self.bunch, known, self.name)))
         targets = (methods.build, methods.call, *(() if known_shape else (methods.shape,)))
         for statements in targets:
             for word, head in self.heads(kind):
@@ -82,7 +83,7 @@ class Choice:
                 with statements.block(head) if head else nullcontext():
                     if projected and statements is methods.build:
                         if late:
-                            _make_late(methods, self.bunch, start, items, known, own, name)
+                            _make_late(methods, self, start, items, known, own)
                         statements.add(f"{own}.build({start.built})")
                     self._put(methods, statements, projected, start)
 
@@ -144,27 +145,25 @@ def _first(items: list[Item], start: str) -> str:
     return "shapes[0]" if any(item.sure for item in items) else f"(shapes or [{start}])[0]"
 
 
-def _make_late(
-    methods: Methods, bunch: Bunch, start: Flow, items: list[Item], known: Projection, own: str, name: str
-) -> None:
+def _make_late(methods: Methods, choice: Choice, start: Flow, items: list[Item], known: Projection, own: str) -> None:
     """Writes the making of a projection in `build`, from the shapes where the paths do not tell its fields."""
-    build, place = methods.build, methods.late
+    build = methods.build
+    start_shape = start.built
     if not known.known:
-        build.add(f"merged = {_first(items, start.built)}")
-        if items and items[0].x.startswith("self.") and only_ops(bunch.paths[0]):
-            build.add("strides = (1, 1)")
-            with build.block(f"for layer in {items[0].x.partition('(')[0]}.layers:"):
-                build.add('rows, columns = getattr(layer, "strides", (1, 1))')
-                build.add("strides = (strides[0] * rows, strides[1] * columns)")
-        else:
-            with build.block(f"if None in {start.built}[1:]:"):
-                due = "This projection needs a known height and width. "
-                _raise(build, due, f"Received: input_shape={{{start.built}}}")
-            sides = f"zip({start.built}[1:3], merged[1:3])"
-            build.add(f"strides = tuple(-(-before // after) for before, after in {sides})")
-        place = replace(place, names=Names({**place.names.by_name, "filters": "merged[-1]", "stride": "strides"}))
-        known = Projection(None, None)
-    build.add(before(f"{own} = ", projection_call(place, bunch, known, name)))
+        build.add(f"merged = {_first(items, start_shape)}")
+    if known.stride is None and items and items[0].layers:
+        build.add("strides = (1, 1)")
+        with build.block(f"for layer in {items[0].layers}:"):
+            build.add('rows, columns = getattr(layer, "strides", (1, 1))')
+            build.add("strides = (strides[0] * rows, strides[1] * columns)")
+    elif known.stride is None:
+        with build.block(f"if None in {start_shape}[1:]:"):
+            due = "This projection needs a known height and width. "
+            _raise(build, due, f"Received: input_shape={{{start_shape}}}")
+        sides = f"zip({start_shape}[1:3], merged[1:3])"
+        build.add(f"strides = tuple(-(-before // after) for before, after in {sides})")
+    place = replace(methods.late, names=Names({**methods.late.names.by_name, **FROM_SHAPES}))
+    build.add(before(f"{own} = ", projection_call(place, choice.bunch, known, choice.name)))
 
 
 def projection_call(place: Place, bunch: Bunch, known: Projection, name: str) -> Bracket:

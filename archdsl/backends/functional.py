@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, replace
 
@@ -11,7 +11,7 @@ from archdsl.backends.choices import Choice, projection_call
 from archdsl.backends.layout import WIDTH, Bracket, Names, Source, before, flat, lines, listed
 from archdsl.backends.members import class_head, config, kept, signature
 from archdsl.backends.methods import Statements, free, globals_of
-from archdsl.backends.shortcuts import Projection, bunches, path_kind, projection, segment
+from archdsl.backends.shortcuts import FROM_SHAPES, loops, only_ops, path_kind, projection, segment
 from archdsl.backends.stacks import (
     Place,
     copies,
@@ -29,7 +29,8 @@ from archdsl.spec import Bunch, Loop, Path, Spec, Step, Value
 def write_model(spec: Spec) -> str:
     """The source of the model's class: a `keras.Model` that is functional."""
     args = list(spec.args.values())
-    body = _Body(Statements(), _place(spec), globals_of(spec) | set(spec.args) | set(_columns(spec.model)) | {"inputs"})
+    columns = {name for loop in loops(spec.model) for name in loop.columns}
+    body = _Body(Statements(), _place(spec), globals_of(spec) | set(spec.args) | columns | {"inputs"})
     body.steps(spec.model)
     made = Statements()
     made.add("dtype = keras.dtype_policies.get(dtype)")
@@ -50,14 +51,6 @@ def write_model(spec: Spec) -> str:
 def _place(spec: Spec) -> Place:
     types = {arg.name: arg.type for arg in spec.args.values()} | {"channels": "int"}
     return Place(spec, Names({name: name for name in types}), types)
-
-
-def _columns(steps: Sequence[Step]) -> Iterator[str]:
-    """The columns of all loops, which are variables of the constructor."""
-    inner = [step for bunch in bunches(steps) for path in bunch.paths for step in path.steps]
-    after = [step for bunch in bunches(steps) for step in bunch.after]
-    for loop in (*(step.loop for step in (*steps, *inner, *after)), *(p.loop for b in bunches(steps) for p in b.paths)):
-        yield from loop.columns
 
 
 QUOTED_AUTO = '"auto"'
@@ -134,12 +127,12 @@ class _Body:
         """Writes a path; the item of the merge's list that it is."""
         forks = any(isinstance(step.action, Bunch) for step in path.steps)
         copy = copies(path.loop, self.place, path_kind(path), path.name)
-        name = copy.name if path.loop.many else segment(self.place, copy.name)
+        name = copy.name if path.loop.many else segment(self.place, copy.name, path.span)
         if not path.steps and not path.loop.many and not copy.condition:
             return self.x
         if forks or may_be_empty(path.steps):
             raise put_in_layer(path, "a path that forks again, or that may be empty,")
-        local = self._local(path.name or name)
+        local = self._local(path.name or (name if name.isidentifier() else "paths"))
         sequential = sequential_call(path.steps, copy.place.fresh(), name_literal(name))
         if not path.loop.many and not copy.condition:
             self._called(local, sequential)
@@ -172,7 +165,10 @@ class _Body:
             self.out.add(f"parts = parts or [{self.x}]")
         if merge is not None:
             with self.out.block("if len(parts) > 1:"):
-                self.out.add(before("parts = [", call, "(parts)]"))
+                if self.out.indent + len(flat(call)) + len("parts = [(parts)]") <= WIDTH:
+                    self.out.add(before("parts = [", call, "(parts)]"))
+                else:
+                    self.out.add(before("layer = ", call), "parts = [layer(parts)]")
         self.out.add("x = parts[0]")
         self.x = "x"
 
@@ -184,13 +180,13 @@ class _Body:
             span = bunch.projection[0].fields["kernel"].span
             parts.insert(at, self._path(Path("shortcut", Loop(), bunch.shortcut, span)))
             return None
-        choice = Choice.of(self.place.spec, bunch, bunch.shortcut, ahead)
+        choice = Choice.of(self.place, bunch, bunch.shortcut, ahead)
         known = projection(bunch, self.place.types)
         if choice.words == ("identity",):
             parts.insert(at, self.x)
         elif choice.words == ("projection",) and known.known:
             local = self._local("shortcut")
-            self._called(local, projection_call(self.place, bunch, known, segment(self.place, "shortcut")))
+            self._called(local, projection_call(self.place, bunch, known, choice.name))
             parts.insert(at, local)
         elif choice.words != ("none",):
             return choice
@@ -207,20 +203,22 @@ class _Body:
                 self.out.add(f"kind = {same}")
         for word, head in choice.heads("kind"):
             with self.out.block(head) if head else nullcontext():
-                part = before("", self._projection(choice.bunch), f"({self.x})") if word == "projection" else self.x
+                part = before("", self._projection(choice), f"({self.x})") if word == "projection" else self.x
                 items: tuple[Source, ...] = ("0", part) if choice.ahead else (part,)
                 self.out.add(Bracket("parts.insert(" if choice.ahead else "parts.append(", items, ")"))
 
-    def _projection(self, bunch: Bunch) -> Bracket:
-        known = projection(bunch, self.place.types)
-        place = self.place
+    def _projection(self, choice: Choice) -> Bracket:
+        known = projection(choice.bunch, self.place.types)
         if not known.known:
             self.out.add(f"merged = (parts or [{self.x}])[0].shape")
+        if known.stride is None:
+            first = choice.bunch.paths[0] if choice.bunch.paths else None
+            if first is not None and first.steps and only_ops(first):
+                raise put_in_layer(first, "a projection beside strides in a loop")
             sides = f"zip({self.x}.shape[1:3], merged[1:3])"
             self.out.add(f"strides = tuple(-(-before // after) for before, after in {sides})")
-            place = replace(place, names=Names({**place.names.by_name, "filters": "merged[-1]", "stride": "strides"}))
-            known = Projection(None, None)
-        return projection_call(place, bunch, known, segment(self.place, "shortcut"))
+        place = replace(self.place, names=Names({**self.place.names.by_name, **FROM_SHAPES}))
+        return projection_call(place, choice.bunch, known, choice.name)
 
 
 def _list(parts: list[str]) -> Source:

@@ -74,7 +74,7 @@ def lines(source: Source, indent: int = 0, behind: str = "", inside: bool = Fals
     if not forced and len(whole) <= WIDTH:
         return [whole]
     if isinstance(source, str):
-        source = opened(source) if inside else opened_statement(source)
+        source = opened(source) if inside else opened_statement(source, indent)
     if isinstance(source, str) or not source.items:
         return [whole]
     if source.style == "operands" and not inside:
@@ -92,15 +92,21 @@ def lines(source: Source, indent: int = 0, behind: str = "", inside: bool = Fals
 
 
 _STATEMENT = re.compile(r"(?:return |raise |(?:el)?if |for [\w, ()]+? in |[\w.]+ = )?")
-_OPERATOR = re.compile(r"(?:if|else|and|or|not|for [\w, ()]+? in|\w+=(?!=)|\*|[-+/%]) ?")
+_OPERATOR = re.compile(r"(?:if|else|and|or|not|for [\w, ()]+? in|\w+=(?!=)|//|[=!<>]=|[-+*/%<>]) ?")
 
 
-def opened_statement(text: str) -> Source:
+def opened_statement(text: str, indent: int) -> Source:
     """A statement with the places at which it may be broken; without brackets of its own it gets a pair."""
     prefix = _STATEMENT.match(text)[0]  # type: ignore[index]
     suffix = ":" if text.endswith(":") else ""
     inner = opened(text[len(prefix) : len(text) - len(suffix)])
-    return text if isinstance(inner, str) else before(prefix, inner, suffix)
+    if isinstance(inner, str):
+        return text
+    if inner.style == "operands" and len(inner.items) == 2:
+        first, last = flat(inner.items[0]), opened(flat(inner.items[1]))
+        if isinstance(last, Bracket) and last.style != "operands" and indent + len(f"{first} {last.head}") <= WIDTH:
+            inner = before(f"{first} ", last)
+    return before(prefix, inner, suffix)
 
 
 def opened(text: str) -> Source:
@@ -135,6 +141,7 @@ class _Cuts:
 
 def _cuts(tree: ast.expr, data: bytes) -> _Cuts | None:
     end = len(data)
+    operands: list[ast.expr]
     match tree:
         case ast.Call(func=func, args=[ast.GeneratorExp() as only], keywords=[]):
             return _Cuts(data.index(b"(", _end(func)) + 1, end - 1, _clauses(only, data), "comprehension")
@@ -150,8 +157,11 @@ def _cuts(tree: ast.expr, data: bytes) -> _Cuts | None:
             return _Cuts(0, end, _between([tree.body, tree.test, tree.orelse], data, [b"if", b"else"]), "operands")
         case ast.BoolOp():
             return _Cuts(0, end, _between(tree.values, data, [b"and", b"or"]), "operands")
+        case ast.Compare():
+            operands = [tree.left, *tree.comparators]
+            return _Cuts(0, end, _between(operands, data, [b"==", b"!=", b"<", b">", b"in"]), "operands")
         case ast.BinOp():
-            operands: list[ast.expr] = [tree]
+            operands = [tree]
             while isinstance(operands[0], ast.BinOp) and _level(operands[0].op) == _level(tree.op):
                 operands[:1] = [operands[0].left, operands[0].right]
             return _Cuts(0, end, _between(operands, data, [b"+", b"-", b"*", b"/", b"%"]), "operands")

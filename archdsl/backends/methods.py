@@ -14,9 +14,6 @@ from archdsl.spec import RESERVED, Arg, Spec, Step, Value
 
 _BUILTINS = frozenset(dir(builtins))
 
-EXTRA = ("LowestPadding2D", "GatedLinearUnit")
-"""The classes of `extra.py`, which are copied into the module where it uses them."""
-
 
 @dataclass
 class Statements:
@@ -60,7 +57,7 @@ def _without(source: Bracket, prefix: str) -> Bracket:
 
 def globals_of(spec: Spec) -> set[str]:
     """The names that the generated module has beside Python's own: no variable of a method may be one of them."""
-    return {spec.name, *spec.layers, *EXTRA, "divisible", "whole"} | _BUILTINS | RESERVED
+    return {spec.name, *spec.layers, "divisible", "whole"} | _BUILTINS | RESERVED
 
 
 def free(wanted: str, taken: set[str] | frozenset[str], ending: str) -> str:
@@ -182,6 +179,7 @@ class Item:
     Args:
         sure: whether it is one part, and not a starred list of them.
         before: the lines of `compute_output_shape` that it needs.
+        layers: the list of its layers, where it is nothing but a row of ops.
     """
 
     x: str
@@ -189,6 +187,7 @@ class Item:
     shape: str
     sure: bool = True
     before: tuple[str, ...] = ()
+    layers: str = ""
 
 
 def assign(statements: Statements, name: str, value: str) -> None:

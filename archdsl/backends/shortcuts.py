@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from archdsl.backends.stacks import Place, kind_of
-from archdsl.errors import Span
+from archdsl.errors import Span, fail
 from archdsl.expr import Expression, parse
 from archdsl.ops import Op
-from archdsl.spec import SHORTCUTS, Bunch, Fields, Part, Path, Spec, Step, Use, Value
+from archdsl.spec import SHORTCUTS, Bunch, Fields, Loop, Part, Path, Spec, Step, Use, Value
 
 _KEEPS_CHANNELS = {"zero_pad", "lowest_pad", "max_pool", "average_pool"}
 
@@ -42,6 +42,15 @@ def bunches(steps: Sequence[Step]) -> Iterator[Bunch]:
             if not isinstance(step.action.shortcut, Value):
                 yield from bunches(step.action.shortcut)
             yield from bunches(step.action.after)
+
+
+def loops(steps: Sequence[Step]) -> Iterator[Loop]:
+    """Every loop of the steps, and of their paths."""
+    yield from (step.loop for step in steps)
+    for bunch in bunches(steps):
+        own = () if isinstance(bunch.shortcut, Value) else bunch.shortcut
+        yield from (path.loop for path in bunch.paths)
+        yield from (step.loop for inner in (*(path.steps for path in bunch.paths), own, bunch.after) for step in inner)
 
 
 def uses(steps: Sequence[Step]) -> Iterator[Use]:
@@ -93,6 +102,12 @@ def _argument_words(spec: Spec, owner: str, name: str, seen: frozenset[tuple[str
     return found if found & set(SHORTCUTS) else set(SHORTCUTS)
 
 
+FILTERS, STRIDES = "shapes", "parts"
+"""Stand for what a projection takes from the shapes; no argument has these names."""
+
+FROM_SHAPES = {FILTERS: "merged[-1]", STRIDES: "strides"}
+
+
 @dataclass(frozen=True)
 class Projection:
     """The fields of a projection that come from the paths: known as source, or only from shapes at build."""
@@ -101,11 +116,11 @@ class Projection:
     stride: Value | None
 
     def parts(self, bunch: Bunch) -> tuple[Part, ...]:
-        """The projection's conv block; what is not known reads `$filters` and `$stride`."""
+        """The projection's conv block; what is not known comes from the shapes."""
         span = bunch.projection[0].fields["kernel"].span
         own = {
-            "filters": self.filters or Value(parse("$filters"), span),
-            "stride": self.stride or Value(parse("$stride"), span),
+            "filters": self.filters or Value(parse(f"${FILTERS}"), span),
+            "stride": self.stride or Value(parse(f"${STRIDES}"), span),
         }
         return tuple(Part(p.role, p.op, {**p.fields, **own}) if p.role == "main" else p for p in bunch.projection)
 
@@ -137,8 +152,11 @@ def path_kind(path: Path) -> str:
     return path.name or "path"
 
 
-def segment(place: Place, name: str) -> str:
+def segment(place: Place, name: str, span: Span) -> str:
     """A path's name among the names of weights; the second `main` of a body is `main_2`."""
+    if f"/{name}" in place.numbers.unsure:
+        hint = "give one of them another name"
+        raise fail("ARCH020", f"a second `{name}` behind one under a `when` cannot stand here", span, hint)
     number = place.numbers.take(f"/{name}")
     return name if number == 1 else f"{name}_{number}"
 

@@ -21,6 +21,8 @@ class Numbers:
     """The numbers that names of a lane go on from: how many of each kind there were, as source in the spec's names."""
 
     counts: dict[str, list[str]] = field(default_factory=dict)
+    unsure: set[str] = field(default_factory=set)
+    """The names of paths that were there only under a condition."""
 
     def offset(self, kind: str) -> str:
         """How many of the kind came before."""
@@ -38,7 +40,10 @@ class Numbers:
         """Counts what came since `before` only where a condition holds."""
         for kind, counts in self.counts.items():
             known = before.get(kind, [])
-            if (more := plus(*counts[len(known) :])) != "0" and not kind.startswith("/"):
+            more = plus(*counts[len(known) :])
+            if kind.startswith("/") and more != "0":
+                self.unsure.add(kind)
+            elif more != "0":
                 self.counts[kind] = [*known, f"({more} if {condition} else 0)"]
 
 

@@ -1,0 +1,6 @@
+"""The commands. No logic: each reads its arguments, calls the package, and prints."""
+
+from archdsl.cli import language, learning, network
+from archdsl.cli.app import app, main
+
+__all__ = ["app", "language", "learning", "main", "network"]

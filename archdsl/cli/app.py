@@ -1,0 +1,104 @@
+"""What the commands share: the program, its options, and how it prints and ends."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from archdsl import __version__, output, zoo
+from archdsl.errors import ArchError
+from archdsl.graph import Graph
+from archdsl.resolution import check as hold
+from archdsl.resolution import resolve
+from archdsl.spec import Spec
+
+app = typer.Typer(
+    help="Neural network architectures as YAML: checked, drawn, compiled to Keras layers, and trained.",
+    epilog="Exit codes: 0 good, 1 the spec is wrong, 2 usage, 3 data or environment, 4 training failed.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+
+SpecArgument = Annotated[
+    str, typer.Argument(metavar="SPEC", help="A spec's file, or the name of one of `archdsl specs`.")
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="An argument of the model; may be given several times."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+OutOption = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="DIR", help="The folder to write, still empty; without it, a new one is numbered."),
+]
+DataOption = Annotated[Path | None, typer.Option("--data-dir", metavar="PATH", help="Where the data set lies.")]
+
+
+def main() -> None:
+    """Runs the program; every `ArchError` becomes its message and its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without `×` gets a `?`
+    try:
+        app()
+    except ArchError as error:
+        complain(error)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+def complain(error: ArchError) -> None:
+    text = str(error)
+    if sys.stderr.isatty() and not os.environ.get("NO_COLOR"):
+        text = output.colored(text)
+    print(text, file=sys.stderr)
+
+
+def print_text(text: str) -> None:
+    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+
+
+def print_json(data: Any) -> None:
+    print_text(json.dumps(data, indent=2))
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def load_spec(name: str, settings: Sequence[str] | None) -> tuple[Spec, dict[str, Any], Graph]:
+    """The spec, the arguments that were set, and the graph, held to the spec's `expect` where nothing was set."""
+    spec = zoo.load(name)
+    arguments = output.settings(settings or (), spec)
+    graph = resolve(spec, **arguments)
+    if not arguments:
+        hold(spec, graph)
+    elif spec.expect.model_fields_set:
+        say(f"{spec.file}: `expect` is not held, for arguments were set")
+    return spec, arguments, graph
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print_text(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
