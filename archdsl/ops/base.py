@@ -46,6 +46,14 @@ class Call:
     keywords: Mapping[str, Any] = field(default_factory=dict)
 
 
+class Written:
+    """Stands in the metadata of a field whose value Keras is told in another form."""
+
+    def keras(self, value: Any) -> Any:
+        """What Keras is told: of a validated value, or of what a spec writes, with expressions in it."""
+        raise NotImplementedError
+
+
 class Example(NamedTuple):
     """A case for the tests that run over all ops: fields, the shapes of the inputs, the shape of the output."""
 
@@ -82,7 +90,7 @@ def either(wanted: str) -> Any:
 Size = Annotated[int, BeforeValidator(whole), Field(strict=True, ge=1, le=65_536)]
 Count = Annotated[int, BeforeValidator(whole), Field(strict=True, ge=1, le=1_000_000)]
 Pixels = Annotated[int, BeforeValidator(whole), Field(strict=True, ge=0, le=65_536)]
-Pair = Annotated[tuple[Size, Size], BeforeValidator(_pair)]
+Pair = Annotated[tuple[Size, Size], BeforeValidator(_pair, json_schema_input_type=Size | tuple[Size, Size])]
 Sides: TypeAlias = tuple[tuple[Pixels, Pixels], tuple[Pixels, Pixels]]
 Padding = Annotated[
     Literal["valid", "same"] | Pixels | Sides,
@@ -93,12 +101,22 @@ Flag = Annotated[bool, Field(strict=True)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Positive = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(strict=True, ge=0, lt=1)]
+Seed = Annotated[int, BeforeValidator(whole), Field(strict=True, ge=0, le=2**31 - 1)] | None
+Numbers = Annotated[Number | tuple[Number, ...], WrapValidator(either("a number, or a list of numbers"))]
 
 Kind = Literal["conv", "norm", "activation", "dense", "pool", "shape", "dropout", "merge"]
 """What an op is for somebody who looks at a picture; it decides the colour."""
 
 OPS: dict[str, type[Op]] = {}
 """Every op by its name in specs."""
+
+EXTRA = frozenset(
+    """
+    ActivationFunction ChannelShuffle ChannelSlice ClassToken DepthToSpace GatedLinearUnit LayerScale LowestPadding2D
+    PaddingShortcut PositionEmbedding SelfAttention SpaceToDepth StochasticDepth TakeAt
+    """.split()
+)
+"""The layers that archdsl brings along in `backends/extra.py`, for ops that Keras has none for."""
 
 
 class Op(BaseModel):
@@ -145,13 +163,28 @@ class Op(BaseModel):
         return self.name.replace("_", " ").capitalize()
 
     def call(self, target: str, *positional: str, **keywords: str) -> Call:
-        """A Call of fields: the positional ones always, the keyword ones where they differ from the default."""
+        """A Call of fields: the positional ones always, the others where they differ from the default.
+
+        Args:
+            target: the layer: `layers.Conv2D`, a class of `backends/extra.py`, or `package.module.Class`.
+            positional: fields that the layer takes by place.
+            keywords: the layer's words for fields; a field that is not among them goes by its own name.
+        """
+        told = {name: self._told(name) for name in type(self).model_fields}
+        own = {name: name for name in told.keys() - {*positional, *keywords.values(), "norm"}}
+        names = {**keywords, **{name: name for name in told if name in own}}
         given = {
-            key: getattr(self, name)
-            for key, name in keywords.items()
-            if not same(getattr(self, name), type(self).model_fields[name].default)
+            key: told[name]
+            for key, name in names.items()
+            if not same(told[name], type(self).model_fields[name].default)
         }
-        return Call(target, tuple(getattr(self, name) for name in positional), given)
+        return Call(target, tuple(told[name] for name in positional), given)
+
+    def _told(self, name: str) -> Any:
+        value = getattr(self, name)
+        for item in type(self).model_fields[name].metadata:
+            value = item.keras(value) if isinstance(item, Written) else value
+        return value
 
 
 def same(value: Any, default: Any) -> bool:
