@@ -137,7 +137,7 @@ def assert_same_numbers(model: keras.Model, graph: Graph) -> None:
 def test_every_example_of_an_op_is_as_keras_builds_it(name: str, example: Example) -> None:
     op = OPS[name].model_validate(dict(example.fields))
     layer = layer_of(op)
-    assert op.shape(*example.inputs) == example.output
+    assert op.output(*example.inputs) == example.output
     arrays = [np.zeros((2, *shape), np.float32) for shape in example.inputs]
     given = arrays if op.many else arrays[0]
     assert tuple(layer(given).shape) == (2, *example.output)

@@ -51,7 +51,7 @@ def test_names_are_unique() -> None:
 @pytest.mark.parametrize(("name", "i", "example"), EXAMPLES, ids=ids)
 def test_examples(name: str, i: int, example: Example) -> None:
     op = build(name, **example.fields)
-    assert op.shape(*example.inputs) == example.output
+    assert op.output(*example.inputs) == example.output
     for weight in op.weights(*example.inputs).values():
         assert all(side > 0 for side in weight.shape)
         assert weight.size == math.prod(weight.shape)
@@ -134,7 +134,7 @@ def test_fields_of_another_kind_are_refused(name: str, fields: dict[str, Any]) -
 
 def test_a_whole_float_is_whole() -> None:
     op = build("conv", filters=8.0, kernel=[3.0, 1])
-    assert op.shape((4, 4, 3)) == (2, 4, 8)
+    assert op.output((4, 4, 3)) == (2, 4, 8)
     assert repr(op.keras().positional) == "(8, (3, 1))"
 
 
@@ -170,7 +170,7 @@ def test_a_window_that_does_not_fit_names_its_field() -> None:
             window((4, 4), (5 if dilation == 1 else 3, 1), (1, 1), "valid", (dilation, 1))
         assert caught.value.field == field
     with pytest.raises(OpError, match="5x5 does not fit on a map of 4x6") as caught:
-        build("max_pool", size=5).shape((4, 6, 1))
+        build("max_pool", size=5).output((4, 6, 1))
     assert caught.value.field in OPS["max_pool"].model_fields
 
 
@@ -199,7 +199,7 @@ def test_a_window_that_does_not_fit_names_its_field() -> None:
 def test_shapes_that_an_op_cannot_take(name: str, fields: Any, inputs: Any, fact: str) -> None:
     op = build(name, **fields)
     with pytest.raises(OpError, match=fact) as caught:
-        op.shape(*inputs)
+        op.output(*inputs)
     assert caught.value.field in ("", *OPS[name].model_fields)
 
 

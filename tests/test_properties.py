@@ -95,7 +95,7 @@ def sound(graph: Graph) -> None:
         assert node.name not in seen
         shapes = [seen[name] for name in node.inputs]
         if node.op is not None:
-            assert node.op.shape(*shapes) == node.shape
+            assert node.op.output(*shapes) == node.shape
             assert dict(node.weights) == node.op.weights(*shapes)
         else:
             assert node.body is not None

@@ -48,7 +48,7 @@ def write_steps(methods: Methods, steps: Sequence[Step], flow: Flow, label: str 
 def keeps_shape(steps: Sequence[Step]) -> bool:
     """Whether all steps are ops that never change a shape."""
     return all(
-        isinstance(step.action, tuple) and all(part.op.shape is Op.shape for part in step.action) for step in steps
+        isinstance(step.action, tuple) and all(part.op.output is Op.output for part in step.action) for step in steps
     )
 
 

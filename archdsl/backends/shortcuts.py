@@ -177,7 +177,7 @@ def _filters(parts: Sequence[Part]) -> Value | None:
     for part in reversed(parts):
         if value := part.fields.get("filters") or part.fields.get("units"):
             return value
-        if part.op.shape is not Op.shape and part.op.name not in _KEEPS_CHANNELS:
+        if part.op.output is not Op.output and part.op.name not in _KEEPS_CHANNELS:
             return None
     return None
 

@@ -202,7 +202,7 @@ def inlined(parts: Sequence[Part]) -> list[tuple[Part, dict[str, Any]]]:
     found: list[tuple[Part, dict[str, Any]]] = []
     for part in parts:
         last = found[-1] if found else None
-        by_name = issubclass(part.op, Activation) and not part.fields and part.op.shape is Op.shape
+        by_name = issubclass(part.op, Activation) and not part.fields and part.op.output is Op.output
         if part.role == "activation" and last and last[0].role == "main" and by_name:
             found[-1] = last[0], {"activation": part.op.function}  # type: ignore[attr-defined]
         else:

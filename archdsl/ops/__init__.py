@@ -1,6 +1,20 @@
 """What each op is: one class each, one file a family. `OPS` holds them all by name."""
 
-from archdsl.ops import activation, conv, dense, merge, norm, pool, shape
+from archdsl.ops import (
+    activation,
+    attention,
+    conv,
+    dense,
+    dropout,
+    initial,
+    maps,
+    merge,
+    norm,
+    pool,
+    shape,
+    shortcut,
+    tables,
+)
 from archdsl.ops.base import OPS, Call, Example, Op, OpError, Shape, Weight
 
 __all__ = [
@@ -12,10 +26,16 @@ __all__ = [
     "Shape",
     "Weight",
     "activation",
+    "attention",
     "conv",
     "dense",
+    "dropout",
+    "initial",
+    "maps",
     "merge",
     "norm",
     "pool",
     "shape",
+    "shortcut",
+    "tables",
 ]

@@ -67,7 +67,8 @@ def whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _pair(value: Any) -> Any:
+def pair(value: Any) -> Any:
+    """Takes 3 for (3, 3)."""
     if not isinstance(value, list | tuple):
         return (value, value)
     if len(value) != 2:
@@ -90,7 +91,7 @@ def either(wanted: str) -> Any:
 Size = Annotated[int, BeforeValidator(whole), Field(strict=True, ge=1, le=65_536)]
 Count = Annotated[int, BeforeValidator(whole), Field(strict=True, ge=1, le=1_000_000)]
 Pixels = Annotated[int, BeforeValidator(whole), Field(strict=True, ge=0, le=65_536)]
-Pair = Annotated[tuple[Size, Size], BeforeValidator(_pair, json_schema_input_type=Size | tuple[Size, Size])]
+Pair = Annotated[tuple[Size, Size], BeforeValidator(pair, json_schema_input_type=Size | tuple[Size, Size])]
 Sides: TypeAlias = tuple[tuple[Pixels, Pixels], tuple[Pixels, Pixels]]
 Padding = Annotated[
     Literal["valid", "same"] | Pixels | Sides,
@@ -114,13 +115,16 @@ EXTRA = frozenset(
     """
     ActivationFunction ChannelShuffle ChannelSlice ClassToken DepthToSpace GatedLinearUnit LayerScale LowestPadding2D
     PaddingShortcut PositionEmbedding SelfAttention SpaceToDepth StochasticDepth TakeAt
-    """.split()
+    """.split()  # noqa: SIM905 - names are read more easily so
 )
 """The layers that archdsl brings along in `backends/extra.py`, for ops that Keras has none for."""
 
 
 class Op(BaseModel):
-    """One operation. A subclass says everything that anybody needs to know of it."""
+    """One operation. A subclass says everything that anybody needs to know of it.
+
+    Its fields are the words of the spec, so that none of them may have the name of something here.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
@@ -138,12 +142,20 @@ class Op(BaseModel):
             cls.name = name
             OPS[name] = cls
 
-    def shape(self, *inputs: Shape) -> Shape:
-        """The shape of the output.
+    def fits(self, *inputs: Shape) -> None:
+        """Raises where an op that keeps its input's shape cannot take it.
+
+        Raises:
+            OpError: with the values in it.
+        """
+
+    def output(self, *inputs: Shape) -> Shape:
+        """The shape of the output; that of the input, unless an op has another rule.
 
         Raises:
             OpError: the op cannot take these inputs.
         """
+        self.fits(*inputs)
         return inputs[0]
 
     def weights(self, *inputs: Shape) -> dict[str, Weight]:

@@ -2,28 +2,46 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BeforeValidator, WrapValidator
 
 from archdsl.ops.base import (
     Call,
     Count,
     Example,
-    Flag,
     Kind,
-    Op,
     OpError,
     Padding,
     Pair,
+    Pixels,
     Shape,
     Weight,
+    either,
     image,
+    pair,
     per_stride,
     times,
     window,
 )
+from archdsl.ops.initial import Biased, Constraint, Initializer, Kernel, Regularizer
+
+_MORE = {"kernel_initializer": {"truncated_normal": {"stddev": 0.02}}, "kernel_regularizer": {"l2": 1e-4}}
+_BIAS = {"bias_initializer": {"constant": 0.1}, "bias_regularizer": "l1", "bias_constraint": "non_neg"}
 
 
-class _Conv(Op):
+class _Conv(Biased):
+    """A window that slides over a map.
+
+    Args:
+        kernel: height and width of the window.
+        stride: how far the window moves.
+        padding: `same`, `valid`, or zeros: a number of pixels, or [[top, bottom], [left, right]].
+        dilation: how far apart the window's pixels lie.
+        norm: the norm behind it: `batch`, `layer`, ..., or `none`.
+        activation: the activation behind the norm, or `none`.
+    """
+
     kind: ClassVar[Kind] = "conv"
     pad_with: ClassVar[str] = "zero_pad"
 
@@ -31,19 +49,39 @@ class _Conv(Op):
     stride: Pair = (1, 1)
     padding: Padding = "valid"
     dilation: Pair = (1, 1)
-    bias: Flag = True
     norm: Any = "none"
     activation: Any = "none"
 
     def _window(self, x: Shape) -> tuple[int, int, int]:
         height, width, channels = image(x, self.name)
-        if self.stride != (1, 1) and self.dilation != (1, 1):
-            raise OpError("Keras does not stride and dilate in one convolution", "dilation", "take one of the two")
+        self._one_of_two()
         return (*window((height, width), self.kernel, self.stride, self.padding, self.dilation), channels)
 
+    def _one_of_two(self) -> None:
+        if self.stride != (1, 1) and self.dilation != (1, 1):
+            raise OpError("Keras does not stride and dilate in one convolution", "dilation", "take one of the two")
 
-class Conv(_Conv, name="conv"):
-    """2-D convolution. (H, W, C) -> (H', W', filters). Keras `Conv2D`; LeCun et al. 1989."""
+    def _equal_stride(self) -> None:
+        if self.stride[0] != self.stride[1]:
+            raise OpError("TensorFlow strides a depthwise convolution equally along both axes", "stride")
+
+    def _biased(self, weights: dict[str, Weight], filters: int) -> dict[str, Weight]:
+        return weights | ({"bias": Weight((filters,))} if self.bias else {})
+
+    def _call(self, target: str, *positional: str, **keywords: str) -> Call:
+        """A Call with Keras's words for what convolutions share."""
+        shared = {"strides": "stride", "padding": "padding", **keywords, "dilation_rate": "dilation"}
+        groups = {"groups": "groups"} if "groups" in type(self).model_fields else {}
+        return self.call(target, *positional, **shared, **groups, activation="activation", use_bias="bias")
+
+
+class Conv(_Conv, Kernel, name="conv"):
+    """2-D convolution. (H, W, C) -> (H', W', filters). Keras `Conv2D`; LeCun et al. 1989.
+
+    Args:
+        filters: channels of the output.
+        groups: parts of the channels that do not see one another.
+    """
 
     filters: Count
     groups: Count = 1
@@ -54,9 +92,15 @@ class Conv(_Conv, name="conv"):
         Example({"filters": 6, "kernel": 3, "dilation": 2, "bias": False}, ((9, 8, 2),), (5, 4, 6)),
         Example({"filters": 6, "kernel": 1, "stride": [2, 1]}, ((9, 8, 2),), (5, 8, 6)),
         Example({"filters": 6, "kernel": 3, "groups": 2}, ((9, 8, 4),), (7, 6, 6)),
+        Example({"filters": 6, "kernel": 1, **_MORE}, ((3, 2, 4),), (3, 2, 6)),
+        Example(
+            {"filters": 6, "kernel": 1, **_BIAS, "kernel_constraint": "unit_norm", "activity_regularizer": "l2"},
+            ((3, 2, 4),),
+            (3, 2, 6),
+        ),
     )
 
-    def shape(self, *inputs: Shape) -> Shape:
+    def output(self, *inputs: Shape) -> Shape:
         height, width, channels = self._window(inputs[0])
         for what, number, field in (("channels", channels, "groups"), ("filters", self.filters, "filters")):
             if number % self.groups:
@@ -65,70 +109,210 @@ class Conv(_Conv, name="conv"):
 
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
         kernel = Weight((*self.kernel, inputs[0][2] // self.groups, self.filters))
-        return {"kernel": kernel} | ({"bias": Weight((self.filters,))} if self.bias else {})
+        return self._biased({"kernel": kernel}, self.filters)
 
     def macs(self, *inputs: Shape) -> int:
-        height, width, _ = self.shape(*inputs)
+        height, width, _ = self.output(*inputs)
         return height * width * self.weights(*inputs)["kernel"].size
 
     def keras(self) -> Call:
-        return self.call(
-            "layers.Conv2D",
-            "filters",
-            "kernel",
-            strides="stride",
-            padding="padding",
-            dilation_rate="dilation",
-            groups="groups",
-            activation="activation",
-            use_bias="bias",
-        )
+        return self._call("layers.Conv2D", "filters", "kernel")
 
     def label(self) -> str:
         groups = f", {self.groups} groups" if self.groups > 1 else ""
         return f"Conv {times(self.kernel)}, {self.filters}{groups}{per_stride(self.stride)}"
 
 
-class DepthwiseConv(_Conv, name="depthwise_conv"):
+class _Depthwise(_Conv):
+    """A convolution with filters for each channel.
+
+    Args:
+        multiplier: filters for each channel.
+        depthwise_initializer: how the filters begin.
+        depthwise_regularizer: what the filters add to the loss.
+        depthwise_constraint: what holds the filters after each step.
+    """
+
+    multiplier: Count = 1
+    depthwise_initializer: Initializer = "glorot_uniform"
+    depthwise_regularizer: Regularizer = None
+    depthwise_constraint: Constraint = None
+
+
+class DepthwiseConv(_Depthwise, name="depthwise_conv"):
     """One filter (or `multiplier` of them) for each channel. (H, W, C) -> (H', W', C * multiplier).
 
     Keras `DepthwiseConv2D`; Sifre 2014.
     """
 
-    multiplier: Count = 1
-
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"kernel": 3}, ((9, 7, 4),), (7, 5, 4)),
         Example({"kernel": 3, "stride": 2, "padding": "same", "multiplier": 2}, ((9, 7, 3),), (5, 4, 6)),
         Example({"kernel": 2, "dilation": 3, "bias": False}, ((9, 9, 3),), (6, 6, 3)),
+        Example(
+            {
+                "kernel": 1,
+                **_BIAS,
+                "depthwise_initializer": "he_normal",
+                "depthwise_regularizer": {"l2": 1e-4},
+                "depthwise_constraint": {"max_norm": {"max_value": 2.0, "axis": [0, 1]}},
+                "activity_regularizer": "l2",
+            },
+            ((3, 2, 4),),
+            (3, 2, 4),
+        ),
     )
 
-    def shape(self, *inputs: Shape) -> Shape:
+    def output(self, *inputs: Shape) -> Shape:
         height, width, channels = self._window(inputs[0])
-        if self.stride[0] != self.stride[1]:
-            raise OpError("TensorFlow strides a depthwise convolution equally along both axes", "stride")
+        self._equal_stride()
         return height, width, channels * self.multiplier
 
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
         channels = inputs[0][2]
-        kernel = Weight((*self.kernel, channels, self.multiplier))
-        return {"kernel": kernel} | ({"bias": Weight((channels * self.multiplier,))} if self.bias else {})
+        return self._biased({"kernel": Weight((*self.kernel, channels, self.multiplier))}, channels * self.multiplier)
 
     def macs(self, *inputs: Shape) -> int:
-        height, width, _ = self.shape(*inputs)
+        height, width, _ = self.output(*inputs)
         return height * width * self.weights(*inputs)["kernel"].size
 
     def keras(self) -> Call:
-        return self.call(
-            "layers.DepthwiseConv2D",
-            "kernel",
-            strides="stride",
-            padding="padding",
-            depth_multiplier="multiplier",
-            dilation_rate="dilation",
-            activation="activation",
-            use_bias="bias",
-        )
+        return self._call("layers.DepthwiseConv2D", "kernel", depth_multiplier="multiplier")
 
     def label(self) -> str:
         return f"Depthwise conv {times(self.kernel)}{per_stride(self.stride)}"
+
+
+class SeparableConv(_Depthwise, name="separable_conv"):
+    """A depthwise convolution, then a 1x1 convolution. (H, W, C) -> (H', W', filters).
+
+    Keras `SeparableConv2D`; Chollet 2017 (Xception). Nothing stands between the two.
+
+    Args:
+        filters: channels of the output.
+        pointwise_initializer: how the 1x1 convolution begins.
+        pointwise_regularizer: what the 1x1 convolution adds to the loss.
+        pointwise_constraint: what holds the 1x1 convolution after each step.
+    """
+
+    filters: Count
+    pointwise_initializer: Initializer = "glorot_uniform"
+    pointwise_regularizer: Regularizer = None
+    pointwise_constraint: Constraint = None
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({"filters": 8, "kernel": 3}, ((9, 7, 4),), (7, 5, 8)),
+        Example({"filters": 8, "kernel": 3, "stride": 2, "padding": "same", "bias": False}, ((9, 7, 4),), (5, 4, 8)),
+        Example({"filters": 5, "kernel": 2, "dilation": 2, "multiplier": 2}, ((9, 7, 4),), (7, 5, 5)),
+        Example(
+            {
+                "filters": 5,
+                "kernel": 1,
+                **_BIAS,
+                "depthwise_initializer": "he_normal",
+                "depthwise_regularizer": "l1",
+                "depthwise_constraint": "non_neg",
+                "pointwise_initializer": {"variance_scaling": {"scale": 2.0, "mode": "fan_out"}},
+                "pointwise_regularizer": {"l1_l2": {"l1": 1e-5, "l2": 1e-4}},
+                "pointwise_constraint": "non_neg",
+                "activity_regularizer": "l2",
+            },
+            ((3, 2, 4),),
+            (3, 2, 5),
+        ),
+    )
+
+    def output(self, *inputs: Shape) -> Shape:
+        height, width, _ = self._window(inputs[0])
+        self._equal_stride()
+        return height, width, self.filters
+
+    def weights(self, *inputs: Shape) -> dict[str, Weight]:
+        channels = inputs[0][2]
+        depthwise = Weight((*self.kernel, channels, self.multiplier))
+        pointwise = Weight((1, 1, channels * self.multiplier, self.filters))
+        return self._biased({"depthwise_kernel": depthwise, "pointwise_kernel": pointwise}, self.filters)
+
+    def macs(self, *inputs: Shape) -> int:
+        height, width, _ = self.output(*inputs)
+        return height * width * sum(w.size for name, w in self.weights(*inputs).items() if name != "bias")
+
+    def keras(self) -> Call:
+        return self._call("layers.SeparableConv2D", "filters", "kernel", depth_multiplier="multiplier")
+
+    def label(self) -> str:
+        return f"Separable conv {times(self.kernel)}, {self.filters}{per_stride(self.stride)}"
+
+
+OutputPadding = Annotated[
+    Annotated[tuple[Pixels, Pixels], BeforeValidator(pair)] | None,
+    WrapValidator(either("a number of pixels, or [height, width]")),
+]
+
+
+class ConvTranspose(_Conv, Kernel, name="conv_transpose"):
+    """Convolution the other way round, which makes maps larger. (H, W, C) -> (H', W', filters).
+
+    `same` gives H' = H * stride, `valid` H' = (H - 1) * stride + max(kernel, stride). Keras `Conv2DTranspose`;
+    Zeiler et al. 2010. torch's number as `padding` takes pixels away: here it is `valid`, and `crop` behind it.
+
+    Args:
+        filters: channels of the output.
+        padding: `same` or `valid`.
+        output_padding: rows and columns more than the smallest map that fits.
+    """
+
+    pad_with: ClassVar[str] = ""
+
+    filters: Count
+    output_padding: OutputPadding = None
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({"filters": 8, "kernel": 2, "stride": 2}, ((4, 5, 3),), (8, 10, 8)),
+        Example({"filters": 8, "kernel": [3, 1], "stride": 2}, ((4, 5, 3),), (9, 10, 8)),
+        Example({"filters": 6, "kernel": 3, "stride": 2, "padding": "same", "bias": False}, ((4, 5, 3),), (8, 10, 6)),
+        Example({"filters": 6, "kernel": 3, "dilation": 2}, ((4, 5, 3),), (8, 9, 6)),
+        Example({"filters": 6, "kernel": 3, "stride": 2, "output_padding": [1, 0]}, ((4, 5, 3),), (10, 11, 6)),
+        Example(
+            {"filters": 6, "kernel": 3, "stride": 2, "padding": "same", "output_padding": [1, 1]},
+            ((4, 5, 3),),
+            (8, 10, 6),
+        ),
+        Example(
+            {"filters": 6, "kernel": 1, **_MORE, **_BIAS, "kernel_constraint": "non_neg", "activity_regularizer": "l2"},
+            ((3, 2, 4),),
+            (3, 2, 6),
+        ),
+    )
+
+    def output(self, *inputs: Shape) -> Shape:
+        height, width, _ = image(inputs[0], self.name)
+        self._one_of_two()
+        if self.padding not in ("same", "valid"):
+            hint = "`padding: valid`, and behind it `crop` with this number as its `border`"
+            raise OpError("a number as padding of a transposed convolution means pixels to take away", "padding", hint)
+        return self._side(height, 0), self._side(width, 1), self.filters
+
+    def _side(self, length: int, axis: int) -> int:
+        stride, reach = self.stride[axis], self.dilation[axis] * (self.kernel[axis] - 1) + 1
+        more = self.output_padding and self.output_padding[axis]
+        if more is not None and more >= stride:
+            raise OpError("`output_padding` is less than the stride", "output_padding")
+        if self.padding == "same":
+            return length * stride if more is None else (length - 1) * stride + reach % 2 + more
+        return (length - 1) * stride + (max(reach, stride) if more is None else reach + more)
+
+    def weights(self, *inputs: Shape) -> dict[str, Weight]:
+        return self._biased({"kernel": Weight((*self.kernel, self.filters, inputs[0][2]))}, self.filters)
+
+    def macs(self, *inputs: Shape) -> int:
+        height, width, _ = inputs[0]
+        return height * width * self.weights(*inputs)["kernel"].size
+
+    def keras(self) -> Call:
+        return self._call("layers.Conv2DTranspose", "filters", "kernel", output_padding="output_padding")
+
+    def label(self) -> str:
+        scale = "" if self.stride == (1, 1) else f" ×{self.stride[0]}"
+        scale = scale if self.stride[0] == self.stride[1] else f" ×{times(self.stride)}"
+        return f"Transposed conv {times(self.kernel)}, {self.filters}{scale}"

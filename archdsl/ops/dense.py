@@ -5,24 +5,52 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
-from archdsl.ops.base import Call, Count, Example, Flag, Kind, Op, OpError, Shape, Weight
+from archdsl.ops.base import Call, Count, Example, Kind, OpError, Shape, Weight
+from archdsl.ops.initial import Biased, Kernel
 
 
-class Dense(Op, name="dense"):
-    """Each output from all channels. (..., C) -> (..., units). Keras `Dense`."""
+class Dense(Biased, Kernel, name="dense"):
+    """Each output from all channels. (..., C) -> (..., units). Keras `Dense`.
+
+    Over (H, W, C) or (T, C) it works on each pixel or token by itself, as a 1x1 convolution does.
+
+    Args:
+        units: channels of the output.
+        activation: the activation behind it, or `none`.
+    """
 
     kind: ClassVar[Kind] = "dense"
 
     units: Count
-    bias: Flag = True
     activation: Any = "none"
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"units": 5}, ((7,),), (5,)),
         Example({"units": 5, "bias": False}, ((4, 4, 7),), (4, 4, 5)),
+        Example(
+            {
+                "units": 5,
+                "kernel_initializer": {"orthogonal": 2.0},
+                "kernel_regularizer": {"orthogonal_regularizer": {"mode": "columns"}},
+                "kernel_constraint": {"max_norm": 3.0},
+            },
+            ((6, 7),),
+            (6, 5),
+        ),
+        Example(
+            {
+                "units": 5,
+                "bias_initializer": {"random_uniform": {"minval": 0.0, "maxval": 1.0, "seed": 1}},
+                "bias_regularizer": {"l1": 0.1},
+                "bias_constraint": {"min_max_norm": {"max_value": 2.0}},
+                "activity_regularizer": {"l2": 0.01},
+            },
+            ((7,),),
+            (5,),
+        ),
     )
 
-    def shape(self, *inputs: Shape) -> Shape:
+    def output(self, *inputs: Shape) -> Shape:
         if not inputs[0]:
             raise OpError("`dense` wants channels, and gets a number")
         return (*inputs[0][:-1], self.units)

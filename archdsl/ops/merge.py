@@ -20,7 +20,7 @@ class Merge(Op):
     shortcut_first: ClassVar[bool] = False
     examples: ClassVar[tuple[Example, ...]] = (Example({}, _TWO, _TWO[0]), Example({}, (*_TWO, _TWO[0]), _TWO[0]))
 
-    def shape(self, *inputs: Shape) -> Shape:
+    def output(self, *inputs: Shape) -> Shape:
         if len(set(inputs)) > 1:
             raise OpError(f"merge '{self.name}' needs equal shapes", hint="give all parts the same shape")
         return inputs[0]
@@ -50,6 +50,26 @@ class Maximum(Merge, name="maximum"):
     sign: ClassVar[str] = "max"
 
 
+class Minimum(Merge, name="minimum"):
+    """The smallest. Equal shapes -> that shape. Keras `Minimum`."""
+
+    layer: ClassVar[str] = "layers.Minimum"
+    sign: ClassVar[str] = "min"
+
+
+class Subtract(Merge, name="subtract"):
+    """The first of two minus the second. Equal shapes -> that shape. Keras `Subtract`."""
+
+    layer: ClassVar[str] = "layers.Subtract"
+    sign: ClassVar[str] = "−"
+    examples: ClassVar[tuple[Example, ...]] = (Example({}, _TWO, _TWO[0]),)
+
+    def output(self, *inputs: Shape) -> Shape:
+        if len(inputs) != 2:
+            raise OpError(f"merge 'subtract' takes two parts, and gets {len(inputs)}")
+        return super().output(*inputs)
+
+
 class Multiply(Merge, name="multiply"):
     """The product; (C) and (1, 1, C) are stretched over (H, W, C). Keras `Multiply`; Hu et al. 2018."""
 
@@ -61,7 +81,7 @@ class Multiply(Merge, name="multiply"):
         Example({}, ((4, 4, 6), (1, 1, 6)), (4, 4, 6)),
     )
 
-    def shape(self, *inputs: Shape) -> Shape:
+    def output(self, *inputs: Shape) -> Shape:
         largest = max(inputs, key=lambda x: (len(x), x))
         small = {largest, largest[-1:], (1,) * (len(largest) - 1) + largest[-1:]}
         if not small.issuperset(inputs):
@@ -84,7 +104,7 @@ class Concat(Merge, name="concat"):
         Example({}, ((3,), (2,), (1,)), (6,)),
     )
 
-    def shape(self, *inputs: Shape) -> Shape:
+    def output(self, *inputs: Shape) -> Shape:
         if len({x[:-1] for x in inputs}) > 1 or not inputs[0]:
             hint = "give all parts the same height and width"
             raise OpError("merge 'concat' needs shapes that are equal but for the channels", hint=hint)

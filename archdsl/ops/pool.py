@@ -22,6 +22,14 @@ from archdsl.ops.base import (
 
 
 class _Pool(Op):
+    """A window that slides over a map, each channel by itself.
+
+    Args:
+        size: height and width of the window.
+        stride: how far the window moves; without it, as far as it is large.
+        padding: `same`, `valid`, a number of pixels, or [[top, bottom], [left, right]].
+    """
+
     kind: ClassVar[Kind] = "pool"
     layer: ClassVar[str] = ""
 
@@ -29,7 +37,7 @@ class _Pool(Op):
     stride: Pair | None = None
     padding: Padding = "valid"
 
-    def shape(self, *inputs: Shape) -> Shape:
+    def output(self, *inputs: Shape) -> Shape:
         height, width, channels = image(inputs[0], self.name)
         return (*window((height, width), self.size, self.stride or self.size, self.padding, field="size"), channels)
 
@@ -51,11 +59,16 @@ class MaxPool(_Pool, name="max_pool"):
     examples: ClassVar[tuple[Example, ...]] = (
         Example({}, ((9, 8, 3),), (4, 4, 3)),
         Example({"size": 3, "stride": 2, "padding": "same"}, ((9, 8, 3),), (5, 4, 3)),
+        Example({"size": [1, 2], "stride": [2, 1]}, ((9, 8, 3),), (5, 7, 3)),
     )
 
 
 class AveragePool(_Pool, name="average_pool"):
-    """The mean of each window. (H, W, C) -> (H', W', C). Keras `AveragePooling2D`."""
+    """The mean of each window. (H, W, C) -> (H', W', C). Keras `AveragePooling2D`.
+
+    Args:
+        padding: `same` or `valid`; a number of pixels is an error, for torch and Keras average differently then.
+    """
 
     layer: ClassVar[str] = "layers.AveragePooling2D"
     examples: ClassVar[tuple[Example, ...]] = (
@@ -63,14 +76,20 @@ class AveragePool(_Pool, name="average_pool"):
         Example({"size": 3, "stride": 1, "padding": "same"}, ((9, 8, 3),), (9, 8, 3)),
     )
 
-    def shape(self, *inputs: Shape) -> Shape:
+    def output(self, *inputs: Shape) -> Shape:
         if self.padding not in ("same", "valid"):
             hint = "`same` averages over the pixels that are there; `zero_pad` before it counts zeros in"
             raise OpError("torch and Keras average differently over a padded border", "padding", hint)
-        return super().shape(*inputs)
+        return super().output(*inputs)
 
 
 class _GlobalPool(Op):
+    """All of a map to one number a channel.
+
+    Args:
+        keepdims: whether the output is (1, 1, C).
+    """
+
     kind: ClassVar[Kind] = "pool"
     layer: ClassVar[str] = ""
 
@@ -81,7 +100,7 @@ class _GlobalPool(Op):
         Example({"keepdims": True}, ((5, 4, 3),), (1, 1, 3)),
     )
 
-    def shape(self, *inputs: Shape) -> Shape:
+    def output(self, *inputs: Shape) -> Shape:
         *_, channels = image(inputs[0], self.name)
         return (1, 1, channels) if self.keepdims else (channels,)
 
@@ -90,12 +109,64 @@ class _GlobalPool(Op):
 
 
 class GlobalAveragePool(_GlobalPool, name="global_average_pool"):
-    """The mean of each channel. (H, W, C) -> (C,), or (1, 1, C) with `keepdims`. Lin et al. 2013."""
+    """The mean of each channel. (H, W, C) -> (C,), or (1, 1, C) with `keepdims`.
+
+    Keras `GlobalAveragePooling2D`; Lin et al. 2013.
+    """
 
     layer: ClassVar[str] = "layers.GlobalAveragePooling2D"
 
 
 class GlobalMaxPool(_GlobalPool, name="global_max_pool"):
-    """The largest number of each channel. (H, W, C) -> (C,), or (1, 1, C) with `keepdims`."""
+    """The largest number of each channel. (H, W, C) -> (C,), or (1, 1, C) with `keepdims`.
+
+    Keras `GlobalMaxPooling2D`.
+    """
 
     layer: ClassVar[str] = "layers.GlobalMaxPooling2D"
+
+
+class _AdaptivePool(Op):
+    """Windows as large as the output asks for.
+
+    Args:
+        size: height and width of the output.
+    """
+
+    kind: ClassVar[Kind] = "pool"
+    layer: ClassVar[str] = ""
+
+    size: Pair
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({"size": 2}, ((9, 8, 3),), (2, 2, 3)),
+        Example({"size": [3, 1]}, ((9, 8, 3),), (3, 1, 3)),
+    )
+
+    def output(self, *inputs: Shape) -> Shape:
+        *_, channels = image(inputs[0], self.name)
+        return *self.size, channels
+
+    def keras(self) -> Call:
+        return self.call(self.layer, "size")
+
+    def label(self) -> str:
+        return f"{super().label()} to {times(self.size)}"
+
+
+class AdaptiveAveragePool(_AdaptivePool, name="adaptive_average_pool"):
+    """The mean of each of some windows that cover the map. (H, W, C) -> (size, size, C).
+
+    Keras `AdaptiveAveragePooling2D`; torch has it too.
+    """
+
+    layer: ClassVar[str] = "layers.AdaptiveAveragePooling2D"
+
+
+class AdaptiveMaxPool(_AdaptivePool, name="adaptive_max_pool"):
+    """The largest number of each of some windows that cover the map. (H, W, C) -> (size, size, C).
+
+    Keras `AdaptiveMaxPooling2D`; torch has it too.
+    """
+
+    layer: ClassVar[str] = "layers.AdaptiveMaxPooling2D"

@@ -1,11 +1,15 @@
-"""Ops that move numbers about, or drop some, and compute nothing."""
+"""Ops that move numbers about, or take some of them, and compute nothing."""
 
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from archdsl.ops.base import Border, Call, Example, Kind, Op, Shape, Share, image, sides
+from pydantic import BeforeValidator, Field, WrapValidator
+
+from archdsl.ops.base import Call, Count, Example, Kind, Op, OpError, Shape, Size, either, show, whole
+
+_X = ((4, 6, 8),)
 
 
 class Flatten(Op, name="flatten"):
@@ -14,67 +18,182 @@ class Flatten(Op, name="flatten"):
     kind: ClassVar[Kind] = "shape"
     examples: ClassVar[tuple[Example, ...]] = (Example({}, ((3, 2, 5),), (30,)), Example({}, ((7,),), (7,)))
 
-    def shape(self, *inputs: Shape) -> Shape:
+    def output(self, *inputs: Shape) -> Shape:
         return (math.prod(inputs[0]),)
 
     def keras(self) -> Call:
         return Call("layers.Flatten")
 
 
-class ZeroPad(Op, name="zero_pad"):
-    """Zeros around the map. (H, W, C) -> (H + top + bottom, W + left + right, C). Keras `ZeroPadding2D`."""
+Side = Annotated[
+    Annotated[int, BeforeValidator(whole), Field(strict=True, ge=-1, le=2**31)],
+    WrapValidator(either("a length, or -1 for what is left,")),
+]
+Place = Annotated[int, BeforeValidator(whole), Field(strict=True, ge=-65_536, le=65_536)]
+
+
+class Reshape(Op, name="reshape"):
+    """The same numbers in another shape; one -1 is what is left. (...) -> shape. Keras `Reshape`.
+
+    Args:
+        shape: the lengths of the axes, without the batch.
+    """
 
     kind: ClassVar[Kind] = "shape"
 
-    padding: Border
+    shape: tuple[Side, ...]
 
     examples: ClassVar[tuple[Example, ...]] = (
-        Example({"padding": 1}, ((3, 2, 5),), (5, 4, 5)),
-        Example({"padding": [[0, 1], [2, 0]]}, ((3, 2, 5),), (4, 4, 5)),
+        Example({"shape": [-1, 8]}, _X, (24, 8)),
+        Example({"shape": [8, 6, 4]}, _X, (8, 6, 4)),
+        Example({"shape": [192]}, _X, (192,)),
     )
 
-    def shape(self, *inputs: Shape) -> Shape:
-        height, width, channels = image(inputs[0], self.name)
-        (top, bottom), (left, right) = sides(self.padding)
-        return height + top + bottom, width + left + right, channels
+    def output(self, *inputs: Shape) -> Shape:
+        count, known = math.prod(inputs[0]), math.prod(side for side in self.shape if side != -1)
+        holes = self.shape.count(-1)
+        if 0 in self.shape or holes > 1:
+            raise OpError("`shape` has lengths, and -1 at most once", "shape")
+        if count % known or (not holes and count != known):
+            raise OpError(f"{show(inputs[0])} has {count:,} numbers, which do not make this shape", "shape")
+        return tuple(count // known if side == -1 else side for side in self.shape)
 
     def keras(self) -> Call:
-        return self.call("layers.ZeroPadding2D", "padding")
+        return self.call("layers.Reshape", "shape")
 
     def label(self) -> str:
-        (top, bottom), (left, right) = sides(self.padding)
-        if top == bottom == left == right:
-            return f"Zero pad {top}"
-        return f"Zero pad {top}+{bottom}, {left}+{right}"
+        return f"Reshape {'×'.join('…' if side == -1 else str(side) for side in self.shape)}"
 
 
-class LowestPad(ZeroPad, name="lowest_pad"):
-    """Minus infinity around the map, which no maximum ever takes. (H, W, C) -> (H + ..., W + ..., C).
+class Permute(Op, name="permute"):
+    """The axes in another order. (H, W, C) by [2, 1, 3] -> (W, H, C). Keras `Permute`.
 
-    What a number as `padding` of `max_pool` puts before it.
+    Args:
+        axes: the axes in their new order, counted from 1.
     """
 
+    kind: ClassVar[Kind] = "shape"
+
+    axes: tuple[Size, ...]
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({"axes": [2, 1, 3]}, _X, (6, 4, 8)),
+        Example({"axes": [2, 1]}, ((5, 6),), (6, 5)),
+    )
+
+    def output(self, *inputs: Shape) -> Shape:
+        if sorted(self.axes) != [*range(1, len(inputs[0]) + 1)]:
+            known = ", ".join(map(str, range(1, len(inputs[0]) + 1)))
+            raise OpError(f"`axes` has each of {known} once" if known else "a number has no axes", "axes")
+        return tuple(inputs[0][axis - 1] for axis in self.axes)
+
     def keras(self) -> Call:
-        return self.call("LowestPadding2D", "padding")
-
-    def label(self) -> str:
-        return super().label().replace("Zero", "Lowest")
+        return self.call("layers.Permute", "axes")
 
 
-class Dropout(Op, name="dropout"):
-    """In training, zeros a `rate` of the numbers and scales the rest up. Any shape -> the same shape.
+class RepeatVector(Op, name="repeat_vector"):
+    """A vector several times, as tokens. (C,) -> (times, C). Keras `RepeatVector`.
 
-    Keras `Dropout`; Srivastava et al. 2014.
+    Args:
+        times: how many tokens.
     """
 
-    kind: ClassVar[Kind] = "dropout"
+    kind: ClassVar[Kind] = "shape"
 
-    rate: Share
+    times: Count
 
-    examples: ClassVar[tuple[Example, ...]] = (Example({"rate": 0.5}, ((3, 2, 5),), (3, 2, 5)),)
+    examples: ClassVar[tuple[Example, ...]] = (Example({"times": 3}, ((7,),), (3, 7)),)
+
+    def output(self, *inputs: Shape) -> Shape:
+        if len(inputs[0]) != 1:
+            raise OpError(f"`repeat_vector` wants channels alone, and gets {show(inputs[0])}")
+        return self.times, *inputs[0]
 
     def keras(self) -> Call:
-        return self.call("layers.Dropout", "rate")
+        return self.call("layers.RepeatVector", "times")
+
+
+class Take(Op, name="take"):
+    """One token, or one row of a map. (T, C) -> (C,), (H, W, C) -> (W, C).
+
+    Args:
+        index: which one, from 0; -1 is the last.
+    """
+
+    kind: ClassVar[Kind] = "shape"
+
+    index: Place
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({"index": 0}, ((5, 6),), (6,)),
+        Example({"index": -1}, _X, (6, 8)),
+    )
+
+    def output(self, *inputs: Shape) -> Shape:
+        if len(inputs[0]) < 2 or not -inputs[0][0] <= self.index < inputs[0][0]:
+            raise OpError(f"there is no {self.index} along the first axis of {show(inputs[0])}", "index")
+        return inputs[0][1:]
+
+    def keras(self) -> Call:
+        return self.call("TakeAt", "index")
 
     def label(self) -> str:
-        return f"Dropout {self.rate:g}"
+        return f"Take {self.index}"
+
+
+class TakeChannels(Op, name="take_channels"):
+    """Some of the channels. (..., C) -> (..., about (stop - start) / step).
+
+    Args:
+        start: the first one, from 0; -1 is the last.
+        stop: the one behind the last; without it, all that are left.
+        step: how far to go from one to the next.
+    """
+
+    kind: ClassVar[Kind] = "shape"
+
+    start: Place = 0
+    stop: Place | None = None
+    step: Count = 1
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({"start": 2}, _X, (4, 6, 6)),
+        Example({"start": 1, "stop": 6, "step": 2}, _X, (4, 6, 3)),
+        Example({"stop": -1}, ((5, 6),), (5, 5)),
+    )
+
+    def output(self, *inputs: Shape) -> Shape:
+        channels = len(range(*slice(self.start, self.stop, self.step).indices(inputs[0][-1]))) if inputs[0] else 0
+        if not channels:
+            raise OpError(f"no channel is taken of {show(inputs[0])}", "stop" if self.stop is not None else "start")
+        if self.stop is not None and self.stop > inputs[0][-1]:
+            raise OpError(f"there are only {inputs[0][-1]} channels", "stop")
+        return (*inputs[0][:-1], channels)
+
+    def keras(self) -> Call:
+        return self.call("ChannelSlice")
+
+
+class ChannelShuffle(Op, name="channel_shuffle"):
+    """The channels of all groups by turns. (..., C) -> (..., C). Zhang et al. 2018 (ShuffleNet).
+
+    Args:
+        groups: how many groups; they divide the channels.
+    """
+
+    kind: ClassVar[Kind] = "shape"
+
+    groups: Count
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({"groups": 2}, _X, _X[0]),
+        Example({"groups": 3}, ((5, 6),), (5, 6)),
+    )
+
+    def fits(self, *inputs: Shape) -> None:
+        channels = inputs[0][-1] if inputs[0] else 0
+        if channels % self.groups or not channels:
+            raise OpError(f"{channels} channels cannot be split into {self.groups} groups", "groups")
+
+    def keras(self) -> Call:
+        return self.call("ChannelShuffle", "groups")

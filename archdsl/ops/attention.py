@@ -1,0 +1,174 @@
+"""Attention, and what goes with tokens."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from archdsl.ops.base import Call, Count, Example, Flag, Kind, Op, OpError, Seed, Shape, Share, Weight, show
+from archdsl.ops.initial import Biased, Constraint, Initializer, Kernel, Regularizer
+
+_TOKENS = ((5, 6),)
+
+
+class Attention(Biased, Kernel, name="attention"):
+    """Multi-head self-attention among tokens, or among the pixels of a map. (T, C) -> (T, C), (H, W, C) -> (H, W, C).
+
+    Keras `MultiHeadAttention`, with one input as query, key and value; Vaswani et al. 2017.
+
+    Args:
+        heads: how many attentions run side by side.
+        key: numbers of each head's queries and keys; `$channels // heads` is usual.
+        value: numbers of each head's values; without it, as many as `key`.
+        out: channels of the output; without it, those of the input.
+        dropout: the share of attention weights that become 0 in training.
+        axes: among which axes attention runs; without it, all but the channels. Axis 0 would be the batch.
+        window: how many tokens away a token sees; without it, all.
+        causal: whether a token sees only itself and those before it.
+        gate: whether a sigmoid of the input gates each head's output.
+        flash: whether to ask for flash attention, where the device has it.
+        seed: makes the dropout the same in each run.
+    """
+
+    kind: ClassVar[Kind] = "dense"
+
+    heads: Count
+    key: Count
+    value: Count | None = None
+    out: Count | None = None
+    dropout: Share = 0.0
+    axes: Annotated[list[Annotated[int, Field(strict=True, ge=1, le=8)]], Field(min_length=1)] | None = None
+    window: Count | None = None
+    causal: Flag = False
+    gate: Flag = False
+    flash: Flag | None = None
+    seed: Seed = None
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({"heads": 3, "key": 2}, _TOKENS, (5, 6)),
+        Example({"heads": 2, "key": 4, "value": 3, "out": 8, "bias": False}, _TOKENS, (5, 8)),
+        Example({"heads": 2, "key": 4, "dropout": 0.1, "seed": 1}, _TOKENS, (5, 6)),
+        Example({"heads": 2, "key": 3}, ((4, 5, 6),), (4, 5, 6)),
+        Example({"heads": 2, "key": 3, "axes": [2]}, ((4, 5, 6),), (4, 5, 6)),
+        Example({"heads": 2, "key": 3, "causal": True, "gate": True}, _TOKENS, (5, 6)),
+        Example({"heads": 2, "key": 3, "window": 2, "flash": False}, _TOKENS, (5, 6)),
+        Example(
+            {
+                "heads": 1,
+                "key": 2,
+                "kernel_initializer": "he_normal",
+                "kernel_regularizer": {"l2": 1e-4},
+                "kernel_constraint": "non_neg",
+                "bias_initializer": {"constant": 0.1},
+                "bias_regularizer": "l1",
+                "bias_constraint": "non_neg",
+                "activity_regularizer": "l2",
+            },
+            _TOKENS,
+            (5, 6),
+        ),
+    )
+
+    def output(self, *inputs: Shape) -> Shape:
+        (*places, channels) = inputs[0] or (0,)
+        if not places:
+            hint = "`reshape: {shape: [-1, $channels]}` makes tokens of a map"
+            raise OpError(f"`attention` wants tokens x channels, and gets {show(inputs[0])}", hint=hint)
+        if self.axes is not None and not {*self.axes} <= {*range(1, len(places) + 1)}:
+            raise OpError(f"attention runs among the axes 1 to {len(places)}", "axes")
+        if len(places) > 1 and (self.window is not None or self.causal):
+            field = "causal" if self.window is None else "window"
+            raise OpError(f"`{field}` wants tokens x channels, and gets {show(inputs[0])}", field)
+        return (*places, self.out or channels)
+
+    def weights(self, *inputs: Shape) -> dict[str, Weight]:
+        channels, value = inputs[0][-1], self.value or self.key
+        heads = {"query": self.key, "key": self.key, **({"gate": value} if self.gate else {}), "value": value}
+        found = {}
+        for name, size in heads.items():
+            found[f"{name}/kernel"] = Weight((channels, self.heads, size))
+            found[f"{name}/bias"] = Weight((self.heads, size))
+        found["attention_output/kernel"] = Weight((self.heads, value, self.out or channels))
+        found["attention_output/bias"] = Weight((self.out or channels,))
+        return {name: weight for name, weight in found.items() if self.bias or not name.endswith("bias")}
+
+    def macs(self, *inputs: Shape) -> int:
+        *places, _ = inputs[0]
+        kernels = sum(w.size for name, w in self.weights(*inputs).items() if name.endswith("kernel"))
+        seen = math.prod(places[axis - 1] for axis in self.axes) if self.axes else math.prod(places)
+        scores = self.heads * seen * (self.key + (self.value or self.key))
+        return math.prod(places) * (kernels + scores)
+
+    def keras(self) -> Call:
+        words = {"value_dim": "value", "output_shape": "out", "dropout": "dropout", "attention_axes": "axes"}
+        more = {"sliding_window": "window", "use_causal_mask": "causal", "use_gate": "gate", "flash_attention": "flash"}
+        return self.call("SelfAttention", "heads", "key", **words, use_bias="bias", **more)
+
+    def label(self) -> str:
+        return f"Attention, {self.heads} heads of {self.key}"
+
+
+class _Token(Op):
+    """A learned part of a sequence of tokens.
+
+    Args:
+        initializer: how it begins.
+        regularizer: what it adds to the loss.
+        constraint: what holds it after each step.
+    """
+
+    kind: ClassVar[Kind] = "dense"
+
+    initializer: Initializer = "zeros"
+    regularizer: Regularizer = None
+    constraint: Constraint = None
+
+
+_MORE = {"initializer": {"random_normal": {"stddev": 0.02}}, "regularizer": "l2", "constraint": "non_neg"}
+
+
+class ClassToken(_Token, name="class_token"):
+    """A learned token before the others. (T, C) -> (T + 1, C). Devlin et al. 2018; Dosovitskiy et al. 2020 (ViT).
+
+    `take: {index: 0}` takes it out again behind the last block.
+    """
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({}, _TOKENS, (6, 6)),
+        Example(_MORE, _TOKENS, (6, 6)),
+    )
+
+    def output(self, *inputs: Shape) -> Shape:
+        if len(inputs[0]) != 2:
+            hint = "`reshape: {shape: [-1, $channels]}` makes tokens of a map"
+            raise OpError(f"`class_token` wants tokens x channels, and gets {show(inputs[0])}", hint=hint)
+        return inputs[0][0] + 1, inputs[0][1]
+
+    def weights(self, *inputs: Shape) -> dict[str, Weight]:
+        return {"token": Weight((1, inputs[0][-1]))}
+
+    def keras(self) -> Call:
+        return self.call("ClassToken")
+
+
+class PositionEmbedding(_Token, name="position_embedding"):
+    """Adds numbers learned for each place. (T, C) -> (T, C), (H, W, C) -> (H, W, C). Gehring et al. 2017."""
+
+    initializer: Initializer = "random_normal"
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({}, _TOKENS, _TOKENS[0]),
+        Example(_MORE, ((3, 4, 6),), (3, 4, 6)),
+    )
+
+    def fits(self, *inputs: Shape) -> None:
+        if len(inputs[0]) < 2:
+            raise OpError(f"`position_embedding` wants places x channels, and gets {show(inputs[0])}")
+
+    def weights(self, *inputs: Shape) -> dict[str, Weight]:
+        return {"embedding": Weight(inputs[0])}
+
+    def keras(self) -> Call:
+        return self.call("PositionEmbedding")

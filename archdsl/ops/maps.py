@@ -1,0 +1,248 @@
+"""Ops on height and width that learn nothing: borders, and other sizes."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from archdsl.ops.base import (
+    Border,
+    Call,
+    Example,
+    Flag,
+    Kind,
+    Number,
+    Op,
+    OpError,
+    Pair,
+    Shape,
+    Size,
+    image,
+    sides,
+    times,
+)
+
+_X = ((4, 6, 8),)
+
+
+class ZeroPad(Op, name="zero_pad"):
+    """Zeros around the map. (H, W, C) -> (H + top + bottom, W + left + right, C). Keras `ZeroPadding2D`.
+
+    Args:
+        padding: a number of pixels, or [[top, bottom], [left, right]].
+    """
+
+    kind: ClassVar[Kind] = "shape"
+
+    padding: Border
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({"padding": 1}, ((3, 2, 5),), (5, 4, 5)),
+        Example({"padding": [[0, 1], [2, 0]]}, ((3, 2, 5),), (4, 4, 5)),
+    )
+
+    def output(self, *inputs: Shape) -> Shape:
+        height, width, channels = image(inputs[0], self.name)
+        (top, bottom), (left, right) = sides(self.padding)
+        return height + top + bottom, width + left + right, channels
+
+    def keras(self) -> Call:
+        return self.call("layers.ZeroPadding2D", "padding")
+
+    def label(self) -> str:
+        (top, bottom), (left, right) = sides(self.padding)
+        if top == bottom == left == right:
+            return f"Zero pad {top}"
+        return f"Zero pad {top}+{bottom}, {left}+{right}"
+
+
+class LowestPad(ZeroPad, name="lowest_pad"):
+    """Minus infinity around the map, which no maximum ever takes. (H, W, C) -> (H + ..., W + ..., C).
+
+    What a number as `padding` of `max_pool` puts before it.
+    """
+
+    def keras(self) -> Call:
+        return self.call("LowestPadding2D", "padding")
+
+    def label(self) -> str:
+        return super().label().replace("Zero", "Lowest")
+
+
+class Crop(Op, name="crop"):
+    """Takes pixels away at the border. (H, W, C) -> (H - top - bottom, W - left - right, C). Keras `Cropping2D`.
+
+    Args:
+        border: a number of pixels, or [[top, bottom], [left, right]].
+    """
+
+    kind: ClassVar[Kind] = "shape"
+
+    border: Border
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({"border": 1}, ((5, 4, 3),), (3, 2, 3)),
+        Example({"border": [[0, 1], [2, 0]]}, ((5, 4, 3),), (4, 2, 3)),
+    )
+
+    def output(self, *inputs: Shape) -> Shape:
+        height, width, channels = image(inputs[0], self.name)
+        (top, bottom), (left, right) = sides(self.border)
+        if height <= top + bottom or width <= left + right:
+            raise OpError(f"nothing is left of a map of {height}x{width}", "border")
+        return height - top - bottom, width - left - right, channels
+
+    def keras(self) -> Call:
+        return self.call("layers.Cropping2D", "border")
+
+
+class CenterCrop(Op, name="center_crop"):
+    """The middle of a map. (H, W, C) -> (height, width, C). Keras `CenterCrop`, on maps that are large enough.
+
+    Args:
+        height: rows of the output.
+        width: columns of the output.
+    """
+
+    kind: ClassVar[Kind] = "shape"
+
+    height: Size
+    width: Size
+
+    examples: ClassVar[tuple[Example, ...]] = (Example({"height": 3, "width": 2}, ((5, 4, 3),), (3, 2, 3)),)
+
+    def output(self, *inputs: Shape) -> Shape:
+        height, width, channels = image(inputs[0], self.name)
+        if height < self.height or width < self.width:
+            fact = f"a middle of {self.height}x{self.width} does not fit in a map of {height}x{width}"
+            raise OpError(fact, "height" if height < self.height else "width", "`resize` makes it larger")
+        return self.height, self.width, channels
+
+    def keras(self) -> Call:
+        return self.call("layers.CenterCrop", "height", "width")
+
+    def label(self) -> str:
+        return f"Center crop {self.height}×{self.width}"
+
+
+class Upsample(Op, name="upsample"):
+    """A map some times as large. (H, W, C) -> (H * size, W * size, C). Keras `UpSampling2D`.
+
+    Args:
+        size: how many times as high and as wide.
+        interpolation: where the new pixels come from.
+    """
+
+    kind: ClassVar[Kind] = "shape"
+
+    size: Pair = (2, 2)
+    interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos3", "lanczos5"] = "nearest"
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({}, _X, (8, 12, 8)),
+        Example({"size": [1, 3]}, _X, (4, 18, 8)),
+        Example({"size": 2, "interpolation": "bilinear"}, _X, (8, 12, 8)),
+    )
+
+    def output(self, *inputs: Shape) -> Shape:
+        height, width, channels = image(inputs[0], self.name)
+        return height * self.size[0], width * self.size[1], channels
+
+    def keras(self) -> Call:
+        return self.call("layers.UpSampling2D", size="size")
+
+    def label(self) -> str:
+        return f"Upsample {times(self.size)}"
+
+
+class Resize(Op, name="resize"):
+    """A map of another size. (H, W, C) -> (height, width, C). Keras `Resizing`.
+
+    Args:
+        height: rows of the output.
+        width: columns of the output.
+        interpolation: where the new pixels come from.
+        crop: whether to cut off what would change the ratio of the sides.
+        pad: whether to fill up what would change the ratio of the sides.
+        fill: what is put there.
+        value: the number of `fill: constant`.
+        antialias: whether to smooth where the map becomes smaller.
+    """
+
+    kind: ClassVar[Kind] = "shape"
+
+    height: Size
+    width: Size
+    interpolation: Literal["bilinear", "nearest", "bicubic", "lanczos3", "lanczos5"] = "bilinear"
+    crop: Flag = False
+    pad: Flag = False
+    fill: Literal["constant"] = "constant"
+    value: Number = 0.0
+    antialias: Flag = False
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({"height": 3, "width": 9}, _X, (3, 9, 8)),
+        Example({"height": 2, "width": 2, "interpolation": "bicubic", "antialias": True}, _X, (2, 2, 8)),
+        Example({"height": 3, "width": 3, "crop": True}, _X, (3, 3, 8)),
+        Example({"height": 3, "width": 3, "pad": True, "value": 0.5}, _X, (3, 3, 8)),
+    )
+
+    def output(self, *inputs: Shape) -> Shape:
+        *_, channels = image(inputs[0], self.name)
+        if self.crop and self.pad:
+            raise OpError("`crop` and `pad` exclude each other", "pad")
+        return self.height, self.width, channels
+
+    def keras(self) -> Call:
+        words = {"crop_to_aspect_ratio": "crop", "pad_to_aspect_ratio": "pad", "fill_mode": "fill"}
+        return self.call("layers.Resizing", "height", "width", **words, fill_value="value")
+
+    def label(self) -> str:
+        return f"Resize {self.height}×{self.width}"
+
+
+class SpaceToDepth(Op, name="space_to_depth"):
+    """Blocks of pixels become channels. (H, W, C) -> (H / block, W / block, C * block * block). Shi et al. 2016.
+
+    Args:
+        block: height and width of a block.
+    """
+
+    kind: ClassVar[Kind] = "shape"
+
+    block: Size
+
+    examples: ClassVar[tuple[Example, ...]] = (Example({"block": 2}, _X, (2, 3, 32)),)
+
+    def output(self, *inputs: Shape) -> Shape:
+        height, width, channels = image(inputs[0], self.name)
+        if height % self.block or width % self.block:
+            raise OpError(f"a map of {height}x{width} has no whole number of blocks of {self.block}", "block")
+        return height // self.block, width // self.block, channels * self.block**2
+
+    def keras(self) -> Call:
+        return self.call("SpaceToDepth", "block")
+
+
+class DepthToSpace(Op, name="depth_to_space"):
+    """Channels become blocks of pixels. (H, W, C) -> (H * block, W * block, C / (block * block)).
+
+    Also called pixel shuffle; Shi et al. 2016.
+
+    Args:
+        block: height and width of a block.
+    """
+
+    kind: ClassVar[Kind] = "shape"
+
+    block: Size
+
+    examples: ClassVar[tuple[Example, ...]] = (Example({"block": 2}, _X, (8, 12, 2)),)
+
+    def output(self, *inputs: Shape) -> Shape:
+        height, width, channels = image(inputs[0], self.name)
+        if channels % self.block**2:
+            raise OpError(f"{channels} channels make no blocks of {self.block}x{self.block}", "block")
+        return height * self.block, width * self.block, channels // self.block**2
+
+    def keras(self) -> Call:
+        return self.call("DepthToSpace", "block")

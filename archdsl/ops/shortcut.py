@@ -1,0 +1,42 @@
+"""The op that a shortcut of the kind `pad` is."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from archdsl.ops.base import Call, Count, Example, Kind, Op, OpError, Pair, Shape, image, per_stride
+
+
+class PadShortcut(Op, name="pad_shortcut"):
+    """Every stride-th pixel, with channels of zeros behind the last. (H, W, C) -> (H / stride, W / stride, filters).
+
+    What `shortcut: pad` stands for; He et al. 2015, option A.
+
+    Args:
+        filters: channels of the output; at least those of the input.
+        stride: of the pixels that are kept.
+    """
+
+    kind: ClassVar[Kind] = "shape"
+
+    filters: Count
+    stride: Pair = (1, 1)
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({"filters": 8, "stride": 2}, ((9, 7, 4),), (5, 4, 8)),
+        Example({"filters": 4, "stride": [1, 2]}, ((9, 8, 4),), (9, 4, 4)),
+        Example({"filters": 6}, ((3, 3, 1),), (3, 3, 6)),
+    )
+
+    def output(self, *inputs: Shape) -> Shape:
+        height, width, channels = image(inputs[0], self.name)
+        if self.filters < channels:
+            hint = "`projection` can take channels away"
+            raise OpError(f"{channels} channels cannot be padded to {self.filters}", "filters", hint)
+        return -(-height // self.stride[0]), -(-width // self.stride[1]), self.filters
+
+    def keras(self) -> Call:
+        return self.call("PaddingShortcut", "filters", strides="stride")
+
+    def label(self) -> str:
+        return f"Pad to {self.filters}{per_stride(self.stride)}"

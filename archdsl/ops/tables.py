@@ -1,0 +1,105 @@
+"""Tables of words with arguments, of which Keras is told as nested calls; here they are inert data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import PydanticCustomError, core_schema
+
+from archdsl.errors import fail, nearest
+from archdsl.ops.base import Call, Written
+
+
+class Entry(BaseModel):
+    """One word of a table, with its arguments. Without any it is Keras's own string."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    target: ClassVar[str] = ""
+    first: ClassVar[str] = ""
+    """The argument that may stand alone, as in `{l2: 0.0001}`: Keras's first."""
+
+    def keras(self) -> Call:
+        """Its constructor, with the arguments that were said."""
+        said = [name for name in type(self).model_fields if name in self.model_fields_set]
+        positional = said[:1] if said[:1] == [self.first] else []
+        rest = {name: getattr(self, name) for name in said if name not in positional}
+        return Call(f"keras.{self.target}", tuple(getattr(self, name) for name in positional), rest)
+
+
+class Table(Written):
+    """A choice of words, each with arguments: `he_normal`, `{l2: 0.0001}`, `{truncated_normal: {stddev: 0.02}}`.
+
+    Args:
+        entries: the model of each word.
+        optional: whether `none` may stand there.
+    """
+
+    def __init__(self, entries: Mapping[str, type[Entry]], optional: bool) -> None:
+        self.entries, self.optional = entries, optional
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
+        return core_schema.no_info_plain_validator_function(self.read)
+
+    def read(self, value: Any) -> Any:
+        """None, a word, or an entry with arguments.
+
+        Raises:
+            PydanticCustomError: the value is no word of this table, or its arguments are not the word's.
+        """
+        if isinstance(value, Entry) or value is None:
+            return value
+        word, given = _split(value)
+        if word == "none" and self.optional:
+            return None
+        entry = self.entries.get(word)
+        if entry is None:
+            raise _unknown(word, [*self.entries, *(["none"] if self.optional else [])])
+        given = _arguments(entry, given)
+        if unknown := [name for name in given if name not in entry.model_fields]:
+            raise _unknown(unknown[0], entry.model_fields)
+        try:
+            return entry.model_validate(given) if given else word
+        except ValidationError as error:
+            fault = error.errors(include_url=False)[0]
+            message = f"`{fault['loc'][0]}` of `{word}`: {str(fault['msg']).removeprefix('Input ')}"
+            raise PydanticCustomError("argument", message) from None
+
+    def keras(self, value: Any) -> Any:
+        if isinstance(value, Entry):
+            return value.keras()
+        if not isinstance(value, dict):
+            return None if isinstance(value, str) and value == "none" else value
+        word, given = _split(value)
+        if word not in self.entries:
+            raise fail("ARCH007", f"`{word}` is not known here", hint=nearest(word, self.entries))
+        entry = self.entries[word]
+        given = _arguments(entry, given)
+        return entry.model_construct(**given).keras() if given else word
+
+
+def _split(value: Any) -> tuple[str, Any]:
+    if isinstance(value, dict) and len(value) == 1:
+        word, given = next(iter(value.items()))
+        return str(word), given
+    if not isinstance(value, str):
+        raise PydanticCustomError("kind", "{wanted} is due", {"wanted": "a word, or `{word: {argument: value}}`,"})
+    return value, None
+
+
+def _arguments(entry: type[Entry], given: Any) -> dict[str, Any]:
+    if given is None:
+        return {}
+    if isinstance(given, dict):
+        return given
+    if not entry.first:
+        wanted = "a mapping of arguments"
+        raise PydanticCustomError("kind", "{wanted} is due", {"wanted": wanted})
+    return {entry.first: given}
+
+
+def _unknown(word: str, known: Iterable[str]) -> PydanticCustomError:
+    expected = ", ".join(f"'{name}'" for name in known)
+    return PydanticCustomError("union_tag_invalid", "unknown", {"tag": word, "expected_tags": expected})
