@@ -12,8 +12,30 @@ from archdsl.spec import Fields
 
 Role: TypeAlias = Literal["pad", "main", "norm", "activation", "merge", "layer"]
 
-INPUT = "input"
-"""The name of a body's own input among its nodes' inputs."""
+OUTPUT = "output"
+"""The name of a body's output that has none of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """What flows from node to node.
+
+    Args:
+        ref: the node that gives it, as `conv_1`; one output of several, as `stage_1.high`; or an input of the body.
+    """
+
+    ref: str
+    shape: Shape
+
+    @property
+    def node(self) -> str:
+        """The name of the node that gives it."""
+        return producer(self.ref)
+
+
+def producer(ref: str) -> str:
+    """The name of the node (or of the input) that a tensor comes from."""
+    return ref.partition(".")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +70,9 @@ class Node:
         name: unique in its body, with the paths that it stands in: `wide/conv_3`.
         kind: the op's name, or the layer's.
         role: what it is in its step: `main` is the step's own op; a layer's use is a `layer`.
-        inputs: the nodes that feed it, in order; `INPUT` is the body's own.
-        shape: of its output.
+        inputs: the refs of the tensors that feed it, in order.
+        shape: of its (first) output.
+        outputs: the shape of each output by name, for a layer whose outputs have names.
         op: None for a layer.
         body: None for an op.
         arguments: of the layer, all of them.
@@ -71,6 +94,7 @@ class Node:
     parts: tuple[str, ...] = ()
     fields: Fields = field(default_factory=dict)
     span: Span | None = None
+    outputs: Mapping[str, Shape] = field(default_factory=dict)
 
     @property
     def lane(self) -> tuple[str, ...]:
@@ -80,20 +104,38 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """A body with its shapes: the model's, or a layer's for given arguments and input.
+    """A body with its shapes: the model's, or a layer's for given arguments and inputs.
 
     Equal uses of a layer share one graph.
+
+    Args:
+        inputs: the shapes of its inputs by name; `INPUT` alone where it has one without a name.
+        outputs: what it gives, by name; `OUTPUT` alone where it gives one tensor without a name.
     """
 
     name: str
     doc: str
     arguments: Mapping[str, Any]
-    input: Shape
+    inputs: Mapping[str, Shape]
     nodes: tuple[Node, ...]
-    output: str
-    shape: Shape
+    outputs: Mapping[str, Tensor]
     totals: Totals
     span: Span | None = None
+
+    @property
+    def input(self) -> Shape:
+        """The shape of its first input."""
+        return next(iter(self.inputs.values()))
+
+    @property
+    def output(self) -> str:
+        """The ref of its first output."""
+        return next(iter(self.outputs.values())).ref
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of its first output."""
+        return next(iter(self.outputs.values())).shape
 
     def weights(self, scope: str = "") -> Iterator[tuple[str, Weight]]:
         """Every weight with its path, as in `ResidualBlock_1/ResidualLayer_2/wide/conv_3/kernel`."""

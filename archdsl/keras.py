@@ -6,6 +6,7 @@ After `import archdsl.keras`, `keras.saving.load_model` opens what was saved wit
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -49,11 +50,18 @@ def verify(model: keras.Model, graph: Graph) -> None:
         f"{path}: the graph has {expected.get(path, 'nothing')}, Keras has {real.get(path, 'nothing')}"
         for path in differing[:8]
     )
-    if tuple(model.output_shape[1:]) != graph.shape:
-        facts += (f"output: the graph has {graph.shape}, Keras has {tuple(model.output_shape[1:])}",)
+    shapes = {name: end.shape for name, end in graph.outputs.items()}
+    built = {name: tuple(output.shape[1:]) for name, output in zip(shapes, _outputs(model, shapes), strict=True)}
+    facts += tuple(f"{n}: the graph has {shapes[n]}, Keras has {built[n]}" for n in shapes if shapes[n] != built[n])
     if facts:
         message = f"Keras built another network than `{graph.name}`'s graph: this is a defect of archdsl"
         raise ArchError(Problem("ARCH027", message, facts=facts))
+
+
+def _outputs(model: keras.Model, names: Iterable[str]) -> list[Any]:
+    """The model's outputs in the order of their names."""
+    given = model._outputs_struct if isinstance(getattr(model, "_outputs_struct", None), dict) else None
+    return list(model.outputs) if given is None else [given[name] for name in names]
 
 
 def load_model(path: str | Path, **options: Any) -> keras.Model:

@@ -8,18 +8,19 @@ from dataclasses import replace
 from typing import Any
 
 from archdsl.errors import Problem, Span
-from archdsl.graph import Node
+from archdsl.graph import Node, Tensor, producer
 from archdsl.ops import Shape
 from archdsl.ops.base import show
 from archdsl.spec import Value
 
 _CHANNELS = ("filters", "units")
+_FLAT = "a map and a vector cannot be merged so: flatten or pool all parts, or none"
 
 
 def merge_problem(
     problem: Problem,
     nodes: Sequence[Node],
-    parts: Mapping[str, tuple[str, Shape]],
+    parts: Mapping[str, Tensor],
     start: str,
     scope: Mapping[str, Any],
     shortcut: Span,
@@ -29,35 +30,37 @@ def merge_problem(
     Args:
         problem: what the merge's own shape rule said.
         nodes: the body's nodes so far.
-        parts: by path's name, the node that the part ends in, and its shape.
-        start: the node that all parts begin at.
+        parts: by path's name, what the part ends in.
+        start: the ref of what all parts begin at.
         scope: the values of the body's names.
         shortcut: where the shortcut is chosen.
     """
     by_name = {node.name: node for node in nodes}
-    widths = {name: _width(by_name, node, start) for name, (node, _) in parts.items()}
+    widths = {name: _width(by_name, end.ref, start) for name, end in parts.items()}
     facts = []
-    for name, (node, shape) in parts.items():
+    for name, end in parts.items():
         value = widths[name]
         what = name if name == "shortcut" or name.startswith("path_") else f"path {name}"
-        at = value.span if value else by_name[node].span if node in by_name else shortcut
+        at = value.span if value else by_name[end.node].span if end.node in by_name else shortcut
         line = at.line if at else None
         told = f": {_reason(value, scope)}" if value and value.names and value.names <= scope.keys() else ""
-        facts.append((what, show(shape), f" (line {line}{told})" if line else ""))
+        facts.append((what, show(end.shape), f" (line {line}{told})" if line else ""))
     room = max(len(what) for what, _, _ in facts)
-    odd = _odd({name: shape for name, (_, shape) in parts.items()})
-    other = next(name for name in parts if parts[name][1] != parts[odd][1])
-    channels = parts[odd][1][:-1] == parts[other][1][:-1]
-    value, untouched = widths[odd], parts[odd][0] == start
-    span = value.span if value and channels else _narrowing(by_name, parts[odd][0], start) or problem.span
+    odd = _odd({name: end.shape for name, end in parts.items()})
+    other = next(name for name in parts if parts[name].shape != parts[odd].shape)
+    channels = parts[odd].shape[:-1] == parts[other].shape[:-1]
+    value, untouched = widths[odd], parts[odd].ref == start
+    span = value.span if value and channels else _narrowing(by_name, parts[odd].ref, start) or problem.span
     if odd == "shortcut" and untouched:
         span = shortcut
+    flat = len(parts[odd].shape) != len(parts[other].shape)
+    hint = _hint(problem, odd, channels, value, widths[other], untouched)
     return replace(
         problem,
         code="ARCH021",
         span=span,
         facts=tuple(f"{what:{room}} -> {shape}{where}" for what, shape, where in facts),
-        hint=_hint(problem, odd, channels, value, widths[other], untouched),
+        hint=_FLAT if flat and odd != "shortcut" and "multiply" not in problem.message else hint,
     )
 
 
@@ -71,8 +74,8 @@ def _odd(shapes: Mapping[str, Shape]) -> str:
 
 def _width(by_name: Mapping[str, Node], node: str, start: str) -> Value | None:
     """The field that gave a part its channels, where an op of the part did."""
-    while node in by_name and node != start:
-        found = by_name[node]
+    while node != start and producer(node) in by_name:
+        found = by_name[producer(node)]
         for field in _CHANNELS:
             if field in found.fields:
                 return found.fields[field]
@@ -85,9 +88,9 @@ def _width(by_name: Mapping[str, Node], node: str, start: str) -> Value | None:
 def _narrowing(by_name: Mapping[str, Node], node: str, start: str) -> Span | None:
     """Where a part last changed its height or width: at the stride, or else at the step."""
     last: Span | None = None
-    while node in by_name and node != start:
-        found = by_name[node]
-        before = by_name.get(found.inputs[0])
+    while node != start and producer(node) in by_name:
+        found = by_name[producer(node)]
+        before = by_name.get(producer(found.inputs[0]))
         last = last or found.span
         if before is None or before.shape[:-1] != found.shape[:-1]:
             wide = [found.fields[name].span for name in ("stride", "size", "padding") if name in found.fields]

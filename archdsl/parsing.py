@@ -7,22 +7,26 @@ from typing import Any
 
 from archdsl import source
 from archdsl.errors import Problems, Span, fail, nearest
+from archdsl.interfaces import InterfaceReader
+from archdsl.limits import DEFAULTS, Limits
+from archdsl.names import class_fault, name_fault
 from archdsl.ops.base import OPS
 from archdsl.recipe import Data, Train
 from archdsl.scope import Scope
-from archdsl.source import Limits, Mapping, Node, Scalar
-from archdsl.spec import CLASS_RESERVED, RESERVED, TYPES, Arg, Expectation, Fields, Layer, Loop, Spec, Step, name_fault
-from archdsl.steps import BUNCH, UNREAD, Reader
+from archdsl.source import Mapping, Node, Scalar
+from archdsl.spec import INPUT, Arg, Expectation, Fields, Layer, Loop, Signature, Spec, Step, Tap, Value, Variant
+from archdsl.steps import BUNCH, Reader
 from archdsl.validation import plain, shown, validate
 
 VERSION = 1
-FILE = ("archdsl", "name", "doc", "input", "args", "defaults", "layers", "model", "expect", "data", "train")
-LAYER = ("doc", "args", "steps", "paths", *BUNCH, "like", "with")
+INTERFACE = ("args", "inputs", "outputs")
+SECTIONS = ("expect", "data", "train")
+FILE = ("archdsl", "name", "doc", "input", *INTERFACE, "variants", "defaults", "layers", "model", *SECTIONS)
+LAYER = ("doc", *INTERFACE, "steps", "paths", *BUNCH, "like", "with")
+VARIANT = ("args", "input", "inputs", "expect", "doc")
 
-_OF_DEFAULT = {bool: "bool", int: "int", float: "float", str: "str", list: "list"}
 
-
-def parse(text: str, file: str = "<text>", limits: Limits = Limits()) -> Spec:
+def parse(text: str, file: str = "<text>", limits: Limits = DEFAULTS) -> Spec:
     """Reads a spec.
 
     Args:
@@ -36,42 +40,47 @@ def parse(text: str, file: str = "<text>", limits: Limits = Limits()) -> Spec:
     root = source.read(text, file, limits)
     if not isinstance(root, Mapping):
         raise fail("ARCH007", "a spec is a mapping", root.span, "it begins with `archdsl: 1`")
-    return _Parser(root, text, file).spec()
+    return _Parser(root, text, file, limits).spec()
 
 
 class _Parser:
-    def __init__(self, root: Mapping, text: str, file: str) -> None:
-        self.root, self.text, self.file = root, text, file
+    def __init__(self, root: Mapping, text: str, file: str, limits: Limits) -> None:
+        self.root, self.text, self.file, self.limits = root, text, file, limits
         self.problems = Problems()
+        self.faces = InterfaceReader(self.problems, frozenset())
 
     def spec(self) -> Spec:
         self._version()
         layers, name = self._entries("layers"), self._name()
         classes = frozenset([*layers, name])
-        reader = Reader(self.problems, {}, {}, classes)
+        self.faces = InterfaceReader(self.problems, classes)
+        reader = Reader(self.problems, classes, {}, {})
         reader.unknown(self.root, FILE)
-        args = self._args(self.root.get("args"), reader)
-        signatures = self._signatures(layers, reader)
-        reader = Reader(self.problems, signatures, self._defaults(reader), classes)
+        args, inputs = self.faces.args(self.root.get("args")), self.faces.file_inputs(self.root)
+        signatures = self._signatures(layers)
+        reader = Reader(self.problems, classes, signatures, self._defaults(reader))
         bodies = {key: self._layer(key, node, signatures, reader) for key, node in layers.items()}
-        scope = Scope({key: arg.type for key, arg in args.items()} | {"channels": "int"})
+        scope = Scope.of({key: arg.type for key, arg in args.items()}, tuple(inputs))
         model = self._body(self.root, "model", reader, scope)
+        outputs = self.faces.outputs(self.root.get("outputs"), scope)
         self._unused(args, scope)
-        expect = self._section("expect", Expectation) or Expectation()
         spec = Spec(
             name=name,
             doc=self._doc(self.root),
             file=self.file,
             text=self.text,
-            input=self._input(),
+            inputs=inputs,
+            outputs=outputs,
             args=args,
+            variants=self._variants(args, inputs, reader),
             layers=bodies,
             model=model,
-            expect=expect,
-            expect_spans=self._spans("expect"),
+            expect=self._section("expect", Expectation) or Expectation(),
+            expect_spans=_spans(self.root.get("expect")),
             data=self._section("data", Data),
-            train=self._section("train", Train),
+            train=self._train(outputs),
             span=self._place("name"),
+            limits=self.limits,
         )
         self.problems.stop()
         return spec
@@ -88,13 +97,31 @@ class _Parser:
         node = self.root.get(key)
         return self.root.span if node is None else node.span
 
-    def _spans(self, key: str) -> dict[str, Span]:
-        node = self.root.get(key)
-        return {k.text: value.span for k, value in node.items} if isinstance(node, Mapping) else {}
-
     def _section(self, key: str, model: Any) -> Any:
         node = self.root.get(key)
         return None if node is None else validate(model, node, self.problems)
+
+    def _train(self, outputs: tuple[Tap, ...]) -> Train | None:
+        """The section `train`; of several outputs, each has a loss."""
+        train: Train | None = self._section("train", Train)
+        section = self.root.get("train")
+        if train is None or not isinstance(section, Mapping):
+            return train
+        node = section.get("loss")
+        names = [tap.name for tap in outputs]
+        if isinstance(node, Mapping):
+            for key, _ in node.items:
+                if key.text not in names:
+                    hint = nearest(key.text, names) if names else "this network has one output: write the loss alone"
+                    self.problems.add("ARCH005", f"`{key.text}` is no output of this network", key.span, hint)
+            for name in names:
+                if node.get(name) is None:
+                    self.problems.add("ARCH006", f"the output `{name}` has no loss", node.span, f"add `{name}: ...`")
+        elif len(names) > 1:
+            place = section.span if node is None else node.span
+            hint = f"`loss: {{{', '.join(f'{name}: ...' for name in names)}}}`"
+            self.problems.add("ARCH007", "each of several outputs has a loss of its own", place, hint)
+        return train
 
     def _name(self) -> str:
         node = self.root.get("name")
@@ -105,8 +132,7 @@ class _Parser:
         return str(plain(node))
 
     def _class_name(self, name: Any, span: Span) -> None:
-        fault = name_fault(name, CLASS_RESERVED) if isinstance(name, str) else "a name is one word"
-        fault = fault or ("it is an op" if name in OPS else "")
+        fault = class_fault(name) if isinstance(name, str) else "a name is one word"
         if fault:
             self.problems.add("ARCH010", f"{shown(name)} cannot name a class: {fault}", span)
 
@@ -115,23 +141,10 @@ class _Parser:
         if doc is None:
             return ""
         if not isinstance(doc, Scalar) or not isinstance(doc.value, str):
-            self.problems.add("ARCH007", "`doc` is text", doc.span)
+            hint = "text that begins with a bracket stands in quotes"
+            self.problems.add("ARCH007", "`doc` is text", doc.span, hint)
             return ""
         return " ".join(doc.value.split())
-
-    def _input(self) -> tuple[int, ...]:
-        node = self.root.get("input")
-        if node is None:
-            hint = "`input: [32, 32, 3]`: height, width, channels"
-            self.problems.add("ARCH006", "`input` is missing", self.root.span, hint)
-            return (1, 1, 1)
-        shape = plain(node)
-        sizes = isinstance(shape, list) and all(type(n) is int and 0 < n <= 65_536 for n in shape)
-        if not sizes or not 1 <= len(shape) <= 4:
-            hint = "`[32, 32, 3]` is height, width, channels; without the batch"
-            self.problems.add("ARCH007", "`input` is a list of whole numbers from 1 to 65,536", node.span, hint)
-            return (1, 1, 1)
-        return tuple(shape)
 
     def _entries(self, key: str) -> dict[str, Mapping]:
         """The layers of the file, by name."""
@@ -139,7 +152,8 @@ class _Parser:
         if node is None or (isinstance(node, Scalar) and node.value is None):
             return {}
         if not isinstance(node, Mapping):
-            self.problems.add("ARCH007", f"`{key}` is a mapping of names to layers", node.span)
+            hint = "`layers: {Block: {steps: [relu]}}`"
+            self.problems.add("ARCH007", f"`{key}` is a mapping of names to layers", node.span, hint)
             return {}
         entries = {}
         for name, inner in node.items:
@@ -153,56 +167,86 @@ class _Parser:
                 self.problems.add("ARCH007", "a mapping is due", inner.span, hint)
         return entries
 
-    def _args(self, node: Node | None, reader: Reader) -> dict[str, Arg]:
+    def _signatures(self, layers: MappingType[str, Mapping]) -> dict[str, Signature]:
+        """What each layer shows; a `like` shows what the other layer does, without the arguments that it fixes."""
+        own = {
+            name: Signature(
+                self.faces.args(node.get("args")),
+                self.faces.layer_inputs(node.get("inputs")),
+                self.faces.output_names(node.get("outputs")),
+            )
+            for name, node in layers.items()
+        }
+        found: dict[str, Signature] = {}
+        for name in layers:
+            chain = self._chain(name, layers)
+            base = own[chain[-1]]
+            fixed = {key for like in chain[:-1] for key in _spans(layers[like].get("with"))}
+            args = {key: arg for key, arg in base.args.items() if key not in fixed}
+            found[name] = Signature(args, base.inputs, base.outputs)
+        return found
+
+    def _chain(self, name: str, layers: MappingType[str, Mapping]) -> list[str]:
+        """A layer, the layer that it is like, and so on."""
+        chain = [name]
+        while (node := layers[chain[-1]].get("like")) is not None:
+            base = plain(node)
+            if not isinstance(base, str) or base not in layers:
+                hint = nearest(str(base), layers.keys() - {name})
+                self.problems.add("ARCH014", f"{shown(base)} is no layer of this file", node.span, hint)
+                break
+            if base in chain:
+                circle = " -> ".join([*chain, base])
+                hint = "one of them needs `steps` or `paths` of its own"
+                raise fail("ARCH024", f"`{chain[-1]}` is like itself: {circle}", node.span, hint)
+            chain.append(base)
+        return chain
+
+    def _variants(
+        self, args: MappingType[str, Arg], inputs: MappingType[str, Any], reader: Reader
+    ) -> dict[str, Variant]:
+        node = self.root.get("variants")
         if node is None:
             return {}
         if not isinstance(node, Mapping):
-            self.problems.add("ARCH007", "`args` is a mapping", node.span, "`args: {filters: int, stride: 1}`")
+            hint = "`variants: {small: {args: {width: 32}}}`"
+            self.problems.add("ARCH007", "`variants` is a mapping of names", node.span, hint)
             return {}
-        args = {}
-        for key, inner in node.items:
-            fault = name_fault(key.text, RESERVED) or (
-                "it is a class of this file" if key.text in reader.classes else ""
-            )
-            if fault:
-                self.problems.add("ARCH010", f"`{key.text}` cannot name an argument: {fault}", key.span)
-            args[key.text] = self._arg(key, inner, reader)
-        return args
+        return {key.text: self._variant(key, inner, args, inputs, reader) for key, inner in node.items}
 
-    def _arg(self, key: Scalar, node: Node, reader: Reader) -> Arg:
-        value = reader.value(node, None)
-        if isinstance(value.content, str) and value.content in TYPES:
-            return Arg(key.text, value.content, None, key.span)
-        kind = _OF_DEFAULT.get(type(value.template()))
-        if kind is None and value.content is not UNREAD:
-            hint = f"a type ({', '.join(TYPES)}), or a default that gives the type"
-            self.problems.add("ARCH007", f"`{key.text}` has neither a type nor a default", node.span, hint)
-        return Arg(key.text, kind or "int", value, key.span)
+    def _variant(
+        self, key: Scalar, node: Node, args: MappingType[str, Arg], inputs: MappingType[str, Any], reader: Reader
+    ) -> Variant:
+        if fault := name_fault(key.text):
+            self.problems.add("ARCH010", f"`{key.text}` cannot name a variant: {fault}", key.span)
+        if not isinstance(node, Mapping):
+            hint = "`{args: {width: 32}, expect: {parameters: 1000}}`"
+            self.problems.add("ARCH007", "a variant is a mapping", node.span, hint)
+            node = Mapping((), node.span)
+        reader.unknown(node, VARIANT)
+        given = node.get("args")
+        if given is not None and not isinstance(given, Mapping):
+            self.problems.add("ARCH007", "`args` is a mapping", given.span, "`args: {width: 32}`")
+        set_args = {
+            name: Arg(name, args[name].type, Value(value, _spans(given)[name]), args[name].span)
+            for name, value in self.faces.set_args(given, args, self._told_name()).items()
+        }
+        shapes: dict[str, Any] = {}
+        for word in ("input", "inputs"):
+            if (inner := node.get(word)) is None:
+                continue
+            pairs = [(INPUT, self.faces.shape(inner, word))] if word == "input" else self.faces.named_shapes(inner)
+            shapes |= dict(pairs)
+            for name in shapes.keys() - inputs.keys():
+                message, hint = f"the file has no input `{name}`", nearest(name, inputs)
+                self.problems.add("ARCH005", message, inner.span, hint)
+        expect = node.get("expect")
+        found = None if expect is None else validate(Expectation, expect, self.problems)
+        held = {} if found is None else found.model_dump(exclude_none=True)
+        return Variant(key.text, self._doc(node), set_args, shapes, held, _spans(expect), key.span)
 
-    def _signatures(self, layers: MappingType[str, Mapping], reader: Reader) -> dict[str, dict[str, Arg]]:
-        """Each layer's arguments; those of a `like` are the other layer's, without the fixed ones."""
-        own = {name: self._args(node.get("args"), reader) for name, node in layers.items()}
-        found: dict[str, dict[str, Arg]] = {}
-        for name in layers:
-            chain = [name]
-            while (node := layers[chain[-1]].get("like")) is not None:
-                base = plain(node)
-                if not isinstance(base, str) or base not in layers:
-                    hint = nearest(str(base), layers.keys() - {name})
-                    self.problems.add("ARCH014", f"{shown(base)} is no layer of this file", node.span, hint)
-                    break
-                if base in chain:
-                    raise fail("ARCH024", f"`{chain[-1]}` is like itself: {' -> '.join([*chain, base])}", node.span)
-                chain.append(base)
-            args = own[chain[-1]]
-            for like in reversed(chain[:-1]):
-                fixed = self._spans_of(layers[like].get("with"))
-                args = {key: arg for key, arg in args.items() if key not in fixed}
-            found[name] = args
-        return found
-
-    def _spans_of(self, node: Node | None) -> dict[str, Span]:
-        return {key.text: key.span for key, _ in node.items} if isinstance(node, Mapping) else {}
+    def _told_name(self) -> str:
+        return str(plain(self.root.get("name") or self.root))
 
     def _defaults(self, reader: Reader) -> dict[str, Fields]:
         node = self.root.get("defaults")
@@ -224,9 +268,7 @@ class _Parser:
             found[key.text] = fields
         return found
 
-    def _layer(
-        self, name: str, node: Mapping, signatures: MappingType[str, MappingType[str, Arg]], reader: Reader
-    ) -> Layer:
+    def _layer(self, name: str, node: Mapping, signatures: MappingType[str, Signature], reader: Reader) -> Layer:
         reader.unknown(node, LAYER)
         entries = self.root.get("layers")
         key = (
@@ -236,17 +278,20 @@ class _Parser:
         )
         if node.get("like") is not None:
             return self._like(name, node, signatures, reader, key.span)
-        args = signatures[name]
-        scope = Scope({arg.name: arg.type for arg in args.values()} | {"channels": "int"})
+        args, inputs = signatures[name].args, signatures[name].inputs
+        scope = Scope.of({arg.name: arg.type for arg in args.values()}, inputs)
         steps = self._body(node, name, reader, scope, key.span)
+        outputs = self.faces.outputs(node.get("outputs"), scope)
         if (stray := node.key("with")) is not None:
-            self.problems.add("ARCH005", "`with` stands beside `like`", stray.span)
+            self.problems.add("ARCH005", "`with` stands beside `like`", stray.span, "name the layer by `like`")
         self._unused(args, scope)
-        return Layer(name, self._doc(node), args, steps, None, {}, key.span)
+        return Layer(name, self._doc(node), args, steps, None, {}, key.span, inputs, outputs)
 
-    def _like(self, name: str, node: Mapping, signatures: MappingType[str, Any], reader: Reader, span: Span) -> Layer:
+    def _like(
+        self, name: str, node: Mapping, signatures: MappingType[str, Signature], reader: Reader, span: Span
+    ) -> Layer:
         base = str(plain(node.get("like")))  # type: ignore[arg-type]
-        for word in ("args", "steps", "paths", *BUNCH):
+        for word in (*INTERFACE, "steps", "paths", *BUNCH):
             if (key := node.key(word)) is not None:
                 hint = f"`{name}` has all of `{base}`; write the layer out where it differs in more than arguments"
                 self.problems.add("ARCH005", f"`{word}` cannot stand beside `like`", key.span, hint)
@@ -255,18 +300,9 @@ class _Parser:
             self.problems.add("ARCH006", "`with` is missing", span, "`with: {stride: 2}` fixes arguments")
         elif not isinstance(fixed, Mapping):
             self.problems.add("ARCH007", "`with` is a mapping", fixed.span, "`with: {stride: 2}` fixes arguments")
-        known = signatures.get(base, {})
-        values = {}
-        for key, inner in fixed.items if isinstance(fixed, Mapping) and base in signatures else ():
-            value = reader.value(inner, None)
-            if key.text not in known:
-                hint = nearest(key.text, known) if known else f"`{base}` has no arguments"
-                self.problems.add("ARCH015", f"`{base}` has no argument `{key.text}`", key.span, hint)
-                continue
-            values[key.text] = known[key.text].taken(value.template())
-            if not value.names and (fault := known[key.text].fault(values[key.text])):
-                self.problems.add("ARCH007", fault, inner.span)
-        return Layer(name, self._doc(node), signatures[name], (), base, values, span)
+        values = self.faces.set_args(fixed, signatures[base].args, base) if base in signatures else {}
+        own = signatures[name]
+        return Layer(name, self._doc(node), own.args, (), base, values, span, own.inputs)
 
     def _body(
         self, node: Mapping, owner: str, reader: Reader, scope: Scope, place: Span | None = None
@@ -288,7 +324,8 @@ class _Parser:
         if steps is not None:
             for word in BUNCH:
                 if (key := node.key(word)) is not None:
-                    self.problems.add("ARCH005", f"`{word}` stands beside `paths`", key.span)
+                    hint = "write `paths` in place of `steps`, or let a step of `steps` be `paths`"
+                    self.problems.add("ARCH005", f"`{word}` stands beside `paths`", key.span, hint)
             return reader.body(steps, scope)
         key = node.key("paths")
         place = key.span if key else node.span
@@ -301,3 +338,8 @@ class _Parser:
                 continue
             hint = "remove it, or use it in a step"
             self.problems.add("ARCH017", f"nobody uses the argument `{name}`", args[name].span, hint)
+
+
+def _spans(node: Node | None) -> dict[str, Span]:
+    """Where the values of a mapping stand, by key."""
+    return {key.text: value.span for key, value in node.items} if isinstance(node, Mapping) else {}

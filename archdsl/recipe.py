@@ -27,7 +27,12 @@ class _Entry(BaseModel):
 class Augment(_Entry):
     """What may happen to a training image; each draw is made anew in every epoch.
 
-    `shift` is a share of the side, `rotation` and `shear` are degrees, `zoom` is a share of the size.
+    Args:
+        flip: `horizontal` mirrors left and right, `vertical` above and below; each in half of the draws.
+        shift: how far it moves along each axis at most, as a share of the side.
+        rotation: how far it turns either way at most, in degrees.
+        zoom: how much it grows or shrinks at most, as a share of the size.
+        shear: how far it is slanted either way at most, in degrees.
     """
 
     flip: Literal["none", "horizontal", "vertical", "both"] = "none"
@@ -40,9 +45,14 @@ class Augment(_Entry):
 class Data(_Entry):
     """Where the images come from, and what is done to them before the network sees them.
 
-    `scale` divides by the source's largest value, so that pixels lie in [0, 1]. `standardize` takes the training
-    set's mean away and divides by its standard deviation: one of each over everything (true), or one for each
-    channel (`channel`). `validation` is the share of the training set on which the best epoch is chosen.
+    Args:
+        source: the data set.
+        batch_size: images in a training step.
+        scale: whether to divide by the source's largest value, so that pixels lie in [0, 1].
+        standardize: takes the training set's mean away and divides by its standard deviation: one of each over
+            everything (true), or one for each channel (`channel`).
+        validation: the share of the training set on which the best epoch is chosen.
+        augment: what may happen to a training image.
     """
 
     source: Literal["digits", "cifar10"]
@@ -54,7 +64,13 @@ class Data(_Entry):
 
 
 class Cosine(_Entry):
-    """From `rate` down to `final` * `rate` along half a cosine over all epochs, after `warmup` epochs of a line up."""
+    """From `rate` down to `final` * `rate` along half a cosine over all epochs, after `warmup` epochs of a line up.
+
+    Args:
+        rate: the largest learning rate.
+        final: the last learning rate, as a share of `rate`.
+        warmup: epochs, which may be a fraction, from 0 up to `rate`.
+    """
 
     rate: Positive
     final: Share = 0.0
@@ -71,7 +87,13 @@ class Cosine(_Entry):
 
 
 class Step(_Entry):
-    """`rate`, times `factor` at the start of each of the epochs in `at` (counted from 0)."""
+    """`rate`, times `factor` at the start of each of the epochs in `at` (counted from 0).
+
+    Args:
+        rate: the first learning rate.
+        at: ascending epochs.
+        factor: what the learning rate is multiplied by.
+    """
 
     rate: Positive
     at: Annotated[list[Epochs], Field(min_length=1)]
@@ -90,7 +112,13 @@ class Step(_Entry):
 
 
 class Exponential(_Entry):
-    """`rate`, times `factor` every `every` epochs, smoothly."""
+    """`rate`, times `factor` every `every` epochs, smoothly.
+
+    Args:
+        rate: the first learning rate.
+        factor: what the learning rate is multiplied by.
+        every: in how many epochs, which may be a fraction.
+    """
 
     rate: Positive
     factor: Positive
@@ -129,7 +157,15 @@ else:
 
 
 class Optimizer(_Entry):
-    """What every Keras optimizer takes. Without a `learning_rate`, Keras's own."""
+    """What every Keras optimizer takes. Without a `learning_rate`, Keras's own.
+
+    Args:
+        learning_rate: a number, or a schedule: `{cosine: {rate: 0.1}}`.
+        weight_decay: how much of each weight is taken away in a step, times the learning rate.
+        clipnorm: the largest norm of each weight's gradient.
+        clipvalue: the largest absolute value in a gradient.
+        global_clipnorm: the largest norm of all gradients together.
+    """
 
     target: ClassVar[str] = ""
 
@@ -155,7 +191,12 @@ class Optimizer(_Entry):
 
 
 class Sgd(Optimizer):
-    """Stochastic gradient descent, with momentum. Keras `SGD`."""
+    """Stochastic gradient descent, with momentum. Keras `SGD`.
+
+    Args:
+        momentum: how much of the last step goes into the next.
+        nesterov: whether the gradient is taken where the momentum leads (Nesterov 1983).
+    """
 
     target: ClassVar[str] = "SGD"
 
@@ -164,7 +205,14 @@ class Sgd(Optimizer):
 
 
 class RmsProp(Optimizer):
-    """Keras `RMSprop`; Hinton 2012."""
+    """Keras `RMSprop`; Hinton 2012.
+
+    Args:
+        rho: how long the mean of squared gradients remembers.
+        momentum: how much of the last step goes into the next.
+        epsilon: what is added to a divisor, so that it is never 0.
+        centered: whether gradients are divided by their standard deviation.
+    """
 
     target: ClassVar[str] = "RMSprop"
 
@@ -175,7 +223,14 @@ class RmsProp(Optimizer):
 
 
 class Adam(Optimizer):
-    """Keras `Adam`; Kingma & Ba 2015."""
+    """Keras `Adam`; Kingma & Ba 2015.
+
+    Args:
+        beta_1: how long the mean of gradients remembers.
+        beta_2: how long the mean of squared gradients remembers.
+        epsilon: what is added to a divisor, so that it is never 0.
+        amsgrad: whether the largest mean of squared gradients so far is taken (Reddi et al. 2018).
+    """
 
     target: ClassVar[str] = "Adam"
 
@@ -206,13 +261,31 @@ Loss = Literal[
 ]
 Metric = Literal["accuracy", "top_5_accuracy"]
 
+if TYPE_CHECKING:
+    _LOSS: TypeAlias = Loss | dict[str, Loss]
+else:
+    _LOSS = Annotated[
+        Annotated[Loss, Tag("word")] | Annotated[dict[str, Loss], Tag("outputs")],
+        Discriminator(lambda value: "outputs" if isinstance(value, dict) else "word"),
+    ]
+
 
 class Train(_Entry):
-    """How the network is trained: Keras's words."""
+    """How the network is trained: Keras's words.
+
+    Args:
+        epochs: how often the training set is seen.
+        optimizer: one word, or one with arguments: `{adam: {learning_rate: 0.001}}`.
+        loss: what is made small.
+        from_logits: whether the network ends without a softmax; without it, the last op tells.
+        label_smoothing: how much of each label is spread over all classes.
+        metrics: what is measured beside the loss.
+        seed: makes the weights, the order and the augmentation the same each time.
+    """
 
     epochs: Epochs = 10
     optimizer: _OPTIMIZER = Adam()
-    loss: Loss = "categorical_crossentropy"
+    loss: _LOSS = "categorical_crossentropy"
     from_logits: Flag | None = None
     label_smoothing: Share = 0.0
     metrics: list[Metric] = ["accuracy"]

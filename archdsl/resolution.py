@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from pydantic import ValidationError
 
-from archdsl.errors import ArchError, Problem, Problems, Span, fail, nearest
-from archdsl.graph import INPUT, Graph, Node, Totals, total
+from archdsl.errors import ArchError, Problem, Span, fail, nearest
+from archdsl.graph import OUTPUT, Graph, Node, Tensor, Totals, producer, total
+from archdsl.loops import Budget, Numbers, Values
 from archdsl.merging import merge_problem
 from archdsl.ops import Op, OpError, Shape
-from archdsl.ops.base import show, whole
-from archdsl.spec import SHORTCUTS, Bunch, Fields, Layer, Loop, Part, Spec, Step, Use, Value
+from archdsl.shortcuts import shortcut_steps
+from archdsl.spec import INPUT, SHORTCUTS, Bunch, Fields, Layer, Part, Path, Spec, Step, Tap, Use, Value
 from archdsl.validation import faults, shown
 
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """How large a network may become: nodes of the graph, layers inside one another, ops, parameters."""
-
-    nodes: int = 50_000
-    nested: int = 32
-    layers: int = 1_000_000
-    parameters: int = 10**11
+Flow: TypeAlias = tuple[Tensor, ...]
+"""What goes from one step to the next: mostly one tensor."""
 
 
-def resolve(spec: Spec, bounds: Bounds = Bounds(), /, **arguments: Any) -> Graph:
+def resolve(spec: Spec, /, **arguments: Any) -> Graph:
     """The graph of a spec's model.
 
     Args:
@@ -39,141 +32,138 @@ def resolve(spec: Spec, bounds: Bounds = Bounds(), /, **arguments: Any) -> Graph
         ArchError: an argument, an expression or a shape does not fit; the first one that is met.
     """
     try:
-        return _Resolver(spec, bounds).model(spec.values(arguments))
+        return _Resolver(spec).model(spec.values(arguments))
     except RecursionError:
         raise fail("ARCH024", "the layers are nested too deep", spec.span) from None
 
 
-def check(spec: Spec, graph: Graph) -> None:
-    """Holds a graph to the spec's `expect`.
-
-    Raises:
-        ArchError: with each number that differs.
-    """
-    problems = Problems()
-    real: dict[str, Any] = {
-        "parameters": graph.totals.parameters,
-        "trainable": graph.totals.trainable,
-        "macs": graph.totals.macs,
-        "output": list(graph.shape),
-    }
-    for name, expected in spec.expect.model_dump(exclude_none=True).items():
-        if expected != real[name]:
-            if name == "output":
-                message = f"the output {show(tuple(expected))} is expected, and the network gives {show(graph.shape)}"
-            else:
-                message = f"{expected:,} {name} are expected, and the network has {real[name]:,}"
-            hint = "correct the network, or this line where it is the expectation that is wrong"
-            problems.add("ARCH026", message, spec.expect_spans.get(name), hint)
-    problems.stop()
-
-
-@dataclass(frozen=True, slots=True)
-class _Tensor:
-    node: str
-    shape: Shape
-
-
 @dataclass
 class _Body:
-    """A body while it is built: the nodes so far, and the numbers that names go on from."""
+    """A body while it is built: the nodes so far, the numbers that names go on from, and what is named."""
 
+    owner: str
+    inputs: Mapping[str, Shape]
     nodes: list[Node] = field(default_factory=list)
-    numbers: Counter[tuple[str, str]] = field(default_factory=Counter)
+    numbers: Numbers = field(default_factory=Numbers)
     names: dict[str, Span | None] = field(default_factory=dict)
+    named: dict[str, Flow] = field(default_factory=dict)
 
-    def number(self, lane: str, kind: str) -> int:
-        self.numbers[lane, kind] += 1
-        return self.numbers[lane, kind]
+    @property
+    def flow(self) -> Flow:
+        """What goes in."""
+        return tuple(Tensor(name, shape) for name, shape in self.inputs.items())
+
+    def take(self, name: str, span: Span | None) -> None:
+        """Takes a name of the body, of a step or of a path."""
+        if name in self.names:
+            first = self.names[name]
+            where = f" on line {first.line}" if first else ""
+            message = f"`{name}` is the name of another step{where}"
+            raise fail("ARCH010", message, span, "choose another `name:` for one of them")
+        self.names[name] = span
+
+    def segment(self, lane: str, name: str, span: Span) -> str:
+        """A path's name among the names of weights; the second `main` of a body is `main_2`.
+
+        It is taken whether or not there is a shortcut in the end, so that no name hangs on shapes.
+        """
+        number = self.numbers.next(lane, f"/{name}")
+        segment = name if number == 1 else f"{name}_{number}"
+        self.take(f"{lane}{segment}", span)
+        return segment
+
+    def tapped(self, taps: Sequence[Tap]) -> Flow:
+        """What `from` or `outputs` names."""
+        return tuple(tensor for tap in taps for tensor in self._tapped(tap))
+
+    def _tapped(self, tap: Tap) -> Flow:
+        if tap.name not in self.named:
+            hint = "it stands in a path or a loop that makes nothing here"
+            raise fail("ARCH018", f"there is no `{tap.name}` with these arguments", tap.span, hint)
+        flow = self.named[tap.name]
+        if not tap.output:
+            return flow
+        return tuple(tensor for tensor in flow if tensor.ref.endswith(f".{tap.output}"))
+
+    def hold_used(self, ends: Flow, span: Span) -> None:
+        """Raises where a step or an input leads to nothing that the body gives."""
+        by_name = {node.name: node for node in self.nodes}
+        pending, used = [tensor.node for tensor in ends], set()
+        while pending:
+            name = pending.pop()
+            if name not in used:
+                used.add(name)
+                pending += [producer(ref) for ref in by_name[name].inputs] if name in by_name else []
+        for name in self.inputs:
+            if name not in used:
+                hint = f"take it with `from: {name}`, or remove it"
+                raise fail("ARCH017", f"nobody uses the input `{name}` of `{self.owner}`", span, hint)
+        for node in self.nodes:
+            if node.name not in used:
+                hint = "give it a `name:`, and take it with `from` or `outputs`; or remove it"
+                raise fail("ARCH017", f"nobody uses what `{node.name}` gives", node.span, hint)
 
 
 class _Resolver:
-    def __init__(self, spec: Spec, bounds: Bounds) -> None:
-        self.spec, self.bounds = spec, bounds
+    def __init__(self, spec: Spec) -> None:
+        self.spec = spec
+        self.budget = Budget(spec.limits)
         self.known: dict[Any, Graph] = {}
         self.ops: dict[Any, Op] = {}
         self.open: list[str] = []
-        self.count = self.turns = 0
 
-    def model(self, values: Mapping[str, Any]) -> Graph:
+    def model(self, values: Values) -> Graph:
         spec = self.spec
-        return self._graph(spec.name, spec.doc, spec.model, values, spec.input, spec.span)
+        return self._graph(_Body(spec.name, spec.inputs), spec.doc, spec.model, spec.outputs, values, spec.span)
 
     def _graph(
-        self, name: str, doc: str, steps: tuple[Step, ...], values: Mapping[str, Any], x: Shape, span: Span
+        self, body: _Body, doc: str, steps: tuple[Step, ...], outputs: tuple[Tap, ...], values: Values, span: Span
     ) -> Graph:
-        body = _Body()
-        scope = {**values, "channels": x[-1]}
-        end = self._steps(body, steps, scope, "", _Tensor(INPUT, x))
+        flow = body.flow
+        body.named |= {tensor.ref: (tensor,) for tensor in flow} | {INPUT: flow}
+        scope = {**values, "channels": flow[0].shape[-1] if flow[0].shape else None}
+        ends = self._steps(body, steps, scope, "", flow)
+        given = {tap.name: self._one(body.tapped([tap]), f"the output `{tap.name}`", tap.span) for tap in outputs}
+        given = given or {OUTPUT: self._one(ends, f"`{body.owner}`", span)}
+        body.hold_used(tuple(given.values()), span)
         totals = total(body.nodes)
-        if totals.layers > self.bounds.layers or totals.parameters > self.bounds.parameters:
-            counts = f"{totals.layers:,} ops and {totals.parameters:,} parameters"
-            raise fail("ARCH025", f"`{name}` has {counts}, which is more than the limits allow", span)
-        return Graph(name, doc, dict(values), x, tuple(body.nodes), end.node, end.shape, totals, span)
+        for limit, number in (("ops", totals.layers), ("parameters", totals.parameters)):
+            if number > getattr(self.spec.limits, limit):
+                message = (
+                    f"`{body.owner}` has {number:,} {limit}, and the limit is {getattr(self.spec.limits, limit):,}"
+                )
+                raise self.spec.limits.exceeded(limit, message, span)
+        return Graph(body.owner, doc, dict(values), dict(body.inputs), tuple(body.nodes), given, totals, span)
 
-    def _steps(self, body: _Body, steps: tuple[Step, ...], scope: Mapping[str, Any], lane: str, x: _Tensor) -> _Tensor:
+    def _one(self, flow: Flow, what: str, span: Span) -> Tensor:
+        """The one tensor of a flow."""
+        if len(flow) == 1:
+            return flow[0]
+        hint = "merge them, or give several by name with `outputs`"
+        raise fail("ARCH022", f"{what} is one tensor, and here are {len(flow)}", span, hint)
+
+    def _steps(self, body: _Body, steps: tuple[Step, ...], scope: Values, lane: str, x: Flow) -> Flow:
         for step in steps:
-            for inner, name in self._copies(body, step.loop, scope, lane, step.name or step.kind, step.name, step.span):
-                if inner is not None:
-                    x = self._step(body, step, inner, lane, name, x)
+            x = self._looped(body, step, scope, lane, body.tapped(step.taps) if step.taps else x)
         return x
 
-    def _copies(
-        self, body: _Body, loop: Loop, scope: Mapping[str, Any], lane: str, kind: str, pinned: str | None, span: Span
-    ) -> Iterator[tuple[Mapping[str, Any] | None, str]]:
-        """Each copy's scope (None where its `when` fails) and name: kind and number, or the one that is pinned."""
-        rows = self._rows(loop, scope)
-        self._afford(len(rows), next(iter(loop.columns.values())).span if loop.columns else span)
-        for row in rows:
-            inner = {**scope, **row}
-            there = loop.when is None or self._truth(loop.when, inner)
-            times = self._times(loop.repeat, inner) if there and loop.repeat is not None else 1
-            self.turns += max(1, times)  # a turn that leaves no node costs its time too
-            self._afford(0, span)
-            for _ in range(times):
-                number = body.number(lane, kind)
-                yield inner if there else None, pinned if pinned and not loop.many else f"{kind}_{number}"
+    def _looped(self, body: _Body, step: Step, scope: Values, lane: str, x: Flow) -> Flow:
+        """All copies of a step, one behind the other; a copy that fails its `when` passes its input on."""
+        made = []
+        kind = step.name or step.kind
+        for inner, name in self.budget.copies(step.loop, scope, body.numbers, lane, kind, step.name, step.span):
+            outside = dict(body.named)
+            x = self._step(body, step, inner, lane, name, x) if inner is not None else x
+            made.append(x)
+            if step.loop.many:
+                body.named = outside
+        if step.name:
+            body.named[step.name] = x
+            if step.loop.many:
+                body.named |= {f"{step.name}_{number}": copy for number, copy in enumerate(made, 1)}
+        return x
 
-    def _rows(self, loop: Loop, scope: Mapping[str, Any]) -> list[dict[str, Any]]:
-        if not loop.columns:
-            return [{}]
-        columns = {}
-        for name, value in loop.columns.items():
-            column = whole(value.evaluate(scope))
-            if type(column) is int and column >= 0:
-                self._afford(column, value.span)
-                column = list(range(column))
-            if not isinstance(column, list):
-                message = f"the column `{name}` is {shown(column)}"
-                raise fail("ARCH023", message, value.span, "a list, or a whole number n for 0 .. n-1")
-            columns[name] = column
-        lengths = {name: len(column) for name, column in columns.items()}
-        if len(set(lengths.values())) > 1:
-            told = ", ".join(f"`{name}` {length}" for name, length in lengths.items())
-            odd = list(lengths)[-1]
-            raise fail("ARCH023", f"columns of one `for` are equally long: {told}", loop.columns[odd].span)
-        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-
-    def _truth(self, value: Value, scope: Mapping[str, Any]) -> bool:
-        truth = value.evaluate(scope)
-        if not isinstance(truth, bool):
-            hint = "compare, as in `$stride > 1`"
-            raise fail("ARCH013", f"`when` is true or false, and here it is {shown(truth)}", value.span, hint)
-        return truth
-
-    def _times(self, value: Value, scope: Mapping[str, Any]) -> int:
-        times = whole(value.evaluate(scope))
-        if type(times) is not int or times < 0:
-            hint = "use `//` to divide without rest" if isinstance(times, float) else ""
-            raise fail("ARCH023", f"`repeat` is a whole number, and here it is {shown(times)}", value.span, hint)
-        self._afford(times, value.span)
-        return times
-
-    def _afford(self, nodes: int, span: Span | None) -> None:
-        if max(self.count, self.turns) + nodes > self.bounds.nodes:
-            raise fail("ARCH025", f"the network has more than {self.bounds.nodes:,} steps", span)
-
-    def _step(self, body: _Body, step: Step, scope: Mapping[str, Any], lane: str, name: str, x: _Tensor) -> _Tensor:
+    def _step(self, body: _Body, step: Step, scope: Values, lane: str, name: str, x: Flow) -> Flow:
         if isinstance(step.action, Bunch):
             return self._bunch(body, step.action, scope, lane, step.span, x)
         if isinstance(step.action, Use):
@@ -181,27 +171,21 @@ class _Resolver:
         return self._parts(body, step.action, scope, lane + name, x, step.span)
 
     def _parts(
-        self, body: _Body, parts: tuple[Part, ...], scope: Mapping[str, Any], name: str, x: _Tensor, span: Span
-    ) -> _Tensor:
+        self, body: _Body, parts: tuple[Part, ...], scope: Values, name: str, x: Flow, span: Span
+    ) -> tuple[Tensor]:
         for part in parts:
             own = name if part.role == "main" else f"{name}_{part.role}"
-            x = self._op(body, part, scope, own, (x,), span)
-        return x
+            if len(x) != 1 and not part.op.many:
+                hint = "choose one with `from`, or merge them first"
+                raise fail("ARCH022", f"`{part.op.name}` takes one tensor, and gets {len(x)}", span, hint)
+            x = (self._op(body, part, scope, own, x, span),)
+        return (self._one(x, f"`{name}`", span),)
 
-    def _op(
-        self,
-        body: _Body,
-        part: Part,
-        scope: Mapping[str, Any],
-        name: str,
-        xs: tuple[_Tensor, ...],
-        span: Span,
-        **more: Any,
-    ) -> _Tensor:
+    def _op(self, body: _Body, part: Part, scope: Values, name: str, xs: Flow, span: Span, **more: Any) -> Tensor:
         op = self._built(part, scope, span)
         shapes = tuple(x.shape for x in xs)
         try:
-            shape = op.shape(*shapes)
+            shape = op.output(*shapes)
         except OpError as error:
             at = part.fields[error.field].span if error.field in part.fields else span
             raise fail("ARCH020", str(error), at, error.hint) from None
@@ -214,27 +198,20 @@ class _Resolver:
             1,
         )
         role = "merge" if more else part.role
-        inputs = tuple(x.node for x in xs)
+        inputs = tuple(x.ref for x in xs)
         node = Node(name, op.name, role, inputs, shape, totals, op, None, {}, weights, fields=part.fields, span=span)
-        return self._append(body, replace(node, **more) if more else node)
+        return self._append(body, replace(node, **more) if more else node)[0]
 
-    def _append(self, body: _Body, node: Node) -> _Tensor:
-        self.count += 1
-        self._afford(0, node.span)
-        self._take(body, node.name, node.span)
+    def _append(self, body: _Body, node: Node) -> Flow:
+        self.budget.nodes += 1
+        self.budget.afford(0, node.span)
+        body.take(node.name, node.span)
         body.nodes.append(node)
-        return _Tensor(node.name, node.shape)
+        if node.outputs:
+            return tuple(Tensor(f"{node.name}.{output}", shape) for output, shape in node.outputs.items())
+        return (Tensor(node.name, node.shape),)
 
-    def _take(self, body: _Body, name: str, span: Span | None) -> None:
-        """Takes a name of the body, of a step or of a path."""
-        if name in body.names:
-            first = body.names[name]
-            where = f" on line {first.line}" if first else ""
-            message = f"`{name}` is the name of another step{where}"
-            raise fail("ARCH010", message, span, "choose another `name:` for one of them")
-        body.names[name] = span
-
-    def _built(self, part: Part, scope: Mapping[str, Any], span: Span) -> Op:
+    def _built(self, part: Part, scope: Values, span: Span) -> Op:
         values = {name: value.evaluate(scope) for name, value in part.fields.items()}
         key = part.op, repr(values)
         if key not in self.ops:
@@ -245,15 +222,19 @@ class _Resolver:
                 raise ArchError(*(_told(problem, part.fields, values) for problem in problems)) from None
         return self.ops[key]
 
-    def _use(self, body: _Body, step: Step, use: Use, scope: Mapping[str, Any], name: str, x: _Tensor) -> _Tensor:
+    def _use(self, body: _Body, step: Step, use: Use, scope: Values, name: str, x: Flow) -> Flow:
         layer = self.spec.layers[use.layer]
+        if len(x) != len(layer.inputs):
+            takes = "one tensor" if len(layer.inputs) == 1 else f"{len(layer.inputs)} ({', '.join(layer.inputs)})"
+            hint = "choose them with `from: [...]`"
+            raise fail("ARCH022", f"`{layer.name}` takes {takes}, and gets {len(x)}", step.span, hint)
         values = self._arguments(layer, use, scope)
-        graph = self._layer(layer, values, x.shape, step)
-        given = use.arguments
-        node = Node(name, layer.name, "layer", (x.node,), graph.shape, graph.totals, None, graph, values, fields=given)
-        return self._append(body, replace(node, span=step.span))
+        graph = self._layer(layer, values, x, step)
+        outputs = {} if OUTPUT in graph.outputs else {name: end.shape for name, end in graph.outputs.items()}
+        node = Node(name, layer.name, "layer", tuple(t.ref for t in x), graph.shape, graph.totals, None, graph, values)
+        return self._append(body, replace(node, fields=use.arguments, span=step.span, outputs=outputs))
 
-    def _arguments(self, layer: Layer, use: Use, scope: Mapping[str, Any]) -> dict[str, Any]:
+    def _arguments(self, layer: Layer, use: Use, scope: Values) -> dict[str, Any]:
         values = {}
         for name, arg in layer.args.items():
             given = use.arguments.get(name)
@@ -265,21 +246,21 @@ class _Resolver:
             values[name] = value
         return values
 
-    def _layer(self, layer: Layer, values: dict[str, Any], x: Shape, step: Step) -> Graph:
-        key = layer.name, repr(values), x
+    def _layer(self, layer: Layer, values: dict[str, Any], x: Flow, step: Step) -> Graph:
+        shapes = dict(zip(layer.inputs, (tensor.shape for tensor in x), strict=True))
+        key = layer.name, repr(values), tuple(shapes.values())
         if key not in self.known:
-            if len(self.open) >= self.bounds.nested:
-                hint = "a layer that contains itself needs a `when` that ends it"
-                raise fail(
-                    "ARCH024", f"layers stand more than {self.bounds.nested} deep in one another", step.span, hint
-                )
+            deepest = self.spec.limits.recursion
+            if len(self.open) >= deepest:
+                raise self._too_deep(f"layers stand more than {deepest} deep in one another", step.span)
             base, everything = layer, dict(values)
             while base.like is not None:
                 everything |= base.fixed
                 base = self.spec.layers[base.like]
             self.open.append(layer.name)
             try:
-                self.known[key] = self._graph(layer.name, layer.doc, base.steps, everything, x, layer.span)
+                body = _Body(layer.name, shapes)
+                self.known[key] = self._graph(body, layer.doc, base.steps, base.outputs, everything, layer.span)
             except ArchError as error:
                 caller = self.open[-2] if len(self.open) > 1 else self.spec.name
                 raise _trailed(error, layer.name, caller, step.span, values) from None
@@ -287,82 +268,84 @@ class _Resolver:
                 self.open.pop()
         return self.known[key]
 
-    def _bunch(self, body: _Body, bunch: Bunch, scope: Mapping[str, Any], lane: str, span: Span, x: _Tensor) -> _Tensor:
-        parts: dict[str, _Tensor] = {}
+    def _too_deep(self, message: str, span: Span) -> ArchError:
+        hint = "a layer that contains itself needs a `when` that ends it; "
+        more = self.spec.limits.exceeded("recursion", message, span, "ARCH024").problems[0]
+        return ArchError(replace(more, hint=hint + more.hint if more.hint else hint.removesuffix("; ")))
+
+    def _bunch(self, body: _Body, bunch: Bunch, scope: Values, lane: str, span: Span, x: Flow) -> Flow:
+        parts: dict[str, Tensor] = {}
         for path in bunch.paths:
-            copies = self._copies(body, path.loop, scope, lane, path.name or "path", path.name, path.span)
-            for inner, name in copies:
-                segment = self._segment(body, lane, name, path.span)
-                if inner is not None:
-                    parts[segment] = self._steps(body, path.steps, inner, f"{lane}{segment}/", x)
+            parts |= self._path(body, path, scope, lane, x)
         first = next(iter(parts), None)
-        shortcut = self._shortcut(body, bunch, scope, lane, parts[first] if first else x, f"{lane}{first}/", x)
+        end = parts[first] if first else None
+        shortcut = self._shortcut(body, bunch, scope, lane, end, f"{lane}{first}/", x)
         if shortcut is not None:
             alone = {"shortcut": shortcut}
             ahead = bunch.merge is not None and getattr(bunch.merge.op, "shortcut_first", False)
             parts = alone | parts if ahead else parts | alone
-        end = self._merged(body, bunch, scope, lane, span, parts, x)
-        return self._steps(body, bunch.after, scope, lane, end)
+        return self._steps(body, bunch.after, scope, lane, self._merged(body, bunch, scope, lane, span, parts, x))
 
-    def _segment(self, body: _Body, lane: str, name: str, span: Span) -> str:
-        """The path's name among the names of weights; the second `main` of a body is `main_2`.
-
-        It is taken whether or not there is a shortcut in the end, so that no name hangs on shapes.
-        """
-        number = body.number(lane, f"/{name}")
-        segment = name if number == 1 else f"{name}_{number}"
-        self._take(body, f"{lane}{segment}", span)
-        return segment
+    def _path(self, body: _Body, path: Path, scope: Values, lane: str, x: Flow) -> dict[str, Tensor]:
+        """What the copies of a path end in, by the name of each."""
+        parts = {}
+        kind = path.name or "path"
+        for inner, name in self.budget.copies(path.loop, scope, body.numbers, lane, kind, path.name, path.span):
+            segment = body.segment(lane, name, path.span)
+            if inner is None:
+                continue
+            outside = dict(body.named)
+            end = self._steps(body, path.steps, inner, f"{lane}{segment}/", x)
+            parts[segment] = self._one(end, f"the path `{segment}`", path.span)
+            if path.loop.many:
+                body.named = outside
+        return parts
 
     def _merged(
-        self,
-        body: _Body,
-        bunch: Bunch,
-        scope: Mapping[str, Any],
-        lane: str,
-        span: Span,
-        parts: dict[str, _Tensor],
-        x: _Tensor,
-    ) -> _Tensor:
+        self, body: _Body, bunch: Bunch, scope: Values, lane: str, span: Span, parts: dict[str, Tensor], x: Flow
+    ) -> Flow:
         merge = bunch.merge
+        ends = tuple(parts.values())
         if merge is None:
-            return next(iter(parts.values()), x)
-        name = f"{lane}{merge.op.name}_{body.number(lane, merge.op.name)}"
+            return ends[:1] or x
+        name = f"{lane}{merge.op.name}_{body.numbers.next(lane, merge.op.name)}"
         if len(parts) < 2:
-            return next(iter(parts.values()), x)
+            return ends or x
         try:
-            return self._op(body, merge, scope, name, tuple(parts.values()), span, parts=tuple(parts))
+            return (self._op(body, merge, scope, name, ends, span, parts=tuple(parts)),)
         except ArchError as error:
             if error.problems[0].code != "ARCH020":
                 raise
-            shapes = {part: (t.node, t.shape) for part, t in parts.items()}
             place = bunch.shortcut.span if isinstance(bunch.shortcut, Value) else span
-            raise ArchError(merge_problem(error.problems[0], body.nodes, shapes, x.node, scope, place)) from None
+            start = x[0].ref
+            raise ArchError(merge_problem(error.problems[0], body.nodes, parts, start, scope, place)) from None
 
     def _shortcut(
-        self, body: _Body, bunch: Bunch, scope: Mapping[str, Any], lane: str, end: _Tensor, first: str, x: _Tensor
-    ) -> _Tensor | None:
+        self, body: _Body, bunch: Bunch, scope: Values, lane: str, end: Tensor | None, first: str, x: Flow
+    ) -> Tensor | None:
         shortcut = bunch.shortcut
         nameless = isinstance(shortcut, Value) and shortcut.content in ("none", "identity")
-        segment = "" if nameless else self._segment(body, lane, "shortcut", bunch.projection[0].fields["kernel"].span)
-        if isinstance(shortcut, Value):
-            word = shortcut.evaluate(scope)
-            if word not in SHORTCUTS:
-                message = f"{shown(word)} is no shortcut"
-                raise fail("ARCH013", message, shortcut.span, nearest(str(word), SHORTCUTS))
-            if word == "none":
-                return None
-            if word == "identity" or (word == "auto" and end.shape == x.shape):
-                return x
-        inside = f"{lane}{segment}/"
+        place = bunch.projection[0].fields["kernel"].span
+        segment = "" if nameless else body.segment(lane, "shortcut", place)
         if not isinstance(shortcut, Value):
-            return self._steps(body, shortcut, scope, inside, x)
-        stride = self._stride(body, first, x.shape, end.shape)
-        place = shortcut.span
-        own = {"filters": Value(end.shape[-1], place), "stride": Value(stride, place)}
-        parts = tuple(Part(p.role, p.op, {**p.fields, **own}) if p.role == "main" else p for p in bunch.projection)
-        number = body.number(inside, "conv")
-        return self._parts(body, parts, scope, f"{inside}conv_{number}", x, place)
+            ends = self._steps(body, shortcut, scope, f"{lane}{segment}/", x)
+            return self._one(ends, "the shortcut", place)
+        word = shortcut.evaluate(scope)
+        if word not in SHORTCUTS:
+            hint = nearest(str(word), SHORTCUTS)
+            raise fail("ARCH013", f"{shown(word)} is no shortcut", shortcut.span, hint)
+        if word == "none":
+            return None
+        start = self._one(x, f"what the shortcut `{word}` takes", shortcut.span)
+        end = end or start
+        if word == "identity" or (word in ("auto", "pad") and end.shape == start.shape):
+            return start
+        stride = self._stride(body, first, start.shape, end.shape)
+        filters = Value(end.shape[-1] if end.shape else 1, shortcut.span)
+        pooled = word == "pool_projection" and any(side.content != 1 for side in stride)
+        word = word if pooled or word == "pad" else "projection"
+        steps = shortcut_steps(word, bunch.projection, filters, Value(stride, shortcut.span))
+        return self._one(self._steps(body, steps, scope, f"{lane}{segment}/", x), "the shortcut", place)
 
     def _stride(self, body: _Body, lane: str, x: Shape, end: Shape) -> tuple[Value, ...]:
         """The product of the strides along a path of ops; behind a layer or a merge, what the shapes say."""

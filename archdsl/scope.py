@@ -7,18 +7,64 @@ from dataclasses import dataclass, field
 
 from archdsl.expr import mentioned
 from archdsl.source import Node, Scalar
+from archdsl.spec import INPUT
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A step that has a name.
+
+    Args:
+        outputs: of its layer, where they have names.
+        twice: whether two steps of the body have the name.
+    """
+
+    outputs: tuple[str, ...] = ()
+    many: bool = False
+    twice: bool = False
 
 
 @dataclass(frozen=True)
 class Scope:
-    """The names that an expression sees, by their types, and those that some expression has used."""
+    """What a place in a body sees.
+
+    Args:
+        visible: the names that an expression sees, by their types.
+        used: those that some expression has used.
+        inputs: the names of the body's inputs.
+        named: the steps above that have names, and the inputs.
+    """
 
     visible: Mapping[str, str]
     used: set[str] = field(default_factory=set)
+    inputs: tuple[str, ...] = (INPUT,)
+    named: dict[str, Named] = field(default_factory=dict)
 
-    def inner(self, names: Iterable[str]) -> Scope:
-        """The scope inside a `for`, whose columns hold whatever their lists hold."""
-        return Scope({**self.visible, **dict.fromkeys(names, "any")})
+    @classmethod
+    def of(cls, types: Mapping[str, str], inputs: tuple[str, ...]) -> Scope:
+        """What a body with these arguments and inputs sees at its begin."""
+        return cls({**types, "channels": "int"}, set(), inputs, dict.fromkeys((INPUT, *inputs), Named()))
+
+    def inner(self, names: Iterable[str], apart: bool = False) -> Scope:
+        """The scope inside a `for`, whose columns hold whatever their lists hold.
+
+        Args:
+            apart: whether the names of steps inside are not seen from outside.
+        """
+        named = dict(self.named) if apart else self.named
+        return Scope({**self.visible, **dict.fromkeys(names, "any")}, set(), self.inputs, named)
+
+    def define(self, name: str, outputs: tuple[str, ...], many: bool) -> None:
+        """Names a step, for what comes after it."""
+        self.named[name] = Named(outputs, many, name in self.named)
+
+    def find(self, name: str) -> Named | None:
+        """The step of a name; of what stands in a loop, each copy has a name too: `x_1`, `x_2`."""
+        if name in self.named:
+            return self.named[name]
+        base, _, number = name.rpartition("_")
+        found = self.named.get(base)
+        return found if found is not None and found.many and number.isdigit() and number[0] != "0" else None
 
     def mention(self, node: Node) -> None:
         """Takes the names in what was refused for used, so that nobody is told of them too."""

@@ -22,15 +22,7 @@ from ruamel.yaml.events import (
 )
 
 from archdsl.errors import ArchError, Span, fail
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a text may cost before it is refused: bytes, nested levels, and nodes of the tree."""
-
-    size: int = 250_000
-    depth: int = 32
-    nodes: int = 10_000
+from archdsl.limits import DEFAULTS, NESTING, Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +70,7 @@ _WORDS |= dict.fromkeys(("null", "Null", "NULL")) | dict.fromkeys(("true", "True
 _WORDS |= dict.fromkeys(("false", "False", "FALSE"), False)
 
 
-def read_file(path: Path, limits: Limits = Limits()) -> str:
+def read_file(path: Path, limits: Limits = DEFAULTS) -> str:
     """The text of a spec's file.
 
     Raises:
@@ -88,8 +80,8 @@ def read_file(path: Path, limits: Limits = Limits()) -> str:
         if not path.is_file():
             kind = "a folder" if path.is_dir() else "not a file" if path.exists() else "not there"
             raise fail("ARCH201", f"{path} is {kind}", hint="`archdsl specs` lists the specs that ship with archdsl")
-        if path.stat().st_size > limits.size:
-            raise fail("ARCH003", f"{path} is larger than {limits.size:,} bytes")
+        if path.stat().st_size > limits.bytes:
+            raise limits.exceeded("bytes", f"{path} is larger than {limits.bytes:,} bytes", code="ARCH003")
         data = path.read_bytes()
     except (OSError, ValueError) as error:
         raise fail("ARCH201", f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
@@ -100,7 +92,7 @@ def read_file(path: Path, limits: Limits = Limits()) -> str:
         raise fail("ARCH001", "the file is not UTF-8", Span(str(path), line, 1), hint="save it as UTF-8") from None
 
 
-def read(text: str, name: str, limits: Limits = Limits()) -> Node:
+def read(text: str, name: str, limits: Limits = DEFAULTS) -> Node:
     """Reads one YAML document.
 
     Args:
@@ -112,11 +104,12 @@ def read(text: str, name: str, limits: Limits = Limits()) -> Node:
         ArchError: the text is not YAML, or uses what specs do not have: tags, anchors, aliases, merge keys,
             directives, several documents, keys that stand twice.
     """
-    if len(text) > limits.size:
-        raise fail("ARCH003", f"{name} is larger than {limits.size:,} bytes")
+    if len(text) > limits.bytes:
+        raise limits.exceeded("bytes", f"{name} is larger than {limits.bytes:,} bytes", code="ARCH003")
     reader = _Reader(text, name, limits)
     if (odd := _ODD_LINE_END.search(text)) is not None:
-        raise fail("ARCH001", "this character ends a line for some, and not for others", reader.place(odd.start()))
+        message = f"the character U+{ord(odd[0]):04X} ends a line for some, and not for others"
+        raise fail("ARCH001", message, reader.place(odd.start()), "remove it, or begin a new line")
     return reader.document()
 
 
@@ -170,15 +163,18 @@ class _Reader:
             raise fail("ARCH002", "specs have no anchors", self._span(event), hint)
         if getattr(event, "ctag", None) and str(event.ctag) not in ("", "None"):
             hint = "for a `!` in text, put the text in quotes"
-            raise fail("ARCH002", f"specs have no tags, and here is `{event.ctag}`", self._span(event), hint)
+            tag = str(event.ctag).replace("tag:yaml.org,2002:", "!!")
+            raise fail("ARCH002", f"specs have no tags, and here is `{tag}`", self._span(event), hint)
         if isinstance(event, ScalarEvent | SequenceStartEvent | MappingStartEvent):
             self.nodes += 1
-            if self.nodes > self.limits.nodes:
-                raise fail("ARCH003", f"the file has more than {self.limits.nodes:,} values", self._span(event))
+            if self.nodes > self.limits.values:
+                message = f"the file has more than {self.limits.values:,} values"
+                raise self.limits.exceeded("values", message, self._span(event), "ARCH003")
 
     def _node(self, event: Any, depth: int) -> Node:
-        if depth > self.limits.depth:
-            raise fail("ARCH003", f"values are nested more than {self.limits.depth} deep", self._span(event))
+        if depth > NESTING:
+            hint = "an entry of `layers` takes a part of the nesting away"
+            raise fail("ARCH003", f"values are nested more than {NESTING} deep", self._span(event), hint)
         if isinstance(event, ScalarEvent):
             span = self._span(event)
             if event.style is not None:
@@ -189,7 +185,7 @@ class _Reader:
             items = []
             while not isinstance(inner := next(self.events), SequenceEndEvent):
                 items.append(self._node(inner, depth + 1))
-            return Sequence(tuple(items), self._span(event))
+            return Sequence(tuple(items), self._span(event, inner))
         return self._mapping(event, depth)
 
     def _mapping(self, event: Any, depth: int) -> Mapping:
@@ -207,7 +203,7 @@ class _Reader:
             if isinstance(value, Scalar) and value.value is None and not value.text:
                 _check_key(key)
             items[key.text] = (key, value)
-        return Mapping(tuple(items.values()), self._span(event))
+        return Mapping(tuple(items.values()), self._span(event, inner))
 
     def _comment(self, event: Any, span: Span) -> None:
         """Refuses `$x #2`, of which YAML would cut the end in silence."""
@@ -218,8 +214,10 @@ class _Reader:
             hint = "a blank behind the `#` makes it a comment for certain; an expression has no `#`"
             raise fail("ARCH011", f"`{rest.strip()}` is a comment, and cuts off the expression", part, hint)
 
-    def _span(self, event: Any) -> Span:
-        start, end = event.start_mark, event.end_mark
+    def _span(self, event: Any, last: Any = None) -> Span:
+        """Where an event stands; with the last event of a list or mapping in brackets, up to the closing one."""
+        flow = last is not None and event.flow_style
+        start, end = event.start_mark, (last if flow else event).end_mark
         text = self.lines[start.line] if start.line < len(self.lines) else ""
         width = end.column - start.column if end.line == start.line else len(text) - start.column
         return Span(self.name, start.line + 1, start.column + 1, max(1, width), text)
@@ -229,14 +227,20 @@ class _Reader:
         line = min(mark.line if mark else 0, len(self.lines) - 1)
         column = min(mark.column if mark else 0, len(self.lines[line]))
         span = Span(self.name, line + 1, column + 1, 1, self.lines[line])
-        message = " ".join(str(part) for part in (error.context, error.problem) if part)
         opened = error.context_mark
+        if opened and "could not find expected ':'" in str(error.problem):
+            span = Span(self.name, opened.line + 1, opened.column + 1, 1, self.lines[opened.line])
+            hint = self._advice(opened.line, opened.column) or "a key is followed by a colon and a blank"
+            return fail("ARCH001", "this is not YAML: a key without its `:`", span, hint)
         if opened and _left_open(str(error.context), str(error.problem)) and not self._advice(line, column):
             where = Span(self.name, opened.line + 1, opened.column + 1, 1, self.lines[opened.line])
             mark = where.text[opened.column : opened.column + 1]
             what = "quote" if mark in ("'", '"') else f"`{mark}`"
             if mark in ("'", '"') or line > opened.line:
-                return fail("ARCH001", f"this is not YAML: the {what} is not closed", where)
+                closing = {"[": "]", "{": "}"}.get(mark, mark)
+                hint = f"close it with `{closing}`"
+                return fail("ARCH001", f"this is not YAML: the {what} is not closed", where, hint)
+        message = _in_plain_words(error, self.lines[line][:column].strip())
         return fail("ARCH001", f"this is not YAML: {message}", span, self._advice(line, column))
 
     def _advice(self, line: int, column: int) -> str:
@@ -244,6 +248,8 @@ class _Reader:
         word = re.fullmatch(r"\s*-\s+(\w+)\s*(#.*)?", above)
         if word and re.match(r"\s+\w+:", here):
             return f"on line {line} write `- {word[1]}: {{}}`, so that it can have neighbours"
+        if here[:column].endswith("\\") or here[column : column + 1] == "\\":
+            return "a `$` needs no backslash; in single quotes a backslash is a backslash"
         if "\t" in here:
             return "indent with blanks, not with tabs"
         if "${" in here:
@@ -254,7 +260,40 @@ class _Reader:
             return "put double quotes around the whole expression"
         if re.search(r"[:\-,\[{]\s+[%@`>|?]", here):
             return "an expression begins with `$`, a number, `(` or a quote; other text stands in quotes"
-        return ""
+        if ": " in here[:column] and here[column : column + 1] == ":":
+            return "inside `{}` a comma parts the entries; text with a colon in it stands in quotes"
+        if here[column : column + 1] == ",":
+            return "one comma parts two values"
+        return "" if here[:column].strip() else "what belongs together begins in the same column"
+
+
+def _in_plain_words(error: MarkedYAMLError, before: str) -> str:
+    """What the YAML reader says, without its words for its own parts.
+
+    Args:
+        before: what stands on the line in front of the place.
+    """
+    problem = f"{error.context or ''} {error.problem or ''}".strip()
+    if "<block end>" in problem:
+        return "the value ends in front of this" if before else "the indent fits none of the lines above"
+    for pattern, words in _PLAIN_WORDS:
+        if match := re.search(pattern, problem):
+            return match.expand(words)
+    return problem
+
+
+_PLAIN_WORDS = (
+    (r"found character '\\t'", "a tab cannot stand in the indent"),
+    (r"found character '`'", "a backtick cannot begin a value"),
+    (r"found character '(.+)' that cannot start any token", r"`\1` cannot begin a value"),
+    (r"unknown escape character '(.+)'", r"`\\\1` means nothing in double quotes"),
+    (r"expected ',' or '(.)', but got", r"`,` or `\1` is due here"),
+    (r"expected the node content", "a value is due here"),
+    (r"mapping values are not allowed here", "no `:` can stand here"),
+    (r"mapping keys are not allowed here", "no `?` can stand here"),
+    (r"while scanning a block scalar", "`>` and `|` begin a text of several lines, on the next line"),
+    (r"sequence entries are not allowed here", "no `-` can stand here"),
+)
 
 
 def _left_open(context: str, problem: str) -> bool:
@@ -288,4 +327,4 @@ def _check_key(key: Scalar) -> None:
 def _braces_hint(lines: list[str], span: Span) -> str:
     if "${" in lines[span.line - 1]:
         return "an argument is written `$name`, without braces"
-    return "a key may be no list and no mapping"
+    return "a key may be no list and no mapping; text with brackets in it stands in quotes"

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import builtins
-import keyword
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from archdsl.errors import Span, fail, nearest
-from archdsl.expr import FUNCTIONS, ExprError, Expression, Plain
-from archdsl.ops import Op
+from archdsl.expr import ExprError, Expression, Plain
+from archdsl.limits import DEFAULTS, Limits
+from archdsl.ops import Op, Shape
 from archdsl.ops.base import whole
 
-SHORTCUTS = ("identity", "projection", "auto", "none")
+SHORTCUTS = ("identity", "projection", "pad", "pool_projection", "auto", "none")
 """What a shortcut may be in one word."""
 
 TYPES: dict[str, tuple[type, ...]] = {
@@ -30,65 +29,8 @@ TYPES: dict[str, tuple[type, ...]] = {
 Side = Annotated[int, BeforeValidator(whole), Field(strict=True, ge=1, le=65_536)]
 Total = Annotated[int, BeforeValidator(whole), Field(strict=True, ge=0)]
 
-_KERAS_NAMES = frozenset(
-    """
-activity_regularizer add add_loss add_metric add_variable add_weight auto_scale_loss autocast build build_from_config
-built call call_signature_parameters compile compile_from_config compiled compiled_loss compiled_metrics compute_dtype
-compute_loss compute_loss_and_updates compute_mask compute_metrics compute_output_shape compute_output_spec count_params
-distribute_reduction_method distribute_strategy dtype dtype_policy evaluate export fit from_config get_build_config
-get_compile_config get_config get_layer get_metrics_result get_quantization_layer_structure get_state_tree get_weights
-input input_dtype input_names input_shape input_spec inputs jit_compile kwargs layers load_own_variables load_weights
-loss losses make_predict_function make_test_function make_train_function metrics metrics_names metrics_variables name
-non_trainable_variables non_trainable_weights operations optimizer output output_names output_shape outputs path pop
-predict predict_function predict_on_batch predict_step quantization_config quantization_mode quantize quantized_build
-quantized_call rematerialized_call reset_metrics run_eagerly save save_own_variables save_weights self set_state_tree
-set_weights shape stateless_call stateless_compute_loss steps_per_execution stop_training summary supports_jit
-supports_masking symbolic_call tensorflow_test_step test_function test_on_batch test_step to_json train_function
-train_on_batch train_step trainable trainable_variables trainable_weights training unrolled_steps_per_execution
-variable_dtype variables weights
-""".split()  # noqa: SIM905 - ninety names are read more easily so
-)
-_OWN_NAMES = frozenset(
-    [
-        "archdsl",
-        "channels",
-        "false",
-        "fork",
-        "index",
-        "keras",
-        "layer",
-        "math",
-        "number",
-        "parts",
-        "shapes",
-        "super",
-        "true",
-        "whole",
-        "x",
-    ]
-)
-_CALLED_NAMES = frozenset(["enumerate", "getattr", "int", "list", "range", "str", "tuple", "zip", "ValueError"])
-EXTRA = frozenset(["GatedLinearUnit", "LowestPadding2D"])
-"""The layers that archdsl brings along, for ops that Keras has none for."""
-
-RESERVED = _KERAS_NAMES | _OWN_NAMES | _CALLED_NAMES | EXTRA | set(FUNCTIONS)
-"""Names that an argument cannot have: Keras layers and models use them, or the generated module does."""
-
-CLASS_RESERVED = frozenset(dir(builtins)) | {"Spec", "Padding"} | RESERVED
-"""Names that a layer cannot have."""
-
-
-def name_fault(name: str, reserved: frozenset[str]) -> str:
-    """Why a name cannot be used, or nothing where it can."""
-    if not (name.isascii() and name.isidentifier()) or name.startswith("_"):
-        return "a name has letters, digits and `_`, and begins with a letter"
-    if len(name) > 64:
-        return "a name has at most 64 characters"
-    if keyword.iskeyword(name) or keyword.issoftkeyword(name):
-        return "it is a word of Python"
-    if name in FUNCTIONS and name in reserved:
-        return "it is a function of expressions"
-    return "Python, Keras or the generated module uses it" if name in reserved else ""
+INPUT = "input"
+"""The name of a body's own input."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,14 +140,28 @@ class Bunch:
 
 
 @dataclass(frozen=True, slots=True)
+class Tap:
+    """A word of `from`: the name of a step or an input, or one output of a step's layer (`stage.high`)."""
+
+    name: str
+    output: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
-    """One line of a body: an op's parts, a layer's use, or a bunch of paths."""
+    """One line of a body: an op's parts, a layer's use, or a bunch of paths.
+
+    Args:
+        taps: what `from` names; empty where the step takes what the step before it gave.
+    """
 
     kind: str
     action: tuple[Part, ...] | Use | Bunch
     loop: Loop
     name: str | None
     span: Span
+    taps: tuple[Tap, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,8 +187,22 @@ _ARTICLE = {"int": "a whole number", "float": "a number", "bool": "true or false
 
 
 @dataclass(frozen=True, slots=True)
+class Signature:
+    """What a layer shows to those who use it: arguments, and the names of its inputs and outputs."""
+
+    args: Mapping[str, Arg]
+    inputs: tuple[str, ...] = (INPUT,)
+    outputs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Layer:
-    """An entry of `layers:`. With `like` it is another layer, some of whose arguments are `fixed`."""
+    """An entry of `layers:`. With `like` it is another layer, some of whose arguments are `fixed`.
+
+    Args:
+        inputs: the names of its inputs; `INPUT` alone where it has one without a name.
+        outputs: the taps that it gives, by name; none where it gives what its last step gives.
+    """
 
     name: str
     doc: str
@@ -241,32 +211,61 @@ class Layer:
     like: str | None
     fixed: Mapping[str, Any]
     span: Span
+    inputs: tuple[str, ...] = (INPUT,)
+    outputs: tuple[Tap, ...] = ()
 
 
 class Expectation(BaseModel):
-    """What `expect:` may say."""
+    """What `expect:` may say.
+
+    Args:
+        parameters: how many numbers all weights have.
+        trainable: how many of them training changes.
+        macs: multiply-accumulates for one image.
+        output: the shape of the output without the batch; several outputs go by name.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     parameters: Total | None = None
     trainable: Total | None = None
     macs: Total | None = None
-    output: list[Side] | None = None
+    output: list[Side] | dict[str, list[Side]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """What an entry of `variants:` lays over the file's own, key by key."""
+
+    name: str
+    doc: str
+    args: Mapping[str, Arg]
+    inputs: Mapping[str, Shape]
+    expect: Mapping[str, Any]
+    expect_spans: Mapping[str, Span]
+    span: Span
 
 
 @dataclass(frozen=True, slots=True)
 class Spec:
     """A whole file, read and bound: every word is known, every name in an expression is seen from where it stands.
 
-    `input` is (height, width, channels). `data` and `train` are None where the file does not say them.
+    Args:
+        inputs: each input's shape by its name; `INPUT` alone where the file says `input`.
+        outputs: the taps that the model gives, by name; none where it gives what its last step gives.
+        data, train: None where the file does not say them.
+        variant: the name of the variant that is laid over it, or nothing.
+        limits: what it may cost to resolve.
     """
 
     name: str
     doc: str
     file: str
     text: str
-    input: tuple[int, ...]
+    inputs: Mapping[str, Shape]
+    outputs: tuple[Tap, ...]
     args: Mapping[str, Arg]
+    variants: Mapping[str, Variant]
     layers: Mapping[str, Layer]
     model: tuple[Step, ...]
     expect: Expectation
@@ -274,6 +273,36 @@ class Spec:
     data: Any
     train: Any
     span: Span
+    variant: str = ""
+    limits: Limits = DEFAULTS
+
+    def varied(self, name: str) -> Spec:
+        """The spec with one of its variants laid over it.
+
+        Raises:
+            ArchError: there is no such variant.
+        """
+        if name not in self.variants:
+            hint = nearest(name, self.variants) if self.variants else "this file has no `variants`"
+            raise fail("ARCH203", f"`{self.name}` has no variant `{name}`", hint=hint)
+        variant = self.variants[name]
+        expect = {**self.expect.model_dump(exclude_none=True), **variant.expect}
+        return replace(
+            self,
+            doc=variant.doc or self.doc,
+            inputs={**self.inputs, **variant.inputs},
+            args={**self.args, **variant.args},
+            expect=Expectation.model_validate(expect),
+            expect_spans={**self.expect_spans, **variant.expect_spans},
+            span=variant.span,
+            variant=name,
+        )
+
+    def every(self) -> tuple[Spec, ...]:
+        """What can be built without setting anything: the file where its arguments have values, and each variant."""
+        complete = all(arg.default is not None for arg in self.args.values())
+        variants = tuple(self.varied(name) for name in self.variants)
+        return (self, *variants) if complete or not variants else variants
 
     def values(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """The model's arguments: these, and the file's own for the others.
@@ -292,5 +321,8 @@ class Spec:
             values[name] = value
         for name, arg in self.args.items():
             if name not in values:
-                raise fail("ARCH016", f"`{name}` has no value", arg.span, f"choose one: `--set {name}=...`")
+                hint = f"choose one: `--set {name}=...`"
+                if self.variants:
+                    hint += f", or a variant: `--variant {next(iter(self.variants))}`"
+                raise fail("ARCH016", f"`{name}` has no value", arg.span, hint)
         return values

@@ -2,95 +2,43 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as MappingType
 from dataclasses import dataclass
 from typing import Any
 
-from archdsl import expr
-from archdsl.errors import Problems, Span, nearest
+from archdsl.errors import Span, nearest
+from archdsl.names import name_fault
 from archdsl.ops.base import OPS, Op
+from archdsl.reading import LOOP, NEIGHBOURS, UNREAD, ValueReader
 from archdsl.scope import Scope
 from archdsl.source import Mapping, Node, Scalar, Sequence
-from archdsl.spec import (
-    RESERVED,
-    SHORTCUTS,
-    Arg,
-    Bunch,
-    Fields,
-    Loop,
-    Part,
-    Path,
-    Step,
-    Use,
-    Value,
-    name_fault,
-)
+from archdsl.spec import SHORTCUTS, Bunch, Fields, Loop, Part, Path, Signature, Step, Use, Value
 from archdsl.validation import faults, plain, shown
 
-LOOP = ("for", "when", "repeat")
-NEIGHBOURS = ("name", *LOOP)
 BUNCH = ("shortcut", "merge", "after")
 
 NORMS = {op.name.removesuffix("_norm"): op for op in OPS.values() if op.kind == "norm"}
 ACTIVATIONS = {op.name: op for op in OPS.values() if op.kind == "activation"}
 
-UNREAD = expr.parse("$unread")
-"""Stands for an expression that was refused, so that nothing else is said of it."""
-
 
 @dataclass(frozen=True)
-class Reader:
-    """Reads bodies. It knows every layer's arguments, but no layer's body.
+class Reader(ValueReader):
+    """Reads bodies. It knows what each layer takes and gives, but no layer's body.
 
     Args:
-        signatures: the arguments of each layer of the file.
+        signatures: the arguments, inputs and outputs of each layer of the file.
         defaults: the file's `defaults`, by op.
-        classes: the names of the layers and of the model.
     """
 
-    problems: Problems
-    signatures: MappingType[str, MappingType[str, Arg]]
+    signatures: MappingType[str, Signature]
     defaults: MappingType[str, Fields]
-    classes: frozenset[str]
 
     def body(self, node: Node, scope: Scope) -> tuple[Step, ...]:
         """A list of steps, or one step by itself."""
         if not isinstance(node, Sequence):
             return tuple(self._each([node], scope))
         return tuple(self._each(node.items, scope))
-
-    def value(self, node: Node, scope: Scope | None) -> Value:
-        """A value; its expressions are read, and their names looked up. Without a scope, none may stand there."""
-        if isinstance(node, Sequence):
-            return Value(tuple(self.value(item, scope) for item in node.items), node.span)
-        if isinstance(node, Mapping):
-            return Value({key.text: self.value(item, scope) for key, item in node.items}, node.span)
-        if not expr.is_expression(node.value):
-            return Value(node.value, node.span)
-        if scope is None:
-            hint = "expressions stand in steps, `shortcut`, `repeat`, `for` and `when`; in text, leave out the `$`"
-            self.problems.add("ARCH019", "no expression may stand here", node.span, hint)
-            return Value(UNREAD, node.span)
-        return self._expression(node, scope)
-
-    def _expression(self, node: Scalar, scope: Scope) -> Value:
-        quoted = node.span.text[node.span.column - 1 : node.span.column] in ("'", '"')
-        try:
-            expression = expr.parse(node.text)
-        except expr.ExprError as error:
-            part = node.span.part(error.offset + quoted, error.width) if error.width else node.span
-            self.problems.add("ARCH011", str(error), part, error.hint)
-            scope.mention(node)
-            return Value(UNREAD, node.span)
-        for name in sorted(expression.names - scope.visible.keys()):
-            offset = re.search(rf"\${name}\b", node.text).start()  # type: ignore[union-attr]
-            part = node.span.part(offset + quoted, len(name) + 1)
-            hint = nearest(name, scope.visible) if scope.visible else "this body has no arguments"
-            self.problems.add("ARCH012", f"`${name}` is not seen from here", part, hint)
-        scope.used.update(expression.names)
-        return Value(expression, node.span)
 
     def _each(self, nodes: Iterable[Node], scope: Scope) -> Iterator[Step]:
         for node in nodes:
@@ -113,11 +61,15 @@ class Reader:
             scope.mention(node)
             return None
         key, given = own
+        taps = self.taps(node.get("from"), scope)
         loop, inner = self.loop(node, scope)
         action = self._action(key, given, node, inner)
-        self._close(loop, inner, scope)
-        name = self._name(node.get("name"))
-        return None if action is None else Step(key.text, action, loop, name, key.span)
+        self.close(loop, inner, scope)
+        name = self.name(node.get("name"), scope)
+        if name is not None:
+            outputs = self.signatures[key.text].outputs if key.text in self.signatures else ()
+            scope.define(name, outputs, loop.many)
+        return None if action is None else Step(key.text, action, loop, name, key.span, taps)
 
     def _own(self, node: Mapping) -> tuple[Scalar, Node] | None:
         """The step's own key among its neighbours."""
@@ -149,7 +101,9 @@ class Reader:
         return word in OPS or word in self.signatures or word == "paths"
 
     def _fields_of(self, word: str) -> set[str]:
-        return set(OPS[word].model_fields if word in OPS else self.signatures.get(word, ()))
+        return set(
+            OPS[word].model_fields if word in OPS else self.signatures[word].args if word in self.signatures else ()
+        )
 
     def _action(self, key: Scalar, given: Node, step: Mapping, scope: Scope) -> tuple[Part, ...] | Use | Bunch | None:
         if key.text == "paths":
@@ -185,20 +139,22 @@ class Reader:
         for key, value in node.items:
             if key.text not in known:
                 hint = nearest(key.text, known) if known else f"`{owner}` has no arguments"
+                hint = f"`{key.text}` stands beside `{owner}`, not inside" if key.text in NEIGHBOURS else hint
                 self.problems.add("ARCH015", f"`{owner}` has no argument `{key.text}`", key.span, hint)
                 if scope is not None:
                     scope.mention(value)
         return {key.text: self.value(value, scope) for key, value in node.items if key.text in known}
 
     def _use(self, key: Scalar, fields: dict[str, Value]) -> Use:
-        args = self.signatures[key.text]
+        args = self.signatures[key.text].args
         for name, value in fields.items():
             if not value.names and (fault := args[name].fault(args[name].taken(value.template()))):
                 self.problems.add("ARCH007", fault, value.span)
-        for name, arg in args.items():
-            if arg.default is None and name not in fields:
-                hint = f"`{key.text}: {{{name}: ...}}`"
-                self.problems.add("ARCH016", f"`{key.text}` needs its argument `{name}`", key.span, hint)
+        missing = [name for name, arg in args.items() if arg.default is None and name not in fields]
+        if missing:
+            told = "argument" + "s" * (len(missing) > 1) + " " + " and ".join(f"`{name}`" for name in missing)
+            hint = f"`{key.text}: {{{', '.join(f'{name}: ...' for name in missing)}}}`"
+            self.problems.add("ARCH016", f"`{key.text}` needs its {told}", key.span, hint)
         return Use(key.text, fields)
 
     def block(self, op: type[Op], given: Fields, span: Span) -> tuple[Part, ...]:
@@ -234,7 +190,8 @@ class Reader:
             fields = inner.content if isinstance(inner.content, dict) else {}
             table_fields = table[word].model_fields if word in table else {}
             for name in fields.keys() - table_fields:
-                self.problems.add("ARCH015", f"`{word}` has no argument `{name}`", fields[name].span)
+                hint = nearest(name, table_fields) if table_fields else f"`{word}` has no arguments"
+                self.problems.add("ARCH015", f"`{word}` has no argument `{name}`", fields[name].span, hint)
             fields = {name: item for name, item in fields.items() if name in table_fields}
         if not isinstance(word, str) or word not in table:
             hint = nearest(word, [*table, "none"]) if isinstance(word, str) else "two steps, each with its own `when`"
@@ -270,9 +227,7 @@ class Reader:
             self.problems.add("ARCH006", "`paths` has no path", node.span, "`paths: {main: [...]}`")
         elif isinstance(node, Mapping):
             for key, inner in node.items:
-                fault = name_fault(key.text, frozenset()) or (
-                    "the shortcut has this name" if key.text == "shortcut" else ""
-                )
+                fault = name_fault(key.text) or ("the shortcut has this name" if key.text == "shortcut" else "")
                 if fault:
                     self.problems.add("ARCH010", f"`{key.text}` cannot name a path: {fault}", key.span)
                 yield self._path(key.text, inner, scope)
@@ -295,7 +250,7 @@ class Reader:
         self.unknown(node, ("steps", *LOOP))
         loop, inner = self.loop(node, scope)
         steps = self.body(body, inner)
-        self._close(loop, inner, scope)
+        self.close(loop, inner, scope)
         return Path(name, loop, steps, node.span)
 
     def _shortcut(self, node: Node | None, scope: Scope, span: Span) -> Value | tuple[Step, ...]:
@@ -317,79 +272,8 @@ class Reader:
             word, given = node.items[0]  # type: ignore[assignment]
         if not isinstance(word, Scalar) or word.text not in merges:
             text = shown(word.value) if isinstance(word, Scalar) else "this"
-            hint = nearest(str(word.text), merges) if isinstance(word, Scalar) else ""
+            hint = nearest(str(word.text), merges) if isinstance(word, Scalar) else "one word, as in `merge: add`"
             self.problems.add("ARCH007", f"{text} is no merge", node.span, hint)
             return None
         fields = self.fields(word.text, given, scope)
         return None if fields is None else self.block(OPS[word.text], fields, node.span)[0]
-
-    def loop(self, node: Mapping, scope: Scope) -> tuple[Loop, Scope]:
-        """What stands beside a step or a path, and the scope inside it."""
-        table = node.get("for")
-        columns = {} if table is None else self._columns(table, scope)
-        inner = scope.inner(columns) if columns else scope
-        found = {word: node.get(word) for word in ("when", "repeat")}
-        when, repeat = (None if at is None else self.value(at, inner) for at in found.values())
-        self._check_loop(columns, when, repeat)
-        return Loop(columns, when, repeat), inner
-
-    def _close(self, loop: Loop, inner: Scope, outer: Scope) -> None:
-        """Behind what stands in a loop: each of its columns must have been used."""
-        for name in loop.columns.keys() - inner.used:
-            if not name_fault(name, RESERVED) and name not in outer.visible:
-                hint = "`repeat` makes copies without a column"
-                self.problems.add("ARCH017", f"nobody uses the column `{name}`", loop.columns[name].span, hint)
-        outer.used.update(inner.used - loop.columns.keys())
-
-    def _columns(self, table: Node, scope: Scope) -> dict[str, Value]:
-        if not isinstance(table, Mapping) or not table.items:
-            self.problems.add(
-                "ARCH007", "`for` is a mapping of columns", table.span, "`for: {i: 3, f: [64, 128, 256]}`"
-            )
-            return {}
-        columns = {}
-        for key, node in table.items:
-            fault = name_fault(key.text, RESERVED) or ("it is seen here already" if key.text in scope.visible else "")
-            fault = fault or ("it is a class of this file" if key.text in self.classes else "")
-            if fault:
-                self.problems.add("ARCH010", f"`{key.text}` cannot name a column: {fault}", key.span)
-                scope.used.add(key.text)
-            columns[key.text] = self.value(node, scope)
-        return columns
-
-    def _check_loop(self, columns: Fields, when: Value | None, repeat: Value | None) -> None:
-        for name, value in columns.items():
-            whole = type(value.content) is int and value.content >= 0
-            if not (value.names or isinstance(value.content, tuple) or whole):
-                hint = "a list, or a whole number n for 0 .. n-1"
-                self.problems.add("ARCH007", f"the column `{name}` cannot be looped over", value.span, hint)
-        literal = {n: v for n, v in columns.items() if isinstance(v.content, tuple) or type(v.content) is int}
-        lengths = {n: len(v.content) if isinstance(v.content, tuple) else v.content for n, v in literal.items()}
-        if len(set(lengths.values())) > 1:
-            told = ", ".join(f"`{name}` {length}" for name, length in lengths.items())
-            last = list(literal.values())[-1]
-            self.problems.add("ARCH023", f"columns of one `for` are equally long: {told}", last.span)
-        if when is not None and not when.names and not isinstance(when.content, bool):
-            self.problems.add("ARCH007", "`when` is true or false", when.span, "compare, as in `$stride > 1`")
-        if repeat is not None and not repeat.names and not (type(repeat.content) is int and repeat.content >= 0):
-            self.problems.add("ARCH007", "`repeat` is a whole number", repeat.span)
-
-    def _name(self, node: Node | None) -> str | None:
-        if node is None:
-            return None
-        value = self.value(node, None).content
-        if value is UNREAD:
-            return None
-        fault = name_fault(value, frozenset()) if isinstance(value, str) else "a name is one word"
-        if fault:
-            self.problems.add("ARCH010", f"{shown(plain(node))} cannot name a step: {fault}", node.span)
-            return None
-        return str(value)
-
-    def unknown(self, node: Mapping, words: Iterable[str], hint: str = "") -> None:
-        """Collects the keys that are none of the words."""
-        for key, _ in node.items:
-            if key.text not in words:
-                self.problems.add(
-                    "ARCH005", f"`{key.text}` is not known here", key.span, hint or nearest(key.text, words)
-                )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from archdsl.errors import fail, nearest
+from archdsl.limits import DEFAULTS, Limits
 from archdsl.parsing import parse
 from archdsl.source import read_file
 from archdsl.spec import Spec
@@ -41,23 +42,33 @@ def find(name: str | Path) -> Path:
     return known[str(name)]
 
 
-def load(path: str | Path) -> Spec:
+def load(path: str | Path, variant: str = "", limits: Limits = DEFAULTS) -> Spec:
     """Reads a spec from a file, or from the zoo by its name.
+
+    Args:
+        path: the file, or the name.
+        variant: one of its `variants`, laid over it.
+        limits: what it may cost.
 
     Raises:
         ArchError: there is no such spec, or it is wrong.
     """
     found = find(path)
-    return parse(read_file(found), str(found))
+    spec = parse(read_file(found, limits), str(found), limits)
+    return spec.varied(variant) if variant else spec
 
 
-def loads(text: str, name: str = "<text>") -> Spec:
+def loads(text: str, name: str = "<text>", variant: str = "", limits: Limits = DEFAULTS) -> Spec:
     """Reads a spec from its text.
 
     Args:
+        text: the YAML.
         name: what to call the text in messages.
+        variant: one of its `variants`, laid over it.
+        limits: what it may cost.
 
     Raises:
         ArchError: the spec is wrong.
     """
-    return parse(text, name)
+    spec = parse(text, name, limits)
+    return spec.varied(variant) if variant else spec

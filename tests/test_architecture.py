@@ -14,8 +14,9 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "archdsl"
 FILES = sorted(PACKAGE.rglob("*.py"))
 ORDER = """
-errors source expr ops recipe spec validation scope steps parsing graph merging resolution lint backends keras training
-zoo output cli __main__
+errors limits source expr docstrings ops recipe names spec shortcuts validation scope reading interfaces steps parsing
+graph loops merging resolution expectations lint annotations vocabulary schema explanations backends keras training zoo
+output cli __main__
 """.split()  # noqa: SIM905 - an order is read more easily so
 HEAVY = ("tensorflow", "keras", "numpy", "matplotlib", "graphviz", "pygraphviz")
 STARRED = {"keras.py", "backends/keras_runtime.py", "backends/extra.py"}
@@ -152,7 +153,7 @@ def test_the_package_itself_loads_nothing_heavy() -> None:
 @pytest.mark.tensorflow
 def test_no_argument_can_hide_what_keras_uses() -> None:
     keras = pytest.importorskip("keras")
-    from archdsl.spec import RESERVED
+    from archdsl.names import RESERVED
 
     used = {name for kind in (keras.layers.Layer, keras.Model, keras.Sequential) for name in dir(kind)}
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from archdsl import ArchError, loads, resolve
+from archdsl.expectations import check
 from archdsl.graph import INPUT, Graph, total
-from archdsl.resolution import check
 from archdsl.zoo import names
 
 small = st.integers(1, 4)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from archdsl import ArchError, Graph, load, loads, resolve
+from archdsl.expectations import check
 from archdsl.graph import INPUT, Node, Totals, total
-from archdsl.resolution import Bounds, check
+from archdsl.limits import Limits
 from archdsl.zoo import names as zoo
 
 HEAD = "archdsl: 1\nname: Net\ninput: [8, 8, 4]\n"
@@ -462,13 +464,13 @@ class TestLayers:
         assert error.problems[0].trail == ("in A, from B at line 4 (k=9)", "in B, from Net at line 5")
 
 
-class TestBounds:
+class TestLimits:
     def test_of_nodes_layers_and_parameters(self) -> None:
         spec = loads(HEAD + "model: [{dense: {units: 10}, repeat: 5}]")
-        assert resolve(spec, Bounds(nodes=5, layers=5, parameters=490))
-        for bounds in (Bounds(nodes=4), Bounds(layers=4), Bounds(parameters=489)):
-            with pytest.raises(ArchError, match="ARCH025"):
-                resolve(spec, bounds)
+        assert resolve(replace(spec, limits=Limits(steps=5, ops=5, parameters=490)))
+        for limits in (Limits(steps=4), Limits(ops=4), Limits(parameters=489)):
+            with pytest.raises(ArchError, match=r"ARCH025(.|\n)*--allow"):
+                resolve(replace(spec, limits=limits))
 
     @pytest.mark.parametrize(
         "step",

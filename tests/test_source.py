@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archdsl.errors import ArchError, Problem
-from archdsl.source import Limits, Mapping, Node, Scalar, Sequence, read, read_file
+from archdsl.limits import Limits
+from archdsl.source import Mapping, Node, Scalar, Sequence, read, read_file
 from archdsl.validation import plain
 
 
@@ -174,7 +175,7 @@ def test_depth_up_to_the_limit_is_read() -> None:
 
 
 def test_nodes_are_bounded() -> None:
-    assert read("[" + "1, " * 98 + "1]", "a.yaml", Limits(nodes=100))
+    assert read("[" + "1, " * 98 + "1]", "a.yaml", Limits(values=100))
     assert refusal("[" + "1, " * 99 + "1]", nodes=100).code == "ARCH003"
 
 

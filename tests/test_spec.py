@@ -10,10 +10,11 @@ import pytest
 from archdsl import loads, resolve
 from archdsl.errors import ArchError, Problem
 from archdsl.expr import Expression
+from archdsl.names import CLASS_RESERVED, RESERVED, name_fault
 from archdsl.ops import OPS
 from archdsl.parsing import FILE, LAYER, parse
 from archdsl.recipe import Adam, Cosine
-from archdsl.spec import CLASS_RESERVED, RESERVED, Bunch, Spec, Use, name_fault
+from archdsl.spec import Bunch, Spec, Use
 from archdsl.steps import ACTIVATIONS, NORMS
 
 HEAD = "archdsl: 1\nname: Net\ninput: [8, 8, 3]\n"

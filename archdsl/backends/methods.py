@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 
 from archdsl.backends.layout import Bracket, Names, Source, before, lines
 from archdsl.backends.stacks import Place, uses_channels
-from archdsl.spec import RESERVED, Arg, Spec, Step, Value
+from archdsl.names import RESERVED
+from archdsl.spec import Arg, Spec, Step, Value
 
 _BUILTINS = frozenset(dir(builtins))
 

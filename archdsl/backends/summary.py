@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from archdsl.graph import INPUT, Graph, Node, Totals, total
+from archdsl.graph import Graph, Node, Totals, total
 from archdsl.ops import Shape
 from archdsl.ops.base import show
+from archdsl.spec import INPUT
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,8 @@ def rows(graph: Graph, depth: int, level: int = 0) -> Iterator[Row]:
 
 def to_text(graph: Graph, depth: int = 2) -> str:
     """The table, with sums below it. Multiply-accumulates are for one image."""
-    body = [Row("input", "", graph.input, Totals(), 0), *rows(graph, depth)]
+    inputs = [Row(name, "", shape, Totals(), 0) for name, shape in graph.inputs.items()]
+    body = [*inputs, *rows(graph, depth)]
     lines: list[tuple[str, ...]] = [("", "", "output", "parameters", "MACs")]
     for row in body:
         name = "  " * row.level + row.name
@@ -74,8 +76,8 @@ def to_data(graph: Graph) -> dict[str, Any]:
     return {
         "name": graph.name,
         "arguments": dict(graph.arguments),
-        "input": list(graph.input),
-        "output": list(graph.shape),
+        "inputs": {name: list(shape) for name, shape in graph.inputs.items()},
+        "outputs": {name: list(end.shape) for name, end in graph.outputs.items()},
         "parameters": graph.totals.parameters,
         "trainable": graph.totals.trainable,
         "variables": graph.totals.variables,

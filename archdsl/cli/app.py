@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,9 +14,10 @@ from typing import Annotated, Any
 import typer
 
 from archdsl import __version__, output, zoo
-from archdsl.errors import ArchError
+from archdsl.errors import WIDTH, ArchError
+from archdsl.expectations import check as hold
 from archdsl.graph import Graph
-from archdsl.resolution import check as hold
+from archdsl.limits import raised
 from archdsl.resolution import resolve
 from archdsl.spec import Spec
 
@@ -34,6 +36,13 @@ SpecArgument = Annotated[
 SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="An argument of the model; may be given several times."),
+]
+VariantOption = Annotated[
+    str | None, typer.Option("--variant", metavar="NAME", help="One of the spec's `variants`, laid over it.")
+]
+AllowOption = Annotated[
+    list[str] | None,
+    typer.Option("--allow", metavar="LIMIT=NUMBER", help="Raise a limit, as in `steps=500000`; may be given often."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 OutOption = Annotated[
@@ -58,11 +67,15 @@ def main() -> None:
         sys.exit(0)
 
 
-def complain(error: ArchError) -> None:
-    text = str(error)
-    if sys.stderr.isatty() and not os.environ.get("NO_COLOR"):
-        text = output.colored(text)
-    print(text, file=sys.stderr)
+def complain(error: ArchError, pointer: bool = True) -> None:
+    """Tells an error on stderr; in a terminal it fits the width, has colours, and may point to the explanation."""
+    if not sys.stderr.isatty():
+        print(error, file=sys.stderr)
+        return
+    text = error.render(min(WIDTH, shutil.get_terminal_size().columns))
+    if pointer:
+        text += f"\n`archdsl explain {error.problems[0].code}` says more"
+    print(text if os.environ.get("NO_COLOR") else output.colored(text), file=sys.stderr)
 
 
 def print_text(text: str) -> None:
@@ -77,9 +90,15 @@ def say(text: str) -> None:
     print(text, file=sys.stderr)
 
 
-def load_spec(name: str, settings: Sequence[str] | None) -> tuple[Spec, dict[str, Any], Graph]:
+def load_spec(
+    name: str, settings: Sequence[str] | None, variant: str | None = None, allow: Sequence[str] | None = None
+) -> tuple[Spec, dict[str, Any], Graph]:
     """The spec, the arguments that were set, and the graph, held to the spec's `expect` where nothing was set."""
-    spec = zoo.load(name)
+    return resolved(zoo.load(name, variant or "", raised(allow or ())), settings)
+
+
+def resolved(spec: Spec, settings: Sequence[str] | None) -> tuple[Spec, dict[str, Any], Graph]:
+    """A spec that is read already, as `load_spec` gives it."""
     arguments = output.settings(settings or (), spec)
     graph = resolve(spec, **arguments)
     if not arguments:

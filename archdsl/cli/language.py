@@ -1,41 +1,112 @@
-"""Commands about specs and their words: `check`, `specs`, `ops`."""
+"""Commands about specs and their words: `check`, `explain`, `specs`, `ops`."""
 
 from __future__ import annotations
 
+import enum
+import os
+import sys
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
 import typer
 
-from archdsl import output, zoo
-from archdsl.cli.app import JsonOption, SetOption, app, complain, load_spec, print_json, print_text
-from archdsl.errors import ArchError
+from archdsl import explanations, output, zoo
+from archdsl.cli.app import (
+    AllowOption,
+    JsonOption,
+    SetOption,
+    VariantOption,
+    app,
+    complain,
+    print_json,
+    print_text,
+    resolved,
+)
+from archdsl.errors import CODES, ArchError, fail
+from archdsl.graph import Graph
+from archdsl.limits import Limits, raised
 from archdsl.resolution import resolve
+
+
+class Report(enum.StrEnum):
+    """How `check` tells what it found."""
+
+    text = "text"
+    json = "json"
+    github = "github"
 
 
 @app.command()
 def check(
     specs: Annotated[list[str], typer.Argument(metavar="SPEC...", help="Files, or names of `archdsl specs`.")],
     settings: SetOption = None,
+    variant: VariantOption = None,
+    allow: AllowOption = None,
+    form: Annotated[
+        Report | None, typer.Option("--format", help="text; json; or github, which annotates the lines of a change.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check specs: the language, every shape, and what they expect. Imports no TensorFlow."""
+    """Check specs: the language, every shape, what they expect, and so every variant. Imports no TensorFlow."""
+    if as_json and form not in (None, Report.json):
+        raise fail("ARCH203", f"`--json` is `--format json`, and cannot stand beside `--format {form}`")
+    form = Report.json if as_json else form or Report.text
     report: list[dict[str, Any]] = []
     code = 0
     for name in specs:
-        try:
-            spec, _, graph = load_spec(name, settings)
-        except ArchError as error:
-            code = max(code, error.exit_code)
-            report.append({"spec": name, "ok": False, "problems": [problem.data() for problem in error.problems]})
-            if not as_json:
-                complain(error)
-            continue
-        report.append({"spec": name, "ok": True, "name": spec.name, "parameters": graph.totals.parameters})
-        if not as_json:
-            print_text(f"{name}: ok: {spec.name}, {graph.totals.parameters:,} parameters")
-    if as_json:
+        for told, found in _checked(name, settings, variant, raised(allow or ())):
+            if isinstance(found, ArchError):
+                report.append({"spec": told, "ok": False, "problems": [problem.data() for problem in found.problems]})
+                if form is Report.github:
+                    print_text("\n".join(problem.annotation() for problem in found.problems))
+                elif form is Report.text:
+                    complain(found, pointer=not code)
+                code = max(code, found.exit_code)
+                continue
+            report.append({"spec": told, "ok": True, "name": found.name, "parameters": found.totals.parameters})
+            if form is not Report.json:
+                print_text(f"{told}: ok: {found.name}, {found.totals.parameters:,} parameters")
+    if form is Report.json:
         print_json(report)
     raise typer.Exit(code)
+
+
+def _checked(
+    name: str, settings: Sequence[str] | None, variant: str | None, limits: Limits
+) -> Iterator[tuple[str, Graph | ArchError]]:
+    """The graph of a spec, and of each of its variants, or what is wrong with it; and what it is called."""
+    try:
+        spec = zoo.load(name, variant or "", limits)
+        found = (spec,) if variant else spec.every()
+    except ArchError as error:
+        yield name, error
+        return
+    for one in found:
+        told = f"{name} [{one.variant}]" if one.variant else name
+        try:
+            yield told, resolved(one, settings)[2]
+        except ArchError as error:
+            yield told, error
+
+
+@app.command()
+def explain(
+    code: Annotated[
+        str | None, typer.Argument(metavar="[CODE]", help="As in ARCH021, or 21; without it, all codes are listed.")
+    ] = None,
+) -> None:
+    """Explain an error's code: what it means, why the rule is there, what is wrong and what is right."""
+    if code is None:
+        print_text(output.columns(list(CODES.items())))
+        return
+    text = explanations.explain(explanations.find(code))
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
+        print_text(text)
+        return
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    Console().print(Markdown(text, code_theme="ansi_dark"))
 
 
 @app.command("specs")
@@ -69,3 +140,19 @@ def list_ops(as_json: JsonOption = False) -> None:
         return
     entries = sorted(OPS.items(), key=lambda item: (item[1].kind, item[0]))
     print_text(output.columns([(op.kind, name, (op.__doc__ or "").split("\n")[0]) for name, op in entries]))
+
+
+@app.command("schema")
+def print_schema(
+    path: Annotated[bool, typer.Option("--path", help="Print where the file lies, for an editor's settings.")] = False,
+    installed: Annotated[bool, typer.Option("--installed", help="Know the ops of installed packages, too.")] = False,
+) -> None:
+    """Print the JSON schema of specs, by which editors complete and check them."""
+    from archdsl import schema
+
+    if path and installed:
+        raise fail("ARCH203", "`--path` cannot stand beside `--installed`", hint="`--installed` writes to stdout only")
+    if path:
+        print_text(str(schema.FILE))
+    else:
+        print_text(schema.text(schema.installed_ops()) if installed else schema.FILE.read_text(encoding="utf-8"))

@@ -10,11 +10,13 @@ import typer
 
 from archdsl import output
 from archdsl.cli.app import (
+    AllowOption,
     DataOption,
     JsonOption,
     OutOption,
     SetOption,
     SpecArgument,
+    VariantOption,
     app,
     load_spec,
     print_json,
@@ -31,10 +33,12 @@ def train(
     data_dir: DataOption = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Instead of the spec's.")] = None,
     settings: SetOption = None,
+    variant: VariantOption = None,
+    allow: AllowOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Train the model as the spec says, into a run folder."""
-    loaded, arguments, _ = load_spec(spec, settings)
+    loaded, arguments, _ = load_spec(spec, settings, variant, allow)
     run = out or output.next_free("runs", loaded)
     output.keras_side()
     from archdsl.training import fit

@@ -61,17 +61,32 @@ def compile_model(model: keras.Model, recipe: Train, epochs: int, steps: int) ->
 
 def loss(recipe: Train, model: keras.Model) -> Any:
     """The recipe's loss. Where the recipe does not say so, the network itself tells whether it gives logits."""
-    if recipe.loss == "mean_squared_error":
+    if isinstance(recipe.loss, str):
+        return _loss(recipe.loss, recipe, model, "")
+    return {output: _loss(word, recipe, model, output) for output, word in recipe.loss.items()}
+
+
+def _loss(word: str, recipe: Train, model: keras.Model, output: str) -> Any:
+    if word == "mean_squared_error":
         return keras.losses.MeanSquaredError()
-    from_logits = not gives_probabilities(model) if recipe.from_logits is None else recipe.from_logits
+    from_logits = not gives_probabilities(model, output) if recipe.from_logits is None else recipe.from_logits
     smoothing = {"label_smoothing": recipe.label_smoothing} if recipe.label_smoothing else {}
-    name = "".join(word.capitalize() for word in recipe.loss.split("_"))
+    name = "".join(part.capitalize() for part in word.split("_"))
     return instantiate(Call(f"losses.{name}", (), {"from_logits": from_logits, **smoothing}))
 
 
-def metrics(recipe: Train) -> list[Any]:
-    """The recipe's metrics, with accuracy first; each in its form for one-hot labels or for whole numbers."""
-    sparse = not one_hot(recipe)
+def metrics(recipe: Train) -> Any:
+    """The recipe's metrics, with accuracy first; each in its form for one-hot labels or for whole numbers.
+
+    Where several outputs have losses of their own, those that tell classes have the metrics.
+    """
+    if isinstance(recipe.loss, str):
+        return _metrics(recipe, recipe.loss)
+    return {output: _metrics(recipe, word) for output, word in recipe.loss.items() if "crossentropy" in word}
+
+
+def _metrics(recipe: Train, word: str) -> list[Any]:
+    sparse = word.startswith("sparse_")
     made = [keras.metrics.SparseCategoricalAccuracy if sparse else keras.metrics.CategoricalAccuracy]
     if "top_5_accuracy" in recipe.metrics:
         made.append(keras.metrics.SparseTopKCategoricalAccuracy if sparse else keras.metrics.TopKCategoricalAccuracy)
@@ -80,17 +95,18 @@ def metrics(recipe: Train) -> list[Any]:
 
 def one_hot(recipe: Train) -> bool:
     """Whether the loss wants one-hot labels, and not whole numbers."""
-    return not recipe.loss.startswith("sparse_")
+    return not str(recipe.loss).startswith("sparse_")
 
 
-def gives_probabilities(model: keras.Model) -> bool:
-    """Whether the outputs add up to 1, as behind a softmax.
+def gives_probabilities(model: keras.Model, output: str = "") -> bool:
+    """Whether the outputs (or those of one output by name) add up to 1, as behind a softmax.
 
     A black image asks the network itself, whatever layers its end is nested in. Without biases, logits of a black
     image are zeros.
     """
-    black = np.zeros([1, *(side or 32 for side in model.input_shape[1:])], "float32")
-    outputs = model(black, training=False).numpy().astype("float64")
+    black = [np.zeros([1, *(side or 32 for side in tensor.shape[1:])], "float32") for tensor in model.inputs]
+    given = model(black if len(black) > 1 else black[0], training=False)
+    outputs = (given[output] if output else given).numpy().astype("float64")
     return bool((outputs >= 0).all() and abs(outputs.sum() - 1) < 1e-2)
 
 

@@ -1,0 +1,63 @@
+"""What a spec may cost before it is refused, in one place. Each limit can be raised by whoever has a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+
+from archdsl.errors import ArchError, Span, fail, nearest
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much is taken before anything is built.
+
+    Args:
+        bytes: of the file.
+        values: of its YAML: words, numbers, lists and mappings.
+        steps: of the network, each copy counted, equal layers once.
+        recursion: layers inside one another.
+        ops: of the whole network, equal layers counted each time.
+        parameters: of the whole network.
+    """
+
+    bytes: int = 250_000
+    values: int = 10_000
+    steps: int = 50_000
+    recursion: int = 32
+    ops: int = 1_000_000
+    parameters: int = 10**11
+
+    def exceeded(self, name: str, message: str, span: Span | None = None, code: str = "ARCH025") -> ArchError:
+        """The error of a limit that was met, with the way to raise it."""
+        more = min(getattr(self, name) * 10, _HIGHEST.get(name, 10**15))
+        hint = f"if it is meant so, `--allow {name}={more}` raises the limit" if more > getattr(self, name) else ""
+        return fail(code, message, span, hint)
+
+
+DEFAULTS = Limits()
+
+NESTING = 32
+"""Levels of lists and mappings in a file: the YAML reader itself fails at some 400."""
+
+_HIGHEST = {"recursion": 64}
+"""Limits that Python's own stack sets."""
+
+
+def raised(words: Sequence[str]) -> Limits:
+    """The limits with those of `--allow name=number` raised.
+
+    Raises:
+        ArchError: a word names no limit, or its number is none.
+    """
+    limits, known = Limits(), [field.name for field in fields(Limits)]
+    for word in words:
+        name, _, number = word.partition("=")
+        if name not in known:
+            raise fail("ARCH203", f"`--allow {word}` names no limit", hint=nearest(name, known))
+        digits = number.replace(",", "").replace("_", "")
+        highest = _HIGHEST.get(name, 10**15)
+        if not (digits.isascii() and digits.isdigit() and 1 <= int(digits[:18]) <= highest):
+            raise fail("ARCH203", f"`--allow {word}`: a whole number from 1 to {highest:,} is due")
+        limits = replace(limits, **{name: int(digits)})
+    return limits

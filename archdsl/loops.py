@@ -1,0 +1,101 @@
+"""`for`, `when` and `repeat`, evaluated: the copies of a step or a path, counted before any is made."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from archdsl.errors import Span, fail
+from archdsl.limits import Limits
+from archdsl.ops.base import whole
+from archdsl.spec import Loop, Value
+from archdsl.validation import shown
+
+Values: TypeAlias = Mapping[str, Any]
+
+
+@dataclass
+class Numbers:
+    """The numbers that names go on from, for each kind in each lane of a body."""
+
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def next(self, lane: str, kind: str) -> int:
+        """The next number of a kind in a lane, from 1."""
+        self.counts[lane, kind] += 1
+        return self.counts[lane, kind]
+
+
+@dataclass
+class Budget:
+    """What a network has cost so far.
+
+    Args:
+        nodes: of the graph, those of equal layers once.
+        turns: of loops; one that leaves no node costs its time too.
+    """
+
+    limits: Limits
+    nodes: int = 0
+    turns: int = 0
+
+    def afford(self, more: int, span: Span | None) -> None:
+        """Raises where the network would have more steps than its limit."""
+        if max(self.nodes, self.turns) + more > self.limits.steps:
+            raise self.limits.exceeded("steps", f"the network has more than {self.limits.steps:,} steps", span)
+
+    def copies(
+        self, loop: Loop, scope: Values, numbers: Numbers, lane: str, kind: str, pinned: str | None, span: Span
+    ) -> Iterator[tuple[Values | None, str]]:
+        """Each copy's values (None where its `when` fails) and name: kind and number, or the one that is pinned."""
+        rows = self._rows(loop, scope)
+        self.afford(len(rows), next(iter(loop.columns.values())).span if loop.columns else span)
+        for row in rows:
+            inner = {**scope, **row}
+            there = loop.when is None or _truth(loop.when, inner)
+            times = self._times(loop.repeat, inner) if there and loop.repeat is not None else 1
+            self.turns += max(1, times)
+            self.afford(0, span)
+            for _ in range(times):
+                number = numbers.next(lane, kind)
+                yield inner if there else None, pinned if pinned and not loop.many else f"{kind}_{number}"
+
+    def _rows(self, loop: Loop, scope: Values) -> list[dict[str, Any]]:
+        if not loop.columns:
+            return [{}]
+        columns = {}
+        for name, value in loop.columns.items():
+            column = whole(value.evaluate(scope))
+            if type(column) is int and column >= 0:
+                self.afford(column, value.span)
+                column = list(range(column))
+            if not isinstance(column, list):
+                message = f"the column `{name}` is {shown(column)}"
+                raise fail("ARCH023", message, value.span, "a list, or a whole number n for 0 .. n-1")
+            columns[name] = column
+        lengths = {name: len(column) for name, column in columns.items()}
+        if len(set(lengths.values())) > 1:
+            told = ", ".join(f"`{name}` {length}" for name, length in lengths.items())
+            odd = list(lengths)[-1]
+            hint = "give each column as many entries"
+            raise fail("ARCH023", f"columns of one `for` are equally long: {told}", loop.columns[odd].span, hint)
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+    def _times(self, value: Value, scope: Values) -> int:
+        times = whole(value.evaluate(scope))
+        if type(times) is not int or times < 0:
+            hint = "use `//` to divide without rest" if isinstance(times, float) else "`max(0, ...)` never goes below 0"
+            message = f"`repeat` is a whole number from 0 on, and here it is {shown(times)}"
+            raise fail("ARCH023", message, value.span, hint)
+        self.afford(times, value.span)
+        return times
+
+
+def _truth(value: Value, scope: Values) -> bool:
+    truth = value.evaluate(scope)
+    if not isinstance(truth, bool):
+        hint = "compare, as in `$stride > 1`"
+        raise fail("ARCH013", f"`when` is true or false, and here it is {shown(truth)}", value.span, hint)
+    return truth

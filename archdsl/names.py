@@ -1,0 +1,76 @@
+"""Which names a spec may give: what Python, Keras and the generated module leave free."""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+
+from archdsl.expr import FUNCTIONS
+from archdsl.ops.base import EXTRA
+
+_KERAS_NAMES = frozenset(
+    """
+activity_regularizer add add_loss add_metric add_variable add_weight auto_scale_loss autocast build build_from_config
+built call call_signature_parameters compile compile_from_config compiled compiled_loss compiled_metrics compute_dtype
+compute_loss compute_loss_and_updates compute_mask compute_metrics compute_output_shape compute_output_spec count_params
+distribute_reduction_method distribute_strategy dtype dtype_policy evaluate export fit from_config get_build_config
+get_compile_config get_config get_layer get_metrics_result get_quantization_layer_structure get_state_tree get_weights
+input input_dtype input_names input_shape input_spec inputs jit_compile kwargs layers load_own_variables load_weights
+loss losses make_predict_function make_test_function make_train_function metrics metrics_names metrics_variables name
+non_trainable_variables non_trainable_weights operations optimizer output output_names output_shape outputs path pop
+predict predict_function predict_on_batch predict_step quantization_config quantization_mode quantize quantized_build
+quantized_call rematerialized_call reset_metrics run_eagerly save save_own_variables save_weights self set_state_tree
+set_weights shape stateless_call stateless_compute_loss steps_per_execution stop_training summary supports_jit
+supports_masking symbolic_call tensorflow_test_step test_function test_on_batch test_step to_json train_function
+train_on_batch train_step trainable trainable_variables trainable_weights training unrolled_steps_per_execution
+variable_dtype variables weights
+""".split()  # noqa: SIM905 - ninety names are read more easily so
+)
+_OWN_NAMES = frozenset(
+    [
+        "archdsl",
+        "channels",
+        "false",
+        "fork",
+        "index",
+        "keras",
+        "layer",
+        "math",
+        "number",
+        "parts",
+        "shapes",
+        "super",
+        "true",
+        "whole",
+        "x",
+    ]
+)
+_CALLED_NAMES = frozenset(["enumerate", "getattr", "int", "list", "range", "str", "tuple", "zip", "ValueError"])
+RESERVED = _KERAS_NAMES | _OWN_NAMES | _CALLED_NAMES | EXTRA | set(FUNCTIONS)
+"""Names that an argument cannot have: Keras layers and models use them, or the generated module does."""
+
+CLASS_RESERVED = frozenset(dir(builtins)) | {"Spec", "Padding"} | RESERVED
+"""Names that a layer cannot have."""
+
+
+LONGEST = 64
+"""Characters that a name may have."""
+
+
+def name_fault(name: str, reserved: frozenset[str] = frozenset()) -> str:
+    """Why a name cannot be used, or nothing where it can."""
+    if not (name.isascii() and name.isidentifier()) or name.startswith("_"):
+        return "a name has letters, digits and `_`, and begins with a letter"
+    if len(name) > LONGEST:
+        return f"a name has at most {LONGEST} characters"
+    if keyword.iskeyword(name) or keyword.issoftkeyword(name):
+        return "it is a word of Python"
+    if name in FUNCTIONS and name in reserved:
+        return "it is a function of expressions"
+    return "Python, Keras or the generated module uses it" if name in reserved else ""
+
+
+def class_fault(name: str) -> str:
+    """Why a name cannot be that of a layer or a model, or nothing where it can."""
+    fault = name_fault(name, CLASS_RESERVED)
+    return fault or ("" if name[0].isupper() else "a class begins with a capital letter, as `ResidualLayer` does")
