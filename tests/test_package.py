@@ -47,7 +47,12 @@ def test_the_wheel_stands_alone(tmp_path: Path) -> None:
         names = set(archive.namelist())
         archive.extractall(tmp_path / "installed")
     assert {f"archdsl/specs/{name}.yaml" for name in zoo.names()} <= names
-    assert {"archdsl/py.typed", "archdsl/training/digits.npz", "archdsl/training/DIGITS.md"} <= names
+    assert {
+        "archdsl/py.typed",
+        "archdsl/schema.json",
+        "archdsl/training/digits.npz",
+        "archdsl/training/DIGITS.md",
+    } <= names
     assert not any(name.startswith(("tests/", "specs/")) for name in names)
     environment = {**os.environ, "PYTHONPATH": str(tmp_path / "installed")}
     code = "import archdsl, archdsl.zoo as z; print(archdsl.__file__); print(z.folder()); print(len(z.names()))"

@@ -1,0 +1,216 @@
+"""The type of a Pydantic field -> the JSON schema of what a spec may write there. Imports no framework."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin
+
+from pydantic import BaseModel, Discriminator, Tag
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from archdsl.docstrings import arguments
+from archdsl.ops.tables import Table
+
+Schema: TypeAlias = dict[str, Any]
+
+EXPRESSION: Schema = {
+    "type": "string",
+    "pattern": r"\$",
+    "patternErrorMessage": "Text stands here only as an expression, which has a `$` in it.",
+}
+"""An expression, as far as a schema can tell. The message is for editors; a validator passes it over."""
+
+_ABOUT = ("description", "default")
+_SCALARS = {int: "integer", float: "number", bool: "boolean", str: "string", NoneType: "null", None: "null"}
+_BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
+_LENGTHS = {"string": {"min_length": "minLength", "max_length": "maxLength"}}
+_LENGTHS["array"] = {"min_length": "minItems", "max_length": "maxItems"}
+
+
+class Annotations:
+    """Reads the fields of models.
+
+    Args:
+        definitions: where the schemas of inner models are kept, by name.
+        expressions: whether an expression may stand for every value.
+        named: schemas that have a name already; where one fits, it is referred to.
+    """
+
+    def __init__(
+        self, definitions: Schema, expressions: bool = False, named: Mapping[str, Schema] | None = None
+    ) -> None:
+        self.definitions, self.expressions, self.named = definitions, expressions, named or {}
+
+    def fields(self, model: type[BaseModel], own: Mapping[str, Schema] | None = None) -> Schema:
+        """A mapping of a model's fields, required ones first, each with its description and its default.
+
+        Args:
+            own: the schemas of fields whose annotations do not tell them.
+        """
+        told = arguments(model)
+        properties = {}
+        for name, info in sorted(model.model_fields.items(), key=lambda item: not item[1].is_required()):
+            schema = (own or {}).get(name) or self.read(info.annotation, _metadata(info))
+            default = _plain(info.default)
+            given = {} if default is None else {"default": default}
+            text = told.get(name) or f"The argument `{name}`."
+            properties[name] = {**schema, "description": text[:1].upper() + text[1:], **given}
+        return {"type": "object", "properties": properties, "additionalProperties": False}
+
+    def model(self, model: type[BaseModel]) -> Schema:
+        """A reference to a model's schema, which is kept among the definitions."""
+        name = f"{model.__module__.rpartition('.')[2]}.{model.__name__}"
+        if name not in self.definitions:
+            required = [field for field, info in model.model_fields.items() if info.is_required()]
+            self.definitions[name] = {**self.fields(model), **({"required": required} if required else {})}
+        return reference(name)
+
+    def read(self, annotation: Any, metadata: tuple[Any, ...] = ()) -> Schema:
+        """The schema of an annotation; one that says nothing where the annotation is of no kind known here."""
+        schema = self._open(self._read(annotation, metadata))
+        return next((reference(name) for name, known in self.named.items() if known == schema), schema)
+
+    def _read(self, annotation: Any, metadata: tuple[Any, ...]) -> Schema:
+        origin, members = get_origin(annotation), get_args(annotation)
+        if origin is Annotated:
+            return self._read(members[0], (*_flat(members[1:]), *metadata))
+        for item in metadata:
+            if isinstance(item, Table):
+                return self._table(item)
+            taken = getattr(item, "json_schema_input_type", PydanticUndefined)
+            if taken not in (PydanticUndefined, Any):
+                return self._read(taken, ())
+        if any(isinstance(item, Discriminator) for item in metadata):
+            return self._tagged(members)
+        if origin in (Union, UnionType):
+            return either(*(self._read(member, ()) for member in members))
+        if origin is Literal:
+            return {"enum": list(members)}
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            return self.model(annotation)
+        if annotation in _SCALARS:
+            kind = _SCALARS[annotation]
+            limits = _limits(metadata, _BOUNDS | _LENGTHS.get(kind, {}))
+            return {"type": kind, **limits}
+        return self._collection(origin or annotation, members, metadata)
+
+    def _collection(self, origin: Any, members: tuple[Any, ...], metadata: tuple[Any, ...]) -> Schema:
+        if origin is dict:
+            return {"type": "object", "additionalProperties": self.read(members[1]) if members else {}}
+        if origin not in (list, tuple):
+            return {}
+        items = {"items": self.read(members[0])} if members else {}
+        limits = _limits(metadata, _LENGTHS["array"])
+        if origin is tuple and Ellipsis not in members:
+            limits = {"minItems": len(members), "maxItems": len(members)}
+        return {"type": "array", **items, **limits}
+
+    def _tagged(self, members: tuple[Any, ...]) -> Schema:
+        """`adam` or `{adam: {...}}`; a member that is no model stands for itself."""
+        entries: dict[str, Schema] = {}
+        bare, others = [], []
+        for member in members:
+            inner, *metadata = get_args(member)
+            if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+                others.append(self._read(member, ()))
+                continue
+            word = next(item.tag for item in metadata if isinstance(item, Tag))
+            complete = not any(info.is_required() for info in inner.model_fields.values())
+            bare += [word] if complete else []
+            entry = either(self.model(inner), *([{"type": "null"}] if complete else []))
+            entries[word] = {**entry, "description": prose(inner)}
+        return either(word_or_mapping(entries, bare), *others)
+
+    def _table(self, table: Table) -> Schema:
+        """`he_normal`, `{l2: 0.0001}` or `{truncated_normal: {stddev: 0.02}}`."""
+        entries = {}
+        for word, entry in table.entries.items():
+            fields = self.fields(entry)
+            alone = [fields["properties"][entry.first]] if entry.first else []
+            alone = [{key: value for key, value in one.items() if key not in _ABOUT} for one in alone]
+            entries[word] = {**either(fields, {"type": "null"}, *alone), "description": prose(entry)}
+        return word_or_mapping(entries, [*table.entries, *(["none"] if table.optional else [])])
+
+    def _open(self, schema: Schema) -> Schema:
+        return either(schema, EXPRESSION) if self.expressions else schema
+
+
+def prose(model: type) -> str:
+    """The text of a class's docstring, without its `Args:`."""
+    return " ".join((inspect.getdoc(model) or "").split("Args:")[0].split())
+
+
+def reference(name: str) -> Schema:
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def word_or_mapping(entries: Mapping[str, Schema], bare: list[str]) -> Schema:
+    """One of some words by itself (`bare`), or a mapping of one word to its arguments."""
+    mapping = {
+        "type": "object",
+        "properties": dict(entries),
+        "additionalProperties": False,
+        "minProperties": 1,
+        "maxProperties": 1,
+    }
+    return either({"enum": bare}, mapping) if bare else mapping
+
+
+def either(*schemas: Schema) -> Schema:
+    """One schema for several kinds of values.
+
+    Kinds of different types become one flat schema, for a keyword looks only at values of its own type, and an
+    editor tells an error in a flat schema best. What is left stands side by side.
+    """
+    alternatives = [a for schema in schemas for a in (schema["anyOf"] if set(schema) == {"anyOf"} else [schema])]
+    if {} in alternatives:
+        return {}
+    if {"type": "string"} in alternatives:
+        alternatives = [a for a in alternatives if a != EXPRESSION]
+    flat: Schema = {}
+    apart: list[Schema] = []
+    for schema in alternatives:
+        types = _types(schema)
+        if not types or set(schema) & {"enum", "$ref"} or types & _types(flat):
+            if schema not in apart:
+                apart.append(schema)
+            continue
+        both = [*_listed(flat), *_listed(schema)]
+        flat = {**flat, **schema, "type": both if len(both) > 1 else both[0]}
+    found = [*apart, flat] if flat else apart
+    return found[0] if len(found) == 1 else {"anyOf": found}
+
+
+def _listed(schema: Schema) -> list[str]:
+    kinds = schema.get("type", [])
+    return [kinds] if isinstance(kinds, str) else list(kinds)
+
+
+def _types(schema: Schema) -> set[str]:
+    """The types of a schema; a whole number is a number, too."""
+    return {"number" if kind == "integer" else kind for kind in _listed(schema)}
+
+
+def _flat(metadata: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Metadata, with what a `Field(...)` among it holds."""
+    return tuple(part for item in metadata for part in (item.metadata if isinstance(item, FieldInfo) else [item]))
+
+
+def _metadata(info: FieldInfo) -> tuple[Any, ...]:
+    discriminator = (info.discriminator,) if isinstance(info.discriminator, Discriminator) else ()
+    return (*info.metadata, *discriminator)
+
+
+def _limits(metadata: tuple[Any, ...], words: Mapping[str, str]) -> Schema:
+    found = {word: getattr(item, key, None) for item in metadata for key, word in words.items() if hasattr(item, key)}
+    return {word: value for word, value in found.items() if value is not None}
+
+
+def _plain(value: Any) -> Any:
+    """A default as JSON has it; None where it has none."""
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value if isinstance(value, bool | int | float | str) else None

@@ -1,0 +1,153 @@
+"""The JSON schema (2020-12) of the language, for editors: made of the same tables that the parser reads.
+
+It knows what can be told without computing: every word, and what kind of value stands where. The shipped file
+`schema.json` is what `text` gives for the ops of this package. Imports no framework.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import textwrap
+from collections.abc import Iterator, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from archdsl import vocabulary
+from archdsl.annotations import Annotations, Schema
+from archdsl.errors import fail
+from archdsl.ops import OPS, Op
+from archdsl.parsing import VERSION
+from archdsl.recipe import Data, Train
+from archdsl.spec import Expectation
+
+FILE = Path(__file__).with_name("schema.json")
+"""The shipped schema."""
+
+_WIDTH = 120
+
+
+def own_ops() -> dict[str, type[Op]]:
+    """The ops of this package, without those that other packages bring along."""
+    return {name: op for name, op in OPS.items() if op.__module__.split(".")[0] == __name__.split(".")[0]}
+
+
+def installed_ops() -> dict[str, type[Op]]:
+    """All ops, those too that installed packages bring along as entry points of the group `archdsl.ops`.
+
+    Raises:
+        ArchError: one of these packages cannot be imported.
+    """
+    for entry in metadata.entry_points(group="archdsl.ops"):
+        try:
+            entry.load()
+        except Exception as error:
+            hint = "repair that package, or leave out `--installed`"
+            raise fail("ARCH203", f"the ops of `{entry.value}` cannot be loaded: {error}", hint=hint) from error
+    return dict(OPS)
+
+
+def language(ops: Mapping[str, type[Op]] | None = None) -> Schema:
+    """The schema.
+
+    Args:
+        ops: which it knows; those of this package, where none are given.
+    """
+    ops = own_ops() if ops is None else ops
+    definitions = {
+        **vocabulary.file_definitions(),
+        **vocabulary.layer_definitions(),
+        **vocabulary.step_definitions(ops),
+        **vocabulary.counting_definitions(),
+        **vocabulary.value_definitions(),
+        **vocabulary.op_definitions(ops),
+    }
+    root = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"urn:archdsl:spec:{VERSION}",
+        "title": f"archdsl {VERSION}",
+        "description": "A neural network architecture. `archdsl check` also holds what no schema can: names and shapes."
+        " `archdsl schema --installed` prints a schema that knows the ops of installed packages, too.",
+        "type": "object",
+        "properties": {**vocabulary.file_words(), **_sections(definitions)},
+        "additionalProperties": False,
+        "required": ["archdsl", "name", "model"],
+        "if": {"required": ["inputs"]},
+        "then": {"properties": {"input": False}},
+        "else": {"required": ["input"]},
+    }
+    return {**root, "$defs": _used(root, definitions)}
+
+
+def text(ops: Mapping[str, type[Op]] | None = None) -> str:
+    """The schema as JSON, each value on one line where it fits."""
+    return _printed(language(ops), 0, 0) + "\n"
+
+
+def modeline(spec: Path) -> str:
+    """The comment by which an editor finds the shipped schema, without a network.
+
+    It is relative where both lie under the current folder (a project with its own `.venv`), so that it holds for
+    everybody who works there, and so that no home folder gets into a spec. Else it is a URI.
+
+    Args:
+        spec: where the comment will stand.
+    """
+    here, file, target = Path.cwd().resolve(), FILE.resolve(), FILE.as_uri()
+    if here in file.parents and here in spec.resolve().parents:
+        near = Path(os.path.relpath(file, spec.resolve().parent)).as_posix()
+        target = target if any(character.isspace() for character in near) else near
+    return f"# yaml-language-server: $schema={target}"
+
+
+def _sections(definitions: Schema) -> Schema:
+    """The sections of a file that Pydantic models say."""
+    recipe = Annotations(definitions)
+    return {
+        "expect": {**recipe.model(Expectation), "description": "A contract: `archdsl check` holds the spec to it."},
+        "data": {**recipe.model(Data), "description": "Where the images come from, and what is done to them."},
+        "train": {**recipe.model(Train), "description": "How the network is trained: Keras's words."},
+    }
+
+
+def _used(root: Schema, definitions: Schema) -> Schema:
+    """The definitions that something refers to."""
+    found: set[str] = set()
+    pending = [root]
+    while pending:
+        names = {name.split("/")[2] for name in _references(pending.pop())} - found
+        found |= names
+        pending += [definitions[name] for name in names]
+    return {name: schema for name, schema in sorted(definitions.items()) if name in found}
+
+
+def _references(schema: Any) -> Iterator[str]:
+    if isinstance(schema, dict):
+        yield from [schema["$ref"]] if isinstance(schema.get("$ref"), str) else []
+    for inner in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else []:
+        yield from _references(inner)
+
+
+def _printed(value: Any, depth: int, before: int) -> str:
+    """JSON, on one line where it fits.
+
+    Args:
+        depth: how deep it stands.
+        before: how many characters stand before it on its line.
+    """
+    line = json.dumps(value, ensure_ascii=False)
+    if not isinstance(value, dict | list) or before + len(line) < _WIDTH:
+        return line
+    pad = "  " * (depth + 1)
+    if isinstance(value, list):
+        items, ends = [_printed(item, depth + 1, len(pad)) for item in value], "[]"
+        if all(not isinstance(item, dict | list) for item in value):
+            items = textwrap.wrap(
+                ", ".join(items), _WIDTH - len(pad) - 1, break_long_words=False, break_on_hyphens=False
+            )
+            return f"[\n{pad}" + f"\n{pad}".join(items) + f"\n{pad[2:]}]"
+    else:
+        keys = {json.dumps(key): inner for key, inner in value.items()}
+        items, ends = [f"{k}: {_printed(v, depth + 1, len(pad) + len(k) + 2)}" for k, v in keys.items()], "{}"
+    return ends[0] + "\n" + ",\n".join(pad + item for item in items) + "\n" + pad[2:] + ends[1]
