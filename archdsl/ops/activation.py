@@ -1,7 +1,5 @@
 """Every activation of Keras, by Keras's names (and `swish`, `hard_swish`)."""
 
-from __future__ import annotations
-
 import types
 from typing import Any, ClassVar
 
@@ -217,13 +215,10 @@ class Threshold(Op, name="threshold"):
 
     kind: ClassVar[Kind] = "activation"
 
-    threshold: Number = 0.0
-    value: Number = 0.0
+    threshold: Number
+    value: Number
 
-    examples: ClassVar[tuple[Example, ...]] = (
-        Example({}, _X, _X[0]),
-        Example({"threshold": 0.5, "value": -1.0}, _X, _X[0]),
-    )
+    examples: ClassVar[tuple[Example, ...]] = (Example({"threshold": 0.5, "value": -1.0}, _X, _X[0]),)
 
     def keras(self) -> Call:
         told = {"threshold": self.threshold, "default_value": self.value}
@@ -278,7 +273,7 @@ class Sparsemax(_Along, name="sparsemax"):
 class Glu(Activation, name="glu"):
     """The first half of the channels, each times the sigmoid of its twin in the second. (..., 2 C) -> (..., C).
 
-    Dauphin et al. 2017. Keras's own `Activation` does not tell the shape, so that it has a layer here.
+    Keras `activations.glu`, in a layer that tells its shape; Dauphin et al. 2017.
     """
 
     function: ClassVar[str] = "glu"
@@ -287,7 +282,7 @@ class Glu(Activation, name="glu"):
     def output(self, *inputs: Shape) -> Shape:
         *rest, channels = inputs[0]
         if channels % 2:
-            raise OpError(f"`glu` halves the channels, and {channels} is odd")
+            raise OpError(f"`glu` halves the channels, and {channels} is odd", hint="give it an even number of them")
         return (*rest, channels // 2)
 
     def keras(self) -> Call:

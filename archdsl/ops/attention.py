@@ -1,7 +1,5 @@
 """Attention, and what goes with tokens."""
 
-from __future__ import annotations
-
 import math
 from typing import Annotated, ClassVar
 
@@ -74,7 +72,7 @@ class Attention(Biased, Kernel, name="attention"):
     def output(self, *inputs: Shape) -> Shape:
         (*places, channels) = inputs[0] or (0,)
         if not places:
-            hint = "`reshape: {shape: [-1, $channels]}` makes tokens of a map"
+            hint = "it stands before `flatten` or a global pool"
             raise OpError(f"`attention` wants tokens x channels, and gets {show(inputs[0])}", hint=hint)
         if self.axes is not None and not {*self.axes} <= {*range(1, len(places) + 1)}:
             raise OpError(f"attention runs among the axes 1 to {len(places)}", "axes")
@@ -142,7 +140,7 @@ class ClassToken(_Token, name="class_token"):
 
     def output(self, *inputs: Shape) -> Shape:
         if len(inputs[0]) != 2:
-            hint = "`reshape: {shape: [-1, $channels]}` makes tokens of a map"
+            hint = f"`reshape: {{shape: [-1, {inputs[0][-1]}]}}` makes tokens of it" if inputs[0] else ""
             raise OpError(f"`class_token` wants tokens x channels, and gets {show(inputs[0])}", hint=hint)
         return inputs[0][0] + 1, inputs[0][1]
 

@@ -1,7 +1,5 @@
 """What every op is: one frozen class with its shape rule, weights, cost, Keras form and look. Imports no framework."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,6 +7,9 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WrapValidator
 from pydantic_core import PydanticCustomError
+
+# Nowhere in this folder do annotations become strings (`from __future__ import annotations`): Pydantic would evaluate
+# each again for every class that inherits it, which makes importing the ops a third slower.
 
 Shape: TypeAlias = tuple[int, ...]
 """The shape of a tensor without its batch axis, channels last: (H, W, C), (C,) or (T, C)."""
@@ -108,7 +109,7 @@ Numbers = Annotated[Number | tuple[Number, ...], WrapValidator(either("a number,
 Kind = Literal["conv", "norm", "activation", "dense", "pool", "shape", "dropout", "merge"]
 """What an op is for somebody who looks at a picture; it decides the colour."""
 
-OPS: dict[str, type[Op]] = {}
+OPS: "dict[str, type[Op]]" = {}
 """Every op by its name in specs."""
 
 EXTRA = frozenset(
@@ -182,7 +183,7 @@ class Op(BaseModel):
             positional: fields that the layer takes by place.
             keywords: the layer's words for fields; a field that is not among them goes by its own name.
         """
-        told = {name: self._told(name) for name in type(self).model_fields}
+        told = {name: self.told(name) for name in type(self).model_fields}
         own = {name: name for name in told.keys() - {*positional, *keywords.values(), "norm"}}
         names = {**keywords, **{name: name for name in told if name in own}}
         given = {
@@ -192,7 +193,8 @@ class Op(BaseModel):
         }
         return Call(target, tuple(told[name] for name in positional), given)
 
-    def _told(self, name: str) -> Any:
+    def told(self, name: str) -> Any:
+        """What Keras is told of a field."""
         value = getattr(self, name)
         for item in type(self).model_fields[name].metadata:
             value = item.keras(value) if isinstance(item, Written) else value

@@ -1,7 +1,5 @@
 """Convolutions."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, WrapValidator
@@ -24,7 +22,7 @@ from archdsl.ops.base import (
     times,
     window,
 )
-from archdsl.ops.initial import Biased, Constraint, Initializer, Kernel, Regularizer
+from archdsl.ops.initial import Biased, Constraint, Kernel, KernelInitializer, Regularizer
 
 _MORE = {"kernel_initializer": {"truncated_normal": {"stddev": 0.02}}, "kernel_regularizer": {"l2": 1e-4}}
 _BIAS = {"bias_initializer": {"constant": 0.1}, "bias_regularizer": "l1", "bias_constraint": "non_neg"}
@@ -63,7 +61,8 @@ class _Conv(Biased):
 
     def _equal_stride(self) -> None:
         if self.stride[0] != self.stride[1]:
-            raise OpError("TensorFlow strides a depthwise convolution equally along both axes", "stride")
+            hint = "one number, as in `stride: 2`"
+            raise OpError("TensorFlow strides a depthwise convolution equally along both axes", "stride", hint)
 
     def _biased(self, weights: dict[str, Weight], filters: int) -> dict[str, Weight]:
         return weights | ({"bias": Weight((filters,))} if self.bias else {})
@@ -104,7 +103,8 @@ class Conv(_Conv, Kernel, name="conv"):
         height, width, channels = self._window(inputs[0])
         for what, number, field in (("channels", channels, "groups"), ("filters", self.filters, "filters")):
             if number % self.groups:
-                raise OpError(f"{number} {what} cannot be split into {self.groups} groups", field)
+                hint = f"a number that divides {number}, or other {what}"
+                raise OpError(f"{number} {what} cannot be split into {self.groups} groups", field, hint)
         return height, width, self.filters
 
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
@@ -134,7 +134,7 @@ class _Depthwise(_Conv):
     """
 
     multiplier: Count = 1
-    depthwise_initializer: Initializer = "glorot_uniform"
+    depthwise_initializer: KernelInitializer = "glorot_uniform"
     depthwise_regularizer: Regularizer = None
     depthwise_constraint: Constraint = None
 
@@ -196,7 +196,7 @@ class SeparableConv(_Depthwise, name="separable_conv"):
     """
 
     filters: Count
-    pointwise_initializer: Initializer = "glorot_uniform"
+    pointwise_initializer: KernelInitializer = "glorot_uniform"
     pointwise_regularizer: Regularizer = None
     pointwise_constraint: Constraint = None
 
@@ -254,7 +254,7 @@ class ConvTranspose(_Conv, Kernel, name="conv_transpose"):
     """Convolution the other way round, which makes maps larger. (H, W, C) -> (H', W', filters).
 
     `same` gives H' = H * stride, `valid` H' = (H - 1) * stride + max(kernel, stride). Keras `Conv2DTranspose`;
-    Zeiler et al. 2010. torch's number as `padding` takes pixels away: here it is `valid`, and `crop` behind it.
+    Zeiler et al. 2010. A number as `padding`, torch's pixels to take away, is `valid` here, and `crop` behind it.
 
     Args:
         filters: channels of the output.

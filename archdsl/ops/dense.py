@@ -1,12 +1,10 @@
 """Dense layers."""
 
-from __future__ import annotations
-
 import math
 from typing import Any, ClassVar
 
 from archdsl.ops.base import Call, Count, Example, Kind, OpError, Shape, Weight
-from archdsl.ops.initial import Biased, Kernel
+from archdsl.ops.initial import Biased, Kernel, MatrixInitializer, MatrixRegularizer
 
 
 class Dense(Biased, Kernel, name="dense"):
@@ -23,6 +21,8 @@ class Dense(Biased, Kernel, name="dense"):
 
     units: Count
     activation: Any = "none"
+    kernel_initializer: MatrixInitializer = "glorot_uniform"
+    kernel_regularizer: MatrixRegularizer = None
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"units": 5}, ((7,),), (5,)),

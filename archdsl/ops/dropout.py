@@ -1,7 +1,5 @@
 """Noise in training, against learning by heart; nothing at all in inference."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 from archdsl.ops.base import Call, Example, Kind, Op, Positive, Seed, Shape, Share, image

@@ -1,7 +1,5 @@
 """How weights begin and what holds them: Keras's initialisers, regularisers and constraints, as inert data."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -307,8 +305,17 @@ CONSTRAINTS: dict[str, type[Entry]] = {
     "unit_norm": UnitNorm,
 }
 
-Initializer = Annotated[Any, Table(INITIALIZERS, optional=False)]
-Regularizer = Annotated[Any, Table(REGULARIZERS, optional=True)]
+
+def _but(table: dict[str, type[Entry]], *words: str) -> dict[str, type[Entry]]:
+    return {word: entry for word, entry in table.items() if word not in words}
+
+
+# Keras raises where a word wants more axes than the weight has, or fewer: so each field takes only what it can use.
+Initializer = Annotated[Any, Table(_but(INITIALIZERS, "identity", "orthogonal"), optional=False)]
+KernelInitializer = Annotated[Any, Table(_but(INITIALIZERS, "identity"), optional=False)]
+MatrixInitializer = Annotated[Any, Table(INITIALIZERS, optional=False)]
+Regularizer = Annotated[Any, Table(_but(REGULARIZERS, "orthogonal_regularizer"), optional=True)]
+MatrixRegularizer = Annotated[Any, Table(REGULARIZERS, optional=True)]
 Constraint = Annotated[Any, Table(CONSTRAINTS, optional=True)]
 
 
@@ -321,7 +328,7 @@ class Kernel(Op):
         kernel_constraint: what holds the kernel after each step.
     """
 
-    kernel_initializer: Initializer = "glorot_uniform"
+    kernel_initializer: KernelInitializer = "glorot_uniform"
     kernel_regularizer: Regularizer = None
     kernel_constraint: Constraint = None
 

@@ -1,7 +1,5 @@
 """Ops on height and width that learn nothing: borders, and other sizes."""
 
-from __future__ import annotations
-
 from typing import ClassVar, Literal
 
 from archdsl.ops.base import (
@@ -58,7 +56,7 @@ class ZeroPad(Op, name="zero_pad"):
 class LowestPad(ZeroPad, name="lowest_pad"):
     """Minus infinity around the map, which no maximum ever takes. (H, W, C) -> (H + ..., W + ..., C).
 
-    What a number as `padding` of `max_pool` puts before it.
+    Torch's `MaxPool2d` pads so: it is what a number as `padding` of `max_pool` puts before it.
     """
 
     def keras(self) -> Call:
@@ -183,7 +181,7 @@ class Resize(Op, name="resize"):
         Example({"height": 3, "width": 9}, _X, (3, 9, 8)),
         Example({"height": 2, "width": 2, "interpolation": "bicubic", "antialias": True}, _X, (2, 2, 8)),
         Example({"height": 3, "width": 3, "crop": True}, _X, (3, 3, 8)),
-        Example({"height": 3, "width": 3, "pad": True, "value": 0.5}, _X, (3, 3, 8)),
+        Example({"height": 3, "width": 3, "pad": True, "fill": "constant", "value": 0.5}, _X, (3, 3, 8)),
     )
 
     def output(self, *inputs: Shape) -> Shape:
@@ -226,7 +224,7 @@ class SpaceToDepth(Op, name="space_to_depth"):
 class DepthToSpace(Op, name="depth_to_space"):
     """Channels become blocks of pixels. (H, W, C) -> (H * block, W * block, C / (block * block)).
 
-    Also called pixel shuffle; Shi et al. 2016.
+    Shi et al. 2016; also called pixel shuffle.
 
     Args:
         block: height and width of a block.

@@ -1,7 +1,5 @@
 """Ops that make one tensor of several."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 from archdsl.ops.base import Call, Example, Kind, Op, OpError, Shape, show
@@ -71,7 +69,10 @@ class Subtract(Merge, name="subtract"):
 
 
 class Multiply(Merge, name="multiply"):
-    """The product; (C) and (1, 1, C) are stretched over (H, W, C). Keras `Multiply`; Hu et al. 2018."""
+    """The product. Equal shapes, or (C) and (1, 1, C) stretched over (H, W, C) -> the largest.
+
+    Keras `Multiply`; Hu et al. 2018.
+    """
 
     layer: ClassVar[str] = "layers.Multiply"
     sign: ClassVar[str] = "×"

@@ -1,7 +1,5 @@
 """Normalisations: those that a network learns with, and those of its input."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """Pooling."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 from archdsl.ops.base import (

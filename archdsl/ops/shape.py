@@ -1,7 +1,5 @@
 """Ops that move numbers about, or take some of them, and compute nothing."""
 
-from __future__ import annotations
-
 import math
 from typing import Annotated, ClassVar
 
@@ -55,7 +53,8 @@ class Reshape(Op, name="reshape"):
         if 0 in self.shape or holes > 1:
             raise OpError("`shape` has lengths, and -1 at most once", "shape")
         if count % known or (not holes and count != known):
-            raise OpError(f"{show(inputs[0])} has {count:,} numbers, which do not make this shape", "shape")
+            asked = show(self.shape).replace("-1", "?")
+            raise OpError(f"{show(inputs[0])} has {count:,} numbers, which do not make {asked}", "shape")
         return tuple(count // known if side == -1 else side for side in self.shape)
 
     def keras(self) -> Call:
@@ -114,7 +113,7 @@ class RepeatVector(Op, name="repeat_vector"):
 
 
 class Take(Op, name="take"):
-    """One token, or one row of a map. (T, C) -> (C,), (H, W, C) -> (W, C).
+    """One token, or one row of a map. (T, C) -> (C,), (H, W, C) -> (W, C). NumPy's `x[:, index]`.
 
     Args:
         index: which one, from 0; -1 is the last.
@@ -142,7 +141,7 @@ class Take(Op, name="take"):
 
 
 class TakeChannels(Op, name="take_channels"):
-    """Some of the channels. (..., C) -> (..., about (stop - start) / step).
+    """Some of the channels. (..., C) -> (..., (stop - start) / step). NumPy's `x[..., start:stop:step]`.
 
     Args:
         start: the first one, from 0; -1 is the last.

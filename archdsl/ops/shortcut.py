@@ -1,7 +1,5 @@
 """The op that a shortcut of the kind `pad` is."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 from archdsl.ops.base import Call, Count, Example, Kind, Op, OpError, Pair, Shape, image, per_stride
@@ -10,7 +8,7 @@ from archdsl.ops.base import Call, Count, Example, Kind, Op, OpError, Pair, Shap
 class PadShortcut(Op, name="pad_shortcut"):
     """Every stride-th pixel, with channels of zeros behind the last. (H, W, C) -> (H / stride, W / stride, filters).
 
-    What `shortcut: pad` stands for; He et al. 2015, option A.
+    He et al. 2015, option A: what `shortcut: pad` stands for.
 
     Args:
         filters: channels of the output; at least those of the input.

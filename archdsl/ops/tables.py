@@ -1,14 +1,13 @@
 """Tables of words with arguments, of which Keras is told as nested calls; here they are inert data."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 from pydantic_core import PydanticCustomError, core_schema
 
 from archdsl.errors import fail, nearest
+from archdsl.expr import Expression
 from archdsl.ops.base import Call, Written
 
 
@@ -47,7 +46,8 @@ class Table(Written):
         """None, a word, or an entry with arguments.
 
         Raises:
-            PydanticCustomError: the value is no word of this table, or its arguments are not the word's.
+            PydanticCustomError: the value is no word of this table, or an argument is not the word's.
+            ValidationError: an argument is out of its range; Pydantic makes it a fault of the whole op.
         """
         if isinstance(value, Entry) or value is None:
             return value
@@ -57,26 +57,23 @@ class Table(Written):
         entry = self.entries.get(word)
         if entry is None:
             raise _unknown(word, [*self.entries, *(["none"] if self.optional else [])])
-        given = _arguments(entry, given)
+        given = _arguments(word, entry, given)
         if unknown := [name for name in given if name not in entry.model_fields]:
             raise _unknown(unknown[0], entry.model_fields)
-        try:
-            return entry.model_validate(given) if given else word
-        except ValidationError as error:
-            fault = error.errors(include_url=False)[0]
-            message = f"`{fault['loc'][0]}` of `{word}`: {str(fault['msg']).removeprefix('Input ')}"
-            raise PydanticCustomError("argument", message) from None
+        return entry.model_validate(given) if given else word
 
     def keras(self, value: Any) -> Any:
         if isinstance(value, Entry):
             return value.keras()
+        if isinstance(value, Expression):
+            return Call("unless_none", (value,)) if self.optional else value
         if not isinstance(value, dict):
             return None if isinstance(value, str) and value == "none" else value
         word, given = _split(value)
         if word not in self.entries:
             raise fail("ARCH007", f"`{word}` is not known here", hint=nearest(word, self.entries))
         entry = self.entries[word]
-        given = _arguments(entry, given)
+        given = _arguments(word, entry, given)
         return entry.model_construct(**given).keras() if given else word
 
 
@@ -89,14 +86,14 @@ def _split(value: Any) -> tuple[str, Any]:
     return value, None
 
 
-def _arguments(entry: type[Entry], given: Any) -> dict[str, Any]:
+def _arguments(word: str, entry: type[Entry], given: Any) -> dict[str, Any]:
     if given is None:
         return {}
     if isinstance(given, dict):
         return given
     if not entry.first:
-        wanted = "a mapping of arguments"
-        raise PydanticCustomError("kind", "{wanted} is due", {"wanted": wanted})
+        known = ", ".join(f"{name}: ..." for name in entry.model_fields)
+        raise PydanticCustomError("arguments", f"arguments stand by name: `{{{word}: {{{known}}}}}`")
     return {entry.first: given}
 
 
