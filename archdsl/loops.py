@@ -16,6 +16,14 @@ from archdsl.validation import shown
 Values: TypeAlias = Mapping[str, Any]
 
 
+def certain(loop: Loop) -> bool:
+    """Whether the text alone says that there is at least one copy."""
+    lengths = [len(v.content) if isinstance(v.content, tuple) else v.content for v in loop.columns.values()]
+    rows = not lengths or any(type(length) is int and length > 0 for length in lengths)
+    times = loop.repeat.content if loop.repeat is not None else 1
+    return loop.when is None and rows and type(times) is int and times > 0
+
+
 @dataclass
 class Numbers:
     """The numbers that names go on from, for each kind in each lane of a body."""

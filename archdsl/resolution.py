@@ -8,12 +8,12 @@ from typing import Any, TypeAlias
 
 from pydantic import ValidationError
 
-from archdsl.errors import ArchError, Problem, Span, fail, nearest
+from archdsl.errors import ArchError, Problem, Span, fail, nearest, quantity
 from archdsl.graph import OUTPUT, Graph, Node, Tensor, Totals, producer, total
-from archdsl.loops import Budget, Numbers, Values
+from archdsl.loops import Budget, Numbers, Values, certain
 from archdsl.merging import merge_problem
 from archdsl.ops import Op, OpError, Shape
-from archdsl.shortcuts import shortcut_steps
+from archdsl.shortcuts import plain_parts, shortcut_steps
 from archdsl.spec import INPUT, SHORTCUTS, Bunch, Fields, Layer, Part, Path, Spec, Step, Tap, Use, Value
 from archdsl.validation import faults, shown
 
@@ -144,24 +144,32 @@ class _Resolver:
 
     def _steps(self, body: _Body, steps: tuple[Step, ...], scope: Values, lane: str, x: Flow) -> Flow:
         for step in steps:
-            x = self._looped(body, step, scope, lane, body.tapped(step.taps) if step.taps else x)
+            x = self._looped(body, step, scope, lane, x)
         return x
 
     def _looped(self, body: _Body, step: Step, scope: Values, lane: str, x: Flow) -> Flow:
-        """All copies of a step, one behind the other; a copy that fails its `when` passes its input on."""
-        made = []
+        """All copies of a step, one behind the other; a copy that fails its `when` is as if it did not stand there."""
+        made: list[Flow] = []
+        end: Flow | None = None
         kind = step.name or step.kind
         for inner, name in self.budget.copies(step.loop, scope, body.numbers, lane, kind, step.name, step.span):
             outside = dict(body.named)
-            x = self._step(body, step, inner, lane, name, x) if inner is not None else x
-            made.append(x)
+            if inner is not None:
+                taken = end or (body.tapped(step.taps) if step.taps else x)
+                end = self._step(body, step, inner, lane, name, taken)
+            made.append(end or x)
             if step.loop.many:
                 body.named = outside
+        if end is not None and len(end) != len(x) and not certain(step.loop):
+            message = f"`{kind}` gives {quantity(len(end), 'tensor')}, and {len(x)} would flow on where it is not there"
+            hint = "what may not be there gives as many tensors as flow past it: merge before it, or in a path"
+            raise fail("ARCH022", message, step.span, hint)
+        end = end or x
         if step.name:
-            body.named[step.name] = x
+            body.named[step.name] = end
             if step.loop.many:
                 body.named |= {f"{step.name}_{number}": copy for number, copy in enumerate(made, 1)}
-        return x
+        return end
 
     def _step(self, body: _Body, step: Step, scope: Values, lane: str, name: str, x: Flow) -> Flow:
         if isinstance(step.action, Bunch):
@@ -340,25 +348,25 @@ class _Resolver:
         end = end or start
         if word == "identity" or (word in ("auto", "pad") and end.shape == start.shape):
             return start
-        stride = self._stride(body, first, start.shape, end.shape)
+        stride = self._stride(body, bunch, first, start.shape, end.shape)
         filters = Value(end.shape[-1] if end.shape else 1, shortcut.span)
         pooled = word == "pool_projection" and any(side.content != 1 for side in stride)
         word = word if pooled or word == "pad" else "projection"
         steps = shortcut_steps(word, bunch.projection, filters, Value(stride, shortcut.span))
         return self._one(self._steps(body, steps, scope, f"{lane}{segment}/", x), "the shortcut", place)
 
-    def _stride(self, body: _Body, lane: str, x: Shape, end: Shape) -> tuple[Value, ...]:
-        """The product of the strides along a path of ops; behind a layer or a merge, what the shapes say."""
-        nodes = [node for node in body.nodes if node.name.startswith(lane)]
+    def _stride(self, body: _Body, bunch: Bunch, lane: str, x: Shape, end: Shape) -> tuple[Value, ...]:
+        """The product of the strides along the first path where that is plain ops, and else what the shapes say."""
         span = self.spec.span
         if len(x) != 3 or len(end) != 3:
             return (Value(1, span), Value(1, span))
-        if any(node.role in ("layer", "merge") for node in nodes):
+        if not bunch.paths or plain_parts(bunch.paths[0]) is None:
             return tuple(Value(-(-before // after), span) for before, after in zip(x[:2], end[:2], strict=True))
         product = [1, 1]
-        for node in nodes:
-            stride = getattr(node.op, "stride", None) or getattr(node.op, "size", None) or (1, 1)
-            product = [product[0] * stride[0], product[1] * stride[1]]
+        for node in body.nodes:
+            if node.name.startswith(lane):
+                stride = getattr(node.op, "stride", None) or getattr(node.op, "size", None) or (1, 1)
+                product = [product[0] * stride[0], product[1] * stride[1]]
         return tuple(Value(side, span) for side in product)
 
 

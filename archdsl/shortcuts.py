@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from archdsl.ops import OPS
-from archdsl.spec import Loop, Part, Step, Value
+from archdsl.ops import OPS, Op
+from archdsl.spec import Loop, Part, Path, Step, Value
 
 
 def shortcut_steps(word: str, projection: tuple[Part, ...], filters: Value, stride: Value) -> tuple[Step, ...]:
@@ -14,7 +14,7 @@ def shortcut_steps(word: str, projection: tuple[Part, ...], filters: Value, stri
             (He et al. 2018, ResNet-D).
         projection: the parts of a 1x1 conv under the file's `defaults`.
         filters: how many channels the paths give.
-        stride: the product of the strides along the first path.
+        stride: the product of the strides along the first path, or what the shapes say: see `plain_parts`.
     """
     span = filters.span
     if word == "pad":
@@ -30,3 +30,25 @@ def shortcut_steps(word: str, projection: tuple[Part, ...], filters: Value, stri
 
 def _main(op: str, **fields: Value) -> tuple[Part, ...]:
     return (Part("main", OPS[op], fields),)
+
+
+def plain_parts(path: Path) -> list[Part] | None:
+    """The parts of a path that is nothing but ops, each once and behind the other, so that its strides multiply.
+
+    None where it has a loop, a `when`, a `from`, a layer or paths in it, or an op that enlarges: then only the shapes
+    tell a projection's stride. It hangs on the text alone, so that the generated source decides as the resolver does.
+    """
+    if path.loop.many or path.loop.when is not None:
+        return None
+    found: list[Part] = []
+    for step in path.steps:
+        once = not step.loop.many and step.loop.when is None and not step.taps
+        if not once or not isinstance(step.action, tuple) or any(_resizes(part.op) for part in step.action):
+            return None
+        found += step.action
+    return found
+
+
+def _resizes(op: type[Op]) -> bool:
+    """Whether an op's `stride` or `size` says something else than how far apart the pixels are that it keeps."""
+    return op.name == "conv_transpose" or ("size" in op.model_fields and "stride" not in op.model_fields)
