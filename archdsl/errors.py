@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -24,10 +25,12 @@ CODES = {
     "ARCH014": "a step that is neither an op nor a layer of the file",
     "ARCH015": "an argument that the layer does not have",
     "ARCH016": "an argument without a value",
-    "ARCH017": "an argument that nobody uses",
+    "ARCH017": "an argument, or what a step gives, that nobody uses",
+    "ARCH018": "a name that is not seen from here",
     "ARCH019": "an expression where none may stand",
     "ARCH020": "an op that cannot take this shape",
     "ARCH021": "parts of a merge whose shapes differ",
+    "ARCH022": "more or fewer tensors than are taken",
     "ARCH023": "a loop that cannot run",
     "ARCH024": "layers that contain one another without end",
     "ARCH025": "a network larger than the limits allow",
@@ -43,6 +46,7 @@ CODES = {
     "ARCH304": "a place that cannot be written to",
     "ARCH305": "no renderer for pictures",
     "ARCH306": "TensorFlow or Keras is not there",
+    "ARCH307": "an op of an installed package that cannot be used",
     "ARCH401": "training went wrong",
 }
 """Every code, by what it stands for. The hundreds say how the program ends: see `ArchError.exit_code`."""
@@ -50,6 +54,18 @@ CODES = {
 
 SHOWN = 20
 """How many problems an error's text tells; `problems` has them all."""
+
+ENOUGH = 100
+"""How many problems are looked for: a file of nothing but wrong words is refused quickly, too."""
+
+SLIPS = 2
+"""How many slips of the fingers a word may be away from the known word that is proposed for it."""
+
+COMPARED, LETTERS = 200, 40
+"""With how many known words a word is compared, and how many letters of each: both come from files."""
+
+WIDTH = 118
+"""How wide an excerpt of the file becomes where nobody says how wide the terminal is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +94,12 @@ class Problem:
     trail: tuple[str, ...] = ()
     hint: str = ""
 
-    def render(self) -> str:
+    def render(self, width: int = WIDTH) -> str:
         """The problem as text of several lines, with the line of the file and a caret under the place."""
         where = f"{self.span.file}:{self.span.line}:{self.span.column}: " if self.span else ""
         lines = [f"{where}error[{self.code}]: {self.message}"]
         if self.span and self.span.text:
-            lines += _excerpt(self.span)
+            lines += _excerpt(self.span, width)
         lines += [f"  {fact}" for fact in self.facts]
         lines += [f"  {step}" for step in _shortened(self.trail)]
         if self.hint:
@@ -91,7 +107,7 @@ class Problem:
         return "\n".join(lines)
 
     def data(self) -> dict[str, Any]:
-        """The problem as plain data, for `--json`."""
+        """The problem as plain data, for JSON."""
         place = self.span and {
             "file": self.span.file,
             "line": self.span.line,
@@ -107,6 +123,20 @@ class Problem:
             "help": self.hint or None,
         }
 
+    def annotation(self) -> str:
+        """The problem as a command to GitHub Actions, which shows it beside the line of the file."""
+        place = self.span and {
+            "file": self.span.file,
+            "line": self.span.line,
+            "col": self.span.column,
+            "endColumn": self.span.column + self.span.width,
+        }
+        properties = {**(place or {}), "title": f"{self.code} {CODES[self.code]}"}
+        told = ",".join(f"{key}={_escaped(str(value), _IN_PROPERTY)}" for key, value in properties.items())
+        hint = [f"help: {self.hint}"] if self.hint else []
+        text = "\n".join([self.message, *self.facts, *_shortened(self.trail), *hint])
+        return f"::error {told}::{_escaped(text, _IN_MESSAGE)}"
+
 
 class ArchError(Exception):
     """The one exception that users meet. It holds one `Problem` or more.
@@ -120,9 +150,14 @@ class ArchError(Exception):
         self.problems = problems
 
     def __str__(self) -> str:
-        told = [problem.render() for problem in self.problems[:SHOWN]]
+        return self.render()
+
+    def render(self, width: int = WIDTH) -> str:
+        """The first problems as text, one below the other, and how many there are besides."""
+        told = [problem.render(width) for problem in self.problems[:SHOWN]]
         if len(self.problems) > SHOWN:
-            told.append(f"... and {len(self.problems) - SHOWN:,} more")
+            least = "at least " if len(self.problems) >= ENOUGH else ""
+            told.append(f"... and {least}{len(self.problems) - SHOWN:,} more")
         return "\n".join(told)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -142,6 +177,8 @@ class Problems:
 
     def add(self, code: str, message: str, span: Span | None, hint: str = "") -> None:
         self.found.append(Problem(code, message, span, hint=hint))
+        if len(self.found) >= ENOUGH:
+            self.stop()
 
     def extend(self, error: ArchError) -> None:
         self.found.extend(error.problems)
@@ -160,11 +197,63 @@ def fail(code: str, message: str, span: Span | None = None, hint: str = "") -> A
 def nearest(word: str, words: Iterable[str]) -> str:
     """A hint with the known word most like `word`; where none is near, the known words."""
     known = sorted(set(words))
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6) or [w for w in known if w.lower() == word.lower()]
-    if close:
-        return f"did you mean `{close[0]}`?"
+    if (close := _closest(word, known)) is not None:
+        return f"did you mean `{close}`?"
     shown = ", ".join(f"`{w}`" for w in known[:16]) + (", ..." if len(known) > 16 else "")
     return f"known here: {shown}" if known else ""
+
+
+def _closest(word: str, known: list[str]) -> str | None:
+    """The word that takes the fewest slips to mistype so; among equals the one that looks most like it."""
+    typed = word[:LETTERS].lower()
+    words = {candidate[:LETTERS].lower(): candidate for candidate in reversed(known[:COMPARED])}
+    slips = {}
+    for candidate in words:
+        room = min(SLIPS, max(len(typed), len(candidate)) // 2)  # at least half of the letters are right
+        if abs(len(typed) - len(candidate)) <= room and (count := _slips(typed, candidate, room)) <= room:
+            slips[candidate] = count
+    if slips:
+        least = min(slips.values())
+        return words[max((w for w in slips if slips[w] == least), key=lambda w: (_likeness(typed, w), w))]
+    # Further away are words of which a part is missing: `crossentropy`, or `convolution` for `conv`.
+    close = difflib.get_close_matches(typed, words, n=1, cutoff=0.65)
+    bare = typed.replace("_", "")
+    begun = [w for w in words if min(len(w), len(typed)) > 3 and _begins(w.replace("_", ""), bare)]
+    return words[close[0]] if close else words[min(begun, key=lambda w: abs(len(w) - len(typed)))] if begun else None
+
+
+def _begins(one: str, other: str) -> bool:
+    return one.startswith(other) or other.startswith(one)
+
+
+def _likeness(typed: str, candidate: str) -> int:
+    """Breaks ties: a swap leaves all letters there, the first letter is seldom wrong, nor is most of the rest."""
+    swapped, first = sorted(typed) == sorted(candidate), typed[:1] == candidate[:1]
+    return 3 * swapped + first + _shared(typed, candidate) + _shared(typed[::-1], candidate[::-1])
+
+
+def _shared(one: str, other: str) -> int:
+    """How many letters both begin with."""
+    return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+
+
+def _slips(typed: str, candidate: str, room: int) -> int:
+    """How many letters were added, left out, replaced, or swapped with their neighbour (Damerau 1964).
+
+    Only counts up to `room` are exact; whatever is more is told as more.
+    """
+    above: list[int] = []
+    row = list(range(len(candidate) + 1))
+    for i, letter in enumerate(typed):
+        further, above, row = above, row, [i + 1] + [room + 1] * len(candidate)
+        if i > room and min(above[i - room : i + room + 1]) > room:
+            break  # it never gets better again
+        for j in range(max(0, i - room), min(len(candidate), i + room + 1)):
+            least = min(above[j + 1] + 1, row[j] + 1, above[j] + (letter != candidate[j]))
+            if i and j and letter == candidate[j - 1] and candidate[j] == typed[i - 1]:
+                least = min(least, further[j - 1] + 1)
+            row[j + 1] = least
+    return row[-1]
 
 
 def quantity(number: int, noun: str) -> str:
@@ -183,13 +272,42 @@ def _position(problem: Problem) -> tuple[str, int, int]:
     return (span.file, span.line, span.column) if span else ("", 0, 0)
 
 
-def _excerpt(span: Span) -> list[str]:
+def _excerpt(span: Span, width: int) -> list[str]:
+    """The line of the file, cut around the place where it is too long, and carets under the place."""
     gutter = f"{span.line:>5} | "
-    start, text = span.column - 1, span.text
-    room = 110
-    if len(text) > room:
-        cut = max(0, min(start - 40, len(text) - room))
-        text, start = text[cut : cut + room], start - cut
-    text = "".join(c if c.isprintable() else " " for c in text)
-    width = max(1, min(span.width, len(text) - start))
-    return [gutter + text, " " * (len(gutter) - 2) + "| " + " " * start + "^" * width]
+    text = "".join(c if c.isprintable() else " " for c in span.text)
+    start = span.column - 1
+    first, last = _window(text, start, max(20, width - len(gutter)))
+    before, inside = text[first:start], text[start : min(start + span.width, last)]
+    carets = " " * _cells(before) + "^" * max(1, _cells(inside))
+    return [gutter + text[first:last], " " * (len(gutter) - 2) + "| " + carets]
+
+
+def _window(text: str, start: int, room: int) -> tuple[int, int]:
+    """Where to cut a line, so that it takes `room` cells of a terminal and `start` stands well inside."""
+    first = last = start
+    ahead = room * 2 // 5
+    while first > 0 and (ahead := ahead - _cells(text[first - 1])) >= 0:
+        first -= 1
+    room -= _cells(text[first:start])
+    while last < len(text) and _cells(text[last]) <= room:
+        room -= _cells(text[last])
+        last += 1
+    while first > 0 and _cells(text[first - 1]) <= room:
+        room -= _cells(text[first - 1])
+        first -= 1
+    return first, last
+
+
+def _cells(text: str) -> int:
+    """How many cells of a terminal a text takes: two for a wide character, none for a mark on the one before it."""
+    marks = sum(unicodedata.category(c) in ("Mn", "Me") for c in text)
+    return len(text) - marks + sum(unicodedata.east_asian_width(c) in "WF" for c in text)
+
+
+_IN_MESSAGE: dict[str, str | int | None] = {"%": "%25", "\r": "%0D", "\n": "%0A"}
+_IN_PROPERTY: dict[str, str | int | None] = {**_IN_MESSAGE, ":": "%3A", ",": "%2C"}
+
+
+def _escaped(text: str, table: dict[str, str | int | None]) -> str:
+    return text.translate(str.maketrans(table))

@@ -124,10 +124,13 @@ def parse(text: str) -> Expression:
         ExprError: it is too long, too deep, not readable, or has something that is not on the allow-list.
     """
     if len(text) > LENGTH:
-        raise ExprError(f"an expression has at most {LENGTH} characters, and this one has {len(text)}")
+        hint = "hand a part of it on as an argument"
+        raise ExprError(f"an expression has at most {LENGTH} characters, and this one has {len(text)}", hint)
     for offset, character in enumerate(text):
         if not 32 <= ord(character) < 127:
-            hint = "an expression is plain ASCII on one line"
+            hint = (
+                "text has plain quotes, ' or \"" if character in "‘’“”`" else "an expression is plain ASCII on one line"
+            )
             raise ExprError(f"{character!r} cannot stand in an expression", hint, offset, 1)
     bare = _STRING.sub(lambda match: "_" * len(match[0]), text)
     if "#" in bare:
@@ -153,6 +156,10 @@ def _unreadable(bare: str) -> ExprError:
             hint = f"`{match[1]}` is a word of Python, and no argument has its name"
             return ExprError("this expression cannot be read", hint, match.start(), len(match[0]))
     hint = "as in `$filters // 4` or `$stride if $first else 1`"
+    if "$$" in bare:
+        hint = "one `$` stands before a name"
+    if re.search(r"\bif\b", bare) and not re.search(r"\belse\b", bare):
+        hint = "an `if` has its `else`, as in `$stride if $first else 1`"
     for opened, closed in ("()", "[]"):
         if bare.count(opened) != bare.count(closed):
             hint = f"`{opened}` and `{closed}` come in pairs"
@@ -166,7 +173,7 @@ def _check(tree: ast.expr, text: str, dollars: set[int], indent: int) -> set[str
     while pending:
         node, depth = pending.pop()
         if depth > DEPTH:
-            raise ExprError(f"the expression is nested more than {DEPTH} deep")
+            raise ExprError(f"the expression is nested more than {DEPTH} deep", "hand a part of it on as an argument")
         start = getattr(node, "col_offset", -indent) + indent
         end = (getattr(node, "end_col_offset", 0) or 0) + indent
         offset = start - (start in dollars)
@@ -205,7 +212,7 @@ def _check_constant(node: ast.Constant, text: str, offset: int, width: int) -> N
     if isinstance(node.value, str) and not _STRING.fullmatch(text):
         raise ExprError("this text cannot stand in an expression", "one pair of plain quotes", offset, width)
     if type(node.value) not in (int, float, str):
-        hint = "truth values are `true` and `false`" if isinstance(node.value, bool) else ""
+        hint = "truth values are `true` and `false`" if isinstance(node.value, bool) else "there are numbers and text"
         raise ExprError(f"`{node.value!r}` cannot stand in an expression", hint, offset, width)
     if isinstance(node.value, int | float) and not abs(node.value) <= LARGEST:
         raise ExprError("this number is too large", "", offset, width)
@@ -297,7 +304,7 @@ def _subscript(node: ast.Subscript, scope: Mapping[str, Plain]) -> Any:
         return list(value[first:last])
     index = _whole(_evaluate(node.slice, scope))
     if not -len(value) <= index < len(value):
-        raise ExprError(f"item {index} is asked of a list of {len(value)}")
+        raise ExprError(f"item {index} is asked of a list of {len(value)}", "items are counted from 0")
     return value[index]
 
 

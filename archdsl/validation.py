@@ -55,7 +55,8 @@ def _scalars(node: Node) -> Iterator[Scalar]:
 def validate(model: type[Model], node: Node, problems: Problems) -> Model | None:
     """The model that a node says; None where it has problems, which are collected."""
     if not isinstance(node, Mapping):
-        problems.add("ARCH007", f"a mapping is due, and here is {shown(plain(node))}", node.span)
+        hint = f"`{{{next(iter(model.model_fields))}: ...}}`"
+        problems.add("ARCH007", f"a mapping is due, and here is {shown(plain(node))}", node.span, hint)
         return None
     if found := [scalar for scalar in _scalars(node) if is_expression(scalar.value)]:
         for scalar in found:
@@ -94,8 +95,16 @@ def shown(value: Any) -> str:
     words = {True: "`true`", False: "`false`", None: "nothing"}
     if value is None or isinstance(value, bool):
         return words[value]
-    text = str(value) if isinstance(value, str) else repr(value)
+    text = _written(value)
     return f"`{text if len(text) <= 40 else text[:37] + '...'}`"
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_written, value))}]"
+    if isinstance(value, dict):
+        return "{...}"
+    return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)
 
 
 def _problem(fault: Any, root: Node, model: type[BaseModel]) -> Problem:
@@ -108,6 +117,8 @@ def _problem(fault: Any, root: Node, model: type[BaseModel]) -> Problem:
             continue
         key = node.key(str(segment)) if isinstance(node, Mapping) else None
         node, span = inner, key.span if unknown and key else inner.span
+    if fault["type"] == "union_tag_invalid" and isinstance(node, Mapping) and len(node.items) == 1:
+        span = node.items[0][0].span
     if unknown:
         word = str(fault["loc"][-1])
         known = _fields(model, fault["loc"][:-1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -11,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from archdsl import resolve
-from archdsl.errors import CODES, ArchError, Problem, Problems, Span, fail, nearest, quantity
+from archdsl.errors import CODES, ENOUGH, SHOWN, ArchError, Problem, Problems, Span, fail, nearest, quantity
+from archdsl.expectations import check
 from archdsl.parsing import parse
-from archdsl.resolution import check
 
 WRONG = sorted((Path(__file__).parent / "wrong").glob("*.yaml"))
 Golden = Callable[[str, str], None]
@@ -41,7 +42,7 @@ def test_a_wrong_spec_gets_its_message(path: Path, golden: Golden) -> None:
 
 @pytest.mark.parametrize("path", WRONG, ids=lambda path: path.stem)
 def test_a_place_lies_in_the_file(path: Path) -> None:
-    lines = path.read_text(encoding="utf-8").splitlines() or [""]
+    lines = path.read_text(encoding="utf-8").split("\n")
     for problem in refused(path.read_text(encoding="utf-8"), path.name).problems:
         span = problem.span
         assert span is not None
@@ -52,7 +53,8 @@ def test_a_place_lies_in_the_file(path: Path) -> None:
 
 
 def test_there_are_many_wrong_specs_and_every_code_has_one() -> None:
-    assert len(WRONG) >= 60
+    assert len(WRONG) >= 200
+    assert len({path.read_text(encoding="utf-8") for path in WRONG}) == len(WRONG)
     counts = Counter(f"ARCH{path.stem[:3]}" for path in WRONG)
     assert set(counts) == {code for code in CODES if code[4] == "0"} - _OF_ANOTHER_STAGE
 
@@ -69,9 +71,10 @@ def test_no_message_cascades() -> None:
         assert max(places.values()) == 1, path.stem
 
 
-def test_every_code_that_the_package_raises_is_in_the_registry() -> None:
+def test_the_registry_holds_every_code_that_the_package_raises_and_no_other() -> None:
     package = Path(__file__).parents[1] / "archdsl"
-    raised = {code for path in package.rglob("*.py") for code in re.findall(r"ARCH\d{3}", path.read_text("utf-8"))}
+    texts = [path.read_text("utf-8") for path in package.rglob("*.py") if path.name != "errors.py"]
+    raised = {code for text in texts for code in re.findall(r'"(ARCH\d{3})"', text)}
     assert raised == set(CODES)
 
 
@@ -138,6 +141,29 @@ def test_the_nearest_word(word: str, words: list[str], hint: str) -> None:
     assert nearest(word, words) == hint
 
 
+@pytest.mark.parametrize(
+    ("word", "hint"),
+    [
+        ("BatchNormalization", "did you mean `batch_norm`?"),
+        ("Conv2D", "did you mean `conv`?"),
+        ("convolution", "did you mean `conv`?"),
+        ("crossentropy", "did you mean `categorical_crossentropy`?"),
+        ("batch-norm", "did you mean `batch_norm`?"),
+        ("norm_batch_or_so", "known here: `batch_norm`, `categorical_crossentropy`, `conv`"),
+    ],
+)
+def test_what_is_further_away_than_a_slip(word: str, hint: str) -> None:
+    assert nearest(word, ["conv", "categorical_crossentropy", "batch_norm"]) == hint
+
+
+def test_the_nearest_of_very_many_very_long_words_is_found_quickly() -> None:
+    words = [f"{i:04}{'ab' * 1_000}" for i in range(2_000)]
+    begun = time.perf_counter()
+    for word in words[:ENOUGH]:
+        nearest("x" + word, words)
+    assert time.perf_counter() - begun < 2
+
+
 def test_quantities() -> None:
     assert quantity(1, "row") == "1 row"
     assert quantity(2000, "row") == "2,000 rows"
@@ -200,7 +226,65 @@ def test_a_long_chain_of_layers_is_cut_in_its_middle() -> None:
 
 
 def test_a_flood_of_problems_is_cut() -> None:
-    error = ArchError(*(Problem("ARCH005", f"no {i}") for i in range(100)))
-    assert len(str(error).splitlines()) == 21
-    assert str(error).endswith("... and 80 more")
-    assert len(error.problems) == 100
+    error = ArchError(*(Problem("ARCH005", f"no {i}") for i in range(99)))
+    assert len(str(error).splitlines()) == SHOWN + 1
+    assert str(error).endswith("... and 79 more")
+    assert len(error.problems) == 99
+
+
+def test_a_file_of_nothing_but_wrong_words_is_read_no_further() -> None:
+    words = "".join(f"  - step{i}\n" for i in range(ENOUGH + 50))
+    error = refused(f"archdsl: 1\nname: Net\ninput: [8]\nmodel:\n{words}", "a.yaml")
+    assert len(error.problems) == ENOUGH
+    assert str(error).endswith(f"... and at least {ENOUGH - SHOWN} more")
+
+
+@pytest.mark.parametrize(
+    ("before", "cells"),
+    [
+        ("abc", 3),
+        ("\t\t", 2),  # a tab is shown as one blank
+        ("残差层", 6),
+        ("ｆｕｌｌ", 8),
+        ("한국어", 6),
+        ("e\u0301a\u0308", 2),
+        ("\u0915\u093f\u200d", 3),  # what joins letters is shown as a blank
+        ("\U0001f600", 2),
+    ],
+)
+def test_a_caret_stands_under_its_place_whatever_stands_before(before: str, cells: int) -> None:
+    text = f"{before}HERE # after"
+    line, carets = Problem("ARCH005", "no", Span("a.yaml", 1, len(before) + 1, 4, text)).render().splitlines()[1:3]
+    assert line.endswith("HERE # after")
+    assert carets == "      | " + " " * cells + "^^^^"
+
+
+def test_carets_are_as_wide_as_what_stands_over_them() -> None:
+    rendered = Problem("ARCH005", "no", Span("a.yaml", 1, 3, 3, "- 残差e\u0301: 1")).render()
+    assert rendered.splitlines()[2] == "      |   ^^^^^"
+
+
+@pytest.mark.parametrize("width", [20, 40, 80, 118])
+@pytest.mark.parametrize("letter", ["a", "残", "e\u0301"])
+def test_an_excerpt_fits_a_terminal(width: int, letter: str) -> None:
+    text = letter * 200 + "HERE" + letter * 200
+    problem = Problem("ARCH005", "no", Span("a.yaml", 1, 200 * len(letter) + 1, 4, text))
+    line, carets = problem.render(width).splitlines()[1:3]
+    shown = line.split(" | ")[1]
+    wide = sum({"残": 2, "\u0301": 0}.get(character, 1) for character in shown)
+    assert 8 + wide <= max(width, 28)
+    assert wide >= max(width, 28) - 8 - 1  # no room is left unused
+    assert len(carets) <= max(width, 28)
+    assert "HERE" in shown
+    assert carets.count("^") == 4
+
+
+def test_an_annotation_for_github() -> None:
+    """Its escapes are those of the toolkit of GitHub Actions: `%`, CR and LF, and `:` and `,` in properties."""
+    span = Span("a,b:c%.yaml", 2, 3, 4, "  text")
+    problem = Problem("ARCH021", "100%, no: a", span, ("first -> 8", "second -> 9\r"), ("in A",), "do this")
+    assert problem.annotation() == (
+        "::error file=a%2Cb%3Ac%25.yaml,line=2,col=3,endColumn=7,title=ARCH021 parts of a merge whose shapes differ"
+        "::100%25, no: a%0Afirst -> 8%0Asecond -> 9%0D%0Ain A%0Ahelp: do this"
+    )
+    assert Problem("ARCH201", "no").annotation() == "::error title=ARCH201 no such spec::no"

@@ -1,0 +1,118 @@
+"""Misspelt words of the language: the first suggestion is the word that was meant."""
+
+from __future__ import annotations
+
+import random
+import string
+from collections import Counter
+from collections.abc import Iterator
+from typing import get_args
+
+import pytest
+from pydantic import BaseModel
+
+from archdsl.errors import nearest
+from archdsl.limits import Limits
+from archdsl.ops import OPS
+from archdsl.parsing import FILE, LAYER
+from archdsl.reading import LOOP, NEIGHBOURS
+from archdsl.recipe import OPTIMIZERS, SCHEDULES, SOURCES, Augment, Data, Loss, Metric, Train
+from archdsl.spec import SHORTCUTS, TYPES, Expectation
+from archdsl.steps import ACTIVATIONS, BUNCH, NORMS
+
+LETTERS = string.ascii_lowercase + "_"
+
+
+def _vocabularies() -> dict[str, set[str]]:
+    """Every set of words that a misspelt word is looked for in."""
+    models: dict[str, type[BaseModel]] = {"data": Data, "train": Train, "augment": Augment, "expect": Expectation}
+    found = {
+        "steps": {*OPS, "paths"},
+        "keys of a file": set(FILE),
+        "keys of a layer": set(LAYER),
+        "keys of a path": {"steps", *LOOP},
+        "beside a step": set(NEIGHBOURS),
+        "beside paths": {*NEIGHBOURS, *BUNCH},
+        "shortcuts": set(SHORTCUTS),
+        "merges": {name for name, op in OPS.items() if op.many},
+        "norms": {*NORMS, "none"},
+        "activations": {*ACTIVATIONS, "none"},
+        "types": set(TYPES),
+        "limits": set(Limits.__dataclass_fields__),
+        "optimizers": set(OPTIMIZERS),
+        "schedules": set(SCHEDULES),
+        "losses": set(get_args(Loss)),
+        "metrics": set(get_args(Metric)),
+        "sources": set(SOURCES),
+    }
+    models |= OPTIMIZERS | SCHEDULES
+    found |= {f"fields of {name}": set(model.model_fields) for name, model in models.items()}
+    found |= {f"fields of {name}": set(op.model_fields) for name, op in OPS.items() if op.model_fields}
+    return found
+
+
+VOCABULARIES = _vocabularies()
+
+
+def typos(word: str, slips: int, count: int) -> Iterator[str]:
+    """Words that so many slips make of a word: a letter more, a letter less, another letter, two swapped."""
+    chance = random.Random(f"{word} {slips}")
+    for _ in range(count):
+        typed = word
+        for _ in range(slips):
+            at, letter = chance.randrange(max(1, len(typed))), chance.choice(LETTERS)
+            head, tail = typed[:at], typed[at:]
+            more, less, other = head + letter + tail, head + tail[1:], head + letter + tail[1:]
+            typed = chance.choice([more, less, other, head + tail[1:2] + tail[:1] + tail[2:]])
+        if typed:
+            yield typed
+
+
+@pytest.fixture(scope="module")
+def counts() -> dict[str, Counter[tuple[int, int]]]:
+    """How many typos there are, and how many are understood, by slips and by the word's length."""
+    found: dict[str, Counter[tuple[int, int]]] = {"typos": Counter(), "understood": Counter()}
+    for words in VOCABULARIES.values():
+        for word in sorted(words):
+            for slips in (1, 2):
+                for typed in typos(word, slips, 25):
+                    if typed not in words:
+                        found["typos"][slips, len(word)] += 1
+                        found["understood"][slips, len(word)] += nearest(typed, words) == f"did you mean `{word}`?"
+    return found
+
+
+def share(counts: dict[str, Counter[tuple[int, int]]], slips: tuple[int, ...], lengths: range = range(100)) -> float:
+    """The share of typos that are understood."""
+    keys = [key for key in counts["typos"] if key[0] in slips and key[1] in lengths]
+    return sum(counts["understood"][key] for key in keys) / sum(counts["typos"][key] for key in keys)
+
+
+def test_the_first_suggestion_is_right(counts: dict[str, Counter[tuple[int, int]]]) -> None:
+    assert counts["typos"].total() > 15_000
+    for length in sorted({length for _, length in counts["typos"]}):
+        one, two = (share(counts, (slips,), range(length, length + 1)) for slips in (1, 2))
+        print(f"{length:>3} letters: one slip {one:6.1%}, two {two:6.1%}")
+    one, two, both = share(counts, (1,)), share(counts, (2,)), share(counts, (1, 2))
+    print(f"all words:   one slip {one:6.1%}, two {two:6.1%}, both {both:.1%}")
+    assert one >= 0.98
+    assert two >= 0.95
+    assert share(counts, (1,), range(3, 5)) >= 0.95
+
+
+def test_the_vocabularies_are_those_of_the_language() -> None:
+    assert len(VOCABULARIES) > 60
+    assert all(VOCABULARIES.values())
+
+
+@pytest.mark.parametrize("words", VOCABULARIES.values(), ids=VOCABULARIES)
+def test_where_nothing_is_near_the_known_words_are_listed(words: set[str]) -> None:
+    hint = nearest("zzzzzzzz", words)
+    assert hint.startswith("known here: ")
+    assert all(f"`{word}`" in hint for word in sorted(words)[:16])
+
+
+@pytest.mark.parametrize("words", VOCABULARIES.values(), ids=VOCABULARIES)
+def test_a_word_that_is_right_but_for_its_case_is_understood(words: set[str]) -> None:
+    for word in words:
+        assert nearest(word.upper(), words) == f"did you mean `{word}`?"
