@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
 from archdsl.errors import Span, fail, nearest
 from archdsl.expr import ExprError, Expression, Plain
@@ -28,6 +28,11 @@ TYPES: dict[str, tuple[type, ...]] = {
 
 Side = Annotated[int, BeforeValidator(whole), Field(strict=True, ge=1, le=65_536)]
 Total = Annotated[int, BeforeValidator(whole), Field(strict=True, ge=0)]
+Output = Annotated[
+    Annotated[list[Side], Tag("shape")] | Annotated[dict[str, list[Side]], Tag("names")],
+    Discriminator(lambda value: "names" if isinstance(value, dict) else "shape"),
+]
+"""One output's shape, or each one's by name; whichever is meant, its faults alone are told."""
 
 INPUT = "input"
 """The name of a body's own input."""
@@ -230,7 +235,7 @@ class Expectation(BaseModel):
     parameters: Total | None = None
     trainable: Total | None = None
     macs: Total | None = None
-    output: list[Side] | dict[str, list[Side]] | None = None
+    output: Output | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ from ruamel.yaml import YAML
 
 from archdsl import ArchError, loads, resolve
 from archdsl.expectations import check
-from archdsl.graph import INPUT, Graph, total
+from archdsl.graph import Graph, total
+from archdsl.spec import INPUT
 from archdsl.zoo import names
 
 small = st.integers(1, 4)

@@ -10,8 +10,9 @@ import pytest
 
 from archdsl import ArchError, Graph, load, loads, resolve
 from archdsl.expectations import check
-from archdsl.graph import INPUT, Node, Totals, total
+from archdsl.graph import Node, Totals, total
 from archdsl.limits import Limits
+from archdsl.spec import INPUT
 from archdsl.zoo import names as zoo
 
 HEAD = "archdsl: 1\nname: Net\ninput: [8, 8, 4]\n"

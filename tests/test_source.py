@@ -163,7 +163,7 @@ def test_a_comment_behind_an_expression_needs_its_blank() -> None:
 def test_depth_is_bounded(opened: str) -> None:
     start = time.process_time()
     for depth in (33, 1000, 100_000):
-        problem = refusal(opened * depth + "1", size=10_000_000)
+        problem = refusal(opened * depth + "1", bytes=10_000_000)
         assert problem.code == "ARCH003"
         assert "32 deep" in problem.message
     assert time.process_time() - start < 1
@@ -176,7 +176,7 @@ def test_depth_up_to_the_limit_is_read() -> None:
 
 def test_nodes_are_bounded() -> None:
     assert read("[" + "1, " * 98 + "1]", "a.yaml", Limits(values=100))
-    assert refusal("[" + "1, " * 99 + "1]", nodes=100).code == "ARCH003"
+    assert refusal("[" + "1, " * 99 + "1]", values=100).code == "ARCH003"
 
 
 def test_the_default_budget_is_quick() -> None:
@@ -186,7 +186,7 @@ def test_the_default_budget_is_quick() -> None:
 
 
 def test_size_is_bounded(tmp_path: Path) -> None:
-    assert refusal("a" * 101, size=100).code == "ARCH003"
+    assert refusal("a" * 101, bytes=100).code == "ARCH003"
     large = tmp_path / "large.yaml"
     large.write_bytes(b"#" * 250_001)
     with pytest.raises(ArchError, match="ARCH003"):

@@ -14,7 +14,7 @@ from archdsl.names import CLASS_RESERVED, RESERVED, name_fault
 from archdsl.ops import OPS
 from archdsl.parsing import FILE, LAYER, parse
 from archdsl.recipe import Adam, Cosine
-from archdsl.spec import Bunch, Spec, Use
+from archdsl.spec import SHORTCUTS, Bunch, Spec, Use
 from archdsl.steps import ACTIVATIONS, NORMS
 
 HEAD = "archdsl: 1\nname: Net\ninput: [8, 8, 3]\n"
@@ -39,7 +39,8 @@ def problem(body: str, head: str = HEAD) -> Problem:
 class TestFile:
     def test_a_small_one(self) -> None:
         found = spec("doc: >\n  A small\n  one.\nmodel: [relu]\n")
-        assert (found.name, found.doc, found.file, found.input) == ("Net", "A small one.", "a.yaml", (8, 8, 3))
+        assert (found.name, found.doc, found.file) == ("Net", "A small one.", "a.yaml")
+        assert found.inputs == {"input": (8, 8, 3)}
         assert found.text.startswith("archdsl: 1")
         assert found.data is found.train is None
         assert (found.span.line, found.span.column) == (2, 7)
@@ -60,7 +61,7 @@ class TestFile:
         assert [p.code for p in found] == ["ARCH006", "ARCH008", "ARCH015", "ARCH014", "ARCH005"]
 
     @pytest.mark.parametrize(
-        "shape", ["32", "[]", "[0, 1]", "[1.5]", "[a]", "[1, 2, 3, 4, 5]", "[65537]", "[true]", "{a: 1}"]
+        "shape", ["32", "[0, 1]", "[1.5]", "[a]", "[1, 2, 3, 4, 5]", "[65537]", "[true]", "{a: 1}"]
     )
     def test_input_is_a_shape(self, shape: str) -> None:
         assert problem("model: [relu]", f"archdsl: 1\nname: Net\ninput: {shape}\n").code == "ARCH007"
@@ -349,11 +350,11 @@ class TestBunches:
         found = problem(f"layers: {{A: {{paths: [[relu], []], merge: {merge}}}}}\nmodel: [A]")
         assert found.code in ("ARCH006", "ARCH007", "ARCH015", "ARCH012", "ARCH019")
 
-    @pytest.mark.parametrize("shortcut", ["identity", "projection", "auto", "none", "[relu]", "[]"])
+    @pytest.mark.parametrize("shortcut", [*SHORTCUTS, "[relu]", "[]"])
     def test_shortcuts(self, shortcut: str) -> None:
         assert self.bunch(f"paths: [[relu], [relu]], shortcut: {shortcut}, merge: add")
 
-    @pytest.mark.parametrize("shortcut", ["relu", "3", "true", "{relu: {}}", "pad", "identiti", "''"])
+    @pytest.mark.parametrize("shortcut", ["relu", "3", "true", "{relu: {}}", "padd", "identiti", "''"])
     def test_what_is_no_shortcut(self, shortcut: str) -> None:
         found = problem(f"layers: {{A: {{paths: [[relu], [relu]], shortcut: {shortcut}, merge: add}}}}\nmodel: [A]")
         assert found.code == "ARCH007"
@@ -452,6 +453,9 @@ class TestSections:
             ("expect: {parameters: true}", "ARCH007"),
             ("expect: {output: 10}", "ARCH007"),
             ("expect: {output: [0]}", "ARCH008"),
+            ("expect: {output: [a]}", "ARCH007"),
+            ("expect: {output: {a: 3}}", "ARCH007"),
+            ("expect: {output: {a: [0]}}", "ARCH008"),
         ],
     )
     def test_what_is_refused(self, section: str, code: str) -> None:
@@ -462,7 +466,8 @@ class TestSections:
 
 
 def test_the_words_of_a_layer_are_few() -> None:
-    assert sorted(LAYER) == ["after", "args", "doc", "like", "merge", "paths", "shortcut", "steps", "with"]
+    own = ["after", "args", "doc", "inputs", "like", "merge", "outputs", "paths", "shortcut", "steps", "with"]
+    assert sorted(LAYER) == own
 
 
 @pytest.mark.parametrize("make", [lambda: spec("model: [relu]"), lambda: resolve(spec("model: [relu]"))])
