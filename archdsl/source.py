@@ -241,7 +241,8 @@ class _Reader:
                 hint = f"close it with `{closing}`"
                 return fail("ARCH001", f"this is not YAML: the {what} is not closed", where, hint)
         message = _in_plain_words(error, self.lines[line][:column].strip())
-        return fail("ARCH001", f"this is not YAML: {message}", span, self._advice(line, column))
+        hint = self._advice(line, column) or (_INDENT if "indent fits" in message else "")
+        return fail("ARCH001", f"this is not YAML: {message}", span, hint)
 
     def _advice(self, line: int, column: int) -> str:
         above, here = self.lines[line - 1] if line else "", self.lines[line]
@@ -261,10 +262,11 @@ class _Reader:
         if re.search(r"[:\-,\[{]\s+[%@`>|?]", here):
             return "an expression begins with `$`, a number, `(` or a quote; other text stands in quotes"
         if ": " in here[:column] and here[column : column + 1] == ":":
-            return "inside `{}` a comma parts the entries; text with a colon in it stands in quotes"
+            inside = re.search(r"[{\[]", here[:column])
+            return "a comma parts the entries" if inside else "text with a colon in it stands in quotes"
         if here[column : column + 1] == ",":
             return "one comma parts two values"
-        return "" if here[:column].strip() else "what belongs together begins in the same column"
+        return ""
 
 
 def _in_plain_words(error: MarkedYAMLError, before: str) -> str:
@@ -282,6 +284,7 @@ def _in_plain_words(error: MarkedYAMLError, before: str) -> str:
     return problem
 
 
+_INDENT = "what belongs together begins in the same column"
 _PLAIN_WORDS = (
     (r"found character '\\t'", "a tab cannot stand in the indent"),
     (r"found character '`'", "a backtick cannot begin a value"),

@@ -133,7 +133,8 @@ class Reader(ValueReader):
         if isinstance(node, Scalar) and node.value is None:
             return {}
         if not isinstance(node, Mapping):
-            self.problems.add("ARCH007", "a mapping of arguments is due", node.span, "write `{argument: value}`")
+            hint = self._example(owner)
+            self.problems.add("ARCH007", "a mapping of arguments is due", node.span, hint)
             return None
         known = self._fields_of(owner)
         for key, value in node.items:
@@ -144,6 +145,16 @@ class Reader(ValueReader):
                 if scope is not None:
                     scope.mention(value)
         return {key.text: self.value(value, scope) for key, value in node.items if key.text in known}
+
+    def _example(self, owner: str) -> str:
+        """How an op or a layer is written with what it needs, or else with any argument."""
+        if owner in OPS:
+            needed = [name for name, field in OPS[owner].model_fields.items() if field.is_required()]
+        else:
+            needed = [name for name, arg in self.signatures[owner].args.items() if arg.default is None]
+        names = needed or sorted(self._fields_of(owner))[:1]
+        told = ", ".join(f"{name}: ..." for name in sorted(names))
+        return f"`{owner}: {{{told}}}`" if names else f"`{owner}` has no arguments"
 
     def _use(self, key: Scalar, fields: dict[str, Value]) -> Use:
         args = self.signatures[key.text].args

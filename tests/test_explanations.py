@@ -67,10 +67,10 @@ def test_an_explanation_is_short_and_complete(code: str) -> None:
 
 @pytest.mark.parametrize("code", [code for code in CODES if code not in OF_SPECS])
 def test_what_to_do_is_a_command_that_exists(code: str) -> None:
-    blocks = re.findall(r"^```sh\n(.*?)^```$", explanations.explain(code), re.DOTALL | re.MULTILINE)
+    blocks = re.findall(r"^```(?:sh|toml|python)\n(.*?)^```$", explanations.explain(code), re.DOTALL | re.MULTILINE)
     lines = "".join(blocks).splitlines()
     assert lines
-    for command in re.findall(r"archdsl (\w+)", "\n".join(lines)):
+    for command in re.findall(r"^archdsl (\w+)", "\n".join(lines), re.MULTILINE):
         assert command in {"check", "show", "plot", "eject", "build", "train", "evaluate", "specs", "ops"}
 
 
