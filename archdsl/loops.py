@@ -67,8 +67,8 @@ class Budget:
             self.turns += max(1, times)
             self.afford(0, span)
             for _ in range(times):
-                number = numbers.next(lane, kind)
-                yield inner if there else None, pinned if pinned and not loop.many else f"{kind}_{number}"
+                name = pinned if pinned and not loop.many else f"{kind}_{numbers.next(lane, kind)}"
+                yield inner if there else None, name
 
     def _rows(self, loop: Loop, scope: Values) -> list[dict[str, Any]]:
         if not loop.columns:

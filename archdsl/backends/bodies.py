@@ -3,27 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack
-from dataclasses import replace
 
 from archdsl.backends.choices import Choice
 from archdsl.backends.layout import Bracket, Source, before, listed
 from archdsl.backends.methods import Flow, Item, Methods, Statements, assign
-from archdsl.backends.shortcuts import only_ops, path_kind, segment
+from archdsl.backends.naming import name_literal, path_kind
+from archdsl.backends.shortcuts import words_of
 from archdsl.backends.stacks import (
-    Place,
     copies,
     inlined,
     loop_values,
     may_be_empty,
-    name_literal,
     number_name,
     op_call,
+    sequential_call,
     stack_items,
+    use_outputs,
 )
-from archdsl.errors import ArchError, fail
+from archdsl.backends.taps import every_step
 from archdsl.ops import Op
-from archdsl.spec import Bunch, Loop, Path, Step, Value
+from archdsl.spec import INPUT, Bunch, Layer, Loop, Path, Step, Value
+
+_WORDS = {"identity", "projection", "auto", "none"}
+
+
+def is_plain(methods: Methods, layer: Layer) -> bool:
+    """Whether a body is rows of layers, and bunches of paths that are rows: then its class reads as if made by hand."""
+    inside = list(every_step(layer.steps))
+    if layer.inputs != (INPUT,) or any(step.taps or use_outputs(step, methods.place) for step in inside):
+        return False
+    return all(_is_plain_bunch(methods, step) for step in inside if isinstance(step.action, Bunch))
+
+
+def _is_plain_bunch(methods: Methods, step: Step) -> bool:
+    bunch = step.action
+    assert isinstance(bunch, Bunch)
+    if step.loop != Loop():
+        return False
+    rows = [path.steps for path in bunch.paths if path.steps or path.loop != Loop()]
+    if isinstance(bunch.shortcut, Value):
+        if not set(words_of(methods.place.spec, bunch.shortcut)) <= _WORDS:
+            return False
+    elif bunch.shortcut:
+        rows.append(bunch.shortcut)
+    return not any(may_be_empty(row) or any(isinstance(inner.action, Bunch) for inner in row) for row in rows)
 
 
 def write_steps(methods: Methods, steps: Sequence[Step], flow: Flow, label: str = "steps") -> Flow:
@@ -40,8 +63,8 @@ def write_steps(methods: Methods, steps: Sequence[Step], flow: Flow, label: str 
         if row:
             flow = _write_row(methods, row, flow, label)
             row = []
-        if step is not None:
-            flow = _write_bunch_step(methods, step, flow)
+        if step is not None and isinstance(step.action, Bunch):
+            flow = write_bunch(methods, step.action, flow)
     return flow
 
 
@@ -104,41 +127,10 @@ def _variable(statements: Statements, source: str) -> str:
     return "shape"
 
 
-def _write_bunch_step(methods: Methods, step: Step, flow: Flow) -> Flow:
-    assert isinstance(step.action, Bunch)
-    if step.loop.many:
-        raise put_in_layer(step, "repeated paths")
-    when = step.loop.when
-    if when is None:
-        return write_bunch(methods, step.action, flow)
-    assign(methods.build, "shape", flow.built)
-    assign(methods.shape, "shape", flow.shape)
-    assign(methods.call, "x", flow.x)
-    counts = {kind: list(terms) for kind, terms in methods.place.numbers.counts.items()}
-    inner = methods
-    if "channels" in when.names:
-        inner = replace(methods, make=methods.make_late, place=methods.late)
-    with ExitStack() as blocks:
-        for statements, condition in methods.conditions(when):
-            blocks.enter_context(statements.block(f"if {condition}:"))
-        end = write_bunch(inner, step.action, Flow("x", "shape", "shape"))
-        assign(methods.build, "shape", end.built)
-        assign(methods.call, "x", end.x)
-        assign(methods.shape, "shape", end.shape)
-    methods.place.numbers.under(methods.place.count(when), counts)
-    return Flow("x", "shape", "shape")
-
-
-def put_in_layer(step: Step | Path, what: str) -> ArchError:
-    """The error for a form that has source only inside a layer of its own."""
-    return fail("ARCH020", f"{what} cannot stand here", step.span, "make it a layer of the file, and use it here")
-
-
 def write_bunch(methods: Methods, bunch: Bunch, flow: Flow) -> Flow:
     """Writes paths side by side, the shortcut, the merge and what comes after."""
     start = _forked(methods, flow)
-    alone = len(bunch.paths) == 1 and isinstance(bunch.shortcut, Value) and bunch.shortcut.content == "none"
-    items = [_write_path(methods, path, start, alone) for path in bunch.paths]
+    items = [_write_path(methods, path, start) for path in bunch.paths]
     return write_steps(methods, bunch.after, _write_merge(methods, bunch, start, items), "after")
 
 
@@ -156,49 +148,24 @@ def _forked(methods: Methods, flow: Flow) -> Flow:
     return Flow(*kept)
 
 
-def _write_path(methods: Methods, path: Path, start: Flow, alone: bool = False) -> Item:
-    empty = not path.steps
-    forks = any(isinstance(step.action, Bunch) for step in path.steps)
-    if not forks and not may_be_empty(path.steps):
-        return _write_sequential(methods, path, start)
-    if path.loop.many or path.loop.when is not None:
-        raise put_in_layer(path, "a loop over a path that forks again, or that may be empty,")
-    name = segment(methods.late, copies(path.loop, methods.late, path_kind(path), path.name).name, path.span)
-    return Item(start.x, start.built, start.shape) if empty else _write_inner(methods, path, name, start, alone)
-
-
-def _write_inner(methods: Methods, path: Path, name: str, start: Flow, alone: bool) -> Item:
-    """A path that forks again, or that may be empty: its layers stand in the class itself, under a name scope."""
-    label = name if name.isidentifier() else "some_path"
-    inner, known = methods.inside(label), set(methods.attributes)
-    variable = methods.variable(label)
-    with methods.build.block(f"with keras.name_scope({name_literal(name)}):"):
-        end = write_steps(inner, path.steps, start)
-        if not alone:
-            assign(methods.build, f"{variable}_shape", end.built)
-    if alone:
-        return Item(end.x, end.built, end.shape, True, tuple(inner.shape.text))
-    assign(inner.shape, f"{variable}_shape", end.shape)
-    assign(methods.call, variable, end.x)
-    row = f"self.{(methods.attributes - known).pop()}" if only_ops(path) else ""
-    return Item(variable, f"{variable}_shape", f"{variable}_shape", True, tuple(inner.shape.text), row)
-
-
-def _write_sequential(methods: Methods, path: Path, start: Flow) -> Item:
+def _write_path(methods: Methods, path: Path, start: Flow) -> Item:
+    if not path.steps:
+        copy = copies(path.loop, methods.late, path_kind(path), path.name)
+        methods.place.numbers.segment(copy.name)
+        return Item(start.x, start.built, start.shape)
     maker, place = methods.maker(path.steps)
     numbered = methods.making(path_kind(path))[1]
     if numbered is methods.late or any("channels" in value.names for value in loop_values(path.loop)):
         maker, place = methods.make_late, methods.late
     copy = copies(path.loop, place, path_kind(path), path.name)
-    name = copy.name if path.loop.many else segment(place, copy.name, path.span)
-    own = methods.attribute(path.name or (name if name.isidentifier() else "paths"), place is methods.late)
-    sequential = sequential_call(path.steps, copy.place.fresh(), name_literal(name))
+    name = name_literal(copy.name) if path.loop.many else place.numbers.segment(copy.name)
+    own = methods.attribute(path.name or (copy.name if copy.name.isidentifier() else "paths"), place is methods.late)
+    sequential = sequential_call(path.steps, copy.place.fresh(), name)
     if not path.loop.many and not copy.condition:
         maker.add(before(f"{own} = ", sequential))
         methods.build.add(f"{own}.build({start.built})")
         built, shape = (f"{own}.compute_output_shape({shape})" for shape in (start.built, start.shape))
-        layers = f"{own}.layers" if only_ops(path) else ""
-        return Item(f"{own}({start.x}, training=training)", built, shape, layers=layers)
+        return Item(f"{own}({start.x}, training=training)", built, shape)
     if path.loop.many:
         maker.add(Bracket(f"{own} = [", (sequential, *copy.clauses), "]", "comprehension"))
     else:
@@ -210,12 +177,6 @@ def _write_sequential(methods: Methods, path: Path, start: Flow) -> Item:
     return Item(f"*[path({start.x}, training=training) for path in {own}]", built, shape, sure=False)
 
 
-def sequential_call(steps: Sequence[Step], place: Place, name: str) -> Bracket:
-    """`keras.Sequential([...], name=...)`."""
-    items = listed(stack_items(steps, place), open=True)
-    return Bracket("keras.Sequential(", (items, f"name={name}"), ")")
-
-
 def _write_merge(methods: Methods, bunch: Bunch, start: Flow, items: list[Item]) -> Flow:
     choice = _add_shortcut(methods, bunch, start, items)
     merge = bunch.merge
@@ -225,15 +186,12 @@ def _write_merge(methods: Methods, bunch: Bunch, start: Flow, items: list[Item])
     least = sure + (choice is not None and "none" not in choice.words)
     if choice is None and sure == len(items) < 2:
         only = items[0] if items else Item(start.x, start.built, start.shape)
-        methods.shape.text += only.before
         return Flow(only.x, only.built, only.shape)
     own = ""
     if merge is not None:
         own = methods.attribute(name if name.isidentifier() else merge.op.name)
     first = merge is None or merge.op.name in _FIRST_SHAPE
     known = items[0].shape if first and items and items[0].sure else ""
-    for item in items[: 1 if known else None]:
-        methods.shape.text += item.before
     called = choice is None and least > 1
     methods.call.add(
         Bracket(f"x = {own}(", (_listed(items, "x"),), ")") if called else before("parts = ", _listed(items, "x"))

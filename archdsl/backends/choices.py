@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import ast
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from archdsl.backends.layout import WIDTH, Bracket, Names, before, listed, quote
+from archdsl.backends.layout import WIDTH, Bracket, before, quote
 from archdsl.backends.methods import Flow, Item, Methods, Statements
-from archdsl.backends.shortcuts import FROM_SHAPES, Projection, projection, segment, words_of
-from archdsl.backends.stacks import Place, stack_items
+from archdsl.backends.shortcuts import Projection, projection, shortcut_call, words_of
+from archdsl.backends.stacks import Place, step_values
 from archdsl.expr import Expression
-from archdsl.spec import Bunch, Loop, Step, Value
+from archdsl.spec import Bunch, Value
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Choice:
         words: what it may be in the end, where `auto` is the one or the other.
         auto: whether the shapes may decide.
         ahead: whether it stands before the paths.
-        name: its name among the names of weights; nothing where the spec says that it has none.
+        name: its name among the names of weights, as source; nothing where the spec says that it has none.
     """
 
     bunch: Bunch
@@ -36,7 +36,7 @@ class Choice:
     @classmethod
     def of(cls, place: Place, bunch: Bunch, shortcut: Value, ahead: bool) -> Choice:
         found = words_of(place.spec, shortcut)
-        name = "" if shortcut.content in ("none", "identity") else segment(place, "shortcut", shortcut.span)
+        name = "" if shortcut.content in ("none", "identity") else place.numbers.segment("shortcut")
         auto = "auto" in found
         words = tuple(w for w in ("projection", "identity", "none") if w in found or (auto and w != "none"))
         return cls(bunch, shortcut, words, auto, ahead, name)
@@ -50,7 +50,7 @@ class Choice:
             return None
         make, place = _maker(methods, known, self.bunch)
         own = methods.attribute("shortcut", place is methods.late)
-        make.add(before(f"{own} = ", projection_call(place, self.bunch, known, self.name)))
+        make.add(before(f"{own} = ", shortcut_call(place, self.bunch, "projection", self.name)))
         methods.build.add(f"{own}.build({start.built})")
         built, shape = (f"{own}.compute_output_shape({shape})" for shape in (start.built, start.shape))
         return Item(f"{own}({start.x}, training=training)", built, shape)
@@ -75,7 +75,7 @@ class Choice:
             self._write_kind(methods, kind, start, items, known)
         if own and not late:
             with make.block(f'if {methods.place.read(argument)} == "projection":'):
-                make.add(before(f"{own} = ", projection_call(place, self.bunch, known, self.name)))
+                make.add(before(f"{own} = ", shortcut_call(place, self.bunch, "projection", self.name)))
         targets = (methods.build, methods.call, *(() if known_shape else (methods.shape,)))
         for statements in targets:
             for word, head in self.heads(kind):
@@ -136,7 +136,7 @@ class Choice:
 
 def _maker(methods: Methods, known: Projection, bunch: Bunch) -> tuple[Statements, Place]:
     """Where a projection is made whose fields are known: in `build` where one of them reads `$channels`."""
-    late = any("channels" in v.names for part in known.parts(bunch) for v in part.fields.values())
+    late = any("channels" in v.names for step in known.steps(bunch, "projection") for v in step_values(step))
     return (methods.make_late, methods.late) if late else (methods.make, methods.place)
 
 
@@ -151,27 +151,13 @@ def _make_late(methods: Methods, choice: Choice, start: Flow, items: list[Item],
     start_shape = start.built
     if not known.known:
         build.add(f"merged = {_first(items, start_shape)}")
-    if known.stride is None and items and items[0].layers:
-        build.add("strides = (1, 1)")
-        with build.block(f"for layer in {items[0].layers}:"):
-            build.add('rows, columns = getattr(layer, "strides", (1, 1))')
-            build.add("strides = (strides[0] * rows, strides[1] * columns)")
-    elif known.stride is None:
+    if known.stride is None:
         with build.block(f"if None in {start_shape}[1:]:"):
             due = "This projection needs a known height and width. "
             _raise(build, due, f"Received: input_shape={{{start_shape}}}")
         sides = f"zip({start_shape}[1:3], merged[1:3])"
         build.add(f"strides = tuple(-(-before // after) for before, after in {sides})")
-    place = replace(methods.late, names=Names({**methods.late.names.by_name, **FROM_SHAPES}))
-    build.add(before(f"{own} = ", projection_call(place, choice.bunch, known, choice.name)))
-
-
-def projection_call(place: Place, bunch: Bunch, known: Projection, name: str) -> Bracket:
-    """The projection as a `keras.Sequential`."""
-    parts = known.parts(bunch)
-    step = Step("conv", parts, Loop(), None, parts[0].fields["kernel"].span)
-    items = listed(stack_items([step], place.fresh()), open=True)
-    return Bracket("keras.Sequential(", (items, f"name={quote(name)}"), ")")
+    build.add(before(f"{own} = ", shortcut_call(methods.late, choice.bunch, "projection", choice.name)))
 
 
 def _refuse_others(make: Statements, argument: str, value: str, words: tuple[str, ...]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import linecache
 import sys
+from dataclasses import asdict
 from types import ModuleType
 from typing import Any
 
@@ -13,6 +14,7 @@ import keras
 from archdsl.backends import extra
 from archdsl.backends.python import to_python
 from archdsl.errors import fail
+from archdsl.limits import DEFAULTS, Limits, raised
 from archdsl.parsing import parse
 from archdsl.spec import Spec
 
@@ -28,7 +30,7 @@ def compile_spec(spec: Spec) -> ModuleType:
 
     Its source is what `eject` writes; `inspect.getsource` and tracebacks show it.
     """
-    name = "archdsl_generated_" + hashlib.sha256(spec.text.encode()).hexdigest()[:16]
+    name = "archdsl_generated_" + hashlib.sha256(f"{spec.variant}\n{spec.text}".encode()).hexdigest()[:16]
     if name in sys.modules:
         return sys.modules[name]
     source = to_python(spec)
@@ -51,10 +53,12 @@ def _carry_spec(generated: Any, spec: Spec) -> None:
     """Adds the spec to the configs of a class, and takes it out again where Keras makes an instance of one."""
     own_config = generated.get_config
     own_making = generated.from_config.__func__
+    more: dict[str, Any] = {"variant": spec.variant} if spec.variant else {}
+    more |= {"limits": asdict(spec.limits)} if spec.limits != DEFAULTS else {}
 
     def get_config(self: Any) -> dict[str, Any]:
         config = dict(own_config(self))
-        config[_CARRIED] = {"spec": spec.text, "class": type(self).__name__}
+        config[_CARRIED] = {"spec": spec.text, "class": type(self).__name__} | more
         return config
 
     def from_config(cls: Any, /, config: dict[str, Any], **kwargs: Any) -> Any:
@@ -78,7 +82,9 @@ class _Loader:
         carried = config.get(_CARRIED)
         if not isinstance(carried, dict) or not {"spec", "class"} <= carried.keys():
             raise fail("ARCH204", "this file names an archdsl layer, and carries no spec")
-        module = compile_spec(parse(str(carried["spec"]), "<saved spec>"))
+        limits = _limits(carried.get("limits"))
+        spec = parse(str(carried["spec"]), "<saved spec>", limits)
+        module = compile_spec(spec.varied(str(carried["variant"])) if "variant" in carried else spec)
         generated = getattr(module, str(carried["class"]), None)
         if not (isinstance(generated, type) and issubclass(generated, keras.Layer)):
             raise fail("ARCH204", f"the saved spec has no layer {carried['class']!r}")
@@ -86,10 +92,16 @@ class _Loader:
         return maker.from_config(config)
 
 
+def _limits(saved: Any) -> Limits:
+    """The limits that a saved spec was read with."""
+    known = saved if isinstance(saved, dict) else {}
+    return raised([f"{name}={number}" for name, number in known.items()])
+
+
 def _register_loader() -> None:
     keras.saving.register_keras_serializable(package="archdsl", name="Spec")(_Loader)
 
 
 _register_loader()
-for _extra in (extra.LowestPadding2D, extra.GatedLinearUnit):
+for _extra in [found for found in vars(extra).values() if getattr(found, "__module__", "") == extra.__name__]:
     keras.saving.register_keras_serializable(package="archdsl_extra")(_extra)

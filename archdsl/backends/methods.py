@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from archdsl.backends.layout import Bracket, Names, Source, before, lines
 from archdsl.backends.stacks import Place, uses_channels
 from archdsl.names import RESERVED
-from archdsl.spec import Arg, Spec, Step, Value
+from archdsl.spec import Arg, Spec, Step
 
 _BUILTINS = frozenset(dir(builtins))
 
@@ -81,7 +81,6 @@ class Methods:
         attributes: those that the class has.
         variables: those that are taken in `build`, `call` and `compute_output_shape`.
         in_build: the attributes that only `build` makes.
-        prefix: what the attributes of a path that stands in the class itself begin with.
         make, make_late: the layers made in `__init__`, and those made in `build`.
     """
 
@@ -92,7 +91,6 @@ class Methods:
     attributes: set[str]
     variables: set[str]
     in_build: set[str] = field(default_factory=set)
-    prefix: str = ""
     make: Statements = field(default_factory=Statements)
     make_late: Statements = field(default_factory=Statements)
     build: Statements = field(default_factory=Statements)
@@ -118,7 +116,7 @@ class Methods:
         Args:
             late: whether `build` makes it.
         """
-        found = free(self.prefix + name, self.attributes | RESERVED, "layer")
+        found = free(name, self.attributes | RESERVED, "layer")
         self.attributes.add(found)
         if late:
             self.in_build.add(found)
@@ -142,22 +140,6 @@ class Methods:
         late = re.search(r"\bchannels\b", self.place.numbers.offset(kind))
         return (self.make_late, self.late) if late else (self.make, self.place)
 
-    def inside(self, path: str) -> Methods:
-        """The methods for a path whose layers stand in the class itself; it has a shape method of its own."""
-        numbers = self.place.fresh().numbers
-        place, late, called, shaped = (
-            replace(place, numbers=numbers) for place in (self.place, self.late, self.called, self.shaped)
-        )
-        inner = replace(self, place=place, late=late, called=called, shaped=shaped)
-        return replace(inner, prefix=f"{self.prefix}{path}_", shape=Statements(indent=self.shape.indent))
-
-    def conditions(self, when: Value) -> list[tuple[Statements, str]]:
-        """A condition for the lines of each method; what is made under one that reads channels is made in `build`."""
-        made = [] if "channels" in when.names else [(self.make, self.place)]
-        places = [*made, (self.make_late, self.late), (self.build, self.late)]
-        places += [(self.call, self.called), (self.shape, self.shaped)]
-        return [(statements, place.text(when)) for statements, place in places]
-
 
 def _has_float(arg: Arg) -> bool:
     value = arg.default.template() if arg.default is not None else None
@@ -179,16 +161,12 @@ class Item:
 
     Args:
         sure: whether it is one part, and not a starred list of them.
-        before: the lines of `compute_output_shape` that it needs.
-        layers: the list of its layers, where it is nothing but a row of ops.
     """
 
     x: str
     built: str
     shape: str
     sure: bool = True
-    before: tuple[str, ...] = ()
-    layers: str = ""
 
 
 def assign(statements: Statements, name: str, value: str) -> None:

@@ -7,13 +7,14 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path as File
 
-from archdsl.backends.bodies import write_steps
-from archdsl.backends.functional import write_model
+from archdsl.backends.bodies import is_plain, write_steps
+from archdsl.backends.functional import write_layer, write_model
 from archdsl.backends.layout import Bracket, Names, Source, before, call_functions, lines, quote
 from archdsl.backends.members import class_head, config, docstring, frozen, kept, signature
 from archdsl.backends.methods import Flow, Methods, Statements
 from archdsl.backends.stacks import step_values
 from archdsl.expr import Expression
+from archdsl.ops import OPS
 from archdsl.spec import Arg, Layer, Spec
 
 _HELPERS = {
@@ -21,6 +22,9 @@ _HELPERS = {
     """The multiple of `divisor` nearest to `value`, and never under 0.9 of it."""
     nearest = max(divisor, int(value + divisor / 2) // divisor * divisor)
     return nearest + divisor if nearest < 0.9 * value else nearest''',
+    "unless_none": '''def unless_none(word):
+    """None for the word `none`, which Keras does not know."""
+    return None if word == "none" else word''',
     "whole": '''def whole(value):
     """`value` as an int, where it is a whole number."""
     if value != int(value):
@@ -43,8 +47,16 @@ def to_python(spec: Spec) -> str:
     helpers += [source for name, source in extra_classes().items() if re.search(rf"\b{name}\(", body)]
     math = "import math\n\n" if call_functions(_expressions(spec)) & {"ceil", "floor"} else ""
     about = docstring(f"{spec.name}, as archdsl writes it from its spec.", 0)
-    head = f"{about}\n\n{math}import keras\nfrom keras import layers"
+    imports = "\n".join(f"import {module}" for module in sorted({"keras", *_installed(body)}))
+    head = f"{about}\n\n{math}{imports}\nfrom keras import layers"
     return "\n\n\n".join([head, *helpers, body]) + "\n"
+
+
+def _installed(body: str) -> set[str]:
+    """The modules of installed packages that bring ops along, as far as the source calls something of them."""
+    packages = {op.__module__.split(".")[0] for op in OPS.values()} - {"archdsl"}
+    calls = re.findall(r"(?<![\w.])([\w.]+)\.\w+\(", body)
+    return {module for module in calls if module.split(".")[0] in packages}
 
 
 def extra_classes() -> dict[str, str]:
@@ -80,6 +92,8 @@ def _layer_class(spec: Spec, layer: Layer) -> str:
         return _subclass(spec, layer)
     args = list(layer.args.values())
     methods = Methods.of(spec, args)
+    if not is_plain(methods, layer):
+        return write_layer(spec, layer)
     end = write_steps(methods, layer.steps, Flow("inputs", "input_shape", "input_shape"))
     parts = class_head(spec, layer.name, layer.doc, "layers.Layer")
     blocks = [_init(methods, args), _build(methods), _call(methods, end), _shape(methods, end)]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from archdsl.backends.stacks import Place, kind_of
-from archdsl.errors import Span, fail
+from archdsl.backends.layout import Bracket, Names
+from archdsl.backends.stacks import Place, kind_of, sequential_call
+from archdsl.backends.taps import every_step
+from archdsl.errors import Span
 from archdsl.expr import Expression, parse
 from archdsl.ops import Op
-from archdsl.spec import SHORTCUTS, Bunch, Fields, Loop, Part, Path, Spec, Step, Use, Value
+from archdsl.shortcuts import plain_parts, shortcut_steps
+from archdsl.spec import SHORTCUTS, Bunch, Fields, Part, Spec, Step, Use, Value
 
 _KEEPS_CHANNELS = {"zero_pad", "lowest_pad", "max_pool", "average_pool"}
 
@@ -27,41 +30,13 @@ def words_of(spec: Spec, shortcut: Value | tuple[Step, ...]) -> tuple[str, ...]:
 def _owner(spec: Spec, shortcut: Value) -> str:
     """The layer in whose body the shortcut stands; nothing for the model's."""
     for layer in spec.layers.values():
-        if any(bunch.shortcut is shortcut for bunch in bunches(layer.steps)):
+        if any(_is_of(step, shortcut) for step in every_step(layer.steps)):
             return layer.name
     return ""
 
 
-def bunches(steps: Sequence[Step]) -> Iterator[Bunch]:
-    """Every bunch of the steps, and those inside their paths."""
-    for step in steps:
-        if isinstance(step.action, Bunch):
-            yield step.action
-            for path in step.action.paths:
-                yield from bunches(path.steps)
-            if not isinstance(step.action.shortcut, Value):
-                yield from bunches(step.action.shortcut)
-            yield from bunches(step.action.after)
-
-
-def loops(steps: Sequence[Step]) -> Iterator[Loop]:
-    """Every loop of the steps, and of their paths."""
-    yield from (step.loop for step in steps)
-    for bunch in bunches(steps):
-        own = () if isinstance(bunch.shortcut, Value) else bunch.shortcut
-        yield from (path.loop for path in bunch.paths)
-        yield from (step.loop for inner in (*(path.steps for path in bunch.paths), own, bunch.after) for step in inner)
-
-
-def uses(steps: Sequence[Step]) -> Iterator[Use]:
-    """Every use of a layer in the steps, and inside their paths."""
-    for step in steps:
-        if isinstance(step.action, Use):
-            yield step.action
-    for bunch in bunches(steps):
-        inner = [step for path in bunch.paths for step in path.steps] + list(bunch.after)
-        inner += [] if isinstance(bunch.shortcut, Value) else list(bunch.shortcut)
-        yield from (step.action for step in inner if isinstance(step.action, Use))
+def _is_of(step: Step, shortcut: Value) -> bool:
+    return isinstance(step.action, Bunch) and step.action.shortcut is shortcut
 
 
 def _words(spec: Spec, owner: str, value: Value, seen: frozenset[tuple[str, str]]) -> set[str]:
@@ -84,9 +59,9 @@ def _tree_words(spec: Spec, owner: str, tree: ast.expr, seen: frozenset[tuple[st
 
 def _argument_words(spec: Spec, owner: str, name: str, seen: frozenset[tuple[str, str]]) -> set[str]:
     """The words that some use in the file passes for an argument, and its default."""
-    args = spec.layers[owner].args if owner else spec.args
-    if name not in args:
+    if not owner or name not in spec.layers[owner].args:  # whoever builds the model may choose
         return set(SHORTCUTS)
+    args = spec.layers[owner].args
     default = args[name].default
     found = {str(default.content)} if default else set()
     likes = {owner}
@@ -96,7 +71,7 @@ def _argument_words(spec: Spec, owner: str, name: str, seen: frozenset[tuple[str
             found |= {str(layer.fixed[name])} if name in layer.fixed else set()
     bodies = {layer.name: layer.steps for layer in spec.layers.values()} | {"": spec.model}
     for place, steps in bodies.items():
-        for use in uses(steps):
+        for use in (step.action for step in every_step(steps) if isinstance(step.action, Use)):
             if use.layer in likes and name in use.arguments:
                 found |= _words(spec, place, use.arguments[name], seen)
     return found if found & set(SHORTCUTS) else set(SHORTCUTS)
@@ -115,14 +90,11 @@ class Projection:
     filters: Value | None
     stride: Value | None
 
-    def parts(self, bunch: Bunch) -> tuple[Part, ...]:
-        """The projection's conv block; what is not known comes from the shapes."""
+    def steps(self, bunch: Bunch, word: str) -> tuple[Step, ...]:
+        """The steps that a word stands for; what is not known comes from the shapes."""
         span = bunch.projection[0].fields["kernel"].span
-        own = {
-            "filters": self.filters or Value(parse(f"${FILTERS}"), span),
-            "stride": self.stride or Value(parse(f"${STRIDES}"), span),
-        }
-        return tuple(Part(p.role, p.op, {**p.fields, **own}) if p.role == "main" else p for p in bunch.projection)
+        filters = self.filters or Value(parse(f"${FILTERS}"), span)
+        return shortcut_steps(word, bunch.projection, filters, self.stride or Value(parse(f"${STRIDES}"), span))
 
     @property
     def known(self) -> bool:
@@ -136,41 +108,20 @@ def projection(bunch: Bunch, types: Mapping[str, str]) -> Projection:
         types: of the names that expressions see.
     """
     path = bunch.paths[0] if bunch.paths else None
-    parts = _plain_parts(path) if path else None
+    parts = plain_parts(path) if path else None
     if not parts:
         return Projection(None, None)
     return Projection(_filters(parts), _stride(parts, types, bunch.projection[0].fields["kernel"].span))
 
 
-def only_ops(path: Path) -> bool:
-    """Whether a path has neither layers nor paths in it, so that its strides multiply."""
-    return all(isinstance(step.action, tuple) for step in path.steps)
+def shortcut_call(place: Place, bunch: Bunch, word: str, name: str) -> Bracket:
+    """A shortcut that is made of layers, as a `keras.Sequential`.
 
-
-def path_kind(path: Path) -> str:
-    """What a path's number counts."""
-    return path.name or "path"
-
-
-def segment(place: Place, name: str, span: Span) -> str:
-    """A path's name among the names of weights; the second `main` of a body is `main_2`."""
-    if f"/{name}" in place.numbers.unsure:
-        hint = "give one of them another name"
-        raise fail("ARCH020", f"a second `{name}` behind one under a `when` cannot stand here", span, hint)
-    number = place.numbers.take(f"/{name}")
-    return name if number == 1 else f"{name}_{number}"
-
-
-def _plain_parts(path: Path) -> list[Part] | None:
-    """The ops of a path that is nothing but ops, each once."""
-    if path.loop.many or path.loop.when is not None:
-        return None
-    found: list[Part] = []
-    for step in path.steps:
-        if not isinstance(step.action, tuple) or step.loop.many or step.loop.when is not None:
-            return None
-        found += step.action
-    return found
+    Args:
+        name: as source.
+    """
+    named = replace(place.fresh(), names=Names({**place.names.by_name, **FROM_SHAPES}))
+    return sequential_call(projection(bunch, place.types).steps(bunch, word), named, name)
 
 
 def _filters(parts: Sequence[Part]) -> Value | None:

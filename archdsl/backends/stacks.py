@@ -7,44 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
-from archdsl.backends.layout import Bracket, Names, Source, before, flat
+from archdsl.backends.layout import Bracket, Names, Source, before, flat, listed
+from archdsl.backends.naming import Numbers, name_literal, plus
 from archdsl.expr import Expression
 from archdsl.ops import Call, Op
 from archdsl.ops.activation import Activation
 from archdsl.spec import Bunch, Fields, Loop, Part, Spec, Step, Use, Value
 
 _WHOLE_FUNCTIONS = {"round", "ceil", "floor", "len", "divisible"}
-
-
-@dataclass
-class Numbers:
-    """The numbers that names of a lane go on from: how many of each kind there were, as source in the spec's names."""
-
-    counts: dict[str, list[str]] = field(default_factory=dict)
-    unsure: set[str] = field(default_factory=set)
-    """The names of paths that were there only under a condition."""
-
-    def offset(self, kind: str) -> str:
-        """How many of the kind came before."""
-        return plus(*self.counts.get(kind, ()))
-
-    def advance(self, kind: str, count: str = "1") -> None:
-        self.counts.setdefault(kind, []).append(count)
-
-    def take(self, kind: str) -> int:
-        """The next number of a kind whose numbers are known."""
-        self.advance(kind)
-        return len(self.counts[kind])
-
-    def under(self, condition: str, before: Mapping[str, list[str]]) -> None:
-        """Counts what came since `before` only where a condition holds."""
-        for kind, counts in self.counts.items():
-            known = before.get(kind, [])
-            more = plus(*counts[len(known) :])
-            if kind.startswith("/") and more != "0":
-                self.unsure.add(kind)
-            elif more != "0":
-                self.counts[kind] = [*known, f"({more} if {condition} else 0)"]
 
 
 _PLAIN = Names({})
@@ -85,32 +55,6 @@ class Place:
         if isinstance(value, Expression) and kind_of(value.tree, self.types) == "float":
             return Call("whole", (value,))
         return [self.whole(item) for item in value] if isinstance(value, list) else value
-
-
-def plus(*terms: str) -> str:
-    """The sum of some terms as source, as short as it can be told: `depth - 1` and 1 give `depth`."""
-    known, kept = 0, []
-    for term in terms:
-        tree = ast.parse(term, mode="eval").body
-        while isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Add | ast.Sub) and _is_int(tree.right):
-            known += tree.right.value * (1 if isinstance(tree.op, ast.Add) else -1)  # type: ignore[attr-defined]
-            tree = tree.left
-        if _is_int(tree):
-            known += tree.value  # type: ignore[attr-defined]
-        else:
-            kept.append(tree)
-    if not kept:
-        return str(known)
-    total = kept[0]
-    for tree in kept[1:]:
-        total = ast.BinOp(total, ast.Add(), tree)
-    if known:
-        total = ast.BinOp(total, ast.Add() if known > 0 else ast.Sub(), ast.Constant(abs(known)))
-    return _PLAIN.expression(total)
-
-
-def _is_int(tree: ast.expr) -> bool:
-    return isinstance(tree, ast.Constant) and type(tree.value) is int
 
 
 def kind_of(tree: ast.expr, types: Mapping[str, str]) -> str:
@@ -250,16 +194,24 @@ def use_call(use: Use, place: Place) -> Call:
     return Call(use.layer, tuple(positional), given)
 
 
-def name_literal(name: str) -> str:
-    """A name as a literal; one with an expression in braces becomes an f-string."""
-    if "{" not in name:
-        return f'"{name}"'
-    kind, _, rest = name.partition("{")
-    expression, _, ending = rest.rpartition("}")
-    single = ast.unparse(ast.parse(expression, mode="eval")) if '"' in expression else expression
-    if '"' in single or "\\" in single:
-        return f'"{kind}" + str({expression})' + (f' + "{ending}"' if ending else "")
-    return f'f"{kind}{{{single}}}{ending}"'
+def use_outputs(step: Step, place: Place) -> tuple[str, ...]:
+    """The names of the outputs of the layer that a step uses, where they have names."""
+    if not isinstance(step.action, Use):
+        return ()
+    layer = place.spec.layers[step.action.layer]
+    while layer.like is not None:
+        layer = place.spec.layers[layer.like]
+    return tuple(tap.name for tap in layer.outputs)
+
+
+def sequential_call(steps: Sequence[Step], place: Place, name: str) -> Bracket:
+    """`keras.Sequential([...], name=...)`.
+
+    Args:
+        name: as source.
+    """
+    items = listed(stack_items(steps, place), open=True)
+    return Bracket("keras.Sequential(", (items, f"name={name}"), ")")
 
 
 def stack_items(steps: Sequence[Step], place: Place) -> list[Source]:
@@ -302,7 +254,7 @@ class Copies:
         return (self.header, *([f"if {self.condition}"] if self.condition else []))
 
 
-def copies(loop: Loop, place: Place, kind: str, pinned: str | None) -> Copies:
+def copies(loop: Loop, place: Place, kind: str, pinned: str | None, number: str = "number") -> Copies:
     """The copies of a step or a path; the numbers of the place go on behind them.
 
     A copy that fails its `when` has a number too; what is repeated has as many as it has copies.
@@ -310,18 +262,20 @@ def copies(loop: Loop, place: Place, kind: str, pinned: str | None) -> Copies:
     offset = place.numbers.offset(kind)
     condition = place.inner(loop.columns).text(loop.when) if loop.when is not None else ""
     if not loop.many:
+        if pinned:
+            return Copies(pinned, "", condition, place)
         place.numbers.advance(kind)
-        return Copies(pinned or _numbered(kind, place.read(plus(offset, "1"))), "", condition, place)
+        return Copies(_numbered(kind, place.read(plus(offset, "1"))), "", condition, place)
     if not loop.columns:
         assert loop.repeat is not None
         times = place.count(loop.repeat)
         ends = [place.read(plus(*terms)) for terms in ((offset, "1"), (offset, times, "1"))]
         place.numbers.advance(kind, _unless(loop, times, place))
-        return Copies(f"{kind}_{{number}}", f"for number in range({', '.join(ends)})", condition, place)
-    return _rows_of(loop, place, kind, offset, condition)
+        return Copies(f"{kind}_{{{number}}}", f"for {number} in range({', '.join(ends)})", condition, place)
+    return _rows_of(loop, place, kind, offset, condition, number)
 
 
-def _rows_of(loop: Loop, place: Place, kind: str, offset: str, condition: str) -> Copies:
+def _rows_of(loop: Loop, place: Place, kind: str, offset: str, condition: str, number: str) -> Copies:
     columns, inner = list(loop.columns), place.inner(loop.columns)
     rows, count = _rows(loop, place)
     target = ", ".join(columns)
@@ -335,12 +289,12 @@ def _rows_of(loop: Loop, place: Place, kind: str, offset: str, condition: str) -
         )
     place.numbers.advance(kind, count)
     if loop.repeat is None and len(columns) == 1 and rows.startswith("range("):
-        number = place.read(plus(columns[0], offset, "1"))
-        return Copies(f"{kind}_{{{number}}}", f"for {target} in {place.read(rows)}", condition, inner)
+        own = place.read(plus(columns[0], offset, "1"))
+        return Copies(f"{kind}_{{{own}}}", f"for {target} in {place.read(rows)}", condition, inner)
     target = target if len(columns) == 1 else f"({target})"
     start = place.read(plus(offset, "1"))
-    header = f"for number, {target} in enumerate({place.read(rows)}, start={start})"
-    return Copies(f"{kind}_{{number}}", header, condition, inner)
+    header = f"for {number}, {target} in enumerate({place.read(rows)}, start={start})"
+    return Copies(f"{kind}_{{{number}}}", header, condition, inner)
 
 
 def _unless(loop: Loop, times: str, place: Place) -> str:
