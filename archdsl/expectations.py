@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from archdsl.errors import Problems
-from archdsl.graph import OUTPUT, Graph
+from archdsl.graph import Graph
 from archdsl.ops.base import show
-from archdsl.spec import Spec
+from archdsl.spec import OUTPUT, Spec
 
 
 def check(spec: Spec, graph: Graph) -> None:

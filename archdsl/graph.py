@@ -12,9 +12,6 @@ from archdsl.spec import Fields
 
 Role: TypeAlias = Literal["pad", "main", "norm", "activation", "merge", "layer"]
 
-OUTPUT = "output"
-"""The name of a body's output that has none of its own."""
-
 
 @dataclass(frozen=True, slots=True)
 class Tensor:

@@ -12,7 +12,7 @@ from archdsl.ops import Shape
 from archdsl.reading import UNREAD, ValueReader
 from archdsl.scope import Scope
 from archdsl.source import Mapping, Node, Scalar, Sequence
-from archdsl.spec import INPUT, TYPES, Arg, Tap
+from archdsl.spec import INPUT, OUTPUT, TYPES, Arg, Tap
 from archdsl.validation import plain, shown
 
 _OF_DEFAULT = {bool: "bool", int: "int", float: "float", str: "str", list: "list"}
@@ -125,6 +125,10 @@ class InterfaceReader(ValueReader):
         if "." in word.text:
             hint = "the name of a step alone, which becomes the output's name"
             self.problems.add("ARCH018", f"`{word.text}` cannot name an output", word.span, hint)
+            return None
+        if word.text == OUTPUT:
+            message = f"`{OUTPUT}` is the word for an output without a name, and cannot name one"
+            self.problems.add("ARCH010", message, word.span, "name what it is, as in `label`")
             return None
         return self.tap(word, scope)
 

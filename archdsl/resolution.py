@@ -9,12 +9,12 @@ from typing import Any, TypeAlias
 from pydantic import ValidationError
 
 from archdsl.errors import ArchError, Problem, Span, fail, nearest, quantity
-from archdsl.graph import OUTPUT, Graph, Node, Tensor, Totals, producer, total
+from archdsl.graph import Graph, Node, Tensor, Totals, producer, total
 from archdsl.loops import Budget, Numbers, Values, certain
 from archdsl.merging import merge_problem
 from archdsl.ops import Op, OpError, Shape
 from archdsl.shortcuts import plain_parts, shortcut_steps
-from archdsl.spec import INPUT, SHORTCUTS, Bunch, Fields, Layer, Part, Path, Spec, Step, Tap, Use, Value
+from archdsl.spec import INPUT, OUTPUT, SHORTCUTS, Bunch, Fields, Layer, Part, Path, Spec, Step, Tap, Use, Value
 from archdsl.validation import faults, shown
 
 Flow: TypeAlias = tuple[Tensor, ...]
@@ -77,13 +77,14 @@ class _Body:
         return tuple(tensor for tap in taps for tensor in self._tapped(tap))
 
     def _tapped(self, tap: Tap) -> Flow:
-        if tap.name not in self.named:
-            hint = "it stands in a path or a loop that makes nothing here"
-            raise fail("ARCH018", f"there is no `{tap.name}` with these arguments", tap.span, hint)
-        flow = self.named[tap.name]
-        if not tap.output:
-            return flow
-        return tuple(tensor for tensor in flow if tensor.ref.endswith(f".{tap.output}"))
+        flow = self.named.get(tap.name, ())
+        if tap.output:
+            flow = tuple(tensor for tensor in flow if tensor.ref.endswith(f".{tap.output}"))
+        if not flow:
+            told = f"{tap.name}.{tap.output}" if tap.output else tap.name
+            hint = "it stands in a path, a loop or under a `when` that makes nothing here"
+            raise fail("ARCH018", f"there is no `{told}` with these arguments", tap.span, hint)
+        return flow
 
     def hold_used(self, ends: Flow, span: Span) -> None:
         """Raises where a step or an input leads to nothing that the body gives."""
@@ -157,6 +158,9 @@ class _Resolver:
             if inner is not None:
                 taken = end or (body.tapped(step.taps) if step.taps else x)
                 end = self._step(body, step, inner, lane, name, taken)
+                if step.loop.many and len(end) != len(taken):
+                    message = f"`{kind}` takes {quantity(len(taken), 'tensor')}, and gives its next copy {len(end)}"
+                    raise fail("ARCH022", message, step.span, "what is repeated gives as many tensors as it takes")
             made.append(end or x)
             if step.loop.many:
                 body.named = outside
@@ -213,6 +217,9 @@ class _Resolver:
     def _append(self, body: _Body, node: Node) -> Flow:
         self.budget.nodes += 1
         self.budget.afford(0, node.span)
+        if node.name in body.inputs:
+            message = f"`{node.name}` is an input of `{body.owner}`, and cannot be a step too"
+            raise fail("ARCH010", message, node.span, "choose another name for the input, or `name:` the step")
         body.take(node.name, node.span)
         body.nodes.append(node)
         if node.outputs:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from archdsl.expr import mentioned
 from archdsl.source import Node, Scalar
@@ -60,11 +60,11 @@ class Scope:
 
     def find(self, name: str) -> Named | None:
         """The step of a name; of what stands in a loop, each copy has a name too: `x_1`, `x_2`."""
-        if name in self.named:
-            return self.named[name]
         base, _, number = name.rpartition("_")
-        found = self.named.get(base)
-        return found if found is not None and found.many and number.isdigit() and number[0] != "0" else None
+        own, looped = self.named.get(name), self.named.get(base)
+        if looped is None or not looped.many or not number.isdigit() or number[0] == "0":
+            return own
+        return looped if own is None else replace(own, twice=True)
 
     def mention(self, node: Node) -> None:
         """Takes the names in what was refused for used, so that nobody is told of them too."""

@@ -34,8 +34,8 @@ Output = Annotated[
 ]
 """One output's shape, or each one's by name; whichever is meant, its faults alone are told."""
 
-INPUT = "input"
-"""The name of a body's own input."""
+INPUT, OUTPUT = "input", "output"
+"""The names of a body's own input, and of an output that has no other."""
 
 
 @dataclass(frozen=True, slots=True)
