@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from archdsl.backends.layout import Names, quote
+from archdsl.backends.layout import Bracket, Names, Source, quote
 from archdsl.spec import Bunch, Path, Step, Value
 
 _PLAIN = Names({})
@@ -17,7 +17,7 @@ class Numbers:
     """The numbers that names of a lane go on from: how many of each kind there were, as source in the spec's names.
 
     Args:
-        counters: the kinds that are counted in a variable while the lines run.
+        counters: the kinds that are counted while the lines run, each with its count as source.
     """
 
     counts: dict[str, list[str]] = field(default_factory=dict)
@@ -32,32 +32,43 @@ class Numbers:
 
     def segment(self, name: str) -> str:
         """A path's name among the names of weights, as source; the second `main` of a body is `main_2`."""
+        if "{" in name:  # it has a number of its own already
+            return name_literal(name)
         number = self.offset(f"/{name}")
         self.advance(f"/{name}")
         if not number.isdigit():
             more = plus(number, "1")
-            return f'f"{name}_{{{more}}}" if {number} else {quote(name)}'
+            return f"{name_literal(f'{name}_{{{more}}}')} if {number} else {quote(name)}"
         return name_literal(name if number == "0" else f"{name}_{int(number) + 1}")
 
-    def counted(self, bunch: Bunch, local: Callable[[str], str]) -> Iterator[str]:
-        """The lines before repeated paths, from which on the kinds in them are counted in variables."""
-        for kind in dict.fromkeys(_kinds(bunch)):
-            if kind in self.counters:
-                yield from self._caught_up(kind)
-            else:
-                self.counters[kind] = local(f"{kind.strip('/')}_count")
-                yield f"{self.counters[kind]} = {self.offset(kind)}"
-                self.counts[kind] = [self.counters[kind]]
+    def counted(self, bunch: Bunch, local: Callable[[str], str], read: Callable[[str], str]) -> Iterator[Source]:
+        """The lines before repeated paths, from which on the kinds in them are counted in a dict.
 
-    def caught_up(self, bunch: Bunch) -> Iterator[str]:
+        Args:
+            local: gives a free variable.
+            read: source in the spec's names, as it reads there.
+        """
+        kinds = list(dict.fromkeys(_kinds(bunch)))
+        new = [kind for kind in kinds if kind not in self.counters]
+        for kind in kinds:
+            if kind not in new:
+                yield from self._caught_up(kind, read)
+        if new:
+            variable = local("counts")
+            items = tuple(f"{quote(kind)}: {read(self.offset(kind))}" for kind in new)
+            yield Bracket(f"{variable} = {{", items, "}", "list")
+            self.counters |= {kind: f"{variable}[{quote(kind)}]" for kind in new}
+            self.counts |= {kind: [self.counters[kind]] for kind in new}
+
+    def caught_up(self, bunch: Bunch, read: Callable[[str], str]) -> Iterator[str]:
         """The lines that count what one copy of repeated paths has made."""
         for kind in dict.fromkeys(_kinds(bunch)):
-            yield from self._caught_up(kind)
+            yield from self._caught_up(kind, read)
 
-    def _caught_up(self, kind: str) -> Iterator[str]:
+    def _caught_up(self, kind: str, read: Callable[[str], str]) -> Iterator[str]:
         more = plus(*self.counts[kind][1:])
         if more != "0":
-            yield f"{self.counters[kind]} += {more}"
+            yield f"{self.counters[kind]} += {read(more)}"
         self.counts[kind] = [self.counters[kind]]
 
 

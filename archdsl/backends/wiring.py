@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from archdsl.backends.layout import WIDTH, Bracket, Source, before, flat, listed, quote
 from archdsl.backends.methods import Statements
@@ -44,6 +44,7 @@ class Wiring:
         taken: the names that no variable may have.
         wanted: the names that some `from` or `outputs` of the body names.
         named: the sources of the steps that have names, so far.
+        outputs: the names of the outputs of those that are layers with several.
         var: the variable that holds the tensor so far.
         number: the variable that the next loop counts its copies in.
         fixed: whether heights and widths are known when the lines run.
@@ -54,6 +55,7 @@ class Wiring:
     taken: set[str]
     wanted: frozenset[str]
     named: dict[str, Flow]
+    outputs: dict[str, tuple[str, ...]] = field(default_factory=dict)
     var: str = "x"
     number: str = "number"
     fixed: bool = True
@@ -69,8 +71,7 @@ class Wiring:
         found: list[str] = []
         for tap in taps:
             sources = self.named[tap.name]
-            chosen = [source for source in sources if source.endswith(f"[{quote(tap.output)}]")]
-            found += chosen if tap.output else sources
+            found += sources[self.outputs[tap.name].index(tap.output) :][:1] if tap.output else sources
         return tuple(found)
 
     def _step(self, step: Step, flow: Flow) -> Flow:
@@ -98,7 +99,7 @@ class Wiring:
             own = self.local(step.name)
             self.out.add(f"{own} = {end[0]}")
             end = (own,)
-        self.named[step.name] = end
+        self.named[step.name], self.outputs[step.name] = end, use_outputs(step, self.place)
         return end
 
     def local(self, name: str) -> str:
@@ -172,6 +173,7 @@ class Wiring:
                 self.assign(source, target)
         for word in self.wanted if each else ():
             if number := self._copy_of(step, word):
+                self.outputs[word] = use_outputs(step, self.place)
                 chosen = f"{each}[{number - 1}]"
                 self.named[word] = (chosen,) if many == 1 else tuple(f"{chosen}[{i}]" for i in range(many))
 
@@ -188,7 +190,9 @@ class Wiring:
     def _blocks(self, copy: Copies, each: str, target: Flow) -> Iterator[None]:
         """The `for` and the `if` of a loop; each copy is kept where a name asks for it."""
         if copy.header:
-            outer, self.number = self.number, self.local("number")
+            outer = self.number
+            self.taken.add(outer)
+            self.number = self.local("number")
             with self.out.block(f"{copy.header}:"):
                 if copy.condition:
                     with self.out.block(f"if {copy.condition}:"):
@@ -198,7 +202,7 @@ class Wiring:
                 if each:
                     one = target[0] if len(target) == 1 else f"({', '.join(target)})"
                     self.out.add(f"{each}.append({one})")
-            self.taken.discard(self.number)
+            self.taken -= {self.number, outer}
             self.number = outer
         else:
             with self.out.block(f"if {copy.condition}:"):
@@ -212,13 +216,13 @@ class Wiring:
     def _bunch_in_loop(self, step: Step, bunch: Bunch, start: Flow, flow: Flow) -> Flow:
         """Paths that are repeated, or that are there under a condition: their numbers are counted as they are made."""
         numbers = self.place.numbers
-        self.out.add(*numbers.counted(bunch, self.local))
+        self.out.add(*numbers.counted(bunch, self.local, self.place.read))
         copy = self._copies(step.loop, step.name or step.kind, step.name)
         with self._looped(copy, step, start, flow) as (source, target):
             place, named = self.place, dict(self.named)
             self.place = copy.place
             self.assign(target, self._bunch(bunch, source, self.var))
-            self.out.add(*numbers.caught_up(bunch))
+            self.out.add(*numbers.caught_up(bunch, copy.place.read))
             self.place = place
             self.named = named if step.loop.many else self.named
         return target
