@@ -149,7 +149,7 @@ class ValueReader:
         if not isinstance(word, str):
             self.problems.add("ARCH007", f"a name is due, and here is {shown(plain(node))}", node.span)
             return None
-        name, _, output = word.partition(".")
+        name, dot, output = word.partition(".")
         found = scope.find(name)
         if found is None:
             hint = nearest(name, scope.named) if scope.named else f"`{INPUT}` is the body's own input"
@@ -159,7 +159,7 @@ class ValueReader:
         if found.twice:
             message = f"two steps are named `{name}`, and it is not clear which is meant"
             self.problems.add("ARCH018", message, node.span, "give one of them another name")
-        elif output and output not in found.outputs:
+        elif dot and output not in found.outputs:
             gives = f"`{name}` gives " + (" and ".join(f"`{o}`" for o in found.outputs) or "one tensor, without a name")
             hint = nearest(output, found.outputs) if found.outputs else f"write `{name}`"
             self.problems.add("ARCH018", f"{gives}, and not `{output}`", node.span, hint)

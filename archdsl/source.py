@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -59,7 +59,7 @@ class Mapping:
 
 Node: TypeAlias = Scalar | Sequence | Mapping
 
-_LINE_END = re.compile(r"\r\n|[\n\r]")
+LINE_END = re.compile(r"\r\n|[\n\r]")
 _ODD_LINE_END = re.compile(r"[\x85\u2028\u2029]")
 _UNSPACED_COMMENT = re.compile(r"\s+#(?![\s#]|$)")
 _INT = re.compile(r"[-+]?[0-9]+")
@@ -116,7 +116,7 @@ def read(text: str, name: str, limits: Limits = DEFAULTS) -> Node:
 class _Reader:
     def __init__(self, text: str, name: str, limits: Limits) -> None:
         self.text, self.name, self.limits = text, name, limits
-        self.lines = _LINE_END.split(text)
+        self.lines = LINE_END.split(text)
         self.nodes = 0
         self.events = self._checked()
 
@@ -133,7 +133,7 @@ class _Reader:
 
     def place(self, offset: int) -> Span:
         """Where the character at an offset of the text stands."""
-        above = _LINE_END.split(self.text[:offset])
+        above = LINE_END.split(self.text[:offset])
         return Span(self.name, len(above), len(above[-1]) + 1, 1, self.lines[len(above) - 1])
 
     def _checked(self) -> Iterator[Any]:
@@ -202,6 +202,7 @@ class _Reader:
             value = self._node(next(self.events), depth + 1)
             if isinstance(value, Scalar) and value.value is None and not value.text:
                 _check_key(key)
+                value = replace(value, span=_behind(key))
             items[key.text] = (key, value)
         return Mapping(tuple(items.values()), self._span(event, inner))
 
@@ -317,6 +318,11 @@ def _plain(text: str, span: Span) -> str | int | float | bool | None:
     if _UNDERSCORED.fullmatch(text):
         raise fail("ARCH007", f"`{text}` is text in YAML 1.2", span, f"write `{text.replace('_', '')}`")
     return text
+
+
+def _behind(key: Scalar) -> Span:
+    """Where the value of a key without one would begin; the YAML reader tells the next word's place."""
+    return replace(key.span, column=key.span.column + key.span.width + 1, width=1)
 
 
 def _check_key(key: Scalar) -> None:
