@@ -62,7 +62,7 @@ class Annotations:
 
     def model(self, model: type[BaseModel]) -> Schema:
         """A reference to a model's schema, which is kept among the definitions."""
-        name = f"{model.__module__.rpartition('.')[2]}.{model.__name__}"
+        name = _name(model)
         if name not in self.definitions:
             required = [field for field, info in model.model_fields.items() if info.is_required()]
             self.definitions[name] = {**self.fields(model), **({"required": required} if required else {})}
@@ -122,20 +122,29 @@ class Annotations:
             bare += [word] if complete else []
             entry = either(self.model(inner), *([{"type": "null"}] if complete else []))
             entries[word] = {**entry, "description": prose(inner)}
-        return either(word_or_mapping(entries, bare), *others)
+        return either(*([word_or_mapping(entries, bare)] if entries else []), *others)
 
     def _table(self, table: Table) -> Schema:
         """`he_normal`, `{l2: 0.0001}` or `{truncated_normal: {stddev: 0.02}}`."""
         entries = {}
         for word, entry in table.entries.items():
-            fields = self.fields(entry)
-            alone = [fields["properties"][entry.first]] if entry.first else []
-            alone = [{key: value for key, value in one.items() if key not in _ABOUT} for one in alone]
-            entries[word] = {**either(fields, {"type": "null"}, *alone), "description": prose(entry)}
+            name = _name(entry)
+            if name not in self.definitions:
+                fields = self.fields(entry)
+                alone = [fields["properties"][entry.first]] if entry.first else []
+                alone = [{key: value for key, value in one.items() if key not in _ABOUT} for one in alone]
+                schema = either(fields, {"type": "null"}, *alone)
+                self.definitions[name] = {**schema, "description": prose(entry)}
+            entries[word] = reference(name)
         return word_or_mapping(entries, [*table.entries, *(["none"] if table.optional else [])])
 
     def _open(self, schema: Schema) -> Schema:
         return either(schema, EXPRESSION) if self.expressions else schema
+
+
+def _name(model: type) -> str:
+    """What a model is called among the definitions: `recipe.Adam`."""
+    return f"{model.__module__.rpartition('.')[2]}.{model.__name__}"
 
 
 def prose(model: type) -> str:

@@ -10,14 +10,12 @@ import json
 import os
 import textwrap
 from collections.abc import Iterator, Mapping
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from archdsl import vocabulary
 from archdsl.annotations import Annotations, Schema
-from archdsl.errors import fail
-from archdsl.ops import OPS, Op
+from archdsl.ops import OPS, Op, installed
 from archdsl.parsing import VERSION
 from archdsl.recipe import Data, Train
 from archdsl.spec import Expectation
@@ -33,19 +31,14 @@ def own_ops() -> dict[str, type[Op]]:
     return {name: op for name, op in OPS.items() if op.__module__.split(".")[0] == __name__.split(".")[0]}
 
 
-def installed_ops() -> dict[str, type[Op]]:
-    """All ops, those too that installed packages bring along as entry points of the group `archdsl.ops`.
+def all_ops() -> dict[str, type[Op]]:
+    """The ops of this package, and those of installed packages.
 
     Raises:
-        ArchError: one of these packages cannot be imported.
+        ArchError: an installed package's op cannot be used.
     """
-    for entry in metadata.entry_points(group="archdsl.ops"):
-        try:
-            entry.load()
-        except Exception as error:
-            hint = "repair that package, or leave out `--installed`"
-            raise fail("ARCH203", f"the ops of `{entry.value}` cannot be loaded: {error}", hint=hint) from error
-    return dict(OPS)
+    found = {name: installed.find(name) for name in installed.names()}
+    return own_ops() | {name: op for name, op in found.items() if op is not None}
 
 
 def language(ops: Mapping[str, type[Op]] | None = None) -> Schema:
@@ -59,6 +52,7 @@ def language(ops: Mapping[str, type[Op]] | None = None) -> Schema:
         **vocabulary.file_definitions(),
         **vocabulary.layer_definitions(),
         **vocabulary.step_definitions(ops),
+        **vocabulary.bunch_definitions(ops),
         **vocabulary.counting_definitions(),
         **vocabulary.value_definitions(),
         **vocabulary.op_definitions(ops),

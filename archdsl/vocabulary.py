@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import builtins
+import json
 import keyword
+from collections import Counter
 from collections.abc import Mapping
 from types import UnionType
 from typing import Annotated, Union, get_origin
@@ -12,7 +14,7 @@ from archdsl.annotations import EXPRESSION, Annotations, Schema, either, prose, 
 from archdsl.names import CLASS_RESERVED, LONGEST, RESERVED
 from archdsl.ops import Op, base, initial
 from archdsl.parsing import VERSION
-from archdsl.spec import INPUT, TYPES
+from archdsl.spec import INPUT, TYPES, Side
 from archdsl.steps import ACTIVATIONS, NORMS
 
 _CLASS = f"^[A-Z][A-Za-z0-9_]{{0,{LONGEST - 1}}}$"
@@ -79,7 +81,7 @@ def file_definitions() -> Schema:
     }
     return {
         "doc": {"type": "string"},
-        "shape": {"type": "array", "items": {"type": "integer", "minimum": 1, "maximum": 65_536}, "maxItems": 4},
+        "shape": {"type": "array", "items": Annotations({}).read(Side), "maxItems": 4},
         "shapes": _mapping("input_name", reference("shape"), minProperties=1),
         "args": _mapping("argument_name", {"anyOf": [{"enum": list(TYPES)}, reference("literal")]}),
         "literals": _mapping("argument_name", reference("literal")),
@@ -93,9 +95,8 @@ def _mapping(names: str, values: Schema, **limits: int) -> Schema:
     return {"type": "object", "propertyNames": reference(names), "additionalProperties": values, **limits}
 
 
-def layer_definitions() -> Schema:
-    bunch = {word: _ref(*BUNCH[word]) for word in BUNCH}
-    properties = {
+def _layer_words() -> Schema:
+    return {
         "doc": _ref("doc", "What the layer does; the docstring of its class."),
         "args": _ref(
             "args", "The layer's arguments: a type (then required), or a default: `{filters: int, stride: 1}`."
@@ -103,10 +104,15 @@ def layer_definitions() -> Schema:
         "inputs": _ref("input_names", "The names of several inputs: `[left, right]`."),
         "outputs": _ref("names", "The steps whose outputs the layer gives; else the last step's."),
         "steps": _ref("body", "The layer's steps."),
-        **bunch,
+        **{word: _ref(*BUNCH[word]) for word in BUNCH},
         "like": _ref("class_name", "Another layer of this file, some of whose arguments are fixed by `with`."),
         "with": _ref("literals", "Arguments of the layer that this one is like: `{stride: 2}`."),
     }
+
+
+def layer_definitions() -> Schema:
+    """A layer is like another one, or has steps, or has paths."""
+    properties = _layer_words()
     beside_like = dict.fromkeys([word for word in properties if word not in ("doc", "like", "with")], False)
     with_paths = {"properties": {"steps": False}, **reference("merge_where_due")}
     with_steps = {"properties": dict.fromkeys(list(BUNCH)[1:], False), "required": ["steps"]}
@@ -136,14 +142,10 @@ def layer_definitions() -> Schema:
 
 
 def step_definitions(ops: Mapping[str, type[Op]]) -> Schema:
+    """A body and its steps: words, and mappings of one key and its neighbours."""
     neighbours = {word: _ref(*NEIGHBOURS[word]) for word in NEIGHBOURS}
     bunch = {word: _ref(*BUNCH[word]) for word in BUNCH}
-    used = {name: reference(f"op.{name}") for name in ops}
-    merges = {name: used[name] for name, op in ops.items() if op.many}
     beside_paths = [word for word in BUNCH if word != "paths"]
-    loop = {word: neighbours[word] for word in LOOP}
-    path = {"steps": _ref("body", "The path's steps; `[]` passes the input on."), **loop}
-    not_many = {"properties": {"repeat": False, "for": False}}
     return {
         "body": {"if": {"type": "array"}, "then": {"items": reference("step")}, "else": reference("step")},
         "step": {"if": {"type": "object"}, "then": reference("mapping"), "else": reference("word")},
@@ -155,13 +157,24 @@ def step_definitions(ops: Mapping[str, type[Op]]) -> Schema:
         "mapping": {
             "description": "One op, one layer of this file or `paths`, with what stands beside it.",
             "type": "object",
-            "properties": {**used, **bunch, **neighbours},
+            "properties": {**_entries(ops), **bunch, **neighbours},
             "patternProperties": {_CLASS: _ref("arguments", "A layer of this file, with its arguments.")},
             "additionalProperties": False,
             "if": {"required": ["paths"]},
             "then": {"propertyNames": {"enum": [*BUNCH, *NEIGHBOURS]}, **reference("merge_where_due")},
             "else": {"properties": dict.fromkeys(beside_paths, False), **reference("one_step")},
         },
+    }
+
+
+def bunch_definitions(ops: Mapping[str, type[Op]]) -> Schema:
+    """Paths, and what stands beside them."""
+    merges = _entries({name: op for name, op in ops.items() if op.many})
+    loop = {word: _ref(*NEIGHBOURS[word]) for word in LOOP}
+    once = {"properties": {"repeat": False, "for": False}}
+    one_path = {"maxItems": 1, "maxProperties": 1, "items": once, "additionalProperties": once}
+    words = {"enum": list(SHORTCUTS)}
+    return {
         "paths": {
             "type": ["object", "array"],
             "propertyNames": {"allOf": [reference("step_name"), {"not": {"const": "shortcut"}}]},
@@ -174,26 +187,25 @@ def step_definitions(ops: Mapping[str, type[Op]]) -> Schema:
             "description": "A list of steps, or `{steps: [...]}` with `repeat`, `for` or `when` beside it.",
             "type": ["array", "object"],
             "items": reference("step"),
-            "properties": path,
+            "properties": {"steps": _ref("body", "The path's steps; `[]` passes the input on."), **loop},
             "additionalProperties": False,
             "required": ["steps"],
         },
         "merge_where_due": {
             "$comment": "Only one path that is there once, without a shortcut, needs no `merge`.",
-            "if": {
-                "properties": {
-                    "paths": {"maxItems": 1, "maxProperties": 1, "items": not_many, "additionalProperties": not_many},
-                    "shortcut": {"const": "none"},
-                }
-            },
+            "if": {"properties": {"paths": one_path, "shortcut": {"const": "none"}}},
             "else": {"required": ["merge"]},
         },
         "shortcut": {
             "description": "; ".join(f"`{word}`: {meaning}" for word, meaning in SHORTCUTS.items()) + ".",
-            **either({"enum": list(SHORTCUTS)}, {"type": "array", "items": reference("step")}, EXPRESSION),
+            **either(words, {"type": "array", "items": reference("step")}, EXPRESSION),
         },
         "merge": word_or_mapping(merges, list(merges)),
     }
+
+
+def _entries(ops: Mapping[str, type[Op]]) -> Schema:
+    return {name: reference(f"op.{name}") for name in ops}
 
 
 def counting_definitions() -> Schema:
@@ -261,7 +273,8 @@ def op_definitions(ops: Mapping[str, type[Op]]) -> Schema:
     roles = {"norm": reference("norm"), "activation": reference("activation")}
     for name, op in ops.items():
         found[f"op.{name}"] = {"description": prose(op), **reader.fields(op, roles), "type": ["object", "null"]}
-    entries = {name: reference(f"op.{name}") for name in ops}
+    found |= _shared([found[f"op.{name}"]["properties"] for name in ops])
+    entries = _entries(ops)
     for role, table in (("norm", NORMS), ("activation", ACTIVATIONS)):
         chosen = {word: entries[op.name] for word, op in table.items() if op.name in ops}
         found[role] = word_or_mapping(chosen, [*chosen, "none"])
@@ -272,3 +285,17 @@ def op_definitions(ops: Mapping[str, type[Op]]) -> Schema:
         "additionalProperties": False,
     }
     return named | found
+
+
+def _shared(properties: list[Schema]) -> Schema:
+    """Fields that several ops have alike; each op's own place then refers to them."""
+    counted = Counter((name, json.dumps(schema)) for fields in properties for name, schema in fields.items())
+    found: Schema = {}
+    for (name, text), often in counted.most_common():
+        if often >= 3 and f"field.{name}" not in found:
+            found[f"field.{name}"] = json.loads(text)
+    for fields in properties:
+        for name, schema in fields.items():
+            if found.get(f"field.{name}") == schema:
+                fields[name] = reference(f"field.{name}")
+    return found

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import enum
 import os
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
 import typer
 
-from archdsl import explanations, output, zoo
+from archdsl import docstrings, explanations, output, zoo
 from archdsl.cli.app import (
     AllowOption,
     JsonOption,
@@ -21,8 +22,9 @@ from archdsl.cli.app import (
     print_json,
     print_text,
     resolved,
+    say,
 )
-from archdsl.errors import CODES, ArchError, fail
+from archdsl.errors import CODES, ArchError, fail, nearest
 from archdsl.graph import Graph
 from archdsl.limits import Limits, raised
 from archdsl.resolution import resolve
@@ -129,17 +131,36 @@ def list_specs(as_json: JsonOption = False) -> None:
 
 
 @app.command("ops")
-def list_ops(as_json: JsonOption = False) -> None:
-    """List the ops: what a step may be beside a layer of the file."""
-    from archdsl.ops import OPS
+def list_ops(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="An op, to be told all of it; without it, all are listed.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the ops, which are what a step may be beside a layer of the file; or tell all of one."""
+    from archdsl import reference
+    from archdsl.ops import OPS, find, installed
 
-    if as_json:
-        print_json(
-            {name: {"kind": op.kind, "doc": op.__doc__, "arguments": list(op.model_fields)} for name, op in OPS.items()}
-        )
+    if name is not None:
+        op = find(name)
+        if op is None:
+            hint = nearest(name, {*OPS, *installed.names()})
+            raise fail("ARCH203", f"there is no op `{name}`", hint=hint)
+        if as_json:
+            print_json(reference.data(op))
+        else:
+            print_text(reference.describe(op, shutil.get_terminal_size().columns))
         return
-    entries = sorted(OPS.items(), key=lambda item: (item[1].kind, item[0]))
-    print_text(output.columns([(op.kind, name, (op.__doc__ or "").split("\n")[0]) for name, op in entries]))
+    others = installed.names()
+    for word in others.keys() & OPS:
+        say(f"`{word}` of {others.pop(word)} is not used, for archdsl has an op of this name")
+    if as_json:
+        own = {n: {"kind": op.kind, "doc": op.__doc__, "arguments": list(op.model_fields)} for n, op in OPS.items()}
+        print_json(own | {n: {"kind": "installed", "package": package} for n, package in others.items()})
+        return
+    entries = [(op.kind, word, docstrings.summary(op)) for word, op in OPS.items()]
+    entries = sorted(entries, key=lambda entry: (entry[0], entry[1]))
+    print_text(output.columns([*entries, *(("installed", word, package) for word, package in others.items())]))
 
 
 @app.command("schema")
@@ -155,4 +176,4 @@ def print_schema(
     if path:
         print_text(str(schema.FILE))
     else:
-        print_text(schema.text(schema.installed_ops()) if installed else schema.FILE.read_text(encoding="utf-8"))
+        print_text(schema.text(schema.all_ops()) if installed else schema.FILE.read_text(encoding="utf-8"))
