@@ -41,6 +41,7 @@ _OWN_NAMES = frozenset(
         "shapes",
         "super",
         "true",
+        "unless_none",
         "whole",
         "x",
     ]

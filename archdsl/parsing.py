@@ -10,7 +10,7 @@ from archdsl.errors import Problems, Span, fail, nearest
 from archdsl.interfaces import InterfaceReader
 from archdsl.limits import DEFAULTS, Limits
 from archdsl.names import class_fault, name_fault
-from archdsl.ops.base import OPS
+from archdsl.ops import OPS, find
 from archdsl.recipe import Data, Train
 from archdsl.scope import Scope
 from archdsl.source import Mapping, Node, Scalar
@@ -259,7 +259,7 @@ class _Parser:
             return {}
         found: dict[str, Fields] = {}
         for key, inner in node.items:
-            if key.text not in OPS:
+            if find(key.text, key.span) is None:
                 self.problems.add("ARCH014", f"`{key.text}` is no op", key.span, nearest(key.text, OPS))
                 continue
             fields = reader.fields(key.text, inner, None) or {}

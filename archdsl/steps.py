@@ -9,7 +9,7 @@ from typing import Any
 
 from archdsl.errors import Span, nearest
 from archdsl.names import name_fault
-from archdsl.ops.base import OPS, Op
+from archdsl.ops import OPS, Op, find
 from archdsl.reading import LOOP, NEIGHBOURS, UNREAD, ValueReader
 from archdsl.scope import Scope
 from archdsl.source import Mapping, Node, Scalar, Sequence
@@ -75,7 +75,7 @@ class Reader(ValueReader):
         """The step's own key among its neighbours."""
         words = {*NEIGHBOURS, *(BUNCH if node.get("paths") else ())}
         own = [(key, value) for key, value in node.items if key.text not in words]
-        known = [(key, value) for key, value in own if self._is_known(key.text)]
+        known = [(key, value) for key, value in own if self._is_known(key)]
         if len(own) == 1:
             return own[0]
         if not own:
@@ -97,8 +97,8 @@ class Reader(ValueReader):
                 self.problems.add("ARCH005", f"`{key.text}` is not known here", key.span, hint)
         return None
 
-    def _is_known(self, word: str) -> bool:
-        return word in OPS or word in self.signatures or word == "paths"
+    def _is_known(self, key: Scalar) -> bool:
+        return key.text in self.signatures or key.text == "paths" or find(key.text, key.span) is not None
 
     def _fields_of(self, word: str) -> set[str]:
         return set(
@@ -108,7 +108,7 @@ class Reader(ValueReader):
     def _action(self, key: Scalar, given: Node, step: Mapping, scope: Scope) -> tuple[Part, ...] | Use | Bunch | None:
         if key.text == "paths":
             return self.bunch(step, scope)
-        if key.text not in OPS and key.text not in self.signatures:
+        if key.text not in self.signatures and find(key.text, key.span) is None:
             message = f"{shown(key.value)} is neither an op nor a layer of this file"
             self.problems.add("ARCH014", message, key.span, self._nearest_step(key.text))
             scope.mention(given)
@@ -277,10 +277,12 @@ class Reader(ValueReader):
         return value
 
     def _merge(self, node: Node, scope: Scope) -> Part | None:
-        merges = [name for name, op in OPS.items() if op.many]
         word, given = node, Mapping((), node.span)
         if isinstance(node, Mapping) and len(node.items) == 1:
             word, given = node.items[0]  # type: ignore[assignment]
+        if isinstance(word, Scalar):
+            find(word.text, word.span)
+        merges = [name for name, op in OPS.items() if op.many]
         if not isinstance(word, Scalar) or word.text not in merges:
             text = shown(word.value) if isinstance(word, Scalar) else "this"
             hint = nearest(str(word.text), merges) if isinstance(word, Scalar) else "one word, as in `merge: add`"

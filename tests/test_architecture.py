@@ -14,7 +14,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "archdsl"
 FILES = sorted(PACKAGE.rglob("*.py"))
 ORDER = """
-errors limits source expr docstrings ops recipe names spec shortcuts validation scope reading interfaces steps parsing
+errors limits source expr docstrings ops reference recipe names spec shortcuts validation scope reading interfaces steps parsing
 graph loops merging resolution expectations lint annotations vocabulary schema explanations backends keras training zoo
 output cli __main__
 """.split()  # noqa: SIM905 - an order is read more easily so

@@ -16,6 +16,7 @@ from archdsl.ops import (
     tables,
 )
 from archdsl.ops.base import OPS, Call, Example, Op, OpError, Shape, Weight
+from archdsl.ops.installed import find
 
 __all__ = [
     "OPS",
@@ -30,6 +31,7 @@ __all__ = [
     "conv",
     "dense",
     "dropout",
+    "find",
     "initial",
     "maps",
     "merge",

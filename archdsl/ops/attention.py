@@ -6,12 +6,12 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from archdsl.ops.base import Call, Count, Example, Flag, Kind, Op, OpError, Seed, Shape, Share, Weight, show
-from archdsl.ops.initial import Biased, Constraint, Initializer, Kernel, Regularizer
+from archdsl.ops.initial import Constraint, Initializer, Kernel, Regularizer
 
 _TOKENS = ((5, 6),)
 
 
-class Attention(Biased, Kernel, name="attention"):
+class Attention(Kernel, name="attention"):
     """Multi-head self-attention among tokens, or among the pixels of a map. (T, C) -> (T, C), (H, W, C) -> (H, W, C).
 
     Keras `MultiHeadAttention`, with one input as query, key and value; Vaswani et al. 2017.

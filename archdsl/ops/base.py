@@ -110,7 +110,7 @@ Kind = Literal["conv", "norm", "activation", "dense", "pool", "shape", "dropout"
 """What an op is for somebody who looks at a picture; it decides the colour."""
 
 OPS: "dict[str, type[Op]]" = {}
-"""Every op by its name in specs."""
+"""The ops by their names in specs: all of archdsl's own, and those of other packages that were asked for."""
 
 EXTRA = frozenset(
     """
@@ -141,7 +141,9 @@ class Op(BaseModel):
         super().__init_subclass__(**kwargs)
         if name:
             cls.name = name
-            OPS[name] = cls
+            # Ops of other packages come in by their entry points, so that none can take the place of one of these.
+            if cls.__module__.startswith("archdsl."):
+                OPS[name] = cls
 
     def fits(self, *inputs: Shape) -> None:
         """Raises where an op that keeps its input's shape cannot take it.

@@ -4,10 +4,10 @@ import math
 from typing import Any, ClassVar
 
 from archdsl.ops.base import Call, Count, Example, Kind, OpError, Shape, Weight
-from archdsl.ops.initial import Biased, Kernel, MatrixInitializer, MatrixRegularizer
+from archdsl.ops.initial import Kernel, MatrixInitializer, MatrixRegularizer
 
 
-class Dense(Biased, Kernel, name="dense"):
+class Dense(Kernel, name="dense"):
     """Each output from all channels. (..., C) -> (..., units). Keras `Dense`.
 
     Over (H, W, C) or (T, C) it works on each pixel or token by itself, as a 1x1 convolution does.

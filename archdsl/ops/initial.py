@@ -311,26 +311,12 @@ def _but(table: dict[str, type[Entry]], *words: str) -> dict[str, type[Entry]]:
 
 
 # Keras raises where a word wants more axes than the weight has, or fewer: so each field takes only what it can use.
-Initializer = Annotated[Any, Table(_but(INITIALIZERS, "identity", "orthogonal"), optional=False)]
-KernelInitializer = Annotated[Any, Table(_but(INITIALIZERS, "identity"), optional=False)]
-MatrixInitializer = Annotated[Any, Table(INITIALIZERS, optional=False)]
-Regularizer = Annotated[Any, Table(_but(REGULARIZERS, "orthogonal_regularizer"), optional=True)]
-MatrixRegularizer = Annotated[Any, Table(REGULARIZERS, optional=True)]
-Constraint = Annotated[Any, Table(CONSTRAINTS, optional=True)]
-
-
-class Kernel(Op):
-    """An op with a kernel.
-
-    Args:
-        kernel_initializer: how the kernel begins.
-        kernel_regularizer: what the kernel adds to the loss.
-        kernel_constraint: what holds the kernel after each step.
-    """
-
-    kernel_initializer: KernelInitializer = "glorot_uniform"
-    kernel_regularizer: Regularizer = None
-    kernel_constraint: Constraint = None
+Initializer = Annotated[Any, Table("an initialiser", _but(INITIALIZERS, "identity", "orthogonal"))]
+KernelInitializer = Annotated[Any, Table("an initialiser", _but(INITIALIZERS, "identity"))]
+MatrixInitializer = Annotated[Any, Table("an initialiser", INITIALIZERS)]
+Regularizer = Annotated[Any, Table("a regulariser", _but(REGULARIZERS, "orthogonal_regularizer"), optional=True)]
+MatrixRegularizer = Annotated[Any, Table("a regulariser", REGULARIZERS, optional=True)]
+Constraint = Annotated[Any, Table("a constraint", CONSTRAINTS, optional=True)]
 
 
 class Biased(Op):
@@ -349,3 +335,17 @@ class Biased(Op):
     bias_regularizer: Regularizer = None
     bias_constraint: Constraint = None
     activity_regularizer: Regularizer = None
+
+
+class Kernel(Biased):
+    """An op with a kernel, and perhaps a bias.
+
+    Args:
+        kernel_initializer: how the kernel begins.
+        kernel_regularizer: what the kernel adds to the loss.
+        kernel_constraint: what holds the kernel after each step.
+    """
+
+    kernel_initializer: KernelInitializer = "glorot_uniform"
+    kernel_regularizer: Regularizer = None
+    kernel_constraint: Constraint = None

@@ -32,12 +32,13 @@ class Table(Written):
     """A choice of words, each with arguments: `he_normal`, `{l2: 0.0001}`, `{truncated_normal: {stddev: 0.02}}`.
 
     Args:
+        what: what a word is, as in `an initialiser`.
         entries: the model of each word.
         optional: whether `none` may stand there.
     """
 
-    def __init__(self, entries: Mapping[str, type[Entry]], optional: bool) -> None:
-        self.entries, self.optional = entries, optional
+    def __init__(self, what: str, entries: Mapping[str, type[Entry]], optional: bool = False) -> None:
+        self.what, self.entries, self.optional = what, entries, optional
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
         return core_schema.no_info_plain_validator_function(self.read)

@@ -1,0 +1,43 @@
+"""An op for archdsl: `blur_pool`. Imports no framework."""
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from archdsl.ops import Call, Example, Op, Shape
+from archdsl.ops.base import Kind, Pair, image, per_stride, window
+
+
+class BlurPool(Op, name="blur_pool"):
+    """Blurs each channel, then takes every stride-th pixel, so that nothing aliases. (H, W, C) -> (H', W', C).
+
+    Zhang 2019, "Making convolutional networks shift-invariant again".
+
+    Args:
+        size: height and width of the blur; its weights are binomial.
+        stride: how far it moves.
+    """
+
+    kind: ClassVar[Kind] = "pool"
+
+    size: Annotated[int, Field(strict=True, ge=2, le=7)] = 3
+    stride: Pair = (2, 2)
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({}, ((9, 8, 3),), (5, 4, 3)),
+        Example({"size": 5, "stride": 1}, ((9, 8, 3),), (9, 8, 3)),
+    )
+
+    def output(self, *inputs: Shape) -> Shape:
+        height, width, channels = image(inputs[0], self.name)
+        return (*window((height, width), (self.size, self.size), self.stride, "same"), channels)
+
+    def macs(self, *inputs: Shape) -> int:
+        height, width, channels = self.output(*inputs)
+        return height * width * channels * self.size**2
+
+    def keras(self) -> Call:
+        return self.call("archdsl_example_ops.layers.BlurPool2D", strides="stride")
+
+    def label(self) -> str:
+        return f"Blur pool {self.size}×{self.size}{per_stride(self.stride)}"
