@@ -236,10 +236,12 @@ class _Parser:
             if (inner := node.get(word)) is None:
                 continue
             pairs = [(INPUT, self.faces.shape(inner, word))] if word == "input" else self.faces.named_shapes(inner)
-            shapes |= dict(pairs)
-            for name in shapes.keys() - inputs.keys():
-                message, hint = f"the file has no input `{name}`", nearest(name, inputs)
-                self.problems.add("ARCH005", message, inner.span, hint)
+            for name, shape in pairs:
+                shapes[name] = shape
+                if name not in inputs:
+                    place = (inner.key(name) if isinstance(inner, Mapping) else None) or inner
+                    message, hint = f"the file has no input `{name}`", nearest(name, inputs)
+                    self.problems.add("ARCH005", message, place.span, hint)
         expect = node.get("expect")
         found = None if expect is None else validate(Expectation, expect, self.problems)
         held = {} if found is None else found.model_dump(exclude_none=True)

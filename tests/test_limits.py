@@ -1,0 +1,130 @@
+"""What a spec may cost: each limit refuses with a place, and says how it is raised."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+import pytest
+
+from archdsl import ArchError, loads, resolve
+from archdsl.errors import Problem
+from archdsl.limits import DEFAULTS, NESTING, Limits, raised
+from archdsl.parsing import parse
+
+HEAD = "archdsl: 1\nname: Net\ninput: [8]\n"
+RECURSIVE = "layers:\n  A:\n    args: {n: int}\n    steps: [relu, {A: {n: $n - 1}, when: $n > 1}]\nmodel: [A: {n: %d}]"
+
+
+def problem(text: str, limits: Limits) -> Problem:
+    with pytest.raises(ArchError) as caught:
+        resolve(parse(text, "a.yaml", limits))
+    (found,) = caught.value.problems
+    return found
+
+
+CASES = {
+    "bytes": (HEAD + "model: [relu]", len(HEAD) + 13, "ARCH003"),
+    "values": (HEAD + "model: [relu]", 11, "ARCH003"),
+    "steps": (HEAD + "model: [{relu: {}, repeat: 7}]", 7, "ARCH025"),
+    "recursion": (HEAD + RECURSIVE % 5, 5, "ARCH024"),
+    "ops": (HEAD + "layers: {A: {steps: [relu, gelu]}}\nmodel: [{A: {}, repeat: 3}]", 6, "ARCH025"),
+    "parameters": (HEAD + "model: [dense: {units: 4}]", 36, "ARCH025"),
+}
+
+
+def test_there_is_a_case_for_each() -> None:
+    assert set(CASES) == {field.name for field in fields(Limits)}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_up_to_the_limit_and_no_further(name: str) -> None:
+    text, enough, code = CASES[name]
+    if name == "values":  # keys and the mapping itself count too
+        enough = next(n for n in range(1, 99) if fits(text, replace(DEFAULTS, values=n)))
+    assert fits(text, replace(DEFAULTS, **{name: enough}))
+    found = problem(text, replace(DEFAULTS, **{name: enough - 1}))
+    assert found.code == code
+    assert f"`--allow {name}=" in found.hint
+    assert found.span is not None or name == "bytes"
+
+
+def fits(text: str, limits: Limits) -> bool:
+    try:
+        resolve(parse(text, "a.yaml", limits))
+    except ArchError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_hint_raises_it_far_enough(name: str) -> None:
+    text, enough, _ = CASES[name]
+    hint = problem(text, replace(DEFAULTS, **{name: 3})).hint
+    word = hint.split("--allow ")[1].split("`")[0]
+    number = int(word.split("=")[1])
+    assert number == 30
+    assert fits(text, replace(DEFAULTS, **{name: max(number, enough)}))
+
+
+class TestAllow:
+    def test_each_by_its_name(self) -> None:
+        assert raised([]) == DEFAULTS
+        assert raised(["steps=100000"]) == replace(DEFAULTS, steps=100_000)
+        assert raised(["steps=100,000", "ops=2_000_000", "steps=5"]) == replace(DEFAULTS, steps=5, ops=2_000_000)
+
+    @pytest.mark.parametrize("word", ["step=5", "nesting=40", "=5", "", "Steps=5", "steps =5"])
+    def test_what_is_no_limit(self, word: str) -> None:
+        with pytest.raises(ArchError, match=r"ARCH203.*names no limit"):
+            raised([word])
+
+    @pytest.mark.parametrize(
+        "number", ["", "0", "-1", "1.5", "many", "1e6", "²", "٣", "9" * 19, "1" + "0" * 16, "0x10", " 5"]
+    )
+    def test_what_is_no_number(self, number: str) -> None:
+        with pytest.raises(ArchError, match=r"ARCH203.*whole number from 1 to 1,000,000,000,000,000"):
+            raised([f"steps={number}"])
+
+    def test_recursion_has_an_end_of_its_own(self) -> None:
+        assert raised(["recursion=64"]).recursion == 64
+        with pytest.raises(ArchError, match="from 1 to 64"):
+            raised(["recursion=65"])
+
+
+class TestRecursion:
+    def test_32_deep_and_no_deeper(self) -> None:
+        assert resolve(loads(HEAD + RECURSIVE % 32)).totals.layers == 32
+        found = problem(HEAD + RECURSIVE % 33, DEFAULTS)
+        assert found.code == "ARCH024"
+        assert "32 deep" in found.message
+        assert "`when` that ends it" in found.hint
+        assert "--allow recursion=64" in found.hint
+
+    @pytest.mark.parametrize("deep", [33, 40, 64])
+    def test_deeper_where_that_is_allowed(self, deep: int) -> None:
+        limits = raised([f"recursion={deep}"])
+        assert resolve(parse(HEAD + RECURSIVE % deep, "a.yaml", limits)).totals.layers == deep
+        assert problem(HEAD + RECURSIVE % (deep + 1), limits).code == "ARCH024"
+
+    def test_at_the_highest_there_is_nothing_to_raise(self) -> None:
+        found = problem(HEAD + RECURSIVE % 65, raised(["recursion=64"]))
+        assert "--allow" not in found.hint
+
+    PATHS = "paths: {a: [{paths: {b: [{A: {n: $n - 1}, when: $n > 1}]}, merge: add}]}, shortcut: [relu], merge: add"
+
+    def test_in_paths_and_shortcuts_too(self) -> None:
+        text = HEAD + f"layers:\n  A: {{args: {{n: int}}, {self.PATHS}}}\nmodel: [A: {{n: 40}}]"
+        assert resolve(parse(text, "a.yaml", raised(["recursion=40"]))).totals.layers == 80
+
+    def test_where_pythons_stack_ends_first(self) -> None:
+        body = "{A: {n: $n - 1}, when: $n > 1}"
+        for name in "abcdef":
+            body = f"{{paths: {{{name}: [{body}]}}, merge: add}}"
+        text = HEAD + f"layers:\n  A: {{args: {{n: int}}, steps: [{body}]}}\nmodel: [A: {{n: 40}}]"
+        found = problem(text, raised(["recursion=64"]))
+        assert found.code == "ARCH024"
+        assert found.span is not None
+
+
+def test_the_nesting_of_a_file() -> None:
+    assert NESTING == 32
+    assert problem(HEAD + "model: " + "[" * 33, DEFAULTS).code == "ARCH003"

@@ -1,0 +1,172 @@
+"""Variants: each is laid over the file's own, key by key, and chosen by its name alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from archdsl import ArchError, loads, resolve
+from archdsl.errors import Problem
+from archdsl.expectations import check
+from archdsl.spec import Spec
+
+SPEC = """\
+archdsl: 1
+name: Net
+doc: The file's own.
+input: [8, 8, 4]
+args: {width: 3, depth: 1, rate: 0.5}
+variants:
+  wide: {args: {width: 6}, expect: {parameters: 30, output: [8, 8, 6]}}
+  deep: {args: {depth: 2}, doc: Two of them., expect: {parameters: 27, output: [8, 8, 3]}}
+  tiny: {input: [4, 4, 1], expect: {parameters: 6, output: [4, 4, 3]}}
+  same: {}
+model:
+  - {dense: {units: $width}, repeat: $depth}
+  - dropout: {rate: $rate}
+expect: {parameters: 15, trainable: 15, output: [8, 8, 3]}
+"""
+
+
+def problem(text: str) -> Problem:
+    with pytest.raises(ArchError) as caught:
+        loads(text)
+    assert len(caught.value.problems) == 1, str(caught.value)
+    return caught.value.problems[0]
+
+
+def spec(variants: str, head: str = "args: {w: int}\n") -> Spec:
+    return loads(f"archdsl: 1\nname: Net\ninput: [4]\n{head}variants: {variants}\nmodel: [dense: {{units: $w}}]\n")
+
+
+class TestLaidOver:
+    def test_arguments_key_by_key(self) -> None:
+        args = loads(SPEC).varied("wide").args
+        assert {name: arg.default and arg.default.content for name, arg in args.items()} == {
+            "width": 6,
+            "depth": 1,
+            "rate": 0.5,
+        }
+
+    def test_the_input(self) -> None:
+        assert dict(loads(SPEC).varied("tiny").inputs) == {"input": (4, 4, 1)}
+        assert resolve(loads(SPEC).varied("tiny")).shape == (4, 4, 3)
+
+    def test_one_of_several_inputs(self) -> None:
+        text = "archdsl: 1\nname: Net\ninputs: {a: [4], b: [5]}\nvariants: {v: {inputs: {b: [6]}}}\nmodel: [concat]\n"
+        assert dict(loads(text).varied("v").inputs) == {"a": (4,), "b": (6,)}
+        assert resolve(loads(text).varied("v")).shape == (10,)
+
+    def test_the_doc_where_it_has_one(self) -> None:
+        found = loads(SPEC)
+        assert [found.varied(name).doc for name in ("deep", "wide")] == ["Two of them.", "The file's own."]
+
+    def test_what_is_expected_key_by_key(self) -> None:
+        assert loads(SPEC).varied("same").expect == loads(SPEC).expect
+        text = SPEC.replace("wide: {args: {width: 6}, expect: {parameters: 30,", "wide: {args: {width: 6}, expect: {")
+        varied = loads(text).varied("wide")
+        assert varied.expect.model_dump(exclude_none=True) == {
+            "parameters": 15,
+            "trainable": 15,
+            "output": [8, 8, 6],
+        }
+        with pytest.raises(ArchError) as caught:
+            check(varied, resolve(varied))
+        assert [p.span and p.span.line for p in caught.value.problems] == [14, 14]  # the file's own expectations
+
+    def test_a_broken_expectation_stands_in_the_variant(self) -> None:
+        varied = loads(SPEC.replace("parameters: 27", "parameters: 28")).varied("deep")
+        with pytest.raises(ArchError) as caught:
+            check(varied, resolve(varied))
+        places = {p.message.split(" are")[0]: p.span and p.span.line for p in caught.value.problems}
+        assert places == {"28 parameters": 8, "15 trainable": 14}
+
+    def test_the_file_itself_stays_as_it_is(self) -> None:
+        found = loads(SPEC)
+        found.varied("wide")
+        assert resolve(found).shape == (8, 8, 3)
+        assert (found.variant, found.varied("wide").variant) == ("", "wide")
+
+    def test_its_values_take_arguments_from_outside(self) -> None:
+        assert resolve(loads(SPEC).varied("wide"), width=9).shape == (8, 8, 9)
+        assert resolve(loads(SPEC).varied("wide"), depth=3).totals.variables == 6
+
+
+class TestEvery:
+    def test_the_file_and_each_variant(self) -> None:
+        assert [one.variant for one in loads(SPEC).every()] == ["", "wide", "deep", "tiny", "same"]
+
+    def test_the_file_alone_where_it_has_none(self) -> None:
+        text = "archdsl: 1\nname: Net\ninput: [4]\nargs: {w: int}\nmodel: [dense: {units: $w}]\n"
+        assert [one.variant for one in loads(text).every()] == [""]
+
+    def test_no_file_without_values(self) -> None:
+        found = spec("{a: {args: {w: 5}}, b: {args: {w: 6}}}")
+        assert [one.variant for one in found.every()] == ["a", "b"]
+        assert [resolve(one).shape for one in found.every()] == [(5,), (6,)]
+
+    def test_the_hint_for_a_missing_value_names_a_variant(self) -> None:
+        with pytest.raises(ArchError, match=r"ARCH016(.|\n)*--variant a"):
+            resolve(spec("{a: {args: {w: 5}}}"))
+
+    def test_a_variant_may_lack_a_value_too(self) -> None:
+        with pytest.raises(ArchError, match="ARCH016"):
+            resolve(spec("{a: {args: {w: 5}}, b: {}}").varied("b"))
+
+
+class TestRefused:
+    def test_a_name_that_is_none(self) -> None:
+        with pytest.raises(ArchError, match="did you mean `wide`"):
+            loads(SPEC).varied("wid")
+        with pytest.raises(ArchError, match="has no `variants`"):
+            loads("archdsl: 1\nname: Net\ninput: [4]\nmodel: [relu]\n").varied("wide")
+
+    @pytest.mark.parametrize(
+        ("variants", "code", "said"),
+        [
+            ("[a]", "ARCH007", "mapping of names"),
+            ("a", "ARCH007", "mapping of names"),
+            ("", "ARCH007", "mapping of names"),
+            ("{a: }", "ARCH007", "is a mapping"),
+            ("{a: 3}", "ARCH007", "is a mapping"),
+            ("{a: [w]}", "ARCH007", "is a mapping"),
+            ("{1a: {}}", "ARCH010", "cannot name a variant"),
+            ("{'a b': {}}", "ARCH010", "cannot name a variant"),
+            ("{class: {}}", "ARCH010", "a word of Python"),
+            ("{../a: {}}", "ARCH010", "cannot name a variant"),
+            ("{a: {arg: {w: 5}}}", "ARCH005", "did you mean `args`"),
+            ("{a: {model: [relu]}}", "ARCH005", "known here"),
+            ("{a: {defaults: {}}}", "ARCH005", "known here"),
+            ("{a: {args: {v: 5}}}", "ARCH015", "known here: `w`"),
+            ("{a: {args: {w: 2.5}}}", "ARCH007", "a whole number"),
+            ("{a: {args: {w: five}}}", "ARCH007", "a whole number"),
+            ("{a: {args: {w: true}}}", "ARCH007", "a whole number"),
+            ("{a: {args: {w: }}}", "ARCH007", "a whole number"),
+            ("{a: {args: {w: $w}}}", "ARCH019", "no expression"),
+            ("{a: {args: [w]}}", "ARCH007", "`args` is a mapping"),
+            ("{a: {input: 4}}", "ARCH007", "four whole numbers"),
+            ("{a: {inputs: {b: [4]}}}", "ARCH005", "no input `b`"),
+            ("{a: {doc: [b]}}", "ARCH007", "`doc` is text"),
+            ("{a: {expect: {parameter: 3}}}", "ARCH005", "did you mean `parameters`"),
+            ("{a: {expect: {parameters: few}}}", "ARCH007", "a whole number is due"),
+        ],
+    )
+    def test_what_cannot_be_a_variant(self, variants: str, code: str, said: str) -> None:
+        text = f"archdsl: 1\nname: Net\ninput: [4]\nargs: {{w: int}}\nvariants: {variants}\n"
+        found = problem(text + "model: [dense: {units: $w}]\n")
+        assert found.code == code
+        assert said in f"{found.message} {found.hint}"
+        assert found.span is not None
+        assert found.span.line == 5
+
+    def test_a_name_twice(self) -> None:
+        assert problem(SPEC.replace("  deep:", "  wide:")).code == "ARCH004"
+
+    def test_a_whole_float_is_taken_for_an_int(self) -> None:
+        (found,) = spec("{a: {args: {w: 5.0}}}").every()
+        assert resolve(found).shape == (5,)
+        assert found.values({}) == {"w": 5}
+
+    def test_what_a_variant_does_not_know_is_told_at_its_own_line(self) -> None:
+        text = "archdsl: 1\nname: Net\ninputs: {a: [4], b: [4]}\nmodel: [concat]\n"
+        found = problem(text + "variants:\n  v:\n    inputs:\n      a: [5]\n      c: [5]\n")
+        assert (found.code, found.span and found.span.line) == ("ARCH005", 9)
