@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import fields, replace
 
 import pytest
 
-from archdsl import ArchError, loads, resolve
+from archdsl import ArchError, Graph, loads, resolve
 from archdsl.errors import Problem
 from archdsl.limits import DEFAULTS, NESTING, Limits, raised
 from archdsl.parsing import parse
@@ -64,6 +65,53 @@ def test_the_hint_raises_it_far_enough(name: str) -> None:
     number = int(word.split("=")[1])
     assert number == 30
     assert fits(text, replace(DEFAULTS, **{name: max(number, enough)}))
+
+
+def graph(body: str, head: str = HEAD, /) -> Graph:
+    return resolve(loads(head + body))
+
+
+def refused(body: str) -> ArchError:
+    with pytest.raises(ArchError) as caught:
+        graph(body)
+    return caught.value
+
+
+class TestCosts:
+    def test_of_nodes_layers_and_parameters(self) -> None:
+        spec = loads(HEAD + "model: [{dense: {units: 10}, repeat: 5}]")
+        assert resolve(replace(spec, limits=Limits(steps=5, ops=5, parameters=530)))
+        for limits in (Limits(steps=4), Limits(ops=4), Limits(parameters=529)):
+            with pytest.raises(ArchError, match=r"ARCH025(.|\n)*--allow"):
+                resolve(replace(spec, limits=limits))
+
+    @pytest.mark.parametrize(
+        "step",
+        [
+            "{relu: {}, repeat: 1000000000}",
+            "{relu: {}, repeat: 9007199254740992}",
+            "{relu: {}, for: {i: 1000000000}, when: $i == 1}",
+            "{relu: {}, for: {i: 1000000000}, when: $i < 0}",
+            "{relu: {}, for: {i: 1000000}, repeat: $i * 0}",
+        ],
+    )
+    def test_what_would_be_endless_is_refused_at_once(self, step: str) -> None:
+        start = time.process_time()
+        assert refused(f"model: [{step}]").problems[0].code == "ARCH025"
+        assert time.process_time() - start < 0.5
+
+    def test_loops_that_leave_nothing_are_bounded_too(self) -> None:
+        """Rows whose `when` fails make no node; the work is bounded all the same."""
+        text = "layers:\n  A: {args: {n: int}, steps: [{relu: {}, for: {i: 40000}, when: $i < 0 and $n > 0}]}\n"
+        start = time.process_time()
+        assert refused(text + "model: [{A: {n: $i}, for: {i: 1000}}]").problems[0].code == "ARCH025"
+        assert time.process_time() - start < 1
+
+    def test_a_network_of_networks_is_bounded(self) -> None:
+        text = "layers:\n  L0: {steps: [relu]}\n" + "".join(
+            f"  L{i}: {{steps: [{{L{i - 1}: {{}}, repeat: 100}}]}}\n" for i in range(1, 9)
+        )
+        assert refused(text + "model: [L8]").problems[0].code == "ARCH025"
 
 
 class TestAllow:
