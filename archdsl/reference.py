@@ -140,15 +140,15 @@ def _arguments(op: type[Op], width: int) -> Iterator[str]:
         text = descriptions[name]
         first = _wrapped(text[0].upper() + text[1:], width, indent, f"  {name.ljust(longest)}  ")
         field = op.model_fields[name]
-        yield f"{first}\n{_wrapped(f'{type_of(name, field)}; {_default(field)}', width, indent)}"
+        yield f"{first}\n{_wrapped(f'{type_of(name, field)}; {default_of(field)}', width, indent)}"
 
 
-def _default(field: FieldInfo) -> str:
+def default_of(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
     if field.default is not None:
         alike = isinstance(field.default, tuple) and len({*field.default}) == 1
-        return f"default {_yaml(field.default[0] if alike else field.default)}"
+        return f"default {written(field.default[0] if alike else field.default)}"
     takes_none = any(isinstance(item, Table) and item.optional for item in field.metadata)
     return "default none" if takes_none else "may be left out"
 
@@ -157,7 +157,7 @@ def _words(table: Table, width: int) -> str:
     told = []
     for word, entry in table.entries.items():
         fields = {name: field.default for name, field in entry.model_fields.items() if field.default is not None}
-        told.append(f"{word} {_yaml(fields)}" if fields else word)
+        told.append(f"{word} {written(fields)}" if fields else word)
     return _wrapped(f"{table.what.split()[-1]}s: {'; '.join(told)}", width, "    ", "  ")
 
 
@@ -170,7 +170,7 @@ def _weights(op: type[Op]) -> str:
 
 def _examples(op: type[Op], width: int) -> Iterator[str]:
     for example in op.examples[:_SHOWN]:
-        step = f"  - {op.name}" + (f": {_yaml(dict(example.fields))}" if example.fields else "")
+        step = f"  - {op.name}" + (f": {written(dict(example.fields))}" if example.fields else "")
         told = f"# {_shapes(example.inputs)} -> {show(example.output)}"
         facts = _example(op, example)
         if facts["parameters"]:
@@ -180,10 +180,10 @@ def _examples(op: type[Op], width: int) -> Iterator[str]:
 
 def _folded(op: type[Op], example: Example, width: int) -> str:
     """The step, with an argument a line where one line is too short."""
-    step = f"  - {op.name}: {_yaml(dict(example.fields))}"
+    step = f"  - {op.name}: {written(dict(example.fields))}"
     if len(step) <= width:
         return step
-    return "\n".join([f"  - {op.name}:", *(f"      {name}: {_yaml(value)}" for name, value in example.fields.items())])
+    return "\n".join([f"  - {op.name}:", *(f"      {name}: {written(value)}" for name, value in example.fields.items())])
 
 
 def _example(op: type[Op], example: Example) -> dict[str, Any]:
@@ -202,14 +202,14 @@ def _shapes(shapes: Sequence[Shape]) -> str:
     return " and ".join(map(show, shapes))
 
 
-def _yaml(value: Any) -> str:
+def written(value: Any) -> str:
     """A value on one line, as a spec writes it."""
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key}: {_yaml(item)}" for key, item in value.items()) + "}"
+        return "{" + ", ".join(f"{key}: {written(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(_yaml, value)) + "]"
+        return "[" + ", ".join(map(written, value)) + "]"
     if isinstance(value, float):
-        return f"{value:.10g}" if value != int(value) or abs(value) >= 1e16 else f"{value:.1f}"
+        return repr(value)
     return value if isinstance(value, str) else json.dumps(value)
 
 

@@ -12,21 +12,19 @@ import keras
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, assume, given, settings
+from layers_of_ops import layer_of
 from random_specs import specs
 
 import archdsl
 import archdsl.keras
-from archdsl.backends import extra
-from archdsl.backends.layout import Names, flat
 from archdsl.backends.python import to_python
-from archdsl.graph import INPUT, Graph
-from archdsl.ops import OPS, Example, Op
+from archdsl.graph import Graph
+from archdsl.spec import INPUT
 from archdsl.zoo import names
 
 pytestmark = pytest.mark.tensorflow
 
 ZOO = names()
-EXAMPLES = [(name, example) for name, op in OPS.items() for example in op.examples]
 
 
 @contextmanager
@@ -92,12 +90,6 @@ def test_verify_tells_a_network_from_another() -> None:
         archdsl.keras.verify(model, archdsl.resolve(spec, width=16))
 
 
-def layer_of(op: Op) -> Any:
-    """One Keras layer from the source of an op."""
-    source = flat(Names({}).write(op.keras()))
-    return eval(source, {"layers": keras.layers, **vars(extra)})  # noqa: S307 - source of our own making
-
-
 def run(graph: Graph, x: Any, weights: dict[str, Any], scope: str = "") -> Any:
     """The graph's output, node by node, with these weights: it knows nothing of the generated source."""
     values = {INPUT: x}
@@ -131,47 +123,6 @@ def assert_same_numbers(model: keras.Model, graph: Graph) -> None:
     assert np.isfinite(expected).all()
     assert np.std(expected) > 0
     assert np.allclose(y, expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max())
-
-
-@pytest.mark.parametrize(("name", "example"), EXAMPLES)
-def test_every_example_of_an_op_is_as_keras_builds_it(name: str, example: Example) -> None:
-    op = OPS[name].model_validate(dict(example.fields))
-    layer = layer_of(op)
-    assert op.output(*example.inputs) == example.output
-    arrays = [np.zeros((2, *shape), np.float32) for shape in example.inputs]
-    given = arrays if op.many else arrays[0]
-    assert tuple(layer(given).shape) == (2, *example.output)
-    static = [(None, *shape) for shape in example.inputs]
-    assert tuple(layer.compute_output_shape(static if op.many else static[0])) == (None, *example.output)
-    weights = {w.name: (tuple(w.shape), w.trainable) for w in layer.weights}
-    assert weights == {key: (w.shape, w.trainable) for key, w in op.weights(*example.inputs).items()}
-
-
-def test_every_op_has_an_example() -> None:
-    assert {name for name, _ in EXAMPLES} == set(OPS)
-    assert len(OPS) >= 40
-
-
-def plain(value: Any) -> Any:
-    return [plain(item) for item in value] if isinstance(value, tuple | list) else value
-
-
-def test_a_default_that_is_written_out_changes_nothing() -> None:
-    compared = 0
-    for name, op in OPS.items():
-        for example in op.examples[:1]:
-            defaults = {
-                key: field.default
-                for key, field in op.model_fields.items()
-                if not field.is_required() and field.default is not None and key not in ("norm", "activation")
-            }
-            told = {**defaults, **example.fields}
-            configs = [layer_of(op.model_validate(fields)).get_config() for fields in (dict(example.fields), told)]
-            for config in configs:
-                del config["name"]
-            assert plain(list(configs[0].items())) == plain(list(configs[1].items())), name
-            compared += len(defaults)
-    assert compared > 20
 
 
 def test_max_pool_with_pixels_of_padding_never_takes_the_border() -> None:

@@ -69,7 +69,7 @@ class PaddingShortcut(layers.Layer):
     def compute_output_shape(self, input_shape):
         batch, *sides, _ = input_shape
         steps = self._steps()
-        height, width = (side and -(-side // step) for side, step in zip(sides, steps))
+        height, width = (side and -(-side // step) for side, step in zip(sides, steps, strict=True))
         return batch, height, width, self.filters
 
     def get_config(self):
