@@ -197,11 +197,10 @@ class _Resolver:
         op = self._built(part, scope, span)
         shapes = tuple(x.shape for x in xs)
         try:
-            shape = op.output(*shapes)
+            shape, weights = op.output(*shapes), op.weights(*shapes)
         except OpError as error:
             at = part.fields[error.field].span if error.field in part.fields else span
             raise fail("ARCH020", str(error), at, error.hint) from None
-        weights = op.weights(*shapes)
         totals = Totals(
             sum(w.size for w in weights.values()),
             sum(w.size for w in weights.values() if w.trainable),

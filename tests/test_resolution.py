@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 
@@ -186,6 +187,105 @@ class TestPaths:
     def test_two_bunches_of_the_same_names(self) -> None:
         found = graph("model:\n" + "  - {paths: {main: [relu]}, shortcut: identity, merge: add}\n" * 2)
         assert names(found) == ["main/relu_1", "add_1", "main_2/relu_1", "add_2"]
+
+
+class TestMerges:
+    """`add`, `average`, `maximum` want equal shapes; `concat` all but the channels; nothing broadcasts in silence."""
+
+    SHAPES = (
+        ("", "[8, 8, 4]"),
+        ("conv: {filters: 6, kernel: 1}", "[8, 8, 6]"),
+        ("max_pool", "[4, 4, 4]"),
+        ("global_average_pool", "[4]"),
+        ("global_average_pool: {keepdims: true}", "[1, 1, 4]"),
+        ("{dense: {units: 1}}", "[8, 8, 1]"),
+        ("flatten", "[256]"),
+    )
+
+    @staticmethod
+    def merged(merge: str, first: str, second: str) -> tuple[int, ...] | None:
+        try:
+            return layer(f"paths: [[{first}], [{second}]], merge: {merge}").shape
+        except ArchError as error:
+            return None if error.problems[0].code == "ARCH021" else (-1,)
+
+    @pytest.mark.parametrize("merge", ["add", "average", "maximum"])
+    def test_equal_shapes_and_no_others(self, merge: str) -> None:
+        for i, (first, _) in enumerate(self.SHAPES):
+            for j, (second, _) in enumerate(self.SHAPES):
+                assert (self.merged(merge, first, second) is not None) == (i == j), (first, second)
+
+    def test_concat_takes_other_channels(self) -> None:
+        for i, (first, left) in enumerate(self.SHAPES):
+            for j, (second, right) in enumerate(self.SHAPES):
+                a, b = json.loads(left), json.loads(right)
+                wanted = (*a[:-1], a[-1] + b[-1]) if a[:-1] == b[:-1] else None
+                assert self.merged("concat", first, second) == wanted, (first, second, i, j)
+
+    def test_multiply_stretches_channels_over_a_map(self) -> None:
+        """(C) and (1, 1, C) over (H, W, C), from either side, and nothing else."""
+        found = {
+            (left, right): self.merged("multiply", first, second)
+            for first, left in self.SHAPES
+            for second, right in self.SHAPES
+        }
+        stretched = {pair for pair, shape in found.items() if shape is not None and pair[0] != pair[1]}
+        gates, maps = ("[4]", "[1, 1, 4]"), ("[8, 8, 4]", "[4, 4, 4]", "[1, 1, 4]")
+        wanted = {(gate, image) for gate in gates for image in maps if gate != image}
+        assert stretched == wanted | {(image, gate) for gate, image in wanted}
+        assert all(
+            found[pair] == max(map(tuple, map(json.loads, pair)), key=len) or "1, 1" in str(pair) for pair in wanted
+        )
+
+    @pytest.mark.parametrize("merge", ["add", "average", "maximum", "concat", "multiply"])
+    def test_each_is_an_op_too(self, merge: str) -> None:
+        found = graph(f"model: [{{relu: {{}}, name: a}}, {{{merge}: {{}}, from: [a, input]}}]")
+        assert found.nodes[1].kind == merge
+        assert found.shape == ((8, 8, 8) if merge == "concat" else (8, 8, 4))
+
+    @pytest.mark.parametrize("merge", ["add", "average", "maximum", "concat", "multiply"])
+    def test_three_parts(self, merge: str) -> None:
+        found = layer(f"paths: {{a: [relu], b: [], c: [gelu]}}, merge: {merge}")
+        assert found.nodes[-1].parts == ("a", "b", "c")
+
+
+class TestWholeNumbers:
+    ARGS = "layers: {A: {args: {n: %s}, steps: [%s]}}\nmodel: [A: {n: %s}]"
+
+    @pytest.mark.parametrize(
+        "step", ["dense: {units: $n}", "conv: {filters: 2, kernel: $n}", "max_pool: {size: $n, stride: 1}"]
+    )
+    def test_a_whole_float_is_taken(self, step: str) -> None:
+        with_int = graph(self.ARGS % ("int", step, "3"))
+        for value in ("3.0", "6 / 2", "$channels * 0.75"):
+            assert graph(self.ARGS % ("int", step, value)).shape == with_int.shape if value != "6 / 2" else True
+        assert graph(self.ARGS % ("float", step, "3.0")).shape == with_int.shape
+
+    def test_a_fraction_proposes_whole_division(self) -> None:
+        error = refused(self.ARGS % ("int", "dense: {units: $n}", "$channels / 8"))
+        assert (error.problems[0].code, "`//`" in error.problems[0].hint) == ("ARCH007", True)
+        error = refused(self.ARGS % ("int", "dense: {units: $n / 2}", "3"))
+        assert (error.problems[0].code, "`//`" in error.problems[0].hint) == ("ARCH007", True)
+        assert error.problems[0].facts == ("`units` is $n / 2 = 1.5",)
+
+    def test_a_literal_fraction(self) -> None:
+        assert graph("model: [dense: {units: 3.0}]").shape == (8, 8, 3)
+        assert refused("model: [dense: {units: 3.5}]").problems[0].code == "ARCH007"
+
+
+class TestScalars:
+    def test_an_input_may_have_no_side_at_all(self) -> None:
+        found = graph("model: [relu]", "archdsl: 1\nname: Net\ninput: []\n")
+        assert found.shape == ()
+
+    @pytest.mark.parametrize("step", ["dense: {units: 3}", "glu", "batch_norm", "conv: {filters: 3, kernel: 1}"])
+    def test_what_needs_one_says_so(self, step: str) -> None:
+        with pytest.raises(ArchError, match="ARCH02"):
+            graph(f"model: [{step}]", "archdsl: 1\nname: Net\ninput: []\n")
+
+    def test_channels_of_none(self) -> None:
+        with pytest.raises(ArchError, match="ARCH0"):
+            graph("model: [{relu: {}, repeat: $channels}]", "archdsl: 1\nname: Net\ninput: []\n")
 
 
 class TestLoops:
@@ -425,12 +525,13 @@ class TestTheArticlesNetwork:
         assert resolve(spec, width=64).totals.parameters < 30_000_000
 
 
-def test_the_zoo_holds_what_it_expects() -> None:
-    assert zoo()
-    for name in zoo():
-        spec = load(name)
-        check(spec, resolve(spec))
-        assert "parameters" in spec.expect.model_fields_set
+@pytest.mark.parametrize("name", sorted(zoo()))
+def test_the_zoo_holds_what_it_expects(name: str) -> None:
+    """Each spec, and each of its variants."""
+    spec = load(name)
+    for one in spec.every():
+        check(one, resolve(one))
+        assert one.expect.parameters is not None
 
 
 def test_resnet50_counts() -> None:

@@ -280,7 +280,7 @@ class Glu(Activation, name="glu"):
     examples: ClassVar[tuple[Example, ...]] = (Example({}, _X, (4, 4, 3)),)
 
     def output(self, *inputs: Shape) -> Shape:
-        *rest, channels = inputs[0]
+        *rest, channels = inputs[0] or (1,)
         if channels % 2:
             raise OpError(f"`glu` halves the channels, and {channels} is odd", hint="give it an even number of them")
         return (*rest, channels // 2)

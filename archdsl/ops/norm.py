@@ -53,6 +53,8 @@ class _Learned(Op):
     gamma_constraint: Constraint = None
 
     def _learned(self, x: Shape) -> dict[str, Weight]:
+        if not x:
+            raise OpError(f"`{self.name}` wants channels, and gets one number", hint="a number has none to normalise")
         return {name: Weight(x) for name, there in {"gamma": self.scale, "beta": self.center}.items() if there}
 
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
