@@ -14,7 +14,7 @@ from archdsl.names import RESERVED
 from archdsl.ops import Call
 from archdsl.spec import INPUT, Arg, Bunch, Layer, Spec, Step, Tap
 
-_LOCALS = {"inputs", "merged", "strides", "input_shape"}
+_LOCALS = {"inputs", "merged", "sides", "strides", "input_shape"}
 
 
 def write_model(spec: Spec) -> str:

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
+from archdsl.backends.forks import list_of, write_shortcut
 from archdsl.backends.layout import WIDTH, Bracket, Source, before, flat, listed, quote
 from archdsl.backends.methods import Statements
 from archdsl.backends.naming import name_literal, path_kind
-from archdsl.backends.shortcuts import projection, shortcut_call, words_of
 from archdsl.backends.stacks import (
     Copies,
     Place,
@@ -23,7 +23,7 @@ from archdsl.backends.stacks import (
 )
 from archdsl.backends.taps import every_step, outer_names, takes_flow
 from archdsl.loops import certain
-from archdsl.spec import Bunch, Loop, Path, Step, Tap, Value
+from archdsl.spec import Bunch, Loop, Path, Step, Tap
 
 Flow = tuple[str, ...]
 """The sources of the tensors that go from one step to the next."""
@@ -47,7 +47,7 @@ class Wiring:
         outputs: the names of the outputs of those that are layers with several.
         var: the variable that holds the tensor so far.
         number: the variable that the next loop counts its copies in.
-        fixed: whether heights and widths are known when the lines run.
+        fixed: whether heights and widths are known for certain when the lines run.
     """
 
     out: Statements
@@ -111,7 +111,7 @@ class Wiring:
         self.taken.add(found)
         return found
 
-    def _segment(self, name: str) -> str:
+    def segment(self, name: str) -> str:
         """A path's name among the names of weights, as source; one that is counted goes into a variable."""
         source = self.place.numbers.segment(name)
         if not source.endswith(f" else {quote(name)}"):
@@ -241,12 +241,12 @@ class Wiring:
     def _path(self, path: Path, flow: Flow) -> str:
         """Writes a path; the item of the merge's list that it is."""
         copy = self._copies(path.loop, path_kind(path), path.name)
-        name = name_literal(copy.name) if path.loop.many else self._segment(copy.name)
+        name = name_literal(copy.name) if path.loop.many else self.segment(copy.name)
         sure = not path.loop.many and not copy.condition
         if not path.steps and sure:
             return called_with(flow)
         label = path.name or (copy.name if copy.name.isidentifier() else "path")
-        if not self._plain(path.steps):
+        if not self.is_row(path.steps):
             return self._forked(path, copy, name, label, flow)
         sequential = sequential_call(path.steps, copy.place.fresh(), name)
         local = self.local(label if sure or path.name else "paths")
@@ -261,7 +261,7 @@ class Wiring:
             self.out.add(Bracket(f"{local} = ", (one, f"if {copy.condition}", "else []"), "", "operands"))
         return f"*{local}"
 
-    def _plain(self, steps: Sequence[Step]) -> bool:
+    def is_row(self, steps: Sequence[Step]) -> bool:
         """Whether a path is a row of layers, so that a `keras.Sequential` says it."""
         inside = list(every_step(steps))
         apart = any(isinstance(s.action, Bunch) or s.taps or s.name in self.wanted for s in inside)
@@ -271,18 +271,18 @@ class Wiring:
         """A path that forks again, or whose tensors are named from outside: a model of its own, called at once."""
         if not path.loop.many and not copy.condition:
             own = self.local(label)
-            self._model(path.steps, copy.place, name, own, flow)
+            self.model(path.steps, copy.place, name, own, flow)
             return own
         several, own = self.local(f"{label}_paths"), self.local(label)
         self.out.add(f"{several} = []")
         named = dict(self.named)
         with self._blocks(copy, "", ()):
-            self._model(path.steps, copy.place, name, own, flow)
+            self.model(path.steps, copy.place, name, own, flow)
             self.out.add(f"{several}.append({own})")
         self.named = named if path.loop.many else self.named
         return f"*{several}"
 
-    def _model(self, steps: Sequence[Step], place: Place, name: str, own: str, flow: Flow) -> None:
+    def model(self, steps: Sequence[Step], place: Place, name: str, own: str, flow: Flow) -> None:
         """Writes a `keras.Model` of a path's steps, called on what the path takes; its tensor goes to `own`."""
         outer = outer_names(steps, self.named)
         feeds = [*(flow if takes_flow(steps) else ()), *(source for word in outer for source in self.named[word])]
@@ -311,7 +311,7 @@ class Wiring:
 
     def _merge(self, bunch: Bunch, parts: list[str], flow: Flow, variable: str) -> Flow:
         merge = bunch.merge
-        chosen = self._shortcut(bunch, parts, flow)
+        chosen = write_shortcut(self, bunch, parts, flow)
         name = number_name(merge.op.name, self.place) if merge is not None else ""
         sure = sum(not part.startswith("*") for part in parts)
         if not chosen and sure == len(parts) < 2:
@@ -321,7 +321,7 @@ class Wiring:
             self.called(variable, call, (flat(listed(parts)),))
             return (variable,)
         if not chosen:
-            self.out.add(before("parts = ", _list(parts)))
+            self.out.add(before("parts = ", list_of(parts)))
         least = sure + (bool(chosen) and "none" not in chosen)
         if not least:
             self.out.add(f"parts = parts or [{called_with(flow)}]")
@@ -337,96 +337,3 @@ class Wiring:
                     self.out.add(before("layer = ", call), "parts = [layer(parts)]")
         self.out.add(f"{variable} = parts[0]")
         return (variable,)
-
-    def _shortcut(self, bunch: Bunch, parts: list[str], flow: Flow) -> tuple[str, ...]:
-        """Adds a shortcut that is sure to the parts; of one that is not, writes the choice and gives its words."""
-        ahead = bool(getattr(bunch.merge and bunch.merge.op, "shortcut_first", False))
-        at = 0 if ahead else len(parts)
-        shortcut = bunch.shortcut
-        if not isinstance(shortcut, Value):
-            span = bunch.projection[0].fields["kernel"].span
-            name = self._segment("shortcut")
-            parts.insert(at, self._own_shortcut(Path("shortcut", Loop(), shortcut, span), name, flow))
-            return ()
-        words = words_of(self.place.spec, shortcut)
-        name = "" if shortcut.content in ("none", "identity") else self._segment("shortcut")
-        if words == ("none",):
-            return ()
-        if words == ("identity",):
-            parts.insert(at, called_with(flow))
-            return ()
-        if len(words) == 1 and words != ("auto",) and projection(bunch, self.place.types).known:
-            local = self.local("shortcut")
-            self.called(local, shortcut_call(self.place, bunch, words[0], name), flow)
-            parts.insert(at, local)
-            return ()
-        self.out.add(before("parts = ", _list(parts)))
-        x = called_with(flow)
-        first = "parts[0]" if any(not part.startswith("*") for part in parts) else f"(parts or [{x}])[0]"
-        self._choose(bunch, shortcut, words, name, x, first)
-        return words
-
-    def _own_shortcut(self, path: Path, name: str, flow: Flow) -> str:
-        if not path.steps:
-            return called_with(flow)
-        local = self.local("shortcut")
-        if self._plain(path.steps):
-            self.called(local, sequential_call(path.steps, self.place.fresh(), name), flow)
-        else:
-            self._model(path.steps, self.place, name, local, flow)
-        return local
-
-    def _choose(self, bunch: Bunch, shortcut: Value, words: tuple[str, ...], name: str, x: str, first: str) -> None:
-        """Writes a shortcut that is one thing or another behind the line that puts the paths into `parts`.
-
-        Args:
-            first: the first part, as source; what goes in where there is none.
-        """
-        ahead = bool(getattr(bunch.merge and bunch.merge.op, "shortcut_first", False))
-        text = self.place.text(shortcut)
-        auto = f'"identity" if {first}.shape == {x}.shape else "projection"'
-        kind = self.local("kind")
-        if len(words) > 1 or words == ("auto",):
-            self.out.add(f"{kind} = {auto if text == QUOTED_AUTO else text}")
-        if "auto" in words and text != QUOTED_AUTO:
-            with self.out.block(f"if {kind} == {QUOTED_AUTO}:"):
-                self.out.add(f"{kind} = {auto}")
-        made = {word for word in words if word not in ("auto", "none")}
-        made |= {"identity", "projection"} if "auto" in words else set()
-        branches = [word for word in ("projection", "pool_projection", "pad", "identity") if word in made]
-        for index, word in enumerate(branches):
-            head = f'{"el" if index else ""}if {kind} == "{word}":' if words != (word,) else "if True:"
-            if index and word == branches[-1] and "none" not in words:
-                head = "else:"
-            with self.out.block(head) if words != (word,) else _no_block():
-                part: Source = x
-                if word != "identity":
-                    self._from_shapes(bunch, x, first)
-                    part = before("", shortcut_call(self.place, bunch, word, name), f"({x})")
-                items: tuple[Source, ...] = ("0", part) if ahead else (part,)
-                self.out.add(Bracket("parts.insert(" if ahead else "parts.append(", items, ")"))
-        self.taken.discard(kind)
-
-    def _from_shapes(self, bunch: Bunch, x: str, first: str) -> None:
-        """Writes what a shortcut takes from the shapes, where the paths do not tell it."""
-        known = projection(bunch, self.place.types)
-        if not known.known:
-            self.out.add(f"merged = {first}.shape")
-        if known.stride is None:
-            sides = f"zip({x}.shape[1:3], merged[1:3])"
-            self.out.add(f"strides = tuple(-(-before // after) for before, after in {sides})")
-
-
-QUOTED_AUTO = '"auto"'
-
-
-@contextmanager
-def _no_block() -> Iterator[None]:
-    yield
-
-
-def _list(parts: list[str]) -> Source:
-    """The list of the parts; of one list alone, that list."""
-    if len(parts) == 1 and parts[0].startswith("*"):
-        return parts[0].removeprefix("*")
-    return listed(parts)
