@@ -15,7 +15,7 @@ import pytest
 from archdsl.backends.dot import to_dot, views
 from archdsl.backends.dot_style import THEMES, TOL, quoted
 from archdsl.errors import ArchError
-from archdsl.graph import Graph
+from archdsl.graph import Graph, Tensor
 from archdsl.parsing import parse
 from archdsl.resolution import resolve
 
@@ -230,11 +230,13 @@ HOSTILE = 'a<b>&"\\ ]; }\n</TABLE> -> "x" \x07 é\\'
 def test_hostile_names_stay_text(notebook: dict[str, Graph]) -> None:
     pygraphviz = pytest.importorskip("pygraphviz")
     block = notebook["ResidualBlock"]
+    refs = ["input", *(f"{i}{HOSTILE}" for i in range(len(block.nodes)))]
     nodes = tuple(
-        replace(node, name=f"{i}{HOSTILE}", kind=HOSTILE, arguments={HOSTILE: HOSTILE})
-        for i, node in enumerate(block.nodes)
+        replace(node, name=name, inputs=(ref,), kind=HOSTILE, arguments={HOSTILE: HOSTILE})
+        for node, ref, name in zip(block.nodes, refs, refs[1:], strict=False)
     )
-    dot = to_dot(replace(block, name=HOSTILE, nodes=nodes, arguments={HOSTILE: HOSTILE}))
+    outputs = {HOSTILE: Tensor(refs[-1], block.shape)}
+    dot = to_dot(replace(block, name=HOSTILE, nodes=nodes, arguments={HOSTILE: HOSTILE}, outputs=outputs))
     assert "a&lt;b&gt;&amp;&quot;" in dot
     assert "\x07" not in dot
     drawn = pygraphviz.AGraph(string=dot)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 from archdsl.backends.dot_canvas import Canvas
-from archdsl.backends.dot_plan import Box, Bunch, Frame, Item, Lane, boxes, bunches, frames, plan
+from archdsl.backends.dot_columns import Column, Entry, can_fork, columns, door, entries, inside
+from archdsl.backends.dot_plan import Box, Bunch, Frame, Item, boxes, last_of, outputs, plan
 from archdsl.backends.dot_style import (
     Theme,
-    arguments,
     attributes,
     box_label,
     cluster_label,
@@ -18,20 +18,14 @@ from archdsl.backends.dot_style import (
     legend,
     printable,
     quoted,
-    short,
     theme_of,
-    width_of,
 )
+from archdsl.backends.dot_wires import Wires
+from archdsl.backends.dot_words import chain_width, free_side, is_layer, is_model, sign, told, width, words
 from archdsl.errors import fail
-from archdsl.graph import Graph, Node
+from archdsl.graph import Graph, producer
 from archdsl.ops import Shape
-from archdsl.ops.merge import Merge
-
-ABBREVIATIONS = {"batch_norm": "BN", "layer_norm": "LN", "group_norm": "GN"}
-"""How a norm is told inside another op's box."""
-
-_INPUT, _OUTPUT = "(input)", "(output)"
-"""The ends of a diagram; no step can have such a name."""
+from archdsl.spec import INPUT, OUTPUT
 
 
 def to_dot(graph: Graph, *, theme: str = "light", depth: int | None = None, direction: str = "TB") -> str:
@@ -69,12 +63,11 @@ def views(graph: Graph) -> dict[str, Graph]:
 
 @dataclass(slots=True)
 class _Tip:
-    """Where a chain has come to.
+    """Where a tensor comes from.
 
     Args:
-        name: of the last node drawn.
-        shape: what comes out of it.
-        told: the shape that was told last.
+        name: of the node in DOT.
+        told: the shape that was told last on the way to it.
         forks: whether lanes may start right there; else a dot of their own comes before them.
     """
 
@@ -82,6 +75,21 @@ class _Tip:
     shape: Shape
     told: Shape
     forks: bool
+
+
+@dataclass(slots=True)
+class _Flow:
+    """A row of items while it is drawn.
+
+    Args:
+        wires: of the body.
+        last: the node of the body that the row has come to.
+        tips: by ref, what the body has given so far; the lanes of a body share them.
+    """
+
+    wires: Wires
+    last: str = ""
+    tips: dict[str, _Tip] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,114 +102,173 @@ class _Place:
     group: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """How a lane looks: its cluster, and its line from the fork, inside, and to the merge."""
+
+    cluster: Mapping[str, object]
+    start: Mapping[str, object]
+    line: Mapping[str, object]
+    end: Mapping[str, object]
+    is_seen: bool
+
+
 class _Drawing(Canvas):
     """Draws a plan. Edges between two items stand outside both, for an edge draws its ends into its cluster."""
 
     def __init__(self, theme: Theme, is_wide: bool, items: tuple[Item, ...]) -> None:
         super().__init__(theme, is_wide)
-        self.items, self.width = items, _width(items)
+        self.items, self.width = items, width(items)
+        self.dashed = {"color": theme.shortcut, "style": "dashed"}
 
     def text(self, graph: Graph) -> str:
         totals = graph.totals
-        told = f"{dimensions(graph.input)} in, {dimensions(graph.shape)} out"
+        given = {name: end.shape for name, end in graph.outputs.items()}
         self.line(f"// {printable(graph.name)}")
-        self.line(f"// {told}, {totals.layers:,} ops, {totals.parameters:,} parameters")
+        ends = f"{told(graph.inputs, INPUT)} in, {told(given, OUTPUT)} out"
+        self.line(f"// {printable(ends)}, {totals.layers:,} ops, {totals.parameters:,} parameters")
         kinds = {box.kind for box in boxes(self.items)}
-        with self.block(f"digraph {quoted(graph.name)}"):
+        with self.page(graph.name):
             self.defaults(legend(graph.name, graph.arguments, kinds, self.theme))
-            self.end(_INPUT, "Input", graph.input)
-            tip = _Tip(_INPUT, graph.input, graph.input, forks=True)
-            place = _Place("", _chain_width(self.items, self.width), 100 if self.is_wide else 50)
-            self.sections(tip, place, _is_model(graph))
-            self.end(_OUTPUT, "Output", graph.shape)
-            self.edge(tip.name, _OUTPUT, weight=place.weight)
+            flow = _Flow(Wires(graph), next(iter(graph.inputs)))
+            for name, shape in graph.inputs.items():
+                flow.tips[name] = self.end("input", name, shape)
+            self.side_by_side(tip.name for tip in flow.tips.values())
+            place = _Place("", chain_width(self.items, self.width), 100 if self.is_wide else 50)
+            self.sections(flow, place, is_model(graph))
+            names = [self.end("output", name, shape).name for name, shape in given.items()]
+            for name, tensor in zip(names, graph.outputs.values(), strict=True):
+                self.join(Entry(tensor.ref, name), None, flow, place)
+            self.side_by_side(names)
         return "\n".join(self.lines) + "\n"
 
-    def end(self, name: str, title: str, shape: Shape) -> None:
-        self.node(name, label=box_label(title, [dimensions(shape)], self.theme), **self.colours("end"), width=1.1)
+    def end(self, side: str, name: str, shape: Shape) -> _Tip:
+        """An input or an output of the diagram. No step can have such a name as its node."""
+        more = "" if name in (INPUT, OUTPUT) else f" {name}"
+        label = box_label(f"{side.capitalize()}{more}", [dimensions(shape)], self.theme)
+        self.node(f"({side}{more})", label=label, **self.colours("end"), width=1.1)
+        return _Tip(f"({side}{more})", shape, shape, forks=True)
 
-    def sections(self, tip: _Tip, place: _Place, is_model: bool) -> None:
+    def sections(self, flow: _Flow, place: _Place, is_model: bool) -> None:
         """The whole chain; that of a model as stem, body and head."""
-        layers = [i for i, item in enumerate(self.items) if _is_layer(item)]
+        layers = [i for i, item in enumerate(self.items) if is_layer(item)]
         if not is_model or not layers:
-            self.chain(self.items, tip, place)
+            self.chain(self.items, flow, place)
             return
-        ends = (0, layers[0], layers[-1] + 1, len(self.items))
-        for title, start, stop in zip(("stem", "body", "head"), ends, ends[1:], strict=False):
+        bounds = (0, layers[0], layers[-1] + 1, len(self.items))
+        for title, start, stop in zip(("stem", "body", "head"), bounds, bounds[1:], strict=False):
             items = self.items[start:stop]
             if items:
-                self.enter(items[0], tip, place)
+                if isinstance(items[0], Bunch):  # its lanes part inside the cluster
+                    flow.tips[items[0].fork].forks = False
+                self.enter(items[0], flow, place)
                 with self.cluster(title, **self.title(title, "l")):
-                    self.draw(items[0], tip, place)
-                    self.chain(items[1:], tip, place)
+                    self.draw(items[0], flow, place)
+                    self.chain(items[1:], flow, place)
 
-    def chain(self, items: Sequence[Item], tip: _Tip, place: _Place) -> None:
+    def chain(self, items: Sequence[Item], flow: _Flow, place: _Place) -> None:
         for item in items:
-            self.enter(item, tip, place)
-            self.draw(item, tip, place)
+            self.enter(item, flow, place)
+            self.draw(item, flow, place)
 
-    def enter(self, item: Item, tip: _Tip, place: _Place) -> None:
-        """The edge to an item, with the shape on it where that has changed."""
-        if isinstance(item, Bunch) and tip.forks:
-            return
-        values: dict[str, object] = {"weight": place.weight}
-        if tip.shape != tip.told:
-            values["label"] = f"  {dimensions(tip.shape)}"
-            tip.told = tip.shape
-        self.edge(tip.name, _entry(item, place.scope), **values)
+    def enter(self, item: Item, flow: _Flow, place: _Place) -> None:
+        """The edges to an item."""
+        if not (isinstance(item, Bunch) and self.forks(item, flow)):
+            for entry in entries(item, place.scope):
+                self.join(entry, item, flow, place)
 
-    def draw(self, item: Item, tip: _Tip, place: _Place) -> None:
+    def forks(self, bunch: Bunch, flow: _Flow) -> bool:
+        """Whether a bunch's lanes start right from the item before it."""
+        tip = flow.tips[bunch.fork]
+        return tip.forks and producer(bunch.fork) == flow.last
+
+    def join(self, entry: Entry, item: Item | None, flow: _Flow, place: _Place) -> None:
+        """An edge to an item, or to an output, with the shape on it where that has changed."""
+        tip, start = flow.tips[entry.ref], producer(entry.ref)
         if isinstance(item, Bunch):
-            self.bunch(item, tip, place)
-        elif isinstance(item, Frame):
-            self.frame(item, tip, place)
+            is_straight, is_skip = start == flow.last, False
         else:
-            self.box(item, tip, place)
+            end = item.nodes[0].name if item else None
+            is_straight, is_skip = flow.wires.is_straight(start, end), flow.wires.is_skip(start, end)
+        told = [self.called(entry.ref, flow) if item else ""]
+        if item and tip.shape != tip.told:  # an output's box tells its shape and its name
+            told.append(dimensions(tip.shape))
+            tip.told = tip.shape
+        told.append(f"→ {entry.port}" if entry.port else "")
+        values: dict[str, object] = {"weight": place.weight if is_straight else 0 if is_skip else 1}
+        if text := " ".join(filter(None, told)):
+            values["label"] = f"  {text}"
+        if is_skip:
+            values |= {**self.dashed, "tail": "outer", "head": "outer"}
+        self.edge(tip.name, entry.target, **values)
 
-    def box(self, box: Box, tip: _Tip, place: _Place) -> None:
-        title, details = _words(box)
-        label = box_label(title, details, self.theme, box.times)
-        group = {"group": place.group} if place.group else {}
-        name, shape = _entry(box, place.scope), box.nodes[-1].shape
-        self.node(name, label=label, **self.colours(box.kind), width=place.width, **group)
-        tip.name, tip.shape, tip.forks = name, shape, True
-        tip.told = shape if box.kind == "block" else tip.told
+    def called(self, ref: str, flow: _Flow) -> str:
+        """What an edge says of its start: the output of a layer, or the name of a step further above."""
+        name, _, output = ref.partition(".")
+        return output or ("" if name == flow.last else flow.wires.called(name))
 
-    def frame(self, frame: Frame, tip: _Tip, place: _Place) -> None:
-        name = f"{place.scope}{frame.nodes[0].name}"
+    def draw(self, item: Item, flow: _Flow, place: _Place) -> None:
+        if isinstance(item, Bunch):
+            self.bunch(item, flow, place)
+        elif isinstance(item, Frame):
+            self.frame(item, flow, place)
+        else:
+            self.box(item, flow, place)
+        flow.last = last_of(item).name
+
+    def box(self, box: Box, flow: _Flow, place: _Place) -> None:
+        name, told = entries(box, place.scope)[0].target, flow.tips[box.takes[0]].told
+        if box.sign:
+            self.circle(name, box.sign, place.group)
+        else:
+            title, details = words(box)
+            label = box_label(title, details, self.theme, box.times)
+            group = {"group": place.group} if place.group else {}
+            self.node(name, label=label, **self.colours(box.kind), width=place.width, **group)
+        for ref, shape in outputs(last_of(box)).items():
+            flow.tips[ref] = _Tip(name, shape, shape if box.kind == "block" else told, can_fork(box))
+
+    def frame(self, frame: Frame, flow: _Flow, place: _Place) -> None:
+        name = inside(frame, place.scope)
         label = cluster_label(frame.main.kind, frame.times, self.theme, is_bold=True)
         line = {"penwidth": 2.4 if frame.times > 1 else 1.4, "color": self.colours("block")["color"], "margin": 14}
-        with self.cluster(name, label=label, labeljust=_free_side(frame), fillcolor=self.theme.page, **line):
-            inner, items = replace(tip, name=_entry(frame, place.scope)), frame.items
-            within = _Place(f"{name}/", _chain_width(items, self.width), place.weight)
-            if _has_dot(frame):
-                self.dot(inner.name)
-                inner.forks = True
-            else:
-                self.draw(items[0], inner, within)
-                items = items[1:]
-            self.chain(items, inner, within)
-        tip.name, tip.shape, tip.told, tip.forks = inner.name, frame.main.shape, inner.told, False
+        inner = _Flow(frame.wires, next(iter(frame.body.inputs)))
+        within = _Place(f"{name}/", chain_width(frame.items, self.width), place.weight)
+        with self.cluster(name, label=label, labeljust=free_side(frame), fillcolor=self.theme.page, **line):
+            for port, ref in zip(frame.body.inputs, frame.takes, strict=True):
+                tip, has_door = flow.tips[ref], port in frame.doors
+                mark = door(frame, place.scope, port) if has_door else tip.name
+                inner.tips[port] = _Tip(mark, tip.shape, tip.told, forks=has_door)
+                if has_door:
+                    self.door(mark, port if len(frame.doors) > 1 else "")
+            if not frame.doors:
+                self.draw(frame.items[0], inner, within)
+            self.chain(frame.items[0 if frame.doors else 1 :], inner, within)
+        for (ref, shape), end in zip(outputs(frame.main).items(), frame.body.outputs.values(), strict=True):
+            tip = inner.tips[end.ref]
+            flow.tips[ref] = _Tip(tip.name, shape, tip.told, forks=False)
 
-    def bunch(self, bunch: Bunch, tip: _Tip, place: _Place) -> None:
-        merge, start = bunch.merge, replace(tip, forks=False)
-        name = f"{place.scope}{merge.name}"
-        if not tip.forks:
-            start.name = _entry(bunch, place.scope)
-            self.dot(start.name)
-        columns = _columns(bunch, place.scope)
-        paths = [column for column in columns if not column.lane.is_shortcut]
+    def bunch(self, bunch: Bunch, flow: _Flow, place: _Place) -> None:
+        merge, fork = f"{place.scope}{bunch.merge.name}", flow.tips[bunch.fork]
+        source, told = fork.name, fork.told
+        if not self.forks(bunch, flow):
+            fork.name = entries(bunch, place.scope)[0].target
+            self.dot(fork.name)
+        found = columns(bunch, place.scope)
+        tallest = max(column.offset + len(column.names) for column in found)
+        paths = [column for column in found if not column.lane.is_shortcut]
         for index, column in enumerate(paths):
             if 2 * index == len(paths):
-                self.spine(start.name, name, len(column.names))
-            self.path(column, start, name, "l" if 2 * index < len(paths) else "r", 2 * index + 1 == len(paths))
-        for column in columns[len(paths) :]:
-            self.shortcut(column, start, name)
-        middles = [column.names[(len(column.names) - 1) // 2] for column in columns]
-        if len(middles) > 1:
-            self.line(f"{{ rank=same {' '.join(map(quoted, middles))} }}")
-        self.circle(name, merge.op.sign if isinstance(merge.op, Merge) else merge.kind)
-        tip.name, tip.shape, tip.forks = name, merge.shape, False
+                self.spine(fork.name, merge, tallest)
+            side, is_middle = "l" if 2 * index < len(paths) else "r", 2 * index + 1 == len(paths)
+            self.lane(column, flow, merge, self.path_look(column, side, is_middle))
+        for column in found[len(paths) :]:
+            self.lane(column, flow, merge, self.shortcut_look(column))
+        middles = [(column.names, (tallest - 1) // 2 - column.offset) for column in found]
+        self.side_by_side(names[row] for names, row in middles if 0 <= row < len(names))
+        self.circle(merge, sign(bunch.merge))
+        flow.tips[bunch.merge.name] = _Tip(merge, bunch.merge.shape, told, forks=False)
+        fork.name = source
 
     def spine(self, fork: str, merge: str, count: int) -> None:
         """What nobody sees between two middle paths: it holds the fork and the merge on the axis of symmetry."""
@@ -215,22 +282,42 @@ class _Drawing(Canvas):
         self.edge(fork, points[0], style="invis", weight=10)
         self.edge(points[-1], merge, style="invis", weight=10)
 
-    def path(self, column: _Column, start: _Tip, merge: str, side: str, is_middle: bool) -> None:
-        lane, inner = column.lane, replace(start)
-        ends: dict[str, object] = {"weight": 10} if is_middle else {}
-        place = _Place(column.scope, self.width, 10, column.key if column.is_plain else "")
-        self.wire(column, start.name, column.names[0], **ends)
-        with self.cluster(column.key, **self.title(lane.name, side, lane.times)):
-            for space in column.spaces:
-                self.joint(space, is_seen=True, group=place.group)
-            for one, other in pairwise((*column.before, column.rows[0])):
-                self.wire(column, one, other, weight=10)
-            self.lane(column, inner, place)
-            for one, other in pairwise((inner.name, *column.after)):
-                self.wire(column, one, other, weight=10)
-        self.wire(column, (inner.name, *column.after)[-1], merge, **ends)
+    def path_look(self, column: Column, side: str, is_middle: bool) -> _Look:
+        lane, ends = column.lane, {"weight": 10} if is_middle else {}
+        return _Look(self.title(lane.name, side, lane.times), ends, {}, ends, is_seen=True)
 
-    def wire(self, column: _Column, start: str, end: str, **values: object) -> None:
+    def shortcut_look(self, column: Column) -> _Look:
+        """One box beside the paths, or a cluster of several."""
+        items = column.lane.items
+        is_box = not items or (len(items) == 1 and isinstance(items[0], Box))
+        unseen = {"style": "invis", "label": "", "margin": 0}
+        cluster = unseen if is_box else self.title(column.lane.name, "r") | {"style": "rounded,filled,dashed"}
+        ends = {**self.dashed, "weight": 0}
+        start, end = {**ends, "tail": "outer", "head": "before"}, {**ends, "tail": "behind", "head": "outer"}
+        return _Look(cluster, start, self.dashed, end, is_seen=False)
+
+    def lane(self, column: Column, flow: _Flow, merge: str, look: _Look) -> None:
+        lane, inner = column.lane, _Flow(flow.wires, "", flow.tips)
+        place = _Place(column.scope, self.width, 10, column.key if column.is_plain else "")
+        name = self.called(column.entry.ref, flow)
+        start = flow.tips[column.entry.ref].name
+        self.wire(column, start, column.names[0], **look.start, **({"label": f"  {name}"} if name else {}))
+        for entry in column.others:
+            self.join(entry, lane.items[0], inner, place)
+        with self.cluster(column.key, **look.cluster):
+            for space in column.spaces:
+                self.joint(space, is_seen=look.is_seen, group=place.group if look.is_seen else column.key)
+            for one, other in pairwise((*column.before, column.rows[0])):
+                self.wire(column, one, other, **look.line, weight=10)
+            self.contents(column, inner, place)
+            last = flow.tips[lane.end].name if lane.items else column.rows[0]
+            for one, other in pairwise((last, *column.after)):
+                self.wire(column, one, other, **look.line, weight=10)
+        output = lane.end.partition(".")[2] if lane.items else ""
+        last = (last, *column.after)[-1]
+        self.wire(column, last, merge, **look.end, **({"label": f"  {output}"} if output else {}))
+
+    def wire(self, column: Column, start: str, end: str, **values: object) -> None:
         """A part of a lane's line, which runs straight and unbroken through the spaces above and below its boxes."""
         if start in column.spaces:
             values = {"tail": "behind", **values}
@@ -238,148 +325,13 @@ class _Drawing(Canvas):
             values = {"head": "before", "arrowhead": "none", **values}
         self.edge(start, end, **values)
 
-    def lane(self, column: _Column, tip: _Tip, place: _Place) -> None:
-        """What stands in a lane, but for the edge to it."""
+    def contents(self, column: Column, flow: _Flow, place: _Place) -> None:
+        """What stands in a lane, but for the edges to it."""
         items = column.lane.items
         if items:
-            self.draw(items[0], tip, place)
-            self.chain(items[1:], tip, place)
+            self.draw(items[0], flow, place)
+            self.chain(items[1:], flow, place)
             return
         title, details = ("Shortcut", ["identity"]) if column.lane.is_shortcut else ("Identity", [])
         look = {"color": self.theme.shortcut, "fillcolor": self.theme.page, "style": "rounded,filled,dashed"}
-        tip.name = column.rows[0]
-        self.node(tip.name, label=box_label(title, details, self.theme), width=place.width, **look)
-
-    def shortcut(self, column: _Column, start: _Tip, merge: str) -> None:
-        """One box beside the paths, or a cluster of several."""
-        inner, items = replace(start), column.lane.items
-        look = {"color": self.theme.shortcut, "style": "dashed"}
-        is_box = not items or (len(items) == 1 and isinstance(items[0], Box))
-        unseen = {"style": "invis", "label": "", "margin": 0}
-        cluster = unseen if is_box else self.title(column.lane.name, "r") | {"style": "rounded,filled,dashed"}
-        self.wire(column, start.name, column.names[0], **{**look, "weight": 0, "tail": "outer", "head": "before"})
-        with self.cluster(column.key, **cluster):
-            for space in column.spaces:
-                self.joint(space, is_seen=False, group=column.key)
-            for one, other in pairwise((*column.before, column.rows[0])):
-                self.wire(column, one, other, **look, weight=10)
-            self.lane(column, inner, _Place(column.scope, self.width, 10, column.key if column.is_plain else ""))
-            for one, other in pairwise((inner.name, *column.after)):
-                self.wire(column, one, other, **look, weight=10)
-        last = (inner.name, *column.after)[-1]
-        self.wire(column, last, merge, **{**look, "weight": 0, "tail": "behind", "head": "outer"})
-
-
-@dataclass(frozen=True, slots=True)
-class _Column:
-    """A lane and the names of its nodes from fork to merge; `before` and `after` make it as tall as the tallest."""
-
-    lane: Lane
-    scope: str
-    key: str
-    before: tuple[str, ...]
-    rows: tuple[str, ...]
-    after: tuple[str, ...]
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return self.before + self.rows + self.after
-
-    @property
-    def spaces(self) -> tuple[str, ...]:
-        return self.before + self.after
-
-    @property
-    def is_plain(self) -> bool:
-        return all(isinstance(item, Box) for item in self.lane.items)
-
-
-def _columns(bunch: Bunch, scope: str) -> list[_Column]:
-    columns = []
-    for number, lane in enumerate(bunch.lanes):
-        key = f"{scope}{bunch.merge.name} {number} {lane.name}"
-        rows = tuple(_rows(lane.items, scope, forks=False)) or (f"{key} identity",)
-        columns.append(_Column(lane, scope, key, (), rows, ()))
-    tallest = max((len(column.rows) for column in columns), default=0)
-    return [_padded(column, tallest - len(column.rows)) for column in columns]
-
-
-def _padded(column: _Column, missing: int) -> _Column:
-    points = tuple(f"{column.key} space {number}" for number in range(missing))
-    return replace(column, before=points[: missing // 2], after=points[missing // 2 :])
-
-
-def _rows(items: Iterable[Item], scope: str, *, forks: bool) -> list[str]:
-    """The node of each rank that some items take; of a bunch, those of its tallest lane."""
-    rows: list[str] = []
-    for item in items:
-        if isinstance(item, Box):
-            rows.append(_entry(item, scope))
-        elif isinstance(item, Frame):
-            inside = _rows(item.items, f"{scope}{item.nodes[0].name}/", forks=True)
-            rows += [_entry(item, scope), *inside] if _has_dot(item) else inside
-        else:
-            dot = [] if forks else [_entry(item, scope)]
-            lanes = [column.rows for column in _columns(item, scope)]
-            rows += [*dot, *max(lanes, key=len, default=()), f"{scope}{item.merge.name}"]
-        forks = isinstance(item, Box)
-    return rows
-
-
-def _entry(item: Item, scope: str) -> str:
-    """The name of the node that an edge to an item comes to."""
-    if isinstance(item, Bunch):
-        return f"{scope}{item.merge.name} fork"
-    if isinstance(item, Frame):
-        name = f"{scope}{item.nodes[0].name}"
-        return f"{name} in" if _has_dot(item) else _entry(item.items[0], f"{name}/")
-    return f"{scope}{item.main.name if item.main.op else item.nodes[0].name}"
-
-
-def _has_dot(frame: Frame) -> bool:
-    """Whether a frame begins with a dot, for lanes to start from."""
-    return not frame.items or isinstance(frame.items[0], Bunch)
-
-
-def _words(box: Box) -> tuple[str, list[str]]:
-    """What a box says: the title, and the smaller lines under it."""
-    main = box.main
-    if main.op is None:
-        return main.kind, [*arguments(main.arguments, 28), f"→ {dimensions(main.shape)}"]
-    details = " · ".join(_detail(node) for node in box.nodes if node is not main)
-    return main.op.label(), [details] if details else []
-
-
-def _detail(node: Node) -> str:
-    label = node.op.label() if node.op else node.kind
-    if node.role == "pad":
-        return label.split(" ", 1)[-1]
-    return ABBREVIATIONS.get(node.kind, label)
-
-
-def _is_layer(item: Item) -> bool:
-    return isinstance(item, Frame) or (isinstance(item, Box) and item.kind == "block")
-
-
-def _is_model(graph: Graph) -> bool:
-    """Whether a body takes an image and gives a vector, as models do and layers hardly ever."""
-    return len(graph.input) == 3 and len(graph.shape) == 1
-
-
-def _width(items: tuple[Item, ...]) -> float:
-    """The width of all boxes in columns. A title must not reach the edge that comes down the middle of its column."""
-    widths = [1.55, *(width_of(*_words(box)) for box in boxes(items))]
-    widths += [2 * width_of(frame.main.kind) for frame in frames(items) if not any(bunches(frame.items))]
-    lanes = [lane for bunch in bunches(items) for lane in bunch.paths]
-    widths += [2 * width_of(short(lane.name)) + (0.6 if lane.times > 1 else -0.6) for lane in lanes]
-    return round(min(max(widths), 3.6), 2)
-
-
-def _chain_width(items: Iterable[Item], width: float) -> float:
-    """Boxes before and after a bunch are as wide as their text."""
-    return 0.9 if any(isinstance(item, Bunch) for item in items) else width
-
-
-def _free_side(frame: Frame) -> str:
-    """The side where no edge runs through a title: on the right, beside an only path, stands its shortcut."""
-    return "r" if any(len(bunch.paths) == 1 for bunch in bunches(frame.items)) else "l"
+        self.node(column.rows[0], label=box_label(title, details, self.theme), width=place.width, **look)

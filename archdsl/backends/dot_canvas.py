@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from archdsl.backends.dot_style import TOL, Theme, attributes, cluster_label, quoted, short
@@ -14,6 +14,8 @@ POINT: Mapping[str, object] = {"label": "", "shape": "point", "style": "invis", 
 class Canvas:
     """Collects lines of DOT.
 
+    An edge draws its ends into the cluster that it stands in. So one that comes from outside of that waits for the end.
+
     Args:
         is_wide: whether the diagram runs from left to right.
     """
@@ -22,6 +24,9 @@ class Canvas:
         self.theme, self.is_wide = theme, is_wide
         self.lines: list[str] = []
         self.indent = ""
+        self.open: list[str] = []
+        self.homes: dict[str, tuple[str, ...]] = {}
+        self.waiting: list[str] = []
 
     def line(self, text: str) -> None:
         self.lines.append(self.indent + text)
@@ -41,16 +46,40 @@ class Canvas:
         look = {"color": theme.cluster_line, "fillcolor": theme.cluster, "style": "rounded,filled", "penwidth": 1}
         with self.block(f"subgraph {quoted(f'cluster {name}')}"):
             self.line("graph" + attributes({**look, "margin": 10, "labelloc": "t", **values}))
+            self.open.append(name)
             yield
+            self.open.pop()
+
+    @contextmanager
+    def page(self, name: str) -> Iterator[None]:
+        """The whole text; at its end stand the edges that have waited."""
+        with self.block(f"digraph {quoted(name)}"):
+            yield
+            for edge in self.waiting:
+                self.line(edge)
+
+    def is_here(self, name: str) -> bool:
+        """Whether a node stands in the cluster that is open, or is still to come."""
+        return self.homes.get(name, tuple(self.open))[: len(self.open)] == tuple(self.open)
 
     def node(self, name: str, **values: object) -> None:
+        self.homes[name] = tuple(self.open)
         self.line(quoted(name) + attributes(values))
 
     def edge(self, start: str, end: str, **values: object) -> None:
         """An edge. Its `tail` and `head` are the sides where it leaves and comes in: `outer`, `before` or `behind`."""
         sides = dict(zip(("outer", "before", "behind"), "swe" if self.is_wide else "ens", strict=True))
         ports = [f":{sides[str(values.pop(which))]}" if which in values else "" for which in ("tail", "head")]
-        self.line(f"{quoted(start)}{ports[0]} -> {quoted(end)}{ports[1]}{attributes(values)}")
+        text = f"{quoted(start)}{ports[0]} -> {quoted(end)}{ports[1]}{attributes(values)}"
+        if self.is_here(start):
+            self.line(text)
+        else:
+            self.waiting.append(text)
+
+    def side_by_side(self, names: Iterable[str]) -> None:
+        """Puts nodes into one row."""
+        if len(row := [quoted(name) for name in names]) > 1:
+            self.line(f"{{ rank=same {' '.join(row)} }}")
 
     def defaults(self, caption: str) -> None:
         """What holds for everything on the page."""
@@ -81,6 +110,14 @@ class Canvas:
         look = {"color": self.theme.line, "fillcolor": self.theme.line, "style": "filled"}
         self.node(name, label="", shape="point", width=0.07, **look)
 
+    def door(self, name: str, title: str) -> None:
+        """Where an input comes into a layer: a dot, or a small box with its name."""
+        if not title:
+            self.dot(name)
+            return
+        look = {**self.colours("end"), "fillcolor": self.theme.page, "height": 0.25, "margin": "0.08,0.03"}
+        self.node(name, label=title, fontsize=9.5, **look)
+
     def point(self, name: str) -> None:
         self.node(name, **POINT)
 
@@ -91,8 +128,9 @@ class Canvas:
         size = {"fixedsize": "true", "margin": 0, "width": 0.01, "height": 0.01, "penwidth": 0.8}
         self.node(name, label="", **size, **look, **({"group": group} if group else {}))
 
-    def circle(self, name: str, sign: str) -> None:
+    def circle(self, name: str, sign: str, group: str = "") -> None:
         """A merge."""
         look = {"color": self.theme.merge, "fillcolor": self.theme.page, "style": "filled", "penwidth": 1.6}
         size = {"fixedsize": "true", "width": 0.32, "height": 0.32, "margin": 0}
+        size |= {"group": group} if group else {}
         self.node(name, label=sign, shape="circle", fontsize=17 if len(sign) == 1 else 8, **look, **size)

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TypeAlias
 
-from archdsl.graph import Graph, Node
+from archdsl.backends.dot_wires import Wires, given, step_of
+from archdsl.graph import Graph, Node, producer
+from archdsl.ops import Shape
+from archdsl.ops.merge import Merge
 
 MANY = 4
 """More equal lanes than this, side by side, are drawn as one."""
+
+_OWN_LANE = re.compile(r"shortcut(_\d+)?")
+"""The path that the steps of a shortcut stand in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +38,31 @@ class Box:
         """What decides the colour: the op's kind, or `block` for a layer."""
         return self.main.op.kind if self.main.op else "block"
 
+    @property
+    def sign(self) -> str:
+        """What stands in its circle, where it is a merge of several tensors."""
+        op = self.main.op
+        return op.sign if isinstance(op, Merge) and len(self.nodes) == 1 else ""
+
+    @property
+    def takes(self) -> tuple[str, ...]:
+        """The refs that come in."""
+        return self.nodes[0].inputs
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A layer drawn with its inside. `nodes` are its `times` equal uses in a row."""
+    """A layer drawn with its inside. `nodes` are its `times` equal uses in a row.
+
+    Args:
+        doors: the inputs that get a mark of their own inside, as none of its items is alone in taking them.
+    """
 
     nodes: tuple[Node, ...]
+    body: Graph
     items: tuple[Item, ...]
+    wires: Wires
+    doors: tuple[str, ...]
     times: int = 1
 
     @property
@@ -45,30 +70,55 @@ class Frame:
         """The last use of the layer."""
         return self.nodes[-1]
 
+    @property
+    def takes(self) -> tuple[str, ...]:
+        """The refs that come in."""
+        return self.nodes[0].inputs
+
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One path of a bunch, or its shortcut; or `times` equal paths. Without items it passes its input on."""
+    """One path of a bunch, or its shortcut; or `times` equal paths. Without items it passes its input on.
+
+    Args:
+        end: the ref of what the merge takes from it.
+    """
 
     name: str
     items: tuple[Item, ...]
+    end: str
     times: int = 1
 
     @property
     def is_shortcut(self) -> bool:
         return self.name == "shortcut"
 
+    @property
+    def takes(self) -> tuple[str, ...]:
+        """The refs that come in."""
+        return self.items[0].takes if self.items else (self.end,)
+
 
 @dataclass(frozen=True, slots=True)
 class Bunch:
-    """Lanes side by side from one tensor, and the op that merges them; the shortcut comes last."""
+    """Lanes side by side, and the op that merges them; the shortcut comes last.
+
+    Args:
+        fork: the ref that most lanes start from.
+    """
 
     merge: Node
     lanes: tuple[Lane, ...]
+    fork: str
 
     @property
     def paths(self) -> tuple[Lane, ...]:
         return tuple(lane for lane in self.lanes if not lane.is_shortcut)
+
+    @property
+    def takes(self) -> tuple[str, ...]:
+        """The ref that comes in."""
+        return (self.fork,)
 
 
 Item: TypeAlias = Box | Frame | Bunch
@@ -76,7 +126,7 @@ Item: TypeAlias = Box | Frame | Bunch
 
 def plan(graph: Graph, depth: int) -> tuple[Item, ...]:
     """What a diagram of a graph shows, in its order. Layers up to `depth - 1` deep are drawn with their inside."""
-    return _items(graph.nodes, 0, depth)
+    return _Planner(Wires(graph), depth).items(graph.nodes, 0)
 
 
 def boxes(items: Iterable[Item]) -> Iterator[Box]:
@@ -113,79 +163,130 @@ def frames(items: Iterable[Item]) -> Iterator[Frame]:
                 yield from frames(lane.items)
 
 
-def _items(nodes: Iterable[Node], level: int, depth: int) -> tuple[Item, ...]:
-    """The items of nodes that all stand in the same `level` paths, or deeper."""
-    found: list[Item] = []
-    row: list[Node] = []
-    waiting: dict[str, list[Node]] = {}
-    for node in nodes:
-        if len(node.lane) > level:
-            waiting.setdefault(node.lane[level], []).append(node)
-            continue
-        merges = node.op is not None and node.op.many
-        if waiting or merges:
-            merged = _merged(node, waiting) if merges else {}
-            found += _folded(row, depth)
-            found += _in_line(waiting, merged.values(), level, depth)
-            found += [_bunch(node, merged, waiting, level, depth)] if merges else []
-            row, waiting = [], {}
-        row += [] if merges else [node]
-    return (*found, *_folded(row, depth), *_in_line(waiting, (), level, depth))
+def last_of(item: Item) -> Node:
+    """The node that gives what an item gives."""
+    return item.merge if isinstance(item, Bunch) else item.nodes[-1]
 
 
-def _in_line(waiting: Mapping[str, list[Node]], lanes: Iterable[str], level: int, depth: int) -> list[Item]:
-    """The items of paths that nothing merges: they are no lanes."""
-    rows = [nodes for name, nodes in waiting.items() if name not in lanes]
-    return [item for nodes in rows for item in _items(nodes, level + 1, depth)]
+def outputs(node: Node) -> dict[str, Shape]:
+    """The shape of each ref that a node gives."""
+    return dict(zip(given(node), node.outputs.values() or (node.shape,), strict=True))
 
 
-def _merged(merge: Node, waiting: Mapping[str, list[Node]]) -> dict[str, str]:
-    """The path behind each tensor that a merge takes. A tensor that other paths start from is the fork, and no lane."""
-    home = {node.name: path for path, nodes in waiting.items() for node in nodes}
-    forks = {tensor for nodes in waiting.values() for tensor in nodes[0].inputs}
-    return {tensor: home[tensor] for tensor in merge.inputs if tensor in home and tensor not in forks}
+@dataclass(frozen=True, slots=True)
+class _Planner:
+    """Plans one body."""
+
+    wires: Wires
+    depth: int
+
+    def items(self, nodes: Iterable[Node], level: int) -> tuple[Item, ...]:
+        """The items of nodes that all stand in the same `level` paths, or deeper."""
+        found: list[Item] = []
+        row: list[Node] = []
+        waiting: dict[str, list[Node]] = {}
+        for node in nodes:
+            if len(node.lane) > level:
+                waiting.setdefault(node.lane[level], []).append(node)
+                continue
+            if not (waiting or node.parts):
+                row.append(node)
+                continue
+            lanes = _lanes(node, waiting)
+            found += self._folded(row)
+            found += self._in_line(waiting, lanes.values(), level)
+            if node.parts:
+                rows = {part: waiting.get(lanes.get(part, ""), []) for part in node.parts}
+                found.append(self._bunch(node, rows, last_of(found[-1]).name if found else "", level))
+            row, waiting = [] if node.parts else [node], {}
+        return (*found, *self._folded(row), *self._in_line(waiting, (), level))
+
+    def _in_line(self, waiting: Mapping[str, list[Node]], lanes: Iterable[str], level: int) -> list[Item]:
+        """The items of paths that nothing merges: they are no lanes."""
+        rows = [nodes for name, nodes in waiting.items() if name not in lanes]
+        return [item for nodes in rows for item in self.items(nodes, level + 1)]
+
+    def _bunch(self, merge: Node, rows: Mapping[str, list[Node]], before: str, level: int) -> Bunch:
+        ends = dict(zip(merge.parts, merge.inputs, strict=True))
+        lanes: list[Lane] = []
+        for _, run in groupby(rows, lambda name: (name == "shortcut", self._look(name, rows[name], ends[name], merge))):
+            names = list(run)
+            shown = names[:1] if len(names) > MANY else names
+            lanes += [Lane(name, self.items(rows[name], level + 1), ends[name]) for name in shown]
+            if len(names) > MANY:
+                lanes[-1] = replace(lanes[-1], name=_common(names), times=len(names))
+        own = {node.name for nodes in rows.values() for node in nodes}
+        starts = Counter(ref for lane in lanes for ref in lane.takes if producer(ref) not in own)
+        fork = max(starts, key=lambda ref: (starts[ref], producer(ref) == before))
+        return Bunch(merge, tuple(sorted(lanes, key=lambda lane: lane.is_shortcut)), fork)
+
+    def _look(self, lane: str, nodes: Sequence[Node], end: str, merge: Node) -> object:
+        """Equal for lanes that look equal. One that others take from looks like no other."""
+        inside = {node.name: str(number) for number, node in enumerate(nodes)}
+        if not all(self.wires.feeds_only(name, merge.name, *inside) for name in inside):
+            return lane
+
+        def seen(ref: str) -> str:
+            name, _, output = ref.partition(".")
+            return f"{inside[name]}.{output}" if name in inside else ref
+
+        return tuple((n.kind, n.op, id(n.body), n.shape, *map(seen, n.inputs)) for n in nodes), seen(end)
+
+    def _folded(self, row: list[Node]) -> list[Item]:
+        """Ops of one step in one box, and equal uses of a layer in a row in one box or frame."""
+        found: list[Item] = []
+        runs: list[list[Node]] = []
+        for node in row:
+            if runs and self._goes_on(runs[-1][-1], node):
+                runs[-1].append(node)
+            else:
+                runs.append([node])
+        for run in runs:
+            body = run[0].body
+            if body is None:
+                found.append(Box(tuple(run)))
+            elif self.depth == 1:
+                found.append(Box(tuple(run), len(run)))
+            else:
+                found.append(self._frame(tuple(run), body))
+        return found
+
+    def _goes_on(self, one: Node, other: Node) -> bool:
+        """Whether a node stands in one box with the node before it."""
+        if not self.wires.feeds_only(one.name, other.name) or given(one) != other.inputs:
+            return False
+        if one.body is not None or other.body is not None:
+            return one.body is other.body
+        return step_of(one) == step_of(other)
+
+    def _frame(self, nodes: tuple[Node, ...], body: Graph) -> Frame:
+        planner = _Planner(Wires(body), self.depth - 1)
+        items = planner.items(body.nodes, 0)
+        is_direct = len(body.inputs) == 1 and bool(items) and not isinstance(items[0], Bunch)
+        doors = tuple(name for name in body.inputs if not (is_direct and planner.wires.uses(name) == 1))
+        return Frame(nodes, body, items, planner.wires, doors, len(nodes))
 
 
-def _bunch(merge: Node, merged: Mapping[str, str], waiting: Mapping[str, list[Node]], level: int, depth: int) -> Bunch:
-    ends = dict(zip(merge.parts, merge.inputs, strict=False))
-    rows = {name: waiting.get(merged.get(tensor, ""), []) for name, tensor in ends.items()}
-    lanes: list[Lane] = []
-    for _, run in groupby(rows, lambda name: (name == "shortcut", _looks(rows[name]))):
-        names = list(run)
-        shown = names[:1] if len(names) > MANY else names
-        for name in shown:
-            lanes.append(Lane(name, _items(rows[name], level + 1, depth)))
-        if len(names) > MANY:
-            lanes[-1] = replace(lanes[-1], name=_common(names), times=len(names))
-    return Bunch(merge, tuple(sorted(lanes, key=lambda lane: lane.is_shortcut)))
+def _lanes(merge: Node, waiting: Mapping[str, list[Node]]) -> dict[str, str]:
+    """The path behind each part of a merge.
+
+    Steps of a shortcut may wait that a bunch without paths left there: what other parts take from is no shortcut.
+    """
+    lanes = {part: part for part in merge.parts if part in waiting and part != "shortcut"}
+    if "shortcut" not in merge.parts:
+        return lanes
+    place = merge.parts.index("shortcut")
+    taken = {producer(ref) for part in lanes for node in waiting[part] for ref in node.inputs}
+    taken |= {producer(ref) for ref in merge.inputs[:place] + merge.inputs[place + 1 :]}
+    for name, nodes in waiting.items():
+        own = {node.name for node in nodes}
+        is_free = name not in lanes.values() and not own & taken
+        if is_free and _OWN_LANE.fullmatch(name) and producer(merge.inputs[place]) in own:
+            lanes["shortcut"] = name
+    return lanes
 
 
 def _common(names: list[str]) -> str:
     """What equal lanes are called together: `branch` for `branch_1`, `branch_2`, ..."""
     stems = {re.sub(r"_\d+$", "", name) for name in names}
     return stems.pop() if len(stems) == 1 else f"{names[0]} … {names[-1]}"
-
-
-def _looks(nodes: Iterable[Node]) -> tuple[object, ...]:
-    """Equal for lanes that look equal."""
-    return tuple((node.kind, node.op, id(node.body), node.shape) for node in nodes)
-
-
-def _folded(row: list[Node], depth: int) -> list[Item]:
-    """Ops of one step in one box, and equal uses of a layer in a row in one box or frame."""
-    found: list[Item] = []
-    for _, run in groupby(row, _step):
-        nodes = tuple(run)
-        body = nodes[0].body
-        if body is not None and depth > 1:
-            found.append(Frame(nodes, plan(body, depth - 1), len(nodes)))
-        else:
-            found.append(Box(nodes, len(nodes) if body else 1))
-    return found
-
-
-def _step(node: Node) -> object:
-    """What nodes of one box have in common."""
-    if node.body is not None:
-        return id(node.body)
-    return node.name.removesuffix(f"_{node.role}")
