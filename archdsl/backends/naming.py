@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from archdsl.backends.layout import Bracket, Names, Source, quote
@@ -59,6 +59,14 @@ class Numbers:
             yield Bracket(f"{variable} = {{", items, "}", "list")
             self.counters |= {kind: f"{variable}[{quote(kind)}]" for kind in new}
             self.counts |= {kind: [self.counters[kind]] for kind in new}
+
+    def under(self, condition: str, before: Mapping[str, Sequence[str]]) -> None:
+        """Counts what came since `before` only where a condition holds."""
+        for kind, counts in self.counts.items():
+            known = before.get(kind, ())
+            more = plus(*counts[len(known) :])
+            if more != "0":
+                self.counts[kind] = [*known, f"({more} if {condition} else 0)"]
 
     def caught_up(self, bunch: Bunch, read: Callable[[str], str]) -> Iterator[str]:
         """The lines that count what one copy of repeated paths has made."""

@@ -215,16 +215,21 @@ class Wiring:
 
     def _bunch_in_loop(self, step: Step, bunch: Bunch, start: Flow, flow: Flow) -> Flow:
         """Paths that are repeated, or that are there under a condition: their numbers are counted as they are made."""
-        numbers = self.place.numbers
-        self.out.add(*numbers.counted(bunch, self.local, self.place.read))
+        numbers, many = self.place.numbers, step.loop.many
+        before = {kind: list(terms) for kind, terms in numbers.counts.items()}
+        if many:
+            self.out.add(*numbers.counted(bunch, self.local, self.place.read))
         copy = self._copies(step.loop, step.name or step.kind, step.name)
         with self._looped(copy, step, start, flow) as (source, target):
             place, named = self.place, dict(self.named)
             self.place = copy.place
             self.assign(target, self._bunch(bunch, source, self.var))
-            self.out.add(*numbers.caught_up(bunch, copy.place.read))
+            if many:
+                self.out.add(*numbers.caught_up(bunch, copy.place.read))
             self.place = place
-            self.named = named if step.loop.many else self.named
+            self.named = named if many else self.named
+        if not many and step.loop.when is not None:
+            numbers.under(self.place.count(step.loop.when), before)
         return target
 
     def _bunch(self, bunch: Bunch, flow: Flow, variable: str) -> Flow:
