@@ -144,6 +144,7 @@ def _arguments(op: type[Op], width: int) -> Iterator[str]:
 
 
 def default_of(field: FieldInfo) -> str:
+    """What a field is where nothing is said, in words."""
     if field.is_required():
         return "required"
     if field.default is not None:
@@ -183,7 +184,8 @@ def _folded(op: type[Op], example: Example, width: int) -> str:
     step = f"  - {op.name}: {written(dict(example.fields))}"
     if len(step) <= width:
         return step
-    return "\n".join([f"  - {op.name}:", *(f"      {name}: {written(value)}" for name, value in example.fields.items())])
+    fields = [f"      {name}: {written(value)}" for name, value in example.fields.items()]
+    return "\n".join([f"  - {op.name}:", *fields])
 
 
 def _example(op: type[Op], example: Example) -> dict[str, Any]:

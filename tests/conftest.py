@@ -27,3 +27,16 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
         assert text == path.read_text(encoding="utf-8"), f"{name} differs: run `pytest --update-golden`, read the diff"
 
     return check
+
+
+@pytest.fixture
+def golden_document(request: pytest.FixtureRequest) -> Callable[[Path, str], None]:
+    """`golden_document(path, text)` holds a document to what its tables, messages and outputs really are."""
+
+    def check(path: Path, text: str) -> None:
+        if request.config.getoption("--update-golden") and text != path.read_text(encoding="utf-8"):
+            path.write_text(text, encoding="utf-8", newline="\n")
+        real, kept = text.splitlines(), path.read_text(encoding="utf-8").splitlines()
+        assert kept == real, f"{path.name} differs: run `pytest --update-golden`, read the diff"
+
+    return check
