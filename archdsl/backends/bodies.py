@@ -94,8 +94,8 @@ def _write_row(methods: Methods, row: Sequence[Step], flow: Flow, label: str) ->
         _loop_over(methods, own, flow, kept)
         return Flow("x", "shape", flow.shape if kept else "shape")
     step = row[0]
-    number = len(place.numbers.counts[step.name or step.kind])
-    own = methods.attribute(step.name or f"{step.kind}_{number}", late)
+    numbered = f"{step.kind}_{len(place.numbers.counts.get(step.kind, ()))}"
+    own = methods.attribute(step.name or numbered, late)
     maker.add(before(f"{own} = ", items[0]))
     built = _variable(methods.build, flow.built)
     methods.build.add(f"{own}.build({built})")
@@ -151,14 +151,14 @@ def _forked(methods: Methods, flow: Flow) -> Flow:
 def _write_path(methods: Methods, path: Path, start: Flow) -> Item:
     if not path.steps:
         copy = copies(path.loop, methods.late, path_kind(path), path.name)
-        methods.place.numbers.segment(copy.name)
+        methods.place.numbers.segment(copy.name, methods.place.read)
         return Item(start.x, start.built, start.shape)
     maker, place = methods.maker(path.steps)
     numbered = methods.making(path_kind(path))[1]
     if numbered is methods.late or any("channels" in value.names for value in loop_values(path.loop)):
         maker, place = methods.make_late, methods.late
     copy = copies(path.loop, place, path_kind(path), path.name)
-    name = name_literal(copy.name) if path.loop.many else place.numbers.segment(copy.name)
+    name = name_literal(copy.name) if path.loop.many else place.numbers.segment(copy.name, place.read)
     own = methods.attribute(path.name or (copy.name if copy.name.isidentifier() else "paths"), place is methods.late)
     sequential = sequential_call(path.steps, copy.place.fresh(), name)
     if not path.loop.many and not copy.condition:

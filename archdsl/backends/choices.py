@@ -6,8 +6,8 @@ import ast
 from contextlib import nullcontext
 from dataclasses import dataclass
 
-from archdsl.backends.layout import WIDTH, Bracket, before, quote
-from archdsl.backends.methods import Flow, Item, Methods, Statements
+from archdsl.backends.layout import before, quote
+from archdsl.backends.methods import Flow, Item, Methods, Statements, raise_value_error
 from archdsl.backends.shortcuts import Projection, projection, shortcut_call, words_of
 from archdsl.backends.stacks import Place, step_values
 from archdsl.expr import Expression
@@ -36,7 +36,7 @@ class Choice:
     @classmethod
     def of(cls, place: Place, bunch: Bunch, shortcut: Value, ahead: bool) -> Choice:
         found = words_of(place.spec, shortcut)
-        name = "" if shortcut.content in ("none", "identity") else place.numbers.segment("shortcut")
+        name = "" if shortcut.content in ("none", "identity") else place.numbers.segment("shortcut", place.read)
         auto = "auto" in found
         words = tuple(w for w in ("projection", "identity", "none") if w in found or (auto and w != "none"))
         return cls(bunch, shortcut, words, auto, ahead, name)
@@ -130,7 +130,9 @@ class Choice:
         if stride is None or stride.content != 1:
             moved = "" if stride is None or type(stride.content) is int else f"{methods.late.text(stride)} != 1 and "
             with build.block(f"if equal and {moved}None in {built}[1:]:"):
-                _raise(build, "`auto` needs a known height and width. ", f"Received: input_shape={{{built}}}")
+                raise_value_error(
+                    build, "`auto` needs a known height and width. ", f"Received: input_shape={{{built}}}"
+                )
         build.add(f'{kind} = "identity" if equal else "projection"')
 
 
@@ -154,7 +156,7 @@ def _make_late(methods: Methods, choice: Choice, start: Flow, items: list[Item],
     if known.stride is None:
         with build.block(f"if None in {start_shape}[1:]:"):
             due = "This projection needs a known height and width. "
-            _raise(build, due, f"Received: input_shape={{{start_shape}}}")
+            raise_value_error(build, due, f"Received: input_shape={{{start_shape}}}")
         sides = f"zip({start_shape}[1:3], merged[1:3])"
         build.add(f"strides = tuple(-(-before // after) for before, after in {sides})")
     build.add(before(f"{own} = ", shortcut_call(methods.late, choice.bunch, "projection", choice.name)))
@@ -168,11 +170,4 @@ def _refuse_others(make: Statements, argument: str, value: str, words: tuple[str
     *first, last = (f"'{word}'" for word in words)
     told = f"{', '.join(first)} or {last}" if first else last
     with make.block(head):
-        _raise(make, f"`{argument}` must be {told}. ", f"Received: {argument}={{{value}!r}}")
-
-
-def _raise(statements: Statements, due: str, received: str) -> None:
-    """A `raise ValueError(...)`, its message on two lines where it is long."""
-    fits = statements.indent + len(f'f"{due}{received}"') + 4 <= WIDTH
-    message = (f'f"{due}{received}"',) if fits else (f'"{due}"', f'f"{received}"')
-    statements.add(Bracket("raise ValueError(", message, ")", "comprehension"))
+        raise_value_error(make, f"`{argument}` must be {told}. ", f"Received: {argument}={{{value}!r}}")

@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from archdsl.backends.layout import Bracket, Source, before, listed, quote
+from archdsl.backends.methods import raise_value_error
 from archdsl.backends.shortcuts import projection, shortcut_call, words_of
 from archdsl.backends.stacks import sequential_call
 from archdsl.spec import Bunch, Step, Value
@@ -88,7 +89,7 @@ def _choose(wiring: Wiring, bunch: Bunch, words: tuple[str, ...], name: str, x: 
             if not wiring.fixed:
                 _refuse_open(wiring, x, "`auto`")
             out.add(f'{kind} = "identity" if {first}.shape == {x}.shape else "projection"')
-    for word, head in _heads(words, kind):
+    for word, head in _heads(words, kind, text == _AUTO):
         with out.block(head) if head and not sure else nullcontext():
             part: Source = x
             if word != "identity":
@@ -97,19 +98,22 @@ def _choose(wiring: Wiring, bunch: Bunch, words: tuple[str, ...], name: str, x: 
             items: tuple[Source, ...] = ("0", part) if _ahead(bunch) else (part,)
             out.add(Bracket("parts.insert(" if _ahead(bunch) else "parts.append(", items, ")"))
     if not sure and text != _AUTO:
-        told = " or ".join(f"'{word}'" for word in ("none", *(word for word, _ in _heads(words, kind))))
+        told = " or ".join(f"'{word}'" for word in words)
         with out.block(f'elif {kind} != "none":'):
-            message = (f'"A shortcut is {told}. "', f'f"Received: {{{kind}}}"')
-            out.add(Bracket("raise ValueError(", message, ")", "comprehension"))
+            raise_value_error(out, f"A shortcut is {told}. ", f"Received: {{{kind}}}")
     wiring.taken.discard(kind)
 
 
-def _heads(words: tuple[str, ...], kind: str) -> Iterator[tuple[str, str]]:
-    """Each word that puts something into `parts`, with the line that it stands under."""
+def _heads(words: tuple[str, ...], kind: str, decided: bool) -> Iterator[tuple[str, str]]:
+    """Each word that puts something into `parts`, with the line that it stands under.
+
+    Args:
+        decided: whether it is one of these for certain.
+    """
     made = set(words) | ({"identity", "projection"} if "auto" in words else set())
     found = [word for word in ("projection", "pool_projection", "pad", "identity") if word in made]
     for index, word in enumerate(found):
-        last = words == ("auto",) and index == len(found) - 1
+        last = decided and index == len(found) - 1
         yield word, "else:" if last else f"{'el' if index else ''}if {kind} == {quote(word)}:"
 
 
@@ -128,5 +132,4 @@ def _write_from_shapes(wiring: Wiring, bunch: Bunch, x: str, first: str) -> None
 def _refuse_open(wiring: Wiring, x: str, what: str) -> None:
     """The lines that refuse a tensor whose height or width is not known."""
     with wiring.out.block(f"if None in {x}.shape[1:]:"):
-        message = (f'"{what} needs a known height and width. "', f'f"Received: {{{x}.shape}}"')
-        wiring.out.add(Bracket("raise ValueError(", message, ")", "comprehension"))
+        raise_value_error(wiring.out, f"{what} needs a known height and width. ", f"Received: {{{x}.shape}}")

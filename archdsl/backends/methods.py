@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from archdsl.backends.layout import Bracket, Names, Source, before, lines
+from archdsl.backends.layout import WIDTH, Bracket, Names, Source, before, lines
 from archdsl.backends.stacks import Place, uses_channels
 from archdsl.names import RESERVED
 from archdsl.spec import Arg, Spec, Step
@@ -173,3 +173,10 @@ def assign(statements: Statements, name: str, value: str) -> None:
     """Writes an assignment, where it changes something."""
     if name != value:
         statements.add(f"{name} = {value}")
+
+
+def raise_value_error(statements: Statements, due: str, received: str) -> None:
+    """A `raise ValueError(...)`, its message on two lines where it is long."""
+    fits = statements.indent + len(f'f"{due}{received}"') + 4 <= WIDTH
+    message = (f'f"{due}{received}"',) if fits else (f'"{due}"', f'f"{received}"')
+    statements.add(Bracket("raise ValueError(", message, ")", "comprehension"))

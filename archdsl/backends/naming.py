@@ -30,15 +30,19 @@ class Numbers:
     def advance(self, kind: str, count: str = "1") -> None:
         self.counts.setdefault(kind, []).append(count)
 
-    def segment(self, name: str) -> str:
-        """A path's name among the names of weights, as source; the second `main` of a body is `main_2`."""
+    def segment(self, name: str, read: Callable[[str], str]) -> str:
+        """A path's name among the names of weights, as source; the second `main` of a body is `main_2`.
+
+        Args:
+            read: source in the spec's names, as it reads there.
+        """
         if "{" in name:  # it has a number of its own already
             return name_literal(name)
         number = self.offset(f"/{name}")
         self.advance(f"/{name}")
         if not number.isdigit():
-            more = plus(number, "1")
-            return f"{name_literal(f'{name}_{{{more}}}')} if {number} else {quote(name)}"
+            numbered, earlier = name_literal(f"{name}_{{{read(plus(number, '1'))}}}"), read(number)
+            return f"{numbered} if {f'({earlier})' if ' ' in earlier else earlier} else {quote(name)}"
         return name_literal(name if number == "0" else f"{name}_{int(number) + 1}")
 
     def counted(self, bunch: Bunch, local: Callable[[str], str], read: Callable[[str], str]) -> Iterator[Source]:

@@ -113,7 +113,7 @@ class Wiring:
 
     def segment(self, name: str) -> str:
         """A path's name among the names of weights, as source; one that is counted goes into a variable."""
-        source = self.place.numbers.segment(name)
+        source = self.place.numbers.segment(name, self.place.read)
         if not source.endswith(f" else {quote(name)}"):
             return source
         own = self.local(f"{name}_name")
