@@ -220,7 +220,8 @@ class Reader(ValueReader):
         shortcut = self._shortcut(node.get("shortcut"), scope, node.span)
         merge, after = node.get("merge"), node.get("after")
         several = len(paths) > 1 or any(path.loop.many for path in paths)
-        if merge is None and (several or shortcut != Value("none", node.span)):
+        alone = isinstance(shortcut, Value) and shortcut.content == "none" and not several
+        if merge is None and not alone:
             key = node.key("paths")
             self.problems.add("ARCH006", "`merge` is missing", key.span if key else node.span, "`merge: add`, for one")
         part = self._merge(merge, scope) if merge is not None else None

@@ -16,7 +16,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 ORDER = """
 errors limits source expr docstrings ops reference recipe names spec shortcuts validation scope reading interfaces
 steps parsing graph loops merging resolution expectations lint annotations vocabulary schema explanations backends
-keras training zoo output cli __main__
+keras training expansion zoo drafts output cli __main__
 """.split()  # noqa: SIM905 - an order is read more easily so
 HEAVY = ("tensorflow", "keras", "numpy", "matplotlib", "graphviz", "pygraphviz")
 STARRED = {"keras.py", "backends/keras_runtime.py", "backends/extra.py"}

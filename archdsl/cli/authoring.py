@@ -1,0 +1,84 @@
+"""Commands that write specs: `new`, `expand`."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from archdsl import output, zoo
+from archdsl.cli.app import AllowOption, SetOption, SpecArgument, VariantOption, app, print_text, say
+from archdsl.errors import fail
+from archdsl.limits import raised
+from archdsl.source import read_file
+
+if TYPE_CHECKING:
+    from archdsl.drafts import Draft
+
+
+@app.command()
+def new(
+    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="The spec to write, as in my_net.yaml.")] = None,
+    other: Annotated[
+        str | None, typer.Option("--from", metavar="SPEC", help="Begin from a spec: a file, or one of `archdsl specs`.")
+    ] = None,
+    template: Annotated[
+        str | None, typer.Option("--template", metavar="NAME", help="Begin from one of `archdsl new --list`.")
+    ] = None,
+    name: Annotated[
+        str, typer.Option("--name", metavar="CLASS", help="The model's class; without it, MyNet for my_net.yaml.")
+    ] = "",
+    variant: VariantOption = None,
+    listed: Annotated[bool, typer.Option("--list", help="List the templates.")] = False,
+) -> None:
+    """Write a new spec that checks, from a template or from another spec."""
+    from archdsl import drafts
+
+    if listed:
+        rows = [(found, zoo.load(path).doc) for found, path in drafts.templates().items()]
+        print_text(output.columns(rows))
+        return
+    if file is None:
+        raise fail("ARCH203", "`new` needs a file to write", hint="`archdsl new my_net.yaml`")
+    if other is not None and template is not None:
+        raise fail("ARCH203", "`--template` cannot stand beside `--from`", hint="begin from one of them")
+    if variant is not None and other is None:
+        raise fail("ARCH203", "`--variant` stands beside `--from`", hint="`--from SPEC --variant NAME`")
+    if other is not None:
+        draft = drafts.from_spec(file, other, name, variant or "")
+    else:
+        draft = drafts.from_template(file, template or drafts.STARTER, name)
+    output.write_new(file, draft.text)
+    say(f"wrote {file}: {draft.spec.name}, {draft.graphs[0].totals.parameters:,} parameters\n{_next(file, draft)}")
+
+
+def _next(file: Path, draft: Draft) -> str:
+    """What somebody may want to do with a new spec."""
+    steps = [("check", "after each change"), ("show", "shapes, parameters and costs"), ("plot", "pictures")]
+    if draft.spec.data is not None:
+        steps.append(("train", f"on {draft.spec.data.source}"))
+    return output.columns([(f"  archdsl {word} {shlex.quote(str(file))}", what) for word, what in steps]).rstrip()
+
+
+@app.command()
+def expand(
+    spec: SpecArgument,
+    origins: Annotated[bool, typer.Option("--origins", help="Tell behind each value where it came from.")] = False,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write here instead of to stdout.")] = None,
+    settings: SetOption = None,
+    variant: VariantOption = None,
+    allow: AllowOption = None,
+) -> None:
+    """Print a spec's long form: every default filled in, every shorthand written out, comments kept."""
+    from archdsl.expansion import expand as long_form
+
+    limits, path = raised(allow or ()), zoo.find(spec)
+    given = output.settings(settings or (), zoo.load(path, variant or "", limits))
+    text = long_form(read_file(path, limits), str(path), variant or "", given, origins, limits)
+    if out is None:
+        print_text(text)
+    else:
+        output.write_new(out, text)
+        say(f"wrote {out}")

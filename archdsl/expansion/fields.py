@@ -1,0 +1,203 @@
+"""The fields of ops and of recipes, all of them: what is said, what `defaults` say, and Keras's own."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping as MappingType
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from archdsl.expansion.comments import Comments
+from archdsl.expansion.tree import Group, Item, Text, Tree, entries, in_brackets, prose, scalar, tree
+from archdsl.ops import Op
+from archdsl.ops.tables import Table
+from archdsl.recipe import OPTIMIZERS, SCHEDULES, Augment, Optimizer
+from archdsl.source import Mapping, Node, Scalar
+from archdsl.steps import ACTIVATIONS, NORMS
+
+ROLES: dict[str, MappingType[str, type[Op]]] = {"norm": NORMS, "activation": ACTIVATIONS}
+CHOICES: dict[str, MappingType[str, type[BaseModel]]] = {"optimizer": OPTIMIZERS, "learning_rate": SCHEDULES}
+PARTS: dict[str, type[BaseModel]] = {"augment": Augment}
+
+
+@dataclass(frozen=True)
+class Fields:
+    """Fills in fields.
+
+    Args:
+        comments: of the file.
+        defaults: the file's `defaults`, by op.
+        faithful: whether what is copied keeps its brackets, or the want of them.
+    """
+
+    comments: Comments
+    defaults: MappingType[str, Mapping]
+    faithful: bool
+
+    def item(self, key: str, value: Tree, origin: str, *anchors: Node) -> Item:
+        """An entry, with what stands around those of the file that it is made of.
+
+        Args:
+            origin: kept by a scalar; what is in a group tells its own.
+        """
+        around = self.comments.take(*anchors)
+        told = "" if isinstance(value, Group) and value.items else origin
+        return Item(key, value, told, tuple(around.above), tuple(around.behind), tuple(around.below))
+
+    def copy(self, node: Node, origin: str = "") -> Tree:
+        """A value as the file has it.
+
+        Args:
+            origin: where it came from, if not from its own line; then its comments stay where it stands.
+        """
+        if isinstance(node, Scalar):
+            return scalar(node)
+        open_ = self.faithful and not in_brackets(node)
+        if isinstance(node, Mapping):
+            return Group(tuple(self.entry(key, inner, origin) for key, inner in node.items), open=open_)
+        return Group(tuple(self._listed(inner, origin) for inner in node.items), listed=True, open=open_)
+
+    def entry(self, key: Scalar, node: Node, origin: str = "") -> Item:
+        """One entry of a mapping, as the file has it."""
+        if self.faithful and key.text == "doc" and isinstance(node, Scalar):
+            value: Tree = prose(node)
+        else:
+            value = self.copy(node, origin)
+        return self.item(key.text, value, origin or line(node), *([] if origin else [key]))
+
+    def _listed(self, node: Node, origin: str) -> Item:
+        return self.item("", self.copy(node, origin), origin or line(node), *([] if origin else [node]))
+
+    def op(self, op: type[Op], given: Node | None, origin: str = "", skip: frozenset[str] = frozenset()) -> Group:
+        """All fields of an op, required ones first.
+
+        Args:
+            given: what is said of it.
+            origin: where that came from, if not from its own lines.
+            skip: fields that are left out.
+        """
+        said = {key.text: (key, node) for key, node in entries(given)}
+        shared = {key.text: node for key, node in entries(self.defaults.get(op.name))}
+        items = []
+        for name, info in ordered(op):
+            if name in skip:
+                continue
+            if name in said:
+                key, node = said[name]
+                value = self._field(name, info, node, origin)
+                items.append(self.item(name, value, origin or line(node), *([] if origin else [key])))
+            elif name in shared:
+                told = f"defaults, {line(shared[name])}"
+                items.append(self.item(name, self._field(name, info, shared[name], told), told))
+            elif not info.is_required():
+                told = f"default of {op.name}"
+                items.append(self.item(name, tree(_default(info), told), told))
+        return Group(tuple(items))
+
+    def _field(self, name: str, info: FieldInfo, node: Node, origin: str) -> Tree:
+        """The value of one field; a word that has arguments gets all of them."""
+        if name in ROLES:
+            return self._part(ROLES[name], node, origin)
+        table = _table(info)
+        if table is not None and isinstance(node, Mapping):
+            return self._entry(table, node, origin)
+        if isinstance(node, Scalar) and node.value is None and table is not None and table.optional:
+            return Text("none", True)
+        return self.copy(node, origin)
+
+    def _part(self, words: MappingType[str, type[Op]], node: Node, origin: str) -> Tree:
+        """`batch` as `{batch: {...}}`; `none` is the word that has nothing in it."""
+        if isinstance(node, Scalar) and node.text == "none":
+            return Text("none", True)
+        key, given = chosen(node)
+        return Group((self.word(key, self.op(words[key.text], given, origin), origin),))
+
+    def word(self, key: Scalar, fields: Group, origin: str = "") -> Item:
+        """A word of the file that became a mapping; it tells where it came from itself."""
+        found = self.item(key.text, fields, "", *([] if origin else [key]))
+        return replace(found, origin=origin or line(key))
+
+    def _entry(self, table: Table, node: Mapping, origin: str) -> Tree:
+        """`{l2: 0.0001}` with all arguments by name; a word without arguments is Keras's own string."""
+        key, given = node.items[0]
+        model = table.entries[key.text]
+        if isinstance(given, Scalar) and given.value is not None:
+            told = origin or line(given)
+            said = {model.first: Item(model.first, scalar(given), told)}
+        else:
+            said = {inner.text: self.entry(inner, value, origin) for inner, value in entries(given)}
+        if not said:
+            return Text(key.text, True)
+        told = f"default of {key.text}"
+        filled = [
+            said.get(name) or Item(name, tree(info.default, told), told) for name, info in model.model_fields.items()
+        ]
+        return Group((self.word(key, Group(tuple(filled)), origin),))
+
+    def recipe(self, model: type[BaseModel], node: Node | None, name: str) -> Group:
+        """All fields of `data` or `train`, or of a part of them. What an optimizer leaves to Keras stays unsaid."""
+        said = {key.text: (key, value) for key, value in entries(node)}
+        items = []
+        for field, info in model.model_fields.items():
+            told = f"default of {name}"
+            if field in said:
+                key, value = said[field]
+                items.append(self.item(field, self._recipe_value(field, value), line(value), key))
+            elif field in PARTS:
+                items.append(Item(field, self.recipe(PARTS[field], None, field)))
+            elif field == "optimizer":
+                word = next(word for word, kind in OPTIMIZERS.items() if kind is type(info.default))
+                items.append(Item(field, Group((Item(word, self.recipe(OPTIMIZERS[word], None, word), told),))))
+            elif not info.is_required() and not (info.default is None and issubclass(model, Optimizer)):
+                items.append(self.item(field, tree(info.default, told), told))
+        return Group(tuple(items))
+
+    def _recipe_value(self, field: str, node: Node) -> Tree:
+        if field in PARTS:
+            return self.recipe(PARTS[field], node, field)
+        words = CHOICES.get(field, {})
+        if isinstance(node, Mapping) and field in CHOICES:
+            key, given = node.items[0]
+            return Group((self.word(key, self.recipe(words[key.text], given, key.text)),))
+        if isinstance(node, Scalar) and node.text in words:
+            return Group((self.word(node, self.recipe(words[node.text], None, node.text)),))
+        return self.copy(node)
+
+
+def ordered(op: type[Op]) -> list[tuple[str, FieldInfo]]:
+    """An op's fields: the required first, what it shares with others and how its weights begin last."""
+    declared = [name for kind in op.__mro__ for name in inspect.get_annotations(kind)]
+    known = [name for name in dict.fromkeys(declared) if name in op.model_fields]
+    fields = [(name, op.model_fields[name]) for name in known]
+    return sorted(fields, key=lambda field: (not field[1].is_required(), _table(field[1]) is not None))
+
+
+def chosen(node: Node) -> tuple[Scalar, Node | None]:
+    """The word of `batch` or of `{batch: {momentum: 0.9}}`, and its arguments."""
+    if isinstance(node, Mapping):
+        return node.items[0]
+    if isinstance(node, Scalar):
+        return node, None
+    raise TypeError("a list is no word")
+
+
+def line(node: Node) -> str:
+    """Where a value stands in its own file."""
+    return f"line {node.span.line}"
+
+
+def _table(info: FieldInfo) -> Table | None:
+    return next((item for item in info.metadata if isinstance(item, Table)), None)
+
+
+def _default(info: FieldInfo) -> Any:
+    """A field's default as a spec writes it: 1 for (1, 1), `none` where a table of words has nothing."""
+    table, value = _table(info), info.default
+    if value is None and table is not None and table.optional:
+        return "none"
+    if isinstance(value, tuple) and len(value) == 2 and value[0] == value[1]:
+        return value[0]
+    return value
