@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +73,15 @@ def test_shape_and_config_of_an_extra_layer(name: str, fields: Any, shape: tuple
     if name != "PositionEmbedding":  # that one has a weight for each place
         spatial = (None,) * (len(shape) - 1)
         assert layer.compute_output_shape((None, *spatial, shape[-1]))[0] is None
+
+
+def test_the_source_is_clean_where_it_is_copied_to() -> None:
+    """It is formatted for the lines of this package, and for ruff's own, which are shorter."""
+    source = "\n\n\n".join(["import keras\nfrom keras import layers", *extra_classes().values()]) + "\n"
+    for arguments in (["format", "--diff"], ["check"]):
+        command = [sys.executable, "-m", "ruff", *arguments, "--isolated", "-"]
+        done = subprocess.run(command, input=source, text=True, capture_output=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_stochastic_depth_drops_whole_examples_and_keeps_the_mean() -> None:

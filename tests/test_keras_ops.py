@@ -49,6 +49,7 @@ def weights_of(layer: Any) -> dict[str, tuple[tuple[int, ...], bool]]:
 def test_shapes_and_weights_are_what_keras_builds(name: str, example: Example) -> None:
     op = OPS[name].model_validate(dict(example.fields))
     layer = layer_of(op)
+    assert op.output(*example.inputs) == example.output
     assert tuple(layer(symbols(op, example)).shape) == (None, *example.output)
     if runs(name, example):
         assert tuple(layer(arrays(op, example)).shape) == (2, *example.output)
@@ -76,6 +77,11 @@ def test_an_op_keeps_its_policy(name: str, example: Example) -> None:
     assert {w.dtype for w in layer.weights if "int" not in w.dtype} <= {"float32"}
 
 
+def configs(model: Any) -> Any:
+    """A model's config, but for the modules of its classes: the latest that is registered is the one that is loaded."""
+    return json.loads(model.to_json(), object_hook=lambda found: {k: v for k, v in found.items() if k != "module"})
+
+
 @pytest.mark.parametrize("name", OPS)
 def test_what_is_saved_comes_back(name: str, tmp_path: Path) -> None:
     """One model of all the op's examples, saved and loaded: the same configs, weights and outputs."""
@@ -96,7 +102,7 @@ def test_what_is_saved_comes_back(name: str, tmp_path: Path) -> None:
             layer.finalize_state()  # Keras reads its statistics when it builds or loads it, and not when they are set
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
-    assert json.loads(again.to_json()) == json.loads(model.to_json())
+    assert configs(again) == configs(model)
     for one, other in zip(keras.tree.flatten(again(given)), keras.tree.flatten(model(given)), strict=True):
         assert np.array_equal(one, other)
 

@@ -59,21 +59,25 @@ class PaddingShortcut(layers.Layer):
         self.strides = strides
 
     def _steps(self):
-        return [self.strides] * 2 if isinstance(self.strides, int) else list(self.strides)
+        if isinstance(self.strides, int):
+            return [self.strides, self.strides]
+        return list(self.strides)
 
     def call(self, inputs):
         rows, columns = self._steps()
         kept = inputs[:, ::rows, ::columns]
-        return keras.ops.pad(kept, [[0, 0], [0, 0], [0, 0], [0, self.filters - inputs.shape[-1]]])
+        more = self.filters - inputs.shape[-1]
+        return keras.ops.pad(kept, [[0, 0], [0, 0], [0, 0], [0, more]])
 
     def compute_output_shape(self, input_shape):
         batch, *sides, _ = input_shape
-        steps = self._steps()
-        height, width = (side and -(-side // step) for side, step in zip(sides, steps, strict=True))
+        pairs = zip(sides, self._steps(), strict=True)
+        height, width = (side and -(-side // step) for side, step in pairs)
         return batch, height, width, self.filters
 
     def get_config(self):
-        return {**super().get_config(), "filters": self.filters, "strides": self.strides}
+        told = {"filters": self.filters, "strides": self.strides}
+        return {**super().get_config(), **told}
 
 
 class ActivationFunction(layers.Layer):
@@ -145,13 +149,9 @@ class LayerScale(layers.Layer):
         self.constraint = keras.constraints.get(constraint)
 
     def build(self, input_shape):
-        self.gamma = self.add_weight(
-            shape=input_shape[-1:],
-            name="gamma",
-            initializer=keras.initializers.Constant(self.init),
-            regularizer=self.regularizer,
-            constraint=self.constraint,
-        )
+        start = keras.initializers.Constant(self.init)
+        held = {"regularizer": self.regularizer, "constraint": self.constraint}
+        self.gamma = self.add_weight(input_shape[-1:], start, name="gamma", **held)
 
     def call(self, inputs):
         return inputs * self.gamma
@@ -160,11 +160,9 @@ class LayerScale(layers.Layer):
         return input_shape
 
     def get_config(self):
-        held = {
-            "regularizer": keras.regularizers.serialize(self.regularizer),
-            "constraint": keras.constraints.serialize(self.constraint),
-        }
-        return {**super().get_config(), "init": self.init, **held}
+        held = {"regularizer": self.regularizer, "constraint": self.constraint}
+        told = keras.saving.serialize_keras_object(held)
+        return {**super().get_config(), "init": self.init, **told}
 
 
 class ClassToken(layers.Layer):
@@ -176,24 +174,27 @@ class ClassToken(layers.Layer):
         constraint: what holds the token after each step.
     """
 
-    def __init__(self, initializer="zeros", regularizer=None, constraint=None, **kwargs):
+    def __init__(
+        self,
+        initializer="zeros",
+        regularizer=None,
+        constraint=None,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
-        self.initializer = keras.initializers.get(initializer)
-        self.regularizer = keras.regularizers.get(regularizer)
-        self.constraint = keras.constraints.get(constraint)
+        self.held = {
+            "initializer": keras.initializers.get(initializer),
+            "regularizer": keras.regularizers.get(regularizer),
+            "constraint": keras.constraints.get(constraint),
+        }
 
     def build(self, input_shape):
-        self.token = self.add_weight(
-            shape=(1, input_shape[-1]),
-            name="token",
-            initializer=self.initializer,
-            regularizer=self.regularizer,
-            constraint=self.constraint,
-        )
+        self.token = self.add_weight((1, input_shape[-1]), name="token", **self.held)
 
     def call(self, inputs):
+        batch = keras.ops.shape(inputs)[0]
         token = keras.ops.cast(self.token, inputs.dtype)
-        tokens = keras.ops.broadcast_to(token, (keras.ops.shape(inputs)[0], *self.token.shape))
+        tokens = keras.ops.broadcast_to(token, (batch, *self.token.shape))
         return keras.ops.concatenate([tokens, inputs], axis=1)
 
     def compute_output_shape(self, input_shape):
@@ -201,12 +202,8 @@ class ClassToken(layers.Layer):
         return batch, tokens and tokens + 1, channels
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "initializer": keras.initializers.serialize(self.initializer),
-            "regularizer": keras.regularizers.serialize(self.regularizer),
-            "constraint": keras.constraints.serialize(self.constraint),
-        }
+        told = keras.saving.serialize_keras_object(dict(self.held))
+        return {**super().get_config(), **told}
 
 
 class PositionEmbedding(layers.Layer):
@@ -218,20 +215,22 @@ class PositionEmbedding(layers.Layer):
         constraint: what holds the numbers after each step.
     """
 
-    def __init__(self, initializer="random_normal", regularizer=None, constraint=None, **kwargs):
+    def __init__(
+        self,
+        initializer="random_normal",
+        regularizer=None,
+        constraint=None,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
-        self.initializer = keras.initializers.get(initializer)
-        self.regularizer = keras.regularizers.get(regularizer)
-        self.constraint = keras.constraints.get(constraint)
+        self.held = {
+            "initializer": keras.initializers.get(initializer),
+            "regularizer": keras.regularizers.get(regularizer),
+            "constraint": keras.constraints.get(constraint),
+        }
 
     def build(self, input_shape):
-        self.embedding = self.add_weight(
-            shape=input_shape[1:],
-            name="embedding",
-            initializer=self.initializer,
-            regularizer=self.regularizer,
-            constraint=self.constraint,
-        )
+        self.embedding = self.add_weight(input_shape[1:], name="embedding", **self.held)
 
     def call(self, inputs):
         return inputs + self.embedding
@@ -240,12 +239,8 @@ class PositionEmbedding(layers.Layer):
         return input_shape
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "initializer": keras.initializers.serialize(self.initializer),
-            "regularizer": keras.regularizers.serialize(self.regularizer),
-            "constraint": keras.constraints.serialize(self.constraint),
-        }
+        told = keras.saving.serialize_keras_object(dict(self.held))
+        return {**super().get_config(), **told}
 
 
 class SelfAttention(layers.MultiHeadAttention):
@@ -264,13 +259,15 @@ class SelfAttention(layers.MultiHeadAttention):
         super().build(input_shape, input_shape)
 
     def call(self, inputs, training=None):
-        return super().call(inputs, inputs, training=training, use_causal_mask=self.use_causal_mask)
+        causal = self.use_causal_mask
+        return super().call(inputs, inputs, training=training, use_causal_mask=causal)
 
     def compute_output_shape(self, input_shape):
         return super().compute_output_shape(input_shape, input_shape)
 
     def compute_output_spec(self, inputs, training=None):
-        return keras.KerasTensor(self.compute_output_shape(inputs.shape), self.compute_dtype)
+        shape = self.compute_output_shape(inputs.shape)
+        return keras.KerasTensor(shape, self.compute_dtype)
 
     def get_config(self):
         return {**super().get_config(), "use_causal_mask": self.use_causal_mask}
@@ -320,7 +317,8 @@ class ChannelSlice(layers.Layer):
         return *input_shape[:-1], len(taken)
 
     def get_config(self):
-        return {**super().get_config(), "start": self.start, "stop": self.stop, "step": self.step}
+        told = {"start": self.start, "stop": self.stop, "step": self.step}
+        return {**super().get_config(), **told}
 
 
 class ChannelShuffle(layers.Layer):
@@ -337,7 +335,8 @@ class ChannelShuffle(layers.Layer):
     def call(self, inputs):
         channels = inputs.shape[-1]
         size = channels // self.groups
-        order = [first + place for place in range(size) for first in range(0, channels, size)]
+        groups = range(0, channels, size)
+        order = [first + place for place in range(size) for first in groups]
         return keras.ops.take(inputs, order, axis=-1)
 
     def compute_output_shape(self, input_shape):
@@ -362,8 +361,9 @@ class SpaceToDepth(layers.Layer):
         return keras.ops.space_to_depth(inputs, self.block, data_format="channels_last")
 
     def compute_output_shape(self, input_shape):
-        batch, height, width, channels = input_shape
-        return batch, height and height // self.block, width and width // self.block, channels * self.block**2
+        batch, *sides, channels = input_shape
+        height, width = (side and side // self.block for side in sides)
+        return batch, height, width, channels * self.block**2
 
     def get_config(self):
         return {**super().get_config(), "block": self.block}
@@ -384,8 +384,9 @@ class DepthToSpace(layers.Layer):
         return keras.ops.depth_to_space(inputs, self.block, data_format="channels_last")
 
     def compute_output_shape(self, input_shape):
-        batch, height, width, channels = input_shape
-        return batch, height and height * self.block, width and width * self.block, channels // self.block**2
+        batch, *sides, channels = input_shape
+        height, width = (side and side * self.block for side in sides)
+        return batch, height, width, channels // self.block**2
 
     def get_config(self):
         return {**super().get_config(), "block": self.block}
