@@ -19,6 +19,7 @@ from archdsl.backends.dot_style import (
     printable,
     quoted,
     theme_of,
+    width_of,
 )
 from archdsl.backends.dot_wires import Wires
 from archdsl.backends.dot_words import chain_width, free_side, is_layer, is_model, sign, told, width, words
@@ -190,22 +191,24 @@ class _Drawing(Canvas):
         else:
             end = item.nodes[0].name if item else None
             is_straight, is_skip = flow.wires.is_straight(start, end), flow.wires.is_skip(start, end)
-        told = [self.called(entry.ref, flow) if item else ""]
+        is_plain = is_skip or (start == flow.last and (is_straight or item is None or len(item.takes) == 1))
+        name = "" if item is None else self.called(entry.ref, flow, is_plain)
+        told = [name]
         if item and tip.shape != tip.told:  # an output's box tells its shape and its name
             told.append(dimensions(tip.shape))
             tip.told = tip.shape
-        told.append(f"→ {entry.port}" if entry.port else "")
+        told.append(f"→ {entry.port}" if entry.port not in ("", name) else "")
         values: dict[str, object] = {"weight": place.weight if is_straight else 0 if is_skip else 1}
-        if text := " ".join(filter(None, told)):
-            values["label"] = f"  {text}"
+        values |= _labelled(" ".join(filter(None, told)), is_named=bool(name))
         if is_skip:
-            values |= {**self.dashed, "tail": "outer", "head": "outer"}
+            # Between the lower sides of a wide diagram an edge swings far out.
+            values |= {**self.dashed, **({} if self.is_wide else {"tail": "outer", "head": "outer"})}
         self.edge(tip.name, entry.target, **values)
 
-    def called(self, ref: str, flow: _Flow) -> str:
-        """What an edge says of its start: the output of a layer, or the name of a step further above."""
+    def called(self, ref: str, flow: _Flow, is_plain: bool) -> str:
+        """What an edge says of its start: the output of a layer, or a step's name where the line does not show it."""
         name, _, output = ref.partition(".")
-        return output or ("" if name == flow.last else flow.wires.called(name))
+        return output or ("" if is_plain else flow.wires.called(name))
 
     def draw(self, item: Item, flow: _Flow, place: _Place) -> None:
         if isinstance(item, Bunch):
@@ -234,13 +237,15 @@ class _Drawing(Canvas):
         line = {"penwidth": 2.4 if frame.times > 1 else 1.4, "color": self.colours("block")["color"], "margin": 14}
         inner = _Flow(frame.wires, next(iter(frame.body.inputs)))
         within = _Place(f"{name}/", chain_width(frame.items, self.width), place.weight)
+        if len(frame.doors) > 1:  # edges come in all along the top
+            line |= {"labelloc": "b"}
         with self.cluster(name, label=label, labeljust=free_side(frame), fillcolor=self.theme.page, **line):
             for port, ref in zip(frame.body.inputs, frame.takes, strict=True):
                 tip, has_door = flow.tips[ref], port in frame.doors
                 mark = door(frame, place.scope, port) if has_door else tip.name
                 inner.tips[port] = _Tip(mark, tip.shape, tip.told, forks=has_door)
                 if has_door:
-                    self.door(mark, port if len(frame.doors) > 1 else "")
+                    self.door(mark, port if len(frame.doors) > 1 else "", width_of(frame.main.kind))
             if not frame.doors:
                 self.draw(frame.items[0], inner, within)
             self.chain(frame.items[0 if frame.doors else 1 :], inner, within)
@@ -261,9 +266,9 @@ class _Drawing(Canvas):
             if 2 * index == len(paths):
                 self.spine(fork.name, merge, tallest)
             side, is_middle = "l" if 2 * index < len(paths) else "r", 2 * index + 1 == len(paths)
-            self.lane(column, flow, merge, self.path_look(column, side, is_middle))
+            self.lane(column, flow, (bunch.fork, merge), self.path_look(column, side, is_middle))
         for column in found[len(paths) :]:
-            self.lane(column, flow, merge, self.shortcut_look(column))
+            self.lane(column, flow, (bunch.fork, merge), self.shortcut_look(column, len(paths)))
         middles = [(column.names, (tallest - 1) // 2 - column.offset) for column in found]
         self.side_by_side(names[row] for names, row in middles if 0 <= row < len(names))
         self.circle(merge, sign(bunch.merge))
@@ -286,7 +291,7 @@ class _Drawing(Canvas):
         lane, ends = column.lane, {"weight": 10} if is_middle else {}
         return _Look(self.title(lane.name, side, lane.times), ends, {}, ends, is_seen=True)
 
-    def shortcut_look(self, column: Column) -> _Look:
+    def shortcut_look(self, column: Column, paths: int) -> _Look:
         """One box beside the paths, or a cluster of several."""
         items = column.lane.items
         is_box = not items or (len(items) == 1 and isinstance(items[0], Box))
@@ -294,14 +299,18 @@ class _Drawing(Canvas):
         cluster = unseen if is_box else self.title(column.lane.name, "r") | {"style": "rounded,filled,dashed"}
         ends = {**self.dashed, "weight": 0}
         start, end = {**ends, "tail": "outer", "head": "before"}, {**ends, "tail": "behind", "head": "outer"}
+        if column.offset and paths > 1:  # it may stand between the paths then, and come to the merge from any side
+            del start["tail"], end["head"]
         return _Look(cluster, start, self.dashed, end, is_seen=False)
 
-    def lane(self, column: Column, flow: _Flow, merge: str, look: _Look) -> None:
+    def lane(self, column: Column, flow: _Flow, ends: tuple[str, str], look: _Look) -> None:
+        """A lane between the fork's ref and the merge's name, its two ends."""
+        fork, merge = ends
         lane, inner = column.lane, _Flow(flow.wires, "", flow.tips)
         place = _Place(column.scope, self.width, 10, column.key if column.is_plain else "")
-        name = self.called(column.entry.ref, flow)
+        name = self.called(column.entry.ref, flow, column.entry.ref == fork)
         start = flow.tips[column.entry.ref].name
-        self.wire(column, start, column.names[0], **look.start, **({"label": f"  {name}"} if name else {}))
+        self.wire(column, start, column.names[0], **look.start, **_labelled(name))
         for entry in column.others:
             self.join(entry, lane.items[0], inner, place)
         with self.cluster(column.key, **look.cluster):
@@ -315,7 +324,7 @@ class _Drawing(Canvas):
                 self.wire(column, one, other, **look.line, weight=10)
         output = lane.end.partition(".")[2] if lane.items else ""
         last = (last, *column.after)[-1]
-        self.wire(column, last, merge, **look.end, **({"label": f"  {output}"} if output else {}))
+        self.wire(column, last, merge, **look.end, **_labelled(output))
 
     def wire(self, column: Column, start: str, end: str, **values: object) -> None:
         """A part of a lane's line, which runs straight and unbroken through the spaces above and below its boxes."""
@@ -335,3 +344,10 @@ class _Drawing(Canvas):
         title, details = ("Shortcut", ["identity"]) if column.lane.is_shortcut else ("Identity", [])
         look = {"color": self.theme.shortcut, "fillcolor": self.theme.page, "style": "rounded,filled,dashed"}
         self.node(column.rows[0], label=box_label(title, details, self.theme), width=place.width, **look)
+
+
+def _labelled(text: str, *, is_named: bool = True) -> dict[str, object]:
+    """What stands beside an edge. Names keep off one another; a shape stays close to its edge."""
+    if not text:
+        return {}
+    return {"label": f"  {text}", **({"labelfloat": "false"} if is_named else {})}

@@ -110,12 +110,18 @@ class Canvas:
         look = {"color": self.theme.line, "fillcolor": self.theme.line, "style": "filled"}
         self.node(name, label="", shape="point", width=0.07, **look)
 
-    def door(self, name: str, title: str) -> None:
-        """Where an input comes into a layer: a dot, or a small box with its name."""
+    def door(self, name: str, title: str, width: float) -> None:
+        """Where an input comes into a layer: a dot, or a small box with its name, as wide as the layer's title."""
         if not title:
             self.dot(name)
             return
-        look = {**self.colours("end"), "fillcolor": self.theme.page, "height": 0.25, "margin": "0.08,0.03"}
+        look = {
+            **self.colours("end"),
+            "fillcolor": self.theme.page,
+            "height": 0.25,
+            "margin": "0.08,0.03",
+            "width": width,
+        }
         self.node(name, label=title, fontsize=9.5, **look)
 
     def point(self, name: str) -> None:
@@ -125,7 +131,7 @@ class Canvas:
         """A piece of a line that takes the place of a box in its column."""
         look = {"style": "filled", "color": self.theme.line} if is_seen else {"style": "invis"}
         # Edges end a point before any node: the outline fills that gap.
-        size = {"fixedsize": "true", "margin": 0, "width": 0.01, "height": 0.01, "penwidth": 0.8}
+        size = {"fixedsize": "true", "margin": 0, "width": 0.005, "height": 0.005, "penwidth": 1.2}
         self.node(name, label="", **size, **look, **({"group": group} if group else {}))
 
     def circle(self, name: str, sign: str, group: str = "") -> None:
