@@ -9,11 +9,12 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from archdsl import docstrings, expr, limits, recipe, schema, spec, vocabulary
+from archdsl import docstrings, expr, limits, recipe, schema, spec, vocabulary, zoo
 from archdsl.errors import CODES
 from archdsl.ops import Op, initial
 from archdsl.ops.base import Kind, show
 from archdsl.reference import data, default_of, fields_of, type_of, written
+from archdsl.resolution import resolve
 
 KINDS: dict[Kind, str] = {
     "conv": "Convolutions",
@@ -82,9 +83,9 @@ def tables() -> dict[str, str]:
     }
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table in Markdown."""
-    lines = [head, ["---"] * len(head), *rows]
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], right: str = "") -> str:
+    """A table in Markdown; the column with the head `right` stands at the right."""
+    lines = [head, ["---:" if word == right else "---" for word in head], *rows]
     return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
 
 
@@ -112,6 +113,17 @@ def _functions() -> str:
 def _values(kind: str) -> str:
     article = spec._ARTICLE[kind]
     return f"{article} or a whole one" if kind == "float" else article
+
+
+def specs() -> str:
+    """The specs that ship with archdsl."""
+    rows = []
+    for name, path in zoo.names().items():
+        loaded = zoo.load(path)
+        variants = ", ".join(f"`{variant}`" for variant in loaded.variants)
+        parameters = f"{resolve(loaded.every()[0]).totals.parameters:,}"
+        rows.append((f"[`{name}`](specs/{name}.yaml)", loaded.doc, parameters, variants))
+    return table(["spec", "what it is", "parameters", "variants"], rows, right="parameters")
 
 
 def ops() -> str:
