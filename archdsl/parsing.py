@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping as MappingType
+from collections.abc import Sequence, Set
 from typing import Any
 
 from archdsl import source
-from archdsl.errors import Problems, Span, fail, nearest
+from archdsl.errors import Problem, Problems, Span, fail, nearest
 from archdsl.interfaces import InterfaceReader
 from archdsl.limits import DEFAULTS, Limits
 from archdsl.names import class_fault, name_fault
@@ -82,13 +84,17 @@ class _Parser:
             span=self._place("name"),
             limits=self.limits,
         )
+        self.problems.found = causes(self.problems.found)
         self.problems.stop()
         return spec
 
     def _version(self) -> None:
         node = self.root.get("archdsl")
         if node is None:
-            raise fail("ARCH009", "this file does not say that it is a spec", self.root.span, "begin with `archdsl: 1`")
+            meant = (key for key, _ in self.root.items if nearest(key.text, ["archdsl"]).startswith("did you mean"))
+            key = next(meant, None)
+            place, hint = (key.span, "did you mean `archdsl`?") if key else (self.root.span, "begin with `archdsl: 1`")
+            raise fail("ARCH009", "this file does not say that it is a spec", place, hint)
         if plain(node) is True or plain(node) != VERSION:
             hint = f"this archdsl reads version {VERSION}"
             raise fail("ARCH009", f"the version {shown(plain(node))} is not known", node.span, hint)
@@ -340,6 +346,25 @@ class _Parser:
                 continue
             hint = "remove it, or use it in a step"
             self.problems.add("ARCH017", f"nobody uses the argument `{name}`", args[name].span, hint)
+
+
+_MEANT = re.compile(r"did you mean `(\w+)`")
+_NAMES = {"ARCH012", "ARCH014", "ARCH015", "ARCH016", "ARCH017", "ARCH018"}
+
+
+def causes(found: Sequence[Problem]) -> list[Problem]:
+    """The problems without those that only follow from a misspelt key: what it stands for is missing, too."""
+    meant = {m[1]: p.code for p in found if p.code in ("ARCH005", "ARCH015") and (m := _MEANT.match(p.hint))}
+    sections = [word for word in ("args", "layers", "inputs", "outputs", "for") if meant.get(word) == "ARCH005"]
+    bodies = {"steps", "paths", "like"} & meant.keys()
+    return [p for p in found if not (p.code in _NAMES and sections) and not _follows(p, meant.keys(), bool(bodies))]
+
+
+def _follows(problem: Problem, meant: Set[str], body: bool) -> bool:
+    if problem.code == "ARCH016":
+        return set(re.findall(r"`(\w+)`", problem.message)[1:]) <= meant
+    missing = problem.code == "ARCH006" and problem.message.removesuffix(" is missing").strip("`") in meant
+    return missing or (body and ("no `steps`" in problem.message or "stands beside `like`" in problem.message))
 
 
 def _spans(node: Node | None) -> dict[str, Span]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from archdsl import expr
-from archdsl.errors import Problems, nearest
+from archdsl.errors import Problems, Span, nearest
 from archdsl.names import RESERVED, name_fault
 from archdsl.scope import Scope
 from archdsl.source import Mapping, Node, Scalar, Sequence
@@ -70,15 +70,16 @@ class ValueReader:
         inner = scope.inner(columns, apart=True) if columns or node.get("repeat") is not None else scope
         found = {word: node.get(word) for word in ("when", "repeat")}
         when, repeat = (None if at is None else self.value(at, inner) for at in found.values())
-        self._check_loop(columns, when, repeat)
+        self._check_loop(table, columns, when, repeat)
         return Loop(columns, when, repeat), inner
 
-    def close(self, loop: Loop, inner: Scope, outer: Scope) -> None:
+    def close(self, node: Mapping, loop: Loop, inner: Scope, outer: Scope) -> None:
         """Behind what stands in a loop: each of its columns must have been used."""
         for name in loop.columns.keys() - inner.used:
             if not name_fault(name, RESERVED) and name not in outer.visible:
                 hint = "`repeat` makes copies without a column"
-                self.problems.add("ARCH017", f"nobody uses the column `{name}`", loop.columns[name].span, hint)
+                place = _column(node.get("for"), name) or loop.columns[name].span
+                self.problems.add("ARCH017", f"nobody uses the column `{name}`", place, hint)
         outer.used.update(inner.used - loop.columns.keys())
 
     def _columns(self, table: Node, scope: Scope) -> dict[str, Value]:
@@ -97,7 +98,7 @@ class ValueReader:
             columns[key.text] = self.value(node, scope)
         return columns
 
-    def _check_loop(self, columns: Fields, when: Value | None, repeat: Value | None) -> None:
+    def _check_loop(self, table: Node | None, columns: Fields, when: Value | None, repeat: Value | None) -> None:
         for name, value in columns.items():
             whole = type(value.content) is int and value.content >= 0
             if not (value.names or isinstance(value.content, tuple) or whole):
@@ -107,9 +108,10 @@ class ValueReader:
         lengths = {n: len(v.content) if isinstance(v.content, tuple) else v.content for n, v in literal.items()}
         if len(set(lengths.values())) > 1:
             told = ", ".join(f"`{name}` {length}" for name, length in lengths.items())
-            last = list(literal.values())[-1]
+            odd = min(reversed(lengths), key=lambda name: list(lengths.values()).count(lengths[name]))
             hint = "give each column as many entries, or loop in two steps"
-            self.problems.add("ARCH023", f"columns of one `for` are equally long: {told}", last.span, hint)
+            place = _column(table, odd) or columns[odd].span
+            self.problems.add("ARCH023", f"columns of one `for` are equally long: {told}", place, hint)
         if when is not None and not when.names and not isinstance(when.content, bool):
             self.problems.add("ARCH007", "`when` is true or false", when.span, "compare, as in `$stride > 1`")
         if repeat is not None and not repeat.names and not (type(repeat.content) is int and repeat.content >= 0):
@@ -172,3 +174,9 @@ class ValueReader:
                 self.problems.add(
                     "ARCH005", f"`{key.text}` is not known here", key.span, hint or nearest(key.text, words)
                 )
+
+
+def _column(table: Node | None, name: str) -> Span | None:
+    """Where a column of a `for` is named."""
+    key = table.key(name) if isinstance(table, Mapping) else None
+    return key.span if key else None

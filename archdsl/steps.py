@@ -64,7 +64,7 @@ class Reader(ValueReader):
         taps = self.taps(node.get("from"), scope)
         loop, inner = self.loop(node, scope)
         action = self._action(key, given, node, inner)
-        self.close(loop, inner, scope)
+        self.close(node, loop, inner, scope)
         name = self.name(node.get("name"), scope)
         if name is not None:
             outputs = self.signatures[key.text].outputs if key.text in self.signatures else ()
@@ -199,6 +199,9 @@ class Reader(ValueReader):
         if isinstance(word, dict) and len(word) == 1:
             word, inner = next(iter(word.items()))
             fields = inner.content if isinstance(inner.content, dict) else {}
+            if not isinstance(inner.content, dict | None) and inner.content is not UNREAD:
+                hint = f"`{{{word}: {{argument: value}}}}`"
+                self.problems.add("ARCH007", "a mapping of arguments is due", inner.span, hint)
             table_fields = table[word].model_fields if word in table else {}
             for name in fields.keys() - table_fields:
                 hint = nearest(name, table_fields) if table_fields else f"`{word}` has no arguments"
@@ -262,7 +265,7 @@ class Reader(ValueReader):
         self.unknown(node, ("steps", *LOOP))
         loop, inner = self.loop(node, scope)
         steps = self.body(body, inner)
-        self.close(loop, inner, scope)
+        self.close(node, loop, inner, scope)
         return Path(name, loop, steps, node.span)
 
     def _shortcut(self, node: Node | None, scope: Scope, span: Span) -> Value | tuple[Step, ...]:

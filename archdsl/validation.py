@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Container, Iterator
 from collections.abc import Mapping as MappingType
 from typing import Any, TypeVar
@@ -173,7 +174,10 @@ def _describe(fault: Any, span: Span) -> Problem:
         hint = f"`{choices[0]}`, or `{{{choices[0]}: {{...}}}}`"
         return Problem("ARCH007", f"one word is due, and here is {here}", span, hint=hint)
     if kind == "kind":
-        hint = _advice("bool_type", given) if "`true`" in context["wanted"] else ""
+        choices = re.findall(r"`([a-z_]+)`", context["wanted"])
+        hint = _advice("bool_type", given) if "true" in choices else ""
+        near = nearest(given, choices) if isinstance(given, str) else ""
+        hint = near if near.startswith("did you mean") else hint
         return Problem("ARCH007", f"{context['wanted']} is due, and here is {here}", span, hint=hint)
     due = _DUE.get(kind)
     if due is None:
