@@ -140,10 +140,10 @@ class File:
             ]
             self._rest(key, node)
             return kept
-        if word == "expect" and node is not None and self.over.settings:
+        if word == "expect" and self.over.settings and self.spec.expect.model_fields_set:
             self._rest(key, node)
             names = " and ".join(f"`{name}`" for name in self.over.settings)
-            return [f"# `expect` is lifted: with {names} set, this is another network"]
+            return ["", f"# `expect` is lifted: with {names} set, this is another network"]
         return self._rest(key, node)
 
     def _rest(self, *nodes: Node | None) -> list[str]:

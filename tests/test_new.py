@@ -1,0 +1,145 @@
+"""`archdsl new`: every template is a spec that checks, and what is written is whole, checked and nobody else's."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from archdsl import drafts, expectations, zoo
+from archdsl.cli import app
+from archdsl.errors import ArchError
+from archdsl.parsing import parse
+from archdsl.resolution import resolve
+from archdsl.schema import modeline
+
+TEMPLATES = sorted(drafts.templates())
+
+
+def new(*words: Any) -> Any:
+    return CliRunner().invoke(app, ["new", *map(str, words)])
+
+
+def refused(*words: Any) -> str:
+    """The one error that `archdsl new` gives for these words."""
+    done = new(*words)
+    assert isinstance(done.exception, ArchError), done.output
+    assert len(done.exception.problems) == 1
+    return str(done.exception)
+
+
+def test_there_is_a_handful_of_templates() -> None:
+    assert {"starter", "classifier", "residual", "inception", "unet", "two-inputs", "transformer"} <= set(TEMPLATES)
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_a_template_checks_and_expects_what_it_is(template: str, tmp_path: Path) -> None:
+    draft = drafts.from_template(tmp_path / "my_net.yaml", template)
+    assert draft.spec.name == "MyNet"
+    assert draft.spec.doc
+    assert "#" in draft.text.split("\n", 2)[2]
+    for one in draft.spec.every():
+        assert {"parameters", "output"} <= one.expect.model_fields_set
+        expectations.check(one, resolve(one))
+    assert max(map(len, draft.text.split("\n")[1:])) <= 120
+
+
+def test_without_options_a_starter_is_written_that_trains_on_digits(tmp_path: Path) -> None:
+    file = tmp_path / "my_net.yaml"
+    done = new(file)
+    assert done.exit_code == 0
+    assert done.stdout == ""
+    assert f"wrote {file}: MyNet, 38,682 parameters" in done.stderr
+    assert f"archdsl check {file}" in done.stderr
+    assert f"archdsl train {file}" in done.stderr
+    text = file.read_text(encoding="utf-8")
+    assert text.startswith(f"{modeline(file)}\n# Begun from the template starter.\n")
+    spec = zoo.load(file)
+    assert spec.data.source == "digits"
+    assert CliRunner().invoke(app, ["check", str(file)]).exit_code == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["my_net.yaml"]
+
+
+def test_the_templates_are_listed() -> None:
+    listed = new("--list").stdout
+    assert listed.split()[0] == "starter"
+    assert [word for word in TEMPLATES if not re.search(rf"(?m)^{word} +\w", listed)] == []
+
+
+def test_a_spec_of_the_zoo_is_copied_with_its_comments(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    assert new(file, "--from", "funny_resnet_notebook", "--name", "Other").exit_code == 0
+    original = zoo.find("funny_resnet_notebook").read_text(encoding="utf-8")
+    written = file.read_text(encoding="utf-8").removeprefix(f"{modeline(file)}\n# Begun from the spec ")
+    same = original.replace("name: FunnyResNet                       #", "name: Other                             #")
+    assert same != original
+    assert written == f"funny_resnet_notebook.\n{same}"
+
+
+def test_a_variant_is_laid_over_the_copy_and_nothing_else_changes(tmp_path: Path) -> None:
+    file = tmp_path / "deep.yaml"
+    assert new(file, "--from", "resnet", "--variant", "resnet34").exit_code == 0
+    text = file.read_text(encoding="utf-8")
+    assert "# Begun from the spec resnet, variant resnet34.\n" in text
+    assert "args: {depths: [3, 4, 6, 3], block: basic, classes: 1000}\n" in text
+    assert "variants:" not in text
+    assert "expect: {parameters: 21814696, " in text
+    original = zoo.find("resnet").read_text(encoding="utf-8")
+    assert (
+        text[text.index("defaults:") : text.index("expect:")]
+        == (original[original.index("defaults:") : original.index("expect:")])
+    )
+
+
+def test_a_copy_of_a_copy_has_one_modeline(tmp_path: Path) -> None:
+    first, second = tmp_path / "first.yaml", tmp_path / "second.yml"
+    assert new(first).exit_code == 0
+    assert new(second, "--from", first).exit_code == 0
+    text = second.read_text(encoding="utf-8")
+    assert text.count("yaml-language-server") == 1
+    assert "# Begun from the spec first.yaml.\n# Begun from the template starter.\n" in text
+    assert parse(text).name == "Second"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["net"], "`net` is no spec's name"),
+        (["2.yaml"], "`2` cannot name the model's class.*\n.*choose one: `--name MyNet`"),
+        (["net.yaml", "--name", "class"], "`class` cannot name the model's class: it is a word of Python"),
+        (["net.yaml", "--name", "net"], "a class begins with a capital letter"),
+        (["net.yaml", "--template", "unett"], "no template `unett`.*\n.*did you mean `unet`?"),
+        (["net.yaml", "--template", "unet", "--from", "resnet50"], "`--template` cannot stand beside `--from`"),
+        (["net.yaml", "--variant", "resnet34"], "`--variant` stands beside `--from`"),
+        (["net.yaml", "--from", "resnet51"], "there is no spec `resnet51`.*\n.*did you mean `resnet50`?"),
+        (["net.yaml", "--from", "resnet50", "--variant", "x"], "`ResNet50` has no variant `x`"),
+        (["net.yaml", "--from", "resnet50", "--name", "Stage"], "it is a layer of `resnet50`"),
+        (["there/is/none/net.yaml"], "cannot be written"),
+        ([], "`new` needs a file to write"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_error(
+    words: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert re.search(message, refused(*words))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_existing_file_stays_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "net.yaml"
+    file.write_text("mine", encoding="utf-8")
+    assert "ARCH202" in refused(file)
+    assert file.read_text(encoding="utf-8") == "mine"
+
+
+def test_a_spec_that_does_not_hold_is_not_copied(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text(
+        "archdsl: 1\nname: Net\ninput: [8, 8, 3]\nmodel: [flatten]\nexpect: {output: [3]}\n", encoding="utf-8"
+    )
+    assert "ARCH026" in refused(tmp_path / "net.yaml", "--from", wrong)
+    assert not (tmp_path / "net.yaml").exists()
