@@ -2,11 +2,13 @@
 
 from collections import defaultdict
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from archdsl.errors import Span, fail
 from archdsl.ops.base import OPS, Kind, Op
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "archdsl.ops"
 
@@ -37,14 +39,16 @@ def forget() -> None:
 
 
 @cache
-def _points() -> dict[str, list[EntryPoint]]:
-    found: dict[str, list[EntryPoint]] = defaultdict(list)
+def _points() -> "dict[str, list[EntryPoint]]":
+    from importlib.metadata import entry_points  # it takes as long to import as twenty ops
+
+    found: dict[str, list[Any]] = defaultdict(list)
     for point in dict.fromkeys(entry_points(group=GROUP)):
         found[point.name].append(point)
     return dict(found)
 
 
-def _load(name: str, points: list[EntryPoint], span: Span | None) -> type[Op]:
+def _load(name: str, points: "list[EntryPoint]", span: Span | None) -> type[Op]:
     if len(points) > 1:
         several = ", ".join(_package(point) for point in points)
         raise fail("ARCH307", f"several packages have an op `{name}`: {several}", span, "remove all but one of them")
@@ -75,5 +79,5 @@ def _fault(name: str, found: Any) -> str:
     return ""
 
 
-def _package(point: EntryPoint) -> str:
+def _package(point: "EntryPoint") -> str:
     return f"{point.dist.name} {point.dist.version}" if point.dist else point.module
