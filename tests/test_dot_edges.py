@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from random_specs import specs
 from random_wiring import Wiring
+from test_dot import layout, overlaps
 
 from archdsl import ArchError
 from archdsl.backends.dot import to_dot, views
@@ -17,6 +19,68 @@ from archdsl.graph import Graph, Node
 from archdsl.parsing import parse
 from archdsl.resolution import resolve
 
+WIRED = """
+archdsl: 1
+name: Wired
+inputs: {image: [32, 32, 3], facts: [12]}
+defaults: {conv: {padding: same, norm: batch, activation: relu}}
+layers:
+  Stage:
+    args: {f: int}
+    steps:
+      - {conv: {filters: $f, kernel: 3}, name: high}
+      - {conv: {filters: $f * 2, kernel: 3, stride: 2}, name: low}
+    outputs: [high, low]
+  Fuse:
+    inputs: [high, low]
+    steps:
+      - {upsample: {size: 2}, from: low, name: up}
+      - {concat: {}, from: [high, up]}
+  Tapped:
+    args: {f: int}
+    paths:
+      main:
+        - batch_norm
+        - {relu: {}, name: active}
+        - conv: {filters: $f, kernel: 3}
+        - conv: {filters: $f, kernel: 3}
+        - conv: {filters: $f, kernel: 3, norm: none, activation: none}
+    shortcut: [{conv: {filters: $f, kernel: 1}, from: active}]
+    merge: add
+  Far:
+    steps:
+      - {conv: {filters: 8, kernel: 3}, name: stem}
+      - conv: {filters: 8, kernel: 3}
+      - conv: {filters: 8, kernel: 3}
+      - {conv: {filters: 8, kernel: 3}, name: late}
+      - {add: {}, from: [late, stem]}
+      - {paths: {again: [relu]}, shortcut: identity, merge: add, repeat: 2}
+  Level:
+    args: {f: int, levels: int}
+    steps:
+      - conv: {filters: $f, kernel: 3}
+      - paths:
+          below:
+            - max_pool: {size: 2}
+            - Level: {f: $f * 2, levels: $levels - 1}
+            - conv_transpose: {filters: $f, kernel: 2, stride: 2}
+        shortcut: identity
+        merge: concat
+        when: $levels > 0
+model:
+  - {Stage: {f: 8}, name: stage, from: image}
+  - {Fuse: {}, from: [stage.high, stage.low]}
+  - Tapped: {f: 8}
+  - Far
+  - Level: {f: 8, levels: 2}
+  - {global_average_pool: {}, name: seen}
+  - {dense: {units: 8, activation: relu}, from: facts, name: known}
+  - {concat: {}, from: [seen, known]}
+  - {dense: {units: 16}, name: joined}
+  - {dense: {units: 5, activation: softmax}, name: label}
+  - {dense: {units: 1}, from: joined, name: age}
+outputs: [label, age]
+"""
 NODE = re.compile(r'^ *"((?:[^"\\]|\\.)*)" \[label', re.MULTILINE)
 EDGE = re.compile(r'^ *"((?:[^"\\]|\\.)*)"(?::\w)? -> "((?:[^"\\]|\\.)*)"(?::\w)?(.*)$', re.MULTILINE)
 
@@ -125,6 +189,70 @@ def hold_complete(graph: Graph, depth: int, direction: str = "TB") -> str:
     return dot
 
 
+@pytest.fixture(scope="module")
+def wired() -> dict[str, Graph]:
+    return views(resolve(parse(WIRED, "wired.yaml")))
+
+
+@pytest.mark.parametrize("name", ["Wired", "Stage", "Fuse", "Tapped", "Far", "Level"])
+def test_taps_and_named_ends(wired: dict[str, Graph], golden: Callable[[str, str], None], name: str) -> None:
+    assert hold_complete(wired[name], 1, "LR")
+    golden(f"dot/{name}.dot", hold_complete(wired[name], 1))
+
+
+def test_inside_layers_with_several_inputs_and_outputs(
+    wired: dict[str, Graph], golden: Callable[[str, str], None]
+) -> None:
+    golden("dot/Wired-3.dot", hold_complete(wired["Wired"], 3))
+
+
+@pytest.mark.parametrize("direction", ["TB", "LR"])
+@pytest.mark.parametrize("depth", [1, 3])
+def test_no_boxes_overlap(wired: dict[str, Graph], direction: str, depth: int) -> None:
+    assert len(wired) == 6
+    for graph in wired.values():
+        boxes = layout(to_dot(graph, direction=direction, depth=depth))
+        assert overlaps(boxes) == [], graph.name
+
+
+def test_inputs_and_outputs_stand_side_by_side(wired: dict[str, Graph]) -> None:
+    boxes = layout(to_dot(wired["Wired"]))
+    image, facts = boxes["(input image)"], boxes["(input facts)"]
+    assert image[0] < facts[0]
+    assert image[1] == pytest.approx(facts[1])
+    assert boxes["(output label)"][1] == pytest.approx(boxes["(output age)"][1])
+
+
+def test_what_skips_steps_leaves_their_column_straight(wired: dict[str, Graph]) -> None:
+    boxes = layout(to_dot(wired["Far"]))
+    column = [boxes[name][0] for name in ("stem", "conv_1", "conv_2", "late", "add_1")]
+    assert column == pytest.approx([column[0]] * 5, abs=1)
+
+
+def test_a_tapped_shortcut_begins_under_its_tap(wired: dict[str, Graph]) -> None:
+    boxes = layout(to_dot(wired["Tapped"]))
+    tap, shortcut = boxes["main/active"], boxes["shortcut/conv_1"]
+    assert tap[0] < shortcut[0]
+    assert tap[1] > shortcut[1] == pytest.approx(boxes["main/conv_1"][1], abs=1)
+
+
+def test_an_unmerged_shortcut_is_not_the_next_bunch_s() -> None:
+    text = """
+archdsl: 1
+name: Left
+input: [8, 8, 4]
+model:
+  - paths: {gone: {repeat: 0, steps: [relu]}}
+    shortcut: [relu]
+    merge: add
+  - paths: {a: [{paths: {b: [gelu], c: [swish]}, merge: add}]}
+    shortcut: identity
+    merge: add
+"""
+    dot = hold_complete(resolve(parse(text, "left.yaml")), 1)
+    assert "identity" in dot
+
+
 def hold_views(text: str) -> bool:
     """Holds every view of a spec at three depths; whether it resolves at all."""
     try:
@@ -137,9 +265,9 @@ def hold_views(text: str) -> bool:
     return True
 
 
-@pytest.mark.parametrize("first", range(0, 300, 50))
+@pytest.mark.parametrize("first", range(0, 120, 40))
 def test_random_wiring(first: int) -> None:
-    assert sum(hold_views(Wiring(seed).spec()) for seed in range(first, first + 50)) >= 35
+    assert sum(hold_views(Wiring(seed).spec()) for seed in range(first, first + 40)) >= 28
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
