@@ -13,6 +13,7 @@ import typer
 from doc_tables import specs
 from documents import ROOT, anchors, blocks, hold, named, renewed, run, whole
 
+from archdsl import loads, resolve
 from archdsl.cli import app
 
 PATH = ROOT / "README.md"
@@ -55,6 +56,13 @@ def test_the_error_is_what_check_prints(folder: Path) -> None:
     assert (done.returncode, done.stdout) == (1, of_kind("text")[1])
 
 
+def test_the_picture_is_of_the_layer_below_it() -> None:
+    (picture,) = re.findall(r"!\[[^]]*\]\(([^)]+)\)", README)
+    node = next(node for node in resolve(loads(SPEC)).nodes if node.kind == "ResidualLayer")
+    described = re.findall(r"<desc[^>]*>(.*)</desc>", (ROOT / picture).read_text(encoding="utf-8"))
+    assert described[0].endswith(f" {node.totals.parameters:,} parameters")
+
+
 @pytest.mark.tensorflow
 def test_the_commands_run_in_their_order(folder: Path) -> None:
     commands = of_kind("sh")[2:]
@@ -80,7 +88,7 @@ def test_the_python_snippets_run(folder: Path) -> None:
 
 
 def test_commands_and_options_in_the_text_exist() -> None:
-    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    commands = typer.main.get_command(app).commands
     told = re.findall(r"(?:^|`)archdsl ([a-z]+)\b([^`\n#]*)", README, re.MULTILINE)
     assert len(told) >= 15
     for command, rest in told:
