@@ -60,7 +60,7 @@ class Data(_Entry):
     scale: Flag = True
     standardize: Annotated[Flag | Literal["channel"], WrapValidator(either("`true`, `false` or `channel`"))] = False
     validation: Annotated[float, Field(strict=True, gt=0, lt=1)] = 0.1
-    augment: Augment = Augment()
+    augment: Augment = Augment.model_construct()
 
 
 class Cosine(_Entry):
@@ -284,7 +284,7 @@ class Train(_Entry):
     """
 
     epochs: Epochs = 10
-    optimizer: _OPTIMIZER = Adam()
+    optimizer: _OPTIMIZER = Adam.model_construct()
     loss: _LOSS = "categorical_crossentropy"
     from_logits: Flag | None = None
     label_smoothing: Share = 0.0
