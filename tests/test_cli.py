@@ -250,7 +250,8 @@ class TestFolders:
 class TestLists:
     def test_specs(self, run: Any) -> None:
         assert {entry["spec"] for entry in run("specs", "--json").json()} == set(names())
-        assert all(name in run("specs").out for name in names())
+        listed = run("specs").out
+        assert all(name in listed for name in names())
 
     def test_ops(self, run: Any) -> None:
         assert set(run("ops", "--json").json()) == set(OPS)

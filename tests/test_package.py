@@ -35,7 +35,8 @@ def test_the_zoo_is_found_from_anywhere(tmp_path: Path) -> None:
         [sys.executable, "-m", "archdsl", "check", *zoo.names()], cwd=tmp_path, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    assert len(done.stdout.splitlines()) == len(zoo.names()) >= 4
+    files = [line for line in done.stdout.splitlines() if "[" not in line]  # a variant stands in brackets
+    assert len(files) == len(zoo.names()) >= 4
 
 
 @pytest.mark.slow

@@ -45,7 +45,8 @@ def test_every_spec_gives_a_clean_module(name: str) -> None:
     imported |= {node.module or "" for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ImportFrom)}
     assert imported == {"keras"}
     classes = [node.name for node in ast.parse(source).body if isinstance(node, ast.ClassDef)]
-    assert classes == [*zoo.load(name).layers, zoo.load(name).name]
+    own = [*zoo.load(name).layers, zoo.load(name).name]
+    assert classes[-len(own) :] == own  # before them stand those that Keras lacks
     assert all(ast.get_docstring(node) for node in ast.parse(source).body if isinstance(node, ast.ClassDef))
 
 

@@ -154,7 +154,7 @@ def test_an_unknown_key_is_refused_everywhere(path: Path) -> None:
 
 def _is_for_a_layer(place: str) -> bool:
     last = place.rpartition("/")[2]
-    return last[:1].isupper() and not place.startswith("/layers/" + last)
+    return last[:1].isupper() and place != "/layers/" + last
 
 
 def described(value: Any, place: str = "$") -> Iterator[tuple[str, Any]]:
