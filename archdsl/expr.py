@@ -19,6 +19,7 @@ LENGTH, DEPTH, LARGEST = 400, 24, 2**53
 
 _NAME = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
 _STRING = re.compile(r"'[^'\\]*'|\"[^\"\\]*\"")
+_NUMBER = re.compile(r"(0|[1-9][0-9]*)(\.[0-9]*)?([eE][-+]?[0-9]+)?|\.[0-9]+([eE][-+]?[0-9]+)?")
 _CONSTANTS = {"true": True, "false": False}
 
 
@@ -185,7 +186,7 @@ def _check(tree: ast.expr, text: str, dollars: set[int], indent: int) -> set[str
                 hint = f"write `${node.id}` for an argument, `'{node.id}'` for text"
                 raise ExprError(f"`{node.id}` stands here without its `$`", hint, offset, width)
         elif isinstance(node, ast.Constant):
-            _check_constant(node, text[offset:end], offset, width)
+            _check_constant(node, text[offset:end], text[end : end + 1], offset, width)
         elif isinstance(node, ast.Call):
             _check_call(node, dollars, indent, offset, width)
         else:
@@ -208,13 +209,18 @@ def _check_inner(node: ast.AST, offset: int, width: int) -> None:
         raise ExprError(f"an expression has no {what}", hint, offset, width)
 
 
-def _check_constant(node: ast.Constant, text: str, offset: int, width: int) -> None:
+def _check_constant(node: ast.Constant, text: str, behind: str, offset: int, width: int) -> None:
     if isinstance(node.value, str) and not _STRING.fullmatch(text):
         raise ExprError("this text cannot stand in an expression", "one pair of plain quotes", offset, width)
     if type(node.value) not in (int, float, str):
         hint = "truth values are `true` and `false`" if isinstance(node.value, bool) else "there are numbers and text"
         raise ExprError(f"`{node.value!r}` cannot stand in an expression", hint, offset, width)
-    if isinstance(node.value, int | float) and not abs(node.value) <= LARGEST:
+    if not isinstance(node.value, int | float):
+        return
+    if not _NUMBER.fullmatch(text) or behind.isalpha():
+        hint = "digits, perhaps with a point or an exponent, and a blank before the next word"
+        raise ExprError(f"`{text}{behind.strip()}` is no number here", hint, offset, width)
+    if not abs(node.value) <= LARGEST:
         raise ExprError("this number is too large", "", offset, width)
 
 

@@ -149,6 +149,17 @@ REFUSED = [
     "1j + $a",
     "0x_f + $a + 99999999999999999999",
     "1e999 + $a",
+    "0x1f + $a",
+    "0XF + $a",
+    "0b1 + $a",
+    "0o17 + $a",
+    "010 + $a",
+    "00 + $a",
+    "1_000 + $a",
+    "1_0.5 + $a",
+    "$a if 1else 2",
+    "1or $yes",
+    "0xfor 1 + $a",
     "$a\n+ 1",
     "$a\t+ 1",
     "$a # + 1",
@@ -359,20 +370,13 @@ def agrees(text: str, scope: dict[str, Any]) -> None:
     assert found == expected or (math.isnan(found) and math.isnan(expected)), text
 
 
-@settings(max_examples=2500, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(expressions, scopes)
 def test_numbers_agree_with_python(text: str, scope: dict[str, Any]) -> None:
     agrees(text, scope)
 
 
-@pytest.mark.slow
-@settings(max_examples=100_000, deadline=None)
-@given(expressions, scopes)
-def test_numbers_agree_with_python_at_length(text: str, scope: dict[str, Any]) -> None:
-    agrees(text, scope)
-
-
-@settings(max_examples=1500)
+@settings(max_examples=300)
 @given(st.text("$ab01 .+-*/%()[]:<>=!'\",_#{}\\@~^&|efinorlxt", max_size=40))
 def test_any_text_has_a_plain_value_or_is_refused(text: str) -> None:
     try:
