@@ -169,9 +169,29 @@ def contracted(dot: str, real: set[str]) -> Counter[tuple[str, str]]:
     return found
 
 
+def hold_at_home(dot: str) -> None:
+    """Raises where an edge would draw one of its ends into a cluster that the end does not stand in."""
+    homes: dict[str, list[str]] = {}
+    edges = []
+    blocks: list[str] = []
+    for line in dot.splitlines():
+        if line.endswith("{"):
+            blocks.append(line.strip())
+        elif line.strip() == "}":
+            blocks.pop()
+        elif edge := EDGE.match(line):
+            edges.append((list(blocks), *edge.groups()[:2]))
+        elif node := NODE.match(line):
+            homes[node[1]] = list(blocks)
+    for place, *ends in edges:
+        for end in ends:
+            assert homes[end][: len(place)] == place, f"an edge draws {end} into {place[-1]}"
+
+
 def hold_complete(graph: Graph, depth: int, direction: str = "TB") -> str:
     """Raises where a diagram lacks a node or an edge of the graph, or has one too many."""
     dot = to_dot(graph, depth=depth, direction=direction)
+    hold_at_home(dot)
     drawn = Counter(NODE.findall(dot))
     assert set(drawn.values()) == {1}, "a node is there twice"
     expected = Expected(drawn, depth)
@@ -236,21 +256,43 @@ def test_a_tapped_shortcut_begins_under_its_tap(wired: dict[str, Graph]) -> None
     assert tap[1] > shortcut[1] == pytest.approx(boxes["main/conv_1"][1], abs=1)
 
 
+def drawn(model: str, depth: int = 1) -> str:
+    """The complete diagram of a model with these steps."""
+    layers = "layers: {Same: {steps: [relu]}}\n" if "Same" in model else ""
+    text = f"archdsl: 1\nname: Net\ninput: [8, 8, 4]\n{layers}model:\n{model}"
+    return hold_complete(resolve(parse(text, "net.yaml")), depth)
+
+
 def test_an_unmerged_shortcut_is_not_the_next_bunch_s() -> None:
-    text = """
-archdsl: 1
-name: Left
-input: [8, 8, 4]
-model:
-  - paths: {gone: {repeat: 0, steps: [relu]}}
-    shortcut: [relu]
-    merge: add
-  - paths: {a: [{paths: {b: [gelu], c: [swish]}, merge: add}]}
-    shortcut: identity
-    merge: add
-"""
-    dot = hold_complete(resolve(parse(text, "left.yaml")), 1)
+    dot = drawn("""
+  - {paths: {gone: {repeat: 0, steps: [relu]}}, shortcut: [relu], merge: add}
+  - {paths: {a: [{paths: {b: [gelu], c: [swish]}, merge: add}]}, shortcut: identity, merge: add}
+""")
     assert "identity" in dot
+
+
+def test_lanes_and_layers_that_are_tapped_are_not_folded() -> None:
+    paths = ", ".join(f"p{number}: [{{relu: {{}}, name: n{number}}}]" for number in range(6))
+    assert " ×6 " in drawn(f"  - {{paths: {{{paths}}}, merge: add}}\n")
+    dot = drawn(f"  - {{paths: {{{paths}}}, shortcut: [{{gelu: {{}}, from: n3}}], merge: add}}\n")
+    assert dot.count("<B>ReLU</B>") == 6
+    for depth in (1, 2):
+        assert " ×3 " in drawn("  - {Same: {}, repeat: 3, name: x}\n", depth)
+        dot = drawn("  - {Same: {}, repeat: 3, name: x}\n  - {add: {}, from: [x, x_1]}\n", depth)
+        assert " ×2 " in dot
+        assert " ×3 " not in dot
+
+
+def test_lanes_start_where_they_start() -> None:
+    inner = "{paths: {b: [relu], c: [gelu]}, shortcut: identity, merge: add}"
+    dot = drawn(f"  - {{paths: {{a: [{inner}], d: [swish]}}, merge: add}}\n")
+    assert '"(input)" -> "a/add_1 fork"' in dot
+    assert '"(input)" -> "add_1 1 d space 0"' in dot
+
+
+def test_a_head_that_begins_with_lanes_has_a_dot_for_them() -> None:
+    lanes = "  - {paths: {b: [relu], c: [gelu]}, merge: add}\n"
+    assert '"add_1 fork"' in drawn(f"  - Same\n{lanes}  - global_average_pool\n")
 
 
 def hold_views(text: str) -> bool:
