@@ -311,3 +311,33 @@ _IN_PROPERTY: dict[str, str | int | None] = {**_IN_MESSAGE, ":": "%3A", ",": "%2
 
 def _escaped(text: str, table: dict[str, str | int | None]) -> str:
     return text.translate(str.maketrans(table))
+
+
+def shown(value: Any) -> str:
+    """A value as the file would write it, cut where it is long."""
+    if isinstance(value, dict):
+        return "a mapping"
+    words = {True: "`true`", False: "`false`", None: "nothing"}
+    if value is None or isinstance(value, bool):
+        return words[value]
+    text = _written(value)
+    return f"`{text if len(text) <= 40 else text[:37] + '...'}`"
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_written, value))}]"
+    if isinstance(value, dict):
+        return "{...}"
+    if isinstance(value, str):
+        return f'"{value}"' if is_number(value) else value
+    return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)
+
+
+def is_number(text: str) -> bool:
+    """Whether a text would be a number without its quotes."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

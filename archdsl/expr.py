@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from archdsl.errors import shown
+
 Plain: TypeAlias = int | float | bool | str | list["Plain"] | None
 
 LENGTH, DEPTH, LARGEST = 400, 24, 2**53
@@ -286,9 +288,9 @@ def _compare(node: ast.Compare, scope: Mapping[str, Plain]) -> bool:
     for op, right_node in zip(node.ops, node.comparators, strict=True):
         right = _evaluate(right_node, scope)
         if not _alike(left, right):
-            raise ExprError(f"{left!r} cannot be compared with {right!r}")
+            raise ExprError(f"{shown(left)} cannot be compared with {shown(right)}")
         if isinstance(left, str | bool | list) and not isinstance(op, ast.Eq | ast.NotEq):
-            raise ExprError(f"{left!r} and {right!r} have no order", "`==` and `!=` compare them")
+            raise ExprError(f"{shown(left)} and {shown(right)} have no order", "`==` and `!=` compare them")
         if not _COMPARISONS[type(op)](left, right):
             return False
         left = right
@@ -303,7 +305,7 @@ def _alike(left: Any, right: Any) -> bool:
 def _subscript(node: ast.Subscript, scope: Mapping[str, Plain]) -> Any:
     value = _evaluate(node.value, scope)
     if not isinstance(value, list | tuple):
-        raise ExprError(f"{value!r} is no list, so it has no items")
+        raise ExprError(f"{shown(value)} is no list, so it has no items")
     if isinstance(node.slice, ast.Slice):
         ends = (node.slice.lower, node.slice.upper)
         first, last = (None if end is None else _whole(_evaluate(end, scope)) for end in ends)
@@ -332,19 +334,19 @@ def _call(name: str, arguments: list[Any]) -> Any:
 
 def _number(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ExprError(f"a number is due, and here is {value!r}")
+        raise ExprError(f"a number is due, and here is {shown(value)}")
     return value
 
 
 def _whole(value: Any) -> int:
     if _number(value) != int(value):
-        raise ExprError(f"a whole number is due, and here is {value!r}", "use `//`")
+        raise ExprError(f"a whole number is due, and here is {shown(value)}", "use `//`")
     return int(value)
 
 
 def _truth(value: Any) -> bool:
     if not isinstance(value, bool):
-        raise ExprError(f"true or false is due, and here is {value!r}", "compare it, as in `$x > 0`")
+        raise ExprError(f"true or false is due, and here is {shown(value)}", "compare it, as in `$x > 0`")
     return value
 
 

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from collections.abc import Mapping as MappingType
 from typing import Any
 
-from archdsl.errors import nearest
+from archdsl.errors import nearest, shown
 from archdsl.names import RESERVED, name_fault
 from archdsl.ops import Shape
 from archdsl.reading import UNREAD, ValueReader
 from archdsl.scope import Scope
 from archdsl.source import Mapping, Node, Scalar, Sequence
 from archdsl.spec import INPUT, OUTPUT, TYPES, Arg, Tap
-from archdsl.validation import plain, shown
+from archdsl.validation import plain
 
 _OF_DEFAULT = {bool: "bool", int: "int", float: "float", str: "str", list: "list"}
 _LARGEST = 65_536

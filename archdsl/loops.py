@@ -7,11 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from archdsl.errors import Span, fail
+from archdsl.errors import Span, fail, shown
 from archdsl.limits import Limits
 from archdsl.ops.base import whole
 from archdsl.spec import Loop, Value
-from archdsl.validation import shown
 
 Values: TypeAlias = Mapping[str, Any]
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence, Set
 from typing import Any
 
 from archdsl import source
-from archdsl.errors import Problem, Problems, Span, fail, nearest
+from archdsl.errors import Problem, Problems, Span, fail, nearest, shown
 from archdsl.interfaces import InterfaceReader
 from archdsl.limits import DEFAULTS, Limits
 from archdsl.names import class_fault, name_fault
@@ -18,7 +18,7 @@ from archdsl.scope import Scope
 from archdsl.source import Mapping, Node, Scalar
 from archdsl.spec import INPUT, Arg, Expectation, Fields, Layer, Loop, Signature, Spec, Step, Tap, Value, Variant
 from archdsl.steps import BUNCH, Reader
-from archdsl.validation import plain, shown, validate
+from archdsl.validation import plain, validate
 
 VERSION = 1
 INTERFACE = ("args", "inputs", "outputs")

@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from archdsl import expr
-from archdsl.errors import Problems, Span, nearest
+from archdsl.errors import Problems, Span, nearest, shown
 from archdsl.names import RESERVED, name_fault
 from archdsl.scope import Scope
 from archdsl.source import Mapping, Node, Scalar, Sequence
 from archdsl.spec import INPUT, Fields, Loop, Tap, Value
-from archdsl.validation import plain, shown
+from archdsl.validation import plain
 
 LOOP = ("for", "when", "repeat")
 NEIGHBOURS = ("name", "from", *LOOP)
@@ -153,6 +153,10 @@ class ValueReader:
             return None
         name, dot, output = word.partition(".")
         found = scope.find(name)
+        if found is None and name in scope.looped:
+            hint = "merge the paths, or name the step that has the loop"
+            self.problems.add("ARCH018", f"`{name}` stands in a loop, and is seen only there", node.span, hint)
+            return None
         if found is None:
             hint = nearest(name, scope.named) if scope.named else f"`{INPUT}` is the body's own input"
             later = "a name is seen from the next line on; " if name not in scope.named else ""

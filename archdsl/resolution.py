@@ -8,14 +8,15 @@ from typing import Any, TypeAlias
 
 from pydantic import ValidationError
 
-from archdsl.errors import ArchError, Problem, Span, fail, nearest, quantity
+from archdsl.errors import ArchError, Problem, Span, fail, nearest, quantity, shown
 from archdsl.graph import Graph, Node, Tensor, Totals, producer, total
 from archdsl.loops import Budget, Numbers, Values, certain
 from archdsl.merging import merge_problem
 from archdsl.ops import Op, OpError, Shape
+from archdsl.ops.base import show
 from archdsl.shortcuts import plain_parts, shortcut_steps
 from archdsl.spec import INPUT, OUTPUT, SHORTCUTS, Bunch, Fields, Layer, Part, Path, Spec, Step, Tap, Use, Value
-from archdsl.validation import faults, shown
+from archdsl.validation import faults
 
 Flow: TypeAlias = tuple[Tensor, ...]
 """What goes from one step to the next: mostly one tensor."""
@@ -200,7 +201,8 @@ class _Resolver:
             shape, weights = op.output(*shapes), op.weights(*shapes)
         except OpError as error:
             at = part.fields[error.field].span if error.field in part.fields else span
-            raise fail("ARCH020", str(error), at, error.hint) from None
+            facts = tuple(f"{x.ref} -> {show(x.shape)}" for x in xs) if len(xs) > 1 else ()
+            raise ArchError(Problem("ARCH020", str(error), at, facts, hint=error.hint)) from None
         totals = Totals(
             sum(w.size for w in weights.values()),
             sum(w.size for w in weights.values() if w.trainable),

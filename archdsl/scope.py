@@ -33,12 +33,15 @@ class Scope:
         used: those that some expression has used.
         inputs: the names of the body's inputs.
         named: the steps above that have names, and the inputs.
+        looped: the names of steps that stand in a loop, wherever it is.
     """
 
     visible: Mapping[str, str]
     used: set[str] = field(default_factory=set)
     inputs: tuple[str, ...] = (INPUT,)
     named: dict[str, Named] = field(default_factory=dict)
+    looped: set[str] = field(default_factory=set)
+    apart: bool = False
 
     @classmethod
     def of(cls, types: Mapping[str, str], inputs: tuple[str, ...]) -> Scope:
@@ -52,11 +55,14 @@ class Scope:
             apart: whether the names of steps inside are not seen from outside.
         """
         named = dict(self.named) if apart else self.named
-        return Scope({**self.visible, **dict.fromkeys(names, "any")}, set(), self.inputs, named)
+        visible = {**self.visible, **dict.fromkeys(names, "any")}
+        return Scope(visible, set(), self.inputs, named, self.looped, self.apart or apart)
 
     def define(self, name: str, outputs: tuple[str, ...], many: bool) -> None:
         """Names a step, for what comes after it."""
         self.named[name] = Named(outputs, many, name in self.named)
+        if self.apart:
+            self.looped.add(name)
 
     def find(self, name: str) -> Named | None:
         """The step of a name; of what stands in a loop, each copy has a name too: `x_1`, `x_2`."""

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
-from archdsl.errors import Span, fail, nearest
+from archdsl.errors import Span, fail, nearest, shown
 from archdsl.expr import ExprError, Expression, Plain
 from archdsl.limits import DEFAULTS, Limits
 from archdsl.ops import Op, Shape
@@ -185,7 +185,7 @@ class Arg:
     def fault(self, value: Any) -> str:
         """Why the value does not fit the type, or nothing where it does."""
         fits = isinstance(value, TYPES[self.type]) and (self.type == "bool" or not isinstance(value, bool))
-        return "" if fits else f"`{self.name}` is {_ARTICLE[self.type]}, and here is {value!r}"
+        return "" if fits else f"`{self.name}` is {_ARTICLE[self.type]}, and here is {shown(value)}"
 
 
 _ARTICLE = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text", "list": "a list"}

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as MappingType
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from archdsl.errors import Span, nearest
+from archdsl.errors import Span, nearest, shown
 from archdsl.names import name_fault
 from archdsl.ops import OPS, Op, find
 from archdsl.reading import LOOP, NEIGHBOURS, UNREAD, ValueReader
 from archdsl.scope import Scope
 from archdsl.source import Mapping, Node, Scalar, Sequence
 from archdsl.spec import SHORTCUTS, Bunch, Fields, Loop, Part, Path, Signature, Step, Use, Value
-from archdsl.validation import faults, plain, shown
+from archdsl.validation import faults, plain
 
 BUNCH = ("shortcut", "merge", "after")
 
@@ -117,9 +117,21 @@ class Reader(ValueReader):
         if fields is None:
             scope.mention(given)
             return None
-        if key.text in OPS:
-            return self.block(OPS[key.text], fields, key.span)
-        return self._use(key, fields)
+        told = len(self.problems.found)
+        action = self.block(OPS[key.text], fields, key.span) if key.text in OPS else self._use(key, fields)
+        self._suggest_arguments(told, fields, scope)
+        return action
+
+    def _suggest_arguments(self, told: int, fields: Fields, scope: Scope) -> None:
+        """Of the problems behind the first `told`, says where a `$` is missing before an argument's name."""
+        words = {
+            v.span: v.content for v in fields.values() if isinstance(v.content, str) and v.content in scope.visible
+        }
+        for index, problem in enumerate(self.problems.found[told:], told):
+            if problem.span in words:
+                hint = f"did you mean `${words[problem.span]}`?"
+                self.problems.found[index] = replace(problem, hint=hint)
+                scope.used.add(words[problem.span])
 
     def _nearest_step(self, word: str) -> str:
         hint = nearest(word, {*OPS, *self.signatures, "paths"})

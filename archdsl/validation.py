@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from archdsl.errors import Problem, Problems, Span, nearest
+from archdsl.errors import Problem, Problems, Span, is_number, nearest, shown
 from archdsl.expr import is_expression
 from archdsl.source import Mapping, Node, Scalar, Sequence
 
@@ -89,25 +89,6 @@ def faults(
     return []
 
 
-def shown(value: Any) -> str:
-    """A value as the file would write it, cut where it is long."""
-    if isinstance(value, dict):
-        return "a mapping"
-    words = {True: "`true`", False: "`false`", None: "nothing"}
-    if value is None or isinstance(value, bool):
-        return words[value]
-    text = _written(value)
-    return f"`{text if len(text) <= 40 else text[:37] + '...'}`"
-
-
-def _written(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_written, value))}]"
-    if isinstance(value, dict):
-        return "{...}"
-    return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)
-
-
 def _problem(fault: Any, root: Node, model: type[BaseModel]) -> Problem:
     """The problem of one of Pydantic's errors, whose `loc` is walked through the nodes."""
     node: Node = root
@@ -156,7 +137,7 @@ def _tagged(union: Any, tag: str) -> Any:
 
 def _describe(fault: Any, span: Span) -> Problem:
     kind, context, given = fault["type"], fault.get("ctx", {}), fault.get("input")
-    here = f'`"{given}"`' if isinstance(given, str) and _is_number(given) else shown(given)
+    here = shown(given)
     name = f"`{fault['loc'][-1]}`" if fault["loc"] and isinstance(fault["loc"][-1], str) else "this"
     if kind == "missing":
         return Problem("ARCH006", f"{name} is missing", span, hint=f"add `{fault['loc'][-1]}: ...`")
@@ -193,18 +174,10 @@ def _advice(kind: str, value: Any) -> str:
     if kind == "bool_type" and isinstance(value, str) and value.lower() in _TRUTHS:
         return f"did you mean `{_TRUTHS[value.lower()]}`?"
     if kind in ("int_type", "float_type") and isinstance(value, str):
-        if _is_number(value):
+        if is_number(value):
             return "remove the quotes"
         if any(c in value for c in "+-*/("):
             return "without a `$` this is text, which is not computed: write the number"
     if kind == "list_type" and isinstance(value, str | int | float):
         return f"`[{value}]`"
     return ""
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

@@ -158,10 +158,10 @@ def test_what_is_further_away_than_a_slip(word: str, hint: str) -> None:
 
 def test_the_nearest_of_very_many_very_long_words_is_found_quickly() -> None:
     words = [f"{i:04}{'ab' * 1_000}" for i in range(2_000)]
-    begun = time.perf_counter()
+    begun = time.process_time()
     for word in words[:ENOUGH]:
         assert nearest("x" + word, words).startswith("did you mean")
-    assert time.perf_counter() - begun < 2
+    assert time.process_time() - begun < 2
 
 
 def test_quantities() -> None:

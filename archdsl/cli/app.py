@@ -104,7 +104,8 @@ def resolved(spec: Spec, settings: Sequence[str] | None) -> tuple[Spec, dict[str
     if not arguments:
         hold(spec, graph)
     elif spec.expect.model_fields_set:
-        say(f"{spec.file}: `expect` is not held, for arguments were set")
+        told = f"{spec.file} [{spec.variant}]" if spec.variant else spec.file
+        say(f"{told}: `expect` is not held, for arguments were set")
     return spec, arguments, graph
 
 
