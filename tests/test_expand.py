@@ -16,6 +16,7 @@ from random_specs import specs
 from typer.testing import CliRunner
 
 from archdsl import schema, source, zoo
+from archdsl.backends.python import to_python
 from archdsl.cli import app
 from archdsl.errors import ArchError
 from archdsl.expansion import expand, lay_over
@@ -247,3 +248,21 @@ def test_the_command_prints_and_writes(tmp_path: Path) -> None:
     assert again.exception.problems[0].code == "ARCH202"
     wrong = run.invoke(app, ["expand", "resnet50", "--set", "classs=10"])
     assert "did you mean `classes`?" in str(wrong.exception)
+
+
+@pytest.mark.parametrize("name", ["efficientnet_b0", "mobilenet_v2", "resnet", "se_resnet50", "inception"])
+def test_the_long_form_generates_the_same_source(name: str) -> None:
+    text = zoo.find(name).read_text(encoding="utf-8")
+    assert to_python(parse(expand(text, name), name)) == to_python(parse(text, name))
+
+
+@pytest.mark.tensorflow
+def test_the_long_form_computes_the_same() -> None:
+    np = pytest.importorskip("numpy")
+    from archdsl import keras as runtime
+
+    text = zoo.find("digits_resnet").read_text(encoding="utf-8")
+    short, long = (runtime.build(parse(each)) for each in (text, expand(text)))
+    long.set_weights(short.get_weights())
+    images = np.random.default_rng(0).normal(size=(2, 8, 8, 1)).astype("float32")
+    np.testing.assert_array_equal(long(images), short(images))

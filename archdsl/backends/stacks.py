@@ -12,6 +12,7 @@ from archdsl.backends.naming import Numbers, name_literal, plus
 from archdsl.expr import Expression
 from archdsl.ops import Call, Op
 from archdsl.ops.activation import Activation
+from archdsl.ops.base import same
 from archdsl.spec import Bunch, Fields, Loop, Part, Spec, Step, Use, Value
 
 _WHOLE_FUNCTIONS = {"round", "ceil", "floor", "len", "divisible"}
@@ -146,7 +147,9 @@ def inlined(parts: Sequence[Part]) -> list[tuple[Part, dict[str, Any]]]:
     found: list[tuple[Part, dict[str, Any]]] = []
     for part in parts:
         last = found[-1] if found else None
-        by_name = issubclass(part.op, Activation) and not part.fields and part.op.output is Op.output
+        fields = part.op.model_fields
+        usual = all(same(value.template(), fields[name].default) for name, value in part.fields.items())
+        by_name = issubclass(part.op, Activation) and usual and part.op.output is Op.output
         if part.role == "activation" and last and last[0].role == "main" and by_name:
             found[-1] = last[0], {"activation": part.op.function}  # type: ignore[attr-defined]
         else:
