@@ -14,16 +14,15 @@ from unittest import mock
 import pytest
 import random_bodies
 import random_expressions
+from soundness import sound
 
 from archdsl import ArchError, loads, resolve, source
 from archdsl.backends import summary
 from archdsl.errors import Span
 from archdsl.expectations import check
 from archdsl.expr import FUNCTIONS, LARGEST, ExprError, parse
-from archdsl.graph import Graph, producer, total
 from archdsl.ops import OPS
 from archdsl.source import Mapping, Node, Scalar, Sequence
-from archdsl.spec import INPUT
 
 PYTHON = {"__builtins__": {}, "true": True, "false": False, **FUNCTIONS}
 PLAIN = (int, float, bool, str, list)
@@ -279,46 +278,6 @@ def test_escapes_are_refused_in_a_spec(name: str) -> None:
         with pytest.raises(ArchError) as caught:
             loads(f"{head}  - {step}\n")
         assert all(problem.span for problem in caught.value.problems)
-
-
-def sound(graph: Graph) -> None:
-    """What holds of every graph: inputs stand before, sums are sums, names are unique, weights are counted."""
-    seen = dict(graph.inputs)
-    assert INPUT in seen or len(seen) >= 1
-    for node in graph.nodes:
-        assert node.name not in seen
-        shapes = [seen[ref] for ref in node.inputs]
-        if node.op is not None:
-            assert node.op.output(*shapes) == node.shape
-            assert dict(node.weights) == node.op.weights(*shapes)
-        else:
-            assert node.body is not None
-            assert list(node.body.inputs.values()) == shapes
-            assert {name: end.shape for name, end in node.body.outputs.items()} == (
-                dict(node.outputs) or {"output": node.shape}
-            )
-            sound(node.body)
-        assert all(side > 0 for side in node.shape)
-        seen[node.name] = node.shape
-        seen |= {f"{node.name}.{output}": shape for output, shape in node.outputs.items()}
-    assert all(end.shape == seen[end.ref] for end in graph.outputs.values())
-    assert graph.totals == total(graph.nodes)
-    weights = list(graph.weights())
-    assert len({name for name, _ in weights}) == len(weights) == graph.totals.variables
-    assert sum(weight.size for _, weight in weights) == graph.totals.parameters
-    assert leads_to_the_end(graph)
-
-
-def leads_to_the_end(graph: Graph) -> bool:
-    """Whether every node and every input is used."""
-    takes = {node.name: {producer(ref) for ref in node.inputs} for node in graph.nodes}
-    pending, used = [end.node for end in graph.outputs.values()], set()
-    while pending:
-        name = pending.pop()
-        if name not in used:
-            used.add(name)
-            pending += takes.get(name, ())
-    return used >= takes.keys() | graph.inputs.keys()
 
 
 def nodes(data: Any, lines: Iterator[int]) -> Node:

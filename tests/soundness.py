@@ -1,0 +1,45 @@
+"""What holds of every graph, whatever spec it comes from."""
+
+from __future__ import annotations
+
+from archdsl.graph import Graph, producer, total
+
+
+def sound(graph: Graph) -> None:
+    """What holds of every graph: inputs stand before, sums are sums, names are unique, weights are counted."""
+    seen = dict(graph.inputs)
+    assert seen
+    for node in graph.nodes:
+        assert node.name not in seen
+        shapes = [seen[ref] for ref in node.inputs]
+        if node.op is not None:
+            assert node.op.output(*shapes) == node.shape
+            assert dict(node.weights) == node.op.weights(*shapes)
+        else:
+            assert node.body is not None
+            assert list(node.body.inputs.values()) == shapes
+            assert {name: end.shape for name, end in node.body.outputs.items()} == (
+                dict(node.outputs) or {"output": node.shape}
+            )
+            sound(node.body)
+        assert all(side > 0 for side in node.shape)
+        seen[node.name] = node.shape
+        seen |= {f"{node.name}.{output}": shape for output, shape in node.outputs.items()}
+    assert all(end.shape == seen[end.ref] for end in graph.outputs.values())
+    assert graph.totals == total(graph.nodes)
+    weights = list(graph.weights())
+    assert len({name for name, _ in weights}) == len(weights) == graph.totals.variables
+    assert sum(weight.size for _, weight in weights) == graph.totals.parameters
+    assert leads_to_the_end(graph)
+
+
+def leads_to_the_end(graph: Graph) -> bool:
+    """Whether every node and every input is used."""
+    takes = {node.name: {producer(ref) for ref in node.inputs} for node in graph.nodes}
+    pending, used = [end.node for end in graph.outputs.values()], set()
+    while pending:
+        name = pending.pop()
+        if name not in used:
+            used.add(name)
+            pending += takes.get(name, ())
+    return used >= takes.keys() | graph.inputs.keys()
