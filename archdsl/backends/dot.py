@@ -21,8 +21,8 @@ from archdsl.backends.dot_style import (
     theme_of,
     width_of,
 )
-from archdsl.backends.dot_wires import Wires
 from archdsl.backends.dot_words import chain_width, free_side, is_layer, is_model, sign, told, width, words
+from archdsl.backends.wires import Wires
 from archdsl.errors import fail
 from archdsl.graph import Graph, producer
 from archdsl.ops import Shape

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TypeAlias
 
-from archdsl.backends.dot_wires import Wires, given, step_of
+from archdsl.backends.wires import Wires, given, step_of
 from archdsl.graph import Graph, Node, producer
 from archdsl.ops import Shape
 from archdsl.ops.merge import Merge

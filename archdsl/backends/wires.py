@@ -1,4 +1,4 @@
-"""Which tensors of a body go where: what runs on in a straight line, and what skips some steps. Draws nothing."""
+"""Which tensors of a body go where: who takes what, what runs on in a straight line, and what skips some steps."""
 
 from __future__ import annotations
 
@@ -37,6 +37,12 @@ class Wires:
         node = self.nodes[name]
         word = step_of(node).rpartition("/")[2]
         return "" if re.fullmatch(r".*_\d+", word) else word
+
+    def word(self, ref: str) -> str:
+        """Where a tensor comes from, as `from` says it: `active`, `stage.high`; a step without a name by its number."""
+        name, dot, output = ref.partition(".")
+        step = step_of(self.nodes[name]) if name in self.nodes else name
+        return (self.called(name) or step) + dot + output
 
     def feeds_only(self, name: str, *takers: str) -> bool:
         """Whether nobody but these takes what a node gives."""
