@@ -95,10 +95,6 @@ class Comments:
                 lines += self.rest(*item) if isinstance(item, tuple) else self.rest(item)
         return lines
 
-    def left(self) -> int:
-        """How many entries still have comments that nobody has taken."""
-        return sum(bool(around.lines()) for around in self._around.values())
-
 
 def _places(node: Node, parents: tuple[_Place, ...]) -> Iterator[_Place]:
     """The entries in and under a node, in the order of the file."""

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from archdsl import source
 from archdsl.errors import ArchError
-from archdsl.expansion.tree import Group, Item, Line, Remark, Text, Tree
+from archdsl.expansion.tree import Group, Item, Line, Text, Tree
 from archdsl.validation import plain
 
 WIDTH = 120
@@ -135,8 +135,3 @@ def _reads(written: str, flow: bool, text: str) -> bool:
         return bool(plain(source.read(sample, "")) == {"a": wanted})
     except ArchError:
         return False
-
-
-def remarks(texts: list[str]) -> tuple[Remark, ...]:
-    """Comments that stand behind a value, two blanks away."""
-    return tuple(Remark(0, text) for text in texts)
