@@ -18,7 +18,13 @@ LAYERS: dict[str, Any] = {
         "outputs": ["r", "s"],
     },
     "Same": {"args": {"on": False}, "steps": [{"relu": {}, "when": "$on"}]},
-    "Twice": {"steps": [{"add": {}, "from": ["input", "input"]}, {"Same": {}}, {"add": {}, "from": "input"}]},
+    "Twice": {
+        "steps": [
+            {"add": {}, "from": ["input", "input"]},
+            {"Same": {}, "name": "same"},
+            {"add": {}, "from": ["same", "input"]},
+        ]
+    },
 }
 """Layers that keep the shape."""
 
