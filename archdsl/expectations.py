@@ -39,4 +39,5 @@ def check(spec: Spec, graph: Graph) -> None:
 def _told(output: Any) -> str:
     if isinstance(output, dict):
         return ", ".join(f"{name} {show(tuple(shape))}" for name, shape in output.items())
-    return show(tuple(output))
+    text = show(tuple(output))
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -40,6 +40,12 @@ DEFAULTS = Limits()
 NESTING = 32
 """Levels of lists and mappings in a file: the YAML reader itself fails at some 400."""
 
+ELEMENTS = 10**15
+"""Numbers in one tensor, for one image: no machine holds so many, and what grows with each step ends there."""
+
+VARIANTS = 100
+"""Variants of one file: `check` resolves each."""
+
 _HIGHEST = {"recursion": 64}
 """Limits that Python's own stack sets."""
 

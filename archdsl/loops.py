@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from archdsl.errors import Span, fail, shown
+from archdsl.expr import Expression
 from archdsl.limits import Limits
 from archdsl.ops.base import whole
 from archdsl.spec import Loop, Value
@@ -42,11 +43,21 @@ class Budget:
     Args:
         nodes: of the graph, those of equal layers once.
         turns: of loops; one that leaves no node costs its time too.
+        read: characters of expressions that were evaluated, and items of the lists in them.
     """
 
     limits: Limits
     nodes: int = 0
     turns: int = 0
+    read: int = 0
+
+    def value(self, value: Value, scope: Values) -> Any:
+        """A value, evaluated; a step has about a hundred characters of expressions, and a file cannot have far more."""
+        self.read += _size(value.content, scope)
+        if self.read > self.limits.steps * _READ:
+            message = f"evaluating takes more than {self.limits.steps:,} steps may take"
+            raise self.limits.exceeded("steps", message, value.span)
+        return value.evaluate(scope)
 
     def afford(self, more: int, span: Span | None) -> None:
         """Raises where the network would have more steps than its limit."""
@@ -61,7 +72,7 @@ class Budget:
         self.afford(len(rows), next(iter(loop.columns.values())).span if loop.columns else span)
         for row in rows:
             inner = {**scope, **row}
-            there = loop.when is None or _truth(loop.when, inner)
+            there = loop.when is None or self._truth(loop.when, inner)
             times = self._times(loop.repeat, inner) if there and loop.repeat is not None else 1
             self.turns += max(1, times)
             self.afford(0, span)
@@ -74,7 +85,7 @@ class Budget:
             return [{}]
         columns = {}
         for name, value in loop.columns.items():
-            column = whole(value.evaluate(scope))
+            column = whole(self.value(value, scope))
             if type(column) is int and column >= 0:
                 self.afford(column, value.span)
                 column = list(range(column))
@@ -91,7 +102,7 @@ class Budget:
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
     def _times(self, value: Value, scope: Values) -> int:
-        times = whole(value.evaluate(scope))
+        times = whole(self.value(value, scope))
         if type(times) is not int or times < 0:
             hint = "use `//` to divide without rest" if isinstance(times, float) else "`max(0, ...)` never goes below 0"
             message = f"`repeat` is a whole number from 0 on, and here it is {shown(times)}"
@@ -99,10 +110,24 @@ class Budget:
         self.afford(times, value.span)
         return times
 
+    def _truth(self, value: Value, scope: Values) -> bool:
+        truth = self.value(value, scope)
+        if not isinstance(truth, bool):
+            hint = "compare, as in `$stride > 1`"
+            raise fail("ARCH013", f"`when` is true or false, and here it is {shown(truth)}", value.span, hint)
+        return truth
 
-def _truth(value: Value, scope: Values) -> bool:
-    truth = value.evaluate(scope)
-    if not isinstance(truth, bool):
-        hint = "compare, as in `$stride > 1`"
-        raise fail("ARCH013", f"`when` is true or false, and here it is {shown(truth)}", value.span, hint)
-    return truth
+
+_READ = 100
+"""Characters of expressions that may be evaluated for each step that a network may have."""
+
+
+def _size(content: Any, scope: Values) -> int:
+    """What it costs to evaluate: the characters of an expression, more often where there are long lists in it."""
+    if isinstance(content, Expression):
+        lengths = [len(scope[name]) for name in content.names if isinstance(scope.get(name), list | str)]
+        return len(content.text) * (1 + sum(lengths) // 4)
+    if isinstance(content, tuple | dict):
+        items = content.values() if isinstance(content, dict) else content
+        return 1 + sum(_size(item.content, scope) for item in items)
+    return len(content) if isinstance(content, str) else 1

@@ -10,7 +10,7 @@ from typing import Any
 from archdsl import source
 from archdsl.errors import Problem, Problems, Span, fail, nearest, shown
 from archdsl.interfaces import InterfaceReader
-from archdsl.limits import DEFAULTS, Limits
+from archdsl.limits import DEFAULTS, VARIANTS, Limits
 from archdsl.names import class_fault, name_fault
 from archdsl.ops import OPS, find
 from archdsl.recipe import Data, Train
@@ -218,6 +218,9 @@ class _Parser:
             hint = "`variants: {small: {args: {width: 32}}}`"
             self.problems.add("ARCH007", "`variants` is a mapping of names", node.span, hint)
             return {}
+        if len(node.items) > VARIANTS:
+            message = f"a file has at most {VARIANTS} variants, and here are {len(node.items):,}"
+            raise fail("ARCH003", message, node.items[VARIANTS][0].span, "`--set` reaches what no variant names")
         return {key.text: self._variant(key, inner, args, inputs, reader) for key, inner in node.items}
 
     def _variant(

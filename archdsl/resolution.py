@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from collections.abc import Mapping
+from dataclasses import replace
+from math import prod
+from typing import Any
 
 from pydantic import ValidationError
 
+from archdsl.body import Body, Flow
 from archdsl.errors import ArchError, Problem, Span, fail, nearest, quantity, shown
-from archdsl.graph import Graph, Node, Tensor, Totals, producer, total
-from archdsl.loops import Budget, Numbers, Values, certain
+from archdsl.graph import Graph, Node, Tensor, Totals, total
+from archdsl.limits import ELEMENTS
+from archdsl.loops import Budget, Values, certain
 from archdsl.merging import merge_problem
 from archdsl.ops import Op, OpError, Shape
 from archdsl.ops.base import show
 from archdsl.shortcuts import plain_parts, shortcut_steps
 from archdsl.spec import INPUT, OUTPUT, SHORTCUTS, Bunch, Fields, Layer, Part, Path, Spec, Step, Tap, Use, Value
 from archdsl.validation import faults
-
-Flow: TypeAlias = tuple[Tensor, ...]
-"""What goes from one step to the next: mostly one tensor."""
 
 
 def resolve(spec: Spec, /, **arguments: Any) -> Graph:
@@ -38,74 +38,6 @@ def resolve(spec: Spec, /, **arguments: Any) -> Graph:
         raise fail("ARCH024", "the layers are nested too deep", spec.span) from None
 
 
-@dataclass
-class _Body:
-    """A body while it is built: the nodes so far, the numbers that names go on from, and what is named."""
-
-    owner: str
-    inputs: Mapping[str, Shape]
-    nodes: list[Node] = field(default_factory=list)
-    numbers: Numbers = field(default_factory=Numbers)
-    names: dict[str, Span | None] = field(default_factory=dict)
-    named: dict[str, Flow] = field(default_factory=dict)
-
-    @property
-    def flow(self) -> Flow:
-        """What goes in."""
-        return tuple(Tensor(name, shape) for name, shape in self.inputs.items())
-
-    def take(self, name: str, span: Span | None) -> None:
-        """Takes a name of the body, of a step or of a path."""
-        if name in self.names:
-            first = self.names[name]
-            where = f" on line {first.line}" if first else ""
-            message = f"`{name}` is the name of another step{where}"
-            raise fail("ARCH010", message, span, "choose another `name:` for one of them")
-        self.names[name] = span
-
-    def segment(self, lane: str, name: str, span: Span) -> str:
-        """A path's name among the names of weights; the second `main` of a body is `main_2`.
-
-        It is taken whether or not there is a shortcut in the end, so that no name hangs on shapes.
-        """
-        number = self.numbers.next(lane, f"/{name}")
-        segment = name if number == 1 else f"{name}_{number}"
-        self.take(f"{lane}{segment}", span)
-        return segment
-
-    def tapped(self, taps: Sequence[Tap]) -> Flow:
-        """What `from` or `outputs` names."""
-        return tuple(tensor for tap in taps for tensor in self._tapped(tap))
-
-    def _tapped(self, tap: Tap) -> Flow:
-        flow = self.named.get(tap.name, ())
-        if tap.output:
-            flow = tuple(tensor for tensor in flow if tensor.ref.endswith(f".{tap.output}"))
-        if not flow:
-            told = f"{tap.name}.{tap.output}" if tap.output else tap.name
-            hint = "it stands in a path, a loop or under a `when` that makes nothing here"
-            raise fail("ARCH018", f"there is no `{told}` with these arguments", tap.span, hint)
-        return flow
-
-    def hold_used(self, ends: Flow, span: Span) -> None:
-        """Raises where a step or an input leads to nothing that the body gives."""
-        by_name = {node.name: node for node in self.nodes}
-        pending, used = [tensor.node for tensor in ends], set()
-        while pending:
-            name = pending.pop()
-            if name not in used:
-                used.add(name)
-                pending += [producer(ref) for ref in by_name[name].inputs] if name in by_name else []
-        for name in self.inputs:
-            if name not in used:
-                hint = f"take it with `from: {name}`, or remove it"
-                raise fail("ARCH017", f"nobody uses the input `{name}` of `{self.owner}`", span, hint)
-        for node in self.nodes:
-            if node.name not in used:
-                hint = "give it a `name:`, and take it with `from` or `outputs`; or remove it"
-                raise fail("ARCH017", f"nobody uses what `{node.name}` gives", node.span, hint)
-
-
 class _Resolver:
     def __init__(self, spec: Spec) -> None:
         self.spec = spec
@@ -116,13 +48,13 @@ class _Resolver:
 
     def model(self, values: Values) -> Graph:
         spec = self.spec
-        return self._graph(_Body(spec.name, spec.inputs), spec.doc, spec.model, spec.outputs, values, spec.span)
+        return self._graph(Body(spec.name, spec.inputs), spec.doc, spec.model, spec.outputs, values, spec.span)
 
     def _graph(
-        self, body: _Body, doc: str, steps: tuple[Step, ...], outputs: tuple[Tap, ...], values: Values, span: Span
+        self, body: Body, doc: str, steps: tuple[Step, ...], outputs: tuple[Tap, ...], values: Values, span: Span
     ) -> Graph:
         flow = body.flow
-        body.named |= {tensor.ref: (tensor,) for tensor in flow} | {INPUT: flow}
+        body.named.update({tensor.ref: (tensor,) for tensor in flow} | {INPUT: flow})
         scope = {**values, "channels": flow[0].shape[-1] if flow[0].shape else None}
         ends = self._steps(body, steps, scope, "", flow)
         given = {tap.name: self._one(body.tapped([tap]), f"the output `{tap.name}`", tap.span) for tap in outputs}
@@ -144,27 +76,25 @@ class _Resolver:
         hint = "merge them, or give several by name with `outputs`"
         raise fail("ARCH022", f"{what} is one tensor, and here are {len(flow)}", span, hint)
 
-    def _steps(self, body: _Body, steps: tuple[Step, ...], scope: Values, lane: str, x: Flow) -> Flow:
+    def _steps(self, body: Body, steps: tuple[Step, ...], scope: Values, lane: str, x: Flow) -> Flow:
         for step in steps:
             x = self._looped(body, step, scope, lane, x)
         return x
 
-    def _looped(self, body: _Body, step: Step, scope: Values, lane: str, x: Flow) -> Flow:
+    def _looped(self, body: Body, step: Step, scope: Values, lane: str, x: Flow) -> Flow:
         """All copies of a step, one behind the other; a copy that fails its `when` is as if it did not stand there."""
         made: list[Flow] = []
         end: Flow | None = None
         kind = step.name or step.kind
         for inner, name in self.budget.copies(step.loop, scope, body.numbers, lane, kind, step.name, step.span):
-            outside = dict(body.named)
             if inner is not None:
                 taken = end or (body.tapped(step.taps) if step.taps else x)
-                end = self._step(body, step, inner, lane, name, taken)
+                with body.apart(step.loop.many):
+                    end = self._step(body, step, inner, lane, name, taken)
                 if step.loop.many and len(end) != len(taken):
                     message = f"`{kind}` takes {quantity(len(taken), 'tensor')}, and gives its next copy {len(end)}"
                     raise fail("ARCH022", message, step.span, "what is repeated gives as many tensors as it takes")
             made.append(end or x)
-            if step.loop.many:
-                body.named = outside
         if end is not None and len(end) != len(x) and not certain(step.loop):
             message = f"`{kind}` gives {quantity(len(end), 'tensor')}, and {len(x)} would flow on where it is not there"
             hint = "what may not be there gives as many tensors as flow past it: merge before it, or in a path"
@@ -173,10 +103,10 @@ class _Resolver:
         if step.name:
             body.named[step.name] = end
             if step.loop.many:
-                body.named |= {f"{step.name}_{number}": copy for number, copy in enumerate(made, 1)}
+                body.named.update({f"{step.name}_{number}": copy for number, copy in enumerate(made, 1)})
         return end
 
-    def _step(self, body: _Body, step: Step, scope: Values, lane: str, name: str, x: Flow) -> Flow:
+    def _step(self, body: Body, step: Step, scope: Values, lane: str, name: str, x: Flow) -> Flow:
         if isinstance(step.action, Bunch):
             return self._bunch(body, step.action, scope, lane, step.span, x)
         if isinstance(step.action, Use):
@@ -184,7 +114,7 @@ class _Resolver:
         return self._parts(body, step.action, scope, lane + name, x, step.span)
 
     def _parts(
-        self, body: _Body, parts: tuple[Part, ...], scope: Values, name: str, x: Flow, span: Span
+        self, body: Body, parts: tuple[Part, ...], scope: Values, name: str, x: Flow, span: Span
     ) -> tuple[Tensor]:
         for part in parts:
             own = name if part.role == "main" else f"{name}_{part.role}"
@@ -194,11 +124,13 @@ class _Resolver:
             x = (self._op(body, part, scope, own, x, span),)
         return (self._one(x, f"`{name}`", span),)
 
-    def _op(self, body: _Body, part: Part, scope: Values, name: str, xs: Flow, span: Span, **more: Any) -> Tensor:
+    def _op(self, body: Body, part: Part, scope: Values, name: str, xs: Flow, span: Span, **more: Any) -> Tensor:
         op = self._built(part, scope, span)
         shapes = tuple(x.shape for x in xs)
         try:
             shape, weights = op.output(*shapes), op.weights(*shapes)
+            if prod(shape) > ELEMENTS:
+                raise OpError(f"{show(shape)} is more than the {ELEMENTS:,} numbers that one tensor may have")
         except OpError as error:
             at = part.fields[error.field].span if error.field in part.fields else span
             facts = tuple(f"{x.ref} -> {show(x.shape)}" for x in xs) if len(xs) > 1 else ()
@@ -215,20 +147,13 @@ class _Resolver:
         node = Node(name, op.name, role, inputs, shape, totals, op, None, {}, weights, fields=part.fields, span=span)
         return self._append(body, replace(node, **more) if more else node)[0]
 
-    def _append(self, body: _Body, node: Node) -> Flow:
+    def _append(self, body: Body, node: Node) -> Flow:
         self.budget.nodes += 1
         self.budget.afford(0, node.span)
-        if node.name in body.inputs:
-            message = f"`{node.name}` is an input of `{body.owner}`, and cannot be a step too"
-            raise fail("ARCH010", message, node.span, "choose another name for the input, or `name:` the step")
-        body.take(node.name, node.span)
-        body.nodes.append(node)
-        if node.outputs:
-            return tuple(Tensor(f"{node.name}.{output}", shape) for output, shape in node.outputs.items())
-        return (Tensor(node.name, node.shape),)
+        return body.append(node)
 
     def _built(self, part: Part, scope: Values, span: Span) -> Op:
-        values = {name: value.evaluate(scope) for name, value in part.fields.items()}
+        values = {name: self.budget.value(value, scope) for name, value in part.fields.items()}
         key = part.op, repr(values)
         if key not in self.ops:
             try:
@@ -238,7 +163,7 @@ class _Resolver:
                 raise ArchError(*(_told(problem, part.fields, values) for problem in problems)) from None
         return self.ops[key]
 
-    def _use(self, body: _Body, step: Step, use: Use, scope: Values, name: str, x: Flow) -> Flow:
+    def _use(self, body: Body, step: Step, use: Use, scope: Values, name: str, x: Flow) -> Flow:
         layer = self.spec.layers[use.layer]
         if len(x) != len(layer.inputs):
             takes = "one tensor" if len(layer.inputs) == 1 else f"{len(layer.inputs)} ({', '.join(layer.inputs)})"
@@ -254,7 +179,7 @@ class _Resolver:
         values = {}
         for name, arg in layer.args.items():
             given = use.arguments.get(name)
-            value = (given or arg.default).evaluate(scope)  # type: ignore[union-attr]
+            value = self.budget.value(given or arg.default, scope)  # type: ignore[arg-type]
             value = arg.taken(value)
             if given is not None and (fault := arg.fault(value)):
                 hint = "use `//` to divide without rest" if isinstance(value, float) else ""
@@ -275,7 +200,7 @@ class _Resolver:
                 base = self.spec.layers[base.like]
             self.open.append(layer.name)
             try:
-                body = _Body(layer.name, shapes)
+                body = Body(layer.name, shapes)
                 self.known[key] = self._graph(body, layer.doc, base.steps, base.outputs, everything, layer.span)
             except ArchError as error:
                 caller = self.open[-2] if len(self.open) > 1 else self.spec.name
@@ -289,7 +214,7 @@ class _Resolver:
         more = self.spec.limits.exceeded("recursion", message, span, "ARCH024").problems[0]
         return ArchError(replace(more, hint=hint + more.hint if more.hint else hint.removesuffix("; ")))
 
-    def _bunch(self, body: _Body, bunch: Bunch, scope: Values, lane: str, span: Span, x: Flow) -> Flow:
+    def _bunch(self, body: Body, bunch: Bunch, scope: Values, lane: str, span: Span, x: Flow) -> Flow:
         parts: dict[str, Tensor] = {}
         for path in bunch.paths:
             parts |= self._path(body, path, scope, lane, x)
@@ -302,7 +227,7 @@ class _Resolver:
             parts = alone | parts if ahead else parts | alone
         return self._steps(body, bunch.after, scope, lane, self._merged(body, bunch, scope, lane, span, parts, x))
 
-    def _path(self, body: _Body, path: Path, scope: Values, lane: str, x: Flow) -> dict[str, Tensor]:
+    def _path(self, body: Body, path: Path, scope: Values, lane: str, x: Flow) -> dict[str, Tensor]:
         """What the copies of a path end in, by the name of each."""
         parts = {}
         kind = path.name or "path"
@@ -310,15 +235,13 @@ class _Resolver:
             segment = body.segment(lane, name, path.span)
             if inner is None:
                 continue
-            outside = dict(body.named)
-            end = self._steps(body, path.steps, inner, f"{lane}{segment}/", x)
+            with body.apart(path.loop.many):
+                end = self._steps(body, path.steps, inner, f"{lane}{segment}/", x)
             parts[segment] = self._one(end, f"the path `{segment}`", path.span)
-            if path.loop.many:
-                body.named = outside
         return parts
 
     def _merged(
-        self, body: _Body, bunch: Bunch, scope: Values, lane: str, span: Span, parts: dict[str, Tensor], x: Flow
+        self, body: Body, bunch: Bunch, scope: Values, lane: str, span: Span, parts: dict[str, Tensor], x: Flow
     ) -> Flow:
         merge = bunch.merge
         ends = tuple(parts.values())
@@ -337,7 +260,7 @@ class _Resolver:
             raise ArchError(merge_problem(error.problems[0], body.nodes, parts, start, scope, place)) from None
 
     def _shortcut(
-        self, body: _Body, bunch: Bunch, scope: Values, lane: str, end: Tensor | None, first: str, x: Flow
+        self, body: Body, bunch: Bunch, scope: Values, lane: str, end: Tensor | None, first: str, x: Flow
     ) -> Tensor | None:
         shortcut = bunch.shortcut
         nameless = isinstance(shortcut, Value) and shortcut.content in ("none", "identity")
@@ -346,7 +269,7 @@ class _Resolver:
         if not isinstance(shortcut, Value):
             ends = self._steps(body, shortcut, scope, f"{lane}{segment}/", x)
             return self._one(ends, "the shortcut", place)
-        word = shortcut.evaluate(scope)
+        word = self.budget.value(shortcut, scope)
         if word not in SHORTCUTS:
             hint = nearest(str(word), SHORTCUTS)
             raise fail("ARCH013", f"{shown(word)} is no shortcut", shortcut.span, hint)
@@ -363,7 +286,7 @@ class _Resolver:
         steps = shortcut_steps(word, bunch.projection, filters, Value(stride, shortcut.span))
         return self._one(self._steps(body, steps, scope, f"{lane}{segment}/", x), "the shortcut", place)
 
-    def _stride(self, body: _Body, bunch: Bunch, lane: str, x: Shape, end: Shape) -> tuple[Value, ...]:
+    def _stride(self, body: Body, bunch: Bunch, lane: str, x: Shape, end: Shape) -> tuple[Value, ...]:
         """The product of the strides along the first path where that is plain ops, and else what the shapes say."""
         span = self.spec.span
         if len(x) != 3 or len(end) != 3:

@@ -1,0 +1,106 @@
+"""A body while it is resolved: its nodes, and the names that are taken and seen in it."""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from archdsl.errors import Span, fail
+from archdsl.graph import Node, Tensor, producer
+from archdsl.loops import Numbers
+from archdsl.ops import Shape
+from archdsl.spec import Tap
+
+Flow: TypeAlias = tuple[Tensor, ...]
+"""What goes from one step to the next: mostly one tensor."""
+
+
+@dataclass
+class Body:
+    """A body while it is built: the nodes so far, the numbers that names go on from, and what is named."""
+
+    owner: str
+    inputs: Mapping[str, Shape]
+    nodes: list[Node] = field(default_factory=list)
+    numbers: Numbers = field(default_factory=Numbers)
+    names: dict[str, Span | None] = field(default_factory=dict)
+    named: ChainMap[str, Flow] = field(default_factory=ChainMap)
+
+    @property
+    def flow(self) -> Flow:
+        """What goes in."""
+        return tuple(Tensor(name, shape) for name, shape in self.inputs.items())
+
+    @contextmanager
+    def apart(self, really: bool = True) -> Iterator[None]:
+        """Inside, names are taken that nobody sees outside."""
+        if really:
+            self.named = self.named.new_child()
+        yield
+        if really:
+            self.named = self.named.parents
+
+    def take(self, name: str, span: Span | None) -> None:
+        """Takes a name of the body, of a step or of a path."""
+        if name in self.names:
+            first = self.names[name]
+            where = f" on line {first.line}" if first else ""
+            message = f"`{name}` is the name of another step{where}"
+            raise fail("ARCH010", message, span, "choose another `name:` for one of them")
+        self.names[name] = span
+
+    def segment(self, lane: str, name: str, span: Span) -> str:
+        """A path's name among the names of weights; the second `main` of a body is `main_2`.
+
+        It is taken whether or not there is a shortcut in the end, so that no name hangs on shapes.
+        """
+        number = self.numbers.next(lane, f"/{name}")
+        segment = name if number == 1 else f"{name}_{number}"
+        self.take(f"{lane}{segment}", span)
+        return segment
+
+    def tapped(self, taps: Sequence[Tap]) -> Flow:
+        """What `from` or `outputs` names."""
+        return tuple(tensor for tap in taps for tensor in self._tapped(tap))
+
+    def _tapped(self, tap: Tap) -> Flow:
+        flow = self.named.get(tap.name, ())
+        if tap.output:
+            flow = tuple(tensor for tensor in flow if tensor.ref.endswith(f".{tap.output}"))
+        if not flow:
+            told = f"{tap.name}.{tap.output}" if tap.output else tap.name
+            hint = "it stands in a path, a loop or under a `when` that makes nothing here"
+            raise fail("ARCH018", f"there is no `{told}` with these arguments", tap.span, hint)
+        return flow
+
+    def append(self, node: Node) -> Flow:
+        """Adds a node, and gives what flows out of it."""
+        if node.name in self.inputs:
+            message = f"`{node.name}` is an input of `{self.owner}`, and cannot be a step too"
+            raise fail("ARCH010", message, node.span, "choose another name for the input, or `name:` the step")
+        self.take(node.name, node.span)
+        self.nodes.append(node)
+        if node.outputs:
+            return tuple(Tensor(f"{node.name}.{output}", shape) for output, shape in node.outputs.items())
+        return (Tensor(node.name, node.shape),)
+
+    def hold_used(self, ends: Flow, span: Span) -> None:
+        """Raises where a step or an input leads to nothing that the body gives."""
+        by_name = {node.name: node for node in self.nodes}
+        pending, used = [tensor.node for tensor in ends], set()
+        while pending:
+            name = pending.pop()
+            if name not in used:
+                used.add(name)
+                pending += [producer(ref) for ref in by_name[name].inputs] if name in by_name else []
+        for name in self.inputs:
+            if name not in used:
+                hint = f"take it with `from: {name}`, or remove it"
+                raise fail("ARCH017", f"nobody uses the input `{name}` of `{self.owner}`", span, hint)
+        for node in self.nodes:
+            if node.name not in used:
+                hint = "give it a `name:`, and take it with `from` or `outputs`; or remove it"
+                raise fail("ARCH017", f"nobody uses what `{node.name}` gives", node.span, hint)
