@@ -13,9 +13,11 @@ from twins import (
     TwinNet,
     assert_agree,
     assert_same_gradients,
+    difference,
     enliven,
     paired,
     resnet50_children,
+    resnet50_v2_children,
     variables,
 )
 
@@ -130,3 +132,84 @@ def test_resnet50_is_that_of_keras_applications() -> None:
     assert len(pairs) == len(theirs.weights) == 320
     enliven(pairs)
     assert_agree(ours, theirs, pairs, image(2, 224, 224, 3), within=1e-5)
+
+
+SIDE = 64
+
+
+def published(name: str) -> str:
+    """A network of `keras.applications` as a spec, for smaller images."""
+    text = find(name).read_text(encoding="utf-8")
+    assert "input: [224, 224, 3]" in text
+    return text.replace("input: [224, 224, 3]", f"input: [{SIDE}, {SIDE}, 3]")
+
+
+def application(name: str) -> keras.Model:
+    """The network itself, untrained and without its softmax."""
+    make = getattr(keras.applications, name)
+    return make(weights=None, input_shape=(SIDE, SIDE, 3), classifier_activation=None)
+
+
+@pytest.fixture(scope="module")
+def resnet50_v2() -> keras.Model:
+    return application("ResNet50V2")
+
+
+def beside_resnet50_v2(theirs: keras.Model, text: str) -> tuple[Any, Pairs]:
+    ours = logits(archdsl.build(archdsl.loads(text)))
+    pairs = paired(variables(ours), resnet50_v2_children(theirs))
+    assert len(pairs) == len(theirs.weights) == 272
+    enliven(pairs)
+    return ours, pairs
+
+
+def test_resnet50_v2_is_that_of_keras_applications(resnet50_v2: keras.Model) -> None:
+    ours, pairs = beside_resnet50_v2(resnet50_v2, published("resnet50_v2"))
+    assert_agree(ours, resnet50_v2, pairs, image(2, SIDE, SIDE, 3), within=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("from: active, when: $widen}", "when: $widen}"),
+        ("{max_pool: {size: 1, stride: $stride}, when", "{max_pool: {size: 1, stride: $stride}, from: active, when"),
+        ("stride: $stride if $i == $depth - 1 else 1", "stride: $stride if $i == 0 else 1"),
+    ],
+    ids=["a projection of the raw input", "a thinned out pre-activation", "stride in the first layer"],
+)
+def test_a_resnet50_v2_that_is_wired_otherwise_is_found_out(resnet50_v2: keras.Model, right: str, wrong: str) -> None:
+    text = published("resnet50_v2")
+    assert right in text
+    ours, pairs = beside_resnet50_v2(resnet50_v2, text.replace(right, wrong))
+    with pytest.raises(AssertionError, match="they differ"):
+        assert_agree(ours, resnet50_v2, pairs, image(2, SIDE, SIDE, 3), within=1e-5)
+
+
+PUBLISHED = {
+    "densenet": ("DenseNet121", 1.0),
+    "mobilenet_v2": ("MobileNetV2", 2.0),
+    "efficientnet_b0": ("EfficientNetB0", 2.0),
+}
+"""Those whose weights stand in the same order here and there, and a gamma by which what comes in does not fade."""
+
+
+def steady(theirs: keras.Model) -> keras.Model:
+    """The model without its random draws."""
+    for layer in theirs.layers:
+        if isinstance(layer, keras.layers.Dropout):
+            layer.rate = 0.0
+    return theirs
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_network_of_keras_applications(name: str) -> None:
+    text = published(name).replace("drop: 0.2", "drop: 0.0").replace("dropout: {rate: 0.2}", "dropout: {rate: 0.0}")
+    theirs_is, gamma = PUBLISHED[name]
+    ours, theirs = logits(archdsl.build(archdsl.loads(text))), steady(application(theirs_is))
+    pairs = list(zip(variables(ours).values(), theirs.weights, strict=True))
+    assert len(pairs) > 250
+    enliven([pair for pair in pairs if "normalization_1" not in pair[0].path], gamma=gamma)
+    x = image(2, SIDE, SIDE, 3)
+    one, other = np.asarray(theirs(x))
+    assert difference(one, other) > 0.01, "what comes in does not come out"
+    assert_agree(ours, theirs, pairs, x, within=1e-5)

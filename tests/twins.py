@@ -126,17 +126,22 @@ def paired(ours: Mapping[str, Any], theirs: Iterator[tuple[str, layers.Layer]]) 
     return pairs
 
 
-def enliven(pairs: list[tuple[Any, Any]], seed: int = 0) -> None:
-    """Gives both sides the same weights: kernels by fan-in, gamma near 0.5, moving variance near 1."""
+def enliven(pairs: list[tuple[Any, Any]], seed: int = 0, gamma: float = 0.5) -> None:
+    """Gives both sides the same weights: kernels by fan-in, gamma near 0.5, moving variance near 1.
+
+    Args:
+        gamma: another one, for a network that is deep without shortcuts: what comes in fades by it in each layer.
+    """
     random = np.random.default_rng(seed)
     for mine, other in pairs:
         shape = tuple(mine.shape)
         assert shape == tuple(other.shape)
         value = random.standard_normal(shape, np.float32)
         if mine.name == "kernel":
-            value *= np.sqrt(2 / np.prod(shape[:-1]))
+            depthwise = len(shape) == 4 and shape[3] == 1
+            value *= np.sqrt(2 / np.prod(shape[:2] if depthwise else shape[:-1]))
         elif mine.name == "gamma":
-            value = 0.5 + 0.05 * value
+            value = gamma * (1 + 0.1 * value)
         elif mine.name == "moving_variance":
             value = 1 + 0.1 * np.abs(value)
         else:
@@ -195,4 +200,21 @@ def resnet50_children(model: Any) -> Iterator[tuple[str, layers.Layer]]:
                 name = f"conv{stage + 1}_block{block}_{number}"
                 yield f"Stage_{stage}/Bottleneck_{block}/{path}", model.get_layer(f"{name}_conv")
                 yield f"Stage_{stage}/Bottleneck_{block}/{path}_norm", model.get_layer(f"{name}_bn")
+    yield "dense_1", model.get_layer("predictions")
+
+
+def resnet50_v2_children(model: Any) -> Iterator[tuple[str, layers.Layer]]:
+    """The layers of `keras.applications.ResNet50V2` by the paths that archdsl gives them."""
+    own = {"main/batch_norm_1": "preact_bn", "main/conv_3": "3_conv"}
+    own |= {f"main/conv_{number}": f"{number}_conv" for number in (1, 2)}
+    own |= {f"main/conv_{number}_norm": f"{number}_bn" for number in (1, 2)}
+    yield "conv_1", model.get_layer("conv1_conv")
+    for stage, depth in enumerate((3, 4, 6, 3), start=1):
+        for block in range(1, depth + 1):
+            for path, name in (own | {"shortcut/conv_1": "0_conv"} if block == 1 else own).items():
+                yield (
+                    f"Stage_{stage}/Bottleneck_{block}/{path}",
+                    model.get_layer(f"conv{stage + 1}_block{block}_{name}"),
+                )
+    yield "batch_norm_1", model.get_layer("post_bn")
     yield "dense_1", model.get_layer("predictions")
