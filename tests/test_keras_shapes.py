@@ -25,7 +25,8 @@ from archdsl.zoo import names
 
 pytestmark = pytest.mark.tensorflow
 
-ZOO = [pytest.param(name, marks=pytest.mark.slow if name == "resnext50_paths" else ()) for name in names()]
+LARGE = {"densenet", "resnet", "resnext50_paths", "unet"}
+ZOO = [pytest.param(name, marks=pytest.mark.slow if name in LARGE else ()) for name in names()]
 
 
 @contextmanager

@@ -1,0 +1,279 @@
+"""Every spec that ships, and every example: it holds what it expects, is drawn, built, trained, saved and opened."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+import sys
+import warnings
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import archdsl
+from archdsl.backends.dot import to_dot
+from archdsl.backends.python import to_python
+from archdsl.backends.summary import to_data, to_text
+from archdsl.graph import Graph
+from archdsl.ops.base import show
+from archdsl.resolution.expectations import check
+from archdsl.spec import Spec
+
+ROOT = Path(__file__).parent.parent
+FILES = {path.stem: path for path in sorted([*(ROOT / "specs").glob("*.yaml"), *(ROOT / "examples").glob("*.yaml")])}
+CASES = {
+    f"{name}-{spec.variant}" if spec.variant else name: spec
+    for name, path in FILES.items()
+    for spec in archdsl.load(path).every()
+}
+
+SMALL: dict[str, dict[str, Any]] = {
+    "convnext": {"depths": [1, 1, 2, 1], "drop": 0.01},
+    "densenet": {"depths": [2, 2, 2, 2], "growth": 8},
+    "efficientnet_b0": {"depths": [1, 2, 1, 1, 1, 1, 1], "drop": 0.01},
+    "funny_resnet": {"width": 8},
+    "funny_resnet_notebook": {"width": 8},
+    "mobilenet_v2": {"alpha": 0.5},
+    "resnet": {"depths": [1, 1, 2, 1]},
+    "resnet50_v2": {"depths": [2, 1, 2, 1]},
+    "resnet_cifar": {"depth": 14},
+    "resnext50_paths": {"depths": [1, 2, 1, 1], "cardinality": 3},
+    "se_resnet50": {"depths": [1, 2, 1, 1]},
+    "unet": {"filters": 4, "levels": 2},
+    "vit_conv_stem": {"width": 48, "depth": 2},
+    "wide_resnet": {"depth": 10, "widen": 1},
+}
+"""Arguments that make a network of the same kind which is built in about a second."""
+
+TRACED = {"two_in_two_out", "unet", "wide_resnet"}
+"""Those whose training step is traced, as it is for users; tracing costs seconds, and the others run op by op."""
+
+
+def small(name: str) -> Spec:
+    """The spec with a smaller map for its input; it must shrink by 32 in some networks, and have two pixels left."""
+    text = FILES[name].read_text(encoding="utf-8")
+    return archdsl.loads(re.sub(r"^input: \[(224|256), \1, ", "input: [64, 64, ", text, flags=re.MULTILINE))
+
+
+def test_the_specs_are_there() -> None:
+    assert len(FILES) >= 18
+    assert len(CASES) >= len(FILES) + 15
+    assert set(SMALL) | TRACED <= set(FILES)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_it_holds_what_it_expects(case: str) -> None:
+    spec = CASES[case]
+    assert {"parameters", "output"} <= spec.expect.model_fields_set
+    assert spec.doc
+    check(spec, archdsl.resolve(spec))
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_its_file_says_where_it_is_from(name: str) -> None:
+    text = FILES[name].read_text(encoding="utf-8")
+    assert text.startswith("# ")
+    assert max(map(len, text.splitlines())) <= 120
+    for layer in archdsl.load(FILES[name]).layers.values():
+        assert layer.doc, layer.name
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_its_table_tells_every_step_and_the_sums(case: str) -> None:
+    graph = archdsl.resolve(CASES[case])
+    text, data = to_text(graph), to_data(graph)
+    assert text.startswith(f"{graph.name}(")
+    assert f"{graph.totals.parameters:,} parameters in {graph.totals.variables:,} variables" in text
+    assert all(re.search(rf"^{name} .*{show(shape)}$", text, re.MULTILINE) for name, shape in graph.inputs.items())
+    assert sum(layer["parameters"] for layer in data["layers"] if not layer["class"][0].isupper()) == data["parameters"]
+    assert json.loads(json.dumps(data)) == data
+
+
+def bodies(graph: Graph) -> dict[str, Graph]:
+    """The network, and each kind of layer in it, by its name."""
+    found = {graph.name: graph}
+    for _, node in graph.walk():
+        if node.body is not None:
+            found.setdefault(node.kind, node.body)
+    return found
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_it_and_its_layers_are_drawn(name: str) -> None:
+    spec = archdsl.load(FILES[name])
+    found: dict[str, Graph] = {}
+    for one in spec.every():
+        found |= bodies(archdsl.resolve(one))
+    assert set(found) == {spec.name, *spec.layers}
+    for graph in found.values():
+        dot = to_dot(graph)
+        assert f'digraph "{graph.name}" {{' in dot
+        assert dot.count("{") == dot.count("}") > 0
+        assert "->" in dot
+
+
+@pytest.mark.parametrize("name", [name for name, path in FILES.items() if path.parent.name == "examples"])
+def test_the_source_of_an_example_is_clean(name: str) -> None:
+    source = to_python(archdsl.load(FILES[name]))
+    for command in (["check", "--quiet"], ["format", "--diff"]):
+        ruff = [sys.executable, "-m", "ruff", *command, "--isolated", "--stdin-filename", "generated.py", "-"]
+        done = subprocess.run(ruff, input=source, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout
+    assert all(ast.get_docstring(node) for node in ast.parse(source).body if isinstance(node, ast.ClassDef))
+
+
+def batch(model: Any) -> tuple[Any, Any]:
+    """Two random examples for a model, and targets for its outputs."""
+    import numpy as np
+
+    random = np.random.default_rng(0)
+    x = [random.standard_normal((2, *tensor.shape[1:]), np.float32) for tensor in model.inputs]
+    y = model(x)
+    targets = {name: random.random(out.shape, np.float32) for name, out in (y.items() if isinstance(y, dict) else ())}
+    return x if len(x) > 1 else x[0], targets or random.random(y.shape, np.float32)
+
+
+ELSEWHERE = {"funny_resnet", "funny_resnet_notebook", "resnet50"}
+"""Large ones that the quick suite trains, saves and opens in other places."""
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=pytest.mark.slow if name in ELSEWHERE else ()) for name in FILES],
+)
+def trained(request: Any) -> tuple[str, Any, Any, dict[str, Any], float]:
+    """A small network of each file behind one training step: its name, model, input, first weights and loss."""
+    import keras
+
+    name = request.param
+    keras.utils.set_random_seed(1)
+    model = archdsl.build(small(name), **SMALL.get(name, {}))
+    x, y = batch(model)
+    before = {weight.path: weight.numpy().copy() for weight in model.trainable_weights}
+    if not before:
+        return name, model, x, before, 0.0
+    loss = dict.fromkeys(y, "mean_squared_error") if isinstance(y, dict) else "mean_squared_error"
+    model.compile(keras.optimizers.Adam(0.01, epsilon=1e-15), loss, run_eagerly=name not in TRACED)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="Gradients do not exist")
+        history = model.fit(x, y, batch_size=2, epochs=1, verbose=0).history
+    return name, model, x, before, history["loss"][0]
+
+
+@pytest.mark.tensorflow
+def test_a_training_step_moves_every_weight(trained: Any) -> None:
+    import numpy as np
+
+    name, model, _, before, loss = trained
+    assert np.isfinite(loss)
+    if name == "multiply_layer":
+        assert before == {}
+        return
+    assert loss > 0
+    after = {weight.path: weight.numpy() for weight in model.trainable_weights}
+    assert all(np.isfinite(value).all() for value in after.values())
+    assert [path for path in before if np.array_equal(before[path], after[path])] == []
+    frozen = [weight for weight in model.non_trainable_weights if weight.name == "moving_mean"]
+    assert [weight.path for weight in frozen if not np.any(weight.numpy())] == []
+
+
+@pytest.mark.tensorflow
+def test_it_is_saved_and_opened(trained: Any, tmp_path: Path) -> None:
+    import numpy as np
+
+    name, model, x, _, _ = trained
+    model.save(tmp_path / "net.keras")
+    again = archdsl.load_model(tmp_path / "net.keras", compile=name in TRACED)
+    assert type(again).__name__ == type(model).__name__ == archdsl.load(FILES[name]).name
+    assert [weight.path for weight in again.weights] == [weight.path for weight in model.weights]
+    mine, other = model(x), again(x)
+    mine, other = (list(y.values()) if isinstance(y, dict) else [y] for y in (mine, other))
+    assert all(np.array_equal(np.asarray(a), np.asarray(b)) for a, b in zip(mine, other, strict=True))
+    assert all(np.isfinite(np.asarray(a)).all() and np.std(np.asarray(a)) > 0 for a in mine)
+
+
+SAMPLE = ["two_in_two_out", "unet-small", "resnet50_v2", "resnext50_paths", "vit_conv_stem", "conv_attention"]
+
+OPEN = """
+import sys
+import numpy as np
+import archdsl
+
+for name in sys.argv[2:]:
+    kept, model = np.load(f"{sys.argv[1]}/{name}.npz"), archdsl.load_model(f"{sys.argv[1]}/{name}.keras")
+    y = model([kept[f"x_{i}"] for i in range(len(model.inputs))])
+    y = list(y.values()) if isinstance(y, dict) else [y]
+    assert all(np.array_equal(np.asarray(tensor), kept[f"y_{i}"]) for i, tensor in enumerate(y)), name
+    print(name)
+"""
+
+
+@pytest.mark.tensorflow
+def test_a_fresh_process_opens_them(tmp_path: Path) -> None:
+    import numpy as np
+
+    for name in SAMPLE:
+        model = archdsl.build(CASES[name]) if "-" in name else archdsl.build(small(name), **SMALL.get(name, {}))
+        x, _ = batch(model)
+        x, y = x if isinstance(x, list) else [x], model(x)
+        y = list(y.values()) if isinstance(y, dict) else [y]
+        given = {f"x_{i}": tensor for i, tensor in enumerate(x)}
+        np.savez(tmp_path / f"{name}.npz", **given, **{f"y_{i}": np.asarray(tensor) for i, tensor in enumerate(y)})
+        model.save(tmp_path / f"{name}.keras")
+    command = [sys.executable, "-c", OPEN, str(tmp_path), *SAMPLE]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.stdout.split() == SAMPLE, done.stderr[-3000:]
+
+
+@pytest.mark.tensorflow
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES)
+def test_it_is_built_in_its_full_size(case: str) -> None:
+    """`archdsl.build` holds every weight and every output to the graph."""
+    graph = archdsl.resolve(CASES[case])
+    assert archdsl.build(CASES[case]).count_params() == graph.totals.parameters
+
+
+APPLICATIONS: dict[str, tuple[str, dict[str, Any]]] = {
+    "resnet50": ("ResNet50", {}),
+    "resnet50_v2": ("ResNet50V2", {}),
+    "densenet": ("DenseNet121", {}),
+    "densenet-densenet169": ("DenseNet169", {}),
+    "densenet-densenet201": ("DenseNet201", {}),
+    "mobilenet_v2": ("MobileNetV2", {}),
+    "mobilenet_v2-half": ("MobileNetV2", {"alpha": 0.5}),
+    "mobilenet_v2-wide": ("MobileNetV2", {"alpha": 1.4}),
+    "efficientnet_b0": ("EfficientNetB0", {}),
+    "convnext": ("ConvNeXtTiny", {}),
+    "convnext-small": ("ConvNeXtSmall", {}),
+}
+"""The cases that `keras.applications` has."""
+
+LARGE = {"densenet-densenet169", "densenet-densenet201", "convnext-small"}
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("case", [pytest.param(c, marks=pytest.mark.slow if c in LARGE else ()) for c in APPLICATIONS])
+def test_every_weight_is_that_of_keras_applications(case: str) -> None:
+    """Name, shape and whether it trains. Where Keras makes a shortcut first, the order is another."""
+    import keras
+
+    name, arguments = APPLICATIONS[case]
+    theirs = getattr(keras.applications, name)(weights=None, **arguments)
+    found = [(weight.name, tuple(weight.shape), weight.trainable) for weight in theirs.weights]
+    graph = archdsl.resolve(CASES[case])
+    ours = [(path.rpartition("/")[2], weight.shape, weight.trainable) for path, weight in graph.weights()]
+    assert len(ours) > 100
+    if case.startswith("convnext"):  # Keras has a grouped conv for a depthwise one, and no name for the layer scale
+        ours = sorted((sorted(shape), trains) for _, shape, trains in ours)
+        found = sorted((sorted(shape), trains) for _, shape, trains in found)
+    if case.startswith("resnet"):
+        assert Counter(ours) == Counter(found)
+    else:
+        assert ours == found
+    assert theirs.count_params() == graph.totals.parameters
+    assert theirs.output_shape == (None, *graph.shape)
