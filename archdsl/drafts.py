@@ -6,13 +6,13 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from archdsl import expectations, source, zoo
+from archdsl import source, zoo
 from archdsl.errors import Span, fail, nearest
 from archdsl.expansion import lay_over
 from archdsl.graph import Graph
 from archdsl.names import class_fault
 from archdsl.parsing import parse
-from archdsl.resolution import resolve
+from archdsl.resolution import expectations, resolve
 from archdsl.schema import modeline
 from archdsl.source import Mapping
 from archdsl.spec import Spec

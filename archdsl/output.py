@@ -18,8 +18,8 @@ from typing import Any
 from archdsl import source
 from archdsl.errors import ArchError, fail, nearest
 from archdsl.graph import Graph
+from archdsl.parsing.validation import plain
 from archdsl.spec import Spec
-from archdsl.validation import plain
 
 
 class Format(enum.StrEnum):

@@ -9,12 +9,13 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from archdsl import docstrings, expr, limits, recipe, schema, spec, vocabulary, zoo
+from archdsl import docstrings, expr, limits, recipe, schema, spec, zoo
 from archdsl.errors import CODES
 from archdsl.ops import Op, initial
 from archdsl.ops.base import Kind, show
 from archdsl.reference import data, default_of, fields_of, type_of, written
 from archdsl.resolution import resolve
+from archdsl.schema import vocabulary
 
 KINDS: dict[Kind, str] = {
     "conv": "Convolutions",

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from archdsl import ArchError, loads, resolve
-from archdsl.expectations import check
+from archdsl.resolution.expectations import check
 
 ROOT = Path(__file__).parent.parent
 LANGUAGE = ROOT / "docs/language.md"

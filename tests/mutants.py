@@ -17,11 +17,11 @@ from typing import TypeAlias, get_args
 from archdsl.errors import ArchError
 from archdsl.ops import OPS
 from archdsl.parsing import FILE, LAYER, VARIANT, parse
-from archdsl.reading import NEIGHBOURS
+from archdsl.parsing.steps import ACTIVATIONS, BUNCH, NORMS
+from archdsl.parsing.values import NEIGHBOURS
 from archdsl.recipe import OPTIMIZERS, SCHEDULES, SOURCES, Augment, Data, Loss, Metric, Train
 from archdsl.source import LINE_END, Mapping, Node, Scalar, Sequence, read
 from archdsl.spec import SHORTCUTS, TYPES, Expectation
-from archdsl.steps import ACTIVATIONS, BUNCH, NORMS
 from archdsl.zoo import names
 
 Where: TypeAlias = tuple[int, ...]

@@ -12,9 +12,10 @@ from doc_tables import FUNCTIONS, tables
 from documents import LANGUAGE, ROOT, anchors, blocks, frame, hold, named, renewed, whole
 from test_architecture import ORDER, PACKAGE
 
-from archdsl import schema, vocabulary
+from archdsl import schema
 from archdsl.expr import FUNCTIONS as KNOWN_FUNCTIONS
 from archdsl.ops import OPS, initial
+from archdsl.schema import vocabulary
 
 DOCS = {path.name: path for path in sorted((ROOT / "docs").glob("*.md"))}
 TEXT = {name: path.read_text(encoding="utf-8") for name, path in DOCS.items()}

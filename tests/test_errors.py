@@ -13,8 +13,8 @@ import pytest
 
 from archdsl import resolve
 from archdsl.errors import CODES, ENOUGH, SHOWN, ArchError, Problem, Problems, Span, fail, nearest, quantity
-from archdsl.expectations import check
 from archdsl.parsing import parse
+from archdsl.resolution.expectations import check
 
 WRONG = sorted((Path(__file__).parent / "wrong").glob("*.yaml"))
 Golden = Callable[[str, str], None]

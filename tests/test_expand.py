@@ -23,8 +23,8 @@ from archdsl.expansion import expand, lay_over
 from archdsl.graph import Graph
 from archdsl.limits import raised
 from archdsl.parsing import parse
+from archdsl.parsing.validation import plain
 from archdsl.resolution import resolve
-from archdsl.validation import plain
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted([*ROOT.glob("specs/*.yaml"), *ROOT.glob("examples/*.yaml"), *ROOT.glob("archdsl/templates/*.yaml")])

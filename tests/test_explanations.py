@@ -14,7 +14,7 @@ import pytest
 from archdsl import ArchError, explanations, loads, resolve
 from archdsl.cli import main
 from archdsl.errors import CODES
-from archdsl.expectations import check
+from archdsl.resolution.expectations import check
 
 FOLDER = Path(explanations.__file__).parent
 BUILT = {"ARCH027"}  # only a built Keras model can be counted otherwise

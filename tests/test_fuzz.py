@@ -19,9 +19,9 @@ from soundness import sound
 from archdsl import ArchError, loads, resolve, source
 from archdsl.backends import summary
 from archdsl.errors import Span
-from archdsl.expectations import check
 from archdsl.expr import FUNCTIONS, LARGEST, ExprError, parse
 from archdsl.ops import OPS
+from archdsl.resolution.expectations import check
 from archdsl.source import Mapping, Node, Scalar, Sequence
 
 PYTHON = {"__builtins__": {}, "true": True, "false": False, **FUNCTIONS}

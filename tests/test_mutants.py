@@ -12,7 +12,7 @@ from mutants import Mutant, files, misspelt, spoilt
 
 from archdsl import ArchError, loads, resolve
 from archdsl.errors import Problem
-from archdsl.expectations import check
+from archdsl.resolution.expectations import check
 
 FILES = files()
 

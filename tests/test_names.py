@@ -401,7 +401,7 @@ class TestSeveralOutputs:
         assert problem(PAIR + "outputs: [p]\nmodel: [{Pair: {}, name: p}]").code == "ARCH022"
 
     def test_expect_and_loss_go_by_name(self) -> None:
-        from archdsl.expectations import check
+        from archdsl.resolution.expectations import check
 
         body = "outputs: [a, b]\nmodel: [{flatten: {}, name: a}, {dense: {units: 3}, name: b}]\n"
         for expected, holds in (("{a: [256], b: [3]}", True), ("{a: [256]}", False), ("[256]", False)):

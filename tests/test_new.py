@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from archdsl import drafts, expectations, zoo
+from archdsl import drafts, zoo
 from archdsl.cli import app
 from archdsl.errors import ArchError
 from archdsl.parsing import parse
-from archdsl.resolution import resolve
+from archdsl.resolution import expectations, resolve
 from archdsl.schema import modeline
 
 TEMPLATES = sorted(drafts.templates())

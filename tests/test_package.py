@@ -50,7 +50,7 @@ def test_the_wheel_stands_alone(tmp_path: Path) -> None:
     assert {f"archdsl/specs/{name}.yaml" for name in zoo.names()} <= names
     assert {
         "archdsl/py.typed",
-        "archdsl/schema.json",
+        "archdsl/schema/schema.json",
         "archdsl/training/digits.npz",
         "archdsl/training/DIGITS.md",
     } <= names

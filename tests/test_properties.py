@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from soundness import sound
 
 from archdsl import ArchError, loads, resolve
-from archdsl.expectations import check
 from archdsl.graph import Graph
+from archdsl.resolution.expectations import check
 from archdsl.zoo import names
 
 calm = settings(

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from archdsl import ArchError, Graph, load, loads, resolve
-from archdsl.expectations import check
 from archdsl.graph import Node, Totals, total
+from archdsl.resolution.expectations import check
 from archdsl.spec import INPUT
 from archdsl.zoo import names as zoo
 

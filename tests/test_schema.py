@@ -16,15 +16,16 @@ from random_specs import specs
 from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
-from archdsl import schema, source, vocabulary
+from archdsl import schema, source
 from archdsl.cli import app
 from archdsl.errors import ArchError
 from archdsl.ops import OPS, Op, installed
 from archdsl.parsing import FILE, LAYER, VARIANT, parse
-from archdsl.reading import NEIGHBOURS
+from archdsl.parsing.steps import BUNCH
+from archdsl.parsing.validation import plain
+from archdsl.parsing.values import NEIGHBOURS
+from archdsl.schema import vocabulary
 from archdsl.spec import SHORTCUTS
-from archdsl.steps import BUNCH
-from archdsl.validation import plain
 
 ROOT = Path(__file__).parents[1]
 RIGHT = sorted([*(ROOT / "specs").glob("**/*.yaml"), *(ROOT / "examples").glob("**/*.yaml")])
@@ -313,7 +314,7 @@ def test_an_installed_op_is_known_on_demand_alone(monkeypatch: pytest.MonkeyPatc
 def test_the_modeline_is_relative_within_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     head = "# yaml-language-server: $schema="
     monkeypatch.chdir(schema.FILE.parents[1])
-    assert schema.modeline(Path("specs/mine.yaml")) == head + "../archdsl/schema.json"
+    assert schema.modeline(Path("specs/mine.yaml")) == head + "../archdsl/schema/schema.json"
     monkeypatch.chdir(tmp_path)
     assert schema.modeline(Path("mine.yaml")) == head + schema.FILE.as_uri()
     monkeypatch.setattr(schema, "FILE", tmp_path / "a b" / "schema.json")

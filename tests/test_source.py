@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from archdsl.errors import ArchError, Problem
 from archdsl.limits import Limits
+from archdsl.parsing.validation import plain
 from archdsl.source import Mapping, Node, Scalar, Sequence, read, read_file
-from archdsl.validation import plain
 
 
 def refusal(text: str, **limits: int) -> Problem:

@@ -13,9 +13,9 @@ from archdsl.expr import Expression
 from archdsl.names import CLASS_RESERVED, RESERVED, name_fault
 from archdsl.ops import OPS
 from archdsl.parsing import FILE, LAYER, parse
+from archdsl.parsing.steps import ACTIVATIONS, NORMS
 from archdsl.recipe import Adam, Cosine
 from archdsl.spec import SHORTCUTS, Bunch, Spec, Use
-from archdsl.steps import ACTIVATIONS, NORMS
 
 HEAD = "archdsl: 1\nname: Net\ninput: [8, 8, 3]\n"
 

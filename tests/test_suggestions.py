@@ -15,10 +15,10 @@ from archdsl.errors import nearest
 from archdsl.limits import Limits
 from archdsl.ops import OPS
 from archdsl.parsing import FILE, LAYER
-from archdsl.reading import LOOP, NEIGHBOURS
+from archdsl.parsing.steps import ACTIVATIONS, BUNCH, NORMS
+from archdsl.parsing.values import LOOP, NEIGHBOURS
 from archdsl.recipe import OPTIMIZERS, SCHEDULES, SOURCES, Augment, Data, Loss, Metric, Train
 from archdsl.spec import SHORTCUTS, TYPES, Expectation
-from archdsl.steps import ACTIVATIONS, BUNCH, NORMS
 
 LETTERS = string.ascii_lowercase + "_"
 

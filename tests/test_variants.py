@@ -6,7 +6,7 @@ import pytest
 
 from archdsl import ArchError, loads, resolve
 from archdsl.errors import Problem
-from archdsl.expectations import check
+from archdsl.resolution.expectations import check
 from archdsl.spec import Spec
 
 SPEC = """\

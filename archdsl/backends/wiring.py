@@ -22,7 +22,7 @@ from archdsl.backends.stacks import (
     use_outputs,
 )
 from archdsl.backends.taps import every_step, outer_names, takes_flow
-from archdsl.loops import certain
+from archdsl.resolution.loops import certain
 from archdsl.spec import Bunch, Loop, Path, Step, Tap
 
 Flow = tuple[str, ...]

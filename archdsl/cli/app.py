@@ -15,10 +15,10 @@ import typer
 
 from archdsl import __version__, output, zoo
 from archdsl.errors import WIDTH, ArchError
-from archdsl.expectations import check as hold
 from archdsl.graph import Graph
 from archdsl.limits import raised
 from archdsl.resolution import resolve
+from archdsl.resolution.expectations import check as hold
 from archdsl.spec import Spec
 
 app = typer.Typer(

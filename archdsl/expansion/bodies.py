@@ -12,9 +12,9 @@ from archdsl.errors import Span
 from archdsl.expansion.fields import Fields, chosen, line
 from archdsl.expansion.tree import Group, Item, Tree, entries, words
 from archdsl.ops import OPS
-from archdsl.reading import LOOP, NEIGHBOURS
+from archdsl.parsing.steps import BUNCH
+from archdsl.parsing.values import LOOP, NEIGHBOURS
 from archdsl.source import Mapping, Node, Scalar, Sequence
-from archdsl.steps import BUNCH
 
 BESIDE = ("from", *LOOP, "name")
 """The order of what stands beside a step."""

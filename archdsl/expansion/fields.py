@@ -14,9 +14,9 @@ from archdsl.expansion.comments import Comments
 from archdsl.expansion.tree import Group, Item, Text, Tree, entries, in_brackets, prose, scalar, tree
 from archdsl.ops import Op
 from archdsl.ops.tables import Table
+from archdsl.parsing.steps import ACTIVATIONS, NORMS
 from archdsl.recipe import OPTIMIZERS, SCHEDULES, Augment, Optimizer
 from archdsl.source import Mapping, Node, Scalar
-from archdsl.steps import ACTIVATIONS, NORMS
 
 ROLES: dict[str, MappingType[str, type[Op]]] = {"norm": NORMS, "activation": ACTIVATIONS}
 CHOICES: dict[str, MappingType[str, type[BaseModel]]] = {"optimizer": OPTIMIZERS, "learning_rate": SCHEDULES}

@@ -12,7 +12,7 @@ from functools import lru_cache
 from archdsl import source
 from archdsl.errors import ArchError
 from archdsl.expansion.tree import Group, Item, Line, Text, Tree
-from archdsl.validation import plain
+from archdsl.parsing.validation import plain
 
 WIDTH = 120
 """How long a line becomes before its value is broken up."""

@@ -16,10 +16,10 @@ from archdsl.expansion.fields import line
 from archdsl.expansion.tree import Group, Item, entries, prose, tree
 from archdsl.expr import is_expression
 from archdsl.ops import OPS
+from archdsl.parsing.validation import plain
 from archdsl.recipe import Data, Train
 from archdsl.source import Mapping, Node, Scalar
 from archdsl.spec import TYPES, Arg, Spec
-from archdsl.validation import plain
 
 FILE = (
     *("archdsl", "name", "doc", "input", "inputs", "args", "variants", "defaults", "layers", "model", "outputs"),

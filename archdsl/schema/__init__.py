@@ -13,11 +13,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from archdsl import vocabulary
-from archdsl.annotations import Annotations, Schema
 from archdsl.ops import OPS, Op, installed
 from archdsl.parsing import VERSION
 from archdsl.recipe import Data, Train
+from archdsl.schema import vocabulary
+from archdsl.schema.annotations import Annotations, Schema
 from archdsl.spec import Expectation
 
 FILE = Path(__file__).with_name("schema.json")

@@ -10,8 +10,8 @@ from typing import TypeAlias
 
 from archdsl.errors import Span, fail
 from archdsl.graph import Node, Tensor, producer
-from archdsl.loops import Numbers
 from archdsl.ops import Shape
+from archdsl.resolution.loops import Numbers
 from archdsl.spec import Tap
 
 Flow: TypeAlias = tuple[Tensor, ...]

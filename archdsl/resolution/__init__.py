@@ -9,17 +9,17 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from archdsl.body import Body, Flow
 from archdsl.errors import ArchError, Problem, Span, fail, nearest, quantity, shown
 from archdsl.graph import Graph, Node, Tensor, Totals, total
 from archdsl.limits import ELEMENTS
-from archdsl.loops import Budget, Values, certain
-from archdsl.merging import merge_problem
 from archdsl.ops import Op, OpError, Shape
 from archdsl.ops.base import show
+from archdsl.parsing.validation import faults
+from archdsl.resolution.body import Body, Flow
+from archdsl.resolution.loops import Budget, Values, certain
+from archdsl.resolution.merging import merge_problem
 from archdsl.shortcuts import plain_parts, shortcut_steps
 from archdsl.spec import INPUT, OUTPUT, SHORTCUTS, Bunch, Fields, Layer, Part, Path, Spec, Step, Tap, Use, Value
-from archdsl.validation import faults
 
 
 def resolve(spec: Spec, /, **arguments: Any) -> Graph:

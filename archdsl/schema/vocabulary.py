@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from types import UnionType
 from typing import Annotated, Union, get_origin
 
-from archdsl.annotations import EXPRESSION, Annotations, Schema, either, prose, reference, word_or_mapping
 from archdsl.names import CLASS_RESERVED, LONGEST, RESERVED
 from archdsl.ops import Op, base, initial
 from archdsl.parsing import VERSION
+from archdsl.parsing.steps import ACTIVATIONS, NORMS
+from archdsl.schema.annotations import EXPRESSION, Annotations, Schema, either, prose, reference, word_or_mapping
 from archdsl.spec import INPUT, TYPES, Side
-from archdsl.steps import ACTIVATIONS, NORMS
 
 _CLASS = f"^[A-Z][A-Za-z0-9_]{{0,{LONGEST - 1}}}$"
 _NAME = f"^[A-Za-z][A-Za-z0-9_]{{0,{LONGEST - 1}}}$"

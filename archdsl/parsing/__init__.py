@@ -9,16 +9,16 @@ from typing import Any
 
 from archdsl import source
 from archdsl.errors import Problem, Problems, Span, fail, nearest, shown
-from archdsl.interfaces import InterfaceReader
 from archdsl.limits import DEFAULTS, VARIANTS, Limits
 from archdsl.names import class_fault, name_fault
 from archdsl.ops import OPS, find
+from archdsl.parsing.interfaces import InterfaceReader
+from archdsl.parsing.scope import Scope
+from archdsl.parsing.steps import BUNCH, Reader
+from archdsl.parsing.validation import plain, validate
 from archdsl.recipe import Data, Train
-from archdsl.scope import Scope
 from archdsl.source import Mapping, Node, Scalar
 from archdsl.spec import INPUT, Arg, Expectation, Fields, Layer, Loop, Signature, Spec, Step, Tap, Value, Variant
-from archdsl.steps import BUNCH, Reader
-from archdsl.validation import plain, validate
 
 VERSION = 1
 INTERFACE = ("args", "inputs", "outputs")

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from archdsl import expr
 from archdsl.errors import Problems, Span, nearest, shown
 from archdsl.names import RESERVED, name_fault
-from archdsl.scope import Scope
+from archdsl.parsing.scope import Scope
+from archdsl.parsing.validation import plain
 from archdsl.source import Mapping, Node, Scalar, Sequence
 from archdsl.spec import INPUT, Fields, Loop, Tap, Value
-from archdsl.validation import plain
 
 LOOP = ("for", "when", "repeat")
 NEIGHBOURS = ("name", "from", *LOOP)

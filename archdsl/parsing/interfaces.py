@@ -9,11 +9,11 @@ from typing import Any
 from archdsl.errors import nearest, shown
 from archdsl.names import RESERVED, name_fault
 from archdsl.ops import Shape
-from archdsl.reading import UNREAD, ValueReader
-from archdsl.scope import Scope
+from archdsl.parsing.scope import Scope
+from archdsl.parsing.validation import plain
+from archdsl.parsing.values import UNREAD, ValueReader
 from archdsl.source import Mapping, Node, Scalar, Sequence
 from archdsl.spec import INPUT, OUTPUT, TYPES, Arg, Tap
-from archdsl.validation import plain
 
 _OF_DEFAULT = {bool: "bool", int: "int", float: "float", str: "str", list: "list"}
 _LARGEST = 65_536

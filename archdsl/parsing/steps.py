@@ -10,11 +10,11 @@ from typing import Any
 from archdsl.errors import Span, nearest, shown
 from archdsl.names import name_fault
 from archdsl.ops import OPS, Op, find
-from archdsl.reading import LOOP, NEIGHBOURS, UNREAD, ValueReader
-from archdsl.scope import Scope
+from archdsl.parsing.scope import Scope
+from archdsl.parsing.validation import faults, plain
+from archdsl.parsing.values import LOOP, NEIGHBOURS, UNREAD, ValueReader
 from archdsl.source import Mapping, Node, Scalar, Sequence
 from archdsl.spec import SHORTCUTS, Bunch, Fields, Loop, Part, Path, Signature, Step, Use, Value
-from archdsl.validation import faults, plain
 
 BUNCH = ("shortcut", "merge", "after")
 
