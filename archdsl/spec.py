@@ -187,6 +187,13 @@ class Arg:
         fits = isinstance(value, TYPES[self.type]) and (self.type == "bool" or not isinstance(value, bool))
         return "" if fits else f"`{self.name}` is {_ARTICLE[self.type]}, and here is {shown(value)}"
 
+    @property
+    def doubt(self) -> str:
+        """A hint where the default is text that may have been meant for a type: `imt` for `int`."""
+        text = self.default.content if self.default and self.type == "str" else ""
+        near = nearest(text, TYPES) if isinstance(text, str) and text else ""
+        return f"on line {self.span.line} `{text}` is text: {near}" if near.startswith("did you mean") else ""
+
 
 _ARTICLE = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text", "list": "a list"}
 

@@ -101,7 +101,7 @@ def misspelt(text: str, each: int, seed: int = 0) -> Iterator[Mutant]:
     """
     lines = LINE_END.split(text)
     own = set(re.findall(r"\w+", text))
-    for scalar, defines in words(read(text, "spec"), ()):
+    for scalar, about in words(read(text, "spec"), ()):
         written = lines[scalar.span.line - 1][scalar.span.column - 1 :]
         if not written.startswith(scalar.text):
             continue  # quoted, or a text of several lines
@@ -119,7 +119,7 @@ def misspelt(text: str, each: int, seed: int = 0) -> Iterator[Mutant]:
                 line = lines[scalar.span.line - 1]
                 changed = line[: column - 1] + typed + line[column - 1 + len(word) :]
                 mutated = [*lines[: scalar.span.line - 1], changed, *lines[scalar.span.line :]]
-                rightly = mentions(mutated, {word, typed}) | {1} if defines else {scalar.span.line}
+                rightly = mentions(mutated, {word, typed, about}) | {1} if about else {scalar.span.line}
                 yield Mutant(
                     f"misspelt by {count}",
                     "\n".join(mutated),
@@ -127,31 +127,33 @@ def misspelt(text: str, each: int, seed: int = 0) -> Iterator[Mutant]:
                     frozenset(rightly),
                     word,
                     typed,
-                    not defines,
+                    not about,
                     column,
                     len(typed),
                 )
 
 
-def words(node: Node, above: tuple[str, ...]) -> Iterator[tuple[Scalar, bool]]:
-    """The words of a spec, and whether each gives a name rather than uses one; no free text."""
+def words(node: Node, above: tuple[str, ...]) -> Iterator[tuple[Scalar, str]]:
+    """The words of a spec. Those that give a name rather than use one come with the name that they are about."""
     if isinstance(node, Scalar):
-        if isinstance(node.value, str) and not (above and above[-1] in ("doc",)) and above != ("name",):
-            yield node, bool(above) and (above[-1] == "name" or above[-2:] == ("layers", "inputs") or _default(above))
+        if isinstance(node.value, str) and not (above and above[-1] == "doc") and above != ("name",):
+            yield node, _about(node.text, above)
     elif isinstance(node, Sequence):
-        inputs = bool(above) and above[-1] == "inputs"
         for item in node.items:
-            for scalar, defines in words(item, above):
-                yield scalar, defines or inputs
+            for scalar, about in words(item, above):
+                yield scalar, about or (scalar.text if above and above[-1] == "inputs" else "")
     else:
         for key, value in node.items:
-            yield key, bool(above) and above[-1] in DEFINING and not _overlaid(above)
+            yield key, key.text if above and above[-1] in DEFINING and not _overlaid(above) else ""
             yield from words(value, (*above, key.text))
 
 
-def _default(above: tuple[str, ...]) -> bool:
-    """Whether a word is free text: what an argument is, where it is no type."""
-    return "args" in above[-2:] and not _overlaid(above)
+def _about(text: str, above: tuple[str, ...]) -> str:
+    """The name that a value is about, where it is free text: of a step, or of an argument that it stands for."""
+    if above and above[-1] == "name":
+        return text
+    given = len(above) > 1 and (above[-2] in ("args", "with") or above[-2][:1].isupper())
+    return above[-1] if given and "$" not in text else ""
 
 
 def _overlaid(above: tuple[str, ...]) -> bool:
@@ -215,7 +217,9 @@ class Block:
         beside = {line for other, line in self.at.items() if other[:-1] == above}
         owner = {self.at[above]} if above else {1}
         named = self.inside[place] | ({self.keys[above]} if above in self.keys else set())
-        lines = beside | owner | mentions(self.lines, named)
+        told = mentions(self.lines, named)
+        below = {line + 1 for line in told if self.lines[line - 1].endswith(":")}  # where what a key holds begins
+        lines = beside | owner | told | below
         return frozenset(shifted(lines, self.at[place], len(self.own(place)), instead))
 
 

@@ -172,7 +172,7 @@ class Reader(ValueReader):
         args = self.signatures[key.text].args
         for name, value in fields.items():
             if not value.names and (fault := args[name].fault(args[name].taken(value.template()))):
-                self.problems.add("ARCH007", fault, value.span)
+                self.problems.add("ARCH007", fault, value.span, args[name].doubt)
         missing = [name for name, arg in args.items() if arg.default is None and name not in fields]
         if missing:
             told = "argument" + "s" * (len(missing) > 1) + " " + " and ".join(f"`{name}`" for name in missing)
@@ -270,8 +270,15 @@ class Reader(ValueReader):
             return Path(name, Loop(), self.body(node, scope), node.span)
         body = node.get("steps") if isinstance(node, Mapping) else None
         if not isinstance(node, Mapping) or body is None:
-            hint = "a path is a list of steps, or `{steps: [...]}` with `repeat`, `for` or `when` beside it"
-            self.problems.add("ARCH007", "this is no path", node.span, hint)
+            keys = [key for key, _ in node.items] if isinstance(node, Mapping) else []
+            near = [key for key in keys if nearest(key.text, ["steps"]).startswith("did you mean")]
+            if near:
+                self.problems.add(
+                    "ARCH005", f"`{near[0].text}` is not known here", near[0].span, "did you mean `steps`?"
+                )
+            else:
+                hint = "a path is a list of steps, or `{steps: [...]}` with `repeat`, `for` or `when` beside it"
+                self.problems.add("ARCH007", "this is no path", node.span, hint)
             scope.mention(node)
             return Path(name, Loop(), (), node.span)
         self.unknown(node, ("steps", *LOOP))

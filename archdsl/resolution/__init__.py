@@ -88,6 +88,7 @@ class _Resolver:
         kind = step.name or step.kind
         for inner, name in self.budget.copies(step.loop, scope, body.numbers, lane, kind, step.name, step.span):
             if inner is not None:
+                self.budget.spend(len(step.taps), step.span)
                 taken = end or (body.tapped(step.taps) if step.taps else x)
                 with body.apart(step.loop.many):
                     end = self._step(body, step, inner, lane, name, taken)
@@ -150,6 +151,7 @@ class _Resolver:
     def _append(self, body: Body, node: Node) -> Flow:
         self.budget.nodes += 1
         self.budget.afford(0, node.span)
+        self.budget.spend(5 * len(node.inputs), node.span)
         return body.append(node)
 
     def _built(self, part: Part, scope: Values, span: Span) -> Op:
@@ -182,7 +184,7 @@ class _Resolver:
             value = self.budget.value(given or arg.default, scope)  # type: ignore[arg-type]
             value = arg.taken(value)
             if given is not None and (fault := arg.fault(value)):
-                hint = "use `//` to divide without rest" if isinstance(value, float) else ""
+                hint = "use `//` to divide without rest" if isinstance(value, float) else arg.doubt
                 raise fail("ARCH007", fault, given.span, hint)
             values[name] = value
         return values

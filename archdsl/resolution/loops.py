@@ -43,7 +43,7 @@ class Budget:
     Args:
         nodes: of the graph, those of equal layers once.
         turns: of loops; one that leaves no node costs its time too.
-        read: characters of expressions that were evaluated, and items of the lists in them.
+        read: characters of expressions that were evaluated, items of the lists in them, and what each step takes.
     """
 
     limits: Limits
@@ -52,12 +52,16 @@ class Budget:
     read: int = 0
 
     def value(self, value: Value, scope: Values) -> Any:
-        """A value, evaluated; a step has about a hundred characters of expressions, and a file cannot have far more."""
-        self.read += _size(value.content, scope)
-        if self.read > self.limits.steps * _READ:
-            message = f"evaluating takes more than {self.limits.steps:,} steps may take"
-            raise self.limits.exceeded("steps", message, value.span)
+        """A value, evaluated; what that costs is counted."""
+        self.spend(_size(value.content, scope), value.span)
         return value.evaluate(scope)
+
+    def spend(self, more: int, span: Span | None) -> None:
+        """Raises where the network would take more reading than its steps may take in all."""
+        self.read += more
+        if self.read > self.limits.steps * _READ:
+            message = f"this takes longer than a network of {self.limits.steps:,} steps may take"
+            raise self.limits.exceeded("steps", message, span)
 
     def afford(self, more: int, span: Span | None) -> None:
         """Raises where the network would have more steps than its limit."""
@@ -118,16 +122,16 @@ class Budget:
         return truth
 
 
-_READ = 100
-"""Characters of expressions that may be evaluated for each step that a network may have."""
+_READ = 50
+"""Characters of expressions that may be evaluated for each step that a network may have: real ones need a few."""
 
 
 def _size(content: Any, scope: Values) -> int:
     """What it costs to evaluate: the characters of an expression, more often where there are long lists in it."""
     if isinstance(content, Expression):
         lengths = [len(scope[name]) for name in content.names if isinstance(scope.get(name), list | str)]
-        return len(content.text) * (1 + sum(lengths) // 4)
+        return len(content.text) * (1 + sum(lengths) // 2)
     if isinstance(content, tuple | dict):
         items = content.values() if isinstance(content, dict) else content
-        return 1 + sum(_size(item.content, scope) for item in items)
+        return 1 + sum(4 + _size(item.content, scope) for item in items)
     return len(content) if isinstance(content, str) else 1
