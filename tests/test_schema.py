@@ -313,7 +313,7 @@ def test_an_installed_op_is_known_on_demand_alone(monkeypatch: pytest.MonkeyPatc
 
 def test_the_modeline_is_relative_within_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     head = "# yaml-language-server: $schema="
-    monkeypatch.chdir(schema.FILE.parents[1])
+    monkeypatch.chdir(schema.FILE.parents[2])
     assert schema.modeline(Path("specs/mine.yaml")) == head + "../archdsl/schema/schema.json"
     monkeypatch.chdir(tmp_path)
     assert schema.modeline(Path("mine.yaml")) == head + schema.FILE.as_uri()
