@@ -98,9 +98,8 @@ def _choose(wiring: Wiring, bunch: Bunch, words: tuple[str, ...], name: str, x: 
             items: tuple[Source, ...] = ("0", part) if _ahead(bunch) else (part,)
             out.add(Bracket("parts.insert(" if _ahead(bunch) else "parts.append(", items, ")"))
     if not sure and text != _AUTO:
-        told = " or ".join(f"'{word}'" for word in words)
         with out.block(f'elif {kind} != "none":'):
-            raise_value_error(out, f"A shortcut is {told}. ", f"Received: {{{kind}}}")
+            raise_value_error(out, "There is no such shortcut. ", f"Received: {{{kind}!r}}")
     wiring.taken.discard(kind)
 
 

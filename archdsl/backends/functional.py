@@ -67,7 +67,8 @@ def write_layer(spec: Spec, layer: Layer) -> str:
         "            self.build(input_shape)",
         f"        return {body}.compute_output_shape(input_shape)",
     ]
-    blocks = [[*lines(signature(args, "**kwargs"), 4), *init.text], build, call, shape]
+    head = [[*lines(signature(args, "**kwargs"), 4), *init.text]] if args else []
+    blocks = [*head, build, call, shape]
     blocks += [config(args, "**super().get_config()")] if args else []
     return _class(spec, layer.name, layer.doc, "layers.Layer", blocks)
 

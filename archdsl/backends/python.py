@@ -96,7 +96,8 @@ def _layer_class(spec: Spec, layer: Layer) -> str:
         return write_layer(spec, layer)
     end = write_steps(methods, layer.steps, Flow("inputs", "input_shape", "input_shape"))
     parts = class_head(spec, layer.name, layer.doc, "layers.Layer")
-    blocks = [_init(methods, args), _build(methods), _call(methods, end), _shape(methods, end)]
+    init = [_init(methods, args)] if args or methods.make.text else []
+    blocks = [*init, _build(methods), _call(methods, end), _shape(methods, end)]
     if args:
         blocks.append(config(args, "**super().get_config()"))
     return "\n".join([*parts, *("\n" + "\n".join(block) for block in blocks)])

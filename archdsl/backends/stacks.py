@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, get_args
 
 from archdsl.backends.layout import Bracket, Names, Source, before, flat, listed
@@ -217,12 +217,38 @@ def sequential_call(steps: Sequence[Step], place: Place, name: str) -> Bracket:
     return Bracket("keras.Sequential(", (items, f"name={name}"), ")")
 
 
+def grouped(steps: Sequence[Step], joins: Callable[[Step], bool]) -> Iterator[list[Step]]:
+    """The steps, with neighbours together that stand under the same condition and in no loop.
+
+    Args:
+        joins: whether a step may stand with others.
+    """
+    group: list[Step] = []
+    for step in steps:
+        alike = group and step.loop.when is not None and not step.loop.many and joins(step) and joins(group[0])
+        if alike and group[0].loop == replace(step.loop, when=group[0].loop.when) and _says(group[0]) == _says(step):
+            group.append(step)
+            continue
+        if group:
+            yield group
+        group = [step]
+    if group:
+        yield group
+
+
+def _says(step: Step) -> Any:
+    """What a step's `when` says, wherever it stands."""
+    return None if step.loop.when is None else step.loop.when.template()
+
+
 def stack_items(steps: Sequence[Step], place: Place) -> list[Source]:
     """The items of a list of layers: calls, and starred lists where there are loops."""
     items: list[Source] = []
-    for step in steps:
-        copy = copies(step.loop, place, step.name or step.kind, step.name)
-        calls = layer_calls(step, copy.place, copy.name)
+    for group in grouped(steps, lambda step: True):
+        made = [copies(step.loop, place, step.name or step.kind, step.name) for step in group]
+        step, copy = group[0], made[0]
+        pairs = zip(group, made, strict=True)
+        calls = [call for one, own in pairs for call in layer_calls(one, own.place, own.name)]
         if step.loop.many:
             element: Source = calls[0] if len(calls) == 1 else "layer"
             more = [] if len(calls) == 1 else [before("for layer in ", Bracket("(", tuple(calls), ")", "list"))]

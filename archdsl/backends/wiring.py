@@ -14,6 +14,7 @@ from archdsl.backends.stacks import (
     Copies,
     Place,
     copies,
+    grouped,
     layer_calls,
     may_be_empty,
     number_name,
@@ -62,9 +63,25 @@ class Wiring:
 
     def steps(self, steps: Sequence[Step], flow: Flow) -> Flow:
         """Writes steps one behind the other; gives back what they end in."""
-        for step in steps:
-            flow = self._step(step, flow)
+        for group in grouped(steps, self._joins):
+            flow = self._step(group[0], flow) if len(group) == 1 else self._together(group, flow)
         return flow
+
+    def _joins(self, step: Step) -> bool:
+        """Whether a step can share its `if` with a neighbour."""
+        return not (isinstance(step.action, Bunch) or step.taps or use_outputs(step, self.place)) and (
+            step.name not in self.wanted
+        )
+
+    def _together(self, steps: Sequence[Step], flow: Flow) -> Flow:
+        """Writes neighbours that stand under the same condition."""
+        target = (self.var,)
+        self.assign(target, flow)
+        made = [copies(step.loop, self.place, step.name or step.kind, step.name) for step in steps]
+        with self.out.block(f"if {made[0].condition}:"):
+            for step, copy in zip(steps, made, strict=True):
+                self._layers(step, copy, target, self.var)
+        return target
 
     def tapped(self, taps: Sequence[Tap]) -> Flow:
         """The sources that `from` or `outputs` names."""
@@ -325,10 +342,11 @@ class Wiring:
         if not chosen and sure > 1:
             self.called(variable, call, (flat(listed(parts)),))
             return (variable,)
-        if not chosen:
-            self.out.add(before("parts = ", list_of(parts)))
         least = sure + (bool(chosen) and "none" not in chosen)
-        if not least:
+        listed_parts, alone = list_of(parts), not chosen and len(parts) == 1
+        if not chosen:
+            self.out.add(before("parts = ", listed_parts, f" or [{called_with(flow)}]" if alone and not least else ""))
+        if not least and not alone:
             self.out.add(f"parts = parts or [{called_with(flow)}]")
         if merge is not None and least > 1:
             self.called(variable, call, ("parts",))

@@ -190,6 +190,8 @@ class Reader(ValueReader):
         if "activation" in op.model_fields:
             parts += self._word("activation", ACTIVATIONS, fields.pop("activation", None))
         padding = fields.get("padding")
+        if op.pad_with and padding is not None and padding.content == 0 and type(padding.content) is int:
+            fields["padding"] = padding = Value("valid", padding.span)
         if op.pad_with and padding is not None and not isinstance(padding.content, str) and padding.content is not None:
             del fields["padding"]
             parts.insert(0, Part("pad", OPS[op.pad_with], {"padding": padding}))
