@@ -64,7 +64,7 @@ def test_the_source_is_the_same_for_every_hash_seed(tmp_path: Path) -> None:
     found = set()
     for seed in ("0", "1", "2"):
         done = subprocess.run(
-            [sys.executable, "-m", "archdsl", "eject", "funny_resnet"],
+            [sys.executable, "-m", "archdsl", "eject", "resnet50_v2"],
             env={**os.environ, "PYTHONHASHSEED": seed},
             cwd=tmp_path,
             capture_output=True,
@@ -72,7 +72,7 @@ def test_the_source_is_the_same_for_every_hash_seed(tmp_path: Path) -> None:
             check=True,
         )
         found.add(done.stdout)
-    assert found == {to_python(zoo.load("funny_resnet"))}
+    assert found == {to_python(zoo.load("resnet50_v2"))}
 
 
 HOSTILE = st.text(st.characters(blacklist_categories=("Cs",)), max_size=60) | st.sampled_from(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Container, Iterator, Sequence
 
 from archdsl.spec import Bunch, Step, Tap, Value
@@ -20,9 +21,9 @@ def every_step(steps: Sequence[Step]) -> Iterator[Step]:
             yield from every_step(bunch.after)
 
 
-def wanted_names(steps: Sequence[Step], outputs: Sequence[Tap]) -> frozenset[str]:
-    """The names that some `from` or `outputs` of a body names."""
-    return frozenset(tap.name for taps in (*(step.taps for step in every_step(steps)), outputs) for tap in taps)
+def wanted_names(steps: Sequence[Step], outputs: Sequence[Tap] = ()) -> Counter[str]:
+    """The names that some `from` or `outputs` names, and how often."""
+    return Counter(tap.name for taps in (*(step.taps for step in every_step(steps)), outputs) for tap in taps)
 
 
 def outer_names(steps: Sequence[Step], known: Container[str]) -> list[str]:

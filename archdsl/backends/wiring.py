@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -22,7 +22,7 @@ from archdsl.backends.stacks import (
     sequential_call,
     use_outputs,
 )
-from archdsl.backends.taps import every_step, outer_names, takes_flow
+from archdsl.backends.taps import every_step, outer_names, takes_flow, wanted_names
 from archdsl.resolution.loops import certain
 from archdsl.spec import Bunch, Loop, Path, Step, Tap
 
@@ -43,7 +43,7 @@ class Wiring:
         out: the lines.
         place: how the spec's names read there.
         taken: the names that no variable may have.
-        wanted: the names that some `from` or `outputs` of the body names.
+        wanted: the names that some `from` or `outputs` of the body names, and how often.
         named: the sources of the steps that have names, so far.
         outputs: the names of the outputs of those that are layers with several.
         var: the variable that holds the tensor so far.
@@ -54,7 +54,7 @@ class Wiring:
     out: Statements
     place: Place
     taken: set[str]
-    wanted: frozenset[str]
+    wanted: Mapping[str, int]
     named: dict[str, Flow]
     outputs: dict[str, tuple[str, ...]] = field(default_factory=dict)
     var: str = "x"
@@ -318,7 +318,8 @@ class Wiring:
         inner = replace(self, place=place.fresh(), named=dict(inside), var=own)
         with self.out.block(f"with keras.name_scope({name}):"):
             end = inner.steps(steps, tuple(inputs.get(source, source) for source in flow))
-        defined = {word: sources for word, sources in inner.named.items() if inside.get(word) != sources}
+        within = wanted_names(steps)
+        defined = {w: s for w, s in inner.named.items() if inside.get(w) != s and self.wanted[w] > within[w]}
         given = list(dict.fromkeys([*end, *(s for sources in defined.values() for s in sources)]))
         targets = [
             own,
