@@ -23,7 +23,7 @@ class Limits:
 
     bytes: int = 250_000
     values: int = 10_000
-    steps: int = 50_000
+    steps: int = 20_000
     recursion: int = 32
     ops: int = 1_000_000
     parameters: int = 10**11
@@ -59,11 +59,12 @@ def raised(words: Sequence[str]) -> Limits:
     limits, known = Limits(), [field.name for field in fields(Limits)]
     for word in words:
         name, _, number = word.partition("=")
+        told = word if len(word) <= 60 else f"{word[:57]}..."
         if name not in known:
-            raise fail("ARCH203", f"`--allow {word}` names no limit", hint=nearest(name, known))
+            raise fail("ARCH203", f"`--allow {told}` names no limit", hint=nearest(name, known))
         digits = number.replace(",", "").replace("_", "")
         highest = _HIGHEST.get(name, 10**15)
         if not (digits.isascii() and digits.isdigit() and 1 <= int(digits[:18]) <= highest):
-            raise fail("ARCH203", f"`--allow {word}`: a whole number from 1 to {highest:,} is due")
+            raise fail("ARCH203", f"`--allow {told}`: a whole number from 1 to {highest:,} is due")
         limits = replace(limits, **{name: int(digits)})
     return limits

@@ -48,8 +48,9 @@ def settings(words: Sequence[str], spec: Spec) -> dict[str, Any]:
     found = {}
     for word in words:
         name, equals, text = word.partition("=")
+        told = word if len(word) <= 60 else f"{word[:57]}..."
         if not equals or not name:
-            raise fail("ARCH203", f"`--set {word}` sets nothing", hint="write `--set name=value`")
+            raise fail("ARCH203", f"`--set {told}` sets nothing", hint="write `--set name=value`")
         if name not in spec.args:
             hint = nearest(name, spec.args) if spec.args else "the model has no arguments"
             raise fail("ARCH203", f"`{spec.name}` has no argument `{name}`", hint=hint)
@@ -57,7 +58,7 @@ def settings(words: Sequence[str], spec: Spec) -> dict[str, Any]:
             found[name] = plain(source.read(text, f"--set {name}"))
         except ArchError:
             raise fail(
-                "ARCH203", f"`--set {word}`: the value cannot be read", hint="for one, `--set width=64`"
+                "ARCH203", f"`--set {told}`: the value cannot be read", hint="for one, `--set width=64`"
             ) from None
     return found
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container, Sequence, Set
 from collections.abc import Mapping as MappingType
-from collections.abc import Sequence, Set
 from typing import Any
 
 from archdsl import source
@@ -185,24 +185,26 @@ class _Parser:
         }
         found: dict[str, Signature] = {}
         for name in layers:
-            chain = self._chain(name, layers)
-            base = own[chain[-1]]
-            fixed = {key for like in chain[:-1] for key in _spans(layers[like].get("with"))}
-            args = {key: arg for key, arg in base.args.items() if key not in fixed}
-            found[name] = Signature(args, base.inputs, base.outputs)
+            chain = self._chain(name, layers, found)
+            base = found.get(chain[-1], own[chain[-1]])
+            found[chain[-1]] = base
+            for like in reversed(chain[:-1]):
+                fixed = _spans(layers[like].get("with"))
+                args = {key: arg for key, arg in base.args.items() if key not in fixed}
+                base = found[like] = Signature(args, base.inputs, base.outputs)
         return found
 
-    def _chain(self, name: str, layers: MappingType[str, Mapping]) -> list[str]:
-        """A layer, the layer that it is like, and so on."""
+    def _chain(self, name: str, layers: MappingType[str, Mapping], known: Container[str]) -> list[str]:
+        """A layer, the layer that it is like, and so on, up to one that is known or like no other."""
         chain = [name]
-        while (node := layers[chain[-1]].get("like")) is not None:
+        while chain[-1] not in known and (node := layers[chain[-1]].get("like")) is not None:
             base = plain(node)
             if not isinstance(base, str) or base not in layers:
                 hint = nearest(str(base), layers.keys() - {name})
                 self.problems.add("ARCH014", f"{shown(base)} is no layer of this file", node.span, hint)
                 break
             if base in chain:
-                circle = " -> ".join([*chain, base])
+                circle = " -> ".join([*chain[chain.index(base) :][-8:], base])
                 hint = "one of them needs `steps` or `paths` of its own"
                 raise fail("ARCH024", f"`{chain[-1]}` is like itself: {circle}", node.span, hint)
             chain.append(base)

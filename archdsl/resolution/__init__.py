@@ -16,7 +16,7 @@ from archdsl.ops import Op, OpError, Shape
 from archdsl.ops.base import show
 from archdsl.parsing.validation import faults
 from archdsl.resolution.body import Body, Flow
-from archdsl.resolution.loops import Budget, Values, certain
+from archdsl.resolution.loops import BODY, Budget, Values, certain
 from archdsl.resolution.merging import merge_problem
 from archdsl.shortcuts import plain_parts, shortcut_steps
 from archdsl.spec import INPUT, OUTPUT, SHORTCUTS, Bunch, Fields, Layer, Part, Path, Spec, Step, Tap, Use, Value
@@ -61,13 +61,15 @@ class _Resolver:
         given = given or {OUTPUT: self._one(ends, f"`{body.owner}`", span)}
         body.hold_used(tuple(given.values()), span)
         totals = total(body.nodes)
-        for limit, number in (("ops", totals.layers), ("parameters", totals.parameters)):
-            if number > getattr(self.spec.limits, limit):
-                message = (
-                    f"`{body.owner}` has {number:,} {limit}, and the limit is {getattr(self.spec.limits, limit):,}"
-                )
-                raise self.spec.limits.exceeded(limit, message, span)
+        self._afford(f"`{body.owner}`", totals, span)
         return Graph(body.owner, doc, dict(values), dict(body.inputs), tuple(body.nodes), given, totals, span)
+
+    def _afford(self, what: str, totals: Totals, span: Span) -> None:
+        """Raises where a step or a body has more than its limit."""
+        for name, number in (("ops", totals.layers), ("parameters", totals.parameters)):
+            if number > (most := getattr(self.spec.limits, name)):
+                message = f"{what} has {number:,} {name}, and the limit is {most:,}"
+                raise self.spec.limits.exceeded(name, message, span)
 
     def _one(self, flow: Flow, what: str, span: Span) -> Tensor:
         """The one tensor of a flow."""
@@ -90,7 +92,7 @@ class _Resolver:
             if inner is not None:
                 self.budget.spend(len(step.taps), step.span)
                 taken = end or (body.tapped(step.taps) if step.taps else x)
-                with body.apart(step.loop.many):
+                with body.apart(step.loop.many and isinstance(step.action, Bunch)):
                     end = self._step(body, step, inner, lane, name, taken)
                 if step.loop.many and len(end) != len(taken):
                     message = f"`{kind}` takes {quantity(len(taken), 'tensor')}, and gives its next copy {len(end)}"
@@ -130,12 +132,12 @@ class _Resolver:
         shapes = tuple(x.shape for x in xs)
         try:
             shape, weights = op.output(*shapes), op.weights(*shapes)
-            if prod(shape) > ELEMENTS:
-                raise OpError(f"{show(shape)} is more than the {ELEMENTS:,} numbers that one tensor may have")
         except OpError as error:
             at = part.fields[error.field].span if error.field in part.fields else span
             facts = tuple(f"{x.ref} -> {show(x.shape)}" for x in xs) if len(xs) > 1 else ()
             raise ArchError(Problem("ARCH020", str(error), at, facts, hint=error.hint)) from None
+        if prod(shape) > ELEMENTS:
+            raise fail("ARCH025", f"`{name}` gives {show(shape)}, and a tensor has at most {ELEMENTS:,} numbers", span)
         totals = Totals(
             sum(w.size for w in weights.values()),
             sum(w.size for w in weights.values() if w.trainable),
@@ -143,6 +145,7 @@ class _Resolver:
             op.macs(*shapes),
             1,
         )
+        self._afford(f"`{name}`", totals, span)
         role = "merge" if more else part.role
         inputs = tuple(x.ref for x in xs)
         node = Node(name, op.name, role, inputs, shape, totals, op, None, {}, weights, fields=part.fields, span=span)
@@ -196,6 +199,7 @@ class _Resolver:
             deepest = self.spec.limits.recursion
             if len(self.open) >= deepest:
                 raise self._too_deep(f"layers stand more than {deepest} deep in one another", step.span)
+            self.budget.nodes += BODY
             base, everything = layer, dict(values)
             while base.like is not None:
                 everything |= base.fixed

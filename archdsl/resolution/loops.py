@@ -122,6 +122,9 @@ class Budget:
         return truth
 
 
+BODY = 4
+"""How many steps a layer's body costs beside those in it, once for all equal uses."""
+
 _READ = 50
 """Characters of expressions that may be evaluated for each step that a network may have: real ones need a few."""
 
