@@ -311,11 +311,10 @@ def _rows_of(loop: Loop, place: Place, kind: str, offset: str, condition: str, n
     if loop.repeat is not None:
         times = _unless(loop, inner.count(loop.repeat), inner)
         count = f"sum({times} for {target} in {rows})"
-        rows = (
-            f"(({target}) for {target} in {rows} for _ in range({times}))"
-            if len(columns) > 1
-            else (f"({target} for {target} in {rows} for _ in range({times}))")
-        )
+        row = next(name for name in ("row", "row_of_table", "row_of_columns") if name not in inner.types)
+        parts = {name: row if len(columns) == 1 else f"{row}[{index}]" for index, name in enumerate(columns)}
+        own_times = Names(parts).expression(ast.parse(times, mode="eval").body)
+        rows = f"({row} for {row} in {rows} for _ in range({own_times}))"
     place.numbers.advance(kind, count)
     if loop.repeat is None and len(columns) == 1 and rows.startswith("range("):
         own = place.read(plus(columns[0], offset, "1"))
