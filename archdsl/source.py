@@ -253,7 +253,7 @@ class _Reader:
         if here[:column].endswith("\\") or here[column : column + 1] == "\\":
             return "a `$` needs no backslash; in single quotes a backslash is a backslash"
         if "\t" in here:
-            return "indent with blanks, not with tabs"
+            return "write blanks in place of tabs" if here[:column].strip() else "indent with blanks, not with tabs"
         if "${" in here:
             return "an argument is written `$name`, without braces"
         if "$" in here and re.search(r"[{\[]", here[:column]):
@@ -279,6 +279,8 @@ def _in_plain_words(error: MarkedYAMLError, before: str) -> str:
     problem = f"{error.context or ''} {error.problem or ''}".strip()
     if "<block end>" in problem:
         return "the value ends in front of this" if before else "the indent fits none of the lines above"
+    if before and "found character '\\t'" in problem:
+        return "a tab cannot stand here"
     for pattern, words in _PLAIN_WORDS:
         if match := re.search(pattern, problem):
             return match.expand(words)
