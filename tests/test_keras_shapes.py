@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from random import Random
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
+import random_bodies
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from layers_of_ops import layer_of
 from random_specs import specs
@@ -20,7 +22,7 @@ import archdsl
 import archdsl.keras
 from archdsl.backends.python import to_python
 from archdsl.graph import Graph
-from archdsl.spec import INPUT
+from archdsl.spec import OUTPUT
 from archdsl.zoo import names
 
 pytestmark = pytest.mark.tensorflow
@@ -93,26 +95,34 @@ def test_verify_tells_a_network_from_another() -> None:
         archdsl.keras.verify(model, archdsl.resolve(spec, width=16))
 
 
-def run(graph: Graph, x: Any, weights: dict[str, Any], scope: str = "") -> Any:
-    """The graph's output, node by node, with these weights: it knows nothing of the generated source."""
-    values = {INPUT: x}
+def run(graph: Graph, inputs: Mapping[str, Any], weights: dict[str, Any], scope: str = "") -> dict[str, Any]:
+    """The graph's outputs, node by node, with these weights: it knows nothing of the generated source."""
+    values = dict(inputs)
     for node in graph.nodes:
-        inputs = [values[name] for name in node.inputs]
-        if node.op is None:
-            assert node.body is not None
-            values[node.name] = run(node.body, inputs[0], weights, f"{scope}{node.name}/")
+        given = [values[ref] for ref in node.inputs]
+        if node.body is not None:
+            inside = dict(zip(node.body.inputs, given, strict=True))
+            for name, value in run(node.body, inside, weights, f"{scope}{node.name}/").items():
+                values[f"{node.name}.{name}" if node.outputs else node.name] = value
             continue
+        assert node.op is not None
         layer = layer_of(node.op)
-        given = inputs if node.op.many else inputs[0]
-        layer(given)
+        taken = given if node.op.many else given[0]
+        layer(taken)
         for weight in layer.weights:
-            weight.assign(weights[f"{scope}{node.name}/{weight.name}"])
-        values[node.name] = layer(given)
-    return values[graph.output]
+            own = weight.path.partition("/")[2]  # attention's weights stand a level deeper
+            if "seed_generator" not in own:
+                weight.assign(weights[f"{scope}{node.name}/{own}"])
+        values[node.name] = layer(taken)
+    return {name: values[end.ref] for name, end in graph.outputs.items()}
 
 
-def assert_same_numbers(model: keras.Model, graph: Graph) -> None:
-    """With random weights, the model gives what its graph gives."""
+def assert_same_numbers(model: keras.Model, graph: Graph, alive: bool = True) -> None:
+    """With random weights, the model gives what its graph gives.
+
+    Args:
+        alive: whether what it gives must differ from place to place.
+    """
     random = np.random.default_rng(0)
     weights = {w.path: w for w in model.weights if "seed_generator" not in w.path}
     for weight in weights.values():
@@ -121,11 +131,14 @@ def assert_same_numbers(model: keras.Model, graph: Graph) -> None:
             weight.assign(1 + 0.1 * np.abs(value))
         else:
             weight.assign(value / np.sqrt(np.prod(weight.shape[:-1])) if weight.name == "kernel" else 0.3 * value)
-    x = random.standard_normal((2, *graph.input), np.float32)
-    y, expected = np.asarray(model(x)), np.asarray(run(graph, x, weights))
-    assert np.isfinite(expected).all()
-    assert np.std(expected) > 0
-    assert np.allclose(y, expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max())
+    inputs = {name: random.standard_normal((2, *shape), np.float32) for name, shape in graph.inputs.items()}
+    given = model(list(inputs.values()) if len(inputs) > 1 else next(iter(inputs.values())))
+    given = given if isinstance(given, dict) else {OUTPUT: given}
+    for name, value in run(graph, inputs, weights).items():
+        y, expected = np.asarray(given[name]), np.asarray(value)
+        assert np.isfinite(expected).all()
+        assert np.std(expected) > 0 or not alive
+        assert np.allclose(y, expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max())
 
 
 def test_max_pool_with_pixels_of_padding_never_takes_the_border() -> None:
@@ -193,6 +206,41 @@ def test_random_specs_build_as_their_graphs_say_and_their_source_is_clean() -> N
     built.clear()
     check_random_specs()
     assert len(built) >= 25
+
+
+def small_networks(seeds: range) -> Iterator[tuple[archdsl.Spec, Graph]]:
+    """Those of random bodies (taps, several inputs and outputs, loops in loops) that are networks, and small."""
+    for seed in seeds:
+        try:
+            spec = archdsl.loads(random_bodies.spec(Random(seed))).every()[0]
+            graph = archdsl.resolve(spec)
+        except archdsl.ArchError:
+            continue
+        if graph.totals.layers < 200 and graph.totals.parameters < 10**6:
+            yield spec, graph
+
+
+def hold_random_bodies(seeds: range, least: int) -> None:
+    kinds = {"keras.name_scope": 0, "_input_2": 0, "for number": 0, "def build": 0}
+    tried = 0
+    for spec, graph in small_networks(seeds):
+        source = to_python(spec)
+        kinds = {kind: count + (kind in source) for kind, count in kinds.items()}
+        model = archdsl.build(spec)
+        assert_same_numbers(model, graph, alive=False)
+        keras.backend.clear_session()
+        tried += 1
+    assert tried >= least
+    assert min(kinds.values()) > 0
+
+
+def test_random_bodies_give_the_numbers_of_their_graphs() -> None:
+    hold_random_bodies(range(40), 20)
+
+
+@pytest.mark.slow
+def test_many_random_bodies_give_the_numbers_of_their_graphs() -> None:
+    hold_random_bodies(range(40, 400), 180)
 
 
 def body(text: str, args: str = "{}", use: str = "{}", model: str = "") -> str:
