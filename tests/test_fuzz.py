@@ -14,6 +14,8 @@ from unittest import mock
 import pytest
 import random_bodies
 import random_expressions
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from soundness import sound
 
 from archdsl import ArchError, loads, resolve, source
@@ -53,7 +55,7 @@ def expressions_agree(first: int, many: int) -> None:
         if "'$" not in text:  # the oracle leaves out each `$`, and here one is text
             kinds[agrees(text, random_expressions.scope(chance))] += 1
     assert sum(kinds.values()) > many * 0.8
-    assert kinds.keys() <= {"int", "float", "bool", "str", "list", "refused"}, list(kinds)[:9]
+    assert kinds.keys() <= KINDS, list(kinds)[:9]
     for kind in ("int", "float", "bool", "str", "list"):
         assert kinds[kind] > many // 50, kinds
     assert kinds["refused"] < many // 2, kinds
@@ -94,6 +96,17 @@ def test_expressions_agree_with_python() -> None:
 @pytest.mark.slow
 def test_expressions_agree_with_python_at_length() -> None:
     expressions_agree(100_000, 100_000)
+
+
+KINDS = {"int", "float", "bool", "str", "list", "refused"}
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.randoms(use_true_random=False))
+def test_expressions_agree_and_are_made_smaller_where_they_do_not(chance: Random) -> None:
+    text = random_expressions.expression(chance)
+    if "'$" not in text:
+        assert agrees(text, random_expressions.scope(chance)) in KINDS
 
 
 def test_spoilt_expressions_have_a_plain_value_or_are_refused() -> None:

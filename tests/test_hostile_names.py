@@ -171,7 +171,7 @@ def names_hold(first: int, many: int) -> None:
 
 
 def test_hostile_names() -> None:
-    names_hold(0, 500)
+    names_hold(0, 250)
 
 
 @pytest.mark.slow
