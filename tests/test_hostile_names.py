@@ -110,13 +110,9 @@ def words_of(text: str) -> set[str]:
 
 @cache
 def usual(place: str) -> frozenset[str]:
-    """The identifiers of the source of a spec with a plain name, and with long ones, which part lines otherwise."""
+    """The identifiers of the source of a spec with a plain name; and `layer`, which parts lines that are too long."""
     plain = PLAIN["class" if place in CLASSES else "word"]
-    found: set[str] = set()
-    for name in (plain, f"{plain}{'x' * 15}", f"{plain}{'x' * 25}", f"{plain}{'x' * 50}"):
-        words = words_of(to_python(loads(json.dumps(spec_with(place, name)))))
-        found |= {word.replace(name, plain) for word in words}
-    return frozenset(found)
+    return frozenset(words_of(to_python(loads(json.dumps(spec_with(place, plain))))) | {"layer"})
 
 
 def renamed(words: frozenset[str], plain: str, name: str) -> set[str]:
