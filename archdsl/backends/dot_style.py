@@ -125,6 +125,8 @@ def attributes(values: Mapping[str, object]) -> str:
 
 def printable(text: str) -> str:
     """Text without control characters, which neither HTML labels nor SVG may have."""
+    if text.isprintable():
+        return text
     return "".join(character if character.isprintable() else " " for character in text)
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path as File
+from types import MappingProxyType
 
 from archdsl.backends.bodies import is_plain, write_steps
 from archdsl.backends.functional import write_layer, write_model
@@ -59,13 +61,14 @@ def _installed(body: str) -> set[str]:
     return {module for module in calls if module.split(".")[0] in packages}
 
 
-def extra_classes() -> dict[str, str]:
+@cache
+def extra_classes() -> Mapping[str, str]:
     """The classes of `extra.py` as source, by name; the file is read, not imported."""
     text = (File(__file__).parent / "extra.py").read_text(encoding="utf-8")
     tree = ast.parse(text)
     segments = {n.name: ast.get_source_segment(text, n) for n in tree.body if isinstance(n, ast.ClassDef)}
     decorator = '@keras.saving.register_keras_serializable(package="archdsl_extra")\n'
-    return {name: decorator + (segment or "") for name, segment in segments.items()}
+    return MappingProxyType({name: decorator + (segment or "") for name, segment in segments.items()})
 
 
 def _expressions(spec: Spec) -> Iterator[Expression]:
