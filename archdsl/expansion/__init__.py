@@ -12,7 +12,7 @@ from archdsl.expansion.comments import Comments
 from archdsl.expansion.layout import print_tree
 from archdsl.expansion.sections import File, Overlay
 from archdsl.limits import DEFAULTS, Limits
-from archdsl.parsing import parse
+from archdsl.parsing import parse, understand
 from archdsl.source import Mapping
 from archdsl.spec import Spec
 
@@ -68,11 +68,11 @@ def lay_over(text: str, file: str, variant: str) -> str:
 
 def _opened(text: str, file: str, variant: str, settings: MappingType[str, Any], limits: Limits) -> File:
     text = source.LINE_END.sub("\n", text)
-    spec = parse(text, file, limits)
-    spec = spec.varied(variant) if variant else spec
     root = source.read(text, file, limits)
+    spec = understand(root, text, file, limits)
+    spec = spec.varied(variant) if variant else spec
     if not isinstance(root, Mapping):
-        raise TypeError("what was parsed is a mapping")
+        raise TypeError("what was understood is a mapping")
     over = Overlay(variant, _checked(spec, settings))
     return File(root, spec, Comments(text, root), over)
 

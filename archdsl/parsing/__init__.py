@@ -39,7 +39,11 @@ def parse(text: str, file: str = "<text>", limits: Limits = DEFAULTS) -> Spec:
     Raises:
         ArchError: with every problem of the file that can be seen without evaluating.
     """
-    root = source.read(text, file, limits)
+    return understand(source.read(text, file, limits), text, file, limits)
+
+
+def understand(root: Node, text: str, file: str, limits: Limits = DEFAULTS) -> Spec:
+    """A spec of YAML that has been read: the second half of `parse`, which also says what it raises."""
     if not isinstance(root, Mapping):
         raise fail("ARCH007", "a spec is a mapping", root.span, "it begins with `archdsl: 1`")
     return _Parser(root, text, file, limits).spec()
