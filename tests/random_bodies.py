@@ -75,8 +75,8 @@ class Maker:
     def now(self, share: float) -> bool:
         return self.chance.random() < share
 
-    def spec(self) -> str:
-        """The text of a spec."""
+    def spec(self) -> dict[str, Any]:
+        """A spec, as JSON has it."""
         for number in range(self.chance.randint(0, 3)):
             self.layers[f"Layer{number}"] = self.layer(tuple(self.layers))
         if self.now(0.2):
@@ -103,7 +103,7 @@ class Maker:
         if self.now(0.5):
             spec["defaults"] = {"conv": {"norm": self.one(["none", "batch", "layer"]), "bias": self.now(0.5)}}
         spec |= {"outputs": outputs} if outputs else {}
-        return json.dumps({**spec, "layers": self.layers, "model": model}, indent=1)
+        return {**spec, "layers": self.layers, "model": model}
 
     def variants(self, args: dict[str, Any]) -> dict[str, Any]:
         name = self.one(args)
@@ -264,6 +264,11 @@ def used(body: Any) -> dict[str, Any]:
     return {name: value for name, value in ARGS.items() if name in found}
 
 
-def spec(chance: Random) -> str:
-    """The text of a spec, which mostly resolves."""
+def data(chance: Random) -> dict[str, Any]:
+    """A spec, as JSON has it, which mostly resolves."""
     return Maker(chance).spec()
+
+
+def spec(chance: Random) -> str:
+    """Its text."""
+    return json.dumps(data(chance), indent=1)
