@@ -10,6 +10,7 @@ import re
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from archdsl.errors import shown
@@ -120,6 +121,7 @@ def mentioned(text: str) -> set[str]:
     return set(re.findall(r"[A-Za-z_]\w*", text))
 
 
+@lru_cache(maxsize=1024)  # a spec says `$filters` and `$stride` again and again
 def parse(text: str) -> Expression:
     """Reads an expression.
 
