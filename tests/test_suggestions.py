@@ -75,7 +75,7 @@ def counts() -> dict[str, Counter[tuple[int, int]]]:
     for words in VOCABULARIES.values():
         for word in sorted(words):
             for slips in (1, 2):
-                for typed in typos(word, slips, 25):
+                for typed in typos(word, slips, 12):
                     if typed not in words:
                         found["typos"][slips, len(word)] += 1
                         found["understood"][slips, len(word)] += nearest(typed, words) == f"did you mean `{word}`?"
@@ -89,7 +89,7 @@ def share(counts: dict[str, Counter[tuple[int, int]]], slips: tuple[int, ...], l
 
 
 def test_the_first_suggestion_is_right(counts: dict[str, Counter[tuple[int, int]]]) -> None:
-    assert counts["typos"].total() > 15_000
+    assert counts["typos"].total() > 7_000
     for length in sorted({length for _, length in counts["typos"]}):
         one, two = (share(counts, (slips,), range(length, length + 1)) for slips in (1, 2))
         print(f"{length:>3} letters: one slip {one:6.1%}, two {two:6.1%}")
