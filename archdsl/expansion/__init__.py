@@ -45,8 +45,9 @@ def expand(
     """
     found = _opened(text, file, variant, settings or {}, limits)
     long = print_tree(found.long(), origins)
-    # It costs more than the text did, and nobody should be handed a file that cannot be read again.
-    parse(long, f"the long form of {PurePath(file).name}", limits)
+    if long != text:
+        # It costs more than the text did, and nobody should be handed a file that cannot be read again.
+        parse(long, f"the long form of {PurePath(file).name}", limits)
     head = f"# The long form of {file}. Behind each value stands where it came from; lines are that file's.\n"
     return head + long if origins else long
 
