@@ -9,15 +9,13 @@ import keyword
 import re
 from collections import Counter
 from functools import cache
-from itertools import count
 from random import Random
 from typing import Any
-from unittest import mock
 
 import pytest
-from test_fuzz import nodes
+from reading import quickly
 
-from archdsl import ArchError, loads, source
+from archdsl import ArchError, loads
 from archdsl.backends.python import to_python
 from archdsl.names import CLASS_RESERVED, RESERVED
 
@@ -124,7 +122,7 @@ def became(place: str, name: str) -> str:
     """Whether a name is refused, or harmless in the source; or what it brings there."""
     data = spec_with(place, name)
     try:
-        with mock.patch.object(source, "read", return_value=nodes(data, count())):
+        with quickly():
             spec = loads(json.dumps(data))
         text = to_python(spec)
     except ArchError as error:
