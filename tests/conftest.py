@@ -1,7 +1,8 @@
-"""What all tests share: golden texts, which `pytest --update-golden` rewrites."""
+"""What all tests share: golden texts, which `pytest --update-golden` rewrites, and how the suite is run."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,27 @@ GOLDEN = Path(__file__).parent / "golden"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="rewrite the golden texts that differ")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Leaves `-n 2` out where two processes do not help: for one file, and for `-s` and `--pdb`; `-n` itself stays."""
+    asked = any(re.match("-n|--numprocesses", str(word)) for word in config.invocation_params.args)
+    alone = len(config.args) == 1 and not Path(config.args[0]).is_dir()
+    if not asked and (alone or config.option.usepdb or config.option.capture == "no"):
+        config.option.numprocesses = 0
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leaves files that import TensorFlow alone where none of their tests is wanted: the import takes seconds."""
+    wanted = config.option.markexpr
+    unwanted = "not tensorflow" in wanted.split(" and ") and " or " not in wanted
+    return True if unwanted and collection_path.suffix == ".py" and needs_tensorflow(collection_path) else None
+
+
+def needs_tensorflow(path: Path) -> bool:
+    """Whether all tests of a file do."""
+    return bool(re.search(r"^pytestmark = \[?\s*pytest\.mark\.tensorflow", path.read_text("utf-8"), re.MULTILINE))
 
 
 @pytest.fixture

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
+from conftest import needs_tensorflow
 
 PACKAGE = Path(__file__).parents[1] / "archdsl"
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -31,10 +34,19 @@ def stage(module: str) -> str:
     return parts[1] if len(parts) > 1 else "archdsl"
 
 
-def imports(path: Path, everywhere: bool) -> Iterator[str]:
-    """What a file imports at its top, or `everywhere` in it, but for what only type checkers see."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    pending: list[ast.AST] = [tree]
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
+def imports(path: Path) -> tuple[str, ...]:
+    return tuple(_imports(path))
+
+
+def _imports(path: Path) -> Iterator[str]:
+    """What a file imports at its top, but for what only type checkers see."""
+    pending: list[ast.AST] = [tree(path)]
     while pending:
         node = pending.pop()
         if isinstance(node, ast.Import):
@@ -43,8 +55,8 @@ def imports(path: Path, everywhere: bool) -> Iterator[str]:
             assert node.level == 0, f"{path} imports relatively"
             module = str(node.module)
             yield from (f"archdsl.{alias.name}" for alias in node.names) if module == "archdsl" else [module]
-        elif (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)) or (
-            isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not everywhere
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or (
+            isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
         ):
             continue
         pending.extend(ast.iter_child_nodes(node))
@@ -59,7 +71,7 @@ def test_every_stage_has_its_place_in_the_order() -> None:
 @pytest.mark.parametrize("path", [path for path in FILES if path != PACKAGE / "__init__.py"], ids=name_of)
 def test_a_stage_imports_only_from_its_left(path: Path) -> None:
     own = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-    for module in imports(path, everywhere=False):
+    for module in imports(path):
         if module.split(".")[0] == "archdsl" and module != "archdsl.__version__":
             other = stage(module)
             if other == "archdsl":  # a run folder records the version
@@ -73,29 +85,27 @@ def test_nothing_heavy_at_the_top(path: Path) -> None:
     name = name_of(path)
     if name in STARRED or name.startswith("training/"):
         pytest.skip("may import TensorFlow")
-    heavy = [module for module in imports(path, everywhere=False) if module.split(".")[0] in HEAVY]
+    heavy = [module for module in imports(path) if module.split(".")[0] in HEAVY]
     assert heavy == []
     starred = {"archdsl.keras", "archdsl.backends.keras_runtime", "archdsl.backends.extra", "archdsl.training"}
-    assert not any(
-        module in starred or module.startswith("archdsl.training.") for module in imports(path, everywhere=False)
-    )
+    assert not any(module in starred or module.startswith("archdsl.training.") for module in imports(path))
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_files_stay_short_and_say_what_they_are(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 400
-    doc = ast.get_docstring(ast.parse(text))
+    doc = ast.get_docstring(tree(path))
     assert doc
     assert doc.splitlines()[0].endswith(".")
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_no_assert_for_users_and_no_eval(path: Path) -> None:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    asserts = any(isinstance(node, ast.Assert) for node in ast.walk(tree))
+    nodes = list(ast.walk(tree(path)))
+    asserts = any(isinstance(node, ast.Assert) for node in nodes)
     assert not asserts or path.parent.name == "backends"  # there they only tell the type checker what is known
-    called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+    called = {node.func.id for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
     assert not called & {"eval", "__import__"}
     assert "exec" not in called or name_of(path) == "backends/keras_runtime.py"
 
@@ -147,6 +157,18 @@ def test_the_package_itself_loads_nothing_heavy() -> None:
     script = "import archdsl, sys; print(*{name.split('.')[0] for name in sys.modules})"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
     assert not set(done.stdout.split()) & {"tensorflow", "keras", "numpy", "matplotlib", "typer", "graphviz"}
+
+
+def test_a_test_file_that_loads_tensorflow_says_so() -> None:
+    """Else it is loaded, and waited for, where `-m "not tensorflow"` leaves its tests out."""
+    heavy = {"tensorflow", "keras", "twins", "layers_of_ops", "archdsl.training", "archdsl.keras"}
+    found = []
+    for path in Path(__file__).parent.glob("test_*.py"):
+        skips = {ast.unparse(node) for node in tree(path).body if isinstance(node, ast.Assign | ast.Expr)}
+        if heavy & {*imports(path)} or any(re.search(r"importorskip\('(keras|tensorflow)'", line) for line in skips):
+            found.append(path)
+    assert len(found) >= 7
+    assert [path.name for path in found if not needs_tensorflow(path)] == []
 
 
 @pytest.mark.tensorflow
