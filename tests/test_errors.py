@@ -7,6 +7,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ WRONG = sorted((Path(__file__).parent / "wrong").glob("*.yaml"))
 Golden = Callable[[str, str], None]
 
 
+@cache
 def refused(text: str, name: str) -> ArchError:
     """The error that a spec ends in, from the first stage that refuses it."""
     with pytest.raises(ArchError) as caught:

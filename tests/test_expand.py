@@ -116,7 +116,7 @@ def hold_meaning(first: int, many: int) -> None:
 
 @pytest.mark.usefixtures("each_text_is_read_once")
 def test_random_specs_mean_the_same() -> None:
-    hold_meaning(0, 30)
+    hold_meaning(0, 20)
 
 
 @pytest.mark.slow

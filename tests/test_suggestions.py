@@ -68,14 +68,13 @@ def typos(word: str, slips: int, count: int) -> Iterator[str]:
             yield typed
 
 
-@pytest.fixture(scope="module")
-def counts() -> dict[str, Counter[tuple[int, int]]]:
+def counted(each: int) -> dict[str, Counter[tuple[int, int]]]:
     """How many typos there are, and how many are understood, by slips and by the word's length."""
     found: dict[str, Counter[tuple[int, int]]] = {"typos": Counter(), "understood": Counter()}
     for words in VOCABULARIES.values():
         for word in sorted(words):
             for slips in (1, 2):
-                for typed in typos(word, slips, 12):
+                for typed in typos(word, slips, each):
                     if typed not in words:
                         found["typos"][slips, len(word)] += 1
                         found["understood"][slips, len(word)] += nearest(typed, words) == f"did you mean `{word}`?"
@@ -88,8 +87,10 @@ def share(counts: dict[str, Counter[tuple[int, int]]], slips: tuple[int, ...], l
     return sum(counts["understood"][key] for key in keys) / sum(counts["typos"][key] for key in keys)
 
 
-def test_the_first_suggestion_is_right(counts: dict[str, Counter[tuple[int, int]]]) -> None:
-    assert counts["typos"].total() > 7_000
+@pytest.mark.parametrize("each", [12, pytest.param(60, marks=pytest.mark.slow)])
+def test_the_first_suggestion_is_right(each: int) -> None:
+    counts = counted(each)
+    assert counts["typos"].total() > 600 * each
     for length in sorted({length for _, length in counts["typos"]}):
         one, two = (share(counts, (slips,), range(length, length + 1)) for slips in (1, 2))
         print(f"{length:>3} letters: one slip {one:6.1%}, two {two:6.1%}")
