@@ -83,7 +83,7 @@ def _wiring(
     types = {arg.name: arg.type for arg in args} | {"channels": "int"}
     place = Place(spec, Names({**names, "channels": "channels"}), types)
     columns = {name for step in every_step(steps) for name in _columns(step)}
-    taken = (globals_of(spec) | set(types) | columns | _LOCALS) - {"number"}
+    taken = globals_of(spec) | set(types) | columns | _LOCALS
     return Wiring(Statements(), place, taken, wanted_names(steps, outputs), {})
 
 

@@ -208,7 +208,6 @@ class Wiring:
         """The `for` and the `if` of a loop; each copy is kept where a name asks for it."""
         if copy.header:
             outer = self.number
-            self.taken.add(outer)
             self.number = self.local("number")
             with self.out.block(f"{copy.header}:"):
                 if copy.condition:
@@ -219,7 +218,7 @@ class Wiring:
                 if each:
                     one = target[0] if len(target) == 1 else f"({', '.join(target)})"
                     self.out.add(f"{each}.append({one})")
-            self.taken -= {self.number, outer}
+            self.taken.discard(self.number)
             self.number = outer
         else:
             with self.out.block(f"if {copy.condition}:"):
