@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias, get_args
 
-from archdsl.errors import ArchError
 from archdsl.ops import OPS
-from archdsl.parsing import FILE, LAYER, VARIANT, parse
+from archdsl.parsing import FILE, LAYER, VARIANT
 from archdsl.parsing.steps import ACTIVATIONS, BUNCH, NORMS
 from archdsl.parsing.values import NEIGHBOURS
 from archdsl.recipe import OPTIMIZERS, SCHEDULES, SOURCES, Augment, Data, Loss, Metric, Train
@@ -70,16 +69,8 @@ def files() -> dict[str, str]:
     """Every spec of the repository whose ops are all there, by its name."""
     root = Path(__file__).parents[1]
     paths = {*names().values(), *(root / "specs").glob("*.yaml"), *(root / "examples").rglob("*.yaml")}
-    texts = {path.stem: path.read_text(encoding="utf-8") for path in sorted(paths)}
-    return {name: text for name, text in texts.items() if _is_read(text)}
-
-
-def _is_read(text: str) -> bool:
-    try:
-        parse(text)
-    except ArchError as error:
-        return any(problem.code != "ARCH014" for problem in error.problems)  # an example's op is not installed
-    return True
+    own = [path for path in sorted(paths) if not path.with_name("pyproject.toml").exists()]  # that brings ops along
+    return {path.stem: path.read_text(encoding="utf-8") for path in own}
 
 
 def slips(word: str, count: int, chance: random.Random) -> str:

@@ -16,7 +16,7 @@ from archdsl.resolution.expectations import check
 
 FILES = files()
 
-SAMPLE = 400
+SAMPLE = 300
 """How many mutants the quick suite takes."""
 
 

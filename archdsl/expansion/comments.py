@@ -126,7 +126,8 @@ def _spoken_of(own: Sequence[_Place], after: _Place | None) -> _Place:
 def _found(text: str) -> Iterator[tuple[int, int, str, bool]]:
     """Each comment with its line (from 1), its column (from 0), and whether it stands alone; blank lines are empty."""
     lines = text.split("\n")
-    masked, inside = _masked(text)
+    plain = "#" not in text and all(line.strip() for line in lines[:-1])  # there is nothing to ask the reader
+    masked, inside = (lines, set[int]()) if plain else _masked(text)
     for number, line in enumerate(masked, 1):
         if (match := _COMMENT.search(line)) is not None:
             # Behind a bare dash it stands above what the dash begins.
