@@ -59,6 +59,17 @@ class Mapping:
 
 Node: TypeAlias = Scalar | Sequence | Mapping
 
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """Where the text of a scalar begins and ends, as offsets; its first line, from 1; and whether it is a block."""
+
+    start: int
+    end: int
+    line: int
+    is_block: bool
+
+
 LINE_END = re.compile(r"\r\n|[\n\r]")
 _ODD_LINE_END = re.compile(r"[\x85\u2028\u2029]")
 _UNSPACED_COMMENT = re.compile(r"\s+#(?![\s#]|$)")
@@ -104,13 +115,18 @@ def read(text: str, name: str, limits: Limits = DEFAULTS) -> Node:
         ArchError: the text is not YAML, or uses what specs do not have: tags, anchors, aliases, merge keys,
             directives, several documents, keys that stand twice.
     """
+    return read_with_extents(text, name, limits)[0]
+
+
+def read_with_extents(text: str, name: str, limits: Limits = DEFAULTS) -> tuple[Node, list[Extent]]:
+    """What `read` gives, and the extents of all scalars, in the order of the text."""
     if len(text) > limits.bytes:
         raise limits.exceeded("bytes", f"{name} is larger than {limits.bytes:,} bytes", code="ARCH003")
     reader = _Reader(text, name, limits)
     if (odd := _ODD_LINE_END.search(text)) is not None:
         message = f"the character U+{ord(odd[0]):04X} ends a line for some, and not for others"
         raise fail("ARCH001", message, reader.place(odd.start()), "remove it, or begin a new line")
-    return reader.document()
+    return reader.document(), reader.extents
 
 
 class _Reader:
@@ -118,6 +134,7 @@ class _Reader:
         self.text, self.name, self.limits = text, name, limits
         self.lines = LINE_END.split(text)
         self.nodes = 0
+        self.extents: list[Extent] = []
         self.events = self._checked()
 
     def document(self) -> Node:
@@ -177,6 +194,8 @@ class _Reader:
             raise fail("ARCH003", f"values are nested more than {NESTING} deep", self._span(event), hint)
         if isinstance(event, ScalarEvent):
             span = self._span(event)
+            block = event.style in ("|", ">")
+            self.extents.append(Extent(event.start_mark.index, event.end_mark.index, span.line, block))
             if event.style is not None:
                 return Scalar(event.value, event.value, span)
             self._comment(event, span)

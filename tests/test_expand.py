@@ -62,14 +62,14 @@ def long_of(model: str, more: str = "", **options: Any) -> str:
 @pytest.fixture
 def each_text_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Remembers what was read, whatever the text is called: reading takes most of the time, and is not on trial."""
-    read, known = source.read, {}
+    read, known = source.read_with_extents, {}
 
-    def remembered(text: str, name: str, limits: Limits = DEFAULTS) -> source.Node:
+    def remembered(text: str, name: str, limits: Limits = DEFAULTS) -> tuple[source.Node, list[source.Extent]]:
         if (text, limits) not in known:
             known[text, limits] = read(text, name, limits)
         return known[text, limits]
 
-    monkeypatch.setattr(source, "read", remembered)
+    monkeypatch.setattr(source, "read_with_extents", remembered)
 
 
 @pytest.mark.usefixtures("each_text_is_read_once")

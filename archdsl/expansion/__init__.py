@@ -69,13 +69,13 @@ def lay_over(text: str, file: str, variant: str) -> str:
 
 def _opened(text: str, file: str, variant: str, settings: MappingType[str, Any], limits: Limits) -> File:
     text = source.LINE_END.sub("\n", text)
-    root = source.read(text, file, limits)
+    root, extents = source.read_with_extents(text, file, limits)
     spec = understand(root, text, file, limits)
     spec = spec.varied(variant) if variant else spec
     if not isinstance(root, Mapping):
         raise TypeError("what was understood is a mapping")
     over = Overlay(variant, _checked(spec, settings))
-    return File(root, spec, Comments(text, root), over)
+    return File(root, spec, Comments(text, root, extents), over)
 
 
 def _checked(spec: Spec, settings: MappingType[str, Any]) -> MappingType[str, Any]:

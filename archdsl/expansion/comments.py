@@ -7,11 +7,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from ruamel.yaml import YAML
-from ruamel.yaml.events import ScalarEvent
-
 from archdsl.expansion.tree import Remark, in_brackets
-from archdsl.source import Mapping, Node, Scalar
+from archdsl.source import Extent, Mapping, Node, Scalar
 
 _COMMENT = re.compile(r"(?:^|(?<=\s))#.*")
 
@@ -47,11 +44,11 @@ class Comments:
     above; a comment behind a value belongs to the outermost entry that begins on its line.
     """
 
-    def __init__(self, text: str, root: Node) -> None:
+    def __init__(self, text: str, root: Node, extents: Sequence[Extent]) -> None:
         self._around: dict[int, Around] = {}
         places = list(_places(root, ()))
         lines = [place.line for place in places]
-        for line, column, comment, alone in _found(text):
+        for line, column, comment, alone in _found(text, extents):
             first, last = bisect_left(lines, line), bisect_right(lines, line)
             before, after = places[first - 1] if first else None, places[last] if last < len(places) else None
             if first < last:
@@ -123,11 +120,10 @@ def _spoken_of(own: Sequence[_Place], after: _Place | None) -> _Place:
     return chosen
 
 
-def _found(text: str) -> Iterator[tuple[int, int, str, bool]]:
+def _found(text: str, extents: Sequence[Extent]) -> Iterator[tuple[int, int, str, bool]]:
     """Each comment with its line (from 1), its column (from 0), and whether it stands alone; blank lines are empty."""
     lines = text.split("\n")
-    plain = "#" not in text and all(line.strip() for line in lines[:-1])  # there is nothing to ask the reader
-    masked, inside = (lines, set[int]()) if plain else _masked(text)
+    masked, inside = _masked(text, extents)
     for number, line in enumerate(masked, 1):
         if (match := _COMMENT.search(line)) is not None:
             # Behind a bare dash it stands above what the dash begins.
@@ -138,20 +134,19 @@ def _found(text: str) -> Iterator[tuple[int, int, str, bool]]:
             yield number, 0, "", True
 
 
-def _masked(text: str) -> tuple[list[str], set[int]]:
+def _masked(text: str, extents: Sequence[Extent]) -> tuple[list[str], set[int]]:
     """The lines of a text with `_` for everything in its scalars, and the lines that go on with a scalar."""
     masked: list[str] = []
     inside: set[int] = set()
     done = 0
-    for event in YAML(typ="safe", pure=True).parse(text):
-        if not isinstance(event, ScalarEvent) or event.end_mark.index <= event.start_mark.index:
+    for extent in extents:
+        start, end = extent.start, extent.end
+        if end <= start:
             continue
-        start, end = event.start_mark.index, event.end_mark.index
-        if event.style in ("|", ">"):  # its first line may end in a comment, its last ones may be blank
+        if extent.is_block:  # its first line may end in a comment, its last ones may be blank
             end = start + len(text[start:end].rstrip())
             start = min(end, start + text[start:end].index("\n") if "\n" in text[start:end] else end)
         masked += [text[done:start], re.sub(".", "_", text[start:end])]
-        first = int(event.start_mark.line) + 1
-        inside.update(range(first + 1, first + 1 + text.count("\n", start, end)))
+        inside.update(range(extent.line + 1, extent.line + 1 + text.count("\n", start, end)))
         done = end
     return ("".join(masked) + text[done:]).split("\n"), inside
