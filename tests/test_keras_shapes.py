@@ -194,7 +194,7 @@ def is_built(text: str) -> bool:
 
 
 def test_random_specs_build_as_their_graphs_say_and_their_source_is_clean() -> None:
-    assert sum(map(is_built, several(0, 60))) >= 25
+    assert sum(map(is_built, several(0, 40))) >= 15
 
 
 @pytest.mark.slow
