@@ -17,11 +17,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
-    """Leaves `-n 2` out where two processes do not help: for one file, and for `-s` and `--pdb`; `-n` itself stays."""
+    """Leaves `-n 2` out for one file, where it does not help, and where it hinders; an `-n` of one's own stays."""
+    option = config.option
     asked = any(re.match("-n|--numprocesses", str(word)) for word in config.invocation_params.args)
     alone = len(config.args) == 1 and not Path(config.args[0]).is_dir()
-    if not asked and (alone or config.option.usepdb or config.option.capture == "no"):
-        config.option.numprocesses = 0
+    if not asked and (alone or option.usepdb or option.update_golden or option.capture == "no"):
+        option.numprocesses = 0
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
