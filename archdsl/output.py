@@ -131,8 +131,8 @@ def draw(graph: Graph, folder: Path, formats: Sequence[str], view: str | None) -
     Raises:
         ArchError: there is no such view, or no renderer.
     """
-    from archdsl.backends.dot import to_dot, views
-    from archdsl.backends.render import render
+    from archdsl.backends.diagrams import to_dot, views
+    from archdsl.backends.diagrams.render import render
 
     drawn = views(graph)
     if view is not None and view not in drawn:

@@ -14,7 +14,7 @@ from reading import quickly
 from test_dot import layout, overlaps
 
 from archdsl import ArchError
-from archdsl.backends.dot import to_dot, views
+from archdsl.backends.diagrams import Options, to_dot, views
 from archdsl.graph import Graph, Node
 from archdsl.parsing import parse
 from archdsl.resolution import resolve
@@ -190,7 +190,7 @@ def hold_at_home(dot: str) -> None:
 
 def hold_complete(graph: Graph, depth: int, direction: str = "TB") -> str:
     """Raises where a diagram lacks a node or an edge of the graph, or has one too many."""
-    dot = to_dot(graph, depth=depth, direction=direction)
+    dot = to_dot(graph, Options(depth=depth, direction=direction))
     hold_at_home(dot)
     drawn = Counter(NODE.findall(dot))
     assert set(drawn.values()) == {1}, "a node is there twice"
@@ -231,7 +231,7 @@ def test_inside_layers_with_several_inputs_and_outputs(
 def test_no_boxes_overlap(wired: dict[str, Graph], direction: str, depth: int) -> None:
     assert len(wired) == 6
     for graph in wired.values():
-        boxes = layout(to_dot(graph, direction=direction, depth=depth))
+        boxes = layout(to_dot(graph, Options(direction=direction, depth=depth)))
         assert overlaps(boxes) == [], graph.name
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from archdsl.backends import render as module
-from archdsl.backends.render import render
+from archdsl.backends.diagrams import render as module
+from archdsl.backends.diagrams.render import render
 from archdsl.errors import ArchError
 
 DOT = '// Net <1>\n// 3 in, 4 out\ndigraph "net" {\n  node [fontname="Arial"]\n  "a" [label="a"]\n  "a" -> "b"\n}\n'

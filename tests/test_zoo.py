@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import archdsl
-from archdsl.backends.dot import to_dot
+from archdsl.backends.diagrams import to_dot
 from archdsl.backends.python import to_python
 from archdsl.backends.summary import to_data, to_text
 from archdsl.graph import Graph

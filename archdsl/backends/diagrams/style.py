@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from archdsl.errors import fail, nearest
 from archdsl.ops import Shape
 
 TOL = {
@@ -91,17 +90,6 @@ THEMES = {
         is_dark=True,
     ),
 }
-
-
-def theme_of(name: str) -> Theme:
-    """A theme by its name.
-
-    Raises:
-        ArchError: there is no such theme.
-    """
-    if name not in THEMES:
-        raise fail("ARCH203", f"`{name}` is no theme", hint=nearest(name, THEMES))
-    return THEMES[name]
 
 
 class Html(str):

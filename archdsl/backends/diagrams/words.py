@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from archdsl.backends.dot_plan import Box, Bunch, Frame, Item, boxes, bunches, frames, outputs
-from archdsl.backends.dot_style import arguments, dimensions, short, width_of
+from archdsl.backends.diagrams.plan import Box, Bunch, Frame, Item, boxes, bunches, frames, outputs
+from archdsl.backends.diagrams.style import arguments, dimensions, short, width_of
 from archdsl.graph import Graph, Node
 from archdsl.ops import Shape
 from archdsl.ops.merge import Merge

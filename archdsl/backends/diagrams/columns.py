@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from archdsl.backends.dot_plan import Box, Bunch, Frame, Item, Lane, last_of
+from archdsl.backends.diagrams.plan import Box, Bunch, Frame, Item, Lane, last_of
 from archdsl.graph import producer
 
 

@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from archdsl.backends.dot_canvas import Canvas
-from archdsl.backends.dot_columns import Column, Entry, can_fork, columns, door, entries, inside
-from archdsl.backends.dot_plan import Box, Bunch, Frame, Item, boxes, last_of, outputs, plan
-from archdsl.backends.dot_style import (
+from archdsl.backends.diagrams.canvas import Canvas
+from archdsl.backends.diagrams.columns import Column, Entry, can_fork, columns, door, entries, inside
+from archdsl.backends.diagrams.options import Options
+from archdsl.backends.diagrams.plan import Box, Bunch, Frame, Item, boxes, last_of, outputs, plan
+from archdsl.backends.diagrams.style import (
+    THEMES,
     Theme,
     attributes,
     box_label,
@@ -18,48 +20,22 @@ from archdsl.backends.dot_style import (
     legend,
     printable,
     quoted,
-    theme_of,
     width_of,
 )
-from archdsl.backends.dot_words import chain_width, free_side, is_layer, is_model, sign, told, width, words
+from archdsl.backends.diagrams.words import chain_width, free_side, is_layer, is_model, sign, told, width, words
 from archdsl.backends.wires import Wires
-from archdsl.errors import fail
 from archdsl.graph import Graph, producer
 from archdsl.ops import Shape
 from archdsl.spec import INPUT, OUTPUT
 
 
-def to_dot(graph: Graph, *, theme: str = "light", depth: int | None = None, direction: str = "TB") -> str:
+def to_dot(graph: Graph, options: Options = Options()) -> str:
     """A diagram of a body, as DOT text: the same text for the same graph, always.
 
     Args:
         graph: the model's, or a layer's as `views` gives it.
-        theme: `light` or `dark`.
-        depth: 1 draws each layer as one box; 2 draws what is inside the layers, 3 what is inside those, ...
-        direction: `TB` from top to bottom, `LR` from left to right.
-
-    Raises:
-        ArchError: an option has a value that it cannot have.
     """
-    if direction not in ("TB", "LR"):
-        raise fail("ARCH203", f"`{direction}` is no direction", hint="`TB` from top to bottom, `LR` from left to right")
-    if depth is not None and depth < 1:
-        raise fail("ARCH203", f"a diagram cannot be {depth} deep", hint="1 draws each layer as one box")
-    return _Drawing(theme_of(theme), direction == "LR", plan(graph, depth or 1)).text(graph)
-
-
-def views(graph: Graph) -> dict[str, Graph]:
-    """What of a model is worth a diagram: the model itself, then the first use of each class of layer."""
-    found: dict[str, Graph] = {}
-    seen: set[int] = set()
-    waiting = [graph]
-    while waiting:
-        body = waiting.pop()
-        if id(body) not in seen:
-            seen.add(id(body))
-            found.setdefault(body.name, body)
-            waiting += [node.body for node in reversed(body.nodes) if node.body is not None]
-    return found
+    return _Drawing(THEMES[options.theme], options, plan(graph, options.depth)).text(graph)
 
 
 @dataclass(slots=True)
@@ -117,8 +93,8 @@ class _Look:
 class _Drawing(Canvas):
     """Draws a plan. Edges between two items stand outside both, for an edge draws its ends into its cluster."""
 
-    def __init__(self, theme: Theme, is_wide: bool, items: tuple[Item, ...]) -> None:
-        super().__init__(theme, is_wide)
+    def __init__(self, theme: Theme, options: Options, items: tuple[Item, ...]) -> None:
+        super().__init__(theme, options.is_wide)
         self.items, self.width = items, width(items)
         self.dashed = {"color": theme.shortcut, "style": "dashed"}
 

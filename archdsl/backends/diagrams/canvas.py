@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
-from archdsl.backends.dot_style import TOL, Theme, attributes, cluster_label, quoted, short
+from archdsl.backends.diagrams.style import TOL, Theme, attributes, cluster_label, quoted, short
 
 POINT: Mapping[str, object] = {"label": "", "shape": "point", "style": "invis", "width": 0.01, "height": 0.01}
 """A node that nobody sees, which takes a place in a column."""
