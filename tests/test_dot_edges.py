@@ -104,13 +104,15 @@ class Expected:
         """Adds what is in a body; where the edges from its outputs start."""
         given: dict[str, str | None] = dict(zip(graph.inputs, sources, strict=True))
         hidden = self.hidden(graph, scope)
-        for before, node in zip([None, *graph.nodes], graph.nodes, strict=False):
+        before: Node | None = None
+        for node in graph.nodes:
             refs = [f"{node.name}.{output}" for output in node.outputs] or [node.name]
             if any(node.name.startswith(lane) for lane in hidden):
                 given |= dict.fromkeys(refs)
             else:
                 starts = [given[ref] for ref in node.inputs]
                 given |= dict(zip(refs, self.node(node, before, scope, depth, starts), strict=True))
+            before = before if node.role in ("pad", "norm", "activation") else node
         return [given[end.ref] for end in graph.outputs.values()]
 
     def hidden(self, graph: Graph, scope: str) -> list[str]:
@@ -133,7 +135,7 @@ class Expected:
         name = scope + node.name
         if node.role in ("pad", "norm", "activation"):
             return starts
-        if node.body is not None and before is not None and before.body is node.body and self.is_folded(name):
+        if before is not None and (before.kind, before.op) == (node.kind, node.op) and self.is_folded(name):
             self.folded += 1
             return starts
         if node.body is not None and depth > 1:

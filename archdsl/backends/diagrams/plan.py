@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TypeAlias
 
+from archdsl.backends.diagrams.likeness import equal_steps, equal_uses
 from archdsl.backends.wires import Wires, given, step_of
 from archdsl.graph import Graph, Node, producer
 from archdsl.ops import Shape
@@ -17,16 +18,24 @@ from archdsl.ops.merge import Merge
 MANY = 4
 """More equal lanes than this, side by side, are drawn as one."""
 
+SEVERAL = 3
+"""So many equal steps of ops in a row are drawn as one. Of layers, two are enough."""
+
 _OWN_LANE = re.compile(r"shortcut(_\d+)?")
 """The path that the steps of a shortcut stand in."""
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """One step, with its padding, norm and activation; or `times` equal uses of a layer in a row."""
+    """One step, with its padding, norm and activation; or `times` equal ones, or uses of a layer, in a row."""
 
     nodes: tuple[Node, ...]
     times: int = 1
+
+    @property
+    def step(self) -> tuple[Node, ...]:
+        """The nodes of the first of its steps."""
+        return self.nodes[: len(self.nodes) // self.times]
 
     @property
     def main(self) -> Node:
@@ -42,7 +51,7 @@ class Box:
     def sign(self) -> str:
         """What stands in its circle, where it is a merge of several tensors."""
         op = self.main.op
-        return op.sign if isinstance(op, Merge) and len(self.nodes) == 1 else ""
+        return op.sign if isinstance(op, Merge) and len(self.step) == 1 else ""
 
     @property
     def takes(self) -> tuple[str, ...]:
@@ -52,7 +61,7 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A layer drawn with its inside. `nodes` are its `times` equal uses in a row.
+    """A layer drawn with its inside, that of the first of its uses. `nodes` are its `times` equal uses in a row.
 
     Args:
         doors: the inputs that get a mark of their own inside, as none of its items is alone in taking them.
@@ -69,6 +78,11 @@ class Frame:
     def main(self) -> Node:
         """The last use of the layer."""
         return self.nodes[-1]
+
+    @property
+    def is_vague(self) -> bool:
+        """Whether its uses differ in the sizes of what flows inside."""
+        return any(node.body is not self.body for node in self.nodes)
 
     @property
     def takes(self) -> tuple[str, ...]:
@@ -241,22 +255,36 @@ class _Planner:
                 runs[-1].append(node)
             else:
                 runs.append([node])
-        for run in runs:
-            body = run[0].body
-            if body is None:
-                found.append(Box(tuple(run)))
-            elif self.depth == 1:
-                found.append(Box(tuple(run), len(run)))
-            else:
-                found.append(self._frame(tuple(run), body))
+        for is_layer, group in groupby(runs, lambda run: run[0].body is not None):
+            found += map(self._layer, group) if is_layer else self._stacked(list(group))
         return found
+
+    def _layer(self, run: list[Node]) -> Item:
+        body = run[0].body
+        return Box(tuple(run), len(run)) if self.depth == 1 or body is None else self._frame(tuple(run), body)
+
+    def _stacked(self, steps: list[list[Node]]) -> Iterator[Box]:
+        """Boxes of ops; several equal ones in a row are one."""
+        while steps:
+            count = 1
+            while count < len(steps) and self._repeats(steps[count - 1], steps[count]):
+                count += 1
+            times = count if count >= SEVERAL else 1
+            yield Box(tuple(node for step in steps[:times] for node in step), times)
+            steps = steps[times:]
+
+    def _repeats(self, one: list[Node], other: list[Node]) -> bool:
+        """Whether a step without a name of its own does once more what the step before it did."""
+        is_next = self.wires.feeds_only(one[-1].name, other[0].name) and given(one[-1]) == other[0].inputs
+        has_names = any(self.wires.called(step[0].name) for step in (one, other))
+        return is_next and not has_names and equal_steps(one, other)
 
     def _goes_on(self, one: Node, other: Node) -> bool:
         """Whether a node stands in one box with the node before it."""
         if not self.wires.feeds_only(one.name, other.name) or given(one) != other.inputs:
             return False
         if one.body is not None or other.body is not None:
-            return one.body is other.body
+            return equal_uses(one, other)
         return step_of(one) == step_of(other)
 
     def _frame(self, nodes: tuple[Node, ...], body: Graph) -> Frame:
