@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import enum
 import os
 import re
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -17,18 +16,8 @@ from typing import Any
 
 from archdsl import source
 from archdsl.errors import ArchError, fail, nearest
-from archdsl.graph import Graph
 from archdsl.parsing.validation import plain
 from archdsl.spec import Spec
-
-
-class Format(enum.StrEnum):
-    """The formats of pictures."""
-
-    svg = "svg"
-    png = "png"
-    pdf = "pdf"
-    dot = "dot"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +97,25 @@ def write_new(target: Path, text: str) -> None:
     """
     if target.exists():
         raise fail("ARCH202", f"{target} is there already", hint="choose another name, or remove it")
+    if not target.parent.is_dir():
+        raise fail("ARCH304", f"{target} cannot be written: there is no folder {target.parent}")
+    write(target, text)
+
+
+def write(target: Path, text: str) -> None:
+    """Writes a file, whole or not at all; what stands there is replaced, and a missing folder is made.
+
+    Raises:
+        ArchError: the file cannot be written.
+    """
     beside = target.with_name(f".{target.name}.{os.getpid()}")
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         beside.write_text(text, encoding="utf-8")
         os.replace(beside, target)
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink()
         raise fail("ARCH304", f"{target} cannot be written: {error.strerror}") from None
 
 
@@ -123,33 +125,6 @@ def next_free(folder: str, spec: Spec) -> Path:
     while (free := Path(folder) / f"{stem(spec)}-{number}").exists():
         number += 1
     return free
-
-
-def draw(graph: Graph, folder: Path, formats: Sequence[str], view: str | None) -> list[Path]:
-    """Draws the views of a graph into a folder, as `NAME.FORMAT`.
-
-    Raises:
-        ArchError: there is no such view, or no renderer.
-    """
-    from archdsl.backends.diagrams import to_dot, views
-    from archdsl.backends.diagrams.render import render
-
-    drawn = views(graph)
-    if view is not None and view not in drawn:
-        raise fail("ARCH203", f"there is no view `{view}`", hint=nearest(view, drawn))
-    written = []
-    for name, part in drawn.items():
-        if view not in (None, name):
-            continue
-        dot = to_dot(part)
-        for form in formats:
-            path = folder / f"{name}.{form}"
-            if form == "dot":
-                path.write_text(dot, encoding="utf-8")
-            else:
-                render(dot, path, form)
-            written.append(path)
-    return written
 
 
 def keras_side() -> ModuleType:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from archdsl import output
+from archdsl.cli import drawing
 from archdsl.cli.app import (
     AllowOption,
     JsonOption,
@@ -61,29 +63,83 @@ def eject(
         say(f"wrote {out}")
 
 
+FEW = 3
+"""More pictures than this are told by their number and folder."""
+
+ViewOption = Annotated[str, typer.Option(metavar="NAME", help="What to draw: a name of `--list`, or `all` of them.")]
+PathOption = Annotated[
+    str | None, typer.Option("--out", metavar="PATH", help="A file such as x.png, which is replaced, or a folder.")
+]
+FormatOption = Annotated[
+    list[str] | None,
+    typer.Option("--format", metavar="FORMAT", help="svg, png, pdf, dot or mermaid; may be given often."),
+]
+DepthOption = Annotated[int, typer.Option(metavar="N", help="1 draws layers as boxes, 2 their inside, ...")]
+DetailOption = Annotated[
+    str, typer.Option(metavar="compact|full", help="Norms and activations inside other boxes, or each told by itself.")
+]
+DirectionOption = Annotated[str, typer.Option(metavar="TB|LR", help="Top to bottom, or left to right.")]
+ThemeOption = Annotated[str, typer.Option(metavar="light|dark", help="The page that it stands on.")]
+
+
 @app.command()
 def plot(
+    context: typer.Context,
     spec: SpecArgument,
-    out: OutOption = None,
-    view: Annotated[str | None, typer.Option(help="One view alone: the model's class or a layer's.")] = None,
-    formats: Annotated[list[output.Format] | None, typer.Option("--format", help="svg, png, pdf or dot.")] = None,
+    view: ViewOption = "",
+    out: PathOption = None,
+    formats: FormatOption = None,
+    depth: DepthOption = 1,
+    detail: DetailOption = "compact",
+    direction: DirectionOption = "TB",
+    theme: ThemeOption = "light",
+    costs: Annotated[bool, typer.Option("--costs", help="Tell parameters and multiply-accumulates.")] = False,
+    opened: Annotated[bool, typer.Option("--open", help="Open the picture with the system's viewer.")] = False,
+    listed: Annotated[bool, typer.Option("--list", help="List what can be drawn, and draw nothing.")] = False,
     settings: SetOption = None,
     variant: VariantOption = None,
     allow: AllowOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Beside `--list`: print JSON.")] = False,
 ) -> None:
-    """Draw the model and each of its layers. Imports no TensorFlow."""
+    """Draw the network as NAME.svg, or a layer, or each. Imports no TensorFlow.
+
+    What `--format dot` and `--format mermaid` give is text, and goes to stdout where there is no `--out`.
+    """
+    if listed or as_json:
+        drawing.refuse_beside_list(context)
+        graph = load_spec(spec, settings, variant, allow)[2]
+        if as_json:
+            print_json(drawing.list_data(graph))
+        else:
+            print_text(drawing.list_text(graph))
+        return
+    wish = drawing.wish(view, formats or (), out, opened)
+    options = drawing.options(theme=theme, depth=depth, direction=direction, detail=detail, costs=costs)
     loaded, _, graph = load_spec(spec, settings, variant, allow)
-    wanted = [form.value for form in formats or (output.Format.svg, output.Format.png)]
-    with output.new_folder(out or output.next_free("plots", loaded)) as folder:
-        output.draw(graph, folder.path, wanted, view)
-    say(f"wrote {folder.target}")
+    pictures = drawing.pictures(graph, loaded, wish)
+    for text in drawing.draw(pictures, options):
+        print_text(text)
+    _tell([picture.path for picture in pictures if picture.path is not None], opened)
+
+
+def _tell(files: Sequence[Path], is_opened: bool) -> None:
+    """Says what was written, and opens the first of it."""
+    if len(files) > FEW:
+        say(f"wrote {len(files)} pictures into {files[0].parent}")
+    else:
+        for file in files:
+            say(f"wrote {file}")
+    if is_opened and not drawing.open_file(files[0]):
+        say(f"there is no viewer here to open {files[0]} with")
 
 
 @app.command()
 def build(
     spec: SpecArgument,
     out: OutOption = None,
-    pictures: Annotated[bool, typer.Option("--plot", help="Draw the model and each layer, as SVG and PNG.")] = False,
+    pictures: Annotated[
+        bool, typer.Option("--plot", help="Draw the model and each layer, as SVG and PNG, into pictures/.")
+    ] = False,
     settings: SetOption = None,
     variant: VariantOption = None,
     allow: AllowOption = None,
@@ -98,7 +154,7 @@ def build(
         (folder.path / f"{output.stem(loaded)}.py").write_text(to_python(loaded), encoding="utf-8")
         (folder.path / "summary.txt").write_text(to_text(graph, depth=3), encoding="utf-8")
         if pictures:
-            output.draw(graph, folder.path, ["svg", "png"], None)
+            drawing.draw_all(graph, loaded, folder.path / "pictures")
         model = output.keras_side().build(loaded, **arguments)
     say(f"wrote {folder.target}")
     counts = f"{model.count_params():,} parameters in {len(model.weights):,} variables"
