@@ -203,7 +203,7 @@ def test_equal_neighbours_are_one_box_with_their_number(notebook: dict[str, Grap
 
 
 def test_a_box_tells_padding_norm_and_activation(lanes: dict[str, Graph]) -> None:
-    assert "pad 1 · BN · ReLU" in to_dot(lanes["Nested"])
+    assert "pad 1 · Batch norm · ReLU" in to_dot(lanes["Nested"])
 
 
 def test_the_text_is_the_same_in_every_process() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
-from archdsl.backends.diagrams.style import TOL, Theme, attributes, cluster_label, quoted, short
+from archdsl.backends.diagrams.labels import cluster_label
+from archdsl.backends.diagrams.style import TOL, Html, Theme, attributes, quoted, short
 
 POINT: Mapping[str, object] = {"label": "", "shape": "point", "style": "invis", "width": 0.01, "height": 0.01}
 """A node that nobody sees, which takes a place in a column."""
@@ -85,14 +86,14 @@ class Canvas:
         """What holds for everything on the page."""
         theme, font = self.theme, {"fontname": "Arial"}
         page = {"bgcolor": theme.page, "fontcolor": theme.text, "label": caption, "labelloc": "b", "labeljust": "c"}
-        space = {"rankdir": "LR" if self.is_wide else "TB", "nodesep": 0.3, "ranksep": 0.36, "pad": 0.2}
+        space = {"rankdir": "LR" if self.is_wide else "TB", "nodesep": 0.3, "ranksep": 0.28, "pad": 0.12}
         ways = {"newrank": "true", "splines": "spline"}
         self.line("graph" + attributes({**page, **font, "fontsize": 11, **space, **ways}))
-        box = {"shape": "box", "style": "rounded,filled", "penwidth": 1.3, "margin": "0.12,0.06", "height": 0.42}
+        box = {"shape": "box", "style": "rounded,filled", "penwidth": 1.3, "margin": "0.12,0.06", "height": 0.4}
         self.line("node" + attributes({**font, "fontsize": 11, "fontcolor": theme.text, **box}))
         # Without `labelfloat`, a label beside a downward edge inside two clusters bends that edge away from it.
         arrow = {"color": theme.line, "penwidth": 1.2, "arrowsize": 0.65, "labelfloat": str(not self.is_wide).lower()}
-        self.line("edge" + attributes({**font, "fontsize": 9, "fontcolor": theme.muted, **arrow}))
+        self.line("edge" + attributes({**font, "fontsize": 9.5, "fontcolor": theme.muted, **arrow}))
 
     def colours(self, kind: str) -> dict[str, object]:
         """Of a box of a kind."""
@@ -127,16 +128,26 @@ class Canvas:
     def point(self, name: str) -> None:
         self.node(name, **POINT)
 
-    def joint(self, name: str, *, is_seen: bool, group: str = "") -> None:
-        """A piece of a line that takes the place of a box in its column."""
-        look = {"style": "filled", "color": self.theme.line} if is_seen else {"style": "invis"}
+    def space(self, name: str, height: float, group: str) -> None:
+        """Room for a box where a lane has none. Its middle is seen as a part of the line that runs through it."""
+        rest, dot = round(36 * height), f'<TD WIDTH="1" HEIGHT="1" BGCOLOR="{self.theme.line}"></TD>'
+        if self.is_wide:
+            cells = f'<TR><TD WIDTH="{rest}"></TD>{dot}<TD WIDTH="{rest}"></TD></TR>'
+        else:
+            cells = f'<TR><TD HEIGHT="{rest}"></TD></TR><TR>{dot}</TR><TR><TD HEIGHT="{rest}"></TD></TR>'
+        label = Html(f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">{cells}</TABLE>')
+        self.node(name, label=label, shape="plain", style="solid", width=0.01, height=0.01, group=group)
+
+    def corner(self, name: str) -> None:
+        """Where a line turns."""
         # Edges end a point before any node: the outline fills that gap.
         size = {"fixedsize": "true", "margin": 0, "width": 0.005, "height": 0.005, "penwidth": 1.2}
-        self.node(name, label="", **size, **look, **({"group": group} if group else {}))
+        self.node(name, label="", **size, style="filled", color=self.theme.line)
 
-    def circle(self, name: str, sign: str, group: str = "") -> None:
+    def circle(self, name: str, sign: str, group: str = "", **more: object) -> None:
         """A merge."""
         look = {"color": self.theme.merge, "fillcolor": self.theme.page, "style": "filled", "penwidth": 1.6}
-        size = {"fixedsize": "true", "width": 0.32, "height": 0.32, "margin": 0}
+        width = 0.32 if len(sign) == 1 else 0.42
+        size: dict[str, object] = {"fixedsize": "true", "width": width, "height": width, "margin": 0}
         size |= {"group": group} if group else {}
-        self.node(name, label=sign, shape="circle", fontsize=17 if len(sign) == 1 else 8, **look, **size)
+        self.node(name, label=sign, shape="circle", fontsize=17 if len(sign) == 1 else 9.5, **look, **size, **more)

@@ -4,29 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 
-from archdsl.backends.diagrams.canvas import Canvas
 from archdsl.backends.diagrams.columns import Column, Entry, can_fork, columns, door, entries, inside
+from archdsl.backends.diagrams.nodes import Nodes, even, height, told_tensor
 from archdsl.backends.diagrams.options import Options
-from archdsl.backends.diagrams.plan import Box, Bunch, Frame, Item, boxes, last_of, outputs, plan
+from archdsl.backends.diagrams.plan import Box, Bunch, Frame, Item, last_of, outputs, plan
 from archdsl.backends.diagrams.style import (
-    THEMES,
-    Theme,
     attributes,
-    box_label,
-    cluster_label,
     dimensions,
-    legend,
     printable,
     quoted,
     width_of,
 )
-from archdsl.backends.diagrams.words import chain_width, free_side, is_layer, is_model, sign, told, width, words
+from archdsl.backends.diagrams.words import chain_width, free_side, is_layer, is_model, told
 from archdsl.backends.wires import Wires
 from archdsl.graph import Graph, producer
 from archdsl.ops import Shape
 from archdsl.spec import INPUT, OUTPUT
+
+PAGE = (10.4, 15.0)
+"""Width and height in inches of what fits on A4 with its smallest letters 7 points high."""
+
+MOST_COLUMNS = 3
+"""Of a long chain."""
+
+ENDS, ROW, GAP = 4.2, 0.38, 0.9
+"""What ends, titles and legend take of a page; the space between two rows; that between two columns; in inches."""
 
 
 def to_dot(graph: Graph, options: Options = Options()) -> str:
@@ -35,7 +39,7 @@ def to_dot(graph: Graph, options: Options = Options()) -> str:
     Args:
         graph: the model's, or a layer's as `views` gives it.
     """
-    return _Drawing(THEMES[options.theme], options, plan(graph, options.depth)).text(graph)
+    return _Drawing(options, plan(graph, options.depth)).text(graph)
 
 
 @dataclass(slots=True)
@@ -77,26 +81,25 @@ class _Place:
     width: float
     weight: int
     group: str = ""
+    is_lane: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """How a lane looks: its cluster, and its line from the fork, inside, and to the merge."""
+    """How a lane looks: its cluster, and its edges from the fork and to the merge."""
 
     cluster: Mapping[str, object]
     start: Mapping[str, object]
-    line: Mapping[str, object]
     end: Mapping[str, object]
-    is_seen: bool
 
 
-class _Drawing(Canvas):
+class _Drawing(Nodes):
     """Draws a plan. Edges between two items stand outside both, for an edge draws its ends into its cluster."""
 
-    def __init__(self, theme: Theme, options: Options, items: tuple[Item, ...]) -> None:
-        super().__init__(theme, options.is_wide)
-        self.items, self.width = items, width(items)
-        self.dashed = {"color": theme.shortcut, "style": "dashed"}
+    def __init__(self, options: Options, items: tuple[Item, ...]) -> None:
+        super().__init__(options, items)
+        self.dashed = {"color": self.theme.shortcut, "style": "dashed"}
+        self.feet: list[str] = []
 
     def text(self, graph: Graph) -> str:
         totals = graph.totals
@@ -104,27 +107,19 @@ class _Drawing(Canvas):
         self.line(f"// {printable(graph.name)}")
         ends = f"{told(graph.inputs, INPUT)} in, {told(given, OUTPUT)} out"
         self.line(f"// {printable(ends)}, {totals.layers:,} ops, {totals.parameters:,} parameters")
-        kinds = {box.kind for box in boxes(self.items)}
         with self.page(graph.name):
-            self.defaults(legend(graph.name, graph.arguments, kinds, self.theme))
+            self.defaults(self.caption(graph))
             flow = _Flow(Wires(graph), next(iter(graph.inputs)))
             for name, shape in graph.inputs.items():
-                flow.tips[name] = self.end("input", name, shape)
+                flow.tips[name] = _Tip(self.end("input", name, shape), shape, shape, forks=True)
             self.side_by_side(tip.name for tip in flow.tips.values())
             place = _Place("", chain_width(self.items, self.width), 100 if self.is_wide else 50)
             self.sections(flow, place, is_model(graph))
-            names = [self.end("output", name, shape).name for name, shape in given.items()]
+            names = [self.end("output", name, shape) for name, shape in given.items()]
             for name, tensor in zip(names, graph.outputs.values(), strict=True):
                 self.join(Entry(tensor.ref, name), None, flow, place)
             self.side_by_side(names)
         return "\n".join(self.lines) + "\n"
-
-    def end(self, side: str, name: str, shape: Shape) -> _Tip:
-        """An input or an output of the diagram. No step can have such a name as its node."""
-        more = "" if name in (INPUT, OUTPUT) else f" {name}"
-        label = box_label(f"{side.capitalize()}{more}", [dimensions(shape)], self.theme)
-        self.node(f"({side}{more})", label=label, **self.colours("end"), width=1.1)
-        return _Tip(f"({side}{more})", shape, shape, forks=True)
 
     def sections(self, flow: _Flow, place: _Place, is_model: bool) -> None:
         """The whole chain; that of a model as stem, body and head."""
@@ -133,15 +128,65 @@ class _Drawing(Canvas):
             self.chain(self.items, flow, place)
             return
         bounds = (0, layers[0], layers[-1] + 1, len(self.items))
-        for title, start, stop in zip(("stem", "body", "head"), bounds, bounds[1:], strict=False):
-            items = self.items[start:stop]
-            if items:
-                if isinstance(items[0], Bunch):  # its lanes part inside the cluster
-                    flow.tips[items[0].fork].forks = False
-                self.enter(items[0], flow, place)
-                with self.cluster(title, **self.title(title, "l")):
+        rows = [self.items[start:stop] for start, stop in pairwise(bounds)]
+        for title, items in zip(("stem", "body", "head"), rows, strict=True):
+            if not items:
+                continue
+            if isinstance(items[0], Bunch):  # its lanes part inside the cluster
+                flow.tips[items[0].fork].forks = False
+            self.enter(items[0], flow, place)
+            self.below(items[0], place)
+            with self.cluster(title, **self.title(title, "l")):
+                if title == "body":
+                    self.columns(flow, place, self.broken(rows))
+                else:
                     self.draw(items[0], flow, place)
                     self.chain(items[1:], flow, place)
+
+    def below(self, item: Item, place: _Place) -> None:
+        """Holds what comes behind the body under the feet of all its columns."""
+        for foot in self.feet[:-1]:
+            self.edge(foot, entries(item, place.scope)[0].target, style="invis", weight=0)
+
+    def broken(self, rows: Sequence[Sequence[Item]]) -> list[Sequence[Item]]:
+        """The body in as many columns as make the whole diagram fit on a page."""
+        stem, body, head = rows
+        boxes = [item for item in body if isinstance(item, Box) and not item.sign]
+        if self.is_wide or len(boxes) < len(body) or any(len(item.takes) > 1 for item in body):
+            return [body]
+        heights = [height(self.lines_of(box)) + ROW for box in boxes]
+        others = ENDS + sum(height(self.lines_of(item)) + ROW for item in (*stem, *head) if isinstance(item, Box))
+
+        def excess(count: int) -> float:
+            highest = max(sum(heights[start:stop]) for start, stop in even(heights, count))
+            return max(1.0, (others + highest) / PAGE[1], count * (self.width + GAP) / PAGE[0])
+
+        count = min(range(1, MOST_COLUMNS + 1), key=excess)
+        return [body[start:stop] for start, stop in even(heights, count)]
+
+    def columns(self, flow: _Flow, place: _Place, parts: Sequence[Sequence[Item]]) -> None:
+        """A chain in columns, as text is: from the foot of each a line goes up to the head of the next."""
+        tops = [entries(part[0], place.scope)[0].target for part in parts]
+        feet = [entries(part[-1], place.scope)[0].target for part in parts]
+        self.feet = feet
+        for row in zip_longest(*parts):
+            self.side_by_side(entries(item, place.scope)[0].target for item in row if item)
+        for number, part in enumerate(parts):
+            if number:
+                self.gutter(number, (tops[number - 1], feet[number - 1]), tops[number])
+            self.draw(part[0], flow, place)
+            self.chain(part[1:], flow, place)
+
+    def gutter(self, number: int, column: tuple[str, str], top: str) -> None:
+        """The line from the foot of a column up to the top of the next one."""
+        corners = [f"body {number} {side}" for side in ("top", "foot")]
+        for corner, end in zip(corners, column, strict=True):
+            self.corner(corner)
+            self.side_by_side((end, corner))
+        self.edge(column[0], corners[0], style="invis", minlen=0)
+        self.edge(column[1], corners[1], arrowhead="none", minlen=0)
+        self.edge(corners[1], corners[0], arrowhead="none", weight=100)
+        self.edge(corners[0], top, minlen=0)
 
     def chain(self, items: Sequence[Item], flow: _Flow, place: _Place) -> None:
         for item in items:
@@ -170,12 +215,13 @@ class _Drawing(Canvas):
         is_plain = is_skip or (start == flow.last and (is_straight or item is None or len(item.takes) == 1))
         name = "" if item is None else self.called(entry.ref, flow, is_plain)
         told = [name]
-        if item and tip.shape != tip.told:  # an output's box tells its shape and its name
+        if item and tip.shape != tip.told and not self.is_vague:  # an output's box tells its shape and its name
             told.append(dimensions(tip.shape))
             tip.told = tip.shape
         told.append(f"→ {entry.port}" if entry.port not in ("", name) else "")
         values: dict[str, object] = {"weight": place.weight if is_straight else 0 if is_skip else 1}
         values |= _labelled(" ".join(filter(None, told)), is_named=bool(name))
+        values["tooltip"] = told_tensor(entry.ref, tip.shape)
         if is_skip:
             # Between the lower sides of a wide diagram an edge swings far out.
             values |= {**self.dashed, **({} if self.is_wide else {"tail": "outer", "head": "outer"})}
@@ -197,25 +243,19 @@ class _Drawing(Canvas):
 
     def box(self, box: Box, flow: _Flow, place: _Place) -> None:
         name, told = entries(box, place.scope)[0].target, flow.tips[box.takes[0]].told
-        if box.sign:
-            self.circle(name, box.sign, place.group)
-        else:
-            title, details = words(box)
-            label = box_label(title, details, self.theme, box.times)
-            group = {"group": place.group} if place.group else {}
-            self.node(name, label=label, **self.colours(box.kind), width=place.width, **group)
+        self.box_node(name, box, place.width, place.group, is_in_lane=place.is_lane)
         for ref, shape in outputs(last_of(box)).items():
             flow.tips[ref] = _Tip(name, shape, shape if box.kind == "block" else told, can_fork(box))
 
     def frame(self, frame: Frame, flow: _Flow, place: _Place) -> None:
         name = inside(frame, place.scope)
-        label = cluster_label(frame.main.kind, frame.times, self.theme, is_bold=True)
-        line = {"penwidth": 2.4 if frame.times > 1 else 1.4, "color": self.colours("block")["color"], "margin": 14}
+        look = self.frame_title(frame)
         inner = _Flow(frame.wires, next(iter(frame.body.inputs)))
         within = _Place(f"{name}/", chain_width(frame.items, self.width), place.weight)
         if len(frame.doors) > 1:  # edges come in all along the top
-            line |= {"labelloc": "b"}
-        with self.cluster(name, label=label, labeljust=free_side(frame), fillcolor=self.theme.page, **line):
+            look |= {"labelloc": "b"}
+        self.vague += frame.is_vague
+        with self.cluster(name, labeljust=free_side(frame), **look):
             for port, ref in zip(frame.body.inputs, frame.takes, strict=True):
                 tip, has_door = flow.tips[ref], port in frame.doors
                 mark = door(frame, place.scope, port) if has_door else tip.name
@@ -225,6 +265,7 @@ class _Drawing(Canvas):
             if not frame.doors:
                 self.draw(frame.items[0], inner, within)
             self.chain(frame.items[0 if frame.doors else 1 :], inner, within)
+        self.vague -= frame.is_vague
         for (ref, shape), end in zip(outputs(frame.main).items(), frame.body.outputs.values(), strict=True):
             tip = inner.tips[end.ref]
             flow.tips[ref] = _Tip(tip.name, shape, tip.told, forks=False)
@@ -245,9 +286,11 @@ class _Drawing(Canvas):
             self.lane(column, flow, (bunch.fork, merge), self.path_look(column, side, is_middle))
         for column in found[len(paths) :]:
             self.lane(column, flow, (bunch.fork, merge), self.shortcut_look(column, len(paths)))
-        middles = [(column.names, (tallest - 1) // 2 - column.offset) for column in found]
-        self.side_by_side(names[row] for names, row in middles if 0 <= row < len(names))
-        self.circle(merge, sign(bunch.merge))
+        middles = [(column, (tallest - 1) // 2 - column.offset) for column in found]
+        row = [column.names[place] for column, place in middles if 0 <= place < len(column.names)]
+        unseen = {name for column in found[len(paths) :] for name in column.spaces}
+        self.side_by_side(name for name in row if name not in unseen)
+        self.merge(merge, bunch)
         flow.tips[bunch.merge.name] = _Tip(merge, bunch.merge.shape, told, forks=False)
         fork.name = source
 
@@ -258,14 +301,13 @@ class _Drawing(Canvas):
             self.line("graph" + attributes({"style": "invis", "label": "", "margin": 0}))
             for point in points:
                 self.point(point)
-            for start, end in pairwise(points):
-                self.edge(start, end, style="invis", weight=10)
-        self.edge(fork, points[0], style="invis", weight=10)
-        self.edge(points[-1], merge, style="invis", weight=10)
+            self.hold(*points)
+        self.hold(fork, points[0])
+        self.hold(points[-1], merge)
 
     def path_look(self, column: Column, side: str, is_middle: bool) -> _Look:
         lane, ends = column.lane, {"weight": 10} if is_middle else {}
-        return _Look(self.title(lane.name, side, lane.times), ends, {}, ends, is_seen=True)
+        return _Look(self.title(lane.name, side, lane.times) | {"tooltip": f"path {lane.name}"}, ends, ends)
 
     def shortcut_look(self, column: Column, paths: int) -> _Look:
         """One box beside the paths, or a cluster of several."""
@@ -277,38 +319,46 @@ class _Drawing(Canvas):
         start, end = {**ends, "tail": "outer", "head": "before"}, {**ends, "tail": "behind", "head": "outer"}
         if column.offset and paths > 1:  # it may stand between the paths then, and come to the merge from any side
             del start["tail"], end["head"]
-        return _Look(cluster, start, self.dashed, end, is_seen=False)
+        return _Look(cluster, start, end)
 
     def lane(self, column: Column, flow: _Flow, ends: tuple[str, str], look: _Look) -> None:
         """A lane between the fork's ref and the merge's name, its two ends."""
         fork, merge = ends
         lane, inner = column.lane, _Flow(flow.wires, "", flow.tips)
-        place = _Place(column.scope, self.width, 10, column.key if column.is_plain else "")
+        place = _Place(column.scope, self.width, 10, column.key if column.is_plain else "", is_lane=True)
         name = self.called(column.entry.ref, flow, column.entry.ref == fork)
-        start = flow.tips[column.entry.ref].name
-        self.wire(column, start, column.names[0], **look.start, **_labelled(name))
+        start = flow.tips[column.entry.ref]
+        before, after = ((), ()) if lane.is_shortcut else (column.before, column.after)
+        row = (start.name, *before, column.rows[0])
+        tip: dict[str, object] = {"tooltip": told_tensor(column.entry.ref, start.shape)}
+        self.wire(column, *row[:2], **look.start, **_labelled(name), **tip)
         for entry in column.others:
             self.join(entry, lane.items[0], inner, place)
         with self.cluster(column.key, **look.cluster):
-            for space in column.spaces:
-                self.joint(space, is_seen=look.is_seen, group=place.group if look.is_seen else column.key)
-            for one, other in pairwise((*column.before, column.rows[0])):
-                self.wire(column, one, other, **look.line, weight=10)
+            for space in (*before, *after):
+                self.space(space, self.height, place.group or column.key)
+            for one, other in pairwise(row[1:]):
+                self.wire(column, one, other, weight=10, **tip)
             self.contents(column, inner, place)
             last = flow.tips[lane.end].name if lane.items else column.rows[0]
-            for one, other in pairwise((last, *column.after)):
-                self.wire(column, one, other, **look.line, weight=10)
+            tip = {"tooltip": told_tensor(lane.end, flow.tips[lane.end].shape)}
+            for one, other in pairwise((last, *after)):
+                self.wire(column, one, other, weight=10, **tip)
         output = lane.end.partition(".")[2] if lane.items else ""
-        last = (last, *column.after)[-1]
-        self.wire(column, last, merge, **look.end, **_labelled(output))
+        self.wire(column, (last, *after)[-1], merge, **look.end, **_labelled(output), **tip)
 
-    def wire(self, column: Column, start: str, end: str, **values: object) -> None:
-        """A part of a lane's line, which runs straight and unbroken through the spaces above and below its boxes."""
+    def wire(self, column: Column, start: str, end: str, /, **values: object) -> None:
+        """A part of a lane's line, which runs on unbroken through the spaces above and below its boxes."""
         if start in column.spaces:
-            values = {"tail": "behind", **values}
+            values = {**values, "tailclip": "false"}
         if end in column.spaces:
-            values = {"head": "before", "arrowhead": "none", **values}
+            values = {**values, "arrowhead": "none", "headclip": "false"}
         self.edge(start, end, **values)
+
+    def hold(self, *names: str, weight: int = 10) -> None:
+        """Edges that nobody sees, which hold nodes under one another."""
+        for one, other in pairwise(names):
+            self.edge(one, other, style="invis", weight=weight)
 
     def contents(self, column: Column, flow: _Flow, place: _Place) -> None:
         """What stands in a lane, but for the edges to it."""
@@ -316,10 +366,8 @@ class _Drawing(Canvas):
         if items:
             self.draw(items[0], flow, place)
             self.chain(items[1:], flow, place)
-            return
-        title, details = ("Shortcut", ["identity"]) if column.lane.is_shortcut else ("Identity", [])
-        look = {"color": self.theme.shortcut, "fillcolor": self.theme.page, "style": "rounded,filled,dashed"}
-        self.node(column.rows[0], label=box_label(title, details, self.theme), width=place.width, **look)
+        else:
+            self.identity(column.rows[0], place.width, is_shortcut=column.lane.is_shortcut)
 
 
 def _labelled(text: str, *, is_named: bool = True) -> dict[str, object]:

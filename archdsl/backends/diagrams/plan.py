@@ -256,7 +256,8 @@ class _Planner:
             else:
                 runs.append([node])
         for is_layer, group in groupby(runs, lambda run: run[0].body is not None):
-            found += map(self._layer, group) if is_layer else self._stacked(list(group))
+            same = list(group)
+            found += map(self._layer, same) if is_layer else self._stacked(same)
         return found
 
     def _layer(self, run: list[Node]) -> Item:

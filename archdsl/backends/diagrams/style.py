@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -96,12 +96,19 @@ class Html(str):
     """A label in Graphviz's HTML, which stands between `<` and `>` and not between quotes."""
 
 
+class Lines(str):
+    """Text of several lines, for a tooltip."""
+
+
 def quoted(value: object) -> str:
     """A value as DOT has it: HTML, a number, or text between quotes that nothing in it can end."""
     if isinstance(value, Html):
         return f"<{value}>"
     if isinstance(value, int | float):
         return f"{value:g}"
+    if isinstance(value, Lines):
+        lines = "&#10;".join(escape(printable(line)) for line in value.splitlines())
+        return '"' + lines.replace("\\", "\\\\") + '"'
     text = printable(str(value))
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
@@ -142,67 +149,9 @@ def short(text: str, width: int = 24) -> str:
     return text if len(text) <= width else text[: width - 1] + "…"
 
 
-def small(text: str, theme: Theme) -> str:
-    return f'<FONT POINT-SIZE="9.5" COLOR="{theme.detail}">{escape(printable(text))}</FONT>'
-
-
-def box_label(title: str, details: Iterable[str], theme: Theme, times: int = 1) -> Html:
-    """A bold title, with a pill such as `×4` behind it where it stands for several, and smaller lines under it."""
-    name = f"<B>{escape(printable(title))}</B>"
-    lines = [small(line, theme) for line in details]
-    if times == 1 and not lines:
-        return Html(name)
-    cells, span = (f"<TD>{name}</TD>", "")
-    if times > 1:
-        cells, span = f"{cells}<TD>{pill(times, theme)}</TD>", ' COLSPAN="2"'
-    rows = [f"<TR>{cells}</TR>", *(f"<TR><TD{span}>{line}</TD></TR>" for line in lines)]
-    return Html(f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1">{"".join(rows)}</TABLE>')
-
-
-def cluster_label(title: str, times: int, theme: Theme, *, is_bold: bool) -> Html:
-    """A cluster's title, with a pill where it stands for several."""
-    text = escape(printable(title))
-    text = f'<FONT POINT-SIZE="10" COLOR="{theme.detail if is_bold else theme.muted}">{text}</FONT>'
-    text = f"<B>{text}</B>" if is_bold else text
-    cells = f"<TD>{text}</TD>" + (f"<TD>{pill(times, theme)}</TD>" if times > 1 else "")
-    return Html(f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="2"><TR>{cells}</TR></TABLE>')
-
-
-def pill(times: int, theme: Theme) -> str:
-    text = f'<FONT POINT-SIZE="11" COLOR="{theme.pill_text}"><B> ×{times} </B></FONT>'
-    style = f'BORDER="0" CELLBORDER="0" CELLPADDING="2" CELLSPACING="0" STYLE="ROUNDED" BGCOLOR="{theme.pill}"'
-    return f"<TABLE {style}><TR><TD>{text}</TD></TR></TABLE>"
-
-
-def legend(title: str, values: Mapping[str, Any], kinds: Container[str], theme: Theme) -> Html:
-    """What stands under a diagram: what it shows, and what each of its colours is."""
-    words: dict[str, list[str]] = {}
-    for kind in WORDS:
-        if kind in kinds:
-            words.setdefault(TOL[kind], []).append(WORDS[kind])
-    told = {colour: ", ".join(names) for colour, names in words.items()}
-    # Graphviz stretches the narrower of two rows, so both get about the same width.
-    details = arguments(values, max(24, sum(len(text) + 6 for text in told.values())))
-    rows = ['<TR><TD HEIGHT="6"></TD></TR>', f"<TR><TD><B>{escape(printable(title))}</B></TD></TR>"]
-    rows += [f"<TR><TD>{small(line, theme)}</TD></TR>" for line in details]
-    if told:
-        cells = "".join(_chip(colour, text, theme) for colour, text in told.items())
-        inner = f'<TABLE BORDER="0" CELLBORDER="0" CELLPADDING="2" CELLSPACING="4"><TR>{cells}</TR></TABLE>'
-        rows.append(f"<TR><TD>{inner}</TD></TR>")
-    return Html(f'<TABLE BORDER="0" CELLBORDER="0" CELLPADDING="1" CELLSPACING="0">{"".join(rows)}</TABLE>')
-
-
 def width_of(title: str, details: Iterable[str] = ()) -> float:
     """About how wide a box is, in inches, in a font of the usual width."""
-    return 0.24 + max(0.1 * len(title), *(0.075 * len(line) for line in details), 0.0)
-
-
-def _chip(colour: str, text: str, theme: Theme) -> str:
-    # A table around the cell: Graphviz 14 stretches a bare cell, fixed size or not.
-    look = f'COLOR="{theme.border(colour)}" BGCOLOR="{theme.fill(colour)}"'
-    cell = f'<TD WIDTH="12" HEIGHT="12" FIXEDSIZE="TRUE" {look}></TD>'
-    chip = f'<TABLE BORDER="0" CELLBORDER="1" CELLSPACING="0" CELLPADDING="0"><TR>{cell}</TR></TABLE>'
-    return f'<TD>{chip}</TD><TD ALIGN="LEFT">{small(text, theme)}  </TD>'
+    return 0.24 + max(0.095 * len(title), *(0.07 * len(line) for line in details), 0.0)
 
 
 def _value(value: Any) -> str:

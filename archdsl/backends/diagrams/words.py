@@ -6,23 +6,50 @@ from collections.abc import Iterable, Mapping
 
 from archdsl.backends.diagrams.plan import Box, Bunch, Frame, Item, boxes, bunches, frames, outputs
 from archdsl.backends.diagrams.style import arguments, dimensions, short, width_of
-from archdsl.graph import Graph, Node
+from archdsl.graph import Graph, Node, Totals, total
 from archdsl.ops import Shape
 from archdsl.ops.merge import Merge
 from archdsl.spec import INPUT
 
-ABBREVIATIONS = {"batch_norm": "BN", "layer_norm": "LN", "group_norm": "GN"}
-"""How a norm is told inside another op's box."""
 
+def words(box: Box, *, costs: bool = False, is_vague: bool = False) -> tuple[str, list[str]]:
+    """What a box says: the title, and the smaller lines under it.
 
-def words(box: Box) -> tuple[str, list[str]]:
-    """What a box says: the title, and the smaller lines under it."""
-    main = box.main
+    Args:
+        costs: whether it tells its parameters and multiply-accumulates.
+        is_vague: whether the box stands for several of other sizes, so that it tells none.
+    """
+    main, lines = box.main, []
     if main.op is None:
-        shapes = [" ".join(["→", *ref.split(".")[1:], dimensions(shape)]) for ref, shape in outputs(main).items()]
-        return main.kind, [*arguments(main.arguments, 28), *shapes]
-    details = " · ".join(_detail(node) for node in box.nodes if node is not main)
-    return main.op.label(), [details] if details else []
+        title = main.kind
+        lines += arguments({name: main.arguments[name] for name in main.fields if name in main.arguments}, 36)
+        lines += [] if is_vague else _given(box)
+    else:
+        title = main.op.label()
+        lines += filter(None, [" · ".join(_label(node) for node in box.step if node is not main)])
+    return title, lines + ([told_cost(total(box.nodes))] if costs and not is_vague else [])
+
+
+def stack(box: Box) -> list[tuple[str, str]]:
+    """The kind and the label of each op of a step, for a box that shows them one by one."""
+    return [(node.op.kind, node.op.label()) for node in box.step if node.op]
+
+
+def told_cost(totals: Totals) -> str:
+    """`2.36M parameters · 463M MACs`; what there is none of is not told."""
+    counts = {"parameters": totals.parameters, "MACs": totals.macs}
+    return " · ".join(f"{rounded(count)} {name}" for name, count in counts.items() if count)
+
+
+def rounded(count: int) -> str:
+    """A count in three figures: `463M`; one below ten thousand in full."""
+    if count < 10_000:
+        return f"{count:,}"
+    for unit in "kMGT":
+        count_in_unit = count / 1000 ** ("kMGT".index(unit) + 1)
+        if count_in_unit < 999.5:
+            break
+    return f"{count_in_unit:.3g}{unit}"
 
 
 def sign(merge: Node) -> str:
@@ -63,8 +90,15 @@ def free_side(frame: Frame) -> str:
     return "r" if any(len(bunch.paths) == 1 for bunch in bunches(frame.items)) else "l"
 
 
-def _detail(node: Node) -> str:
+def _given(box: Box) -> list[str]:
+    """The shapes that a layer gives; of several alike, those of the first and of the last."""
+    first, last = (outputs(node) for node in (box.step[-1], box.main))
+    if [*first.values()] == [*last.values()]:
+        return [" ".join(["→", *ref.split(".")[1:], dimensions(shape)]) for ref, shape in last.items()]
+    pairs = zip(last, first.values(), last.values(), strict=True)
+    return [" ".join(["→", *ref.split(".")[1:], f"{dimensions(a)} … {dimensions(b)}"]) for ref, a, b in pairs]
+
+
+def _label(node: Node) -> str:
     label = node.op.label() if node.op else node.kind
-    if node.role == "pad":
-        return label.split(" ", 1)[-1]
-    return ABBREVIATIONS.get(node.kind, label)
+    return label.split(" ", 1)[-1] if node.role == "pad" else label
