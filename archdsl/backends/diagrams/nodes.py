@@ -32,8 +32,10 @@ class Nodes(Canvas):
         self.options, self.items = options, items
         self.strips = Strips(items)
         self.width = width(items)
-        in_lanes = [box for bunch in bunches(items) for lane in bunch.lanes for box in boxes(lane.items)]
-        self.height = max((height(self.lines_of(box)) for box in in_lanes), default=0.4)
+        side_by_side = [lane for bunch in bunches(items) if len(bunch.paths) > 1 for lane in bunch.lanes]
+        in_lanes = [box for lane in side_by_side for box in boxes(lane.items) if box.kind != "block"]
+        heights = [] if options.is_full else [height(self.lines_of(box)) for box in in_lanes]
+        self.height = max(heights, default=0.4)
         self.vague = 0
 
     @property

@@ -27,7 +27,8 @@ def words(box: Box, *, costs: bool = False, is_vague: bool = False) -> tuple[str
     else:
         title = main.op.label()
         lines += filter(None, [" · ".join(_label(node) for node in box.step if node is not main)])
-    return title, lines + ([told_cost(total(box.nodes))] if costs and not is_vague else [])
+    cost = told_cost(total(box.nodes)) if costs and not is_vague else ""
+    return title, lines + ([cost] if cost else [])
 
 
 def stack(box: Box) -> list[tuple[str, str]]:
@@ -81,8 +82,8 @@ def width(items: tuple[Item, ...]) -> float:
 
 
 def chain_width(items: Iterable[Item], width: float) -> float:
-    """Boxes before and after a bunch are as wide as their text."""
-    return 0.9 if any(isinstance(item, Bunch) for item in items) else width
+    """The width of boxes before and after a bunch: their text's where several paths stand side by side."""
+    return 0.9 if any(isinstance(item, Bunch) and len(item.paths) > 1 for item in items) else width
 
 
 def free_side(frame: Frame) -> str:
