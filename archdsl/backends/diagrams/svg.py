@@ -1,0 +1,108 @@
+"""The SVG that Graphviz writes -> one that stands well in a page: readable to everyone, and with nothing to clash."""
+
+from __future__ import annotations
+
+import re
+from hashlib import sha256
+from html import escape
+
+_FONTS = 'Arial,Helvetica,"Liberation Sans","DejaVu Sans",sans-serif'
+
+_PARTS = re.compile(
+    r"""
+    <g\ id="[^"]*"\ class="(?P<kind>(?:graph|cluster|node|edge)[^"]*)"(?P<more>[^>]*)>\s*
+        <title>(?P<name>[^<]*)</title>\s*
+        (?:<g\ id="a_[^"]*"><a\ xlink:title="(?P<tip>[^"]*)">\s*)?
+    | <g\ id="a_[^"]*"><a\ (?P<link>[^>]*)>\s*
+    | (?P<end></a>\s*</g>\s*)
+    | <!(?:--.*?--|DOCTYPE[^>]*)>\s*
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_TIP = re.compile(r'xlink:title="([^"]*)"')
+_SIDE = re.compile(r":(?:[ns][ew]?|[ewc_])(?=(?:-|&#45;)&gt;|$)")
+_REFERENCE = re.compile(r"&(?:(?:amp|lt|gt|quot|apos);|#(\d{1,7});|#[xX]([0-9a-fA-F]{1,6});)?")
+_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def readable(picture: bytes, dot: str) -> bytes:
+    """An SVG as Graphviz writes it, made fit for people and for pages that hold many.
+
+    It gets fonts that browsers have, and a title and a description for those who cannot see it. A part that has a
+    tooltip in DOT tells that when it is pointed at. The names of DOT are in `data-name`, `a->b` for an edge.
+
+    Args:
+        picture: by any of the renderers.
+        dot: what it was drawn from; its first two comments are the title and the description.
+    """
+    text = _well_formed(picture.decode(errors="replace"))
+    text = _PARTS.sub(_Parts(), text)
+    if not re.search(r'\sxlink:\w+="', text):
+        text = text.replace(' xmlns:xlink="http://www.w3.org/1999/xlink"', "")
+    # Older Graphviz writes a word here that not every viewer knows.
+    text = text.replace(' stroke="transparent"', ' stroke="none"')
+    text = text.replace('font-family="Arial"', f"font-family='{_FONTS}'")
+    return _told(text, dot).encode()
+
+
+class _Parts:
+    """What becomes of each part of the markup: called for one after the other.
+
+    Graphviz wraps what has a tooltip in a link that leads nowhere. Links that lead somewhere stay.
+    """
+
+    def __init__(self) -> None:
+        self.ends: list[str] = []
+
+    def __call__(self, part: re.Match[str]) -> str:
+        if part["kind"]:
+            return self.group(part)
+        if part["link"]:
+            return self.link(part)
+        return self.ends.pop() if part["end"] and self.ends else part["end"] or ""
+
+    def group(self, part: re.Match[str]) -> str:
+        """A group without its id, which every picture has, and with its tooltip for a title."""
+        name = _SIDE.sub("", part["name"]) if part["kind"].startswith("edge") else part["name"]
+        name = name.replace("\n", "&#10;").replace("\t", "&#9;")
+        opened = f'<g class="{part["kind"]}" data-name="{name}"{part["more"]}>\n'
+        if part["tip"] is None:
+            return opened
+        self.ends.append("")
+        return f"{opened}<title>{part['tip']}</title>\n"
+
+    def link(self, part: re.Match[str]) -> str:
+        """A link around less than a whole group, as around a table's cell."""
+        if tip := _TIP.fullmatch(part["link"]):
+            self.ends.append("</g>\n")
+            return f"<g>\n<title>{tip[1]}</title>\n"
+        self.ends.append("</a>\n</g>\n")
+        return part[0]
+
+
+def _well_formed(text: str) -> str:
+    """Graphviz passes on characters that XML forbids, and whatever looks like an entity."""
+    return _REFERENCE.sub(_reference, _NO_XML.sub("\ufffd", text))
+
+
+def _reference(found: re.Match[str]) -> str:
+    if found[0] == "&":
+        return "&amp;"
+    digits, base = (found[1], 10) if found[1] else (found[2], 16)
+    if not digits:
+        return found[0]
+    code = int(digits, base)
+    return found[0] if code <= 0x10FFFF and not _NO_XML.match(chr(code)) else "\ufffd"
+
+
+def _told(text: str, dot: str) -> str:
+    """The title and the description. Their ids are the picture's own, for a page may hold many."""
+    told = [line.removeprefix("// ") for line in dot.splitlines()[:2] if line.startswith("// ")]
+    start = text.find("<svg")
+    end = text.find(">", start)
+    if start < 0 or not told:
+        return text
+    mark = sha256(dot.encode(errors="replace")).hexdigest()[:10]
+    names = {f"{tag}-{mark}": (tag, line) for tag, line in zip(("title", "desc"), told, strict=False)}
+    tags = [f'<{tag} id="{name}">{escape(_NO_XML.sub(" ", line))}</{tag}>\n' for name, (tag, line) in names.items()]
+    return f'{text[:end]} role="img" aria-labelledby="{" ".join(names)}">\n{"".join(tags)}{text[end + 1 :].lstrip()}'
