@@ -46,7 +46,7 @@ class Canvas:
         theme = self.theme
         look = {"color": theme.cluster_line, "fillcolor": theme.cluster, "style": "rounded,filled", "penwidth": 1}
         with self.block(f"subgraph {quoted(f'cluster {name}')}"):
-            self.line("graph" + attributes({**look, "margin": 10, "labelloc": "t", **values}))
+            self.line("graph" + attributes({**look, "margin": 8, "labelloc": "t", **values}))
             self.open.append(name)
             yield
             self.open.pop()
@@ -82,11 +82,11 @@ class Canvas:
         if len(row := [quoted(name) for name in names]) > 1:
             self.line(f"{{ rank=same {' '.join(row)} }}")
 
-    def defaults(self, caption: str) -> None:
-        """What holds for everything on the page."""
+    def defaults(self, caption: str, column_gap: float, row_gap: float) -> None:
+        """What holds for everything on the page. Gaps are in inches."""
         theme, font = self.theme, {"fontname": "Arial"}
         page = {"bgcolor": theme.page, "fontcolor": theme.text, "label": caption, "labelloc": "b", "labeljust": "c"}
-        space = {"rankdir": "LR" if self.is_wide else "TB", "nodesep": 0.3, "ranksep": 0.28, "pad": 0.12}
+        space = {"rankdir": "LR" if self.is_wide else "TB", "nodesep": column_gap, "ranksep": row_gap, "pad": 0.12}
         ways = {"newrank": "true", "splines": "spline"}
         self.line("graph" + attributes({**page, **font, "fontsize": 11, **space, **ways}))
         box = {"shape": "box", "style": "rounded,filled", "penwidth": 1.3, "margin": "0.12,0.06", "height": 0.4}

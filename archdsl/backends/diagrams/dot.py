@@ -108,7 +108,7 @@ class _Drawing(Nodes):
         ends = f"{told(graph.inputs, INPUT)} in, {told(given, OUTPUT)} out"
         self.line(f"// {printable(ends)}, {totals.layers:,} ops, {totals.parameters:,} parameters")
         with self.page(graph.name):
-            self.defaults(self.caption(graph))
+            self.defaults(self.caption(graph), *self.gaps)
             flow = _Flow(Wires(graph), next(iter(graph.inputs)))
             for name, shape in graph.inputs.items():
                 flow.tips[name] = _Tip(self.end("input", name, shape), shape, shape, forks=True)

@@ -19,8 +19,12 @@ def small(text: str, theme: Theme) -> str:
 
 
 def box_label(title: str, details: Iterable[str], theme: Theme, times: int = 1, cells: Strip = ()) -> Html:
-    """A bold title, with a pill such as `×4` behind it where it stands for several, smaller lines, and a strip."""
-    name = f"<B>{escape(printable(title))}</B>"
+    """A bold title, with a pill such as `×4` behind it where it stands for several, smaller lines, and a strip.
+
+    Args:
+        title: in one line or more.
+    """
+    name = "<BR/>".join(f"<B>{escape(printable(line))}</B>" for line in title.split("\n"))
     lines = [small(line, theme) for line in details] + ([_strip(cells, theme)] if cells else [])
     if times == 1 and not lines:
         return Html(name)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 from archdsl.backends.diagrams.canvas import Canvas
 from archdsl.backends.diagrams.labels import box_label, cluster_label, legend, stack_label
 from archdsl.backends.diagrams.options import Options
-from archdsl.backends.diagrams.plan import Box, Bunch, Frame, Item, boxes, bunches
+from archdsl.backends.diagrams.plan import MANY, Box, Bunch, Frame, Item, boxes, bunches
 from archdsl.backends.diagrams.strips import Strips
 from archdsl.backends.diagrams.style import THEMES, Html, Lines, arguments, dimensions
 from archdsl.backends.diagrams.tips import box_tip, frame_tip, merge_tip
@@ -15,6 +16,12 @@ from archdsl.backends.diagrams.words import sign, stack, told_cost, width, words
 from archdsl.graph import Graph, total
 from archdsl.ops import Shape
 from archdsl.spec import INPUT, OUTPUT
+
+NARROW = 14
+"""Characters in a line of a title where many lanes stand side by side."""
+
+LONG = 11
+"""Rows of a chain that stands closer together, so as to fit on a page."""
 
 LINE = 0.187
 """The height of a line of a box, in inches."""
@@ -31,12 +38,14 @@ class Nodes(Canvas):
         super().__init__(THEMES[options.theme], options.is_wide)
         self.options, self.items = options, items
         self.strips = Strips(items)
-        self.width = width(items)
+        self.vague = 0
+        self.is_crowded = any(len(bunch.lanes) > MANY for bunch in bunches(items))
+        self.gaps = (0.18 if self.is_crowded else 0.3, 0.22 if len(items) > LONG else 0.28)
+        self.width = width(items, map(self.words, boxes(items)))
         side_by_side = [lane for bunch in bunches(items) if len(bunch.paths) > 1 for lane in bunch.lanes]
         in_lanes = [box for lane in side_by_side for box in boxes(lane.items) if box.kind != "block"]
         heights = [] if options.is_full else [height(self.lines_of(box)) for box in in_lanes]
         self.height = max(heights, default=0.4)
-        self.vague = 0
 
     @property
     def is_vague(self) -> bool:
@@ -44,11 +53,16 @@ class Nodes(Canvas):
         return self.vague > 0
 
     def words(self, box: Box) -> tuple[str, list[str]]:
-        return words(box, costs=self.options.costs, is_vague=self.is_vague)
+        """What a box says; where many lanes stand side by side, a long title in two lines."""
+        title, details = words(box, costs=self.options.costs, is_vague=self.is_vague)
+        if self.is_crowded and len(title) > NARROW:
+            title = "\n".join(textwrap.wrap(title, len(title) // 2 + 2))
+        return title, details
 
     def lines_of(self, box: Box) -> int:
         """How many lines a box has, about."""
-        return 1 + len(words(box, costs=self.options.costs)[1]) + (1 if self.strips.of(box) else 0)
+        title, details = self.words(box)
+        return 1 + title.count("\n") + len(details) + (1 if self.strips.of(box) else 0)
 
     def caption(self, graph: Graph) -> Html:
         """What stands under the diagram."""

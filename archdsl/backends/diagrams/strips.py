@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 from string import ascii_uppercase
 
 from archdsl.backends.diagrams.plan import Box, Item, boxes, plan
@@ -48,14 +49,15 @@ def strip(body: Graph | None) -> tuple[Cell, ...]:
     if sum(cell.times for cell in cells if cell.layer) < 2:
         return ()
     if sum(cell.times for cell in cells) > LONG:
-        return tuple(cells)
+        runs = [list(run) for _, run in groupby(cells, lambda cell: (cell.look, cell.kind))]
+        return tuple(replace(run[0], times=sum(cell.times for cell in run)) for run in runs)
     return tuple(Cell(cell.layer, cell.shortcut, cell.kind) for cell in cells for _ in range(cell.times))
 
 
 class Strips:
     """The strips of a diagram, and a letter for each kind of layer in them.
 
-    Letters are the initials of the shortcuts or of the classes, whichever tell all apart; else A, B, C, ...
+    Letters are the initials of the shortcuts, of the classes, or of both, whichever tell all apart; else A, B, C, ...
     """
 
     def __init__(self, items: Iterable[Item]) -> None:
@@ -65,6 +67,7 @@ class Strips:
         initials = [
             [shortcut[:1].upper() for _, shortcut in self.words],
             [layer[0].upper() for layer, _ in self.words],
+            [(shortcut or layer)[0].upper() for layer, shortcut in self.words],
             [_numbered(number) for number in range(len(self.words))],
         ]
         told_apart = next(tried for tried in initials if all(tried) and len(set(tried)) == len(tried))

@@ -151,7 +151,7 @@ def short(text: str, width: int = 24) -> str:
 
 def width_of(title: str, details: Iterable[str] = ()) -> float:
     """About how wide a box is, in inches, in a font of the usual width."""
-    return 0.24 + max(0.095 * len(title), *(0.07 * len(line) for line in details), 0.0)
+    return 0.24 + max(0.095 * max(map(len, title.split("\n"))), *(0.07 * len(line) for line in details), 0.0)
 
 
 def _value(value: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from archdsl.backends.diagrams.plan import Box, Bunch, Frame, Item, boxes, bunches, frames, outputs
+from archdsl.backends.diagrams.plan import Box, Bunch, Frame, Item, bunches, frames, outputs
 from archdsl.backends.diagrams.style import arguments, dimensions, short, width_of
 from archdsl.graph import Graph, Node, Totals, total
 from archdsl.ops import Shape
@@ -72,9 +72,13 @@ def is_model(graph: Graph) -> bool:
     return [*graph.inputs] == [INPUT] and len(graph.outputs) == 1 and len(graph.input) == 3 and len(graph.shape) == 1
 
 
-def width(items: tuple[Item, ...]) -> float:
-    """The width of all boxes in columns. A title must not reach the edge that comes down the middle of its column."""
-    widths = [1.55, *(width_of(*words(box)) for box in boxes(items))]
+def width(items: tuple[Item, ...], texts: Iterable[tuple[str, list[str]]]) -> float:
+    """The width of all boxes in columns. A title must not reach the edge that comes down the middle of its column.
+
+    Args:
+        texts: what the boxes say, as `words` tells it.
+    """
+    widths = [1.45, *(width_of(title, details) for title, details in texts)]
     widths += [2 * width_of(frame.main.kind) for frame in frames(items) if not any(bunches(frame.items))]
     lanes = [lane for bunch in bunches(items) for lane in bunch.paths]
     widths += [2 * width_of(short(lane.name)) + (0.6 if lane.times > 1 else -0.6) for lane in lanes]
