@@ -9,17 +9,17 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import typer
 from documents import ROOT, blocks, named, whole
 from test_cli import Run
 
-from archdsl import load, loads, resolve
+from archdsl import load, loads, output, resolve
 from archdsl.backends.diagrams import Options, to_dot, views
 from archdsl.backends.diagrams import render as renderers
 from archdsl.cli import app, drawing, main
-from archdsl.output import stem
 
 TEXT = """\
 archdsl: 1
@@ -52,13 +52,13 @@ Plot = Callable[..., Run]
 
 @pytest.fixture
 def plot(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Plot:
-    """Runs `archdsl plot net.yaml` with more words in this process, in a folder with that file alone."""
+    """Runs `archdsl plot net.yaml` with more words in this process, in a folder with that file alone; or another."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NO_COLOR", "1")
     Path("net.yaml").write_text(TEXT, encoding="utf-8")
 
-    def command(*words: str, spec: str = "net.yaml") -> Run:
-        monkeypatch.setattr(sys, "argv", ["archdsl", "plot", spec, *words])
+    def command(*words: str, spec: str = "net.yaml", name: str = "plot") -> Run:
+        monkeypatch.setattr(sys, "argv", ["archdsl", name, spec, *words])
         with pytest.raises(SystemExit) as caught:
             main()
         captured = capsys.readouterr()
@@ -332,15 +332,43 @@ def test_a_place_that_cannot_be_written_to(plot: Plot, name: str) -> None:
     assert there() == []
 
 
-def test_where_nothing_can_draw_the_text_is_there(plot: Plot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("PATH", "")
-    monkeypatch.setattr(renderers, "_pure", lambda: None)
-    monkeypatch.setattr(renderers, "_has_pygraphviz", lambda: False)
+def test_where_nothing_can_draw_the_text_is_there(plot: Plot, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(renderers, "_programs", lambda: iter(()))
     done = plot("--view", "all")
     assert (done.code, done.out) == (3, "")
     told = Path("plots/net-1/net.dot")
-    assert f"the DOT text is in {told}" in done.err
+    assert f"the DOT texts are in {told}" in done.err
     assert told.read_text(encoding="utf-8").startswith("// Net\n")
+    assert there("plots/net-1") == ["net-Stage.dot", "net-Twice.dot", "net.dot"]
+
+
+class TestBuild:
+    """`archdsl build --plot`, with a stand-in for Keras, which has no part in it."""
+
+    @pytest.fixture(autouse=True)
+    def keras(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        model = SimpleNamespace(count_params=lambda: 1, weights=[])
+        monkeypatch.setattr(output, "keras_side", lambda: SimpleNamespace(build=lambda spec, **arguments: model))
+
+    @pytest.mark.usefixtures("renderer")
+    def test_every_view_is_drawn_beside_the_module(self, plot: Plot) -> None:
+        done = plot("--plot", "--out", "built", name="build")
+        assert (done.code, done.err) == (0, "wrote built\n")
+        assert there("built") == ["net.py", "pictures", "spec.yaml", "summary.txt"]
+        names = [f"{name}.{form}" for name in ("net-Stage", "net-Twice", "net") for form in ("png", "svg")]
+        assert there("built/pictures") == names
+
+    def test_without_a_renderer_the_rest_is_there(self, plot: Plot, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(renderers, "_programs", lambda: iter(()))
+        done = plot("--plot", "--out", "built", name="build")
+        assert done.code == 3
+        assert str(Path("built/pictures/net.dot")) in done.err
+        assert there("built") == ["net.py", "pictures", "spec.yaml", "summary.txt"]
+        assert there("built/pictures") == ["net-Stage.dot", "net-Twice.dot", "net.dot"]
+
+    def test_nothing_is_drawn_unasked(self, plot: Plot) -> None:
+        assert plot("--out", "built", name="build").code == 0
+        assert there("built") == ["net.py", "spec.yaml", "summary.txt"]
 
 
 @pytest.mark.parametrize(
@@ -366,7 +394,6 @@ def test_long_names_fit_a_file_system(tmp_path: Path) -> None:
     assert len({*names.values()}) == 4
     for name in names.values():
         (tmp_path / f".{name}.mermaid.12345678").write_text("")
-    assert stem(loads(TEXT)) == "Net"
 
 
 def test_help_fits_a_terminal(plot: Plot, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -207,28 +207,28 @@ def options(**words: Any) -> Options:
 
 
 def draw(wanted: Iterable[Picture], options: Options) -> list[str]:
-    """Draws pictures into their files, and gives the texts of those that have none.
+    """Draws pictures into their files, all with one renderer, and gives the texts of those that have no file.
 
     Raises:
         ArchError: a file cannot be written, or there is no renderer.
     """
-    from archdsl.backends.diagrams.render import render
+    from archdsl.backends.diagrams.render import render_all
 
-    printed = []
+    texts: dict[tuple[int, bool], str] = {}  # a graph is planned once for all that DOT becomes
+    printed, rendered = [], []
     for picture in wanted:
-        text = _text(picture, options)
+        key = id(picture.graph), picture.format == "mermaid"
+        if key not in texts:
+            texts[key] = _text(picture, options)
+        text = texts[key]
         if picture.path is None:
             printed.append(text)
-        elif picture.format in TEXTS:
+        elif picture.format == "mermaid":
             output.write(picture.path, text)
         else:
-            render(text, picture.path, picture.format)
+            rendered.append((text, picture.path, picture.format))
+    render_all(rendered)
     return printed
-
-
-def draw_all(graph: Graph, spec: Spec, folder: Path) -> None:
-    """Draws every view as SVG and PNG into a folder."""
-    draw(pictures(graph, spec, Wish(ALL, ("svg", "png"), folder=folder)), options())
 
 
 def _text(picture: Picture, options: Options) -> str:
@@ -240,6 +240,11 @@ def _text(picture: Picture, options: Options) -> str:
     from archdsl.backends.diagrams import to_dot
 
     return to_dot(picture.graph, options)
+
+
+def draw_all(graph: Graph, spec: Spec, folder: Path) -> None:
+    """Draws every view as SVG and PNG into a folder."""
+    draw(pictures(graph, spec, Wish(ALL, ("svg", "png"), folder=folder)), options())
 
 
 def list_data(graph: Graph) -> list[dict[str, Any]]:

@@ -153,9 +153,9 @@ def build(
         (folder.path / "spec.yaml").write_text(loaded.text, encoding="utf-8")
         (folder.path / f"{output.stem(loaded)}.py").write_text(to_python(loaded), encoding="utf-8")
         (folder.path / "summary.txt").write_text(to_text(graph, depth=3), encoding="utf-8")
-        if pictures:
-            drawing.draw_all(graph, loaded, folder.path / "pictures")
         model = output.keras_side().build(loaded, **arguments)
     say(f"wrote {folder.target}")
     counts = f"{model.count_params():,} parameters in {len(model.weights):,} variables"
     print_text(f"{loaded.name}: Keras counts {counts}, as the spec does")
+    if pictures:  # last, so that a machine without a renderer has all the rest
+        drawing.draw_all(graph, loaded, folder.target / "pictures")
