@@ -36,8 +36,9 @@ _REMEDIES = (
 _PYGRAPHVIZ = """
 import os, sys
 package, dpi, *layouts = sys.argv[1:]
-sys.path.append(os.path.dirname(package))
-if sys.platform != "win32":
+if sys.platform == "win32":
+    sys.path.append(os.path.dirname(package))
+else:
     front = sys.modules["pygraphviz"] = type(sys)("pygraphviz")
     front.__path__ = [package]
 from pygraphviz import graphviz
@@ -143,20 +144,19 @@ def _where(texts: Sequence[Path]) -> str:
 def _drawn(jobs: Sequence[_Job]) -> tuple[dict[_Job, bytes], ArchError | None]:
     """Each picture by the first renderer that gives it; and why there are fewer than there should be."""
     drawn: dict[_Job, bytes] = {}
-    texts = list(dict.fromkeys(dot for dot, _ in jobs))
-    files = {job: f"{texts.index(job[0])}.dot" for job in jobs}
+    files = {dot: f"{number}.dot" for number, (dot, _) in enumerate(jobs)}
     faults = []
     with tempfile.TemporaryDirectory(prefix="archdsl-") as name:
         folder = Path(name)
-        for number, dot in enumerate(texts):
-            (folder / f"{number}.dot").write_bytes(dot.encode(errors="replace"))
+        for dot, file in files.items():
+            (folder / file).write_bytes(dot.encode(errors="replace"))
         for renderer, program in _programs():
             missing = [job for job in jobs if job not in drawn]
             if missing:
-                commands = _commands(renderer, program, [(files[job], job[1]) for job in missing])
+                commands = _commands(renderer, program, [(files[dot], form) for dot, form in missing])
                 faults.append(f"{renderer} {_run(commands, folder)}")
             for dot, form in missing:
-                content = _content(folder / f"{files[dot, form]}.{form}", form)
+                content = _content(folder / f"{files[dot]}.{form}", form)
                 if content:
                     drawn[dot, form] = readable(content, dot) if form == "svg" else content
     return drawn, _fault(len(jobs) - len(drawn), len(jobs), faults)
