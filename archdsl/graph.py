@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from reprlib import repr as shortened
 from typing import Any, Literal, TypeAlias
 
 from archdsl.errors import Span
 from archdsl.ops import Op, Shape, Weight
+from archdsl.ops.base import show
 from archdsl.spec import Fields
 
 Role: TypeAlias = Literal["pad", "main", "norm", "activation", "merge", "layer"]
@@ -93,6 +95,11 @@ class Node:
     span: Span | None = None
     outputs: Mapping[str, Shape] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        ends = " and ".join(map(show, self.outputs.values())) or show(self.shape)
+        told = _call(self.kind, self.arguments) if self.body else self.kind
+        return f"<Node {self.name}: {told}, {ends}>"
+
     @property
     def lane(self) -> tuple[str, ...]:
         """The paths that it stands in, from the outermost."""
@@ -103,7 +110,8 @@ class Node:
 class Graph:
     """A body with its shapes: the model's, or a layer's for given arguments and inputs.
 
-    Equal uses of a layer share one graph.
+    Printed, it is the table of `archdsl show`; a notebook shows it as a picture. Equal uses of a layer share one
+    graph.
 
     Args:
         inputs: the shapes of its inputs by name; `INPUT` alone where it has one without a name.
@@ -118,6 +126,24 @@ class Graph:
     outputs: Mapping[str, Tensor]
     totals: Totals
     span: Span | None = None
+
+    def __repr__(self) -> str:
+        taken = " and ".join(map(show, self.inputs.values()))
+        given = " and ".join(show(end.shape) for end in self.outputs.values())
+        sums = f"{self.totals.parameters:,} parameters, {self.totals.macs:,} multiply-accumulates"
+        return f"<Graph {_call(self.name, self.arguments)}: {taken} -> {given}, {sums}>"
+
+    def __str__(self) -> str:
+        # Tables and pictures come from further down the pipeline: they are fetched where somebody wants to look.
+        from archdsl.backends.summary import to_text
+
+        return to_text(self).rstrip()
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        # As the table.
+        from archdsl.backends.notebook import of_graph
+
+        return of_graph(self)
 
     @property
     def input(self) -> Shape:
@@ -153,3 +179,8 @@ class Graph:
 def total(nodes: Iterable[Node]) -> Totals:
     """The sum of some nodes' totals."""
     return sum((node.totals for node in nodes), Totals())
+
+
+def _call(name: str, arguments: Mapping[str, Any]) -> str:
+    """A layer with its arguments, on one line: `ResidualLayer(filters=16, stride=1)`."""
+    return f"{name}({', '.join(f'{argument}={shortened(value)}' for argument, value in arguments.items())})"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from reprlib import repr as shortened
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
-from archdsl.errors import Span, fail, nearest, shown
+from archdsl.errors import Span, fail, nearest, quantity, shown
 from archdsl.expr import ExprError, Expression, Plain
 from archdsl.limits import DEFAULTS, Limits
 from archdsl.ops import Op, Shape
@@ -214,6 +215,7 @@ class Layer:
     Args:
         inputs: the names of its inputs; `INPUT` alone where it has one without a name.
         outputs: the taps that it gives, by name; none where it gives what its last step gives.
+        spec: the one that it stands in: only there is it known what flows into it.
     """
 
     name: str
@@ -225,6 +227,17 @@ class Layer:
     span: Span
     inputs: tuple[str, ...] = (INPUT,)
     outputs: tuple[Tap, ...] = ()
+    spec: Spec | None = field(default=None, compare=False)
+
+    def __repr__(self) -> str:
+        like = f" like {self.like}" if self.like else ""
+        return f"<Layer {self.name}({_signature(self.args)}){like}>"
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        # Pictures come from the far end of the pipeline: they are fetched where a notebook asks for one.
+        from archdsl.backends.notebook import of_layer
+
+        return of_layer(self)
 
 
 class Expectation(BaseModel):
@@ -288,6 +301,23 @@ class Spec:
     variant: str = ""
     limits: Limits = DEFAULTS
 
+    def __post_init__(self) -> None:
+        # A variant gives its layers other arguments, so that each has layers of its own.
+        owned = {name: replace(layer, spec=self) for name, layer in self.layers.items()}
+        object.__setattr__(self, "layers", owned)
+
+    def __repr__(self) -> str:
+        variant = f", variant {self.variant}" if self.variant else ""
+        return (
+            f"<Spec {self.name}({_signature(self.args)}): {quantity(len(self.layers), 'layer')}{variant}, {self.file}>"
+        )
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        # As a layer's.
+        from archdsl.backends.notebook import of_spec
+
+        return of_spec(self)
+
     def varied(self, name: str) -> Spec:
         """The spec with one of its variants laid over it.
 
@@ -338,3 +368,11 @@ class Spec:
                     hint += f", or a variant: `--variant {next(iter(self.variants))}`"
                 raise fail("ARCH016", f"`{name}` has no value", arg.span, hint)
         return values
+
+
+def _signature(args: Mapping[str, Arg]) -> str:
+    """Arguments as a class has them, on one line: `filters: int, stride=1`."""
+    told = []
+    for name, arg in args.items():
+        told.append(f"{name}={shortened(arg.default.template())}" if arg.default else f"{name}: {arg.type}")
+    return ", ".join(told)

@@ -11,7 +11,7 @@ from typing import Any
 
 import keras
 
-from archdsl.backends import extra
+from archdsl.backends import extra, notebook
 from archdsl.backends.python import to_python
 from archdsl.errors import fail
 from archdsl.limits import DEFAULTS, Limits, raised
@@ -45,6 +45,7 @@ def compile_spec(spec: Spec) -> ModuleType:
         raise
     for class_name in (*spec.layers, spec.name):
         _carry_spec(getattr(module, class_name), spec)
+        _show(getattr(module, class_name), spec, class_name)
     _register_loader()
     return module
 
@@ -68,6 +69,15 @@ def _carry_spec(generated: Any, spec: Spec) -> None:
     generated.get_config = get_config
     generated.from_config = classmethod(from_config)
     keras.saving.register_keras_serializable(package="archdsl", name="Spec")(generated)
+
+
+def _show(generated: Any, spec: Spec, name: str) -> None:
+    """Teaches a class what notebooks show of its instances."""
+
+    def _repr_mimebundle_(self: Any, **_: Any) -> dict[str, str]:
+        return notebook.of_made(self, spec, name)
+
+    generated._repr_mimebundle_ = _repr_mimebundle_
 
 
 class _Loader:
