@@ -86,6 +86,19 @@ def checking(count: int) -> dict[str, tuple[float, float, float, float]]:
     }
 
 
+def plotting(count: int) -> dict[str, tuple[float, float, float, float]]:
+    with tempfile.TemporaryDirectory() as folder:
+
+        def plot(spec: Path) -> Callable[[], float]:
+            return process(sys.executable, "-m", "archdsl", "plot", str(spec), "--out", str(Path(folder) / "net.svg"))
+
+        times = {spec: min(plot(spec)() for _ in range(2)) for spec in sorted((ROOT / "specs").glob("*.yaml"))}
+        slowest = max(times, key=lambda spec: times[spec])
+        base = process(sys.executable, "-c", BASE)
+        name = f"plot {slowest.stem}, the zoo's slowest / a process that imports pydantic, ruamel.yaml, typer"
+        return {name: pairs(plot(slowest), base, count)}
+
+
 def building(count: int) -> dict[str, tuple[float, float, float, float]]:
     import keras
 
@@ -151,7 +164,7 @@ def _twin_classes() -> dict[str, type]:
     return {name: value for name, value in vars(twins).items() if isinstance(value, type)}
 
 
-BENCHMARKS = {"check": checking, "build": building, "step": stepping, "save": saving}
+BENCHMARKS = {"check": checking, "plot": plotting, "build": building, "step": stepping, "save": saving}
 
 if __name__ == "__main__":
     main()
