@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from archdsl.backends.diagrams.labels import cluster_label
@@ -76,6 +76,24 @@ class Canvas:
             self.line(text)
         else:
             self.waiting.append(text)
+
+    @property
+    def is_upturned(self) -> bool:
+        """Whether Graphviz lays out what is side by side from below: in a wide diagram it does inside of clusters."""
+        return self.is_wide and bool(self.open)
+
+    @contextmanager
+    def stripes(self) -> Iterator[Callable[[], None]]:
+        """Takes what stands side by side, and puts it so that the first is on the left, or above. Call after each."""
+        start, found = len(self.lines), []
+
+        def stripe() -> None:
+            found.append(self.lines[start:])
+            del self.lines[start:]
+
+        yield stripe
+        for lines in reversed(found) if self.is_upturned else found:
+            self.lines += lines
 
     def side_by_side(self, names: Iterable[str]) -> None:
         """Puts nodes into one row."""

@@ -279,13 +279,17 @@ class _Drawing(Nodes):
         found = columns(bunch, place.scope)
         tallest = max(column.offset + len(column.names) for column in found)
         paths = [column for column in found if not column.lane.is_shortcut]
-        for index, column in enumerate(paths):
-            if 2 * index == len(paths):
-                self.spine(fork.name, merge, tallest)
-            side, is_middle = "l" if 2 * index < len(paths) else "r", 2 * index + 1 == len(paths)
-            self.lane(column, flow, (bunch.fork, merge), self.path_look(column, side, is_middle))
-        for column in found[len(paths) :]:
-            self.lane(column, flow, (bunch.fork, merge), self.shortcut_look(column, len(paths)))
+        with self.stripes() as stripe:
+            for index, column in enumerate(paths):
+                if 2 * index == len(paths):
+                    self.spine(fork.name, merge, tallest)
+                    stripe()
+                side, is_middle = "l" if 2 * index < len(paths) else "r", 2 * index + 1 == len(paths)
+                self.lane(column, flow, (bunch.fork, merge), self.path_look(column, side, is_middle))
+                stripe()
+            for column in found[len(paths) :]:
+                self.lane(column, flow, (bunch.fork, merge), self.shortcut_look(column, len(paths)))
+                stripe()
         middles = [(column, (tallest - 1) // 2 - column.offset) for column in found]
         row = [column.names[place] for column, place in middles if 0 <= place < len(column.names)]
         unseen = {name for column in found[len(paths) :] for name in column.spaces}
@@ -317,8 +321,11 @@ class _Drawing(Nodes):
         cluster = unseen if is_box else self.title(column.lane.name, "r") | {"style": "rounded,filled,dashed"}
         ends = {**self.dashed, "weight": 0}
         start, end = {**ends, "tail": "outer", "head": "before"}, {**ends, "tail": "behind", "head": "outer"}
-        if column.offset and paths > 1:  # it may stand between the paths then, and come to the merge from any side
-            del start["tail"], end["head"]
+        hangs_on = column.offset > 0 and paths > 1
+        if hangs_on:  # it may stand between the paths then, and come to the merge from any side
+            del end["head"]
+        if hangs_on or self.is_upturned:  # where lanes are laid from below, a lower side pulls the shortcut up
+            del start["tail"]
         return _Look(cluster, start, end)
 
     def lane(self, column: Column, flow: _Flow, ends: tuple[str, str], look: _Look) -> None:
