@@ -57,7 +57,7 @@ def test_the_error_is_what_check_prints(folder: Path) -> None:
 
 
 def test_the_picture_is_of_the_layer_below_it() -> None:
-    (picture,) = re.findall(r"!\[[^]]*\]\(([^)]+)\)", README)
+    picture = re.findall(r'<img [^>]*src="([^"]+)"', README)[0]
     node = next(node for node in resolve(loads(SPEC)).nodes if node.kind == "ResidualLayer")
     described = re.findall(r"<desc[^>]*>(.*)</desc>", (ROOT / picture).read_text(encoding="utf-8"))
     assert described[0].endswith(f" {node.totals.parameters:,} parameters")
