@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from archdsl.backends.diagrams.plan import Box, Bunch, Frame, Item, bunches, frames, outputs
+from archdsl.backends.diagrams.plan import Box, Bunch, Frame, Item, boxes, bunches, frames, outputs
 from archdsl.backends.diagrams.style import arguments, dimensions, short, width_of
 from archdsl.graph import Graph, Node, Totals, total
 from archdsl.ops import Shape
 from archdsl.ops.merge import Merge
 from archdsl.spec import INPUT
+
+_PILL = 4
+"""Letters of a title that are as wide as the pill behind it."""
 
 
 def words(box: Box, *, costs: bool = False, is_vague: bool = False) -> tuple[str, list[str]]:
@@ -78,7 +81,8 @@ def width(items: tuple[Item, ...], texts: Iterable[tuple[str, list[str]]]) -> fl
     Args:
         texts: what the boxes say, as `words` tells it.
     """
-    widths = [1.45, *(width_of(title, details) for title, details in texts)]
+    pills = [" " * _PILL if box.times > 1 else "" for box in boxes(items)]
+    widths = [1.45, *(width_of(title + pill, lines) for (title, lines), pill in zip(texts, pills, strict=True))]
     widths += [2 * width_of(frame.main.kind) for frame in frames(items) if not any(bunches(frame.items))]
     lanes = [lane for bunch in bunches(items) for lane in bunch.paths]
     widths += [2 * width_of(short(lane.name)) + (0.6 if lane.times > 1 else -0.6) for lane in lanes]
