@@ -75,13 +75,19 @@ class _Flow:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where items stand: the layers around them, and what keeps their column straight."""
+    """Where items stand: the layers around them, and what keeps their column straight.
+
+    Args:
+        is_lane: whether it is a lane itself.
+        is_inner: whether it is an opened layer in a lane.
+    """
 
     scope: str
     width: float
     weight: int
     group: str = ""
     is_lane: bool = False
+    is_inner: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +257,8 @@ class _Drawing(Nodes):
         name = inside(frame, place.scope)
         look = self.frame_title(frame)
         inner = _Flow(frame.wires, next(iter(frame.body.inputs)))
-        within = _Place(f"{name}/", chain_width(frame.items, self.width), place.weight)
+        is_inner = place.is_lane or place.is_inner
+        within = _Place(f"{name}/", chain_width(frame.items, self.width), place.weight, is_inner=is_inner)
         if len(frame.doors) > 1:  # edges come in all along the top
             look |= {"labelloc": "b"}
         self.vague += frame.is_vague
@@ -288,7 +295,7 @@ class _Drawing(Nodes):
                 self.lane(column, flow, (bunch.fork, merge), self.path_look(column, side, is_middle))
                 stripe()
             for column in found[len(paths) :]:
-                self.lane(column, flow, (bunch.fork, merge), self.shortcut_look(column, len(paths)))
+                self.lane(column, flow, (bunch.fork, merge), self.shortcut_look(column, len(paths), place))
                 stripe()
         middles = [(column, (tallest - 1) // 2 - column.offset) for column in found]
         row = [column.names[place] for column, place in middles if 0 <= place < len(column.names)]
@@ -313,7 +320,7 @@ class _Drawing(Nodes):
         lane, ends = column.lane, {"weight": 10} if is_middle else {}
         return _Look(self.title(lane.name, side, lane.times) | {"tooltip": f"path {lane.name}"}, ends, ends)
 
-    def shortcut_look(self, column: Column, paths: int) -> _Look:
+    def shortcut_look(self, column: Column, paths: int, place: _Place) -> _Look:
         """One box beside the paths, or a cluster of several."""
         items = column.lane.items
         is_box = not items or (len(items) == 1 and isinstance(items[0], Box))
@@ -321,7 +328,8 @@ class _Drawing(Nodes):
         cluster = unseen if is_box else self.title(column.lane.name, "r") | {"style": "rounded,filled,dashed"}
         ends = {**self.dashed, "weight": 0}
         start, end = {**ends, "tail": "outer", "head": "before"}, {**ends, "tail": "behind", "head": "outer"}
-        hangs_on = column.offset > 0 and paths > 1
+        # Inside a layer in a lane, lines from sides have hooks.
+        hangs_on = place.is_inner or (column.offset > 0 and paths > 1)
         if hangs_on:  # it may stand between the paths then, and come to the merge from any side
             del end["head"]
         if hangs_on or self.is_upturned:  # where lanes are laid from below, a lower side pulls the shortcut up
