@@ -148,7 +148,9 @@ class Canvas:
 
     def space(self, name: str, height: float, group: str) -> None:
         """Room for a box where a lane has none. Its middle is seen as a part of the line that runs through it."""
-        rest, dot = round(36 * height), f'<TD WIDTH="1" HEIGHT="1" BGCOLOR="{self.theme.line}"></TD>'
+        # The two edges end a point before its middle.
+        rest, size = round(36 * height), 'STYLE="ROUNDED" WIDTH="2" HEIGHT="2"'
+        dot = f'<TD {size} BGCOLOR="{self.theme.line}"></TD>'
         if self.is_wide:
             cells = f'<TR><TD WIDTH="{rest}"></TD>{dot}<TD WIDTH="{rest}"></TD></TR>'
         else:
