@@ -15,7 +15,7 @@ _FILLERS = 5
 
 
 def small(text: str, theme: Theme) -> str:
-    return f'<FONT POINT-SIZE="9.5" COLOR="{theme.detail}">{escape(printable(text))}</FONT>'
+    return f'<FONT POINT-SIZE="10" COLOR="{theme.detail}">{escape(printable(text))}</FONT>'
 
 
 def box_label(title: str, details: Iterable[str], theme: Theme, times: int = 1, cells: Strip = ()) -> Html:
@@ -109,7 +109,7 @@ def _strip(cells: Strip, theme: Theme) -> str:
         kind = "conv" if cell.layer else cell.kind
         fill = theme.page if cell.shortcut == "identity" else theme.fill(TOL[kind])
         look = f'COLOR="{theme.border(TOL["block"])}" BGCOLOR="{fill}" BORDER="1"'
-        text = f'<FONT POINT-SIZE="9.5" COLOR="{theme.text}">{escape(letter) or " "}</FONT>'
+        text = f'<FONT POINT-SIZE="10" COLOR="{theme.text}">{escape(letter) or " "}</FONT>'
         told.append(f'<TD {look} WIDTH="17" HEIGHT="17" FIXEDSIZE="TRUE">{text}</TD>')
         width += 19
         if cell.times > 1:

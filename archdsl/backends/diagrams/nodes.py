@@ -20,7 +20,7 @@ from archdsl.spec import INPUT, OUTPUT
 NARROW = 14
 """Characters in a line of a title where many lanes stand side by side."""
 
-LONG = 11
+LONG = 10
 """Rows of a chain that stands closer together, so as to fit on a page."""
 
 LINE = 0.187
