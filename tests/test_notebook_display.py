@@ -20,6 +20,7 @@ from archdsl import ArchError, Graph, load, loads, resolve
 from archdsl.backends import notebook
 from archdsl.backends.diagrams import to_dot
 from archdsl.backends.diagrams.style import THEMES
+from archdsl.backends.summary import to_text
 from archdsl.errors import Problem
 from archdsl.zoo import names
 
@@ -136,7 +137,11 @@ def test_the_short_form_is_one_short_line(name: str) -> None:
 def test_the_short_forms() -> None:
     spec = loads(HEAD + 'args: {n: int, many: [1, 2, 3, 4, 5, 6, 7, 8]}\nmodel: [dense: {units: "$n * $many[0]"}]')
     assert repr(spec) == "<Spec Net(n: int, many=[1, 2, 3, 4, 5, 6, ...]): 0 layers, <text>>"
+    assert repr(resolve(spec, n=2)).startswith(
+        "<Graph Net(many=[1, 2, 3, 4, 5, 6, ...], n=2): 8x8x4 -> 8x8x2, 10 param"
+    )
     graph = resolve(load("funny_resnet"))
+    assert f"{graph}\n" == to_text(graph)
     block = graph.nodes[3]
     assert repr(graph) == (
         "<Graph FunnyResNet(classes=10, width=32): 32x32x3 -> 10, "
