@@ -106,7 +106,7 @@ HOSTILE = [
     "<!-- no -->",
     "bell \x07 and \x01",
     "not a character \ufffe",
-    "&#7; &#x0; &foo; & &#9999999; &#99999999;",
+    "&#7; &#x0; &foo; & &#9999999; &#99999999; &#xDFFF;",
     "two\nlines\tand more",
     "</g></svg>",
     'x="y" xlink:href="z"',
@@ -140,6 +140,10 @@ def test_hostile_names_stay_text(engine: str, name: str) -> None:
 def test_a_name_that_ends_as_a_side_of_a_box_does_keeps_it_as_a_node(engine: str) -> None:
     root = drawn('digraph { "x:e" -> "y":s }')
     assert {*groups(root, "node")} == {"x:e", "y"}
+
+
+def test_half_a_character_in_the_title_is_no_fault(engine: str) -> None:
+    assert drawn("// half \ud800\n// one\ndigraph { a }\n")[0].text == "half ?"
 
 
 def test_what_graphviz_does_not_write_is_left_alone() -> None:
