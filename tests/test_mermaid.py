@@ -196,6 +196,11 @@ def test_a_text_stays_what_it_is(text: str) -> None:
     assert re.fullmatch(r"[\w ,=×→…/.é中]+", plain(text))
 
 
+def test_a_title_of_nothing_that_can_be_told_is_a_word() -> None:
+    assert plain("%% <;>") == "Diagram"
+    assert plain("Net") == "Net"
+
+
 def hostile(graph: Graph, text: str) -> Graph:
     """A body with a lane, steps, a layer, arguments and ends that are called so."""
     lane = text.replace("/", "")
@@ -236,6 +241,42 @@ def test_hostile_names_stay_text(graphs: dict[str, Graph], text: str, depth: int
     assert titles[-1] == f"Output {clean}"
     if depth == 1:
         assert clean in titles
+
+
+def renamed(graph: Graph, old: str, new: str) -> Graph:
+    """A body, and all that is inside it, where a name is another."""
+
+    def called(name: str) -> str:
+        return re.sub(rf"(?<![a-z]){old}(?![a-z])", lambda _: new, name)
+
+    nodes = [
+        replace(
+            node,
+            name=called(node.name),
+            inputs=tuple(map(called, node.inputs)),
+            outputs={called(name): shape for name, shape in node.outputs.items()},
+            body=node.body and renamed(node.body, old, new),
+        )
+        for node in graph.nodes
+    ]
+    inputs = {called(name): shape for name, shape in graph.inputs.items()}
+    outputs = {called(name): Tensor(called(end.ref), end.shape) for name, end in graph.outputs.items()}
+    return replace(graph, nodes=tuple(nodes), inputs=inputs, outputs=outputs)
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("depth", [1, 3])
+def test_hostile_outputs_and_inputs_of_layers_stay_text(graphs: dict[str, Graph], text: str, depth: int) -> None:
+    name = re.sub(r"[./]", "", text)
+    usual = to_mermaid(graphs["Wired"], Options(depth=depth))
+    found = to_mermaid(renamed(graphs["Wired"], "high", name), Options(depth=depth))
+    hold_lines(found)
+    assert len(found.splitlines()) == len(usual.splitlines())
+    clean = " ".join(name.replace("\x07", " ").split())
+    labels = [label for *_, label, _ in (*BOX.findall(found), *LINK.findall(found))]
+    told = [line.replace("\u200c", "") for label in labels for line in read(label)]
+    assert told.count(clean) == (1 if depth == 1 else 2)
+    assert (f"→ {clean} 32×32×8" in told) == (depth == 1)
 
 
 def test_the_text_is_the_same_in_every_process() -> None:

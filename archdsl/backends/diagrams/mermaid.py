@@ -17,8 +17,11 @@ from archdsl.graph import Graph, Node, producer, total
 from archdsl.ops import Shape
 from archdsl.spec import INPUT, OUTPUT
 
-SETTINGS = '%%{init: {"flowchart": {"wrappingWidth": 400, "subGraphTitleMargin": {"top": 2, "bottom": 6}}}}%%'
-"""Lines of a box are not wrapped, and titles of groups keep off what is inside."""
+SETTINGS = (
+    '%%{init: {"htmlLabels": true, "flowchart": {"htmlLabels": true, "wrappingWidth": 400, '
+    '"subGraphTitleMargin": {"top": 2, "bottom": 6}}}}%%'
+)
+"""Labels have bold titles, their lines are not wrapped, and titles of groups keep off what is inside."""
 
 
 def to_mermaid(graph: Graph, options: Options = Options()) -> str:
@@ -135,7 +138,7 @@ class _Drawing:
             tip.told = tip.shape
         tip.word = ""
         words += [f"→ {end.port}"] if end.port and end.port not in words else []
-        self.sheet.link(tip.start, end.target, escaped(" ".join(words)), is_dotted=is_dotted)
+        self.sheet.link(tip.start, end.target, " ".join(words), is_dotted=is_dotted)
 
     def called(self, ref: str, end: _End, flow: _Flow) -> list[str]:
         """What an edge says of its start: the output of a layer, or a step's name where the line does not show it."""
@@ -213,7 +216,7 @@ class _Drawing:
         merge = self.sheet.circle(label(sign(bunch.merge), ()))
         for lane, start in zip(bunch.lanes, ends, strict=True):
             output = lane.end.partition(".")[2] if lane.items else ""
-            self.sheet.link(start, merge, escaped(output), is_dotted=lane.is_shortcut)
+            self.sheet.link(start, merge, output, is_dotted=lane.is_shortcut)
         flow.tips[bunch.merge.name] = _Tip(merge, bunch.merge.shape, flow.tips[bunch.fork].told)
 
     def lane(self, lane: Lane, flow: _Flow) -> str:

@@ -109,11 +109,12 @@ class Sheet:
         self.indent = outer
         self.lines.append(f"{outer}end")
 
-    def link(self, start: str, end: str, label: str, *, is_dotted: bool) -> None:
+    def link(self, start: str, end: str, text: str, *, is_dotted: bool) -> None:
+        """An edge. What it says is escaped here."""
         if is_dotted:
             self.dotted.append(len(self.links))
         arrow = "-.->" if is_dotted else "-->"
-        self.links.append(f"  {start} {arrow}" + (f'|"{label}"|' if label else "") + f" {end}")
+        self.links.append(f"  {start} {arrow}" + (f'|"{label}"|' if (label := escaped(text)) else "") + f" {end}")
 
     def _node(self, shape: str, look: str) -> str:
         self.nodes += 1
