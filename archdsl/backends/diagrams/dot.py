@@ -329,7 +329,7 @@ class _Drawing(Nodes):
         ends = {**self.dashed, "weight": 0}
         start, end = {**ends, "tail": "outer", "head": "before"}, {**ends, "tail": "behind", "head": "outer"}
         # Inside a layer in a lane, lines from sides have hooks.
-        hangs_on = place.is_inner or (column.offset > 0 and paths > 1)
+        hangs_on = place.is_inner or (column.offset > 0 and (paths > 1 or self.is_upturned))
         if hangs_on:  # it may stand between the paths then, and come to the merge from any side
             del end["head"]
         if hangs_on or self.is_upturned:  # where lanes are laid from below, a lower side pulls the shortcut up
