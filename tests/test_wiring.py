@@ -106,6 +106,28 @@ class TestLayers:
                 assert given["high"].dtype == both.compute_dtype
             assert {weight.dtype for weight in both.weights} == {"float32"}
 
+    def test_a_chain_gives_two_of_its_steps(self) -> None:
+        import numpy as np
+
+        text = (
+            HEAD
+            + """
+layers:
+  Split:
+    outputs: [high, low]
+    steps:
+      - {conv: {filters: 3, kernel: 3}, name: high}
+      - {conv: {filters: 5, kernel: 3}, name: low}
+model:
+  - {Split: {}, name: split}
+  - {conv: {filters: 2, kernel: 1}, from: split.high}
+"""
+        )
+        spec = archdsl.loads(text)
+        given = archdsl.compile(spec).Split()(np.zeros((1, 8, 8, 4)))
+        assert {name: tensor.shape for name, tensor in given.items()} == {"high": (1, 6, 6, 3), "low": (1, 4, 4, 5)}
+        assert archdsl.build(spec).output_shape == (None, 6, 6, 2)
+
     def test_a_layer_tells_its_shape_before_it_is_built(self) -> None:
         layers = archdsl.compile(archdsl.loads(REPEATED))
         assert layers.Tree(4, 2).compute_output_shape((None, 8, 8, 4)) == (None, 8, 8, 4)

@@ -30,7 +30,11 @@ _WORDS = {"identity", "projection", "auto", "none"}
 def is_plain(methods: Methods, layer: Layer) -> bool:
     """Whether a body is rows of layers, and bunches of paths that are rows: then its class reads as if made by hand."""
     inside = list(every_step(layer.steps))
-    if layer.inputs != (INPUT,) or any(step.taps or use_outputs(step, methods.place) for step in inside):
+    if (
+        layer.inputs != (INPUT,)
+        or layer.outputs
+        or any(step.taps or use_outputs(step, methods.place) for step in inside)
+    ):
         return False
     return all(_is_plain_bunch(methods, step) for step in inside if isinstance(step.action, Bunch))
 
