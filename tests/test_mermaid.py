@@ -17,7 +17,8 @@ from test_dot import LANES, NOTEBOOK, ROOT
 from test_dot_edges import EDGE, NODE, WIRED, contracted
 
 from archdsl import ArchError
-from archdsl.backends.diagrams import Options, to_dot, to_mermaid, views
+from archdsl.backends.diagrams import Options, to_dot, views
+from archdsl.backends.diagrams.mermaid import to_mermaid
 from archdsl.backends.diagrams.sheet import escaped, plain
 from archdsl.graph import Graph, Tensor
 from archdsl.parsing import parse
@@ -282,7 +283,8 @@ def test_hostile_outputs_and_inputs_of_layers_stay_text(graphs: dict[str, Graph]
 def test_the_text_is_the_same_in_every_process() -> None:
     code = (
         "import sys; from archdsl.parsing import parse; from archdsl.resolution import resolve\n"
-        "from archdsl.backends.diagrams import Options, to_mermaid, views\n"
+        "from archdsl.backends.diagrams import Options, views\n"
+        "from archdsl.backends.diagrams.mermaid import to_mermaid\n"
         "graph = resolve(parse(open(sys.argv[1]).read(), 'x'))\n"
         "heavy = {'tensorflow', 'keras', 'numpy', 'matplotlib', 'pygraphviz', 'graphviz'}\n"
         "print(*(to_mermaid(view, Options(depth=2)) for view in views(graph).values()), heavy & set(sys.modules))"
