@@ -62,8 +62,11 @@ def cluster_label(title: str, times: int, theme: Theme, *, is_bold: bool, more: 
     text = f'<FONT POINT-SIZE="10" COLOR="{theme.detail if is_bold else theme.muted}">{text}</FONT>'
     text = f"<B>{text}</B>" if is_bold else text
     cells = f"<TD>{text}</TD>" + (f"<TD>{pill(times, theme)}</TD>" if times > 1 else "")
-    cells += f"<TD>{small(more, theme)}</TD>" if more else ""
-    return Html(f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="2"><TR>{cells}</TR></TABLE>')
+    rows = f"<TR>{cells}</TR>"
+    if more:  # the space that this wider row leaves goes to empty cells
+        below = f'<TR><TD COLSPAN="{_FILLERS + 2}">{small(more, theme)}</TD></TR>'
+        rows = f"<TR>{cells}{'<TD></TD>' * _FILLERS}</TR>{below}"
+    return Html(f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="2">{rows}</TABLE>')
 
 
 def pill(times: int, theme: Theme) -> str:

@@ -41,7 +41,7 @@ class Nodes(Canvas):
         self.vague = 0
         self.is_crowded = any(len(bunch.lanes) > MANY for bunch in bunches(items))
         self.gaps = (0.18 if self.is_crowded else 0.3, 0.22 if len(items) > LONG else 0.28)
-        self.width = width(items, map(self.words, boxes(items)))
+        self.width = width(items, map(self.words, boxes(items)), costs=options.costs)
         side_by_side = [lane for bunch in bunches(items) if len(bunch.paths) > 1 for lane in bunch.lanes]
         in_lanes = [box for lane in side_by_side for box in boxes(lane.items) if box.kind != "block"]
         heights = [] if options.is_full else [height(self.lines_of(box)) for box in in_lanes]

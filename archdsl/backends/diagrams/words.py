@@ -75,15 +75,18 @@ def is_model(graph: Graph) -> bool:
     return [*graph.inputs] == [INPUT] and len(graph.outputs) == 1 and len(graph.input) == 3 and len(graph.shape) == 1
 
 
-def width(items: tuple[Item, ...], texts: Iterable[tuple[str, list[str]]]) -> float:
+def width(items: tuple[Item, ...], texts: Iterable[tuple[str, list[str]]], *, costs: bool = False) -> float:
     """The width of all boxes in columns. A title must not reach the edge that comes down the middle of its column.
 
     Args:
         texts: what the boxes say, as `words` tells it.
+        costs: whether opened layers tell theirs in their titles.
     """
     pills = [" " * _PILL if box.times > 1 else "" for box in boxes(items)]
     widths = [1.45, *(width_of(title + pill, lines) for (title, lines), pill in zip(texts, pills, strict=True))]
-    widths += [2 * width_of(frame.main.kind) for frame in frames(items) if not any(bunches(frame.items))]
+    for frame in frames(items):
+        if not any(bunches(frame.items)):
+            widths.append(2 * width_of(frame.main.kind, [told_cost(total(frame.nodes))] if costs else []))
     lanes = [lane for bunch in bunches(items) for lane in bunch.paths]
     widths += [2 * width_of(short(lane.name)) + (0.6 if lane.times > 1 else -0.6) for lane in lanes]
     return round(min(max(widths), 3.6), 2)
