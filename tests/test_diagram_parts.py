@@ -97,7 +97,7 @@ class TestFolding:
     def test_layers_that_differ_in_what_flows_in_are_one(self) -> None:
         stage = views(network("densenet"))["Stage"]
         found = texts(to_dot(stage))
-        assert " ×6 " in found
+        assert "&#160;×6&#160;" in found
         assert "→ 56×56×96 … 56×56×256" in found
 
     def test_an_opened_layer_that_stands_for_several_sizes_tells_none(self) -> None:
@@ -108,7 +108,7 @@ class TestFolding:
         dot = to_dot(stage, Options(depth=2, costs=True))
         inside = dot[dot.index('subgraph "cluster DenseLayer_1"') : dot.index('subgraph "cluster Transition_1"')]
         assert "56×56×96 … 56×56×256" in inside
-        shapes = re.findall(r'label="  (.*?)"', inside)
+        shapes = re.findall(r'label="(?:&#160;){2}(.*?)"', inside)
         assert shapes == ["56×56×256"], "only what comes out is told"
         assert inside.count("parameters · ") == 1, "costs are told of all of them together"
 

@@ -194,11 +194,11 @@ def test_every_node_has_a_label_and_no_text_a_dpi(notebook: dict[str, Graph], la
 
 def test_equal_neighbours_are_one_box_with_their_number(notebook: dict[str, Graph], lanes: dict[str, Graph]) -> None:
     block = to_dot(notebook["ResidualBlock"])
-    assert " ×4 " in block
+    assert "&#160;×4&#160;" in block
     assert block.count("<B>ResidualLayer</B>") == 1
     assert to_dot(notebook["FunnyResNet"]).count("<B>ResidualBlock</B>") == 3, "other arguments, other boxes"
     equal = to_dot(lanes["Equal"])
-    assert " ×32 " in equal
+    assert "&#160;×32&#160;" in equal
     assert equal.count("<B>Conv 1×1, 8</B>") == 1
 
 

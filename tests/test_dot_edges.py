@@ -206,7 +206,7 @@ def hold_complete(graph: Graph, depth: int, direction: str = "TB") -> str:
     edges = contracted(dot, expected.nodes)
     assert edges - expected.edges == Counter(), "an edge too many"
     assert set(expected.edges) == set(edges), "an edge is missing"
-    pills = [int(times) for times in re.findall(r"<B> ×(\d+) </B>", dot)]
+    pills = [int(times) for times in re.findall(r"<B>&#160;×(\d+)&#160;</B>", dot)]
     assert (expected.edges - edges).total() + expected.folded == sum(pills) - len(pills)
     return dot
 
@@ -275,14 +275,14 @@ def test_an_unmerged_shortcut_is_not_the_next_bunch_s() -> None:
 
 def test_lanes_and_layers_that_are_tapped_are_not_folded() -> None:
     paths = ", ".join(f"p{number}: [{{relu: {{}}, name: n{number}}}]" for number in range(6))
-    assert " ×6 " in drawn(f"  - {{paths: {{{paths}}}, merge: add}}\n")
+    assert "&#160;×6&#160;" in drawn(f"  - {{paths: {{{paths}}}, merge: add}}\n")
     dot = drawn(f"  - {{paths: {{{paths}}}, shortcut: [{{gelu: {{}}, from: n3}}], merge: add}}\n")
     assert dot.count("<B>ReLU</B>") == 6
     for depth in (1, 2):
-        assert " ×3 " in drawn("  - {Same: {}, repeat: 3, name: x}\n", depth)
+        assert "&#160;×3&#160;" in drawn("  - {Same: {}, repeat: 3, name: x}\n", depth)
         dot = drawn("  - {Same: {}, repeat: 3, name: x}\n  - {add: {}, from: [x, x_1]}\n", depth)
-        assert " ×2 " in dot
-        assert " ×3 " not in dot
+        assert "&#160;×2&#160;" in dot
+        assert "&#160;×3&#160;" not in dot
 
 
 def test_lanes_start_where_they_start() -> None:

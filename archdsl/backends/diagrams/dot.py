@@ -389,4 +389,4 @@ def _labelled(text: str, *, is_named: bool = True) -> dict[str, object]:
     """What stands beside an edge. Names keep off one another; a shape stays close to its edge."""
     if not text:
         return {}
-    return {"label": f"  {text}", **({"labelfloat": "false"} if is_named else {})}
+    return {"label": f"&#160;&#160;{text}", **({"labelfloat": "false"} if is_named else {})}

@@ -70,7 +70,7 @@ def cluster_label(title: str, times: int, theme: Theme, *, is_bold: bool, more: 
 
 
 def pill(times: int, theme: Theme) -> str:
-    text = f'<FONT POINT-SIZE="11" COLOR="{theme.pill_text}"><B> ×{times} </B></FONT>'
+    text = f'<FONT POINT-SIZE="11" COLOR="{theme.pill_text}"><B>&#160;×{times}&#160;</B></FONT>'
     style = f'BORDER="0" CELLBORDER="0" CELLPADDING="2" CELLSPACING="0" STYLE="ROUNDED" BGCOLOR="{theme.pill}"'
     return f"<TABLE {style}><TR><TD>{text}</TD></TR></TABLE>"
 
