@@ -87,6 +87,10 @@ class Body:
             return tuple(Tensor(f"{node.name}.{output}", shape) for output, shape in node.outputs.items())
         return (Tensor(node.name, node.shape),)
 
+    def inside(self, lane: str, begin: int) -> list[Node]:
+        """The nodes of a lane from the one at `begin` on: to look at all of them for each bunch would take long."""
+        return [node for node in self.nodes[begin:] if node.name.startswith(lane)]
+
     def hold_used(self, ends: Flow, span: Span) -> None:
         """Raises where a step or an input leads to nothing that the body gives."""
         by_name = {node.name: node for node in self.nodes}

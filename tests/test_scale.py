@@ -1,0 +1,107 @@
+"""Work grows with what is distinct in a spec, and never with the square of anything: calls are counted, not seconds."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from archdsl import ArchError, loads, resolve
+from archdsl.limits import Limits
+from archdsl.ops.conv import Conv
+from archdsl.resolution import _Resolver
+
+LIMITS = Limits(values=1_000_000, bytes=10_000_000, steps=1_000_000)
+HEAD = """
+archdsl: 1
+name: Net
+input: [8, 8, 4]
+layers:
+  Block:
+    args: {filters: int}
+    paths: {main: [conv: {filters: $filters, kernel: 3, padding: 1}, conv: {filters: $channels, kernel: 1}]}
+    shortcut: identity
+    merge: add
+model:
+"""
+BUNCH = "  - paths: {main: [conv: {filters: 4, kernel: 3, padding: 1}], side: []}\n    shortcut: projection\n    merge: add\n"
+MODELS: dict[str, Callable[[int], str]] = {
+    "equal layers": lambda number: f"  - Block: {{filters: 8}}\n    repeat: {number}\n",
+    "distinct layers": lambda number: f"  - Block: {{filters: $i + 1}}\n    for: {{i: {number}}}\n",
+    "lines": lambda number: "".join(f"  - conv: {{filters: {i + 1}, kernel: 1}}\n" for i in range(number)),
+    "bunches": lambda number: f"{BUNCH}    repeat: {number}\n",
+    "paths": lambda number: f"  - paths: {{p: {{repeat: {number}, steps: [relu]}}}}\n    merge: concat\n",
+    "names": lambda number: "".join(f"  - relu: {{}}\n    name: step{i}\n" for i in range(number)),
+}
+
+
+def network(model: str) -> Any:
+    head = HEAD if "Block" in model else HEAD.partition("layers:")[0] + "model:\n"
+    return resolve(loads(head + model, limits=LIMITS))
+
+
+def calls(action: Callable[[], object]) -> int:
+    """How many functions an action calls, Python's own among them."""
+    count = 0
+
+    def heard(frame: object, event: str, _: object) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    sys.setprofile(heard)
+    try:
+        action()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_work_grows_with_the_spec_and_not_with_its_square(name: str) -> None:
+    network(MODELS[name](3))  # what is made once for all
+    few, more, most = (calls(lambda number=number: network(MODELS[name](number))) for number in (50, 100, 200))
+    assert more - few > 500
+    assert (most - more) / (more - few) < 2.1
+
+
+def test_a_body_is_resolved_once_for_equal_layers(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+    graph = _Resolver._graph
+
+    def counted(self: Any, body: Any, *rest: Any) -> Any:
+        made.append(body.owner)
+        return graph(self, body, *rest)
+
+    monkeypatch.setattr(_Resolver, "_graph", counted)
+    deep = network("  - Block: {filters: 8}\n    repeat: 5000\n")
+    assert len(deep.nodes) == 5000
+    assert made == ["Net", "Block"]
+    assert len({id(node.body) for node in deep.nodes}) == 1
+
+
+def test_an_op_is_computed_once_for_equal_inputs(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    weights = Conv.weights
+    monkeypatch.setattr(Conv, "weights", lambda self, *inputs: asked.append(inputs) or weights(self, *inputs))
+    deep = network("  - conv: {filters: 4, kernel: 3, padding: same}\n    repeat: 1000\n")
+    assert len(deep.nodes) == 1000
+    assert deep.totals.parameters == 1000 * (9 * 16 + 4)
+    assert 1 <= len(asked) <= 3
+
+
+def test_garbage_is_looked_for_again_afterwards() -> None:
+    assert gc.isenabled()
+    network("  - relu\n")
+    assert gc.isenabled()
+    with pytest.raises(ArchError):
+        network("  - conv: {filters: 4, kernel: 30}\n")
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        network("  - relu\n")
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
