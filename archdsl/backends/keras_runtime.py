@@ -113,5 +113,5 @@ def _register_loader() -> None:
 
 
 _register_loader()
-for _extra in [found for found in vars(extra).values() if getattr(found, "__module__", "") == extra.__name__]:
-    keras.saving.register_keras_serializable(package="archdsl_extra")(_extra)
+for _extra in extra.__all__:
+    keras.saving.register_keras_serializable(package="archdsl_extra")(getattr(extra, _extra))
