@@ -117,11 +117,12 @@ def _values(kind: str) -> str:
 
 
 def specs() -> str:
-    """The specs that ship with archdsl."""
+    """The specs that ship with archdsl, without the variants that are another's for another size of image."""
     rows = []
     for name, path in zoo.names().items():
         loaded = zoo.load(path)
-        variants = ", ".join(f"`{variant}`" for variant in loaded.variants)
+        sizes = [f"{variant}_{size}" for variant in loaded.variants for size in (160, 176, 256)]
+        variants = ", ".join(f"`{variant}`" for variant in loaded.variants if variant not in sizes)
         parameters = f"{resolve(loaded.every()[0]).totals.parameters:,}"
         rows.append((f"[`{name}`](specs/{name}.yaml)", loaded.doc, parameters, variants))
     return table(["spec", "what it is", "parameters", "variants"], rows, right="parameters")

@@ -160,14 +160,14 @@ def wrong(tmp_path: Path) -> str:
 
 
 def test_check_annotates_for_github(run: Run, wrong: str, golden: Golden) -> None:
-    code, out, err = run("check", wrong, "paths.yaml", "resnet50", "missing.yaml", "--format", "github")
+    code, out, err = run("check", wrong, "paths.yaml", "resnext50_paths", "missing.yaml", "--format", "github")
     assert (code, err) == (2, "")
     golden("check/github.txt", out)
 
 
 def test_check_as_json(run: Run, wrong: str) -> None:
-    told = run("check", wrong, "resnet50", "--json")
-    assert run("check", wrong, "resnet50", "--format", "json") == told
+    told = run("check", wrong, "resnext50_paths", "--json")
+    assert run("check", wrong, "resnext50_paths", "--format", "json") == told
     assert [entry["ok"] for entry in json.loads(told[1])] == [False, True]
     assert run("check", wrong, "--format", "text") == run("check", wrong)
     code, _, err = run("check", wrong, "--json", "--format", "github")
