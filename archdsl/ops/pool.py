@@ -129,7 +129,8 @@ class GlobalAveragePool(_GlobalPool, name="global_average_pool"):
     layer: ClassVar[str] = "layers.GlobalAveragePooling2D"
 
     def fvcore(self, *inputs: Shape) -> Counts:
-        return Counts(math.prod(inputs[0]))
+        # With `keepdims`, as gates take it, it is torch's `mean`, of which fvcore counts nothing.
+        return Counts(0 if self.keepdims else math.prod(inputs[0]))
 
 
 class GlobalMaxPool(_GlobalPool, name="global_max_pool"):
