@@ -99,7 +99,7 @@ def to_markdown(comparison: Comparison, names: tuple[str, str], depth: int = 1) 
         lines.append(f"- {_left_out(left_out)}")
     blocks.append("\n".join(lines))
     if found := _merged(list(comparison.rows(depth))):
-        table = [[_cell(cell) for cell in cells] for _, cells in map(_cells, found)]
+        table = [[_cell(cell) for cell in (f"{mark} {name}", *rest)] for mark, (name, *rest) in map(_cells, found)]
         inner = _markdown_table(("layer", "output", "parameters", "", "MACs", ""), table)
         blocks.append(f"<details><summary>Layers</summary>\n\n{inner}\n\n</details>")
     weights = [f"- {line}" for line in _weight_lines(comparison, _code)]
@@ -123,15 +123,18 @@ def _following(comparison: Comparison) -> int:
 
 def _name(change: Change) -> str:
     """Where a change is: the first path, and how many more there are."""
-    what = f"{change.what} " if change.what in ("input", "output") else ""
     more = change.count - 1
-    return what + change.path + (f" and {more:,} more" if more else "")
+    if change.what in ("input", "output"):
+        return change.what if change.path == change.what else f"{change.what} {change.path}"
+    return change.path + (f" and {more:,} more" if more else "")
 
 
 def _told(change: Change) -> str:
     old, new = change.uses[0]
     match change.what:
-        case "changed" | "input":
+        case "input":
+            return f"{change.fields[0].before} {ARROW} {change.fields[0].after}"
+        case "changed":
             was = f" (was {old})" if old and new and old.rpartition("/")[2] != new.rpartition("/")[2] else ""
             return ", ".join(map(_field, change.fields)) + was
         case "moved" if change.crossed:
@@ -204,7 +207,7 @@ def _percent(before: int, after: int) -> str:
     if not before or before == after:
         return ""
     share = (after - before) / before * 100
-    return f"{share:+.0f} %" if abs(share) >= 10 else f"{share:+.2f} %"
+    return f"{share:+,.0f} %" if abs(share) >= 10 else f"{share:+.2f} %"
 
 
 def _weight_lines(comparison: Comparison, quoted: Callable[[str], str]) -> Iterator[str]:

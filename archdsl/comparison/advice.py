@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from archdsl.comparison.changes import Change
@@ -10,27 +11,47 @@ from archdsl.errors import quantity
 
 def advice(changes: Sequence[Change]) -> tuple[str, ...]:
     """What to write into the second file, so that steps keep the names that their weights go by; each once."""
-    moved = [c for c in changes if c.what in ("moved", "renamed") and c.parameters and c.uses[0][0] != c.uses[0][1]]
-    return tuple(dict.fromkeys(_told(moved, changes)))
+    moved = [c for c in changes if c.parameters and all(c.uses[0]) and _own(c.uses[0][0]) != _own(c.uses[0][1])]
+    beside = [c for c in changes if c.parameters and c.what == "renamed" and c not in moved]
+    return tuple(dict.fromkeys([*_by_name(moved, changes), *_by_path(beside)]))
 
 
-def _told(moved: Sequence[Change], changes: Sequence[Change]) -> Iterator[str]:
-    cured: dict[str, int] = {}
+def _by_name(moved: Sequence[Change], changes: Sequence[Change]) -> Iterator[str]:
+    """For steps whose own name is another one."""
+    cured: Counter[str] = Counter()
     for change in moved:
         old, new = change.uses[0]
-        newcomer = _newcomer(change, changes)
-        if change.what == "moved" and newcomer is not None:
-            told = f"give the new `{_own(newcomer.uses[0][1])}`{_line(newcomer)} a `name:`"
-            cured[told] = cured.get(told, 0) + change.count
-        elif old.rpartition("/")[0] == new.rpartition("/")[0]:
-            cure = f"write `name: {_own(old)}` beside what is now `{_own(new)}`{_line(change)}"
-            yield f"{cure}, and it keeps its weights"
-        else:
-            hint = "weights keep their paths where paths and layers keep their names"
-            yield f"`{new}`{_line(change)} was `{old}`: {hint}"
+        newcomer = _newcomer(change, changes) if change.what == "moved" else None
+        if newcomer is not None:
+            cured[f"give the new `{_own(newcomer.uses[0][1])}`{_line(newcomer)} a `name:`"] += change.count
+            continue
+        name = _pinned(change, moved)
+        cure = f"write `name: {name}` beside what is now `{_own(new)}`{_line(change)}" if name else ""
+        yield f"{cure}, and it keeps its weights" if cure else f"`{_own(new)}`{_line(change)} was `{_own(old)}`"
     for told, count in cured.items():
-        it = "the step behind it keeps its number" if count == 1 else f"{quantity(count, 'step')} behind it keep theirs"
-        yield f"{told}, and {it}, and so the weights"
+        behind = (
+            "the step behind it keeps its name" if count == 1 else f"the {quantity(count, 'step')} behind keep theirs"
+        )
+        yield f"{told}, and {behind}, and so the weights"
+
+
+def _pinned(change: Change, moved: Sequence[Change]) -> str:
+    """The name that gives a step its old one; nothing where a loop's numbers have moved."""
+    span = change.spans[1]
+    uses = [use for other in moved if other.spans[1] == span for use in other.uses]
+    scopes = Counter(new.rpartition("/")[0] for _, new in uses)
+    if max(scopes.values()) == 1:
+        return _own(change.uses[0][0])
+    is_numbered = all(_number(old) and _number(old) == _number(new) for old, new in uses)
+    return _own(change.uses[0][0]).rpartition("_")[0] if is_numbered else ""
+
+
+def _by_path(renamed: Sequence[Change]) -> Iterator[str]:
+    """For steps in a path that has another name."""
+    for change in renamed:
+        old, new = (path.rpartition("/")[0].rpartition("/")[2] for path in change.uses[0])
+        if old and new and old != new:
+            yield f"call the path `{new}`{_line(change)} `{old}` again, and what is in it keeps its weights"
 
 
 def _newcomer(moved: Change, changes: Sequence[Change]) -> Change | None:

@@ -46,7 +46,7 @@ class Change:
         before, after: of what is rewired, where its inputs come from.
         crossed: of what was moved, whether it stands elsewhere among its neighbours.
         spans: where the steps stand in the two files.
-        parameters: of what is new, gone or moved, in all uses.
+        parameters: of the steps, in all uses; of the second network where they are there.
     """
 
     what: What
@@ -80,7 +80,7 @@ class Change:
         """What equal changes have in common. Names count for what moved: each has a number of its own."""
         fields = tuple((f.name, repr(f.before), repr(f.after), f.line) for f in self.fields)
         names = tuple(path.rpartition("/")[2] for path in self.uses[0]) if self.what in ("moved", "renamed") else ()
-        label = "" if self.fields else self.label
+        label = self.label if self.what in ("added", "removed") else ""
         places = tuple((span.line, span.column) if span else None for span in self.spans)
         return self.what, self.kind, label, fields, self.follows, names, self.before, self.after, places
 
@@ -122,8 +122,9 @@ def _of_pair(pair: Pair, lanes: Mapping[Lane, Lane]) -> Iterator[Change]:
     spans = one.main.span, other.main.span
     uses = ((one.name, other.name),)
     if fields:
-        yield Change("changed", other.kind, other.label, fields, uses, spans=spans)
-    if one.name != other.name or pair.crossed:
+        parameters = other.totals.parameters
+        yield Change("changed", other.kind, other.label, fields, uses, spans=spans, parameters=parameters)
+    if (one.name != other.name or pair.crossed) and one.kind == other.kind:
         is_moved = pair.crossed or (one.is_numbered and other.is_numbered and one.lane == other.lane)
         what: What = "moved" if is_moved else "renamed"
         moved = Change(what, other.kind, other.label, (), uses, crossed=pair.crossed, spans=spans)
@@ -180,7 +181,7 @@ def _rewired(before: Graph, after: Graph, alignment: Alignment) -> Iterator[Chan
     new = _Sources(after, alignment.of_after)
     for pair in alignment.pairs:
         one, other = pair.before.nodes[0], pair.after.nodes[0]
-        if pair.crossed or len(one.parts) != len(other.parts):
+        if pair.crossed or any(_parts(pair.before, pair.after, alignment.lanes)):
             continue
         if not _agree([old.of(ref) for ref in one.inputs], [new.of(ref) for ref in other.inputs]):
             uses, spans = ((pair.before.name, pair.after.name),), (one.span, other.span)
