@@ -173,7 +173,9 @@ class TestShow:
     def test_json(self, run: Any) -> None:
         data = run("show", NETWORK, "--json").json()
         assert set(data) == {
-            "name", "arguments", "input", "output", "parameters", "trainable", "variables", "macs", "layers",
+            "name", "arguments", "input", "output", "parameters", "trainable", "variables", "macs", "activations",
+            "fvcore_macs", "fvcore_activations", "field", "batch", "precision", "weight_bytes", "peak_bytes",
+            "kept_bytes", "layers",
         }  # fmt: skip
         assert (data["parameters"], data["trainable"], data["variables"]) == (86_757_322, 86_695_370, 566)
         assert (data["macs"], data["output"]) == (824_154_816, [10])

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from archdsl.backends.summary import rows, shortcut_of, to_data, to_text
+from archdsl.backends.reports import to_data
+from archdsl.backends.summary import rows, shortcut_of, to_text
 from archdsl.graph import Graph
 from archdsl.parsing import parse
 from archdsl.resolution import resolve

@@ -17,7 +17,8 @@ import pytest
 import archdsl
 from archdsl.backends.diagrams import to_dot
 from archdsl.backends.python import to_python
-from archdsl.backends.summary import to_data, to_text
+from archdsl.backends.reports import to_data
+from archdsl.backends.summary import to_text
 from archdsl.graph import Graph
 from archdsl.ops.base import show
 from archdsl.resolution.expectations import check

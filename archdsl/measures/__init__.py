@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from archdsl.errors import fail, nearest
 from archdsl.graph import Graph, Node, Totals
 from archdsl.measures.costs import Work, Works
-from archdsl.measures.fields import Field, field_of, receptive_fields
+from archdsl.measures.fields import Field, last_map, receptive_fields
 from archdsl.measures.memory import kept, peak, peaks
 from archdsl.ops.base import Counts
 
@@ -33,7 +33,8 @@ class Measures:
         totals: parameters, trainable ones, variables, and multiply-accumulates for one image as papers count them.
         activations: numbers that convolutions and dense layers give, for one image.
         fvcore: both for one image as fvcore counts them, and with it timm.
-        field: what a place of the (first) output sees of the input.
+        last_map: the last node, layers closed, that gives a map of more than one place; None where none does.
+        field: what a place of that map sees of the input; None where there is none.
         batch: images at once, which the bytes of activations are for.
         precision: one of `PRECISIONS`.
         weight_bytes: of all weights.
@@ -44,7 +45,8 @@ class Measures:
     totals: Totals
     activations: int
     fvcore: Counts
-    field: Field
+    last_map: str | None
+    field: Field | None
     batch: int
     precision: str
     weight_bytes: int
@@ -57,11 +59,14 @@ class Layer:
     """What one node counts to: an op, or a layer with all that is inside it.
 
     Args:
-        totals: as in `Measures`; so are `activations`, `fvcore`, `field` and `weight_bytes`.
+        node: itself.
+        totals: as in `Measures`; so are `activations`, `fvcore` and `weight_bytes`.
+        field: what a place of its (first) output sees of the input.
         output_bytes: of its outputs, for the batch.
         peak_bytes: of all the network's activations that are there while it runs, for the batch.
     """
 
+    node: Node
     totals: Totals
     activations: int
     fvcore: Counts
@@ -88,11 +93,13 @@ def measure(graph: Graph, batch: int = 1, precision: str = "float32") -> Measure
     """
     weight, number = _bytes(batch, precision)
     work = Works().of(graph)
+    name, field = last_map(graph) or (None, None)
     return Measures(
         graph.totals,
         work.activations,
         work.fvcore,
-        field_of(graph),
+        name,
+        field,
         batch,
         precision,
         graph.totals.parameters * weight,
@@ -116,6 +123,7 @@ def layers(graph: Graph, batch: int = 1, precision: str = "float32", depth: int 
     fields, highest = receptive_fields(graph, depth), peaks(graph, depth)
     return {
         path: Layer(
+            node,
             node.totals,
             work.activations,
             work.fvcore,

@@ -88,10 +88,10 @@ def receptive_fields(graph: Graph, depth: int | None = None) -> dict[str, Field]
     return dict(_Fields().told(graph, _entrance(graph), "", depth))
 
 
-def field_of(graph: Graph) -> Field:
-    """The receptive field of the model's (first) output."""
-    entrance = _entrance(graph)
-    return field(_through(entrance, _Fields().of(graph)[graph.output]))
+def last_map(graph: Graph) -> tuple[str, Field] | None:
+    """The last node of the model, layers closed, that gives a map of more than one place, and its field."""
+    found = [node.name for node in graph.nodes if len(node.shape) == 3 and node.shape[:2] != (1, 1)]
+    return (found[-1], field(_through(_entrance(graph), _Fields().of(graph)[found[-1]]))) if found else None
 
 
 class _Fields:
