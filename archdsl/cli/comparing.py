@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +13,8 @@ from typing import Annotated
 import typer
 
 from archdsl import output, zoo
-from archdsl.cli.app import AllowOption, JsonOption, SetOption, VariantOption, app, print_json, print_text
-from archdsl.errors import fail
+from archdsl.cli.app import AllowOption, JsonOption, SetOption, SpecArgument, VariantOption, app, print_json, print_text
+from archdsl.errors import WIDTH, fail
 from archdsl.graph import Graph
 from archdsl.limits import Limits, raised
 from archdsl.resolution import resolve
@@ -131,3 +132,32 @@ def _spec(chosen: Side, limits: Limits) -> Spec:
     if len(data) > limits.bytes:
         raise limits.exceeded("bytes", f"stdin gives more than {limits.bytes:,} bytes", code="ARCH003")
     return zoo.loads(decode(data, "<stdin>"), "<stdin>", chosen.variant, limits)
+
+
+@app.command()
+def why(
+    spec: SpecArgument,
+    path: Annotated[
+        str,
+        typer.Argument(
+            metavar="PATH", help="A step, as in Block_1/wide/conv_2; one of its fields, as in conv_1.kernel."
+        ),
+    ],
+    settings: SetOption = None,
+    variant: VariantOption = None,
+    allow: AllowOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell where a value comes from: the expression, its line, and the chain of layers up to what is written.
+
+    PATH is a step, a field or an argument behind a dot, `.shape`, or a weight. Imports no TensorFlow.
+    """
+    from archdsl.backends import origins
+    from archdsl.tracing import trace
+
+    loaded = zoo.load(spec, variant or "", raised(allow or ()))
+    found = trace(loaded, path, output.settings(settings or (), loaded))
+    if as_json:
+        print_json(origins.to_data(found))
+    else:
+        print_text(origins.to_text(found, min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns)))
