@@ -190,6 +190,37 @@ class TestShow:
         assert lines == sorted(set(lines))
         assert run("show", NETWORK, "--depth", "0").code == 2
 
+    def test_its_table_fits_a_hundred_columns(self, run: Any) -> None:
+        table = run("show", NETWORK).out.partition("\n\n")[2]
+        assert max(map(len, table.splitlines()[:-6])) == 100
+
+    def test_formats(self, run: Any) -> None:
+        asked = ("show", NETWORK, "--batch", "32", "--precision", "mixed_bfloat16")
+        assert "347 MB of weights, in mixed_bfloat16" in run(*asked).out
+        assert "| --- | --- | ---: | ---: |\n" in run(*asked, "--markdown", "--columns", "macs,peak_bytes").out
+        lines = run(*asked, "--csv", "--depth", "1").out.splitlines()
+        assert lines[0].startswith("path,class,output,parameters,trainable,macs,")
+        assert all(line.count(",") == lines[0].count(",") for line in lines)
+        data = run(*asked, "--json", "--depth", "1").json()
+        assert (data["batch"], data["weight_bytes"]) == (32, 4 * 86_757_322)
+        assert [entry["path"] for entry in data["layers"]] == [line.split(",")[0] for line in lines[1:]]
+
+    @pytest.mark.parametrize(
+        ("words", "told"),
+        [
+            (["--columns", "mac"], "did you mean `macs`"),
+            (["--columns", "macs,macs"], "stands there twice"),
+            (["--columns", "macs", "--json"], "does not go with `--json`"),
+            (["--csv", "--json"], "exclude each other"),
+            (["--precision", "float8"], "`float8` is not known"),
+            (["--batch", "0"], "a batch of 0 images"),
+        ],
+    )
+    def test_what_cannot_be_shown(self, run: Any, words: list[str], told: str) -> None:
+        done = run("show", NETWORK, *words)
+        assert (done.code, done.out) == (2, "")
+        assert told in done.err
+
     @pytest.mark.parametrize("command", ["show", "eject", "plot", "build", "train"])
     def test_a_wrong_spec_ends_every_command(self, run: Any, wrong: str, command: str, tmp_path: Path) -> None:
         done = run(command, wrong)

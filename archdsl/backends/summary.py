@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from archdsl.backends.columns import COLUMNS, DEFAULT, SHORT, Told, show_pair, size, together
-from archdsl.backends.wires import Wires, given
+from archdsl.backends.wires import Wires, given, step_of
 from archdsl.graph import Graph, Node, Totals, producer, total
 from archdsl.measures import Field, Layer, Measures, layers, measure
 from archdsl.ops import Shape
@@ -100,7 +100,7 @@ def to_text(graph: Graph, depth: int = 2, view: View | None = None) -> str:
     return "\n".join([heading(graph), "", drawn[0], rule, *drawn[1:], rule, *end]) + "\n"
 
 
-_NARROW = 20
+_NARROW = 24
 """What labels are never cut down below."""
 
 
@@ -125,8 +125,8 @@ def sums(graph: Graph, found: Measures) -> list[str]:
     ]
     lines[1] += f", {found.activations:,} activations, as papers count them"
     if found.field is not None:
-        shape = next(node.shape for node in graph.nodes if node.name == found.last_map)
-        lines.append(f"{_seen(found.field)} on the last map, {found.last_map} ({show(shape)})")
+        last = next(node for node in graph.nodes if node.name == found.last_map)
+        lines.append(f"{_seen(found.field)} on the last map, {step_of(last)} ({show(last.shape)})")
     now, kept = size(found.peak_bytes), size(found.kept_bytes)
     return [
         *lines,
