@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from archdsl.graph import Graph, Node, producer
 from archdsl.ops import Op, OpError, Shape
@@ -13,6 +13,9 @@ from archdsl.spec import Spec
 from archdsl.tracing.origins import Origin, Origins
 from archdsl.tracing.scopes import Tracer
 from archdsl.tracing.targets import SHAPE, Target, fields_of, find
+
+Inputs: TypeAlias = tuple[tuple[str, Shape], ...]
+"""What feeds a node: each ref, with the shape behind it."""
 
 __all__ = ["Origin", "Target", "Trace", "trace"]
 
@@ -31,7 +34,7 @@ class Trace:
     path: str
     target: Target
     origins: tuple[Origin, ...]
-    inputs: tuple[tuple[str, Shape], ...]
+    inputs: Inputs
 
 
 def trace(spec: Spec, path: str, settings: Mapping[str, Any] | None = None) -> Trace:
@@ -63,25 +66,25 @@ class Tracing:
         if target.weight:
             weight = target.node.weights[target.weight]
             whole = f"{target.path()}/{target.weight}"
-            return Trace(whole, target, (self._shape(target, whole, weight.shape),), inputs)
+            return Trace(whole, target, (self._shape(target, whole, weight.shape, inputs),), inputs)
         if target.field == SHAPE and SHAPE not in fields_of(target.node):
             whole = f"{target.path()}.{SHAPE}"
-            return Trace(whole, target, (self._shape(target, whole, target.node.shape),), inputs)
+            return Trace(whole, target, (self._shape(target, whole, target.node.shape, inputs),), inputs)
         if target.field:
             return Trace(f"{target.path()}.{target.field}", target, (self.origins.field(target, target.field),), inputs)
         origins = tuple(self.origins.field(target, name) for name in fields_of(target.node))
         return Trace(target.path(), target, origins, inputs)
 
-    def _shape(self, target: Target, name: str, shape: Shape) -> Origin:
+    def _shape(self, target: Target, name: str, shape: Shape, inputs: Inputs) -> Origin:
         """Where a shape is from: from the fields and the inputs that would change it."""
         node, body = target.node, target.body
         if node.body is not None:
             end = node.body.output
             told = f"what `{producer(end)}` in it gives: see {target.path()}/{producer(end)}.shape"
             return Origin(name, show(shape), "shape", told, span=node.span)
-        causes = [self.origins.field(target, field) for field in _deciding(node, body, target.weight)]
+        causes = [self.origins.field(target, field) for field in _deciding(node, inputs, target.weight)]
         scope = "".join(f"{one.name}/" for one in target.nodes[:-1])
-        for ref, given in _deciding_inputs(node, body, target.weight):
+        for ref, given in _deciding_inputs(node, inputs, target.weight):
             source = next((one for one in body.nodes if one.name == producer(ref)), None)
             owner = scope.rstrip("/") or body.name
             told = f"what {scope}{ref} gives" if source else f"what {owner} takes"
@@ -107,9 +110,9 @@ def _rule(op: Op, shapes: list[Shape], weight: str) -> Any:
         return None
 
 
-def _deciding(node: Node, body: Graph, weight: str) -> Iterator[str]:
+def _deciding(node: Node, inputs: Inputs, weight: str) -> Iterator[str]:
     """The fields that would change a shape if they had another value: each is tried."""
-    shapes = [shape for _, shape in _inputs(node, body)]
+    shapes = [shape for _, shape in inputs]
     if node.op is None:
         return
     now = _rule(node.op, shapes, weight)
@@ -131,14 +134,13 @@ def _others(value: Any) -> list[Any]:
     return ["valid" if value == "same" else "same"] if value in ("same", "valid") else []
 
 
-def _deciding_inputs(node: Node, body: Graph, weight: str) -> Iterator[tuple[str, Shape]]:
+def _deciding_inputs(node: Node, inputs: Inputs, weight: str) -> Iterator[tuple[str, Shape]]:
     """The inputs that would change a shape if they had another one: each axis is tried."""
-    given = list(_inputs(node, body))
-    shapes = [shape for _, shape in given]
+    shapes = [shape for _, shape in inputs]
     if node.op is None:
         return
     now = _rule(node.op, shapes, weight)
-    for number, (ref, shape) in enumerate(given):
+    for number, (ref, shape) in enumerate(inputs):
         for axis in range(len(shape)):
             other = (*shape[:axis], 2 * shape[axis], *shape[axis + 1 :])
             if _rule(node.op, [*shapes[:number], other, *shapes[number + 1 :]], weight) != now:

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias
 
 from archdsl.comparison.steps import plain, written
 from archdsl.errors import Span
+from archdsl.expr import Expression
 from archdsl.graph import Graph, Node, producer
 from archdsl.ops.base import show
 from archdsl.source import Node as Written
@@ -150,8 +151,7 @@ class Origins:
         if not any(True for _ in value.expressions()):
             section = self.places.section(value.span)
             return Origin(name, real, "written", section or "written here", span=value.span)
-        text = ", ".join(expression.text for expression, _ in value.expressions())
-        return Origin(name, real, "expression", "", text, value.span, causes)
+        return Origin(name, real, "expression", "", _text(value), value.span, causes)
 
     def _is_made(self, node: Node) -> bool:
         """Whether a shortcut's word stands for the node, of whose fields the file says nothing but `defaults`."""
@@ -188,12 +188,11 @@ class Origins:
             if inner is not None:
                 return Origin(f"${name}", value, "loop", told, span=item.span)
             causes = tuple(self._name(target, level, used, scope.outer) for used in _in_order(item))
-            text = ", ".join(expression.text for expression, _ in item.expressions())
-            return Origin(f"${name}", value, "loop", told, text, item.span, causes)
+            return Origin(f"${name}", value, "loop", told, _text(item), item.span, causes)
         if not column.names:
             return Origin(f"${name}", value, "loop", f"{told}, counted from 0", span=column.span)
         causes = tuple(self._name(target, level, used, scope.outer) for used in _in_order(column))
-        text = next(column.expressions())[0].text
+        text = _text(column)
         return Origin(f"${name}", value, "loop", f"{told} over {text}", text, column.span, causes)
 
     def _channels(self, target: Target, level: int, body: Graph) -> Origin:
@@ -211,6 +210,17 @@ class Origins:
             node = self.places.at("input") or self.places.at("inputs")
             span = node.span if node is not None else None
         return Origin("$channels", shape[-1] if shape else None, "shape", told, span=span)
+
+
+def _text(value: Value) -> str:
+    """A value with its expressions as they are written."""
+    if isinstance(value.content, Expression):
+        return value.content.text
+    if isinstance(value.content, dict):
+        return "{" + ", ".join(f"{key}: {_text(item)}" for key, item in value.content.items()) + "}"
+    if isinstance(value.content, tuple):
+        return "[" + ", ".join(map(_text, value.content)) + "]"
+    return written(value.content)
 
 
 def _in_order(value: Value) -> list[str]:

@@ -89,7 +89,8 @@ def _ended(path: str, rest: str, target: Target) -> Target:
     if not rest.startswith(".") and rest in node.weights:
         return Target(target.nodes, target.bodies, weight=rest)
     if rest.startswith("."):
-        message, there = f"`{target.path()}` has no `{word}`", (*known, SHAPE)
+        message = f"`{target.path()}` has no `{word}`" if word else f"`{path}` ends in a dot"
+        there = (*dict.fromkeys([*node.fields, *known]), SHAPE)
         raise fail("ARCH203", message, node.span, _hint(word, there, f"a {node.kind} has"))
     message = f"`{target.path()}` has no weight `{rest}`"
     hint = _hint(rest, node.weights, "its weights are") if node.weights else "it has none"
@@ -105,7 +106,7 @@ def _unknown(path: str, rest: str, body: Graph, nodes: list[Node]) -> ArchError:
     where = f"`{'/'.join(node.name for node in nodes)}`" if nodes else f"`{body.name}`"
     names = [node.name for node in body.nodes]
     parts = rest.partition(".")[0].split("/")
-    told = f"`{path}` leads nowhere: {where} has no `{rest or path}`"
+    told = f"`{path}` leads nowhere: {where} has no `{rest}`" if rest else f"the path `{path}` names no step"
     for length in range(len(parts), 0, -1):
         typed = "/".join(parts[:length])
         hint = nearest(typed, {name for name in names if name.count("/") == length - 1})
