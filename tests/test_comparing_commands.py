@@ -82,8 +82,8 @@ class TestDiff:
 
     def test_the_exit_code_is_none_that_says_something_else(self, run: Any) -> None:
         assert run("diff", "a.yaml", "a.yaml", "--exit-code")[0] == 0
-        assert run("diff", "a.yaml", "b.yaml", "--exit-code")[0] == 5
-        assert run("diff", "a.yaml", "b.yaml", "--exit-code", "--json")[0] == 5
+        assert run("diff", "a.yaml", "b.yaml", "--exit-code")[0] == 6
+        assert run("diff", "a.yaml", "b.yaml", "--exit-code", "--json")[0] == 6
         Path("c.yaml").write_text(BASE.replace("dense", "dens"), encoding="utf-8")
         assert run("diff", "a.yaml", "c.yaml", "--exit-code")[0] == 1
         assert run("diff", "a.yaml", "missing.yaml", "--exit-code")[0] == 2

@@ -24,7 +24,7 @@ from archdsl.spec import Spec
 STDIN = "-"
 """The spec that is read from stdin."""
 
-DIFFERENT = 5
+DIFFERENT = 6
 """How `diff --exit-code` ends where the networks differ; 1 says that a spec is wrong, as everywhere."""
 
 
