@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 import random_bodies
+from documents import ROOT, blocks, named, printed_by, whole
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -390,3 +393,30 @@ def test_bytes_read_well(number: int) -> None:
     scale = {"byte": 1, "bytes": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, "PB": 1e15}[unit]
     assert float(word) * scale == pytest.approx(number, rel=0.006)
     assert len(word) <= 4
+
+
+NUMBERS = (ROOT / "docs/numbers.md").read_text(encoding="utf-8")
+
+
+def test_the_snippet_of_the_documentation_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = blocks(NUMBERS)
+    monkeypatch.chdir(tmp_path)
+    for block in found:
+        if named(block):
+            Path(named(block)).write_text(whole(block.text), encoding="utf-8")
+    (at,) = [at for at, block in enumerate(found) if block.language == "python"]
+    exec(compile(found[at].text, "numbers.md", "exec"), {})  # noqa: S102 - of our own making
+    assert capsys.readouterr().out == found[at + 1].text
+
+
+def test_every_key_of_the_json_is_documented(tmp_path: Path) -> None:
+    code, printed = printed_by("archdsl show digits_resnet --json", tmp_path)
+    assert code == 0
+    data = json.loads(printed)
+    _, _, told = NUMBERS.partition("## JSON")
+    totals, _, entries = told.partition("## ")[0].partition("of each of the `layers`")
+    for text, keys in ((totals, set(data)), (entries, {key for entry in data["layers"] for key in entry})):
+        rows = re.findall(r"^\| (`.*?) \|", text, re.MULTILINE)
+        assert {word for row in rows for word in re.findall(r"`(\w+)`", row)} == keys
