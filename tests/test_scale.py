@@ -74,17 +74,34 @@ def test_work_grows_with_the_spec_and_not_with_its_square(name: str) -> None:
 
 def test_a_body_is_resolved_once_for_equal_layers(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[str] = []
-    graph = _Resolver._graph
 
-    def counted(self: Any, body: Any, *rest: Any) -> Any:
-        made.append(body.owner)
-        return graph(self, body, *rest)
+    def count(method: str, name: Callable[[Any], str]) -> None:
+        real = getattr(_Resolver, method)
 
-    monkeypatch.setattr(_Resolver, "_graph", counted)
+        def counted(self: Any, first: Any, *rest: Any) -> Any:
+            made.append(f"{method} {name(first)}")
+            return real(self, first, *rest)
+
+        monkeypatch.setattr(_Resolver, method, counted)
+
+    count("_graph", lambda body: body.owner)
+    count("_arguments", lambda layer: layer.name)
     deep = network("  - Block: {filters: 8}\n    repeat: 5000\n")
     assert len(deep.nodes) == 5000
-    assert made == ["Net", "Block"]
+    assert made == ["_graph Net", "_arguments Block", "_graph Block"]
     assert len({id(node.body) for node in deep.nodes}) == 1
+
+
+def test_a_use_that_differs_is_resolved_again() -> None:
+    """By its shape, by the row of its loop, and by its line."""
+    steps = ["Block: {filters: 8}", "conv: {filters: 5, kernel: 1}", "Block: {filters: 8}", "Block: {filters: 9}"]
+    lines = "".join(f"  - {step}\n" for step in steps)
+    found = network(lines + "  - Block: {filters: $i}\n    for: {i: [3, 4, 4]}\n    repeat: 2\n")
+    blocks = [(node.arguments["filters"], node.shape[-1]) for node in found.nodes if node.kind == "Block"]
+    assert blocks == [(8, 4), (8, 5), (9, 5), (3, 5), (3, 5), (4, 5), (4, 5), (4, 5), (4, 5)]
+    assert found.totals.parameters == sum(
+        9 * channels * filters + filters + filters * channels + channels for filters, channels in blocks
+    ) + (4 * 5 + 5)
 
 
 def test_an_op_is_computed_once_for_equal_inputs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from math import prod
 from typing import Any, NamedTuple
@@ -61,6 +61,16 @@ class _Cost(NamedTuple):
     totals: Totals
 
 
+class _Last(NamedTuple):
+    """The use of a layer that was resolved last: its copies are mostly equal."""
+
+    use: Use
+    scope: Values
+    shapes: tuple[Shape, ...]
+    values: dict[str, Any]
+    graph: Graph
+
+
 class _Resolver:
     def __init__(self, spec: Spec) -> None:
         self.spec = spec
@@ -68,6 +78,7 @@ class _Resolver:
         self.known: dict[Any, Graph] = {}
         self.ops: dict[Any, Op] = {}
         self.costs: dict[tuple[int, tuple[Shape, ...]], _Cost] = {}
+        self.last: _Last | None = None
         self.open: list[str] = []
 
     def model(self, values: Values) -> Graph:
@@ -116,7 +127,7 @@ class _Resolver:
             if inner is not None:
                 self.budget.spend(len(step.taps), step.span)
                 taken = end or (body.tapped(step.taps) if step.taps else x)
-                with body.apart(step.loop.many and isinstance(step.action, Bunch)):
+                with body.apart() if step.loop.many and isinstance(step.action, Bunch) else nullcontext():
                     end = self._step(body, step, inner, lane, name, taken)
                 if step.loop.many and len(end) != len(taken):
                     message = f"`{kind}` takes {quantity(len(taken), 'tensor')}, and gives its next copy {len(end)}"
@@ -208,12 +219,19 @@ class _Resolver:
             takes = "one tensor" if len(layer.inputs) == 1 else f"{len(layer.inputs)} ({', '.join(layer.inputs)})"
             hint = "choose them with `from: [...]`"
             raise fail("ARCH022", f"`{layer.name}` takes {takes}, and gets {len(x)}", step.span, hint)
-        values = self._arguments(layer, use, scope)
-        graph = self._layer(layer, values, x, step)
+        values, graph = self._used(layer, step, use, scope, x)
         outputs = {} if OUTPUT in graph.outputs else {name: end.shape for name, end in graph.outputs.items()}
         refs = tuple(tensor.ref for tensor in x)
         more: dict[str, Any] = {"arguments": values, "fields": use.arguments, "span": step.span, "outputs": outputs}
         return self._append(body, Node(name, layer.name, "layer", refs, graph.shape, graph.totals, None, graph, **more))
+
+    def _used(self, layer: Layer, step: Step, use: Use, scope: Values, x: Flow) -> tuple[dict[str, Any], Graph]:
+        """The arguments of a use, and its graph; those of the copy before it, where nothing is different."""
+        shapes = tuple(tensor.shape for tensor in x)
+        if self.last is None or self.last.use is not use or self.last.scope is not scope or self.last.shapes != shapes:
+            values = self._arguments(layer, use, scope)
+            self.last = _Last(use, scope, shapes, values, self._layer(layer, values, x, step))
+        return self.last.values, self.last.graph
 
     def _arguments(self, layer: Layer, use: Use, scope: Values) -> dict[str, Any]:
         values = {}
@@ -277,7 +295,7 @@ class _Resolver:
             segment = body.segment(lane, name, path.span)
             if inner is None:
                 continue
-            with body.apart(path.loop.many):
+            with body.apart() if path.loop.many else nullcontext():
                 end = self._steps(body, path.steps, inner, f"{lane}{segment}/", x)
             parts[segment] = self._one(end, f"the path `{segment}`", path.span)
         return parts

@@ -35,13 +35,11 @@ class Body:
         return tuple(Tensor(name, shape) for name, shape in self.inputs.items())
 
     @contextmanager
-    def apart(self, really: bool = True) -> Iterator[None]:
+    def apart(self) -> Iterator[None]:
         """Inside, names are taken that nobody sees outside."""
-        if really:
-            self.named = self.named.new_child()
+        self.named = self.named.new_child()
         yield
-        if really:
-            self.named = self.named.parents
+        self.named = self.named.parents
 
     def take(self, name: str, span: Span | None) -> None:
         """Takes a name of the body, of a step or of a path."""
