@@ -102,6 +102,11 @@ def test_a_use_that_differs_is_resolved_again() -> None:
     assert found.totals.parameters == sum(
         9 * channels * filters + filters + filters * channels + channels for filters, channels in blocks
     ) + (4 * 5 + 5)
+    halved = (
+        "layers:\n  Half: {steps: [conv: {filters: $channels // 2, kernel: 1}]}\nmodel:\n  - Half: {}\n    repeat: 2\n"
+    )
+    shapes = [node.shape[-1] for node in resolve(loads(HEAD.partition("layers:")[0] + halved)).nodes]
+    assert shapes == [2, 1]
 
 
 def test_an_op_is_computed_once_for_equal_inputs(monkeypatch: pytest.MonkeyPatch) -> None:

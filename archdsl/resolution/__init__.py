@@ -62,9 +62,11 @@ class _Cost(NamedTuple):
 
 
 class _Last(NamedTuple):
-    """The use of a layer that was resolved last: its copies are mostly equal."""
+    """The use of a layer that was resolved last: its copies are mostly equal.
 
-    use: Use
+    Each row of a loop has a scope of its own, so that what has the same scope is a copy of the same use.
+    """
+
     scope: Values
     shapes: tuple[Shape, ...]
     values: dict[str, Any]
@@ -228,9 +230,9 @@ class _Resolver:
     def _used(self, layer: Layer, step: Step, use: Use, scope: Values, x: Flow) -> tuple[dict[str, Any], Graph]:
         """The arguments of a use, and its graph; those of the copy before it, where nothing is different."""
         shapes = tuple(tensor.shape for tensor in x)
-        if self.last is None or self.last.use is not use or self.last.scope is not scope or self.last.shapes != shapes:
+        if self.last is None or self.last.scope is not scope or self.last.shapes != shapes:
             values = self._arguments(layer, use, scope)
-            self.last = _Last(use, scope, shapes, values, self._layer(layer, values, x, step))
+            self.last = _Last(scope, shapes, values, self._layer(layer, values, x, step))
         return self.last.values, self.last.graph
 
     def _arguments(self, layer: Layer, use: Use, scope: Values) -> dict[str, Any]:
