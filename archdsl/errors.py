@@ -124,7 +124,7 @@ class Problem:
         where = f"{self.span.file}:{self.span.line}:{self.span.column}: " if self.span else ""
         lines = [f"{where}{self.level}[{self.code}]: {self.message}"]
         if self.span and self.span.text:
-            lines += _excerpt(self.span, width)
+            lines += excerpt(self.span, width)
         lines += [f"  {fact}" for fact in self.facts]
         lines += [f"  {step}" for step in _shortened(self.trail)]
         if self.hint:
@@ -297,7 +297,7 @@ def _position(problem: Problem) -> tuple[str, int, int]:
     return (span.file, span.line, span.column) if span else ("", 0, 0)
 
 
-def _excerpt(span: Span, width: int) -> list[str]:
+def excerpt(span: Span, width: int) -> list[str]:
     """The line of the file, cut around the place where it is too long, and carets under the place."""
     gutter = f"{span.line:>5} | "
     text = "".join(c if c.isprintable() else " " for c in span.text)

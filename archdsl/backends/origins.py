@@ -8,8 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from archdsl.comparison import written
-from archdsl.errors import WIDTH
-from archdsl.errors import _excerpt as excerpt
+from archdsl.errors import WIDTH, excerpt
 from archdsl.graph import Node
 from archdsl.ops.base import show
 from archdsl.tracing import Origin, Trace
