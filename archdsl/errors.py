@@ -47,6 +47,7 @@ CODES = {
     "ARCH305": "no renderer for pictures",
     "ARCH306": "TensorFlow or Keras is not there",
     "ARCH307": "an op of an installed package that cannot be used",
+    "ARCH308": "weights that do not fit another model",
     "ARCH401": "training went wrong",
     "ARCH501": "weights that no gradient ever reaches",
     "ARCH502": "channels that nobody reads",

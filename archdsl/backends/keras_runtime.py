@@ -46,6 +46,9 @@ def compile_spec(spec: Spec) -> ModuleType:
     for class_name in (*spec.layers, spec.name):
         _carry_spec(getattr(module, class_name), spec)
         _show(getattr(module, class_name), spec, class_name)
+    for class_name in spec.layers:
+        # By this a layer in any model is told apart from others, and its graph found.
+        getattr(module, class_name)._archdsl_made = (spec, class_name)
     _register_loader()
     return module
 
