@@ -352,6 +352,26 @@ def test_memory_against_a_direct_simulation() -> None:
     assert nested > 40
 
 
+WIDE, NARROW = ({"conv": {"filters": n, "kernel": 1}} for n in (40, 4))
+
+
+@pytest.mark.parametrize(
+    ("inside", "model"),
+    [
+        # The same layer, first of a tensor that goes with it, then of one that is read once more, and the other way.
+        ([CONV], [CONV, "Body", {"paths": {"main": ["Body"]}, "shortcut": "identity", "merge": "add"}]),
+        ([CONV], [CONV, {"paths": {"main": ["Body"]}, "shortcut": "identity", "merge": "add"}, "Body"]),
+        # A layer that hands its input on, in front of what takes more than all before it.
+        (["linear"], [WIDE, "Body", NARROW, {"conv": {"filters": 60, "kernel": 1}}, "relu"]),
+        ([{"paths": {"main": ["linear"]}, "shortcut": [CONV], "merge": "concat"}], [NARROW, "Body", WIDE, "relu"]),
+    ],
+)
+def test_memory_of_layers_used_in_several_ways(inside: Any, model: Any) -> None:
+    graph = network(model, (8, 8, 4), layers={"Body": {"steps": inside}})
+    assert measure(graph).peak_bytes == 4 * slow_peak(graph)
+    assert measure(graph).kept_bytes == 4 * slow_kept(graph)
+
+
 def test_equal_layers_are_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
     deep = {
         "Inner": {"steps": [CONV, "relu"]},
