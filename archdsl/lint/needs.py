@@ -276,9 +276,8 @@ def _repeated(op: Any, xs: Sequence[Shape], y: Shape, needed: Places) -> list[Pl
 
 _Rule: TypeAlias = Callable[[Any, Sequence[Shape], Shape, Places], list[Places]]
 _RULES: Mapping[str, _Rule] = {
-    **dict.fromkeys(
-        ("conv", "depthwise_conv", "separable_conv", "conv_transpose", "max_pool", "average_pool"), _window
-    ),
+    **dict.fromkeys(("conv", "standardized_conv", "depthwise_conv", "separable_conv"), _window),
+    **dict.fromkeys(("conv_transpose", "max_pool", "average_pool"), _window),
     **dict.fromkeys(("global_average_pool", "global_max_pool"), _pooled),
     **dict.fromkeys(("adaptive_average_pool", "adaptive_max_pool"), _pooled),
     **dict.fromkeys(("batch_norm", "rescale", "layer_scale", "position_embedding"), _alike),
