@@ -288,6 +288,31 @@ def test_long_chains_are_aligned_quickly() -> None:
     hold_sound(one, other)
 
 
+def test_many_moves_are_told_in_few_lines() -> None:
+    head = "archdsl: 1\nname: Net\ninput: [4, 4, 3]\nmodel:\n"
+    steps = [f"  - conv: {{filters: {n + 1}, kernel: 1}}\n" for n in range(40)]
+    found = compare(graph_of(head + "".join(steps)), graph_of(head + "".join(steps[1:])))
+    text = to_text(found, ("a", "b"))
+    assert "> conv_1 to conv_39  were conv_2 to conv_40\n" in text
+    assert text.count("help: write `name: conv_") == 3
+    assert "help: and so for 36 more\n" in text
+    assert len(to_data(found, ("a", "b"))["advice"]) == 39
+
+
+def test_advice_keeps_the_weights() -> None:
+    """What the help says is done, and every weight that was there keeps its path."""
+    gone = BASE.replace(FIRST, "")
+    (told,) = [
+        line for line in to_text(compare(graph_of(BASE), graph_of(gone)), ("a", "b")).splitlines() if "help" in line
+    ]
+    assert told.startswith("help: write `name: conv_2` beside what is now `conv_1` (line 18)")
+    lines = gone.splitlines(keepends=True)
+    lines.insert(18, "    name: conv_2\n")
+    cured = compare(graph_of(BASE), graph_of("".join(lines))).weights
+    assert cured.moved == cured.strangers == ()
+    assert {tensor.path for tensor in cured.missing} == {"conv_1/kernel", "conv_1/bias"}
+
+
 def test_data_is_plain(golden: Callable[[str, str], None]) -> None:
     data: dict[str, Any] = to_data(edited("a_step_in_front"), ("net.yaml", "other.yaml"))
     golden("diff/a_step_in_front.json", json.dumps(data, indent=1) + "\n")

@@ -18,6 +18,10 @@ MARKS = {"added": "+", "removed": "-", "moved": ">", "renamed": ">"}
 """What stands in front of a change; `~` in front of any other."""
 
 
+FEW = 3
+"""How many pieces of advice are told; `--json` has them all."""
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One difference: its mark, what it is about, and what is said of it."""
@@ -112,9 +116,36 @@ def _lines(comparison: Comparison, whole: bool) -> Iterator[Line]:
         yield Line("~", "the model", f"name {before.name} {ARROW} {after.name}")
     if comparison.arguments:
         yield Line("~", after.name, ", ".join(map(_field, comparison.arguments)))
-    for change in comparison.changes:
-        if whole or not change.follows:
-            yield Line(MARKS.get(change.what, "~"), _name(change), _told(change))
+    for first, last in _runs([change for change in comparison.changes if whole or not change.follows]):
+        if first is last:
+            yield Line(MARKS.get(first.what, "~"), _name(first), _told(first))
+        else:
+            (old, new), (old_end, new_end) = first.uses[0], last.uses[0]
+            more = f" (in {quantity(first.count, 'layer')})" if first.count > 1 else ""
+            yield Line(MARKS["moved"], f"{new} to {_own(new_end)}", f"were {old} to {_own(old_end)}{more}")
+
+
+def _runs(changes: Sequence[Change]) -> Iterator[tuple[Change, Change]]:
+    """The changes, those of steps behind one another that moved equally far by the first and the last."""
+    runs: list[tuple[Change, Change]] = []
+    for change in changes:
+        if runs and _shift(change) and _shift(change) == _shift(runs[-1][1]):
+            runs[-1] = (runs[-1][0], change)
+        else:
+            runs.append((change, change))
+    yield from runs
+
+
+def _shift(change: Change) -> tuple[Any, ...]:
+    """Where and how far the number of a step moved; nothing where something else was done."""
+    if change.what != "moved" or change.crossed:
+        return ()
+    names = [path.rpartition("_") for path in change.uses[0]]
+    return change.kind, change.count, *(name[0] for name in names), int(names[1][2]) - int(names[0][2])
+
+
+def _own(path: str) -> str:
+    return path.rpartition("/")[2]
 
 
 def _following(comparison: Comparison) -> int:
@@ -135,10 +166,10 @@ def _told(change: Change) -> str:
         case "input":
             return f"{change.fields[0].before} {ARROW} {change.fields[0].after}"
         case "changed":
-            was = f" (was {old})" if old and new and old.rpartition("/")[2] != new.rpartition("/")[2] else ""
+            was = f" (was {old})" if _own(old) != _own(new) else ""
             return ", ".join(map(_field, change.fields)) + was
         case "moved" if change.crossed:
-            return "stands elsewhere" + (f", and was {old}" if old.rpartition("/")[2] != new.rpartition("/")[2] else "")
+            return "stands elsewhere" + (f", and was {old}" if _own(old) != _own(new) else "")
         case "moved" | "renamed":
             return f"was {old}"
         case "rewired":
@@ -222,8 +253,11 @@ def _weight_lines(comparison: Comparison, quoted: Callable[[str], str]) -> Itera
         if found:
             told = f"{len(found):,} {one if len(found) == 1 else many}, {quantity(total(found), 'parameter')}"
             yield f"{told}: {quoted(_first(found[0]))}{_more(found)}"
-    for line in advice(comparison.changes):
+    lines = advice(comparison.changes)
+    for line in lines[:FEW]:
         yield f"help: {line}"
+    if len(lines) > FEW:
+        yield f"help: and so for {len(lines) - FEW:,} more"
 
 
 _KINDS = (

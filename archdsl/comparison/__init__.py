@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -169,7 +170,7 @@ def _both(before: Graph, after: Graph, bodies: _Bodies) -> Iterator[tuple[Step |
     """The steps of two bodies side by side, in the order of the second; what is gone stands where it stood."""
     alignment = bodies.alignment(before, after)
     removed = {step.name for step in alignment.removed}
-    waiting = steps_of(before)
+    waiting = deque(steps_of(before))
     for step in steps_of(after):
         pair = alignment.of_after.get(step.main.name)
         if pair is None:
@@ -177,10 +178,11 @@ def _both(before: Graph, after: Graph, bodies: _Bodies) -> Iterator[tuple[Step |
             continue
         if not pair.crossed:
             while waiting and waiting[0].name != pair.before.name:
-                gone = waiting.pop(0)
+                gone = waiting.popleft()
                 if gone.name in removed:
                     yield gone, None
-            waiting = waiting[1:]
+            if waiting:
+                waiting.popleft()
         yield pair.before, step
     for step in waiting:
         if step.name in removed:

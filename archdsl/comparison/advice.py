@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from archdsl.comparison.changes import Change
-from archdsl.errors import quantity
+from archdsl.errors import Span, quantity
 
 
 def advice(changes: Sequence[Change]) -> tuple[str, ...]:
@@ -19,13 +19,17 @@ def advice(changes: Sequence[Change]) -> tuple[str, ...]:
 def _by_name(moved: Sequence[Change], changes: Sequence[Change]) -> Iterator[str]:
     """For steps whose own name is another one."""
     cured: Counter[str] = Counter()
+    newcomers = _newcomers(changes)
+    together: dict[Span | None, list[tuple[str, str]]] = {}
+    for change in moved:
+        together.setdefault(change.spans[1], []).extend(change.uses)
     for change in moved:
         old, new = change.uses[0]
-        newcomer = _newcomer(change, changes) if change.what == "moved" else None
+        newcomer = _newcomer(change, newcomers) if change.what == "moved" else None
         if newcomer is not None:
             cured[f"give the new `{_own(newcomer.uses[0][1])}`{_line(newcomer)} a `name:`"] += change.count
             continue
-        name = _pinned(change, moved)
+        name = _pinned(old, together[change.spans[1]])
         cure = f"write `name: {name}` beside what is now `{_own(new)}`{_line(change)}" if name else ""
         yield f"{cure}, and it keeps its weights" if cure else f"`{_own(new)}`{_line(change)} was `{_own(old)}`"
     for told, count in cured.items():
@@ -35,15 +39,18 @@ def _by_name(moved: Sequence[Change], changes: Sequence[Change]) -> Iterator[str
         yield f"{told}, and {behind}, and so the weights"
 
 
-def _pinned(change: Change, moved: Sequence[Change]) -> str:
-    """The name that gives a step its old one; nothing where a loop's numbers have moved."""
-    span = change.spans[1]
-    uses = [use for other in moved if other.spans[1] == span for use in other.uses]
+def _pinned(was: str, uses: Sequence[tuple[str, str]]) -> str:
+    """The name that gives a step its old one; nothing where a loop's numbers have moved.
+
+    Args:
+        was: what the step was called.
+        uses: of all steps that moved and stand at its place of the file.
+    """
     scopes = Counter(new.rpartition("/")[0] for _, new in uses)
     if max(scopes.values()) == 1:
-        return _own(change.uses[0][0])
+        return _own(was)
     is_numbered = all(_number(old) and _number(old) == _number(new) for old, new in uses)
-    return _own(change.uses[0][0]).rpartition("_")[0] if is_numbered else ""
+    return _own(was).rpartition("_")[0] if is_numbered else ""
 
 
 def _by_path(renamed: Sequence[Change]) -> Iterator[str]:
@@ -54,17 +61,21 @@ def _by_path(renamed: Sequence[Change]) -> Iterator[str]:
             yield f"call the path `{new}`{_line(change)} `{old}` again, and what is in it keeps its weights"
 
 
-def _newcomer(moved: Change, changes: Sequence[Change]) -> Change | None:
+def _newcomers(changes: Sequence[Change]) -> dict[tuple[str, str], list[tuple[int, Change]]]:
+    """The new steps of each body and kind, with their numbers."""
+    found: dict[tuple[str, str], list[tuple[int, Change]]] = {}
+    for change in changes:
+        for _, path in change.uses if change.what == "added" else ():
+            scope, _, name = path.rpartition("/")
+            found.setdefault((scope, change.kind), []).append((_number(name), change))
+    return found
+
+
+def _newcomer(moved: Change, newcomers: dict[tuple[str, str], list[tuple[int, Change]]]) -> Change | None:
     """The new step that took a number from one that moved."""
     scope, _, own = moved.uses[0][1].rpartition("/")
-    for change in changes:
-        if change.what != "added" or change.kind != moved.kind:
-            continue
-        for _, path in change.uses:
-            place, _, name = path.rpartition("/")
-            if place == scope and _number(name) < _number(own):
-                return change
-    return None
+    known = newcomers.get((scope, moved.kind), ())
+    return next((change for number, change in known if number < _number(own)), None)
 
 
 def _number(name: str) -> int:
