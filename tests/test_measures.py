@@ -309,7 +309,7 @@ def flat(graph: Graph, training: bool = False) -> tuple[Flat, list[int]]:
     return one, one.add(graph, [one.tensor(shape) for shape in graph.inputs.values()], [*graph.inputs.values()])
 
 
-def slow_peak(graph: Graph) -> int:
+def slow_peaks(graph: Graph) -> list[int]:
     """Every tensor from the step that writes it to the last that reads it; at each step, the sum of those there."""
     one, ends = flat(graph)
     last = dict.fromkeys(range(len(one.sizes)), -1)
@@ -319,10 +319,22 @@ def slow_peak(graph: Graph) -> int:
         if made is not None:
             born[made], last[made] = time, time
     last |= dict.fromkeys(ends, len(one.steps))
-    return max(
+    return [
         sum(one.sizes[t] for t in born if born[t] <= time <= last[t]) + inside
         for time, (_, _, inside) in enumerate(one.steps)
-    )
+    ]
+
+
+def hold(graph: Graph) -> None:
+    """Compares what is there at once, at each op, and what training keeps."""
+    slow, found = slow_peaks(graph), layers(graph)
+    assert measure(graph).peak_bytes == 4 * max(slow), graph
+    assert measure(graph).kept_bytes == 4 * slow_kept(graph), graph
+    there = dict(zip(found, slow, strict=True))
+    for path, layer in found.items():
+        inside = [there[other] for other in found if other.startswith(f"{path}/") and found[other].node.body is None]
+        if layer.node.body is None or inside:
+            assert layer.peak_bytes == 4 * max(inside or [there[path]]), (graph, path)
 
 
 def slow_kept(graph: Graph) -> int:
@@ -332,7 +344,7 @@ def slow_kept(graph: Graph) -> int:
 
 def random_networks() -> Iterator[Graph]:
     """Networks of everything that the language has."""
-    for seed in range(250):
+    for seed in range(150):
         try:
             yield resolve(loads(random_bodies.spec(Random(seed)), "net.yaml"))
         except ArchError:
@@ -342,14 +354,11 @@ def random_networks() -> Iterator[Graph]:
 def test_memory_against_a_direct_simulation() -> None:
     tried = nested = 0
     for graph in random_networks():
-        found = measure(graph)
         if graph.nodes:
-            assert found.peak_bytes == 4 * slow_peak(graph), graph
-            assert found.kept_bytes == 4 * slow_kept(graph), graph
-            assert max(layer.peak_bytes for layer in layers(graph).values()) == found.peak_bytes
+            hold(graph)
             tried, nested = tried + 1, nested + any(node.body is not None for node in graph.nodes)
-    assert tried > 100
-    assert nested > 40
+    assert tried > 70
+    assert nested > 25
 
 
 WIDE, NARROW = ({"conv": {"filters": n, "kernel": 1}} for n in (40, 4))
@@ -367,9 +376,7 @@ WIDE, NARROW = ({"conv": {"filters": n, "kernel": 1}} for n in (40, 4))
     ],
 )
 def test_memory_of_layers_used_in_several_ways(inside: Any, model: Any) -> None:
-    graph = network(model, (8, 8, 4), layers={"Body": {"steps": inside}})
-    assert measure(graph).peak_bytes == 4 * slow_peak(graph)
-    assert measure(graph).kept_bytes == 4 * slow_kept(graph)
+    hold(network(model, (8, 8, 4), layers={"Body": {"steps": inside}}))
 
 
 def test_equal_layers_are_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
