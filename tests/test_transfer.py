@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from documents import ROOT, blocks
 from keras import layers
 
 import archdsl
@@ -387,3 +388,26 @@ def test_a_model_without_a_graph_is_refused() -> None:
     with pytest.raises(ArchError, match=r"give it a `keras.Input`"):
         copy_weights(keras.Sequential([layers.Dense(3)]), net("  - dense: {units: 3}\n"))
     assert archdsl.copy_weights(net("  - dense: {units: 3}\n"), net("  - dense: {units: 3}\n")).parameters == 21
+
+
+DOCUMENT = blocks((ROOT / "docs/transfer.md").read_text(encoding="utf-8"))
+OFFLINE = [block.text.replace('weights="imagenet"', "weights=None") for block in DOCUMENT if block.language == "python"]
+
+
+def test_the_first_snippets_of_the_page_do_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
+    names: dict[str, Any] = {}
+    for snippet in OFFLINE[:2]:
+        exec(snippet, names)  # noqa: S102 - of our own page
+    (told,) = [block.text for block in DOCUMENT if block.language == "text"]
+    assert capsys.readouterr().out.splitlines() == told.splitlines()
+    assert [weight.path for weight in names["mine"].trainable_weights] == ["dense_1/kernel", "dense_1/bias"]
+    assert names["copied"].left.target[0] == ("dense_1/kernel", (1280, 10))
+
+
+@pytest.mark.slow
+def test_the_last_snippet_of_the_page_runs() -> None:
+    names: dict[str, Any] = {"archdsl": archdsl, "keras": keras}
+    assert len(OFFLINE) == 3
+    exec(OFFLINE[2], names)  # noqa: S102 - of our own page
+    variance = names["mine"].get_layer("normalization_1").get_weights()[1]
+    np.testing.assert_allclose(variance, [0.229, 0.224, 0.225])
