@@ -137,7 +137,7 @@ def hold(graph: Graph) -> int:
                 moved, ends = np.flatnonzero(row[:-1]), (seen.start(place), seen.end(place))
                 if not row[-1]:
                     # A transposed convolution may leave places between its windows, which see nothing.
-                    assert (moved[0], moved[-1]) == ends if len(moved) else seen.width() > ends[1] - ends[0] + 1, node
+                    assert (moved[0], moved[-1]) == ends if len(moved) else seen.width() > ends[1] - ends[0], node
                     places += 1
                 elif len(moved):
                     assert ends[0] <= moved[0] <= moved[-1] <= ends[1], (node, place)

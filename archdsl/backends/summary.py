@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 from archdsl.backends.columns import COLUMNS, DEFAULT, SHORT, Told, show_pair, size, together
 from archdsl.backends.wires import Wires, given, step_of
@@ -106,8 +107,11 @@ _NARROW = 24
 
 def table(graph: Graph, depth: int, view: View | None) -> Iterator[tuple[Row, Told]]:
     """The rows between the model's inputs and its outputs that have names, with what is known of each."""
-    found = layers(graph, view.batch, view.precision, depth) if view else {}
-    for row in (*_ends(graph.inputs, INPUT, "Input"), *rows(graph, depth), *_outputs(graph)):
+    body = [*rows(graph, depth)]
+    # Of equal layers that follow one another only the first is opened: the others need not be looked into.
+    opened = {row.paths[0] for row, after in pairwise(body) if after.level > row.level}
+    found = layers(graph, view.batch, view.precision, opened) if view else {}
+    for row in (*_ends(graph.inputs, INPUT, "Input"), *body, *_outputs(graph)):
         yield row, _told(row, found)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from archdsl.errors import fail, nearest
 from archdsl.graph import Graph, Node, Totals
-from archdsl.measures.costs import Work, Works
+from archdsl.measures.costs import Depth, Work, Works, opens
 from archdsl.measures.fields import Field, last_map, receptive_fields
 from archdsl.measures.memory import kept, peak, peaks
 from archdsl.ops.base import Counts
@@ -108,13 +108,14 @@ def measure(graph: Graph, batch: int = 1, precision: str = "float32") -> Measure
     )
 
 
-def layers(graph: Graph, batch: int = 1, precision: str = "float32", depth: int | None = None) -> dict[str, Layer]:
+def layers(graph: Graph, batch: int = 1, precision: str = "float32", depth: Depth = None) -> dict[str, Layer]:
     """What each node counts to, by the paths of `graph.walk()`.
 
     Args:
         batch: images at once.
         precision: one of `PRECISIONS`: Keras's dtype policy.
-        depth: how many levels of layers to open; without it, all. Equal layers are measured once.
+        depth: how many levels of layers to open, or the paths of those to open; without it, all. Equal layers are
+            measured once.
 
     Raises:
         ArchError: the batch or the precision is none.
@@ -132,17 +133,18 @@ def layers(graph: Graph, batch: int = 1, precision: str = "float32", depth: int 
             sum(map(math.prod, node.outputs.values() or [node.shape])) * batch * number,
             highest[path] * batch * number,
         )
-        for path, node, work in _worked(graph, Works(), "", depth)
+        for path, node, work in _worked(graph, Works(), "", depth, 1)
     }
 
 
-def _worked(graph: Graph, works: Works, scope: str, depth: int | None) -> Iterator[tuple[str, Node, Work]]:
+def _worked(graph: Graph, works: Works, scope: str, depth: Depth, level: int) -> Iterator[tuple[str, Node, Work]]:
     """Every node with its path and its work, each layer before what is inside it."""
     found = works.nodes(graph)
     for node in graph.nodes:
-        yield f"{scope}{node.name}", node, found[node.name]
-        if node.body is not None and depth != 1:
-            yield from _worked(node.body, works, f"{scope}{node.name}/", depth - 1 if depth else None)
+        path = f"{scope}{node.name}"
+        yield path, node, found[node.name]
+        if node.body is not None and opens(depth, path, level):
+            yield from _worked(node.body, works, f"{path}/", depth, level + 1)
 
 
 def _bytes(batch: int, precision: str) -> tuple[int, int]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from archdsl.graph import Graph, Node
 from archdsl.ops import Shape
 from archdsl.ops.base import Counts
+
+Depth: TypeAlias = int | Container[str] | None
+"""Which layers to open: so many levels of them, those at some paths, or all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +64,14 @@ class Works:
 def shapes_of(node: Node) -> dict[str, Shape]:
     """The shapes that a node gives, by their refs."""
     return {node.name: node.shape, **{f"{node.name}.{name}": shape for name, shape in node.outputs.items()}}
+
+
+def opens(depth: Depth, path: str, level: int) -> bool:
+    """Whether a layer at a path is to be opened.
+
+    Args:
+        level: 1 for what stands in the model itself.
+    """
+    if depth is None:
+        return True
+    return level < depth if isinstance(depth, int) else path in depth

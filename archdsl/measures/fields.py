@@ -7,7 +7,7 @@ from math import gcd, lcm
 from typing import NamedTuple, TypeAlias
 
 from archdsl.graph import Graph
-from archdsl.measures.costs import shapes_of
+from archdsl.measures.costs import Depth, opens, shapes_of
 from archdsl.ops.sight import HERE, Sight, Taps
 
 _LONGEST = 4096
@@ -75,7 +75,7 @@ State: TypeAlias = Mapping[str, View]
 _SAME: View = (Axis(), Axis())
 
 
-def receptive_fields(graph: Graph, depth: int | None = None) -> dict[str, Field]:
+def receptive_fields(graph: Graph, depth: Depth = None) -> dict[str, Field]:
     """The receptive field of each node's (first) output, by the paths of `graph.walk()`.
 
     It is what inference depends on: behind a gate, a flattened map or attention, a place sees the whole input. What
@@ -83,9 +83,10 @@ def receptive_fields(graph: Graph, depth: int | None = None) -> dict[str, Field]
     come at different strides it is the largest of each. Of several inputs that are maps, the largest counts.
 
     Args:
-        depth: how many levels of layers to open; without it, all. Each body is looked at once, whatever the depth.
+        depth: how many levels of layers to open, or the paths of those to open; without it, all. Each body is looked
+            at once, whatever the depth.
     """
-    return dict(_Fields().told(graph, _entrance(graph), "", depth))
+    return dict(_Fields().told(graph, _entrance(graph), "", depth, 1))
 
 
 def last_map(graph: Graph) -> tuple[str, Field] | None:
@@ -125,7 +126,7 @@ class _Fields:
         return self.known[id(body)]
 
     def told(
-        self, body: Graph, entrance: Mapping[str, State], scope: str, depth: int | None
+        self, body: Graph, entrance: Mapping[str, State], scope: str, depth: Depth, level: int
     ) -> Iterator[tuple[str, Field]]:
         """Every node's path and field, each layer before what is inside it.
 
@@ -134,13 +135,12 @@ class _Fields:
         """
         states = self.of(body)
         for node in body.nodes:
-            yield f"{scope}{node.name}", field(_through(entrance, states[node.name]))
-            if node.body is not None and depth != 1:
-                inner = {
-                    name: _through(entrance, states[ref])
-                    for name, ref in zip(node.body.inputs, node.inputs, strict=True)
-                }
-                yield from self.told(node.body, inner, f"{scope}{node.name}/", depth - 1 if depth else None)
+            path = f"{scope}{node.name}"
+            yield path, field(_through(entrance, states[node.name]))
+            if node.body is not None and opens(depth, path, level):
+                taken = zip(node.body.inputs, node.inputs, strict=True)
+                inner = {name: _through(entrance, states[ref]) for name, ref in taken}
+                yield from self.told(node.body, inner, f"{path}/", depth, level + 1)
 
 
 def field(state: State) -> Field:

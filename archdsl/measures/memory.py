@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from archdsl.graph import Graph, Node
-from archdsl.measures.costs import shapes_of
+from archdsl.measures.costs import Depth, opens, shapes_of
 from archdsl.ops import Shape
 
 
@@ -38,14 +38,14 @@ def peak(graph: Graph) -> int:
     return _Inference().ends(graph, slots, frozenset(slots)).peak
 
 
-def peaks(graph: Graph, depth: int | None = None) -> dict[str, int]:
+def peaks(graph: Graph, depth: Depth = None) -> dict[str, int]:
     """The most numbers that are there at once while each node runs, by the paths of `graph.walk()`.
 
     Args:
-        depth: how many levels of layers to open; without it, all.
+        depth: how many levels of layers to open, or the paths of those to open; without it, all.
     """
     slots = tuple(range(len(graph.inputs)))
-    return dict(_Inference().told(graph, slots, frozenset(slots), 0, "", depth))
+    return dict(_Inference().told(graph, (slots, frozenset(slots)), 0, "", depth, 1))
 
 
 class _Step(NamedTuple):
@@ -85,14 +85,20 @@ class _Inference:
         return self.known[key]
 
     def told(
-        self, body: Graph, slots: tuple[int, ...], owned: frozenset[int], base: int, scope: str, depth: int | None
+        self, body: Graph, held: tuple[tuple[int, ...], frozenset[int]], base: int, scope: str, depth: Depth, level: int
     ) -> Iterator[tuple[str, int]]:
-        """Every node's path, with what is there while it runs."""
-        for step in _Room(body, slots, owned, self).steps():
-            yield f"{scope}{step.node.name}", base + step.peak
-            if step.node.body is not None and depth != 1:
-                below, more = f"{scope}{step.node.name}/", depth - 1 if depth else None
-                yield from self.told(step.node.body, step.slots, step.owned, base + step.base, below, more)
+        """Every node's path, with what is there while it runs.
+
+        Args:
+            held: the slots of the body's inputs, and those of them that nobody outside takes.
+            base: numbers that are there whatever the body does.
+        """
+        for step in _Room(body, *held, self).steps():
+            path = f"{scope}{step.node.name}"
+            yield path, base + step.peak
+            if step.node.body is not None and opens(depth, path, level):
+                inner = step.slots, step.owned
+                yield from self.told(step.node.body, inner, base + step.base, f"{path}/", depth, level + 1)
 
 
 class _Room:
