@@ -252,6 +252,27 @@ def test_a_depthwise_conv_is_one_of_as_many_groups_and_a_dense_layer_one_of_a_pi
     agree(source, target, copy_weights(source, target, strict=True))
 
 
+@pytest.mark.parametrize("gate", [False, True])
+def test_equal_branches_whose_ops_are_written_otherwise(gate: bool) -> None:
+    """Here pads of their own, there none: what can be exchanged is paired all the same, and nothing else."""
+
+    def write(x: Any) -> Any:
+        parts = [layers.Conv2D(3, 1)(x) for _ in range(3)]
+        parts = [layers.Conv2D(3, 3)(layers.ZeroPadding2D(1)(part)) for part in reversed(parts)]
+        return layers.Conv2D(2, 1)(
+            layers.Add()([layers.Activation("tanh")(parts[0]) if gate else parts[0], *parts[1:]])
+        )
+
+    steps = "[conv: {filters: 3, kernel: 1}, conv: {filters: 3, kernel: 3, padding: same}]"
+    paths = f"  - paths: [{{repeat: 3, steps: {steps}}}]\n    merge: add\n  - conv: {{filters: 2, kernel: 1}}\n"
+    source, target = model(write, 6, 6, 3), net(paths, shape="[6, 6, 3]")
+    copied = copy_weights(source, target)
+    if gate:
+        assert (len(copied.weights), len(copied.alike)) == (2, 12)
+    else:
+        agree(source, target, copied)
+
+
 def test_models_in_models_and_frozen_layers() -> None:
     inner = keras.Sequential([layers.Dense(6, activation="relu"), layers.BatchNormalization()], name="inner")
     source = alive(keras.Sequential([keras.Input((6,)), inner, layers.Dropout(0.5), layers.Dense(3)]))
