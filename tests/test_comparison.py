@@ -13,7 +13,7 @@ from random_specs import several
 
 from archdsl import ArchError, loads, resolve, zoo
 from archdsl.backends.differences import to_data, to_markdown, to_text
-from archdsl.comparison import Comparison, compare, total
+from archdsl.comparison import Comparison, alignment, compare, total
 from archdsl.graph import Graph
 from archdsl.limits import Limits
 
@@ -278,7 +278,24 @@ def test_a_random_change_is_told_where_it_was_made(seed: int) -> None:
     assert found[0].kind == word
 
 
-def test_long_chains_are_aligned_quickly() -> None:
+def test_what_follows_does_not_part_what_is_written_once() -> None:
+    found = compare(
+        graph_of(BASE), graph_of(BASE.replace("width: 8", "width: 16").replace(*EDITS["a_field_in_a_layer"]))
+    )
+    (change,) = [change for change in found.changes if not change.follows]
+    assert (change.count, [field.name for field in change.fields]) == (3, ["kernel"])
+
+
+def test_as_many_numbers_in_another_shape_do_not_carry_over() -> None:
+    head = "archdsl: 1\nname: Net\ninput: [8, 8, 3]\nmodel:\n"
+    one, other = (graph_of(f"{head}  - conv: {{filters: 2, kernel: {kernel}}}\n") for kernel in ("[1, 3]", "[3, 1]"))
+    weights = compare(one, other).weights
+    assert [tensor.path for tensor in weights.carried] == ["conv_1/bias"]
+    assert [(tensor.before, tensor.shape) for tensor in weights.reshaped] == [((1, 3, 3, 2), (3, 1, 3, 2))]
+
+
+def test_long_chains_are_not_weighed_pair_by_pair(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(alignment, "_cost")
     head = "archdsl: 1\nname: Net\ninput: [4, 4, 3]\nmodel:\n"
     steps = [f"  - conv: {{filters: {n % 37 + 1}, kernel: 1}}\n" for n in range(1200)]
     limits = Limits(values=100_000)
@@ -286,6 +303,14 @@ def test_long_chains_are_aligned_quickly() -> None:
     found = compare(one, other)
     assert found.changes
     hold_sound(one, other)
+
+
+def test_of_equal_steps_those_of_the_same_name_are_the_same() -> None:
+    head = "archdsl: 1\nname: Net\ninput: [4, 4, 3]\nmodel:\n"
+    steps = [f"  - conv: {{filters: {filters}, kernel: 1}}\n" for filters in (2, 8, 8, 8, 5)]
+    changed = steps[0].replace("2", "3")
+    found = whats(compare(graph_of(head + "".join(steps)), graph_of(head + "".join([changed, *steps[2:]]))))
+    assert found == {("changed", "conv_1", "conv_1"), ("removed", "conv_4", ""), ("moved", "conv_5", "conv_4")}
 
 
 def test_many_moves_are_told_in_few_lines() -> None:

@@ -160,7 +160,8 @@ def hold_true(origin: Origin) -> int:
         if found is None:
             return steps + 1
         word = next(iter(found)) if isinstance(found, dict) and origin.name in ("norm", "activation") else found
-        assert whole(plain(word)) == whole(origin.value) or plain(tuple(word)) == origin.value, origin
+        pair = plain(tuple(word)) if isinstance(word, list) else word
+        assert whole(origin.value) in (whole(plain(word)), pair), origin
     if origin.how in ("expression", "loop") and origin.causes and origin.text[0] not in "[{":
         value = expr.parse(origin.text).evaluate(scope)
         if "over" in origin.told:
@@ -173,6 +174,7 @@ def hold_true(origin: Origin) -> int:
 def hold_all(spec: Spec, **arguments: Any) -> int:
     """Holds every field of every node, and every shape; gives how many steps of ways there were."""
     tracing = Tracing(spec, arguments)
+    assert list(tracing.graph.weights()) == list(resolve(spec, **arguments).weights())
     steps = 0
     known: dict[int, dict[str, Step]] = {}
     for target in targets(tracing.graph):

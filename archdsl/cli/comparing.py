@@ -104,9 +104,14 @@ def diff(
     elif as_markdown:
         print_text(differences.to_markdown(comparison, names, depth))
     else:
-        text = differences.to_text(comparison, names, depth, whole)
-        print_text(differences.colored(text) if sys.stdout.isatty() and not os.environ.get("NO_COLOR") else text)
+        _print_colored(differences.to_text(comparison, names, depth, whole))
     raise typer.Exit(DIFFERENT if exit_code and not comparison.is_equal else 0)
+
+
+def _print_colored(text: str) -> None:
+    from archdsl.backends.differences import colored
+
+    print_text(colored(text) if sys.stdout.isatty() and not os.environ.get("NO_COLOR") else text)
 
 
 def _chosen(first: Side, after: str | None, variant: str | None, settings: list[str]) -> Side:

@@ -27,7 +27,8 @@ class Seen(dict[str, Any]):
 
 class _Budget(Budget):
     def inside(self, loop: Loop, number: int, row: Values, scope: Values) -> Values:
-        return Seen(loop, number, row, scope) if row else scope
+        # Each row has a scope of its own, which is how a resolution knows copies of one use.
+        return Seen(loop, number, row, scope)
 
 
 class Tracer(_Resolver):
