@@ -335,10 +335,10 @@ def test_strict_copies_all_or_nothing() -> None:
 
 
 def test_a_stem_for_other_channels_is_passed_over() -> None:
-    steps = "  - conv: {filters: 4, kernel: 3, norm: batch, activation: relu}\n  - conv: {filters: 2, kernel: 3}\n"
+    steps = "  - normalization\n  - conv: {filters: 4, kernel: 3, norm: batch}\n  - conv: {filters: 2, kernel: 3}\n"
     source, target = net(steps, shape="[8, 8, 3]"), net(steps, shape="[8, 8, 1]")
     copied = copy_weights(source, target)
-    assert [weight.path for weight in copied.left.target] == ["conv_1/kernel", "conv_1/bias"]
+    assert {weight.path.partition("/")[0] for weight in copied.left.target} == {"normalization_1", "conv_1"}
     assert len(copied.weights) == 6
 
 
@@ -349,6 +349,13 @@ def test_what_stands_behind_a_layer_that_differs_is_left() -> None:
     copied = copy_weights(source, target)
     assert [one for one, _ in copied.weights] == ["dense_1/kernel", "dense_1/bias"]
     assert len(copied.left.target) == 6
+
+
+def test_nothing_pairs_behind_a_first_layer_that_differs() -> None:
+    """What comes in has the same channels, so that it is no stem for others, but another network."""
+    one, other = ("".join(f"  - dense: {{units: {units}}}\n" for units in row) for row in ((5, 6, 6), (7, 6, 6)))
+    with pytest.raises(ArchError, match="no layer of one is a layer of the other"):
+        copy_weights(net(one), net(other))
 
 
 def test_a_deeper_network_takes_what_begins_alike() -> None:

@@ -14,7 +14,7 @@ from itertools import chain
 
 from archdsl.transfer.description import axis_of, is_concat, is_symmetric
 from archdsl.transfer.likeness import Likeness
-from archdsl.transfer.network import End, Holder, Network, Step
+from archdsl.transfer.network import End, Holder, Label, Network, Step
 from archdsl.transfer.partition import Edge, Partition
 from archdsl.transfer.wiring import Wires, wire
 
@@ -90,15 +90,19 @@ def _size(end: End) -> Hashable:
     return len(end.shape), end.shape[-1]
 
 
-def _labelled(network: Network, shared: set[Hashable], sizes: set[Hashable]) -> Callable[[int, Step], Hashable]:
-    """What each step is. A stem that the other network lacks is passed over: it reads images of other channels."""
-    led: list[bool] = []  # whether a layer that both have leads to the step
+def _labelled(network: Network, shared: set[Label], sizes: set[Hashable]) -> Callable[[int, Step], Hashable]:
+    """What each step is. A layer that alone reads images of other channels is passed over."""
+    foreign: list[bool] = []  # whether other channels than the other network knows come in here
     stems = set()
     for number, step in enumerate(network.steps):
-        behind = any(led[source] for source, _ in step.inputs)
-        is_stem = step.holder is not None and step.holder.label not in shared and not behind
-        stems |= {number} if is_stem else set()
-        led.append(behind or (step.holder is not None and not is_stem))
+        comes = any(foreign[source] for source, _ in step.inputs)
+        if isinstance(step.does, End):
+            comes = step.does.is_input and _size(step.does) not in sizes
+        elif step.holder is not None:
+            is_stem = comes and step.holder.label not in shared
+            stems |= {number} if is_stem else set()
+            comes = is_stem and not step.holder.trains  # statistics leave the channels as they are
+        foreign.append(comes)
 
     def label(number: int, step: Step) -> Hashable:
         if isinstance(step.does, End):

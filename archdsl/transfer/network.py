@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -12,6 +11,10 @@ Tensor: TypeAlias = tuple[int, int]
 """A tensor: the number of the step that gives it, and which of that step's outputs it is."""
 
 
+Label: TypeAlias = tuple[tuple[Shape, ...], tuple[bool, ...], int]
+"""The shapes of a layer's weights, which of them train, and the groups of a convolution."""
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Holder:
     """A layer that holds weights.
@@ -19,12 +22,17 @@ class Holder:
     Args:
         path: what leads to it.
         weights: its variables, in Keras's order.
-        label: their shapes and whether they train; layers of another label cannot take these weights.
+        label: layers of another label cannot take these weights.
     """
 
     path: str
     weights: tuple[Any, ...]
-    label: Hashable
+    label: Label
+
+    @property
+    def trains(self) -> bool:
+        """Whether gradients move any of them."""
+        return any(self.label[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +94,7 @@ class Network:
         return list(dict.fromkeys(step.holder for step in self.steps if step.holder is not None))
 
 
-def label_of(weights: list[tuple[Shape, bool]], kind: str, groups: int) -> Hashable:
+def label_of(weights: list[tuple[Shape, bool]], kind: str, groups: int) -> Label:
     """What decides whether one layer can take another's weights: their shapes, and which of them train.
 
     Where the same numbers in the same order compute the same, the label is the same: a depthwise convolution is one of
