@@ -8,6 +8,7 @@ from archdsl.errors import quantity
 from archdsl.graph import Graph, Totals
 from archdsl.lint import chains, maps, words, work
 from archdsl.lint.finding import Case, Finding, combined, merged, percent
+from archdsl.lint.geometry import slides
 from archdsl.lint.silences import Silences
 from archdsl.lint.walk import Walk
 from archdsl.spec import Spec
@@ -33,10 +34,12 @@ def lint(spec: Spec, graph: Graph, silences: Silences | None = None) -> tuple[Fi
 
 def _cases(spec: Spec, graph: Graph) -> Iterator[Case]:
     walk = Walk(graph)
+    convolves = any(slides(site.node.op) for site in walk.sites)
     for site in walk.sites:
         yield from maps.rules(site)
         yield from chains.rules(site)
-        yield from chains.heavy_head(site, graph.totals.parameters)
+        if convolves:
+            yield from chains.heavy_head(site, graph.totals.parameters)
         yield from words.rules(site)
     yield from maps.small_maps(walk, graph.totals.parameters)
     yield from maps.sight(graph, walk)

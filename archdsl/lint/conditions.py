@@ -24,7 +24,8 @@ WHEN = {
     "ARCH514": "a `batch_norm` takes what a dropout gave",
     "ARCH515": "`from_logits` says one thing, and the end of the network another",
     "ARCH516": "a softmax or a norm works on one number at a time",
-    "ARCH517": "a dense layer behind `flatten` holds half of all parameters or more",
+    "ARCH517": "a dense layer behind `flatten` holds half of all parameters or more, in a network that has "
+    "convolutions",
     "ARCH518": "one dense layer or 1x1 convolution in place of two in a row would do the same with fewer weights",
     "ARCH599": "a silence has no reason, names no warning, or silences nothing",
 }
