@@ -514,6 +514,17 @@ def test_a_layer_stack_of_10000_is_looked_at_once() -> None:
     assert len(Walk(graph).bodies) <= 4
 
 
+def test_bodies_that_are_used_in_ever_other_ways_cost_no_more_than_a_few_times_their_number() -> None:
+    """Each of 131,072 uses reads one row more of the one before it; there are 18 bodies."""
+    from archdsl.lint.walk import LEAST, Walk
+
+    doubled = "".join(f"  L{i}: {{steps: [L{i - 1}: {{}}, L{i - 1}: {{}}]}}\n" for i in range(1, 18))
+    layers = f"layers:\n  L0: {{steps: [conv: {{filters: 1, kernel: [3, 1], padding: same}}]}}\n{doubled}"
+    crop = "crop: {border: [[3990, 3990], [0, 0]]}"
+    graph = resolve(loads(net("L17", crop, size="[8000, 1, 1]", layers=layers), "net.yaml"))
+    assert LEAST // 2 < len(Walk(graph).bodies) < LEAST
+
+
 Run = Callable[..., tuple[int, str, str]]
 
 

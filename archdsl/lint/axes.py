@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 ALL = -1
 
-LONGEST = 1 << 16
+LONGEST = 1 << 13
 """How long an axis may be for a set to have gaps: what is longer is read as a whole, so that no set is expensive."""
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from archdsl.graph import Graph
 from archdsl.lint.axes import ALL, LONGEST, Window, count
 from archdsl.lint.finding import Case, case, percent
-from archdsl.lint.geometry import CONVOLUTIONS, slides, windows
+from archdsl.lint.geometry import CONVOLUTIONS, slides
 from archdsl.lint.needs import nothing
 from archdsl.lint.walk import Site, Walk
 from archdsl.ops.base import show
@@ -32,20 +32,20 @@ def rules(site: Site) -> Iterator[Case]:
 def _taps(site: Site) -> Iterator[Case]:
     """Taps of a kernel that only ever meet padding, or a kernel that reaches beyond its map."""
     node = site.node
-    both = windows(node.op, site.shapes[0], node.shape)
+    both = site.windows
     if both is None:
         return
     edges = site.flows[0].support or tuple((0, window.length) for window in both)
     live = [taps.bit_count() for taps in living(site) or ()]
-    taps, dead = (
-        math.prod(window.kernel for window in both),
-        math.prod(window.kernel for window in both) - math.prod(live),
-    )
+    taps = math.prod(window.kernel for window in both)
+    dead = taps - math.prod(live)
+    if not dead and not any(map(_beyond, both, edges)):
+        return
     size = "x".join(str(window.kernel) for window in both)
     inside = "x".join(str(stop - first) for first, stop in edges)
     if dead and node.kind != "standardized_conv":  # whose mean and deviation bring a gradient to every tap
         yield _dead(site, dead, taps, size, inside, live)
-    elif not dead and not both[0].upward and any(_beyond(w, edge) for w, edge in zip(both, edges, strict=True)):
+    elif not dead and not both[0].upward:
         yield _too_large(site, both, edges, size, inside)
 
 
@@ -54,7 +54,7 @@ def living(site: Site) -> tuple[int, int] | None:
 
     None where the op does not slide.
     """
-    both = windows(site.node.op, site.shapes[0], site.node.shape)
+    both = site.windows
     if both is None:
         return None
     edges = site.flows[0].support or (None, None)
@@ -81,7 +81,9 @@ def _dead(site: Site, dead: int, taps: int, size: str, inside: str, live: list[i
         "{parameters} of {of} weights can never learn: no gradient reaches them",
         fact,
         at=("kernel",),
-        hint=f"a kernel of {reach} has all the taps that work here; or stride less before it",
+        hint=f"a kernel of {reach} has all the taps that work here; or stride less before it"
+        if all(live)
+        else "nothing of the map reaches what is read of this: read further inside",
         parameters=dead * each * read // filters,
         of=kernel.size,
     )
@@ -185,6 +187,6 @@ def _small(shape: tuple[int, ...]) -> bool:
 
 def _narrows(site: Site) -> bool:
     """Whether a map becomes small here, but is not pooled as a whole."""
-    return windows(site.node.op, site.shapes[0], site.node.shape) is not None and (
+    return site.windows is not None and (
         _small(site.node.shape) and not _small(site.shapes[0]) and site.node.shape[:2] != (1, 1)
     )

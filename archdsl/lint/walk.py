@@ -8,8 +8,9 @@ from typing import Any, TypeAlias
 
 from archdsl.errors import shown
 from archdsl.graph import Graph, Node
+from archdsl.lint.axes import Window
 from archdsl.lint.flows import Flow, flow_of
-from archdsl.lint.geometry import CONVOLUTIONS, slides
+from archdsl.lint.geometry import CONVOLUTIONS, slides, windows
 from archdsl.lint.needs import Need, Needs, Reader, everything, together
 from archdsl.ops import Shape
 
@@ -55,6 +56,7 @@ class Site:
         given: what is known of the output.
         alone: whether nobody else reads its first input.
         before: the node that gives its first input, where that stands in the same body.
+        windows: how it slides along rows and columns, where it does.
     """
 
     body: Body
@@ -65,6 +67,12 @@ class Site:
     need: Need
     alone: bool
     before: Node | None
+    windows: tuple[Window, Window] | None
+
+
+LEAST, TIMES = 2_000, 4
+"""How many nodes are looked at for each way in which their bodies are used: so many, or so many times those there are.
+After them a body is taken as it is when everything is read: then less is found, but nothing that is not so."""
 
 
 class Walk:
@@ -73,6 +81,9 @@ class Walk:
     def __init__(self, graph: Graph) -> None:
         self._flows: dict[tuple[int, Flows], dict[str, Flow]] = {}
         self._bodies: dict[Any, Body] = {}
+        self._visited = self._passed = 0
+        self._enough = max(LEAST, TIMES * sum(len(body.nodes) for body in _distinct(graph)))
+        self._windows: dict[Any, tuple[Window, Window] | None] = {}
         self.needs = Needs()
         flows = (Flow(),) * len(graph.inputs)
         self.outputs = {name: self._through(graph, flows)[end.ref] for name, end in graph.outputs.items()}
@@ -92,10 +103,13 @@ class Walk:
 
     def _through(self, graph: Graph, flows: Flows) -> dict[str, Flow]:
         """What is known of every tensor of a body, by its ref."""
+        if self._passed > self._enough:
+            flows = (Flow(),) * len(graph.inputs)
         key = id(graph), flows
         if key not in self._flows:
             self._flows[key] = found = dict(zip(graph.inputs, flows, strict=True))
             shapes = _shapes(graph)
+            self._passed += len(graph.nodes)
             for node in graph.nodes:
                 taken = tuple(found[ref] for ref in node.inputs)
                 if node.body is None:
@@ -106,9 +120,20 @@ class Walk:
                     found[ref] = inside[end.ref]
         return self._flows[key]
 
+    def windows(self, node: Node, shape: Shape) -> tuple[Window, Window] | None:
+        """How an op slides over a map of this shape; equal ops are asked once."""
+        key = id(node.op), shape, node.shape
+        if key not in self._windows:
+            self._windows[key] = windows(node.op, shape, node.shape)
+        return self._windows[key]
+
     def _body(self, graph: Graph, flows: Flows, ends: tuple[Need, ...]) -> Body:
+        if self._visited > self._enough:
+            flows = (Flow(),) * len(graph.inputs)
+            ends = tuple(everything(end.shape) for end in graph.outputs.values())
         key = id(graph), flows, ends
         if key not in self._bodies:
+            self._visited += len(graph.nodes)
             body = _Backwards(self, graph, flows, ends).body
             self._bodies[key] = body  # behind all that is inside it
         return self._bodies[key]
@@ -151,8 +176,9 @@ class _Backwards:
             needs, skipping = self.walk.needs.of(node, shapes, need, self._hint)
             self.body.skipping += [skipping] if skipping else []
             before = self.by_name.get(node.inputs[0])
-            alone = node.inputs[0] in self.alone
-            self.body.sites.append(Site(self.body, node, shapes, flows, self.known[node.name], need, alone, before))
+            alone, moves = node.inputs[0] in self.alone, self.walk.windows(node, shapes[0])
+            given = self.known[node.name]
+            self.body.sites.append(Site(self.body, node, shapes, flows, given, need, alone, before, moves))
         for ref, one in zip(node.inputs, needs, strict=True):
             self.readers.setdefault(ref, []).append(one)
 
@@ -182,6 +208,18 @@ class _Backwards:
                 line = f" on line {after.span.line}" if after.span else ""
                 return f"put `stride: {told}` on `{after.name}`{line}, whose windows read everything"
         return "stride a convolution whose windows read everything, or pool before it"
+
+
+def _distinct(graph: Graph) -> Iterator[Graph]:
+    """The bodies of a graph, each once."""
+    pending, known = [graph], {id(graph)}
+    while pending:
+        body = pending.pop()
+        yield body
+        for node in body.nodes:
+            if node.body is not None and id(node.body) not in known:
+                known.add(id(node.body))
+                pending.append(node.body)
 
 
 def _shapes(graph: Graph) -> Mapping[str, Shape]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from archdsl.graph import Graph
 from archdsl.lint.axes import ALL, count
 from archdsl.lint.finding import Case, percent
-from archdsl.lint.geometry import CONVOLUTIONS, windows
+from archdsl.lint.geometry import CONVOLUTIONS
 from archdsl.lint.needs import Need, Reader, nothing, share
 from archdsl.lint.walk import Body, Site, Walk
 from archdsl.ops import Shape
@@ -88,7 +88,7 @@ def _unread(site: Site) -> float:
         return 0.0
     if node.kind != "dense" and not isinstance(node.op, CONVOLUTIONS):
         return 0.0
-    both = windows(node.op, site.shapes[0], node.shape)
+    both = site.windows
     channels = share(seen[-1:], node.shape[-1:])
     if both is not None and both[0].upward:
         rows, columns = (window.unread(places) for window, places in zip(both, seen, strict=False))
