@@ -8,7 +8,6 @@ from typing import Any
 
 from archdsl.backends.columns import size
 from archdsl.measures import Measures
-from archdsl.output import columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +50,15 @@ def to_data(rows: Sequence[Row]) -> list[dict[str, Any]]:
 def to_text(rows: Sequence[Row]) -> str:
     """The rows as a table, and what its memory is for."""
     lines = _lines(rows)
-    right = {at for at in range(len(lines[0])) if at >= len(rows[0].chosen) or _numbers(rows, at)}
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    left = {at for at in range(len(rows[0].chosen)) if not _numbers(rows, at)}
+    told = ""
+    for line in lines:
+        cells = [word.ljust(widths[at]) if at in left else word.rjust(widths[at]) for at, word in enumerate(line)]
+        told += "  ".join(cells).rstrip() + "\n"
     found = rows[0].measures
-    told = f"memory: weights; activations at once in inference; those that training keeps (batch {found.batch}, "
-    return f"{columns(lines, right)}\n{told}{found.precision})\n"
+    memory = "memory: weights; activations at once in inference; those that training keeps"
+    return f"{told}\n{memory} (batch {found.batch}, {found.precision})\n"
 
 
 def to_markdown(rows: Sequence[Row]) -> str:
