@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import keras
 
     from archdsl.training.fit import Result
+    from archdsl.transfer.copying import Copied
 
 __all__ = [
     "ArchError",
@@ -28,6 +29,7 @@ __all__ = [
     "Spec",
     "build",
     "compile",
+    "copy_weights",
     "load",
     "load_model",
     "loads",
@@ -66,6 +68,23 @@ def build(spec: Spec | str | Path, **arguments: Any) -> keras.Model:
     from archdsl import keras as runtime
 
     return runtime.build(_spec(spec), **arguments)
+
+
+def copy_weights(source: keras.Model, target: keras.Model, *, strict: bool = False) -> Copied:
+    """Copies weights from one Keras model into another, such as trained ones into one that archdsl built.
+
+    Args:
+        strict: whether anything that is left, on either side, is an error; then nothing is copied.
+
+    Returns:
+        What went across, and what was left: see `archdsl.keras.copy_weights`.
+
+    Raises:
+        ArchError: nothing pairs, or with `strict` not everything does.
+    """
+    from archdsl import keras as runtime
+
+    return runtime.copy_weights(source, target, strict=strict)
 
 
 def load_model(path: str | Path, **options: Any) -> keras.Model:

@@ -47,9 +47,30 @@ CODES = {
     "ARCH305": "no renderer for pictures",
     "ARCH306": "TensorFlow or Keras is not there",
     "ARCH307": "an op of an installed package that cannot be used",
+    "ARCH308": "weights that do not fit another model",
     "ARCH401": "training went wrong",
+    "ARCH501": "weights that no gradient ever reaches",
+    "ARCH502": "channels that nobody reads",
+    "ARCH503": "a window larger than its map",
+    "ARCH504": "work whose results are thrown away",
+    "ARCH505": "pixels of the input that are never read",
+    "ARCH506": "a bias that a norm takes away",
+    "ARCH507": "an activation that does nothing, or stands behind another",
+    "ARCH508": "a norm behind a norm",
+    "ARCH509": "a map that is small too early",
+    "ARCH510": "a network that sees only parts of its input",
+    "ARCH511": "a layer that no step uses",
+    "ARCH512": "a product that stretches what is no gate",
+    "ARCH513": "groups of one channel",
+    "ARCH514": "dropout before batch norm",
+    "ARCH515": "a loss that takes logits for probabilities, or the other way round",
+    "ARCH516": "an op whose output is always the same",
+    "ARCH517": "a dense layer that holds most of the network",
+    "ARCH518": "two linear layers in a row",
+    "ARCH599": "a silence that silences nothing",
 }
-"""Every code, by what it stands for. The hundreds say how the program ends: see `ArchError.exit_code`."""
+"""Every code, by what it stands for. The hundreds say how the program ends: see `ArchError.exit_code`. Those of 500 are
+warnings: what can be built, and is likely not meant so."""
 
 
 SHOWN = 20
@@ -94,12 +115,17 @@ class Problem:
     trail: tuple[str, ...] = ()
     hint: str = ""
 
+    @property
+    def level(self) -> str:
+        """`error`, or `warning` for what can be built all the same."""
+        return "warning" if self.code.startswith("ARCH5") else "error"
+
     def render(self, width: int = WIDTH) -> str:
         """The problem as text of several lines, with the line of the file and a caret under the place."""
         where = f"{self.span.file}:{self.span.line}:{self.span.column}: " if self.span else ""
-        lines = [f"{where}error[{self.code}]: {self.message}"]
+        lines = [f"{where}{self.level}[{self.code}]: {self.message}"]
         if self.span and self.span.text:
-            lines += _excerpt(self.span, width)
+            lines += excerpt(self.span, width)
         lines += [f"  {fact}" for fact in self.facts]
         lines += [f"  {step}" for step in _shortened(self.trail)]
         if self.hint:
@@ -135,7 +161,7 @@ class Problem:
         told = ",".join(f"{key}={_escaped(str(value), _IN_PROPERTY)}" for key, value in properties.items())
         hint = [f"help: {self.hint}"] if self.hint else []
         text = "\n".join([self.message, *self.facts, *_shortened(self.trail), *hint])
-        return f"::error {told}::{_escaped(text, _IN_MESSAGE)}"
+        return f"::{self.level} {told}::{_escaped(text, _IN_MESSAGE)}"
 
 
 class ArchError(Exception):
@@ -165,7 +191,7 @@ class ArchError(Exception):
 
     @property
     def exit_code(self) -> int:
-        """1 the spec is wrong, 2 usage, 3 data or environment, 4 training failed: the code's hundreds."""
+        """1 the spec is wrong, 2 usage, 3 data or environment, 4 training failed, 5 warnings: the code's hundreds."""
         return max(1, int(self.problems[0].code[4]))
 
 
@@ -272,7 +298,7 @@ def _position(problem: Problem) -> tuple[str, int, int]:
     return (span.file, span.line, span.column) if span else ("", 0, 0)
 
 
-def _excerpt(span: Span, width: int) -> list[str]:
+def excerpt(span: Span, width: int) -> list[str]:
     """The line of the file, cut around the place where it is too long, and carets under the place."""
     gutter = f"{span.line:>5} | "
     text = "".join(c if c.isprintable() else " " for c in span.text)

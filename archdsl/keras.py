@@ -17,8 +17,9 @@ from archdsl.errors import ArchError, Problem, fail
 from archdsl.graph import Graph
 from archdsl.resolution import resolve
 from archdsl.spec import Spec
+from archdsl.transfer.copying import Copied, copy_weights
 
-__all__ = ["build", "compile_spec", "load_model", "verify"]
+__all__ = ["Copied", "build", "compile_spec", "copy_weights", "load_model", "verify"]
 
 
 def build(spec: Spec, /, **arguments: Any) -> keras.Model:

@@ -96,11 +96,20 @@ def read_file(path: Path, limits: Limits = DEFAULTS) -> str:
         data = path.read_bytes()
     except (OSError, ValueError) as error:
         raise fail("ARCH201", f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    return decode(data, str(path))
+
+
+def decode(data: bytes, name: str) -> str:
+    """The text of a file's bytes.
+
+    Raises:
+        ArchError: they are not UTF-8.
+    """
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise fail("ARCH001", "the file is not UTF-8", Span(str(path), line, 1), hint="save it as UTF-8") from None
+        raise fail("ARCH001", "the file is not UTF-8", Span(name, line, 1), hint="save it as UTF-8") from None
 
 
 def read(text: str, name: str, limits: Limits = DEFAULTS) -> Node:

@@ -5,19 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-ROOT = Path(__file__).parent.parent
-SPEC = "funny_resnet_notebook"
+from benchmarks.scale import SPEC, scaling
+from benchmarks.timing import BASE, ROOT, Found, pairs, process, timed
 
-BASE = "import pydantic, ruamel.yaml, typer; from pydantic import BaseModel"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
 TWIN_COUNT = "import sys; sys.path.insert(0, 'tests'); import twins; print(twins.built().count_params())"
 
 
@@ -39,44 +36,7 @@ def main() -> None:
         print(f"{name:{width}}  {ratio:7.3f}   pairs {low:.3f} to {high:.3f}   {seconds:.3f} s")
 
 
-def pairs(one: Callable[[], float], other: Callable[[], float], count: int) -> tuple[float, float, float, float]:
-    """The ratio one/other of medians over interleaved pairs, the least and largest of a pair, one's median in seconds.
-
-    Which of the two goes first changes from pair to pair, so that drift does not favour one.
-    """
-    times: tuple[list[float], list[float]] = ([], [])
-    one(), other()
-    for number in range(count):
-        for which in (0, 1) if number % 2 else (1, 0):
-            times[which].append((one, other)[which]())
-    ratios = [a / b for a, b in zip(*times, strict=True)]
-    ours, theirs = (statistics.median(column) for column in times)
-    return ours / theirs, min(ratios), max(ratios), ours
-
-
-def process(*command: str) -> Callable[[], float]:
-    """Times a whole process."""
-
-    def run() -> float:
-        start = time.perf_counter()
-        subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        return time.perf_counter() - start
-
-    return run
-
-
-def timed(action: Callable[[], object]) -> Callable[[], float]:
-    """Times a call."""
-
-    def run() -> float:
-        start = time.perf_counter()
-        action()
-        return time.perf_counter() - start
-
-    return run
-
-
-def checking(count: int) -> dict[str, tuple[float, float, float, float]]:
+def checking(count: int) -> Found:
     check = process(sys.executable, "-m", "archdsl", "check", SPEC)
     base = process(sys.executable, "-c", BASE)
     build = process(sys.executable, "-c", TWIN_COUNT)
@@ -86,7 +46,7 @@ def checking(count: int) -> dict[str, tuple[float, float, float, float]]:
     }
 
 
-def plotting(count: int) -> dict[str, tuple[float, float, float, float]]:
+def plotting(count: int) -> Found:
     with tempfile.TemporaryDirectory() as folder:
 
         def plot(spec: Path) -> Callable[[], float]:
@@ -99,7 +59,7 @@ def plotting(count: int) -> dict[str, tuple[float, float, float, float]]:
         return {name: pairs(plot(slowest), base, count)}
 
 
-def building(count: int) -> dict[str, tuple[float, float, float, float]]:
+def building(count: int) -> Found:
     import keras
 
     ours, theirs = _makers()
@@ -114,7 +74,7 @@ def building(count: int) -> dict[str, tuple[float, float, float, float]]:
     return {"build the notebook's network / the hand-written twin": pairs(make(ours), make(theirs), count)}
 
 
-def stepping(count: int) -> dict[str, tuple[float, float, float, float]]:
+def stepping(count: int) -> Found:
     import numpy as np
 
     generator = np.random.default_rng(0)
@@ -130,7 +90,7 @@ def stepping(count: int) -> dict[str, tuple[float, float, float, float]]:
     return {"one training step (batch 32) / the hand-written twin's": pairs(ours, theirs, 2 * count)}
 
 
-def saving(count: int) -> dict[str, tuple[float, float, float, float]]:
+def saving(count: int) -> Found:
     import keras
 
     import archdsl.keras as runtime
@@ -164,7 +124,14 @@ def _twin_classes() -> dict[str, type]:
     return {name: value for name, value in vars(twins).items() if isinstance(value, type)}
 
 
-BENCHMARKS = {"check": checking, "plot": plotting, "build": building, "step": stepping, "save": saving}
+BENCHMARKS = {
+    "check": checking,
+    "scale": scaling,  # before those that make this process large: see `finished`
+    "plot": plotting,
+    "build": building,
+    "step": stepping,
+    "save": saving,
+}
 
 if __name__ == "__main__":
     main()

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any, get_args
 
 from pydantic import BaseModel
 
 from archdsl import docstrings, expr, limits, recipe, schema, spec, zoo
+from archdsl.backends.columns import COLUMNS
 from archdsl.errors import CODES
+from archdsl.lint import Silences, lint, summarize
+from archdsl.lint.conditions import WHEN
+from archdsl.measures import PRECISIONS
 from archdsl.ops import Op, initial
 from archdsl.ops.base import Kind, show
 from archdsl.reference import data, default_of, fields_of, type_of, written
@@ -79,9 +83,45 @@ def tables() -> dict[str, str]:
         "types": table(["type", "values"], ((f"`{k}`", _values(k)) for k in spec.TYPES)),
         "functions": _functions(),
         "limits": _limits(),
-        "codes": table(["code", "what is wrong"], ((f"`{code}`", text) for code, text in CODES.items())),
+        "columns": table(
+            ["column", "above it", "what it tells"], ((f"`{name}`", c.title, c.said) for name, c in COLUMNS.items())
+        ),
+        "precisions": table(
+            ["policy", "bytes of a weight", "bytes of an activation"],
+            ((f"`{policy}`", *map(str, both)) for policy, both in PRECISIONS.items()),
+        ),
+        "codes": table(
+            ["code", "what is wrong"], ((f"`{code}`", text) for code, text in CODES.items() if code[4] != "5")
+        ),
+        "warnings": table(
+            ["code", "what it is", "told where"], ((f"`{c}`", CODES[c], when) for c, when in WHEN.items())
+        ),
+        "notebook": f"```text\n{_notebook()}```\n",
+        "reviewed": _reviewed(),
         **_recipe(),
     }
+
+
+def _notebook() -> str:
+    """What the lint says of the notebook's network."""
+    text = (zoo.folder() / "funny_resnet_notebook.yaml").read_text(encoding="utf-8")
+    loaded = zoo.loads(text, "funny_resnet_notebook.yaml")
+    graph = resolve(loaded)
+    found = lint(loaded, graph)
+    return "".join(f"{finding.render(width=110)}\n" for finding in found) + f"{summarize(found, graph.totals)}\n"
+
+
+def _reviewed() -> str:
+    """What the lint says of each spec that ships, its variants together."""
+    rows = []
+    for name, path in zoo.names().items():
+        told: dict[str, set[str]] = {}
+        for one in zoo.load(path).every():
+            loud = Silences(replace(one, text=""))  # what its comments silence is told here, too
+            for finding in lint(one, resolve(one), loud):
+                told.setdefault(finding.code, set()).add(one.variant or "-")
+        rows += [(f"`{name}`", f"`{code}`", CODES[code], str(len(variants))) for code, variants in sorted(told.items())]
+    return table(["spec", "code", "what it is", "networks"], rows, right="networks")
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], right: str = "") -> str:
@@ -117,11 +157,12 @@ def _values(kind: str) -> str:
 
 
 def specs() -> str:
-    """The specs that ship with archdsl."""
+    """The specs that ship with archdsl, without the variants that are another's for another size of image."""
     rows = []
     for name, path in zoo.names().items():
         loaded = zoo.load(path)
-        variants = ", ".join(f"`{variant}`" for variant in loaded.variants)
+        sizes = [f"{variant}_{size}" for variant in loaded.variants for size in (160, 176, 256)]
+        variants = ", ".join(f"`{variant}`" for variant in loaded.variants if variant not in sizes)
         parameters = f"{resolve(loaded.every()[0]).totals.parameters:,}"
         rows.append((f"[`{name}`](specs/{name}.yaml)", loaded.doc, parameters, variants))
     return table(["spec", "what it is", "parameters", "variants"], rows, right="parameters")

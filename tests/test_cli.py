@@ -74,13 +74,16 @@ def process(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedP
 
 class TestCheck:
     def test_good(self, run: Any, small: str) -> None:
-        done = run("check", small, NETWORK)
+        done = run("check", small, "digits_resnet")
         assert done.code == 0
-        assert done.out.splitlines() == [
-            "small.yaml: ok: Net, 650 parameters",
-            f"{NETWORK}: ok: FunnyResNet, 86,757,322 parameters",
-        ]
+        assert done.out.splitlines()[0] == "small.yaml: ok: Net, 650 parameters"
+        assert done.out.splitlines()[1].startswith("digits_resnet: ok: DigitsResNet, ")
         assert done.err == ""
+
+    def test_a_warning_is_no_error(self, run: Any) -> None:
+        done = run("check", NETWORK)
+        assert (done.code, done.out) == (0, f"{NETWORK}: ok: FunnyResNet, 86,757,322 parameters\n")
+        assert "warning[ARCH501]" in done.err
 
     def test_wrong(self, run: Any, wrong: str) -> None:
         done = run("check", wrong)
@@ -101,7 +104,7 @@ class TestCheck:
         assert done.code == 1
         assert done.err == ""
         good, bad = done.json()
-        assert good == {"spec": small, "ok": True, "name": "Net", "parameters": 650}
+        assert good == {"spec": small, "ok": True, "name": "Net", "parameters": 650, "warnings": []}
         assert (bad["spec"], bad["ok"], bad["problems"][0]["code"]) == (wrong, False, "ARCH014")
         assert bad["problems"][0]["place"] == {"file": wrong, "line": 5, "column": 9, "width": 6}
 
@@ -173,7 +176,9 @@ class TestShow:
     def test_json(self, run: Any) -> None:
         data = run("show", NETWORK, "--json").json()
         assert set(data) == {
-            "name", "arguments", "input", "output", "parameters", "trainable", "variables", "macs", "layers",
+            "name", "arguments", "input", "output", "parameters", "trainable", "variables", "macs", "activations",
+            "fvcore_macs", "fvcore_activations", "field", "batch", "precision", "weight_bytes", "peak_bytes",
+            "kept_bytes", "layers",
         }  # fmt: skip
         assert (data["parameters"], data["trainable"], data["variables"]) == (86_757_322, 86_695_370, 566)
         assert (data["macs"], data["output"]) == (824_154_816, [10])
@@ -187,6 +192,37 @@ class TestShow:
         lines = [len(run("show", NETWORK, "--depth", str(depth)).out.splitlines()) for depth in (1, 2, 3)]
         assert lines == sorted(set(lines))
         assert run("show", NETWORK, "--depth", "0").code == 2
+
+    def test_its_table_fits_a_hundred_columns(self, run: Any) -> None:
+        table = run("show", NETWORK).out.partition("\n\n")[2]
+        assert max(map(len, table.splitlines()[:-6])) == 100
+
+    def test_formats(self, run: Any) -> None:
+        asked = ("show", NETWORK, "--batch", "32", "--precision", "mixed_bfloat16")
+        assert "347 MB of weights, in mixed_bfloat16" in run(*asked).out
+        assert "| --- | --- | ---: | ---: |\n" in run(*asked, "--markdown", "--columns", "macs,peak_bytes").out
+        lines = run(*asked, "--csv", "--depth", "1").out.splitlines()
+        assert lines[0].startswith("path,class,output,parameters,trainable,macs,")
+        assert all(line.count(",") == lines[0].count(",") for line in lines)
+        data = run(*asked, "--json", "--depth", "1").json()
+        assert (data["batch"], data["weight_bytes"]) == (32, 4 * 86_757_322)
+        assert [entry["path"] for entry in data["layers"]] == [line.split(",")[0] for line in lines[1:]]
+
+    @pytest.mark.parametrize(
+        ("words", "told"),
+        [
+            (["--columns", "mac"], "did you mean `macs`"),
+            (["--columns", "macs,macs"], "stands there twice"),
+            (["--columns", "macs", "--json"], "does not go with `--json`"),
+            (["--csv", "--json"], "exclude each other"),
+            (["--precision", "float8"], "`float8` is not known"),
+            (["--batch", "0"], "a batch of 0 images"),
+        ],
+    )
+    def test_what_cannot_be_shown(self, run: Any, words: list[str], told: str) -> None:
+        done = run("show", NETWORK, *words)
+        assert (done.code, done.out) == (2, "")
+        assert told in done.err
 
     @pytest.mark.parametrize("command", ["show", "eject", "plot", "build", "train"])
     def test_a_wrong_spec_ends_every_command(self, run: Any, wrong: str, command: str, tmp_path: Path) -> None:

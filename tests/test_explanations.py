@@ -14,11 +14,13 @@ import pytest
 from archdsl import ArchError, explanations, loads, resolve
 from archdsl.cli import main
 from archdsl.errors import CODES
+from archdsl.lint import lint
 from archdsl.resolution.expectations import check
 
 FOLDER = Path(explanations.__file__).parent
 BUILT = {"ARCH027"}  # only a built Keras model can be counted otherwise
 OF_SPECS = [code for code in CODES if code[4] == "0" and code not in BUILT]
+WARNINGS = [code for code in CODES if code[4] == "5"]
 SPEC = "archdsl: 1\nname: Net\ninput: [8, 8, 3]\nmodel:\n"
 
 Golden = Callable[[str, str], None]
@@ -53,11 +55,23 @@ def test_the_right_spec_is_right(code: str) -> None:
     hold(specs(code)["right"])
 
 
+@pytest.mark.parametrize("code", WARNINGS)
+def test_the_wrong_spec_earns_this_warning_alone(code: str) -> None:
+    spec = loads(specs(code)["wrong"], "spec.yaml")
+    assert [finding.code for finding in lint(spec, resolve(spec))] == [code]
+
+
+@pytest.mark.parametrize("code", WARNINGS)
+def test_the_right_spec_earns_no_warning(code: str) -> None:
+    spec = loads(specs(code)["right"], "spec.yaml")
+    assert lint(spec, resolve(spec)) == ()
+
+
 @pytest.mark.parametrize("code", CODES)
 def test_an_explanation_is_short_and_complete(code: str) -> None:
     text = explanations.explain(code)
     heads = re.findall(r"^#+ (.*)$", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.MULTILINE)
-    ends = ["Wrong", "Right"] if code in OF_SPECS else ["What to do"]
+    ends = ["Wrong", "Right"] if code in OF_SPECS + WARNINGS else ["What to do"]
     assert heads == [f"{code}: {CODES[code]}", "Why", *ends]
     meaning = text.split("\n\n")[1]
     assert 1 <= len(re.findall(r"[.:](?=\s|$)", meaning)) <= 6
@@ -65,7 +79,7 @@ def test_an_explanation_is_short_and_complete(code: str) -> None:
     assert max(map(len, text.splitlines())) <= 120
 
 
-@pytest.mark.parametrize("code", [code for code in CODES if code not in OF_SPECS])
+@pytest.mark.parametrize("code", [code for code in CODES if code not in OF_SPECS + WARNINGS])
 def test_what_to_do_is_a_command_that_exists(code: str) -> None:
     blocks = re.findall(r"^```(?:sh|toml|python)\n(.*?)^```$", explanations.explain(code), re.DOTALL | re.MULTILINE)
     lines = "".join(blocks).splitlines()
@@ -81,7 +95,7 @@ def test_a_code_is_found_by_its_number(word: str) -> None:
 
 @pytest.mark.parametrize(
     ("word", "hint"),
-    [("ARCH209", "`ARCH20"), ("ACRH021", "`ARCH021`?"), ("what", "known here"), ("7777", "known here")],
+    [("ARCH2O4", "`ARCH204`?"), ("ACRH021", "`ARCH021`?"), ("what", "known here"), ("7777", "known here")],
 )
 def test_an_unknown_code_is_told(word: str, hint: str) -> None:
     with pytest.raises(ArchError) as caught:
@@ -160,14 +174,14 @@ def wrong(tmp_path: Path) -> str:
 
 
 def test_check_annotates_for_github(run: Run, wrong: str, golden: Golden) -> None:
-    code, out, err = run("check", wrong, "paths.yaml", "resnet50", "missing.yaml", "--format", "github")
+    code, out, err = run("check", wrong, "paths.yaml", "resnext50_paths", "missing.yaml", "--format", "github")
     assert (code, err) == (2, "")
     golden("check/github.txt", out)
 
 
 def test_check_as_json(run: Run, wrong: str) -> None:
-    told = run("check", wrong, "resnet50", "--json")
-    assert run("check", wrong, "resnet50", "--format", "json") == told
+    told = run("check", wrong, "resnext50_paths", "--json")
+    assert run("check", wrong, "resnext50_paths", "--format", "json") == told
     assert [entry["ok"] for entry in json.loads(told[1])] == [False, True]
     assert run("check", wrong, "--format", "text") == run("check", wrong)
     code, _, err = run("check", wrong, "--json", "--format", "github")

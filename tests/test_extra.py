@@ -31,6 +31,7 @@ IMAGES: dict[str, dict[str, Any]] = {
     "PositionEmbedding": {"initializer": "ones", "regularizer": "l2", "constraint": "non_neg"},
     "SelfAttention": {"num_heads": 2, "key_dim": 3},
     "SpaceToDepth": {"block": 2},
+    "StandardizedConv2D": {"filters": 5, "kernel_size": (3, 2), "epsilon": 0.1},
     "StochasticDepth": {"rate": 0.5, "seed": 3},
     "TakeAt": {"index": -1},
 }
@@ -173,6 +174,21 @@ layers:
   Own: {steps: [conv: {filters: 8, kernel: 1, activation: glu}, max_pool: {size: 3, stride: 2, padding: 1}]}
 model: [Own, conv: {filters: 2, kernel: 1}]
 """
+
+
+def test_a_standardized_conv_hangs_neither_on_the_scale_nor_on_the_mean_of_its_weights() -> None:
+    x = np.random.default_rng(0).standard_normal((2, 7, 6, 4)).astype(np.float32)
+    layer, plain = extra.StandardizedConv2D(5, 3, 1e-8, strides=2), keras.layers.Conv2D(5, 3, strides=2)
+    y = layer(x), plain(x)
+    kernel, bias = layer.get_weights()
+    axes = (0, 1, 2)
+    plain.set_weights([(kernel - kernel.mean(axes)) / kernel.std(axes), bias])
+    assert np.allclose(plain(x), y[0], atol=1e-4)
+    assert not np.allclose(y[1], y[0], atol=1e-1)
+    layer.set_weights([3 * kernel + 2, bias])
+    assert np.allclose(layer(x), y[0], atol=1e-3)
+    half = extra.StandardizedConv2D(5, 3, 1e-8, kernel_initializer="zeros", dtype="mixed_float16")
+    assert np.array_equal(half(x), np.zeros((2, 5, 4, 5)))
 
 
 def test_extra_layers_stand_in_the_source_and_are_found_on_loading(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from reading import quickly
 from soundness import sound
 
 from archdsl import ArchError, loads, resolve, source
-from archdsl.backends import summary
+from archdsl.backends import reports, summary
 from archdsl.expr import FUNCTIONS, LARGEST, ExprError, parse
 from archdsl.ops import OPS
 from archdsl.parsing.validation import plain
@@ -312,7 +312,7 @@ def tried(text: str, quick: bool = True) -> str:
             return "misfit"
         sound(graph)
         assert summary.to_text(graph)
-        assert json.dumps(summary.to_data(graph))
+        assert json.dumps(reports.to_data(graph))
     return "sound"
 
 

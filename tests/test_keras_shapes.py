@@ -26,7 +26,7 @@ from archdsl.zoo import names
 
 pytestmark = pytest.mark.tensorflow
 
-LARGE = {"densenet", "resnet", "resnext50_paths", "unet"}
+LARGE = {"bit", "densenet", "resnet", "resnet_d", "resnet_ts", "resnet_v2", "resnext", "resnext50_paths", "unet"}
 ZOO = [pytest.param(name, marks=pytest.mark.slow if name in LARGE else ()) for name in names()]
 
 

@@ -90,7 +90,7 @@ def test_a_variant_is_laid_over_the_copy_and_nothing_else_changes(tmp_path: Path
     assert new(file, "--from", "resnet", "--variant", "resnet34").exit_code == 0
     text = file.read_text(encoding="utf-8")
     assert "# Begun from the spec resnet, variant resnet34.\n" in text
-    assert "args: {depths: [3, 4, 6, 3], block: basic, classes: 1000}\n" in text
+    assert "args: {depths: [3, 4, 6, 3], block: basic, widen: 1, classes: 1000}\n" in text
     assert "variants:" not in text
     assert "expect: {parameters: 21814696, " in text
     original = zoo.find("resnet").read_text(encoding="utf-8")

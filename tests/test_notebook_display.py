@@ -144,14 +144,16 @@ def test_the_short_forms() -> None:
     assert f"{graph}\n" == to_text(graph)
     block = graph.nodes[3]
     assert repr(graph) == (
-        "<Graph FunnyResNet(classes=10, width=32): 32x32x3 -> 10, "
+        "<Graph FunnyResNet(classes=10, width=32, paths=2): 32x32x3 -> 10, "
         "4,336,762 parameters, 351,428,608 multiply-accumulates>"
     )
-    assert repr(block) == "<Node ResidualBlock_1: ResidualBlock(kernel=3, filters=32, stride=1, depth=5), 32x32x64>"
+    assert repr(block) == (
+        "<Node ResidualBlock_1: ResidualBlock(kernel=3, filters=32, paths=2, stride=1, depth=5), 32x32x64>"
+    )
     assert repr(graph.nodes[0]) == "<Node conv_1: conv, 32x32x32>"
     scaling = load("funny_resnet").layers["ResidualLayerScal"]
     assert repr(scaling) == (
-        "<Layer ResidualLayerScal(kernel: int, filters: int, out: int, stride=1) like ResidualLayer>"
+        "<Layer ResidualLayerScal(kernel: int, filters: int, out: int, paths=2, stride=1) like ResidualLayer>"
     )
 
 

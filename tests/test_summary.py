@@ -7,7 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from archdsl.backends.summary import rows, shortcut_of, to_data, to_text
+from archdsl.backends.columns import COLUMNS, DEFAULT, chosen
+from archdsl.backends.reports import to_csv, to_data, to_markdown
+from archdsl.backends.summary import View, rows, shortcut_of, to_text
 from archdsl.graph import Graph
 from archdsl.parsing import parse
 from archdsl.resolution import resolve
@@ -138,3 +140,52 @@ def test_plain_data_goes_by_name_where_there_are_names() -> None:
     nested = to_data(network(NESTED))
     assert (nested["input"], nested["output"]) == ([32, 32, 3], [32, 32, 1])
     assert json.loads(json.dumps(data)) == data
+
+
+EVERY = View(chosen("all"), batch=32, precision="mixed_bfloat16")
+
+
+def test_every_column(golden: Callable[[str, str], None]) -> None:
+    golden("show/Ends-all.txt", to_text(network(ENDS), 2, EVERY))
+    golden("show/Nested-all.txt", to_text(network(NESTED), 2, EVERY))
+
+
+def test_markdown(golden: Callable[[str, str], None]) -> None:
+    golden("show/Ends.md", to_markdown(network(ENDS), 2, View()))
+    golden("show/Nested.md", to_markdown(network(NESTED), 1, View(("output", "field", "peak_bytes"), batch=8)))
+
+
+def test_csv(golden: Callable[[str, str], None]) -> None:
+    golden("show/Ends.csv", to_csv(network(ENDS), View(tuple(COLUMNS))))
+
+
+def test_json(golden: Callable[[str, str], None]) -> None:
+    golden("show/Ends.json", json.dumps(to_data(network(ENDS), 32, "mixed_bfloat16"), indent=2) + "\n")
+
+
+def test_labels_give_way_where_a_table_is_to_be_narrow(golden: Callable[[str, str], None]) -> None:
+    text = to_text(network(NESTED), 2, View(width=90))
+    golden("show/Nested-narrow.txt", text)
+    assert max(map(len, text.partition("\n\n")[2].splitlines()[:-6])) == 90
+    assert text.count("…) + identity") == text.count("+ identity") > 2
+
+
+def test_a_row_of_equal_layers_tells_the_field_of_the_last() -> None:
+    graph = network(NESTED)
+    (row,) = [row for row in rows(graph, 2) if row.times == 2 and row.level == 1]
+    assert (row.paths, row.end) == (("Level_1/Block_3",), "Level_1/Block_4")
+
+
+def test_csv_has_a_line_for_each_node_that_json_has() -> None:
+    graph = network(NESTED)
+    head, *lines = (line.split(",") for line in to_csv(graph, View(("parameters", "peak_bytes"))).splitlines())
+    assert head == ["path", "class", "parameters", "peak_bytes"]
+    told = [[str(entry[key]) for key in head] for entry in to_data(graph)["layers"]]
+    assert lines == told
+    assert len(lines) == 100
+    assert [line[0] for line in lines[:2]] == ["Level_1", "Level_1/Block_1"]
+
+
+def test_the_default_columns_are_some_of_all() -> None:
+    assert set(DEFAULT) < set(COLUMNS)
+    assert chosen("all") == tuple(name for name in COLUMNS if name != "stride")

@@ -46,6 +46,9 @@ def compile_spec(spec: Spec) -> ModuleType:
     for class_name in (*spec.layers, spec.name):
         _carry_spec(getattr(module, class_name), spec)
         _show(getattr(module, class_name), spec, class_name)
+    for class_name in spec.layers:
+        # By this a layer in any model is told apart from others, and its graph found.
+        getattr(module, class_name)._archdsl_made = (spec, class_name)
     _register_loader()
     return module
 
@@ -113,5 +116,5 @@ def _register_loader() -> None:
 
 
 _register_loader()
-for _extra in [found for found in vars(extra).values() if getattr(found, "__module__", "") == extra.__name__]:
-    keras.saving.register_keras_serializable(package="archdsl_extra")(_extra)
+for _extra in extra.__all__:
+    keras.saving.register_keras_serializable(package="archdsl_extra")(getattr(extra, _extra))

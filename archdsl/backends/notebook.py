@@ -6,18 +6,18 @@ Code) honour that, and so does marimo, which leaves a cell empty where a `_repr_
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from archdsl.backends.diagrams import Options, to_dot
 from archdsl.backends.diagrams.render import picture
+from archdsl.backends.made import layer_graph
 from archdsl.backends.summary import to_text
-from archdsl.errors import ArchError, Span, quantity
+from archdsl.errors import ArchError, quantity
 from archdsl.graph import Graph, Node
 from archdsl.ops import Shape
 from archdsl.resolution import resolve
-from archdsl.spec import Expectation, Layer, Loop, Spec, Step, Tap, Use, Value
+from archdsl.spec import Layer, Spec
 
 NODES, ARROWS, LINES = 1_000, 200, 60
 """How many nodes a body may have to be looked at, how many arrows its picture, how many lines its table.
@@ -125,9 +125,7 @@ def _graph_of(made: Any, spec: Spec, name: str) -> Graph:
     if shape is None:
         raise _NoPicture("the layer has not seen an input yet: call it, or `build` it with a shape")
     batches = [shape] if len(layer.inputs) == 1 else shape
-    inputs = {name: _shape(batch) for name, batch in zip(layer.inputs, batches, strict=True)}
-    alone = resolve(_alone(layer, spec, config, inputs))
-    return next(node.body for node in alone.nodes if node.body is not None)
+    return layer_graph(spec, name, config, [_shape(batch) for batch in batches])
 
 
 def _shape(batch: Iterable[int | None]) -> Shape:
@@ -136,22 +134,3 @@ def _shape(batch: Iterable[int | None]) -> Shape:
     if len(sides) + 1 < len(tuple(batch)):
         raise _NoPicture("the layer takes images of any size, and a picture is of one")
     return sides
-
-
-def _alone(layer: Layer, spec: Spec, config: Mapping[str, Any], inputs: Mapping[str, Shape]) -> Spec:
-    """A spec whose model is one use of a layer."""
-    base = layer
-    while base.like is not None:
-        base = spec.layers[base.like]
-    name = "the layer"  # no input is called so, for there is a blank in it
-    use = Use(layer.name, {arg: _value(config[arg], layer.span) for arg in layer.args})
-    outputs = tuple(Tap(name, tap.name, layer.span) for tap in base.outputs[:1])
-    step = Step(layer.name, use, Loop(), name, layer.span)
-    return replace(spec, inputs=inputs, outputs=outputs, args={}, model=(step,), expect=Expectation())
-
-
-def _value(content: Any, span: Span) -> Value:
-    """An argument as a spec holds it."""
-    if isinstance(content, list | tuple):
-        return Value(tuple(_value(item, span) for item in content), span)
-    return Value(content, span)

@@ -63,12 +63,14 @@ def _installed(body: str) -> set[str]:
 
 @cache
 def extra_classes() -> Mapping[str, str]:
-    """The classes of `extra.py` as source, by name; the file is read, not imported."""
-    text = (File(__file__).parent / "extra.py").read_text(encoding="utf-8")
-    tree = ast.parse(text)
-    segments = {n.name: ast.get_source_segment(text, n) for n in tree.body if isinstance(n, ast.ClassDef)}
+    """The classes of `extra/` as source, by name; the files are read, not imported."""
     decorator = '@keras.saving.register_keras_serializable(package="archdsl_extra")\n'
-    return MappingProxyType({name: decorator + (segment or "") for name, segment in segments.items()})
+    found: dict[str, str] = {}
+    for path in sorted((File(__file__).parent / "extra").glob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        classes = [node for node in ast.parse(text).body if isinstance(node, ast.ClassDef)]
+        found |= {node.name: f"{decorator}{ast.get_source_segment(text, node)}" for node in classes}
+    return MappingProxyType(found)
 
 
 def _expressions(spec: Spec) -> Iterator[Expression]:

@@ -1,14 +1,16 @@
-"""Graph -> a table of layers with shapes, parameters and cost, as text or as plain data."""
+"""Graph -> a table of layers with shapes, parameters and costs, as text."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from itertools import pairwise
 
-from archdsl.backends.wires import Wires, given
+from archdsl.backends.columns import COLUMNS, DEFAULT, SHORT, Told, show_pair, size, together
+from archdsl.backends.wires import Wires, given, step_of
 from archdsl.graph import Graph, Node, Totals, producer, total
+from archdsl.measures import Field, Layer, Measures, layers, measure
 from archdsl.ops import Shape
 from archdsl.ops.base import show
 from archdsl.spec import INPUT, OUTPUT
@@ -19,6 +21,10 @@ class Row:
     """One line of the table: a step of a body, or several equal ones that follow one another.
 
     `shapes` are those of its outputs, `totals` those of one of the `times` equal steps.
+
+    Args:
+        paths: of the nodes of the (first) step.
+        end: the path of the node that gives the output: of equal steps, the last one's.
     """
 
     name: str
@@ -27,9 +33,28 @@ class Row:
     totals: Totals
     level: int
     times: int = 1
+    paths: tuple[str, ...] = ()
+    end: str = ""
 
 
-def rows(graph: Graph, depth: int, level: int = 0) -> Iterator[Row]:
+@dataclass(frozen=True, slots=True)
+class View:
+    """What `show` shows: which columns, what memory is counted for, and how wide a line may be.
+
+    Args:
+        columns: out of `COLUMNS`.
+        batch: images at once.
+        precision: one of `archdsl.measures.PRECISIONS`.
+        width: what the table is to fit into, where it can; without it, it is as wide as it is.
+    """
+
+    columns: tuple[str, ...] = DEFAULT
+    batch: int = 1
+    precision: str = "float32"
+    width: int | None = None
+
+
+def rows(graph: Graph, depth: int, level: int = 0, scope: str = "") -> Iterator[Row]:
     """The steps of a body, each layer with those inside it down to `depth` levels.
 
     A conv, its norm and its activation are one row; so are equal layers that follow one another.
@@ -47,55 +72,78 @@ def rows(graph: Graph, depth: int, level: int = 0) -> Iterator[Row]:
         lane, node = first[0].lane, first[0]
         # The first step of a path takes what comes into its paths, and a merge takes their ends.
         is_tap = node.role != "merge" and lane in last and node.inputs not in (last[lane], before)
-        yield _row(first, level, times, _taps(node.inputs, wires) if is_tap else "")
+        paths = tuple(f"{scope}{one.name}" for one in first)
+        yield _row(first, level, times, _taps(node.inputs, wires) if is_tap else "", paths, f"{scope}{end.name}")
         before = last[lane] = given(end)
         if node.body is not None and level + 1 < depth:
-            yield from rows(node.body, depth, level + 1)
+            yield from rows(node.body, depth, level + 1, f"{paths[0]}/")
 
 
-def to_text(graph: Graph, depth: int = 2) -> str:
-    """The table, with sums below it. Multiply-accumulates are for one image."""
-    body = [*_ends(graph.inputs, INPUT, "Input"), *rows(graph, depth), *_outputs(graph)]
-    lines: list[tuple[str, ...]] = [("", "", "output", "parameters", "MACs")]
-    for row in body:
-        name = "  " * row.level + row.name
-        counts = [f"{n:,}" if n else "" for n in (row.totals.parameters, row.totals.macs)]
-        times = f" ×{row.times}" if row.times > 1 else ""
-        lines.append((name + times, row.label, ", ".join(map(show, row.shapes)), *counts))
-    widths = [max(len(line[i]) for line in lines) for i in range(5)]
-    table = [_line(line, widths) for line in lines]
-    rule = "─" * max(map(len, table))
-    return "\n".join([_head(graph), "", table[0], rule, *table[1:], rule, *_sums(graph.totals)]) + "\n"
+def to_text(graph: Graph, depth: int = 2, view: View | None = None) -> str:
+    """The table, with sums below it.
 
-
-def to_data(graph: Graph) -> dict[str, Any]:
-    """The network as plain data: totals at the top, and every layer and op with its path.
-
-    Inputs and outputs that have names go by name; one that has none is a shape.
+    Args:
+        depth: how many levels of layers to open.
+        view: what to show; without it, shapes, parameters and multiply-accumulates, and nothing is measured.
     """
-    layers = [
-        {
-            "class": node.kind,
-            "path": path,
-            "inputs": list(node.inputs),
-            "output": _plain(node.outputs or {OUTPUT: node.shape}, OUTPUT),
-            "parameters": node.totals.parameters,
-            "trainable": node.totals.trainable,
-            "macs": node.totals.macs,
-        }
-        for path, node in graph.walk()
+    names = view.columns if view else SHORT
+    lines = [("", "", *(COLUMNS[name].title for name in names))]
+    for row, told in table(graph, depth, view):
+        times = f" ×{row.times}" if row.times > 1 else ""
+        cells = (COLUMNS[name].word(told) for name in names)
+        lines.append(("  " * row.level + row.name + times, row.label, *cells))
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    if view and view.width:
+        widths[1] = max(min(widths[1], _NARROW), widths[1] - max(0, sum(widths) + 2 * len(widths) - 2 - view.width))
+    drawn = [_line(line, widths) for line in lines]
+    rule = "─" * max(map(len, drawn))
+    end = sums(graph, measure(graph, view.batch, view.precision)) if view else _sums(graph.totals)
+    return "\n".join([heading(graph), "", drawn[0], rule, *drawn[1:], rule, *end]) + "\n"
+
+
+_NARROW = 24
+"""What labels are never cut down below."""
+
+
+def table(graph: Graph, depth: int, view: View | None) -> Iterator[tuple[Row, Told]]:
+    """The rows between the model's inputs and its outputs that have names, with what is known of each."""
+    body = [*rows(graph, depth)]
+    # Of equal layers that follow one another only the first is opened: the others need not be looked into.
+    opened = {row.paths[0] for row, after in pairwise(body) if after.level > row.level}
+    found = layers(graph, view.batch, view.precision, opened) if view else {}
+    for row in (*_ends(graph.inputs, INPUT, "Input"), *body, *_outputs(graph)):
+        yield row, _told(row, found)
+
+
+def _told(row: Row, found: Mapping[str, Layer]) -> Told:
+    if not found or not row.paths:
+        return Told(row.shapes, row.totals)
+    return together(row.shapes, row.totals, [found[path] for path in row.paths], found[row.end])
+
+
+def sums(graph: Graph, found: Measures) -> list[str]:
+    """What stands below the table of `show`: what all of it counts to."""
+    lines = [
+        *_sums(found.totals),
+        f"{found.fvcore.macs:,} MACs, {found.fvcore.activations:,} activations, as fvcore and timm count them",
     ]
-    return {
-        "name": graph.name,
-        "arguments": dict(graph.arguments),
-        "input": _plain(graph.inputs, INPUT),
-        "output": _plain({name: end.shape for name, end in graph.outputs.items()}, OUTPUT),
-        "parameters": graph.totals.parameters,
-        "trainable": graph.totals.trainable,
-        "variables": graph.totals.variables,
-        "macs": graph.totals.macs,
-        "layers": layers,
-    }
+    lines[1] += f", {found.activations:,} activations, as papers count them"
+    if found.field is not None:
+        last = next(node for node in graph.nodes if node.name == found.last_map)
+        lines.append(f"{_seen(found.field)} on the last map, {step_of(last)} ({show(last.shape)})")
+    now, kept = size(found.peak_bytes), size(found.kept_bytes)
+    return [
+        *lines,
+        f"{size(found.weight_bytes)} of weights, in {found.precision}",
+        f"{now} of activations at once in inference, {kept} or more kept in training, for a batch of {found.batch:,}",
+    ]
+
+
+def _seen(field: Field) -> str:
+    if field.size is None:
+        return "receptive field: the whole input,"
+    stride = f", stride {show_pair(field.stride)}," if field.stride else ""
+    return f"receptive field {show(field.size)}{stride}"
 
 
 def arguments(node: Node) -> str:
@@ -156,12 +204,6 @@ def _outputs(graph: Graph) -> list[Row]:
     ]
 
 
-def _plain(shapes: Mapping[str, Shape], nameless: str) -> Any:
-    """Shapes by name; the shape alone where it has none."""
-    lists = {name: list(shape) for name, shape in shapes.items()}
-    return lists.get(nameless, lists)
-
-
 def _steps(graph: Graph) -> Iterator[list[Node]]:
     """The nodes by step: an op together with its padding, norm and activation."""
     step: list[Node] = []
@@ -181,7 +223,7 @@ def _goes_on(end: Node, node: Node, wires: Wires) -> bool:
     return is_equal and node.inputs == given(end) and wires.feeds_only(end.name, node.name)
 
 
-def _row(step: list[Node], level: int, times: int, taps: str) -> Row:
+def _row(step: list[Node], level: int, times: int, taps: str, paths: tuple[str, ...], end: str) -> Row:
     main = next((node for node in step if node.role not in ("pad", "norm", "activation")), step[0])
     if main.body is not None:
         kind = shortcut_of(main.body)
@@ -190,16 +232,27 @@ def _row(step: list[Node], level: int, times: int, taps: str) -> Row:
         label = " · ".join(node.op.label() for node in step if node.op and node.role != "pad")
     label += f", from {taps}" if taps else ""
     label += f" → {', '.join(main.outputs)}" if main.outputs else ""
-    return Row(main.name, label, tuple(main.outputs.values()) or (step[-1].shape,), total(step), level, times)
+    shapes = tuple(main.outputs.values()) or (step[-1].shape,)
+    return Row(main.name, label, shapes, total(step), level, times, paths, end)
 
 
 def _line(line: tuple[str, ...], widths: list[int]) -> str:
-    name, label, shape, parameters, macs = line
-    left = f"{name:{widths[0]}}  {label:{widths[1]}}"
-    return f"{left}  {shape:>{widths[2]}}  {parameters:>{widths[3]}}  {macs:>{widths[4]}}".rstrip()
+    name, label, *cells = line
+    right = (f"{cell:>{width}}" for cell, width in zip(cells, widths[2:], strict=True))
+    return "  ".join([f"{name:{widths[0]}}", f"{_fitted(label, widths[1]):{widths[1]}}", *right]).rstrip()
 
 
-def _head(graph: Graph) -> str:
+def _fitted(label: str, room: int) -> str:
+    """A label that fits: of a layer it is the arguments that are cut, for what stands behind them says more."""
+    if len(label) <= room:
+        return label
+    found = re.fullmatch(r"(\w+\()(.*)(\).*)", label)
+    left = room - len(found[1]) - len(found[3]) - 1 if found else -1
+    return f"{found[1]}{found[2][:left]}…{found[3]}" if found and left >= 0 else f"{label[: room - 1]}…"
+
+
+def heading(graph: Graph) -> str:
+    """The network with its arguments, and what it is."""
     told = ", ".join(f"{name}={value}" for name, value in graph.arguments.items())
     return f"{graph.name}({told})" + (f"\n{graph.doc}" if graph.doc else "")
 

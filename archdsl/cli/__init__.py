@@ -1,6 +1,6 @@
 """The commands. No logic: each reads its arguments, calls the package, and prints."""
 
-from archdsl.cli import authoring, language, learning, network
+from archdsl.cli import authoring, comparing, language, learning, network, reviewing, sweeping
 from archdsl.cli.app import app, main
 
-__all__ = ["app", "authoring", "language", "learning", "main", "network"]
+__all__ = ["app", "authoring", "comparing", "language", "learning", "main", "network", "reviewing", "sweeping"]

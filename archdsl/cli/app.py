@@ -23,7 +23,8 @@ from archdsl.spec import Spec
 
 app = typer.Typer(
     help="Neural network architectures as YAML: checked, drawn, compiled to Keras layers, and trained.",
-    epilog="Exit codes: 0 good, 1 the spec is wrong, 2 usage, 3 data or environment, 4 training failed.",
+    epilog="Exit codes: 0 good, 1 the spec is wrong, 2 usage, 3 data or environment, 4 training failed, 5 warnings, "
+    "6 networks that differ.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,

@@ -250,11 +250,10 @@ def draw_all(graph: Graph, spec: Spec, folder: Path) -> None:
 def list_data(graph: Graph) -> list[dict[str, Any]]:
     """The views, each with its class, arguments and shapes, as plain data."""
     from archdsl.backends.diagrams import views
-    from archdsl.backends.summary import to_data
+    from archdsl.backends.reports import outline
 
-    kept = ("arguments", "input", "output", "parameters")
-    found = {name: (body.name, to_data(body)) for name, body in views(graph).items()}
-    return [{"view": name, "class": kind, **{key: data[key] for key in kept}} for name, (kind, data) in found.items()]
+    found = {name: outline(body) for name, body in views(graph).items()}
+    return [{"view": name, "class": data.pop("name"), **data} for name, data in found.items()]
 
 
 def list_text(graph: Graph) -> str:

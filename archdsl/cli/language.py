@@ -1,94 +1,18 @@
-"""Commands about specs and their words: `check`, `explain`, `specs`, `ops`."""
+"""Commands about the words of specs: `explain`, `specs`, `ops`, `schema`."""
 
 from __future__ import annotations
 
-import enum
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from archdsl import docstrings, explanations, output, zoo
-from archdsl.cli.app import (
-    AllowOption,
-    JsonOption,
-    SetOption,
-    VariantOption,
-    app,
-    complain,
-    print_json,
-    print_text,
-    resolved,
-    say,
-)
-from archdsl.errors import CODES, ArchError, fail, nearest
-from archdsl.graph import Graph
-from archdsl.limits import Limits, raised
+from archdsl.cli.app import JsonOption, app, print_json, print_text, say
+from archdsl.errors import CODES, fail, nearest
 from archdsl.resolution import resolve
-
-
-class Report(enum.StrEnum):
-    """How `check` tells what it found."""
-
-    text = "text"
-    json = "json"
-    github = "github"
-
-
-@app.command()
-def check(
-    specs: Annotated[list[str], typer.Argument(metavar="SPEC...", help="Files, or names of `archdsl specs`.")],
-    settings: SetOption = None,
-    variant: VariantOption = None,
-    allow: AllowOption = None,
-    form: Annotated[
-        Report | None, typer.Option("--format", help="text; json; or github, which annotates the lines of a change.")
-    ] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Check specs: the language, every shape, what they expect, and so every variant. Imports no TensorFlow."""
-    if as_json and form not in (None, Report.json):
-        raise fail("ARCH203", f"`--json` is `--format json`, and cannot stand beside `--format {form}`")
-    form = Report.json if as_json else form or Report.text
-    report: list[dict[str, Any]] = []
-    code = 0
-    for name in specs:
-        for told, found in _checked(name, settings, variant, raised(allow or ())):
-            if isinstance(found, ArchError):
-                report.append({"spec": told, "ok": False, "problems": [problem.data() for problem in found.problems]})
-                if form is Report.github:
-                    print_text("\n".join(problem.annotation() for problem in found.problems))
-                elif form is Report.text:
-                    complain(found, pointer=not code)
-                code = max(code, found.exit_code)
-                continue
-            report.append({"spec": told, "ok": True, "name": found.name, "parameters": found.totals.parameters})
-            if form is not Report.json:
-                print_text(f"{told}: ok: {found.name}, {found.totals.parameters:,} parameters")
-    if form is Report.json:
-        print_json(report)
-    raise typer.Exit(code)
-
-
-def _checked(
-    name: str, settings: Sequence[str] | None, variant: str | None, limits: Limits
-) -> Iterator[tuple[str, Graph | ArchError]]:
-    """The graph of a spec, and of each of its variants, or what is wrong with it; and what it is called."""
-    try:
-        spec = zoo.load(name, variant or "", limits)
-        found = (spec,) if variant else spec.every()
-    except ArchError as error:
-        yield name, error
-        return
-    for one in found:
-        told = f"{name} [{one.variant}]" if one.variant else name
-        try:
-            yield told, resolved(one, settings)[2]
-        except ArchError as error:
-            yield told, error
 
 
 @app.command()

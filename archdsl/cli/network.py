@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -23,25 +24,59 @@ from archdsl.cli.app import (
     print_text,
     say,
 )
+from archdsl.errors import fail
+
+WIDE = 100
+"""Characters that a table may take, whatever a terminal tells."""
+
+ColumnsOption = Annotated[
+    str | None,
+    typer.Option("--columns", metavar="NAME,NAME", help="Which columns, or `all`: docs/numbers.md tells each."),
+]
+BatchOption = Annotated[int, typer.Option("--batch", metavar="N", help="Images at once, for the memory they take.")]
+PrecisionOption = Annotated[
+    str, typer.Option(metavar="POLICY", help="Keras's dtype policy, as `mixed_bfloat16`, for what memory takes.")
+]
 
 
 @app.command()
 def show(
     spec: SpecArgument,
-    depth: Annotated[int, typer.Option(min=1, help="How many levels of layers to open.")] = 2,
+    depth: Annotated[
+        int | None,
+        typer.Option(min=1, help="How many levels of layers to open: 2 in a table, else all.", show_default=False),
+    ] = None,
+    columns: ColumnsOption = None,
+    batch: BatchOption = 1,
+    precision: PrecisionOption = "float32",
     settings: SetOption = None,
     variant: VariantOption = None,
     allow: AllowOption = None,
     as_json: JsonOption = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV: a line for each layer and op.")] = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
 ) -> None:
-    """Show a network as a table: shapes, parameters, multiply-accumulates."""
-    from archdsl.backends.summary import to_data, to_text
+    """Show a network as a table: shapes, parameters, multiply-accumulates, receptive fields, memory."""
+    from archdsl.backends import columns as known
+    from archdsl.backends.reports import to_csv, to_data, to_markdown
+    from archdsl.backends.summary import View, to_text
 
+    if as_json + as_csv + as_markdown > 1:
+        raise fail("ARCH203", "`--json`, `--csv` and `--markdown` exclude each other", hint="take one of them")
+    if as_json and columns:
+        raise fail("ARCH203", "`--columns` does not go with `--json`", hint="JSON tells all of them")
+    names = known.chosen(columns) if columns else tuple(known.COLUMNS) if as_csv else known.DEFAULT
+    width = None if columns == "all" else max(WIDE, shutil.get_terminal_size().columns)
+    view = View(names, batch, precision, width)
     _, _, graph = load_spec(spec, settings, variant, allow)
     if as_json:
-        print_json(to_data(graph))
+        print_json(to_data(graph, batch, precision, depth))
+    elif as_csv:
+        print_text(to_csv(graph, view, depth))
+    elif as_markdown:
+        print_text(to_markdown(graph, depth or 2, view))
     else:
-        print_text(to_text(graph, depth))
+        print_text(to_text(graph, depth or 2, view))
 
 
 @app.command()

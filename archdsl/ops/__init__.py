@@ -13,6 +13,7 @@ from archdsl.ops import (
     pool,
     shape,
     shortcut,
+    standardized,
     tables,
 )
 from archdsl.ops.base import OPS, Call, Example, Op, OpError, Shape, Weight
@@ -39,5 +40,6 @@ __all__ = [
     "pool",
     "shape",
     "shortcut",
+    "standardized",
     "tables",
 ]

@@ -3,9 +3,10 @@
 import types
 from typing import Any, ClassVar
 
-from archdsl.ops.base import Call, Example, Flag, Kind, Number, Op, OpError, Positive, Shape, Weight
+from archdsl.ops.base import Call, Example, Flag, Kept, Kind, Number, Op, OpError, Passes, Positive, Shape, Weight
 from archdsl.ops.initial import Axes, Constraint, Initializer, Regularizer
-from archdsl.ops.norm import along
+from archdsl.ops.norm import along, sees_along
+from archdsl.ops.sight import HERE, Sight
 
 _X = ((4, 4, 6),)
 
@@ -16,6 +17,10 @@ class Activation(Op):
     kind: ClassVar[Kind] = "activation"
     function: ClassVar[str] = ""
     """What Keras calls it; also what its layers take as `activation=`, where it has no arguments."""
+    kept: ClassVar[Kept] = Kept(inputs=True)
+
+    def sees(self, *inputs: Shape) -> Sight:
+        return HERE
 
     def keras(self) -> Call:
         call = self.call("ActivationFunction")
@@ -25,7 +30,13 @@ class Activation(Op):
         return _LABELS.get(self.function, self.function.replace("_", " ").capitalize())
 
 
-class Relu(Activation, name="relu"):
+class _ByOutput(Activation):
+    """A function whose slope can be told from its output, so that its input need not be kept."""
+
+    kept: ClassVar[Kept] = Kept(output=True)
+
+
+class Relu(_ByOutput, name="relu"):
     """max(x, 0); it may be cut off above, or leak below. Any shape -> the same shape.
 
     Keras `ReLU`; Nair & Hinton 2010.
@@ -62,9 +73,14 @@ class LeakyRelu(Op, name="leaky_relu"):
     # No `Activation`: as the string "leaky_relu" Keras takes another slope, 0.2.
     kind: ClassVar[Kind] = "activation"
 
+    kept: ClassVar[Kept] = Kept(inputs=True)
+
     slope: Number = 0.3
 
     examples: ClassVar[tuple[Example, ...]] = (Example({}, _X, _X[0]), Example({"slope": 0.1}, _X, _X[0]))
+
+    def sees(self, *inputs: Shape) -> Sight:
+        return HERE
 
     def keras(self) -> Call:
         return self.call("layers.LeakyReLU", negative_slope="slope")
@@ -84,6 +100,7 @@ class PRelu(Op, name="prelu"):
     """
 
     kind: ClassVar[Kind] = "activation"
+    kept: ClassVar[Kept] = Kept(inputs=True)
 
     shared_axes: Axes | None = None
     alpha_initializer: Initializer = "zeros"
@@ -109,6 +126,9 @@ class PRelu(Op, name="prelu"):
         axes = self._axes()
         return {"alpha": Weight(tuple(1 if i in axes else side for i, side in enumerate(inputs[0], start=1)))}
 
+    def sees(self, *inputs: Shape) -> Sight:
+        return HERE
+
     def keras(self) -> Call:
         return self.call("layers.PReLU")
 
@@ -116,7 +136,7 @@ class PRelu(Op, name="prelu"):
         return "PReLU"
 
 
-class Elu(Activation, name="elu"):
+class Elu(_ByOutput, name="elu"):
     """x where it is positive, else alpha * (exp(x) - 1). Any shape -> the same shape.
 
     Keras `ELU`; Clevert et al. 2016.
@@ -214,11 +234,15 @@ class Threshold(Op, name="threshold"):
     """
 
     kind: ClassVar[Kind] = "activation"
+    kept: ClassVar[Kept] = Kept(inputs=True)
 
     threshold: Number
     value: Number
 
     examples: ClassVar[tuple[Example, ...]] = (Example({"threshold": 0.5, "value": -1.0}, _X, _X[0]),)
+
+    def sees(self, *inputs: Shape) -> Sight:
+        return HERE
 
     def keras(self) -> Call:
         told = {"threshold": self.threshold, "default_value": self.value}
@@ -239,6 +263,9 @@ class _Along(Activation):
     def fits(self, *inputs: Shape) -> None:
         along(self.axis, inputs[0], self.name)
 
+    def sees(self, *inputs: Shape) -> Sight:
+        return sees_along(self.axis, inputs[0])
+
 
 class Softmax(_Along, name="softmax"):
     """exp(x) over the sum of the channels' exp. Any shape -> the same shape. Keras `Softmax`.
@@ -248,6 +275,7 @@ class Softmax(_Along, name="softmax"):
     """
 
     function: ClassVar[str] = "softmax"
+    kept: ClassVar[Kept] = Kept(output=True)
     examples: ClassVar[tuple[Example, ...]] = (Example({}, _X, _X[0]), Example({"axis": [1, 2]}, _X, _X[0]))
 
     def keras(self) -> Call:
@@ -259,6 +287,7 @@ class LogSoftmax(_Along, name="log_softmax"):
     """log(softmax(x)) over the channels. Any shape -> the same shape. Keras `activations.log_softmax`."""
 
     function: ClassVar[str] = "log_softmax"
+    kept: ClassVar[Kept] = Kept(output=True)
 
 
 class Sparsemax(_Along, name="sparsemax"):
@@ -319,6 +348,7 @@ _PLAIN = {
     "tanh": "The hyperbolic tangent.",
     "tanh_shrink": "x - tanh(x).",
 }
+_BY_OUTPUT = frozenset({"exponential", "relu6", "selu", "sigmoid", "tanh"})
 _ALIASES = {"swish": "silu", "hard_swish": "hard_silu"}
 
 
@@ -328,11 +358,19 @@ def _define(name: str, function: str, doc: str) -> None:
     def fill(space: dict[str, Any]) -> None:
         space["__doc__"] = f"{doc} Any shape -> the same shape. Keras `activations.{function}`."
         space["__module__"] = __name__
-        space["__annotations__"] = {"function": ClassVar[str], "examples": ClassVar[tuple[Example, ...]]}
+        space["__annotations__"] = {
+            "function": ClassVar[str],
+            "kept": ClassVar[Kept],
+            "passes": ClassVar[Passes],
+            "examples": ClassVar[tuple[Example, ...]],
+        }
         space["function"] = function
+        if function == "linear":
+            space["kept"], space["passes"] = Kept(), "always"
         space["examples"] = (Example({}, _X, _X[0]),)
 
-    types.new_class(name.title().replace("_", ""), (Activation,), {"name": name}, fill)
+    base = _ByOutput if function in _BY_OUTPUT else Activation
+    types.new_class(name.title().replace("_", ""), (base,), {"name": name}, fill)
 
 
 for _function, _doc in _PLAIN.items():

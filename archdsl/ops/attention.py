@@ -5,8 +5,24 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from archdsl.ops.base import Call, Count, Example, Flag, Kind, Op, OpError, Seed, Shape, Share, Weight, show
+from archdsl.ops.base import (
+    Call,
+    Count,
+    Counts,
+    Example,
+    Flag,
+    Kept,
+    Kind,
+    Op,
+    OpError,
+    Seed,
+    Shape,
+    Share,
+    Weight,
+    show,
+)
 from archdsl.ops.initial import Constraint, Initializer, Kernel, Regularizer
+from archdsl.ops.sight import HERE, Sight
 
 _TOKENS = ((5, 6),)
 
@@ -93,11 +109,35 @@ class Attention(Kernel, name="attention"):
         return {name: weight for name, weight in found.items() if self.bias or not name.endswith("bias")}
 
     def macs(self, *inputs: Shape) -> int:
-        *places, _ = inputs[0]
         kernels = sum(w.size for name, w in self.weights(*inputs).items() if name.endswith("kernel"))
+        return math.prod(inputs[0][:-1]) * kernels + self._scores(inputs[0]) * (self.key + (self.value or self.key))
+
+    def activations(self, *inputs: Shape) -> int:
+        return math.prod(inputs[0][:-1]) * self._projected() + math.prod(self.output(*inputs))
+
+    def fvcore(self, *inputs: Shape) -> Counts:
+        # Both products of matrices count as activations, too: the scores, and the values that they weigh.
+        weighed = math.prod(inputs[0][:-1]) * self.heads * (self.value or self.key)
+        return Counts(self.macs(*inputs), self.activations(*inputs) + self._scores(inputs[0]) + weighed)
+
+    def inside(self, *inputs: Shape) -> int:
+        # Queries, keys and values, and the scores, of which the softmax takes the place.
+        return math.prod(inputs[0][:-1]) * self._projected() + self._scores(inputs[0])
+
+    def keeps(self, *inputs: Shape) -> Kept:
+        weighed = math.prod(inputs[0][:-1]) * self.heads * (self.value or self.key)
+        return Kept(inputs=True, inside=self.inside(*inputs) + weighed)
+
+    def _scores(self, x: Shape) -> int:
+        """How many scores there are: of each head, each place with each that it sees."""
+        places = x[:-1]
         seen = math.prod(places[axis - 1] for axis in self.axes) if self.axes else math.prod(places)
-        scores = self.heads * seen * (self.key + (self.value or self.key))
-        return math.prod(places) * (kernels + scores)
+        return math.prod(places) * self.heads * seen
+
+    def _projected(self) -> int:
+        """Numbers for each place that the projections of the input give."""
+        value = self.value or self.key
+        return self.heads * (2 * self.key + value + (value if self.gate else 0))
 
     def keras(self) -> Call:
         words = {"value_dim": "value", "output_shape": "out", "dropout": "dropout", "attention_axes": "axes"}
@@ -147,6 +187,9 @@ class ClassToken(_Token, name="class_token"):
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
         return {"token": Weight((1, inputs[0][-1]))}
 
+    def sees(self, *inputs: Shape) -> Sight:
+        return "place"
+
     def keras(self) -> Call:
         return self.call("ClassToken")
 
@@ -167,6 +210,9 @@ class PositionEmbedding(_Token, name="position_embedding"):
 
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
         return {"embedding": Weight(inputs[0])}
+
+    def sees(self, *inputs: Shape) -> Sight:
+        return HERE
 
     def keras(self) -> Call:
         return self.call("PositionEmbedding")

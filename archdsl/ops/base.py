@@ -8,6 +8,8 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeAlias
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WrapValidator
 from pydantic_core import PydanticCustomError
 
+from archdsl.ops.sight import Sight
+
 # Nowhere in this folder do annotations become strings (`from __future__ import annotations`): Pydantic would evaluate
 # each again for every class that inherits it, which makes importing the ops a third slower.
 
@@ -36,6 +38,36 @@ class Weight(NamedTuple):
     @property
     def size(self) -> int:
         return math.prod(self.shape)
+
+
+Passes: TypeAlias = Literal["never", "always", "inference"]
+"""When an op hands its input's numbers on as they lie, so that its output takes no memory of its own."""
+
+
+class Counts(NamedTuple):
+    """What an op costs for one image.
+
+    Args:
+        macs: multiply-accumulates.
+        activations: numbers that it gives to be counted as activations.
+    """
+
+    macs: int = 0
+    activations: int = 0
+
+
+class Kept(NamedTuple):
+    """What training keeps of an op until its backward pass, because a gradient reads it.
+
+    Args:
+        inputs: whether all inputs are read.
+        output: whether the output is read.
+        inside: numbers for one image of what the op makes inside itself and reads again.
+    """
+
+    inputs: bool = False
+    output: bool = False
+    inside: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +147,10 @@ OPS: "dict[str, type[Op]]" = {}
 EXTRA = frozenset(
     """
     ActivationFunction ChannelShuffle ChannelSlice ClassToken DepthToSpace GatedLinearUnit LayerScale LowestPadding2D
-    PaddingShortcut PositionEmbedding SelfAttention SpaceToDepth StochasticDepth TakeAt
+    PaddingShortcut PositionEmbedding SelfAttention SpaceToDepth StandardizedConv2D StochasticDepth TakeAt
     """.split()  # noqa: SIM905 - names are read more easily so
 )
-"""The layers that archdsl brings along in `backends/extra.py`, for ops that Keras has none for."""
+"""The layers that archdsl brings along in `backends/extra/`, for ops that Keras has none for."""
 
 
 class Op(BaseModel):
@@ -135,6 +167,10 @@ class Op(BaseModel):
     """Whether it merges several inputs into one."""
     pad_with: ClassVar[str] = ""
     """The op that goes before it where its `padding` is a number."""
+    passes: ClassVar[Passes] = "never"
+    """When it hands its input's numbers on as they lie."""
+    kept: ClassVar[Kept] = Kept()
+    """What its backward pass reads, where the shapes do not decide it."""
     examples: ClassVar[tuple[Example, ...]] = ()
 
     def __init_subclass__(cls, name: str = "", **kwargs: Any) -> None:
@@ -169,6 +205,26 @@ class Op(BaseModel):
         """Multiply-accumulates for one image."""
         return 0
 
+    def activations(self, *inputs: Shape) -> int:
+        """Numbers that convolutions and dense layers give, for one image, as papers count activations."""
+        return 0
+
+    def fvcore(self, *inputs: Shape) -> Counts:
+        """What fvcore counts of torch's twin of it for one image, and with it timm: as papers, unless it says so."""
+        return Counts(self.macs(*inputs), self.activations(*inputs))
+
+    def sees(self, *inputs: Shape) -> Sight:
+        """What one place of the output sees of an input, in inference; `whole` of an op that does not say it."""
+        return "whole"
+
+    def inside(self, *inputs: Shape) -> int:
+        """Numbers, for one image, that it makes inside itself and holds beside its inputs and its output."""
+        return 0
+
+    def keeps(self, *inputs: Shape) -> Kept:
+        """What training keeps of it until its backward pass; nothing of an op that does not say it."""
+        return self.kept
+
     def keras(self) -> Call:
         """The constructor of its Keras layer. Fields pass through as they are: numbers, or expressions."""
         raise NotImplementedError(f"the op {self.name!r} has no Keras form")
@@ -181,7 +237,7 @@ class Op(BaseModel):
         """A Call of fields: the positional ones always, the others where they differ from the default.
 
         Args:
-            target: the layer: `layers.Conv2D`, a class of `backends/extra.py`, or `package.module.Class`.
+            target: the layer: `layers.Conv2D`, a class of `backends/extra/`, or `package.module.Class`.
             positional: fields that the layer takes by place.
             keywords: the layer's words for fields; a field that is not among them goes by its own name.
         """

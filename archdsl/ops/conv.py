@@ -1,5 +1,6 @@
 """Convolutions."""
 
+import math
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, WrapValidator
@@ -8,6 +9,7 @@ from archdsl.ops.base import (
     Call,
     Count,
     Example,
+    Kept,
     Kind,
     OpError,
     Padding,
@@ -19,10 +21,12 @@ from archdsl.ops.base import (
     image,
     pair,
     per_stride,
+    sides,
     times,
     window,
 )
 from archdsl.ops.initial import Biased, Constraint, Kernel, KernelInitializer, Regularizer
+from archdsl.ops.sight import Sight, Taps, windowed
 
 _MORE = {"kernel_initializer": {"truncated_normal": {"stddev": 0.02}}, "kernel_regularizer": {"l2": 1e-4}}
 _BIAS = {"bias_initializer": {"constant": 0.1}, "bias_regularizer": "l1", "bias_constraint": "non_neg"}
@@ -42,6 +46,7 @@ class _Conv(Biased):
 
     kind: ClassVar[Kind] = "conv"
     pad_with: ClassVar[str] = "zero_pad"
+    kept: ClassVar[Kept] = Kept(inputs=True)
 
     kernel: Pair
     stride: Pair = (1, 1)
@@ -54,6 +59,17 @@ class _Conv(Biased):
         height, width, channels = image(x, self.name)
         self._one_of_two()
         return (*window((height, width), self.kernel, self.stride, self.padding, self.dilation), channels)
+
+    def activations(self, *inputs: Shape) -> int:
+        return math.prod(self.output(*inputs))
+
+    def sees(self, *inputs: Shape) -> Sight:
+        (height, width, _), (rows, columns, _) = inputs[0], self.output(*inputs)
+        before = None
+        if self.padding != "same":
+            (top, _), (left, _) = sides(self.padding)
+            before = top, left
+        return windowed((height, width), (rows, columns), self.kernel, self.stride, self.dilation, before)
 
     def _one_of_two(self) -> None:
         if self.stride != (1, 1) and self.dilation != (1, 1):
@@ -237,6 +253,17 @@ class SeparableConv(_Depthwise, name="separable_conv"):
         height, width, _ = self.output(*inputs)
         return height * width * sum(w.size for name, w in self.weights(*inputs).items() if name != "bias")
 
+    def activations(self, *inputs: Shape) -> int:
+        return self.inside(*inputs) + math.prod(self.output(*inputs))
+
+    def inside(self, *inputs: Shape) -> int:
+        # What the depthwise convolution gives to the 1x1 convolution behind it.
+        height, width, _ = self.output(*inputs)
+        return height * width * inputs[0][2] * self.multiplier
+
+    def keeps(self, *inputs: Shape) -> Kept:
+        return Kept(inputs=True, inside=self.inside(*inputs))
+
     def keras(self) -> Call:
         return self._call("layers.SeparableConv2D", "filters", "kernel", depth_multiplier="multiplier")
 
@@ -304,6 +331,16 @@ class ConvTranspose(_Conv, Kernel, name="conv_transpose"):
 
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
         return self._biased({"kernel": Weight((*self.kernel, self.filters, inputs[0][2]))}, self.filters)
+
+    def sees(self, *inputs: Shape) -> Sight:
+        (height, width, _), (rows, columns, _) = inputs[0], self.output(*inputs)
+        return self._taps(height, rows, 0), self._taps(width, columns, 1)
+
+    def _taps(self, x: int, y: int, axis: int) -> Taps:
+        # Places o of the output and i of the input meet where o = i * stride - cut + t, for a tap t of the kernel.
+        stride, reach = self.stride[axis], self.dilation[axis] * (self.kernel[axis] - 1)
+        cut = max((x - 1) * stride + reach + 1 - y, 0) // 2 if self.padding == "same" else 0
+        return Taps(1, cut - reach + stride - 1, cut, stride)
 
     def macs(self, *inputs: Shape) -> int:
         height, width, _ = inputs[0]

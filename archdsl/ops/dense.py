@@ -3,8 +3,9 @@
 import math
 from typing import Any, ClassVar
 
-from archdsl.ops.base import Call, Count, Example, Kind, OpError, Shape, Weight
+from archdsl.ops.base import Call, Count, Example, Kept, Kind, OpError, Shape, Weight
 from archdsl.ops.initial import Kernel, MatrixInitializer, MatrixRegularizer
+from archdsl.ops.sight import HERE, Sight
 
 
 class Dense(Kernel, name="dense"):
@@ -18,6 +19,7 @@ class Dense(Kernel, name="dense"):
     """
 
     kind: ClassVar[Kind] = "dense"
+    kept: ClassVar[Kept] = Kept(inputs=True)
 
     units: Count
     activation: Any = "none"
@@ -61,6 +63,12 @@ class Dense(Kernel, name="dense"):
 
     def macs(self, *inputs: Shape) -> int:
         return math.prod(inputs[0]) * self.units
+
+    def activations(self, *inputs: Shape) -> int:
+        return math.prod(self.output(*inputs))
+
+    def sees(self, *inputs: Shape) -> Sight:
+        return HERE
 
     def keras(self) -> Call:
         return self.call("layers.Dense", "units", activation="activation", use_bias="bias")

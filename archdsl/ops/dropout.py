@@ -2,7 +2,8 @@
 
 from typing import ClassVar
 
-from archdsl.ops.base import Call, Example, Kind, Op, Positive, Seed, Shape, Share, image
+from archdsl.ops.base import Call, Example, Kind, Op, Passes, Positive, Seed, Shape, Share, image
+from archdsl.ops.sight import HERE, Sight
 
 _X = ((3, 2, 5),)
 
@@ -15,9 +16,13 @@ class _Noise(Op):
     """
 
     kind: ClassVar[Kind] = "dropout"
+    passes: ClassVar[Passes] = "inference"
     layer: ClassVar[str] = ""
 
     seed: Seed = None
+
+    def sees(self, *inputs: Shape) -> Sight:
+        return HERE
 
     def label(self) -> str:
         return f"{super().label()} {getattr(self, 'rate', 0):g}"

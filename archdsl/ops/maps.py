@@ -1,10 +1,12 @@
 """Ops on height and width that learn nothing: borders, and other sizes."""
 
+import math
 from typing import ClassVar, Literal
 
 from archdsl.ops.base import (
     Border,
     Call,
+    Counts,
     Example,
     Flag,
     Kind,
@@ -18,6 +20,7 @@ from archdsl.ops.base import (
     sides,
     times,
 )
+from archdsl.ops.sight import Sight, Taps, scaled
 
 _X = ((4, 6, 8),)
 
@@ -42,6 +45,10 @@ class ZeroPad(Op, name="zero_pad"):
         height, width, channels = image(inputs[0], self.name)
         (top, bottom), (left, right) = sides(self.padding)
         return height + top + bottom, width + left + right, channels
+
+    def sees(self, *inputs: Shape) -> Sight:
+        (top, _), (left, _) = sides(self.padding)
+        return Taps(1, -top, -top), Taps(1, -left, -left)
 
     def keras(self) -> Call:
         return self.call("layers.ZeroPadding2D", "padding")
@@ -89,6 +96,10 @@ class Crop(Op, name="crop"):
             raise OpError(f"nothing is left of a map of {height}x{width}", "border")
         return height - top - bottom, width - left - right, channels
 
+    def sees(self, *inputs: Shape) -> Sight:
+        (top, _), (left, _) = sides(self.border)
+        return Taps(1, top, top), Taps(1, left, left)
+
     def keras(self) -> Call:
         return self.call("layers.Cropping2D", "border")
 
@@ -115,11 +126,19 @@ class CenterCrop(Op, name="center_crop"):
             raise OpError(fact, "height" if height < self.height else "width", "`resize` makes it larger")
         return self.height, self.width, channels
 
+    def sees(self, *inputs: Shape) -> Sight:
+        top, left = (inputs[0][0] - self.height) // 2, (inputs[0][1] - self.width) // 2
+        return Taps(1, top, top), Taps(1, left, left)
+
     def keras(self) -> Call:
         return self.call("layers.CenterCrop", "height", "width")
 
     def label(self) -> str:
         return f"Center crop {self.height}×{self.width}"
+
+
+_WORK = {"nearest": 1, "bilinear": 4}
+"""What fvcore counts for each number of a map that is made larger; of other ways it knows nothing."""
 
 
 class Upsample(Op, name="upsample"):
@@ -144,6 +163,13 @@ class Upsample(Op, name="upsample"):
     def output(self, *inputs: Shape) -> Shape:
         height, width, channels = image(inputs[0], self.name)
         return height * self.size[0], width * self.size[1], channels
+
+    def fvcore(self, *inputs: Shape) -> Counts:
+        return Counts(_WORK.get(self.interpolation, 0) * math.prod(self.output(*inputs)))
+
+    def sees(self, *inputs: Shape) -> Sight:
+        rows, columns = (scaled(x, x * more, self.interpolation) for x, more in zip(inputs[0], self.size, strict=False))
+        return rows, columns
 
     def keras(self) -> Call:
         return self.call("layers.UpSampling2D", size="size")
@@ -190,6 +216,15 @@ class Resize(Op, name="resize"):
             raise OpError("`crop` and `pad` exclude each other", "pad")
         return self.height, self.width, channels
 
+    def fvcore(self, *inputs: Shape) -> Counts:
+        return Counts(_WORK.get(self.interpolation, 0) * math.prod(self.output(*inputs)))
+
+    def sees(self, *inputs: Shape) -> Sight:
+        height, width, _ = inputs[0]
+        if self.crop or self.pad or self.antialias:
+            return "whole"  # how far it sees then depends on more than the two sizes
+        return scaled(height, self.height, self.interpolation), scaled(width, self.width, self.interpolation)
+
     def keras(self) -> Call:
         words = {"crop_to_aspect_ratio": "crop", "pad_to_aspect_ratio": "pad", "fill_mode": "fill"}
         return self.call("layers.Resizing", "height", "width", **words, fill_value="value")
@@ -217,6 +252,10 @@ class SpaceToDepth(Op, name="space_to_depth"):
             raise OpError(f"a map of {height}x{width} has no whole number of blocks of {self.block}", "block")
         return height // self.block, width // self.block, channels * self.block**2
 
+    def sees(self, *inputs: Shape) -> Sight:
+        taps = Taps(self.block, 0, self.block - 1)
+        return taps, taps
+
     def keras(self) -> Call:
         return self.call("SpaceToDepth", "block")
 
@@ -241,6 +280,10 @@ class DepthToSpace(Op, name="depth_to_space"):
         if channels % self.block**2:
             raise OpError(f"{channels} channels make no blocks of {self.block}x{self.block}", "block")
         return height * self.block, width * self.block, channels // self.block**2
+
+    def sees(self, *inputs: Shape) -> Sight:
+        taps = Taps(over=self.block)
+        return taps, taps
 
     def keras(self) -> Call:
         return self.call("DepthToSpace", "block")

@@ -2,7 +2,8 @@
 
 from typing import ClassVar
 
-from archdsl.ops.base import Call, Example, Kind, Op, OpError, Shape, show
+from archdsl.ops.base import Call, Example, Kept, Kind, Op, OpError, Shape, show
+from archdsl.ops.sight import HERE, Sight
 
 _TWO = ((4, 4, 6), (4, 4, 6))
 
@@ -22,6 +23,9 @@ class Merge(Op):
         if len(set(inputs)) > 1:
             raise OpError(f"merge '{self.name}' needs equal shapes", hint="give all parts the same shape")
         return inputs[0]
+
+    def sees(self, *inputs: Shape) -> Sight:
+        return HERE
 
     def keras(self) -> Call:
         return Call(self.layer)
@@ -46,6 +50,7 @@ class Maximum(Merge, name="maximum"):
 
     layer: ClassVar[str] = "layers.Maximum"
     sign: ClassVar[str] = "max"
+    kept: ClassVar[Kept] = Kept(inputs=True)
 
 
 class Minimum(Merge, name="minimum"):
@@ -53,6 +58,7 @@ class Minimum(Merge, name="minimum"):
 
     layer: ClassVar[str] = "layers.Minimum"
     sign: ClassVar[str] = "min"
+    kept: ClassVar[Kept] = Kept(inputs=True)
 
 
 class Subtract(Merge, name="subtract"):
@@ -76,6 +82,7 @@ class Multiply(Merge, name="multiply"):
 
     layer: ClassVar[str] = "layers.Multiply"
     sign: ClassVar[str] = "×"
+    kept: ClassVar[Kept] = Kept(inputs=True)
     examples: ClassVar[tuple[Example, ...]] = (
         Example({}, _TWO, _TWO[0]),
         Example({}, ((6,), (4, 4, 6)), (4, 4, 6)),

@@ -1,11 +1,28 @@
 """Normalisations: those that a network learns with, and those of its input."""
 
+import math
 from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from archdsl.ops.base import Call, Count, Example, Flag, Kind, Number, Numbers, Op, OpError, Positive, Shape, Weight
+from archdsl.ops.base import (
+    Call,
+    Count,
+    Counts,
+    Example,
+    Flag,
+    Kept,
+    Kind,
+    Number,
+    Numbers,
+    Op,
+    OpError,
+    Positive,
+    Shape,
+    Weight,
+)
 from archdsl.ops.initial import Axes, Constraint, Initializer, Regularizer
+from archdsl.ops.sight import HERE, Sight
 
 Momentum = Annotated[float, Field(strict=True, ge=0, le=1)]
 
@@ -25,6 +42,12 @@ def along(axis: int | list[int], x: Shape, name: str) -> Shape:
     return tuple(x[place - 1] for place in sorted(places))
 
 
+def sees_along(axis: int | list[int], x: Shape) -> Sight:
+    """What is seen by an op that works along `axis`: its own place where that is the channels alone."""
+    channels = ((-1,), (len(x),))
+    return HERE if tuple(axis if isinstance(axis, list) else [axis]) in channels else "whole"
+
+
 class _Learned(Op):
     """A norm that may learn a scale and a shift.
 
@@ -41,6 +64,7 @@ class _Learned(Op):
     """
 
     kind: ClassVar[Kind] = "norm"
+    kept: ClassVar[Kept] = Kept(inputs=True)
 
     epsilon: Positive = 1e-3
     center: Flag = True
@@ -59,6 +83,9 @@ class _Learned(Op):
 
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
         return self._learned(inputs[0][-1:])
+
+    def fvcore(self, *inputs: Shape) -> Counts:
+        return Counts(math.prod(inputs[0]) * (5 if self.scale else 4))
 
 
 class BatchNorm(_Learned, name="batch_norm"):
@@ -98,6 +125,12 @@ class BatchNorm(_Learned, name="batch_norm"):
         moving += ["moving_stddev", "renorm_mean", "renorm_stddev"] if self.renorm else []
         return super().weights(*inputs) | {name: Weight(inputs[0][-1:], trainable=False) for name in moving}
 
+    def fvcore(self, *inputs: Shape) -> Counts:
+        return Counts(math.prod(inputs[0]) * (2 if self.scale or self.center else 1))
+
+    def sees(self, *inputs: Shape) -> Sight:
+        return HERE
+
     def keras(self) -> Call:
         words = {name: name for name in ("momentum", "epsilon", "center", "scale")}
         return self.call("layers.BatchNormalization", **words)
@@ -129,6 +162,9 @@ class LayerNorm(_Learned, name="layer_norm"):
 
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
         return self._learned(along(self.axis, inputs[0], self.name))
+
+    def sees(self, *inputs: Shape) -> Sight:
+        return sees_along(self.axis, inputs[0])
 
     def keras(self) -> Call:
         return self.call("layers.LayerNormalization")
@@ -198,6 +234,7 @@ class RmsNorm(Op, name="rms_norm"):
     """
 
     kind: ClassVar[Kind] = "norm"
+    kept: ClassVar[Kept] = Kept(inputs=True)
 
     epsilon: Positive = 1e-6
     axis: Axes = -1
@@ -214,6 +251,9 @@ class RmsNorm(Op, name="rms_norm"):
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
         return {"scale": Weight(along(self.axis, inputs[0], self.name))}
 
+    def sees(self, *inputs: Shape) -> Sight:
+        return sees_along(self.axis, inputs[0])
+
     def keras(self) -> Call:
         return self.call("layers.RMSNormalization")
 
@@ -229,6 +269,7 @@ class UnitNorm(Op, name="unit_norm"):
     """
 
     kind: ClassVar[Kind] = "norm"
+    kept: ClassVar[Kept] = Kept(inputs=True)
 
     axis: Axes = -1
 
@@ -236,6 +277,9 @@ class UnitNorm(Op, name="unit_norm"):
 
     def fits(self, *inputs: Shape) -> None:
         along(self.axis, inputs[0], self.name)
+
+    def sees(self, *inputs: Shape) -> Sight:
+        return sees_along(self.axis, inputs[0])
 
     def keras(self) -> Call:
         return self.call("layers.UnitNormalization")
@@ -288,6 +332,9 @@ class Normalization(Op, name="normalization"):
         shapes: dict[str, Shape] = {"mean": kept, "variance": kept, "count": ()}
         return {name: Weight(shape, trainable=False) for name, shape in shapes.items()}
 
+    def sees(self, *inputs: Shape) -> Sight:
+        return HERE
+
     def keras(self) -> Call:
         return self.call("layers.Normalization", mean="mean", variance="variance")
 
@@ -310,6 +357,9 @@ class Rescale(Op, name="rescale"):
         Example({"scale": 2.0, "offset": -1.0}, _X, _X[0]),
     )
 
+    def sees(self, *inputs: Shape) -> Sight:
+        return HERE
+
     def keras(self) -> Call:
         return self.call("layers.Rescaling", "scale")
 
@@ -327,6 +377,7 @@ class LayerScale(Op, name="layer_scale"):
     """
 
     kind: ClassVar[Kind] = "dense"
+    kept: ClassVar[Kept] = Kept(inputs=True)
 
     init: Number = 1e-6
     regularizer: Regularizer = None
@@ -339,6 +390,9 @@ class LayerScale(Op, name="layer_scale"):
 
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
         return {"gamma": Weight(inputs[0][-1:])}
+
+    def sees(self, *inputs: Shape) -> Sight:
+        return HERE
 
     def keras(self) -> Call:
         return self.call("LayerScale")

@@ -1,11 +1,14 @@
 """Pooling."""
 
+import math
 from typing import ClassVar
 
 from archdsl.ops.base import (
     Call,
+    Counts,
     Example,
     Flag,
+    Kept,
     Kind,
     Op,
     OpError,
@@ -14,9 +17,11 @@ from archdsl.ops.base import (
     Shape,
     image,
     per_stride,
+    sides,
     times,
     window,
 )
+from archdsl.ops.sight import Sight, Taps, windowed
 
 
 class _Pool(Op):
@@ -39,6 +44,14 @@ class _Pool(Op):
         height, width, channels = image(inputs[0], self.name)
         return (*window((height, width), self.size, self.stride or self.size, self.padding, field="size"), channels)
 
+    def sees(self, *inputs: Shape) -> Sight:
+        (height, width, _), (rows, columns, _) = inputs[0], self.output(*inputs)
+        before = None
+        if self.padding != "same":
+            (top, _), (left, _) = sides(self.padding)
+            before = top, left
+        return windowed((height, width), (rows, columns), self.size, self.stride or self.size, before=before)
+
     def keras(self) -> Call:
         return self.call(self.layer, "size", strides="stride", padding="padding")
 
@@ -54,6 +67,7 @@ class MaxPool(_Pool, name="max_pool"):
 
     layer: ClassVar[str] = "layers.MaxPooling2D"
     pad_with: ClassVar[str] = "lowest_pad"
+    kept: ClassVar[Kept] = Kept(inputs=True, output=True)
     examples: ClassVar[tuple[Example, ...]] = (
         Example({}, ((9, 8, 3),), (4, 4, 3)),
         Example({"size": 3, "stride": 2, "padding": "same"}, ((9, 8, 3),), (5, 4, 3)),
@@ -114,6 +128,10 @@ class GlobalAveragePool(_GlobalPool, name="global_average_pool"):
 
     layer: ClassVar[str] = "layers.GlobalAveragePooling2D"
 
+    def fvcore(self, *inputs: Shape) -> Counts:
+        # With `keepdims`, as gates take it, it is torch's `mean`, of which fvcore counts nothing.
+        return Counts(0 if self.keepdims else math.prod(inputs[0]))
+
 
 class GlobalMaxPool(_GlobalPool, name="global_max_pool"):
     """The largest number of each channel. (H, W, C) -> (C,), or (1, 1, C) with `keepdims`.
@@ -122,6 +140,7 @@ class GlobalMaxPool(_GlobalPool, name="global_max_pool"):
     """
 
     layer: ClassVar[str] = "layers.GlobalMaxPooling2D"
+    kept: ClassVar[Kept] = Kept(inputs=True, output=True)
 
 
 class _AdaptivePool(Op):
@@ -145,6 +164,10 @@ class _AdaptivePool(Op):
         *_, channels = image(inputs[0], self.name)
         return *self.size, channels
 
+    def sees(self, *inputs: Shape) -> Sight:
+        rows, columns = (Taps(x, 0, x - 1, y) for x, y in zip(inputs[0], self.size, strict=False))
+        return rows, columns
+
     def keras(self) -> Call:
         return self.call(self.layer, "size")
 
@@ -160,6 +183,9 @@ class AdaptiveAveragePool(_AdaptivePool, name="adaptive_average_pool"):
 
     layer: ClassVar[str] = "layers.AdaptiveAveragePooling2D"
 
+    def fvcore(self, *inputs: Shape) -> Counts:
+        return Counts(math.prod(inputs[0]))
+
 
 class AdaptiveMaxPool(_AdaptivePool, name="adaptive_max_pool"):
     """The largest number of each of some windows that cover the map. (H, W, C) -> (size, size, C).
@@ -168,3 +194,4 @@ class AdaptiveMaxPool(_AdaptivePool, name="adaptive_max_pool"):
     """
 
     layer: ClassVar[str] = "layers.AdaptiveMaxPooling2D"
+    kept: ClassVar[Kept] = Kept(inputs=True, output=True)

@@ -5,19 +5,32 @@ from typing import Annotated, ClassVar
 
 from pydantic import BeforeValidator, Field, WrapValidator
 
-from archdsl.ops.base import Call, Count, Example, Kind, Op, OpError, Shape, Size, either, show, whole
+from archdsl.ops.base import Call, Count, Example, Kind, Op, OpError, Passes, Shape, Size, either, show, whole
+from archdsl.ops.sight import HERE, Sight
 
 _X = ((4, 6, 8),)
+
+
+def sees_reshaped(x: Shape, y: Shape) -> Sight:
+    """What is seen where the same numbers stand in another shape: one place where they stay together."""
+    if x == y:
+        return HERE
+    # (H, W, C) -> (H * W, C) keeps the channels of a place together, and (1, 1, C) -> (C,) too.
+    return "place" if x and y and x[-1] == y[-1] else "whole"
 
 
 class Flatten(Op, name="flatten"):
     """All numbers in one row. (H, W, C) -> (H * W * C,). Keras `Flatten`."""
 
     kind: ClassVar[Kind] = "shape"
+    passes: ClassVar[Passes] = "always"
     examples: ClassVar[tuple[Example, ...]] = (Example({}, ((3, 2, 5),), (30,)), Example({}, ((7,),), (7,)))
 
     def output(self, *inputs: Shape) -> Shape:
         return (math.prod(inputs[0]),)
+
+    def sees(self, *inputs: Shape) -> Sight:
+        return sees_reshaped(inputs[0], self.output(*inputs))
 
     def keras(self) -> Call:
         return Call("layers.Flatten")
@@ -38,6 +51,7 @@ class Reshape(Op, name="reshape"):
     """
 
     kind: ClassVar[Kind] = "shape"
+    passes: ClassVar[Passes] = "always"
 
     shape: tuple[Side, ...]
 
@@ -56,6 +70,9 @@ class Reshape(Op, name="reshape"):
             asked = show(self.shape).replace("-1", "?")
             raise OpError(f"{show(inputs[0])} has {count:,} numbers, which do not make {asked}", "shape")
         return tuple(count // known if side == -1 else side for side in self.shape)
+
+    def sees(self, *inputs: Shape) -> Sight:
+        return sees_reshaped(inputs[0], self.output(*inputs))
 
     def keras(self) -> Call:
         return self.call("layers.Reshape", "shape")
@@ -86,6 +103,12 @@ class Permute(Op, name="permute"):
             raise OpError(f"`axes` has each of {known} once" if known else "a number has no axes", "axes")
         return tuple(inputs[0][axis - 1] for axis in self.axes)
 
+    def sees(self, *inputs: Shape) -> Sight:
+        # The channels stay together where the last axis stays the last; height and width lie the other way round then.
+        if self.axes == tuple(range(1, len(self.axes) + 1)):
+            return HERE
+        return "place" if self.axes[-1] == len(self.axes) else "whole"
+
     def keras(self) -> Call:
         return self.call("layers.Permute", "axes")
 
@@ -107,6 +130,9 @@ class RepeatVector(Op, name="repeat_vector"):
         if len(inputs[0]) != 1:
             raise OpError(f"`repeat_vector` wants channels alone, and gets {show(inputs[0])}")
         return self.times, *inputs[0]
+
+    def sees(self, *inputs: Shape) -> Sight:
+        return "place"
 
     def keras(self) -> Call:
         return self.call("layers.RepeatVector", "times")
@@ -132,6 +158,9 @@ class Take(Op, name="take"):
         if len(inputs[0]) < 2 or not -inputs[0][0] <= self.index < inputs[0][0]:
             raise OpError(f"there is no {self.index} along the first axis of {show(inputs[0])}", "index")
         return inputs[0][1:]
+
+    def sees(self, *inputs: Shape) -> Sight:
+        return "place"
 
     def keras(self) -> Call:
         return self.call("TakeAt", "index")
@@ -169,6 +198,9 @@ class TakeChannels(Op, name="take_channels"):
             raise OpError(f"there are only {inputs[0][-1]} channels", "stop")
         return (*inputs[0][:-1], channels)
 
+    def sees(self, *inputs: Shape) -> Sight:
+        return HERE
+
     def keras(self) -> Call:
         return self.call("ChannelSlice")
 
@@ -193,6 +225,9 @@ class ChannelShuffle(Op, name="channel_shuffle"):
         channels = inputs[0][-1] if inputs[0] else 0
         if channels % self.groups or not channels:
             raise OpError(f"{channels} channels cannot be split into {self.groups} groups", "groups")
+
+    def sees(self, *inputs: Shape) -> Sight:
+        return HERE
 
     def keras(self) -> Call:
         return self.call("ChannelShuffle", "groups")

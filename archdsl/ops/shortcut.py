@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from archdsl.ops.base import Call, Count, Example, Kind, Op, OpError, Pair, Shape, image, per_stride
+from archdsl.ops.sight import Sight, Taps
 
 
 class PadShortcut(Op, name="pad_shortcut"):
@@ -32,6 +33,9 @@ class PadShortcut(Op, name="pad_shortcut"):
             hint = "`projection` can take channels away"
             raise OpError(f"{channels} channels cannot be padded to {self.filters}", "filters", hint)
         return -(-height // self.stride[0]), -(-width // self.stride[1]), self.filters
+
+    def sees(self, *inputs: Shape) -> Sight:
+        return Taps(self.stride[0]), Taps(self.stride[1])
 
     def keras(self) -> Call:
         return self.call("PaddingShortcut", "filters", strides="stride")

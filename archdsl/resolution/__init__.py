@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import gc
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
 from archdsl.errors import ArchError, Problem, Span, fail, nearest, quantity, shown
-from archdsl.graph import Graph, Node, Tensor, Totals, total
+from archdsl.graph import Graph, Node, Role, Tensor, Totals, total
 from archdsl.limits import ELEMENTS
-from archdsl.ops import Op, OpError, Shape
+from archdsl.ops import Op, OpError, Shape, Weight
 from archdsl.ops.base import show
 from archdsl.parsing.validation import faults
 from archdsl.resolution.body import Body, Flow
@@ -33,9 +35,42 @@ def resolve(spec: Spec, /, **arguments: Any) -> Graph:
         ArchError: an argument, an expression or a shape does not fit; the first one that is met.
     """
     try:
-        return _Resolver(spec).model(spec.values(arguments))
+        with _uncollected():
+            return _Resolver(spec).model(spec.values(arguments))
     except RecursionError:
         raise fail("ARCH024", "the layers are nested too deep", spec.span) from None
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keeps Python from looking for garbage: all nodes are kept, and among many it would look half of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+class _Cost(NamedTuple):
+    """What an op gives and takes where its inputs have some shapes."""
+
+    shape: Shape
+    weights: Mapping[str, Weight]
+    totals: Totals
+
+
+class _Last(NamedTuple):
+    """The use of a layer that was resolved last: its copies are mostly equal.
+
+    Each row of a loop has a scope of its own, so that what has the same scope is a copy of the same use.
+    """
+
+    scope: Values
+    shapes: tuple[Shape, ...]
+    values: dict[str, Any]
+    graph: Graph
 
 
 class _Resolver:
@@ -44,6 +79,8 @@ class _Resolver:
         self.budget = Budget(spec.limits)
         self.known: dict[Any, Graph] = {}
         self.ops: dict[Any, Op] = {}
+        self.costs: dict[tuple[int, tuple[Shape, ...]], _Cost] = {}
+        self.last: _Last | None = None
         self.open: list[str] = []
 
     def model(self, values: Values) -> Graph:
@@ -92,7 +129,7 @@ class _Resolver:
             if inner is not None:
                 self.budget.spend(len(step.taps), step.span)
                 taken = end or (body.tapped(step.taps) if step.taps else x)
-                with body.apart(step.loop.many and isinstance(step.action, Bunch)):
+                with body.apart() if step.loop.many and isinstance(step.action, Bunch) else nullcontext():
                     end = self._step(body, step, inner, lane, name, taken)
                 if step.loop.many and len(end) != len(taken):
                     message = f"`{kind}` takes {quantity(len(taken), 'tensor')}, and gives its next copy {len(end)}"
@@ -127,9 +164,22 @@ class _Resolver:
             x = (self._op(body, part, scope, own, x, span),)
         return (self._one(x, f"`{name}`", span),)
 
-    def _op(self, body: Body, part: Part, scope: Values, name: str, xs: Flow, span: Span, **more: Any) -> Tensor:
+    def _op(
+        self, body: Body, part: Part, scope: Values, name: str, xs: Flow, span: Span, parts: tuple[str, ...] = ()
+    ) -> Tensor:
         op = self._built(part, scope, span)
+        shape, weights, totals = self._cost(op, part, name, xs, span)
+        role: Role = "merge" if parts else part.role
+        refs = tuple(x.ref for x in xs)
+        more: dict[str, Any] = {"weights": weights, "parts": parts, "fields": part.fields, "span": span}
+        return self._append(body, Node(name, op.name, role, refs, shape, totals, op, **more))[0]
+
+    def _cost(self, op: Op, part: Part, name: str, xs: Flow, span: Span) -> _Cost:
+        """An op's shape, weights and sums, computed once for all equal uses."""
         shapes = tuple(x.shape for x in xs)
+        key = id(op), shapes  # `ops` keeps each op, so that no other gets its id
+        if key in self.costs:
+            return self.costs[key]
         try:
             shape, weights = op.output(*shapes), op.weights(*shapes)
         except OpError as error:
@@ -146,10 +196,7 @@ class _Resolver:
             1,
         )
         self._afford(f"`{name}`", totals, span)
-        role = "merge" if more else part.role
-        inputs = tuple(x.ref for x in xs)
-        node = Node(name, op.name, role, inputs, shape, totals, op, None, {}, weights, fields=part.fields, span=span)
-        return self._append(body, replace(node, **more) if more else node)[0]
+        return self.costs.setdefault(key, _Cost(shape, weights, totals))
 
     def _append(self, body: Body, node: Node) -> Flow:
         self.budget.nodes += 1
@@ -174,11 +221,19 @@ class _Resolver:
             takes = "one tensor" if len(layer.inputs) == 1 else f"{len(layer.inputs)} ({', '.join(layer.inputs)})"
             hint = "choose them with `from: [...]`"
             raise fail("ARCH022", f"`{layer.name}` takes {takes}, and gets {len(x)}", step.span, hint)
-        values = self._arguments(layer, use, scope)
-        graph = self._layer(layer, values, x, step)
+        values, graph = self._used(layer, step, use, scope, x)
         outputs = {} if OUTPUT in graph.outputs else {name: end.shape for name, end in graph.outputs.items()}
-        node = Node(name, layer.name, "layer", tuple(t.ref for t in x), graph.shape, graph.totals, None, graph, values)
-        return self._append(body, replace(node, fields=use.arguments, span=step.span, outputs=outputs))
+        refs = tuple(tensor.ref for tensor in x)
+        more: dict[str, Any] = {"arguments": values, "fields": use.arguments, "span": step.span, "outputs": outputs}
+        return self._append(body, Node(name, layer.name, "layer", refs, graph.shape, graph.totals, None, graph, **more))
+
+    def _used(self, layer: Layer, step: Step, use: Use, scope: Values, x: Flow) -> tuple[dict[str, Any], Graph]:
+        """The arguments of a use, and its graph; those of the copy before it, where nothing is different."""
+        shapes = tuple(tensor.shape for tensor in x)
+        if self.last is None or self.last.scope is not scope or self.last.shapes != shapes:
+            values = self._arguments(layer, use, scope)
+            self.last = _Last(scope, shapes, values, self._layer(layer, values, x, step))
+        return self.last.values, self.last.graph
 
     def _arguments(self, layer: Layer, use: Use, scope: Values) -> dict[str, Any]:
         values = {}
@@ -222,11 +277,12 @@ class _Resolver:
 
     def _bunch(self, body: Body, bunch: Bunch, scope: Values, lane: str, span: Span, x: Flow) -> Flow:
         parts: dict[str, Tensor] = {}
+        begin = len(body.nodes)
         for path in bunch.paths:
             parts |= self._path(body, path, scope, lane, x)
         first = next(iter(parts), None)
         end = parts[first] if first else None
-        shortcut = self._shortcut(body, bunch, scope, lane, end, f"{lane}{first}/", x)
+        shortcut = self._shortcut(body, bunch, scope, lane, end, body.inside(f"{lane}{first}/", begin), x)
         if shortcut is not None:
             alone = {"shortcut": shortcut}
             ahead = bunch.merge is not None and getattr(bunch.merge.op, "shortcut_first", False)
@@ -241,7 +297,7 @@ class _Resolver:
             segment = body.segment(lane, name, path.span)
             if inner is None:
                 continue
-            with body.apart(path.loop.many):
+            with body.apart() if path.loop.many else nullcontext():
                 end = self._steps(body, path.steps, inner, f"{lane}{segment}/", x)
             parts[segment] = self._one(end, f"the path `{segment}`", path.span)
         return parts
@@ -266,7 +322,7 @@ class _Resolver:
             raise ArchError(merge_problem(error.problems[0], body.nodes, parts, start, scope, place)) from None
 
     def _shortcut(
-        self, body: Body, bunch: Bunch, scope: Values, lane: str, end: Tensor | None, first: str, x: Flow
+        self, body: Body, bunch: Bunch, scope: Values, lane: str, end: Tensor | None, first: list[Node], x: Flow
     ) -> Tensor | None:
         shortcut = bunch.shortcut
         nameless = isinstance(shortcut, Value) and shortcut.content in ("none", "identity")
@@ -285,14 +341,14 @@ class _Resolver:
         end = end or start
         if word == "identity" or (word in ("auto", "pad") and end.shape == start.shape):
             return start
-        stride = self._stride(body, bunch, first, start.shape, end.shape)
+        stride = self._stride(bunch, first, start.shape, end.shape)
         filters = Value(end.shape[-1] if end.shape else 1, shortcut.span)
         pooled = word == "pool_projection" and any(side.content != 1 for side in stride)
         word = word if pooled or word == "pad" else "projection"
         steps = shortcut_steps(word, bunch.projection, filters, Value(stride, shortcut.span))
         return self._one(self._steps(body, steps, scope, f"{lane}{segment}/", x), "the shortcut", place)
 
-    def _stride(self, body: Body, bunch: Bunch, lane: str, x: Shape, end: Shape) -> tuple[Value, ...]:
+    def _stride(self, bunch: Bunch, first: list[Node], x: Shape, end: Shape) -> tuple[Value, ...]:
         """The product of the strides along the first path where that is plain ops, and else what the shapes say."""
         span = self.spec.span
         if len(x) != 3 or len(end) != 3:
@@ -300,10 +356,9 @@ class _Resolver:
         if not bunch.paths or plain_parts(bunch.paths[0]) is None:
             return tuple(Value(-(-before // after), span) for before, after in zip(x[:2], end[:2], strict=True))
         product = [1, 1]
-        for node in body.nodes:
-            if node.name.startswith(lane):
-                stride = getattr(node.op, "stride", None) or getattr(node.op, "size", None) or (1, 1)
-                product = [product[0] * stride[0], product[1] * stride[1]]
+        for node in first:
+            stride = getattr(node.op, "stride", None) or getattr(node.op, "size", None) or (1, 1)
+            product = [product[0] * stride[0], product[1] * stride[1]]
         return tuple(Value(side, span) for side in product)
 
 

@@ -35,13 +35,11 @@ class Body:
         return tuple(Tensor(name, shape) for name, shape in self.inputs.items())
 
     @contextmanager
-    def apart(self, really: bool = True) -> Iterator[None]:
+    def apart(self) -> Iterator[None]:
         """Inside, names are taken that nobody sees outside."""
-        if really:
-            self.named = self.named.new_child()
+        self.named = self.named.new_child()
         yield
-        if really:
-            self.named = self.named.parents
+        self.named = self.named.parents
 
     def take(self, name: str, span: Span | None) -> None:
         """Takes a name of the body, of a step or of a path."""
@@ -86,6 +84,10 @@ class Body:
         if node.outputs:
             return tuple(Tensor(f"{node.name}.{output}", shape) for output, shape in node.outputs.items())
         return (Tensor(node.name, node.shape),)
+
+    def inside(self, lane: str, begin: int) -> list[Node]:
+        """The nodes of a lane from the one at `begin` on: to look at all of them for each bunch would take long."""
+        return [node for node in self.nodes[begin:] if node.name.startswith(lane)]
 
     def hold_used(self, ends: Flow, span: Span) -> None:
         """Raises where a step or an input leads to nothing that the body gives."""

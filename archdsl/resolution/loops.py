@@ -74,8 +74,8 @@ class Budget:
         """Each copy's values (None where its `when` fails) and name: kind and number, or the one that is pinned."""
         rows = self._rows(loop, scope)
         self.afford(len(rows), next(iter(loop.columns.values())).span if loop.columns else span)
-        for row in rows:
-            inner = {**scope, **row}
+        for number, row in enumerate(rows):
+            inner = self.inside(loop, number, row, scope)
             there = loop.when is None or self._truth(loop.when, inner)
             times = self._times(loop.repeat, inner) if there and loop.repeat is not None else 1
             self.turns += max(1, times)
@@ -83,6 +83,10 @@ class Budget:
             for _ in range(times):
                 name = pinned if pinned and not loop.many else f"{kind}_{numbers.next(lane, kind)}"
                 yield inner if there else None, name
+
+    def inside(self, loop: Loop, number: int, row: Values, scope: Values) -> Values:
+        """What is seen in one row of a loop, its number counted from 0."""
+        return {**scope, **row}
 
     def _rows(self, loop: Loop, scope: Values) -> list[dict[str, Any]]:
         if not loop.columns:

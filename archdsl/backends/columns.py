@@ -1,0 +1,172 @@
+"""The columns of a table of layers: what each tells of a node or of a row, as a word and as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from archdsl.errors import fail, nearest
+from archdsl.graph import Totals
+from archdsl.measures import Counts, Field, Layer
+from archdsl.ops import Shape
+from archdsl.ops.base import show
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is known of a node, or of the nodes of a row together."""
+
+    shapes: tuple[Shape, ...]
+    totals: Totals
+    activations: int = 0
+    fvcore: Counts = Counts()  # noqa: RUF009 - a tuple, which nobody can change
+    field: Field = Field((0, 0), None)  # noqa: RUF009
+    weight_bytes: int = 0
+    output_bytes: int = 0
+    peak_bytes: int = 0
+
+
+class Column(NamedTuple):
+    """One column.
+
+    Args:
+        title: what stands above it in a text.
+        said: what it counts, for the documentation.
+        word: its cell in a text.
+        data: its cell in CSV, and its value in JSON.
+    """
+
+    title: str
+    said: str
+    word: Callable[[Told], str]
+    data: Callable[[Told], Any]
+
+
+def _count(title: str, said: str, value: Callable[[Told], int]) -> Column:
+    return Column(title, said, lambda told: f"{value(told):,}" if value(told) else "", value)
+
+
+def _memory(title: str, said: str, value: Callable[[Told], int]) -> Column:
+    return Column(title, said, lambda told: size(value(told)) if value(told) else "", value)
+
+
+COLUMNS: dict[str, Column] = {
+    "output": Column(
+        "output",
+        "the shape of the output, without the batch; of each, where there are several",
+        lambda told: ", ".join(map(show, told.shapes)),
+        lambda told: ", ".join(map(show, told.shapes)),
+    ),
+    "parameters": _count("parameters", "the numbers in all weights", lambda told: told.totals.parameters),
+    "trainable": _count("trainable", "those of them that gradients move", lambda told: told.totals.trainable),
+    "macs": _count("MACs", "multiply-accumulates for one image, as papers count them", lambda told: told.totals.macs),
+    "activations": _count(
+        "activations", "numbers that convolutions and dense layers give for one image", lambda told: told.activations
+    ),
+    "fvcore_macs": _count(
+        "fvcore MACs", "multiply-accumulates as fvcore and timm count them", lambda told: told.fvcore.macs
+    ),
+    "fvcore_activations": _count(
+        "fvcore act.", "activations as fvcore and timm count them", lambda told: told.fvcore.activations
+    ),
+    "field": Column(
+        "field",
+        "the receptive field, in pixels of the input, with its stride; `whole` where all of it is seen",
+        lambda told: _field(told.field),
+        lambda told: seen(told.field),
+    ),
+    "stride": Column(
+        "stride",
+        "how far apart in the input neighbours of the map lie",
+        lambda told: show_pair(told.field.stride) if told.field.stride else "",
+        lambda told: list(told.field.stride) if told.field.stride else None,
+    ),
+    "weight_bytes": _memory("weights", "bytes of its weights", lambda told: told.weight_bytes),
+    "output_bytes": _memory("memory", "bytes of its output, for the batch", lambda told: told.output_bytes),
+    "peak_bytes": _memory(
+        "peak", "bytes of all activations that are there while it runs, for the batch", lambda told: told.peak_bytes
+    ),
+}
+SHORT = ("output", "parameters", "macs")
+DEFAULT = (*SHORT, "field")
+
+
+def chosen(words: str) -> tuple[str, ...]:
+    """The columns of `--columns`: names between commas, or `all`, where `field` tells the stride.
+
+    Raises:
+        ArchError: a name is none, or stands there twice.
+    """
+    every = tuple(name for name in COLUMNS if name != "stride")
+    names = every if words == "all" else tuple(word.strip() for word in words.split(","))
+    for at, name in enumerate(names):
+        if name not in COLUMNS:
+            raise fail("ARCH203", f"there is no column `{name}`", hint=nearest(name, [*COLUMNS, "all"]))
+        if name in names[:at]:
+            raise fail("ARCH203", f"the column `{name}` stands there twice", hint="name each once")
+    return names
+
+
+def together(shapes: tuple[Shape, ...], totals: Totals, layers: Sequence[Layer], last: Layer) -> Told:
+    """What is known of a row.
+
+    Args:
+        layers: the nodes of the row's (first) step.
+        last: the node that gives the row's output: of several equal layers, the last one's.
+    """
+    counts = zip(*(layer.fvcore for layer in layers), strict=True)
+    return Told(
+        shapes,
+        totals,
+        sum(layer.activations for layer in layers),
+        Counts(*map(sum, counts)),
+        last.field,
+        sum(layer.weight_bytes for layer in layers),
+        last.output_bytes,
+        max(layer.peak_bytes for layer in layers),
+    )
+
+
+def alone(layer: Layer) -> Told:
+    """What is known of one node."""
+    shapes = tuple(layer.node.outputs.values()) or (layer.node.shape,)
+    return together(shapes, layer.totals, [layer], layer)
+
+
+def values(told: Told, names: Iterable[str]) -> dict[str, Any]:
+    """Columns as plain data, by name."""
+    return {name: COLUMNS[name].data(told) for name in names}
+
+
+def seen(field: Field) -> Any:
+    """A receptive field as plain data: rows and columns, `whole`, or nothing where no map is seen."""
+    if field.size is None:
+        return "whole"
+    return list(field.size) if any(field.size) else None
+
+
+def size(number: int) -> str:
+    """Bytes as people say them, in powers of 1000: `166 kB`, `1.04 GB`."""
+    value, unit = float(number), "bytes"
+    for larger in ("kB", "MB", "GB", "TB", "PB"):
+        if value < 999.5:
+            break
+        value, unit = value / 1000, larger
+    if unit == "bytes":
+        return f"{number} bytes" if number != 1 else "1 byte"
+    return f"{value:.{2 if value < 9.995 else 1 if value < 99.95 else 0}f} {unit}"
+
+
+def _field(field: Field) -> str:
+    """`27 /4`, with the stride as labels have it."""
+    if field.size is None:
+        return "whole"
+    stride = show_pair(field.stride) if field.stride else "1"
+    return (show_pair(field.size) + (f" /{stride}" if stride != "1" else "")) if any(field.size) else ""
+
+
+def show_pair(pair: tuple[float, float]) -> str:
+    """`27`, or `27x9` where rows and columns differ."""
+    words = [f"{side:.4g}" if isinstance(side, float) else str(side) for side in pair]
+    return words[0] if words[0] == words[1] else "x".join(words)

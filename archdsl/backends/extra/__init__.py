@@ -1,0 +1,37 @@
+"""Keras layers for ops that Keras has no layer for. Each class stands alone: `eject` copies its source."""
+
+from archdsl.backends.extra.functions import ActivationFunction, GatedLinearUnit, StochasticDepth
+from archdsl.backends.extra.learned import (
+    ClassToken,
+    LayerScale,
+    PositionEmbedding,
+    SelfAttention,
+    StandardizedConv2D,
+)
+from archdsl.backends.extra.places import (
+    ChannelShuffle,
+    ChannelSlice,
+    DepthToSpace,
+    LowestPadding2D,
+    PaddingShortcut,
+    SpaceToDepth,
+    TakeAt,
+)
+
+__all__ = [
+    "ActivationFunction",
+    "ChannelShuffle",
+    "ChannelSlice",
+    "ClassToken",
+    "DepthToSpace",
+    "GatedLinearUnit",
+    "LayerScale",
+    "LowestPadding2D",
+    "PaddingShortcut",
+    "PositionEmbedding",
+    "SelfAttention",
+    "SpaceToDepth",
+    "StandardizedConv2D",
+    "StochasticDepth",
+    "TakeAt",
+]

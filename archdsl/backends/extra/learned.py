@@ -1,0 +1,168 @@
+"""Layers with weights."""
+
+import keras
+from keras import layers
+
+
+class StandardizedConv2D(layers.Conv2D):
+    """A convolution whose filters have mean 0 and variance 1. (B, H, W, C) -> (B, H', W', filters).
+
+    Args:
+        epsilon: is added to the variance of a filter's weights.
+        kwargs: those of `Conv2D`.
+    """
+
+    def __init__(self, filters, kernel_size, epsilon=1e-6, **kwargs):
+        super().__init__(filters, kernel_size, **kwargs)
+        self.epsilon = epsilon
+
+    def convolution_op(self, inputs, kernel):
+        # In half precision the variance of small weights, and epsilon, would be 0.
+        kernel = keras.ops.cast(kernel, self.variable_dtype)
+        mean, variance = keras.ops.moments(kernel, [0, 1, 2], keepdims=True)
+        kernel = (kernel - mean) * keras.ops.rsqrt(variance + self.epsilon)
+        kernel = keras.ops.cast(kernel, self.compute_dtype)
+        return super().convolution_op(inputs, kernel)
+
+    def get_config(self):
+        return {**super().get_config(), "epsilon": self.epsilon}
+
+
+class LayerScale(layers.Layer):
+    """Each channel times a learned factor. (..., C) -> (..., C).
+
+    Args:
+        init: what the factors begin with.
+        regularizer: what the factors add to the loss.
+        constraint: what holds the factors after each step.
+    """
+
+    def __init__(self, init=1e-6, regularizer=None, constraint=None, **kwargs):
+        super().__init__(**kwargs)
+        self.init = init
+        self.regularizer = keras.regularizers.get(regularizer)
+        self.constraint = keras.constraints.get(constraint)
+
+    def build(self, input_shape):
+        start = keras.initializers.Constant(self.init)
+        held = {"regularizer": self.regularizer, "constraint": self.constraint}
+        self.gamma = self.add_weight(input_shape[-1:], start, name="gamma", **held)
+
+    def call(self, inputs):
+        return inputs * self.gamma
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        held = {"regularizer": self.regularizer, "constraint": self.constraint}
+        told = keras.saving.serialize_keras_object(held)
+        return {**super().get_config(), "init": self.init, **told}
+
+
+class ClassToken(layers.Layer):
+    """A learned token before the others. (B, T, C) -> (B, T + 1, C).
+
+    Args:
+        initializer: how the token begins.
+        regularizer: what the token adds to the loss.
+        constraint: what holds the token after each step.
+    """
+
+    def __init__(
+        self,
+        initializer="zeros",
+        regularizer=None,
+        constraint=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.held = {
+            "initializer": keras.initializers.get(initializer),
+            "regularizer": keras.regularizers.get(regularizer),
+            "constraint": keras.constraints.get(constraint),
+        }
+
+    def build(self, input_shape):
+        self.token = self.add_weight((1, input_shape[-1]), name="token", **self.held)
+
+    def call(self, inputs):
+        batch = keras.ops.shape(inputs)[0]
+        token = keras.ops.cast(self.token, inputs.dtype)
+        tokens = keras.ops.broadcast_to(token, (batch, *self.token.shape))
+        return keras.ops.concatenate([tokens, inputs], axis=1)
+
+    def compute_output_shape(self, input_shape):
+        batch, tokens, channels = input_shape
+        return batch, tokens and tokens + 1, channels
+
+    def get_config(self):
+        told = keras.saving.serialize_keras_object(dict(self.held))
+        return {**super().get_config(), **told}
+
+
+class PositionEmbedding(layers.Layer):
+    """Adds numbers learned for each place. (B, T, C) -> (B, T, C), (B, H, W, C) -> (B, H, W, C).
+
+    Args:
+        initializer: how the numbers begin.
+        regularizer: what the numbers add to the loss.
+        constraint: what holds the numbers after each step.
+    """
+
+    def __init__(
+        self,
+        initializer="random_normal",
+        regularizer=None,
+        constraint=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.held = {
+            "initializer": keras.initializers.get(initializer),
+            "regularizer": keras.regularizers.get(regularizer),
+            "constraint": keras.constraints.get(constraint),
+        }
+
+    def build(self, input_shape):
+        self.embedding = self.add_weight(input_shape[1:], name="embedding", **self.held)
+
+    def call(self, inputs):
+        return inputs + self.embedding
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        told = keras.saving.serialize_keras_object(dict(self.held))
+        return {**super().get_config(), **told}
+
+
+class SelfAttention(layers.MultiHeadAttention):
+    """Multi-head attention of a tensor to itself. (B, T, C) -> (B, T, C), (B, H, W, C) -> (B, H, W, C).
+
+    Args:
+        use_causal_mask: whether a token sees only itself and those before it.
+        kwargs: those of `MultiHeadAttention`.
+    """
+
+    def __init__(self, num_heads, key_dim, use_causal_mask=False, **kwargs):
+        super().__init__(num_heads, key_dim, **kwargs)
+        self.use_causal_mask = use_causal_mask
+
+    def build(self, input_shape):
+        super().build(input_shape, input_shape)
+
+    def call(self, inputs, training=None):
+        causal = self.use_causal_mask
+        return super().call(inputs, inputs, training=training, use_causal_mask=causal)
+
+    def compute_output_shape(self, input_shape):
+        return super().compute_output_shape(input_shape, input_shape)
+
+    def compute_output_spec(self, inputs, training=None):
+        shape = self.compute_output_shape(inputs.shape)
+        return keras.KerasTensor(shape, self.compute_dtype)
+
+    def get_config(self):
+        return {**super().get_config(), "use_causal_mask": self.use_causal_mask}

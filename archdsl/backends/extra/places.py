@@ -1,0 +1,189 @@
+"""Layers without weights that move, take, or add pixels, tokens and channels."""
+
+import keras
+from keras import layers
+
+
+class LowestPadding2D(layers.Layer):
+    """Pads height and width with minus infinity. (B, H, W, C) -> (B, H + ..., W + ..., C).
+
+    Args:
+        padding: a number of pixels, or [[top, bottom], [left, right]].
+    """
+
+    def __init__(self, padding, **kwargs):
+        super().__init__(**kwargs)
+        self.padding = padding
+
+    def _sides(self):
+        if isinstance(self.padding, int):
+            return [[self.padding, self.padding]] * 2
+        return [list(side) for side in self.padding]
+
+    def call(self, inputs):
+        sides = [[0, 0], *self._sides(), [0, 0]]
+        return keras.ops.pad(inputs, sides, constant_values=float("-inf"))
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, channels = input_shape
+        (top, bottom), (left, right) = self._sides()
+        height = height and height + top + bottom
+        width = width and width + left + right
+        return batch, height, width, channels
+
+    def get_config(self):
+        return {**super().get_config(), "padding": self.padding}
+
+
+class PaddingShortcut(layers.Layer):
+    """Every stride-th pixel, with zeros behind the last channel. (B, H, W, C) -> (B, H / stride, W / stride, filters).
+
+    Args:
+        filters: channels of the output; at least those of the input.
+        strides: one number, or one for each axis.
+    """
+
+    def __init__(self, filters, strides=1, **kwargs):
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.strides = strides
+
+    def _steps(self):
+        if isinstance(self.strides, int):
+            return [self.strides, self.strides]
+        return list(self.strides)
+
+    def call(self, inputs):
+        rows, columns = self._steps()
+        kept = inputs[:, ::rows, ::columns]
+        more = self.filters - inputs.shape[-1]
+        return keras.ops.pad(kept, [[0, 0], [0, 0], [0, 0], [0, more]])
+
+    def compute_output_shape(self, input_shape):
+        batch, *sides, _ = input_shape
+        pairs = zip(sides, self._steps(), strict=True)
+        height, width = (side and -(-side // step) for side, step in pairs)
+        return batch, height, width, self.filters
+
+    def get_config(self):
+        told = {"filters": self.filters, "strides": self.strides}
+        return {**super().get_config(), **told}
+
+
+class TakeAt(layers.Layer):
+    """One place along the first axis. (B, T, C) -> (B, C).
+
+    Args:
+        index: which place, from 0; -1 is the last.
+    """
+
+    def __init__(self, index, **kwargs):
+        super().__init__(**kwargs)
+        self.index = index
+
+    def call(self, inputs):
+        return inputs[:, self.index]
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0], *input_shape[2:]
+
+    def get_config(self):
+        return {**super().get_config(), "index": self.index}
+
+
+class ChannelSlice(layers.Layer):
+    """Some of the channels, as Python slices them. (..., C) -> (..., fewer).
+
+    Args:
+        start: the first one.
+        stop: the one behind the last; without it, all that are left.
+        step: how far to go from one to the next.
+    """
+
+    def __init__(self, start=0, stop=None, step=1, **kwargs):
+        super().__init__(**kwargs)
+        self.start = start
+        self.stop = stop
+        self.step = step
+
+    def call(self, inputs):
+        return inputs[..., self.start : self.stop : self.step]
+
+    def compute_output_shape(self, input_shape):
+        taken = range(input_shape[-1])[self.start : self.stop : self.step]
+        return *input_shape[:-1], len(taken)
+
+    def get_config(self):
+        told = {"start": self.start, "stop": self.stop, "step": self.step}
+        return {**super().get_config(), **told}
+
+
+class ChannelShuffle(layers.Layer):
+    """The channels of all groups by turns. (..., C) -> (..., C).
+
+    Args:
+        groups: how many groups; they divide the channels.
+    """
+
+    def __init__(self, groups, **kwargs):
+        super().__init__(**kwargs)
+        self.groups = groups
+
+    def call(self, inputs):
+        channels = inputs.shape[-1]
+        size = channels // self.groups
+        groups = range(0, channels, size)
+        order = [first + place for place in range(size) for first in groups]
+        return keras.ops.take(inputs, order, axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "groups": self.groups}
+
+
+class SpaceToDepth(layers.Layer):
+    """Blocks of pixels become channels. (B, H, W, C) -> (B, H / block, W / block, C * block * block).
+
+    Args:
+        block: height and width of a block.
+    """
+
+    def __init__(self, block, **kwargs):
+        super().__init__(**kwargs)
+        self.block = block
+
+    def call(self, inputs):
+        return keras.ops.space_to_depth(inputs, self.block, data_format="channels_last")
+
+    def compute_output_shape(self, input_shape):
+        batch, *sides, channels = input_shape
+        height, width = (side and side // self.block for side in sides)
+        return batch, height, width, channels * self.block**2
+
+    def get_config(self):
+        return {**super().get_config(), "block": self.block}
+
+
+class DepthToSpace(layers.Layer):
+    """Channels become blocks of pixels. (B, H, W, C) -> (B, H * block, W * block, C / (block * block)).
+
+    Args:
+        block: height and width of a block.
+    """
+
+    def __init__(self, block, **kwargs):
+        super().__init__(**kwargs)
+        self.block = block
+
+    def call(self, inputs):
+        return keras.ops.depth_to_space(inputs, self.block, data_format="channels_last")
+
+    def compute_output_shape(self, input_shape):
+        batch, *sides, channels = input_shape
+        height, width = (side and side * self.block for side in sides)
+        return batch, height, width, channels // self.block**2
+
+    def get_config(self):
+        return {**super().get_config(), "block": self.block}

@@ -1,0 +1,48 @@
+"""The graph of one layer of a spec, for the arguments and the inputs that an instance of its class has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from archdsl.errors import Span
+from archdsl.graph import Graph
+from archdsl.ops import Shape
+from archdsl.resolution import resolve
+from archdsl.spec import Expectation, Layer, Loop, Spec, Step, Tap, Use, Value
+
+
+def layer_graph(spec: Spec, name: str, config: Mapping[str, Any], shapes: Sequence[Shape]) -> Graph:
+    """The graph of a layer's body.
+
+    Args:
+        name: the layer's, in the spec.
+        config: what holds a value for each of its arguments, such as the config of a built layer.
+        shapes: of its inputs, in order, without the batch.
+
+    Raises:
+        ArchError: the layer does not resolve with these.
+    """
+    layer = spec.layers[name]
+    alone = resolve(_alone(layer, spec, config, dict(zip(layer.inputs, shapes, strict=True))))
+    return next(node.body for node in alone.nodes if node.body is not None)
+
+
+def _alone(layer: Layer, spec: Spec, config: Mapping[str, Any], inputs: Mapping[str, Shape]) -> Spec:
+    """A spec whose model is one use of a layer."""
+    base = layer
+    while base.like is not None:
+        base = spec.layers[base.like]
+    name = "the layer"  # no input is called so, for there is a blank in it
+    use = Use(layer.name, {arg: _value(config[arg], layer.span) for arg in layer.args})
+    outputs = tuple(Tap(name, tap.name, layer.span) for tap in base.outputs[:1])
+    step = Step(layer.name, use, Loop(), name, layer.span)
+    return replace(spec, inputs=inputs, outputs=outputs, args={}, model=(step,), expect=Expectation())
+
+
+def _value(content: Any, span: Span) -> Value:
+    """An argument as a spec holds it."""
+    if isinstance(content, list | tuple):
+        return Value(tuple(_value(item, span) for item in content), span)
+    return Value(content, span)

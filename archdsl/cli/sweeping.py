@@ -1,0 +1,58 @@
+"""The command that sets many networks of one spec beside one another: `sweep`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from archdsl import output, zoo
+from archdsl.cli.app import AllowOption, JsonOption, SetOption, SpecArgument, VariantOption, app, print_json, print_text
+from archdsl.cli.network import BatchOption, PrecisionOption
+from archdsl.errors import fail
+from archdsl.limits import raised
+from archdsl.resolution import resolve
+
+WordsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="NAME=VALUES",
+        help="An argument of the model and its values, as `paths=1..6` or `width=16,32`; each with each, where there "
+        "are several. Without any: the file's variants.",
+        show_default=False,
+    ),
+]
+
+
+@app.command()
+def sweep(
+    spec: SpecArgument,
+    words: WordsArgument = None,
+    batch: BatchOption = 1,
+    precision: PrecisionOption = "float32",
+    settings: SetOption = None,
+    variant: VariantOption = None,
+    allow: AllowOption = None,
+    as_json: JsonOption = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
+) -> None:
+    """Show what a network costs for each of some values of an argument: parameters, work and memory."""
+    from archdsl.backends.sweep import Row, to_data, to_markdown, to_text
+    from archdsl.measures import measure
+
+    if as_json and as_markdown:
+        raise fail("ARCH203", "`--json` and `--markdown` exclude each other", hint="take one of them")
+    loaded = zoo.load(spec, variant or "", raised(allow or ()))
+    fixed = output.settings(settings or (), loaded)
+    if words:
+        chosen = [(loaded, each) for each in output.grid(words, loaded, fixed)]
+    else:
+        chosen = [(each, {"variant": each.variant or "-"}) for each in ((loaded,) if variant else loaded.every())]
+    rows = []
+    for each, values in chosen:
+        graph = resolve(each, **fixed, **(values if words else {}))
+        rows.append(Row(values, measure(graph, batch, precision)))
+    if as_json:
+        print_json(to_data(rows))
+    else:
+        print_text(to_markdown(rows) if as_markdown else to_text(rows))

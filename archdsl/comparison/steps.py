@@ -1,0 +1,145 @@
+"""The steps of a body as a comparison sees them: an op with its padding, norm and activation, or a layer's use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeAlias
+
+from pydantic import BaseModel
+
+from archdsl.graph import Graph, Node, Totals, total
+from archdsl.ops import Shape
+from archdsl.spec import Value
+
+Lane: TypeAlias = tuple[str, ...]
+
+_BESIDE = ("pad", "norm", "activation")
+"""The roles of nodes that stand around a step's own op."""
+
+_WORDS = ("norm", "activation")
+
+
+@dataclass(frozen=True)
+class Step:
+    """The nodes of one step; `name` is that of its own op or layer, with the paths that it stands in."""
+
+    name: str
+    nodes: tuple[Node, ...]
+
+    @cached_property
+    def main(self) -> Node:
+        """The step's own op, its layer, or its merge."""
+        return next((node for node in self.nodes if node.role not in _BESIDE), self.nodes[0])
+
+    @property
+    def kind(self) -> str:
+        return self.main.kind
+
+    @property
+    def lane(self) -> Lane:
+        """The paths that it stands in, from the outermost."""
+        return self.main.lane
+
+    @property
+    def own_name(self) -> str:
+        """Its name inside its lane."""
+        return self.name.rpartition("/")[2]
+
+    @property
+    def is_numbered(self) -> bool:
+        """Whether its name is its kind and a number, so that other steps move it."""
+        word, _, number = self.own_name.rpartition("_")
+        return word == self.kind and number.isdigit()
+
+    @property
+    def shape(self) -> Shape:
+        return self.nodes[-1].shape
+
+    @cached_property
+    def totals(self) -> Totals:
+        return total(self.nodes)
+
+    @cached_property
+    def told(self) -> Mapping[str, Any]:
+        """What the spec's words are for it: an op's fields with its padding, norm and activation; or arguments."""
+        main = self.main
+        if main.op is None:
+            return {name: plain(value) for name, value in main.arguments.items()}
+        fields = {name: plain(getattr(main.op, name)) for name in type(main.op).model_fields}
+        fields |= dict.fromkeys(fields.keys() & _WORDS, "none")
+        for node in self.nodes:
+            if node is main or node.op is None:
+                continue
+            inner = {name: plain(getattr(node.op, name)) for name in type(node.op).model_fields}
+            if node.role == "pad":
+                fields["padding"] = inner["padding"]
+            else:
+                fields[node.role] = node.kind.removesuffix("_norm")
+                fields |= {f"{node.role}.{name}": value for name, value in inner.items()}
+        return fields
+
+    @cached_property
+    def signature(self) -> tuple[str, str]:
+        """What two steps have in common that do the same."""
+        return self.kind, repr(sorted(self.told.items()))
+
+    @cached_property
+    def label(self) -> str:
+        """What to call it in a line of text."""
+        if self.main.op is None:
+            given = self.main.fields or self.main.arguments
+            arguments = ", ".join(f"{name}={written(self.told[name])}" for name in given)
+            return f"{self.kind}({arguments})"
+        return " · ".join(node.op.label() for node in self.nodes if node.op is not None and node.role != "pad")
+
+    def said(self, field: str) -> Value | None:
+        """What the spec says of one of the words of `told`, where that is known."""
+        role, dot, name = field.rpartition(".")
+        wanted = role if dot else "main"
+        if field == "padding" and field not in self.main.fields:
+            wanted = "pad"
+        node = next((node for node in self.nodes if node.role == wanted), self.main if wanted == "main" else None)
+        return None if node is None else node.fields.get(name)
+
+
+def steps_of(graph: Graph) -> list[Step]:
+    """The steps of a body, in its order."""
+    found: list[tuple[str, list[Node]]] = []
+    for node in graph.nodes:
+        name = node.name.removesuffix(f"_{node.role}") if node.role in _BESIDE else node.name
+        if not found or found[-1][0] != name:
+            found.append((name, []))
+        found[-1][1].append(node)
+    return [Step(name, tuple(nodes)) for name, nodes in found]
+
+
+def plain(value: Any) -> Any:
+    """A field's value as a spec writes it: 3 for (3, 3), lists for tuples, words for what is made of them."""
+    if isinstance(value, BaseModel):
+        word = str(getattr(value, "target", "") or type(value).__name__).rpartition(".")[2]
+        return {word: plain(value.model_dump(exclude_unset=True))}
+    if isinstance(value, tuple | list):
+        items = [plain(item) for item in value]
+        alike = isinstance(value, tuple) and len(items) == 2 and items[0] == items[1]
+        return items[0] if alike else items
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    return value
+
+
+def written(value: Any) -> str:
+    """A plain value on one line, cut where it is long."""
+    text = _written(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_written, value))}]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_written(item)}" for key, item in value.items()) + "}"
+    if value is None:
+        return "none"
+    return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)

@@ -1,0 +1,150 @@
+"""Sets of positions along one axis, and what windows make of them: exact, and without looking at a pixel.
+
+A set is a whole number, whose bit i says whether position i is in it; `ALL` is every position of any axis.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+ALL = -1
+
+LONGEST = 1 << 13
+"""How long an axis may be for a set to have gaps: what is longer is read as a whole, so that no set is expensive."""
+
+
+def kept(positions: int, length: int) -> int:
+    """A set cut to an axis; `ALL` where nothing of the axis is missing."""
+    if length > LONGEST:
+        return ALL if positions else 0
+    everything = (1 << length) - 1
+    return ALL if positions & everything == everything else positions & everything
+
+
+def between(first: int, stop: int) -> int:
+    """The positions from `first` on, without `stop`."""
+    return (1 << stop) - (1 << first) if stop > first else 0
+
+
+def count(positions: int, length: int) -> int:
+    """How many positions of an axis are in a set."""
+    return length if positions == ALL else positions.bit_count()
+
+
+def shifted(positions: int, by: int) -> int:
+    """Each position so much further on; what falls below 0 is gone. `ALL` stays."""
+    return positions << by if by >= 0 else positions >> -by
+
+
+def spread(positions: int, stride: int) -> int:
+    """Each position times a stride."""
+    if stride == 1 or not positions:
+        return positions
+    return int(("0" * (stride - 1)).join(f"{positions:b}"), 2)
+
+
+def gathered(positions: int, stride: int) -> int:
+    """Every stride-th position, divided by the stride."""
+    return positions if stride == 1 else int(f"{positions:b}"[::-1][::stride][::-1] or "0", 2)
+
+
+def smeared(positions: int, times: int, step: int, down: bool = False) -> int:
+    """The union of a set with its copies 1, 2, ... times - 1 steps further up, or down."""
+    done = 1
+    while done < times:
+        more = min(done, times - done)
+        positions |= positions >> more * step if down else positions << more * step
+        done += more
+    return positions
+
+
+def mirrored(positions: int, length: int) -> int:
+    """Position i becomes position length - 1 - i."""
+    return int(f"{positions:0{length}b}"[::-1], 2)
+
+
+class Window(NamedTuple):
+    """A window that slides along one axis: output o reads the inputs o * stride + t * dilation - before, t < kernel.
+
+    Args:
+        length: of the axis.
+        steps: how many outputs there are.
+        before: positions of padding in front.
+        upward: the other way round, as a transposed convolution: *input* i writes to the outputs
+            i * stride + t * dilation - before.
+    """
+
+    length: int
+    steps: int
+    kernel: int
+    stride: int = 1
+    dilation: int = 1
+    before: int = 0
+    upward: bool = False
+
+    @property
+    def reach(self) -> int:
+        return (self.kernel - 1) * self.dilation + 1
+
+    def read(self, needed: int) -> int:
+        """The inputs that these outputs read."""
+        if not needed or max(self.length, self.steps) > LONGEST:
+            return ALL if needed else 0
+        return _read(self, needed)
+
+    def live(self, needed: int, support: tuple[int, int] | None = None) -> int:
+        """The taps that ever meet an input which can be other than 0, for one of these outputs.
+
+        Args:
+            support: the first position that is no padding, and the first behind them.
+        """
+        if not needed:
+            return 0
+        if max(self.length, self.steps, self.reach) > LONGEST:
+            return between(0, self.kernel)
+        return _live(self, needed, support or (0, self.length))
+
+    def products(self, support: tuple[int, int] | None = None) -> int:
+        """How many pairs of an output and a tap meet an input that can be other than 0."""
+        first, stop = support or (0, self.length)
+        found = 0
+        for output in range(self.steps):
+            start = output * self.stride - self.before
+            low, high = -(-max(0, first - start) // self.dilation), (stop - 1 - start) // self.dilation
+            found += max(0, min(high, self.kernel - 1) - low + 1)
+        return found
+
+    def unread(self, needed: int) -> float:
+        """The share of its work that ends in outputs which are not needed."""
+        if needed == ALL:
+            return 0.0
+        if not self.upward:
+            return 1 - needed.bit_count() / self.steps
+        inputs, lost = between(0, self.length), between(0, self.steps) & ~needed
+        written = (shifted(spread(inputs, self.stride), t * self.dilation - self.before) for t in range(self.kernel))
+        return sum((positions & lost).bit_count() for positions in written) / (self.length * self.kernel)
+
+
+@lru_cache(4096)
+def _read(window: Window, needed: int) -> int:
+    outputs = needed & between(0, window.steps)
+    if window.upward:
+        written = smeared(outputs << window.before, window.kernel, window.dilation, down=True)
+        return kept(gathered(written, window.stride), window.length)
+    positions = smeared(spread(outputs, window.stride), window.kernel, window.dilation)
+    return kept(positions >> window.before, window.length)
+
+
+@lru_cache(4096)
+def _live(window: Window, needed: int, support: tuple[int, int]) -> int:
+    """The taps t with t * dilation = input + before - output * stride, and the other way round where it is upward."""
+    first, stop = support
+    outputs = needed & between(0, window.steps)
+    if window.upward:
+        taps = smeared(outputs << window.before >> first * window.stride, stop - first, window.stride, down=True)
+    else:
+        last = (window.steps - 1) * window.stride
+        taps = spread(mirrored(outputs, window.steps), window.stride)
+        taps = shifted(smeared(taps, stop - first, 1), first + window.before - last)
+    return gathered(taps, window.dilation) & between(0, window.kernel)

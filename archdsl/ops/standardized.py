@@ -1,0 +1,34 @@
+"""Convolutions that compute their filters anew from their weights."""
+
+from typing import ClassVar
+
+from archdsl.ops.base import Call, Counts, Example, Positive, Shape
+from archdsl.ops.conv import Conv
+
+
+class StandardizedConv(Conv, name="standardized_conv"):
+    """2-D convolution by filters of mean 0 and variance 1, whatever its weights are. (H, W, C) -> (H', W', filters).
+
+    Qiao et al. 2019, "Micro-Batch Training with Batch-Channel Normalization and Weight Standardization".
+
+    Args:
+        epsilon: is added to the variance of a filter's weights.
+    """
+
+    epsilon: Positive = 1e-6
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        *Conv.examples,
+        Example({"filters": 6, "kernel": 3, "bias": False, "epsilon": 1e-8}, ((9, 8, 4),), (7, 6, 6)),
+    )
+
+    def fvcore(self, *inputs: Shape) -> Counts:
+        # timm computes the filters by a batch norm in training mode without a scale, which fvcore counts as 4 a weight.
+        counts = super().fvcore(*inputs)
+        return counts._replace(macs=counts.macs + 4 * self.weights(*inputs)["kernel"].size)
+
+    def keras(self) -> Call:
+        return self._call("StandardizedConv2D", "filters", "kernel")
+
+    def label(self) -> str:
+        return f"Standardized {super().label()[0].lower()}{super().label()[1:]}"

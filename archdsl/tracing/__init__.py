@@ -1,0 +1,148 @@
+"""A spec and a path -> where the value there comes from. Resolves once more; nothing else pays for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from archdsl.graph import Graph, Node, producer
+from archdsl.ops import Op, OpError, Shape
+from archdsl.ops.base import show
+from archdsl.spec import Spec
+from archdsl.tracing.origins import Origin, Origins
+from archdsl.tracing.scopes import Tracer
+from archdsl.tracing.targets import SHAPE, Target, fields_of, find
+
+Inputs: TypeAlias = tuple[tuple[str, Shape], ...]
+"""What feeds a node: each ref, with the shape behind it."""
+
+__all__ = ["Origin", "Target", "Trace", "trace"]
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What there is to say of a path.
+
+    Args:
+        path: as it was asked for.
+        target: what it names.
+        origins: of a field or a shape one; of a node, each field's.
+        inputs: what feeds the node, with its shape.
+    """
+
+    path: str
+    target: Target
+    origins: tuple[Origin, ...]
+    inputs: Inputs
+
+
+def trace(spec: Spec, path: str, settings: Mapping[str, Any] | None = None) -> Trace:
+    """Where the value at a path comes from.
+
+    Args:
+        spec: with a variant laid over it, or as it is.
+        path: of a node, of a field behind a dot, of a node's `.shape`, or of a weight.
+        settings: the model's arguments, where they are not to be the file's own.
+
+    Raises:
+        ArchError: the spec does not resolve, or the path leads nowhere.
+    """
+    return Tracing(spec, settings or {}).trace(path)
+
+
+class Tracing:
+    """A network that knows where its values are from; it is resolved once for any number of paths."""
+
+    def __init__(self, spec: Spec, settings: Mapping[str, Any]) -> None:
+        tracer = Tracer(spec)
+        self.graph = tracer.traced(settings)
+        self.origins = Origins(spec, tracer, settings)
+
+    def trace(self, path: str) -> Trace:
+        """What there is to say of a path."""
+        target = find(self.graph, path)
+        inputs = tuple(_inputs(target.node, target.body))
+        if target.weight:
+            weight = target.node.weights[target.weight]
+            whole = f"{target.path()}/{target.weight}"
+            return Trace(whole, target, (self._shape(target, whole, weight.shape, inputs),), inputs)
+        if target.field == SHAPE and SHAPE not in fields_of(target.node):
+            whole = f"{target.path()}.{SHAPE}"
+            return Trace(whole, target, (self._shape(target, whole, target.node.shape, inputs),), inputs)
+        if target.field:
+            return Trace(f"{target.path()}.{target.field}", target, (self.origins.field(target, target.field),), inputs)
+        origins = tuple(self.origins.field(target, name) for name in fields_of(target.node))
+        return Trace(target.path(), target, origins, inputs)
+
+    def _shape(self, target: Target, name: str, shape: Shape, inputs: Inputs) -> Origin:
+        """Where a shape is from: from the fields and the inputs that would change it."""
+        node, body = target.node, target.body
+        if node.body is not None:
+            end = node.body.output
+            told = f"what `{producer(end)}` in it gives: see {target.path()}/{producer(end)}.shape"
+            return Origin(name, show(shape), "shape", told, span=node.span)
+        causes = [self.origins.field(target, field) for field in _deciding(node, inputs, target.weight)]
+        scope = "".join(f"{one.name}/" for one in target.nodes[:-1])
+        for ref, given in _deciding_inputs(node, inputs, target.weight):
+            source = next((one for one in body.nodes if one.name == producer(ref)), None)
+            owner = scope.rstrip("/") or body.name
+            told = f"what {scope}{ref} gives" if source else f"what {owner} takes"
+            causes.append(Origin(ref, show(given), "shape", told, span=source.span if source else None))
+        return Origin(name, show(shape), "shape", f"a shape of {node.kind}", span=node.span, causes=tuple(causes))
+
+
+def _inputs(node: Node, body: Graph) -> Iterator[tuple[str, Shape]]:
+    """What feeds a node, and its shape."""
+    shapes = dict(body.inputs)
+    for one in body.nodes:
+        shapes[one.name] = one.shape
+        shapes |= {f"{one.name}.{output}": shape for output, shape in one.outputs.items()}
+    for ref in node.inputs:
+        yield ref, shapes[ref]
+
+
+def _rule(op: Op, shapes: list[Shape], weight: str) -> Any:
+    """The shape that an op gives, or that one of its weights has; None where it cannot take its inputs."""
+    try:
+        return op.weights(*shapes)[weight].shape if weight else op.output(*shapes)
+    except (OpError, ArithmeticError, LookupError, ValueError):
+        return None
+
+
+def _deciding(node: Node, inputs: Inputs, weight: str) -> Iterator[str]:
+    """The fields that would change a shape if they had another value: each is tried."""
+    shapes = [shape for _, shape in inputs]
+    if node.op is None:
+        return
+    now = _rule(node.op, shapes, weight)
+    for name in type(node.op).model_fields:
+        value = getattr(node.op, name)
+        others = [node.op.model_copy(update={name: other}) for other in _others(value)]
+        if any(_rule(other, shapes, weight) != now for other in others):
+            yield name
+
+
+def _others(value: Any) -> list[Any]:
+    """Values that a field might have instead."""
+    if isinstance(value, bool):
+        return [not value]
+    if isinstance(value, int):
+        return [2 * value or 1]
+    if isinstance(value, tuple):
+        return [tuple(2 * item if isinstance(item, int) else item for item in value)]
+    return ["valid" if value == "same" else "same"] if value in ("same", "valid") else []
+
+
+def _deciding_inputs(node: Node, inputs: Inputs, weight: str) -> Iterator[tuple[str, Shape]]:
+    """The inputs that would change a shape if they had another one: each axis is tried."""
+    shapes = [shape for _, shape in inputs]
+    if node.op is None:
+        return
+    now = _rule(node.op, shapes, weight)
+    for number, (ref, shape) in enumerate(inputs):
+        for axis in range(len(shape)):
+            other = (*shape[:axis], 2 * shape[axis], *shape[axis + 1 :])
+            if _rule(node.op, [*shapes[:number], other, *shapes[number + 1 :]], weight) != now:
+                yield ref, shape
+                break

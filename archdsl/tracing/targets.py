@@ -1,0 +1,123 @@
+"""`ResidualLayer_2/wide/conv_2.kernel`: what a path names, and what is near where it names nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from archdsl.errors import ArchError, fail, nearest
+from archdsl.graph import Graph, Node
+
+SHAPE = "shape"
+"""The word behind a node's path for what it gives."""
+
+SHOWN = 12
+"""How many of the names that are there a message tells."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a path names.
+
+    Args:
+        nodes: the layers that it leads through, and the node itself.
+        bodies: the body that each of them stands in.
+        field: a field or an argument, or `SHAPE`; nothing where the node is meant.
+        weight: one of the node's weights.
+    """
+
+    nodes: tuple[Node, ...]
+    bodies: tuple[Graph, ...]
+    field: str = ""
+    weight: str = ""
+
+    @property
+    def node(self) -> Node:
+        return self.nodes[-1]
+
+    @property
+    def body(self) -> Graph:
+        """The body that the node stands in."""
+        return self.bodies[-1]
+
+    def path(self, level: int = -1) -> str:
+        """The path of one of the nodes; of the last one where nothing is said."""
+        nodes = self.nodes if level == -1 else self.nodes[: level + 1]
+        return "/".join(node.name for node in nodes)
+
+
+def find(graph: Graph, path: str) -> Target:
+    """What a path names in a network.
+
+    Raises:
+        ArchError: nothing; with the nearest names, and what is there.
+    """
+    nodes: list[Node] = []
+    bodies: list[Graph] = []
+    body: Graph | None = graph
+    rest = path.strip("/")
+    while body is not None:
+        names = {node.name: node for node in body.nodes}
+        name = next((name for name in _beginnings(rest) if name in names), None)
+        if name is None:
+            raise _unknown(path, rest, body, nodes)
+        nodes.append(names[name])
+        bodies.append(body)
+        rest, body = rest[len(name) :], names[name].body
+        if not rest.startswith("/"):
+            break
+        rest = rest[1:]
+    return _ended(path, rest, Target(tuple(nodes), tuple(bodies)))
+
+
+def _beginnings(rest: str) -> list[str]:
+    """What the name of a node may be at the beginning of a path, the longest first."""
+    bare = rest.partition(".")[0]
+    parts = bare.split("/")
+    return ["/".join(parts[:length]) for length in range(len(parts), 0, -1)]
+
+
+def _ended(path: str, rest: str, target: Target) -> Target:
+    """What stands behind the last node: nothing, a field behind a dot, or a weight."""
+    node = target.node
+    known = fields_of(node)
+    word = rest.removeprefix(".")
+    if not rest:
+        return target
+    if rest.startswith(".") and word in (*known, SHAPE):
+        return Target(target.nodes, target.bodies, field=word)
+    if not rest.startswith(".") and rest in node.weights:
+        return Target(target.nodes, target.bodies, weight=rest)
+    if rest.startswith("."):
+        message = f"`{target.path()}` has no `{word}`" if word else f"`{path}` ends in a dot"
+        there = (*dict.fromkeys([*node.fields, *known]), SHAPE)
+        raise fail("ARCH203", message, node.span, _hint(word, there, f"a {node.kind} has"))
+    message = f"`{target.path()}` has no weight `{rest}`"
+    hint = _hint(rest, node.weights, "its weights are") if node.weights else "it has none"
+    raise fail("ARCH203", message, node.span, hint)
+
+
+def fields_of(node: Node) -> tuple[str, ...]:
+    """The words of a node: an op's fields, or a layer's arguments."""
+    return tuple(type(node.op).model_fields if node.op is not None else node.arguments)
+
+
+def _unknown(path: str, rest: str, body: Graph, nodes: list[Node]) -> ArchError:
+    where = f"`{'/'.join(node.name for node in nodes)}`" if nodes else f"`{body.name}`"
+    names = [node.name for node in body.nodes]
+    parts = rest.partition(".")[0].split("/")
+    told = f"`{path}` leads nowhere: {where} has no `{rest}`" if rest else f"the path `{path}` names no step"
+    for length in range(len(parts), 0, -1):
+        typed = "/".join(parts[:length])
+        hint = nearest(typed, {name for name in names if name.count("/") == length - 1})
+        if hint.startswith("did you mean"):
+            return fail("ARCH203", told, nodes[-1].span if nodes else None, hint)
+    return fail("ARCH203", told, nodes[-1].span if nodes else None, _hint("", names, "in it are"))
+
+
+def _hint(word: str, known: Iterable[str], what: str) -> str:
+    known = list(known)
+    hint = nearest(word, known) if word else ""
+    if hint.startswith("did you mean"):
+        return hint
+    return f"{what} {', '.join(known[:SHOWN])}" + (f", and {len(known) - SHOWN} more" if len(known) > SHOWN else "")

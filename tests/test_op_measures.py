@@ -1,0 +1,146 @@
+"""Every op, by the registry: what it counts, what it sees, what it keeps; and what it sees, against Keras."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from archdsl.ops import OPS, Example, Op
+from archdsl.ops.base import Counts, Kept
+from archdsl.ops.sight import HERE, Taps
+
+EXAMPLES = [(name, example) for name, op in sorted(OPS.items()) for example in op.examples]
+ids = [f"{name}-{i}" for name, op in sorted(OPS.items()) for i, _ in enumerate(op.examples)]
+BLIND = {"attention", "global_average_pool", "global_max_pool", "group_norm", "instance_norm"}
+"""The ops of which each place sees all: they leave what `Op` says."""
+WITHOUT = {"class_token", "position_embedding"}
+"""The ops with weights whose gradient is that of their output, so that they keep nothing."""
+MORE = {"attention", "separable_conv"}
+"""The ops that hold something inside themselves."""
+
+
+def build(name: str, example: Example) -> Op:
+    return OPS[name].model_validate(dict(example.fields))
+
+
+@pytest.mark.parametrize(("name", "example"), EXAMPLES, ids=ids)
+def test_what_it_counts(name: str, example: Example) -> None:
+    op, places = build(name, example), math.prod(example.output)
+    macs, activations = op.macs(*example.inputs), op.activations(*example.inputs)
+    found = op.fvcore(*example.inputs)
+    assert isinstance(found, Counts)
+    assert found.macs >= macs
+    assert found.activations >= activations
+    assert (activations >= places) == (macs > 0), "what does work for its numbers counts them"
+    assert bool(activations) == (op.kind in ("conv", "dense") and name not in {*WITHOUT, "layer_scale"})
+    assert (op.inside(*example.inputs) > 0) == (name in MORE)
+
+
+@pytest.mark.parametrize(("name", "example"), EXAMPLES, ids=ids)
+def test_what_it_keeps(name: str, example: Example) -> None:
+    op = build(name, example)
+    found = op.keeps(*example.inputs)
+    assert isinstance(found, Kept)
+    learns = any(weight.trainable for weight in op.weights(*example.inputs).values())
+    assert not learns or found.inputs or name in WITHOUT
+    assert found.inside >= op.inside(*example.inputs)
+    if op.passes != "never":
+        assert found == Kept()
+        assert math.prod(example.output) == math.prod(example.inputs[0])
+        assert op.weights(*example.inputs) == {}
+
+
+@pytest.mark.parametrize(("name", "example"), EXAMPLES, ids=ids)
+def test_what_it_sees(name: str, example: Example) -> None:
+    op = build(name, example)
+    assert (type(op).sees is Op.sees) == (name in BLIND)
+    sight = op.sees(*example.inputs)
+    if isinstance(sight, str):
+        assert sight in ("place", "whole")
+        return
+    if sight == HERE:
+        assert example.output[:-1] in {x[:-1] for x in example.inputs}
+        return
+    for taps, x, y in zip(sight, example.inputs[0], example.output, strict=False):
+        ends = [(taps.first(place), taps.last(place)) for place in range(y)]
+        assert isinstance(taps, Taps)
+        assert ends == sorted(ends)
+        seen = [last >= 0 and first < x for first, last in ends]
+        # Padding may see nothing of the map, and so may a place between the windows of a transposed convolution.
+        assert any(seen) if "pad" in name or name == "conv_transpose" else all(seen)
+
+
+def test_there_are_ops_of_each_kind() -> None:
+    found = [build(name, example).sees(*example.inputs) for name, example in EXAMPLES]
+    assert found.count(HERE) > 60
+    assert sum(isinstance(sight, tuple) and sight != HERE for sight in found) > 25
+    assert {OPS[name].passes for name in OPS} == {"never", "always", "inference"}
+
+
+def windows(name: str, example: Example) -> bool:
+    """Whether it goes from maps to a map, sees less than all of it, and runs on a CPU."""
+    maps = [x for x in (*example.inputs, example.output) if len(x) == 3]
+    whole = isinstance(build(name, example).sees(*example.inputs), str)
+    return (
+        len(maps) == len(example.inputs) + 1
+        and not whole
+        and not (name == "conv_transpose" and "dilation" in example.fields)
+    )
+
+
+MAPS = [(name, example) for name, example in EXAMPLES if windows(name, example)]
+LOOSE = {"bicubic", "lanczos3", "lanczos5"}
+"""Ways to interpolate that give some of the pixels in reach no weight: there what is told is only a bound."""
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize(("name", "example"), MAPS, ids=[f"{name}-{example.fields}"[:40] for name, example in MAPS])
+def test_it_sees_what_keras_sees(name: str, example: Example) -> None:
+    np = pytest.importorskip("numpy")
+    pytest.importorskip("keras")
+    from layers_of_ops import layer_of
+
+    op = build(name, example)
+    layer, chance = layer_of(op), np.random.default_rng(0)
+    height, width, channels = example.inputs[0]
+    others = [chance.uniform(0.6, 0.9, (1, *x)).astype("float32") for x in example.inputs[1:]]
+    seen = np.zeros((height * width, *example.output[:2]), bool)
+    # Which outputs move is asked at several points, for a function may be flat at one of them.
+    for low, step in ((-0.5, 1.0), (0.1, 3.0), (0.6, 40.0), (-40.0, 80.0)):
+        base = chance.uniform(low, low + 0.3, (1, height, width, channels)).astype("float32")
+        moved = np.repeat(base, height * width + 1, 0)
+        for pixel in range(height * width):
+            moved[pixel, pixel // width, pixel % width] += step * chance.uniform(0.5, 1.0, channels)
+        given: Any = [moved, *(np.repeat(other, len(moved), 0) for other in others)] if op.many else moved
+        if not layer.built:
+            layer(given)
+            layer.set_weights([chance.uniform(0.5, 1.5, w.shape).astype("float32") for w in layer.weights])
+        out = np.nan_to_num(np.asarray(layer(given)), neginf=0.0)
+        # Equal images may differ in their last bits, by where they stand in the batch.
+        seen |= (np.abs(out[:-1] - out[-1:]) > 1e-5 * np.abs(out).max()).any(-1)
+    hold(op, example, seen, np)
+
+
+def hold(op: Op, example: Example, seen: Any, np: Any) -> None:
+    """Compares the pixels that each place of the output sees with those that are told."""
+    sight, (height, width, _) = op.sees(*example.inputs), example.inputs[0]
+    assert isinstance(sight, tuple)
+    assert seen.any()
+    for row in range(example.output[0]):
+        for column in range(example.output[1]):
+            pixels = np.argwhere(seen[:, row, column].reshape(height, width))
+            told = [
+                [max(taps.first(place), 0), min(taps.last(place), x - 1)]
+                for taps, place, x in zip(sight, (row, column), (height, width), strict=True)
+            ]
+            if not len(pixels):
+                assert "pad" in op.name or op.name == "conv_transpose"
+            elif getattr(op, "interpolation", "") in LOOSE:
+                assert all((pixels >= np.array(told)[:, 0]).all(1) & (pixels <= np.array(told)[:, 1]).all(1))
+            else:
+                assert [*zip(pixels.min(0), pixels.max(0), strict=True)] == [tuple(ends) for ends in told], (
+                    row,
+                    column,
+                )
