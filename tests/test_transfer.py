@@ -358,6 +358,23 @@ def test_nothing_pairs_behind_a_first_layer_that_differs() -> None:
         copy_weights(net(one), net(other))
 
 
+def test_two_readers_of_one_layer_are_not_readers_of_two() -> None:
+    """Each layer has the same shapes and the same before it; who follows whom is another thing."""
+
+    def write(apart: bool) -> Callable[[Any], Any]:
+        def written(x: Any) -> Any:
+            x = dense(x, "first")
+            one, other = dense(x, "one"), dense(x, "other")
+            ends = [dense(one, "five", 5), dense(other if apart else one, "four", 4), layers.Add()([one, other])]
+            return layers.Concatenate()(ends)
+
+        return written
+
+    copied = copy_weights(model(write(True)), alive_again(model(write(False))))
+    assert [one for one, _ in copied.weights] == ["first/kernel", "first/bias"]
+    assert len(copied.left.source) == len(copied.left.target) == 8
+
+
 def test_a_deeper_network_takes_what_begins_alike() -> None:
     source, target = archdsl.build("resnet_cifar", depth=8), archdsl.build("resnet_cifar", depth=14)
     copied = copy_weights(source, target)

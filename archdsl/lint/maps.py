@@ -120,7 +120,8 @@ def _unread_filters(site: Site) -> Iterator[Case]:
     unread = channels - (0 if nothing(learns) else count(learns[-1], channels))
     if not unread:
         return
-    own = [w for name, w in node.weights.items() if name in ("kernel", "pointwise_kernel", "bias")]
+    # The depthwise half of a separable convolution serves all channels: it is dead where all of them are.
+    own = [w for name, w in node.weights.items() if name != "depthwise_kernel" or unread == channels]
     yield case(
         "ARCH502",
         node,

@@ -187,6 +187,8 @@ class _Backwards:
         op = node.op
         if op is None or op.name == "take":
             return "take it before the last layers, which then compute nothing for the others"
+        if op.name in ("crop", "center_crop", "take_channels"):
+            return "compute only what is kept"
         stride = getattr(op, "stride", None)
         if not isinstance(op, CONVOLUTIONS) or stride == (1, 1) or slides(op):
             return "`padding: same`, or a map that the windows cover without rest"

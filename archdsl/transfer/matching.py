@@ -44,7 +44,9 @@ def match(source: Network, target: Network) -> Matching:
     kept = _in_both(wires, colours)
     edges = _edges(wires, kept)
     labels = [colour if node in kept else (node,) for node, colour in enumerate(colours)]
-    classes = Partition(labels, edges).colours
+    sizes = Counter(colours[node] for node in kept)
+    # What leads to it tells a node for certain where there is one on each side, whatever its readers are.
+    classes = Partition(labels, edges, {node for node in kept if sizes[colours[node]] == 2}).colours
     sound = _sound(classes, kept, edges, offset)
     steps = [(side, step) for side in (0, 1) for step in wires[side].steps]
     known = {steps[node]: classes[node] for node in sorted(sound)}
