@@ -29,7 +29,7 @@ PAGE = (10.4, 15.0)
 MOST_COLUMNS = 3
 """Of a long chain."""
 
-ENDS, ROW, GAP = 4.2, 0.38, 0.9
+ENDS, ROW, GAP = 5.0, 0.38, 0.9
 """What ends, titles and legend take of a page; the space between two rows; that between two columns; in inches."""
 
 

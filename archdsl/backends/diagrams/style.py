@@ -155,7 +155,7 @@ def width_of(title: str, details: Iterable[str] = ()) -> float:
 
 
 def _value(value: Any) -> str:
-    text = f"{value:g}" if isinstance(value, float) else str(value)
+    text = f"{value:.3g}" if isinstance(value, float) else str(value)
     return textwrap.shorten(text, 28, placeholder="…") if " " in text else short(text, 28)
 
 
