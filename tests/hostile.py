@@ -105,9 +105,6 @@ HOSTILE = {
     "long list handed on": HEAD
     + f"args: {{l: {ONES}}}\nlayers:\n  A: {{args: {{m: list}}, steps: [{{relu: {{}}, when: len($m) < 3}}]}}\n"
     + "model: [{A: {m: $l}, repeat: 19000}]",
-    "long list by default": HEAD
-    + f"layers:\n  A: {{args: {{m: {ONES}}}, steps: [{{relu: {{}}, when: len($m) < 3}}]}}\n"
-    + "model: [{A: {}, repeat: 19000}]",
     "long text handed on": HEAD
     + f"args: {{w: {'a' * 200_000}}}\nlayers:\n  A: {{args: {{m: str}}, steps: [{{relu: {{}}, when: $m == 'b'}}]}}\n"
     + "model: [{A: {m: $w}, repeat: 19000}]",
@@ -159,6 +156,9 @@ HOSTILE = {
 }
 
 HARMLESS = {
+    "long list by default": HEAD
+    + f"layers:\n  A: {{args: {{m: {ONES}}}, steps: [{{relu: {{}}, when: len($m) < 3}}]}}\n"
+    + "model: [{A: {}, repeat: 19000}]",
     "as many steps as are allowed": HEAD + "model: [{relu: {}, repeat: 19900}]",
     "thousands of paths": HEAD + "model: [{paths: [" + "[relu], " * 3_000 + "], merge: add}]",
     "thousands of names": HEAD + f"model: [{', '.join(f'{{relu: {{}}, name: a{i}}}' for i in range(1_900))}]",

@@ -267,7 +267,7 @@ def test_the_command_prints_and_writes(tmp_path: Path) -> None:
     run = CliRunner()
     done = run.invoke(app, ["expand", "resnet50", "--set", "classes=10"])
     assert done.exit_code == 0
-    assert "args: {classes: 10}" in done.stdout
+    assert "\nargs: {depths: [3, 4, 6, 3], classes: 10}\n" in done.stdout
     file = tmp_path / "long.yaml"
     assert run.invoke(app, ["expand", "resnet50", "--out", str(file)]).exit_code == 0
     assert file.read_text(encoding="utf-8") == expand(zoo.find("resnet50").read_text(encoding="utf-8"))

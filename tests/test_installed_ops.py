@@ -119,7 +119,7 @@ def test_a_spec_may_say_the_op(example: list[Path], tmp_path: Path) -> None:
     """In a process of its own, as users have it; all other tests ask in this one, which is far quicker."""
     done = run("-m", "archdsl", "check", str(SPEC), path=example, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "ok: Blurred, 24,682 parameters" in done.stdout
+    assert "ok: Blurred, 24,570 parameters" in done.stdout
 
 
 def test_without_the_package_the_word_is_not_known(archdsl: Archdsl) -> None:
@@ -281,7 +281,7 @@ print("same")
 def test_a_model_with_the_op_is_built_saved_and_loaded(example: list[Path], tmp_path: Path) -> None:
     done = run("-c", BUILT, str(SPEC), path=example, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split()[-1] == "24682"
+    assert done.stdout.split()[-1] == "24570"
     done = run("-c", LOADING, path=example, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split()[-1] == "same"
