@@ -102,9 +102,6 @@ HOSTILE = {
     + "    when: sum($l[:]) + sum($l[:]) + sum($l[:]) + sum($l[:]) + sum($l[:]) < $i\n",
     "long list as a column": HEAD
     + f"args: {{l: {ONES}}}\nmodel:\n  - relu: {{}}\n    for: {{i: $l}}\n    when: sum($l[:]) + sum($l[1:]) < $i\n",
-    "long list handed on": HEAD
-    + f"args: {{l: {ONES}}}\nlayers:\n  A: {{args: {{m: list}}, steps: [{{relu: {{}}, when: len($m) < 3}}]}}\n"
-    + "model: [{A: {m: $l}, repeat: 19000}]",
     "long text handed on": HEAD
     + f"args: {{w: {'a' * 200_000}}}\nlayers:\n  A: {{args: {{m: str}}, steps: [{{relu: {{}}, when: $m == 'b'}}]}}\n"
     + "model: [{A: {m: $w}, repeat: 19000}]",
@@ -156,6 +153,9 @@ HOSTILE = {
 }
 
 HARMLESS = {
+    "long list handed on": HEAD
+    + f"args: {{l: {ONES}}}\nlayers:\n  A: {{args: {{m: list}}, steps: [{{relu: {{}}, when: len($m) < 3}}]}}\n"
+    + "model: [{A: {m: $l}, repeat: 19000}]",
     "long list by default": HEAD
     + f"layers:\n  A: {{args: {{m: {ONES}}}, steps: [{{relu: {{}}, when: len($m) < 3}}]}}\n"
     + "model: [{A: {}, repeat: 19000}]",
