@@ -43,7 +43,7 @@ def settings(words: Sequence[str], spec: Spec) -> dict[str, Any]:
     return found
 
 
-RANGE = re.compile(r"(\d{1,9})\.\.(\d{1,9})")
+RANGE = re.compile(r"(\d{1,100})\.\.(\d{1,100})")
 MOST = 100
 """Networks that are set beside one another, at most."""
 

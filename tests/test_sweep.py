@@ -90,6 +90,7 @@ def test_the_tables_of_text_and_markdown_have_the_same_cells() -> None:
         (["paths=3..1"], "`paths=3..1` has no values"),
         (["paths=[1"], "`paths=[1`: the value cannot be read"),
         (["paths=1..999999999"], "more than 100 networks"),
+        (["paths=0..99999999999999999999"], "more than 100 networks"),
         (["paths=1..20", "width=1..20"], "more than 100 networks"),
         (["paths=1", "paths=2"], "`paths` is told twice"),
         (["paths=1", "--set", "paths=2"], "`paths` is told twice"),
