@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import linecache
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from types import ModuleType
 from typing import Any
@@ -23,6 +25,14 @@ REGISTERED = "archdsl>Spec"
 
 _CARRIED = "archdsl"
 """The key of a saved config that holds the spec and the class's name."""
+
+DATA = "archdsl_data"
+"""The attribute of a model that tells how its input is made: plain data, saved in the config beside the spec.
+
+`source` (the data set's name), `classes` (their names), `shape` (height, width, channels), `divisor` (of raw pixels),
+`mean` and `std` (lists of 1 or of a number for each channel, of what is divided; or None), and `test_time` (the
+arguments of the recipe's `test_time`, or None).
+"""
 
 
 def compile_spec(spec: Spec) -> ModuleType:
@@ -63,15 +73,32 @@ def _carry_spec(generated: Any, spec: Spec) -> None:
     def get_config(self: Any) -> dict[str, Any]:
         config = dict(own_config(self))
         config[_CARRIED] = {"spec": spec.text, "class": type(self).__name__} | more
+        if (data := carried_data(self)) is not None:
+            config[_CARRIED]["data"] = data
         return config
 
     def from_config(cls: Any, /, config: dict[str, Any], **kwargs: Any) -> Any:
-        return own_making(cls, {key: value for key, value in config.items() if key != _CARRIED}, **kwargs)
+        made = own_making(cls, {key: value for key, value in config.items() if key != _CARRIED}, **kwargs)
+        if isinstance(carried := config.get(_CARRIED), dict) and isinstance(carried.get("data"), dict):
+            carry_data(made, carried["data"])
+        return made
 
     get_config.__doc__ = own_config.__doc__
     generated.get_config = get_config
     generated.from_config = classmethod(from_config)
     keras.saving.register_keras_serializable(package="archdsl", name="Spec")(generated)
+
+
+def carry_data(model: keras.Model, data: Mapping[str, Any]) -> None:
+    """Lets a model tell how its input is made (see `DATA`), and its file too where archdsl generated its class."""
+    # Keras would wrap a mapping, to find weights in it.
+    object.__setattr__(model, DATA, copy.deepcopy(dict(data)))
+
+
+def carried_data(model: keras.Model) -> dict[str, Any] | None:
+    """How a model's input is made (see `DATA`); None where the model does not tell."""
+    carried = getattr(model, DATA, None)
+    return copy.deepcopy(carried) if isinstance(carried, dict) else None
 
 
 def _show(generated: Any, spec: Spec, name: str) -> None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+import platform
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from archdsl.errors import fail
 
 SPEC, MODEL, LOG, CURVES, RUN = "spec.yaml", "model.keras", "log.csv", "curves.png", "run.json"
+CONFUSION, MISTAKES, CARD, NETWORK = "confusion.png", "mistakes.png", "card.md", "network.svg"
 """The files of a run's folder."""
 
 Row = dict[str, float]
@@ -28,6 +31,11 @@ class Result:
     Accuracies are shares in [0, 1]. `epochs` is what was asked for; `best_epoch` counts from 1, and is the one whose
     network was kept for its accuracy on the validation part. `mean` and `std` are the statistics that the input was
     standardized with; `seconds` is the time of training, validation included.
+
+    `test_accuracy` is what the recipe's `test_time` gives; where there is one, `plain_test_accuracy` is what a single
+    look at each image gives. `class_accuracy` is the share of each class's test images that are right, by its name.
+    `started` is a time in UTC, `machine` what the numbers depend on (see `machine`), `tags` are words of the user's
+    own, and `command` repeats the run.
     """
 
     spec: str
@@ -50,6 +58,14 @@ class Result:
     test_accuracy: float | None = None
     test_loss: float | None = None
     seconds: float | None = None
+    plain_test_accuracy: float | None = None
+    class_accuracy: Mapping[str, float] | None = None
+    classes: Sequence[str] = ()
+    variant: str = ""
+    started: str = ""
+    machine: Mapping[str, Any] | None = None
+    tags: Sequence[str] = ()
+    command: str = ""
 
     def write(self, folder: Path) -> None:
         """Writes `run.json` in one step.
@@ -79,6 +95,29 @@ def read(folder: Path) -> Result:
         raise fail("ARCH204", f"{path} cannot be read: {error.strerror}") from None
     except (ValueError, TypeError, AttributeError, RecursionError):
         raise fail("ARCH204", f"{path} is not what training wrote: it cannot be read as a run") from None
+
+
+def now() -> str:
+    """The time in UTC, to the second: `2026-01-31T12:00:00+00:00`."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def machine(accelerators: Sequence[str] = ()) -> dict[str, Any]:
+    """What a run's numbers depend on, and nothing that tells whose machine it was.
+
+    Args:
+        accelerators: the names of the GPUs that are used.
+
+    Returns:
+        `system`, `processor`, `cpus` (those that this process may use), `accelerators`.
+    """
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return {
+        "system": platform.system(),
+        "processor": platform.machine(),
+        "cpus": usable,
+        "accelerators": list(accelerators),
+    }
 
 
 def check_free(folder: Path) -> None:
