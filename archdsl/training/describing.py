@@ -20,6 +20,7 @@ def describe(dataset: Dataset, source: str, test_time: Mapping[str, Any] | None 
         "source": source,
         "classes": list(dataset.classes),
         "shape": list(dataset.image_shape),
+        "largest": float(dataset.largest),
         "divisor": float(dataset.divisor),
         "mean": [float(value) for value in statistics.mean] if statistics else None,
         "std": [float(value) for value in statistics.std] if statistics else None,
