@@ -1,6 +1,17 @@
 """The commands. No logic: each reads its arguments, calls the package, and prints."""
 
-from archdsl.cli import authoring, comparing, language, learning, network, reviewing, sweeping
+from archdsl.cli import authoring, comparing, language, learning, network, results, reviewing, sweeping
 from archdsl.cli.app import app, main
 
-__all__ = ["app", "authoring", "comparing", "language", "learning", "main", "network", "reviewing", "sweeping"]
+__all__ = [
+    "app",
+    "authoring",
+    "comparing",
+    "language",
+    "learning",
+    "main",
+    "network",
+    "results",
+    "reviewing",
+    "sweeping",
+]

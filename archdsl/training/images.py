@@ -13,7 +13,10 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from archdsl.errors import fail
 
-SUFFIXES = frozenset(".avif .bmp .gif .jpeg .jpg .pbm .pgm .png .ppm .tga .tif .tiff .webp".split())
+SUFFIXES = {
+    *(".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm"),
+    *(".png", ".ppm", ".tga", ".tif", ".tiff", ".webp"),
+}
 """The endings that are looked for in folders; a file that is named itself may have any."""
 
 

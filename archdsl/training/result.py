@@ -35,7 +35,7 @@ class Result:
     `test_accuracy` is what the recipe's `test_time` gives; where there is one, `plain_test_accuracy` is what a single
     look at each image gives. `class_accuracy` is the share of each class's test images that are right, by its name.
     `started` is a time in UTC, `machine` what the numbers depend on (see `machine`), `tags` are words of the user's
-    own, and `command` repeats the run.
+    own, and `command` repeats the run. `input` is how the network's input is made, as its file carries it.
     """
 
     spec: str
@@ -66,6 +66,7 @@ class Result:
     machine: Mapping[str, Any] | None = None
     tags: Sequence[str] = ()
     command: str = ""
+    input: Mapping[str, Any] | None = None
 
     def write(self, folder: Path) -> None:
         """Writes `run.json` in one step.
