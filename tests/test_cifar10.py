@@ -17,10 +17,8 @@ import pytest
 
 from archdsl.errors import ArchError
 from archdsl.recipe import Data
-from archdsl.training import cifar10
 from archdsl.training.data import load
-
-pytestmark = pytest.mark.tensorflow
+from archdsl.training.sources import cifar10, places
 
 PER_BATCH = 20
 CIFAR = Data(source="cifar10", validation=0.2)
@@ -31,6 +29,7 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test finds a data set of this machine."""
     monkeypatch.delenv("ARCHDSL_DATA", raising=False)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.setattr(places, "SYSTEM", ())
     monkeypatch.chdir(tmp_path)
 
 
@@ -115,36 +114,36 @@ LAYOUTS: dict[str, Callable[[Path], Path]] = {
 @pytest.mark.parametrize("itself", [False, True], ids=["in a folder", "itself"])
 def test_every_layout_gives_the_same_arrays(layout: str, itself: bool, tmp_path: Path) -> None:
     found = LAYOUTS[layout](tmp_path)
-    (train, train_labels), (test, test_labels), origin = cifar10.read(found if itself else tmp_path)
+    read = cifar10.SET.read(found if itself else tmp_path)
     wanted = synthetic()
-    assert origin == found
-    assert train.dtype == test.dtype == np.uint8
-    np.testing.assert_array_equal(train, wanted["x_train"])
-    np.testing.assert_array_equal(test, wanted["x_test"])
-    np.testing.assert_array_equal(train_labels, wanted["y_train"][:, 0])
-    np.testing.assert_array_equal(test_labels, wanted["y_test"][:, 0])
+    assert (read.origin, read.classes, read.shape) == (str(found), cifar10.CLASSES, (32, 32, 3))
+    for part, name in ((read.train, "train"), (read.test, "test")):
+        assert part is not None
+        images = part.fetch(np.arange(len(part)))
+        assert images.dtype == np.uint8
+        np.testing.assert_array_equal(images, wanted[f"x_{name}"])
+        np.testing.assert_array_equal(part.labels, wanted[f"y_{name}"][:, 0])
 
 
 def test_the_places_are_looked_at_in_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    places = {name: tmp_path / name for name in ("given", "variable", "keras/datasets", "data")}
-    for place in places.values():
+    there = {name: tmp_path / name for name in ("given", "variable", "keras/datasets", "data", "system")}
+    for place in there.values():
         place.mkdir(parents=True)
         write_npz(place)
-    monkeypatch.setenv("ARCHDSL_DATA", str(places["variable"]))
-    found = [cifar10.read(places["given"])[2]]
-    found.append(cifar10.read()[2])
-    monkeypatch.delenv("ARCHDSL_DATA")
-    found.append(cifar10.read()[2])
-    (places["keras/datasets"] / "cifar10.npz").unlink()
-    found.append(cifar10.read()[2])
-    assert [str(path.parent) for path in found] == [*map(str, list(places.values())[:3]), "data"]
+    monkeypatch.setenv("ARCHDSL_DATA", str(there["variable"]))
+    monkeypatch.setattr(places, "SYSTEM", (tmp_path / "system",))
+    found = [cifar10.SET.read(there["given"]).origin]
+    for place in list(there)[1:]:
+        found.append(cifar10.SET.read().origin)
+        (there[place] / "cifar10.npz").unlink()
+    assert found == [str(place / "cifar10.npz") for place in there.values()]
 
 
 def test_kerass_own_cache_is_found(tmp_path: Path) -> None:
     cache = tmp_path / "keras" / "datasets" / "cifar-10-batches-py-target"
     cache.mkdir(parents=True)
     write_pickles(cache)
-    assert cifar10.read()[2] == cache / "cifar-10-batches-py"
+    assert cifar10.SET.read().origin == str(cache / "cifar-10-batches-py")
 
 
 def test_data_that_is_not_there_is_named_with_a_way_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,7 +154,7 @@ def test_data_that_is_not_there_is_named_with_a_way_to_get_it(tmp_path: Path, mo
     assert problem.code == "ARCH301"
     assert problem.message.endswith(f"{tmp_path}/mine, {tmp_path}/keras/datasets, data")
     assert "https://www.cs.toronto.edu/~kriz/cifar.html" in problem.hint
-    assert "keras.datasets.cifar10.load_data()" in problem.hint
+    assert "`archdsl data cifar10 --download`" in problem.hint
 
 
 def test_a_given_folder_is_the_only_place(tmp_path: Path) -> None:
@@ -187,7 +186,7 @@ def test_a_pickle_that_calls_something_is_refused_and_nothing_is_run(
     folder = write_pickles(tmp_path)
     (folder / "data_batch_3").write_bytes(pickle.dumps({"data": thing, "labels": [1]}, number))
     with pytest.raises(ArchError, match=rf"ARCH302.*data_batch_3.*`\w+.{name}`, which no batch needs"):
-        cifar10.read(tmp_path)
+        cifar10.SET.read(tmp_path)
     assert not Path("harmed").exists()
 
 
@@ -196,7 +195,7 @@ def test_a_pickle_cannot_ask_for_memory_that_it_does_not_fill(tmp_path: Path) ->
     call = b"\x80\x02}(U\x04datacnumpy\nndarray\nJ\x00\x00\x00\x7f\x85RU\x06labels]u."
     (folder / "data_batch_1").write_bytes(call)
     with pytest.raises(ArchError, match=r"ARCH302.*data_batch_1.*not callable"):
-        cifar10.read(tmp_path)
+        cifar10.SET.read(tmp_path)
 
 
 def cut(path: Path, share: float = 0.5) -> None:
@@ -246,7 +245,7 @@ BROKEN: dict[str, tuple[Callable[[Path], Any], str]] = {
     "npz is a folder": (lambda f: (f / "cifar10.npz").mkdir(), "ARCH302.*cifar10.npz/data_batch_1 is missing"),
     "npz with objects": (
         lambda f: write_npz(f, y_train=np.array([None] * 100, object)),
-        "ARCH302.*cannot be read.*allow_pickle=False",
+        "ARCH302.*cannot be read.*no pickle is run",
     ),
     "npz bomb": (larger_than_it_can_be, "ARCH302.*unpacks to 2,147,483,648 bytes"),
     "npz without labels": (npz_without("y_test"), r"ARCH302.*has no array y_test\n  help: it holds: x_train, y_train"),
