@@ -14,7 +14,8 @@ from archdsl.names import CLASS_RESERVED, RESERVED, name_fault
 from archdsl.ops import OPS
 from archdsl.parsing import FILE, LAYER, parse
 from archdsl.parsing.steps import ACTIVATIONS, NORMS
-from archdsl.recipe import Adam, Cosine
+from archdsl.recipe.optimizers import Adam
+from archdsl.recipe.schedules import Cosine
 from archdsl.spec import SHORTCUTS, Bunch, Spec, Use
 
 HEAD = "archdsl: 1\nname: Net\ninput: [8, 8, 3]\n"

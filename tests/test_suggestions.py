@@ -17,7 +17,7 @@ from archdsl.ops import OPS
 from archdsl.parsing import FILE, LAYER
 from archdsl.parsing.steps import ACTIVATIONS, BUNCH, NORMS
 from archdsl.parsing.values import LOOP, NEIGHBOURS
-from archdsl.recipe import OPTIMIZERS, SCHEDULES, SOURCES, Augment, Data, Loss, Metric, Train
+from archdsl.recipe import LOSSES, OPTIMIZERS, PLACES, SCHEDULES, SOURCES, Augment, Data, Metric, Train
 from archdsl.spec import SHORTCUTS, TYPES, Expectation
 
 LETTERS = string.ascii_lowercase + "_"
@@ -41,11 +41,11 @@ def _vocabularies() -> dict[str, set[str]]:
         "limits": set(Limits.__dataclass_fields__),
         "optimizers": set(OPTIMIZERS),
         "schedules": set(SCHEDULES),
-        "losses": set(get_args(Loss)),
+        "losses": set(LOSSES),
         "metrics": set(get_args(Metric)),
-        "sources": set(SOURCES),
+        "sources": {*SOURCES, *PLACES},
     }
-    models |= OPTIMIZERS | SCHEDULES
+    models |= {**OPTIMIZERS, **SCHEDULES, **LOSSES}
     found |= {f"fields of {name}": set(model.model_fields) for name, model in models.items()}
     found |= {f"fields of {name}": set(op.model_fields) for name, op in OPS.items() if op.model_fields}
     return found

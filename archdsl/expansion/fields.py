@@ -15,12 +15,12 @@ from archdsl.expansion.tree import Group, Item, Text, Tree, entries, in_brackets
 from archdsl.ops import Op
 from archdsl.ops.tables import Table
 from archdsl.parsing.steps import ACTIVATIONS, NORMS
-from archdsl.recipe import OPTIMIZERS, SCHEDULES, Augment, Optimizer
+from archdsl.parsing.validation import model_of, plain
+from archdsl.recipe import Choice
+from archdsl.recipe.base import OrNone
 from archdsl.source import Mapping, Node, Scalar
 
 ROLES: dict[str, MappingType[str, type[Op]]] = {"norm": NORMS, "activation": ACTIVATIONS}
-CHOICES: dict[str, MappingType[str, type[BaseModel]]] = {"optimizer": OPTIMIZERS, "learning_rate": SCHEDULES}
-PARTS: dict[str, type[BaseModel]] = {"augment": Augment}
 
 
 @dataclass(frozen=True)
@@ -138,33 +138,46 @@ class Fields:
         return Group((self.word(key, Group(tuple(filled)), origin),))
 
     def recipe(self, model: type[BaseModel], node: Node | None, name: str) -> Group:
-        """All fields of `data` or `train`, or of a part of them. What an optimizer leaves to Keras stays unsaid."""
+        """All fields of `data` or `train`, or of a part of them. What has no default stays unsaid."""
         said = {key.text: (key, value) for key, value in entries(node)}
         items = []
         for field, info in model.model_fields.items():
             told = f"default of {name}"
             if field in said:
                 key, value = said[field]
-                items.append(self.item(field, self._recipe_value(field, value), line(value), key))
-            elif field in PARTS:
-                items.append(Item(field, self.recipe(PARTS[field], None, field)))
-            elif field == "optimizer":
-                word = next(word for word, kind in OPTIMIZERS.items() if kind is type(info.default))
-                items.append(Item(field, Group((Item(word, self.recipe(OPTIMIZERS[word], None, word), told),))))
-            elif not info.is_required() and not (info.default is None and issubclass(model, Optimizer)):
+                items.append(self.item(field, self._recipe_value(field, info, value), line(value), key))
+            elif (choice := _choice(info)) is not None and isinstance(info.default, str):
+                inner = self.recipe(choice.entries[info.default], None, info.default)
+                items.append(Item(field, Group((Item(info.default, inner, told),))))
+            elif isinstance(info.default, BaseModel):
+                items.append(Item(field, self.recipe(type(info.default), None, field)))
+            elif any(isinstance(item, OrNone) for item in info.metadata):
+                items.append(self.item(field, Text("none", True), told))
+            elif not info.is_required() and info.default is not None:
                 items.append(self.item(field, tree(info.default, told), told))
         return Group(tuple(items))
 
-    def _recipe_value(self, field: str, node: Node) -> Tree:
-        if field in PARTS:
-            return self.recipe(PARTS[field], node, field)
-        words = CHOICES.get(field, {})
-        if isinstance(node, Mapping) and field in CHOICES:
-            key, given = node.items[0]
-            return Group((self.word(key, self.recipe(words[key.text], given, key.text)),))
-        if isinstance(node, Scalar) and node.text in words:
-            return Group((self.word(node, self.recipe(words[node.text], None, node.text)),))
-        return self.copy(node)
+    def _recipe_value(self, field: str, info: FieldInfo, node: Node) -> Tree:
+        choice, part = _choice(info), model_of(info.annotation)
+        if part is not None and isinstance(node, Mapping):
+            return self.recipe(part, node, field)
+        return self.copy(node) if choice is None else self._chosen(choice, node)
+
+    def _chosen(self, choice: Choice, node: Node) -> Tree:
+        """A word with all its arguments; several by name, where each has its own."""
+        if isinstance(node, Scalar):
+            known = node.text in choice.entries
+            return Group((self.word(node, self._said(choice, node, None)),)) if known else self.copy(node)
+        if not isinstance(node, Mapping):
+            raise TypeError("a list is no word")
+        if choice.many(plain(node)):
+            inner = (self.item(key.text, self._chosen(choice, value), "", key) for key, value in node.items)
+            return Group(tuple(inner))
+        key, given = node.items[0]
+        return Group((self.word(key, self._said(choice, key, given)),))
+
+    def _said(self, choice: Choice, key: Scalar, given: Node | None) -> Group:
+        return self.recipe(choice.entries[key.text], given, key.text)
 
 
 def ordered(op: type[Op]) -> list[tuple[str, FieldInfo]]:
@@ -187,6 +200,10 @@ def chosen(node: Node) -> tuple[Scalar, Node | None]:
 def line(node: Node) -> str:
     """Where a value stands in its own file."""
     return f"line {node.span.line}"
+
+
+def _choice(info: FieldInfo) -> Choice | None:
+    return next((item for item in info.metadata if isinstance(item, Choice)), None)
 
 
 def _table(info: FieldInfo) -> Table | None:

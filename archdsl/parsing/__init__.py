@@ -119,7 +119,7 @@ class _Parser:
             return train
         node = section.get("loss")
         names = [tap.name for tap in outputs]
-        if isinstance(node, Mapping):
+        if isinstance(node, Mapping) and isinstance(train.loss, dict):
             for key, _ in node.items:
                 if key.text not in names:
                     hint = nearest(key.text, names) if names else "this network has one output: write the loss alone"

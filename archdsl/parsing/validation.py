@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from archdsl.errors import Problem, Problems, Span, is_number, nearest, shown
 from archdsl.expr import is_expression
+from archdsl.recipe import Choice
 from archdsl.source import Mapping, Node, Scalar, Sequence
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -116,23 +117,22 @@ def _inside(node: Node, segment: str | int) -> Node | None:
 
 
 def _fields(model: type[BaseModel], path: tuple[str | int, ...]) -> list[str]:
-    """The fields of the model that a path of fields and tags ends in."""
+    """The fields of the model that a path of fields and words ends in."""
     current: Any = model
     for segment in path:
         if isinstance(current, type) and issubclass(current, BaseModel) and segment in current.model_fields:
             info = current.model_fields[str(segment)]
-            current = info.annotation
-            continue
-        current = _tagged(current, str(segment)) or current
+            current = next((item for item in info.metadata if isinstance(item, Choice)), model_of(info.annotation))
+        elif isinstance(current, Choice):
+            current = current.entries.get(str(segment), current)
     return list(current.model_fields) if isinstance(current, type) and issubclass(current, BaseModel) else []
 
 
-def _tagged(union: Any, tag: str) -> Any:
-    for member in getattr(union, "__args__", ()):
-        metadata = getattr(member, "__metadata__", ())
-        if any(getattr(item, "tag", None) == tag for item in metadata):
-            return member.__origin__
-    return None
+def model_of(annotation: Any) -> Any:
+    """The model that an annotation names; of `Model | None`, too."""
+    members = getattr(annotation, "__args__", (annotation,))
+    models = [member for member in members if isinstance(member, type) and issubclass(member, BaseModel)]
+    return models[0] if models else None
 
 
 def _describe(fault: Any, span: Span) -> Problem:

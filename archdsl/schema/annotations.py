@@ -13,6 +13,8 @@ from pydantic_core import PydanticUndefined
 
 from archdsl.docstrings import arguments
 from archdsl.ops.tables import Table
+from archdsl.recipe import Choice, LossChoice
+from archdsl.recipe.base import OrNone
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -78,6 +80,11 @@ class Annotations:
         if origin is Annotated:
             return self._read(members[0], (*_flat(members[1:]), *metadata))
         for item in metadata:
+            if isinstance(item, Choice):
+                return self._choice(item)
+            if isinstance(item, OrNone):
+                inner = tuple(member for member in members if member is not NoneType)
+                return either({"enum": ["none"]}, *(self._read(member, ()) for member in inner))
             if isinstance(item, Table):
                 return self._table(item)
             taken = getattr(item, "json_schema_input_type", PydanticUndefined)
@@ -123,6 +130,21 @@ class Annotations:
             entry = either(self.model(inner), *([{"type": "null"}] if complete else []))
             entries[word] = {**entry, "description": prose(inner)}
         return either(*([word_or_mapping(entries, bare)] if entries else []), *others)
+
+    def _choice(self, choice: Choice) -> Schema:
+        """`adam` or `{adam: {...}}`; or a number; or one for each output by name."""
+        entries: dict[str, Schema] = {}
+        bare = []
+        for word, entry in choice.entries.items():
+            complete = not any(info.is_required() for info in entry.model_fields.values())
+            bare += [word] if complete else []
+            inner = either(self.model(entry), *([{"type": "null"}] if complete else []))
+            entries[word] = {**inner, "description": prose(entry)}
+        found = word_or_mapping(entries, bare)
+        if isinstance(choice, LossChoice):
+            self.definitions["loss"] = found
+            found = either(found, {"type": "object", "additionalProperties": reference("loss")})
+        return either(found, {"type": "number", "exclusiveMinimum": 0}) if choice.number else found
 
     def _table(self, table: Table) -> Schema:
         """`he_normal`, `{l2: 0.0001}` or `{truncated_normal: {stddev: 0.02}}`."""

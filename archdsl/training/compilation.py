@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
+from archdsl.backends.extra import schedules
 from archdsl.errors import fail
 from archdsl.ops.base import Call
 from archdsl.recipe import Train
+from archdsl.recipe.losses import FromLogits, Loss
 from archdsl.training.data import Dataset
 
 
 def instantiate(value: Any) -> Any:
     """What a `Call` stands for, made by Keras; the Calls among its arguments are made first."""
     if isinstance(value, Call):
-        made: Any = keras
-        for name in value.target.split("."):
+        package, _, target = value.target.partition(".")
+        made: Any = schedules if package == "extra" else getattr(keras, package)
+        for name in target.split("."):
             made = getattr(made, name)
         return made(*map(instantiate, value.positional), **instantiate(value.keywords))
     if isinstance(value, Mapping):
@@ -42,51 +45,72 @@ def check_fit(model: keras.Model, dataset: Dataset, name: str) -> None:
         raise fail("ARCH303", message, hint=f"let it end in a dense layer of {classes} units")
 
 
-def compile_model(model: keras.Model, recipe: Train, epochs: int, steps: int) -> None:
+def compile_model(
+    model: keras.Model,
+    recipe: Train,
+    epochs: int,
+    steps: int,
+    *,
+    optimizer: Any = None,
+    loss: Any = None,
+    metrics: Sequence[Any] = (),
+    steps_per_execution: int = 1,
+) -> None:
     """Compiles a network as its recipe says; `accuracy` is always among the metrics, for it chooses the best epoch.
 
     Args:
         epochs: how many there will be, which schedules of the learning rate need to know.
         steps: optimizer steps in an epoch.
+        optimizer: a user's own, in place of the recipe's.
+        loss: a user's own, in place of the recipe's.
+        metrics: a user's own, beside the recipe's.
+        steps_per_execution: how many steps run in one call where the recipe says `auto`.
 
     Raises:
         ArchError: Keras refuses the recipe's values (ARCH401).
     """
+    together = steps_per_execution if recipe.steps_per_execution == "auto" else recipe.steps_per_execution
     try:
-        optimizer = instantiate(recipe.optimizer.keras(epochs, steps))
-        model.compile(optimizer=optimizer, loss=loss(recipe, model), metrics=metrics(recipe))
+        model.compile(
+            optimizer=optimizer or instantiate(recipe.optimizer.told(epochs, steps)),
+            loss=loss or make_loss(recipe, model),
+            metrics=make_metrics(recipe, metrics),
+            jit_compile=recipe.jit_compile,
+            steps_per_execution=together,
+        )
     except (ValueError, TypeError) as error:
         raise fail("ARCH401", f"Keras refuses the recipe: {' '.join(str(error).split())}") from None
 
 
-def loss(recipe: Train, model: keras.Model) -> Any:
+def make_loss(recipe: Train, model: keras.Model) -> Any:
     """The recipe's loss. Where the recipe does not say so, the network itself tells whether it gives logits."""
-    if isinstance(recipe.loss, str):
-        return _loss(recipe.loss, recipe, model, "")
-    return {output: _loss(word, recipe, model, output) for output, word in recipe.loss.items()}
+    made = {output: _loss(loss, recipe, model, output) for output, loss in recipe.losses.items()}
+    return made.get("", made)
 
 
-def _loss(word: str, recipe: Train, model: keras.Model, output: str) -> Any:
-    if word == "mean_squared_error":
-        return keras.losses.MeanSquaredError()
-    from_logits = not gives_probabilities(model, output) if recipe.from_logits is None else recipe.from_logits
-    smoothing = {"label_smoothing": recipe.label_smoothing} if recipe.label_smoothing else {}
-    name = "".join(part.capitalize() for part in word.split("_"))
-    return instantiate(Call(f"losses.{name}", (), {"from_logits": from_logits, **smoothing}))
+def _loss(loss: Loss, recipe: Train, model: keras.Model, output: str) -> Any:
+    from_logits = recipe.from_logits
+    if from_logits is None and "from_logits" in type(loss).model_fields:
+        from_logits = not gives_probabilities(model, output)
+    return instantiate(loss.told(bool(from_logits), recipe.label_smoothing))
 
 
-def metrics(recipe: Train) -> Any:
+def make_metrics(recipe: Train, more: Sequence[Any] = ()) -> Any:
     """The recipe's metrics, with accuracy first; each in its form for one-hot labels or for whole numbers.
 
     Where several outputs have losses of their own, those that tell classes have the metrics.
+
+    Args:
+        more: a user's own, which come last.
     """
-    if isinstance(recipe.loss, str):
-        return _metrics(recipe, recipe.loss)
-    return {output: _metrics(recipe, word) for output, word in recipe.loss.items() if "crossentropy" in word}
+    made = {output: [*_metrics(recipe, loss), *more] for output, loss in recipe.losses.items()}
+    if "" in made:
+        return made[""]
+    return {output: found for output, found in made.items() if isinstance(recipe.losses[output], FromLogits)}
 
 
-def _metrics(recipe: Train, word: str) -> list[Any]:
-    sparse = word.startswith("sparse_")
+def _metrics(recipe: Train, loss: Loss) -> list[Any]:
+    sparse = loss.sparse
     made = [keras.metrics.SparseCategoricalAccuracy if sparse else keras.metrics.CategoricalAccuracy]
     if "top_5_accuracy" in recipe.metrics:
         made.append(keras.metrics.SparseTopKCategoricalAccuracy if sparse else keras.metrics.TopKCategoricalAccuracy)
@@ -95,7 +119,7 @@ def _metrics(recipe: Train, word: str) -> list[Any]:
 
 def one_hot(recipe: Train) -> bool:
     """Whether the loss wants one-hot labels, and not whole numbers."""
-    return not str(recipe.loss).startswith("sparse_")
+    return not any(loss.sparse for loss in recipe.losses.values())
 
 
 def gives_probabilities(model: keras.Model, output: str = "") -> bool:

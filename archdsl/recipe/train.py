@@ -1,0 +1,173 @@
+"""What `train:` may say: how a network is trained, in Keras's words."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, ValidationError, WrapValidator, model_validator
+from pydantic_core import PydanticCustomError
+
+from archdsl.ops.base import Flag, Positive, either, whole
+from archdsl.ops.tables import Entry
+from archdsl.recipe.base import NONE, Closed, Counted, Epochs, NotNegative, Section, Whole
+from archdsl.recipe.words import Choice, Words, under
+
+OPTIMIZERS: Words[Any] = Words("archdsl.recipe.optimizers", "OPTIMIZERS")
+LOSSES: Words[Any] = Words("archdsl.recipe.losses", "LOSSES")
+
+Metric = Literal["accuracy", "top_5_accuracy"]
+Precision = Literal["float32", "mixed_bfloat16", "mixed_float16", "bfloat16", "float16", "float64"]
+Monitor = Literal["validation_loss", "validation_accuracy"]
+
+
+class LossChoice(Choice):
+    """A loss: `huber`, `{huber: {delta: 2.0}}`; or one for each output by name."""
+
+    def read(self, value: Any) -> Any:
+        if not self.many(value):
+            return super().read(value)
+        found = {}
+        for output, inner in value.items():
+            try:
+                found[str(output)] = super().read(inner)
+            except ValidationError as error:
+                raise under(str(output), error) from None
+            except PydanticCustomError as error:
+                fault: Any = {"type": error, "loc": (str(output),), "input": inner}
+                raise ValidationError.from_exception_data("loss", [fault]) from None
+        return found
+
+    def many(self, value: Any) -> bool:
+        if not isinstance(value, dict) or len(value) != 1:
+            return isinstance(value, dict)
+        word, given = next(iter(value.items()))
+        return word not in self.entries or isinstance(given, str)
+
+
+class Rates(Section):
+    """Factors on the learning rate by kind of weight; the weight decay is not scaled.
+
+    Args:
+        kernels: on that of kernels and of everything that is none of the others.
+        biases: on that of the biases of convolutions and dense layers.
+        norm_scales: on that of what norms multiply by.
+        norm_biases: on that of what norms add.
+    """
+
+    kernels: NotNegative = 1.0
+    biases: NotNegative = 1.0
+    norm_scales: NotNegative = 1.0
+    norm_biases: NotNegative = 1.0
+
+
+class EarlyStopping(Section):
+    """Ends the training when nothing gets better.
+
+    Args:
+        patience: after how many epochs without a better value.
+        monitor: the value.
+        min_delta: by how much a value must be better to count.
+    """
+
+    patience: Epochs = 10
+    monitor: Monitor = "validation_loss"
+    min_delta: NotNegative = 0.0
+
+
+class Lookahead(Section):
+    """Slow weights that follow the fast ones (Zhang et al. 2019).
+
+    Args:
+        every: after how many steps each time slow weights move to the fast ones, and those go on from there.
+        share: how much of the slow weights stays.
+        grow: `cubic` lets that share grow from 0 by the third power of the training's progress (Jordan 2024).
+    """
+
+    every: Counted = 5
+    share: Annotated[float, Field(strict=True, ge=0, lt=1)] = 0.77
+    grow: Literal["cubic", "none"] = "cubic"
+
+
+class Whiten(Section):
+    """A convolution that whitens the training images' patches, and stays so (Jordan 2024).
+
+    Args:
+        layer: the name of the convolution's step.
+        epsilon: what is added to each variance.
+    """
+
+    layer: str
+    epsilon: Positive = 0.0005
+
+
+class TestTime(Section):
+    """Predictions as means over changed images.
+
+    Args:
+        flip: whether the mirrored image counts, too.
+        shift: by how many pixels images moved up-left and down-right count, too; 0 for none.
+    """
+
+    flip: Flag = True
+    shift: Annotated[int, BeforeValidator(whole), Field(strict=True, ge=0, le=1_000)] = 1
+
+
+class Train(Section):
+    """How the network is trained: Keras's words.
+
+    Args:
+        epochs: how often the training set is seen.
+        optimizer: one word, or one with arguments: `{adam: {learning_rate: 0.001}}`.
+        decay: which weights `weight_decay` takes from: `kernels` leaves norms and biases out.
+        rates: factors on the learning rate by kind of weight.
+        loss: what is made small: one word, or one with arguments: `{huber: {delta: 2.0}}`.
+        from_logits: whether the network ends without a softmax; without it, the last op tells.
+        label_smoothing: how much of each label is spread over all classes.
+        metrics: what is measured beside the loss.
+        precision: Keras's dtype policy.
+        jit_compile: whether XLA compiles the training step; `auto` leaves it to Keras.
+        steps_per_execution: how many steps run in one call; `auto` chooses by the size of the training set.
+        early_stopping: ends the training when nothing gets better.
+        keep: which epoch's network is the run's; without a validation part it is the last.
+        lookahead: slow weights that follow the fast ones.
+        whiten: a convolution that whitens the training images' patches, and stays so.
+        test_time: predictions as means over mirrored and shifted images.
+        deterministic: whether the same seed gives the same run to the bit, which costs time.
+        seed: makes the weights, the order and the augmentation the same each time.
+    """
+
+    epochs: Epochs = 10
+    optimizer: Annotated[Any, Choice("an optimizer", OPTIMIZERS)] = Field("adam", validate_default=True)
+    decay: Literal["all", "kernels"] = "all"
+    rates: Rates = Rates.model_construct()
+    loss: Annotated[Any, LossChoice("a loss", LOSSES)] = Field("categorical_crossentropy", validate_default=True)
+    from_logits: Flag | None = None
+    label_smoothing: Closed = 0.0
+    metrics: list[Metric] = ["accuracy"]
+    precision: Precision = "float32"
+    jit_compile: Annotated[Flag | Literal["auto"], WrapValidator(either("`true`, `false` or `auto`"))] = "auto"
+    steps_per_execution: Annotated[
+        Counted | Literal["auto"], WrapValidator(either("`auto` or a whole number from 1 on"))
+    ] = "auto"
+    early_stopping: Annotated[EarlyStopping | None, NONE] = None
+    keep: Literal["best", "last"] = "best"
+    lookahead: Annotated[Lookahead | None, NONE] = None
+    whiten: Annotated[Whiten | None, NONE] = None
+    test_time: Annotated[TestTime | None, NONE] = None
+    deterministic: Flag = False
+    seed: Whole = 0
+
+    @property
+    def losses(self) -> dict[str, Any]:
+        """The loss of each output by name; of one output by nothing."""
+        return self.loss if isinstance(self.loss, dict) else {"": self.loss}
+
+    @model_validator(mode="after")
+    def _smoothing(self) -> "Train":
+        if self.label_smoothing and not any("label_smoothing" in fields(loss) for loss in self.losses.values()):
+            taking = [f"`{word}`" for word, kind in LOSSES.items() if "label_smoothing" in kind.model_fields]
+            raise PydanticCustomError("label_smoothing", f"label_smoothing wants one of the losses {', '.join(taking)}")
+        return self
+
+
+def fields(entry: Entry) -> Any:
+    """The arguments that a word takes."""
+    return type(entry).model_fields
