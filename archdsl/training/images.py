@@ -50,6 +50,8 @@ def read(path: Path, channels: int, size: Sequence[int] | None) -> NDArray[np.ui
     It is turned as its EXIF data says, laid on white where it is transparent, and resized with antialiasing, without
     regard to its proportions. Of a moving picture, the first frame is read; 16 bits become 8.
 
+    Pillow only warns of images of very many pixels: a caller that is not to read them makes it an error (`refusing`).
+
     Args:
         channels: 1 for grey, 3 for red, green and blue, 4 with opacity.
         size: height and width; without it, the image's own.
@@ -58,10 +60,8 @@ def read(path: Path, channels: int, size: Sequence[int] | None) -> NDArray[np.ui
         ArchError: it is not there (ARCH301), or is no image that can be read (ARCH302).
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as opened:
-                image = _as(ImageOps.exif_transpose(opened), channels)
+        with Image.open(path) as opened:
+            image = _as(ImageOps.exif_transpose(opened), channels)
     except (FileNotFoundError, NotADirectoryError):
         raise fail("ARCH301", f"{path} is not there") from None
     except UnidentifiedImageError:
@@ -76,6 +76,11 @@ def read(path: Path, channels: int, size: Sequence[int] | None) -> NDArray[np.ui
         image = image.resize((size[1], size[0]), Image.Resampling.BILINEAR)
     pixels = np.asarray(image, np.uint8)
     return pixels.reshape(*pixels.shape[:2], channels)
+
+
+def refusing() -> warnings.catch_warnings[None]:
+    """A context in which images of very many pixels are refused. To be set once around all threads, not in each."""
+    return warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning)
 
 
 def _as(image: Image.Image, channels: int) -> Image.Image:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import keras
@@ -14,13 +15,11 @@ from numpy.typing import NDArray
 import archdsl.keras as runtime
 from archdsl.backends.keras_runtime import carried_data
 from archdsl.errors import ArchError, fail
-from archdsl.training import compilation, images, result
+from archdsl.recipe import TestTime
+from archdsl.training import compilation, evaluation, images, pipeline, result
 
 BATCH = 64
 """Images that the network sees at a time."""
-
-EPSILON = np.float32(1e-7)
-"""What is added to a standard deviation, so that it is never 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +53,14 @@ class Predictor:
     lacks: tuple[str, ...] = ()
 
     @property
+    def test_time(self) -> TestTime | None:
+        """How several looks at an image are taken, where the recipe wants it."""
+        return TestTime.model_validate(self.data["test_time"]) if self.data.get("test_time") else None
+
+    @property
     def classes(self) -> tuple[str, ...]:
         """The classes' names; their numbers where the network does not know names."""
-        return tuple(self.data["classes"] or map(str, range(int(self.model.output_shape[-1]))))
+        return tuple(self.data["classes"] or map(str, range(main_output(self.model)[1][-1])))
 
     def predict(self, paths: Sequence[Path], batch: int = BATCH) -> Iterator[Prediction]:
         """What the network says of image files, in their order; one that cannot be read does not stop the others."""
@@ -73,10 +77,16 @@ class Predictor:
 
     def probabilities(self, pixels: NDArray[Any]) -> NDArray[np.float32]:
         """Probabilities (N, classes) of raw pixels (N, H, W, C), from 0 to the source's largest value."""
-        given = pixels.astype(np.float32)
+        given = keras.ops.convert_to_tensor(pixels, "float32")
         given = given if self.raw else standardized(given, self.data)
-        outputs = keras.ops.cast(self.model(given, training=False), "float32")
+        views = evaluation.views(given, self.test_time)
+        outputs = keras.ops.sum([weight * self._look(view) for weight, view in views], axis=0)
         return np.asarray(keras.ops.softmax(outputs) if self.logits else outputs)
+
+    def _look(self, view: Any) -> Any:
+        """What the network gives: of several outputs the first, which tells the classes."""
+        given = evaluation.outputs(self.model, self.model(view, training=False))
+        return keras.ops.cast(next(iter(given.values())), "float32")
 
 
 def load(path: Path) -> Predictor:
@@ -98,37 +108,50 @@ def load(path: Path) -> Predictor:
         inside = [found for layer in model.layers if (found := carried_data(layer)) is not None]
         raw = bool(inside) or any(isinstance(layer, keras.layers.Rescaling) for layer in model.layers[:2])
         data, lacks = (inside[0], ()) if inside else _guessed(model, file, raw)
-    return Predictor(model, data, raw, not compilation.gives_probabilities(model), lacks)
+    return Predictor(model, data, raw, not compilation.gives_probabilities(model, main_output(model)[0]), lacks)
 
 
-def standardized(pixels: NDArray[np.float32], data: Mapping[str, Any]) -> NDArray[np.float32]:
-    """Raw pixels as the network sees them."""
-    scaled = pixels / np.float32(data["divisor"])
-    if data["mean"] is None:
-        return scaled
-    return (scaled - np.array(data["mean"], np.float32)) / (np.array(data["std"], np.float32) + EPSILON)
+def main_output(model: keras.Model) -> tuple[str, Any]:
+    """The name and shape of the output that tells the classes, which is the first; of one output, no name."""
+    shape = model.output_shape
+    if isinstance(shape, dict):
+        return next(iter(shape.items()))
+    several = isinstance(shape, list) or (isinstance(shape, tuple) and shape and isinstance(shape[0], tuple))
+    return (model.output_names[0], shape[0]) if several else ("", shape)
+
+
+def standardized(pixels: Any, data: Mapping[str, Any]) -> Any:
+    """Raw pixels, float32 (N, H, W, C), as the network sees them: what the pipeline does in training."""
+    statistics = SimpleNamespace(mean=np.array(data["mean"], np.float32), std=np.array(data["std"], np.float32))
+    known: Any = SimpleNamespace(
+        image_shape=tuple(pixels.shape[1:]),
+        divisor=data["divisor"],
+        statistics=None if data["mean"] is None else statistics,
+    )
+    return pipeline.standardize(pixels, known)
 
 
 def _read(path: Path, channels: int, size: tuple[int, int] | None) -> NDArray[np.uint8] | ArchError:
     try:
-        return images.read(path, channels, size)
+        with images.refusing():
+            return images.read(path, channels, size)
     except ArchError as error:
         return error
 
 
 def _check(model: keras.Model, file: Path) -> None:
     """Refuses a network that is not one from an image to a number for each class."""
-    taken, given = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
+    taken, given = model.input_shape, main_output(model)[1]
     if not isinstance(taken, tuple) or len(taken) != 4 or taken[-1] not in (1, 3, 4):
         message = f"{file} takes {_shown(taken)}, and pictures are read as height, width, and 1, 3 or 4 channels"
         raise fail("ARCH303", message)
-    if not isinstance(given, tuple) or len(given) != 2 or not given[1] or given[1] < 2:
+    if len(given) != 2 or not given[1] or given[1] < 2:
         raise fail("ARCH303", f"{file} gives {_shown(given)}, and not one number for each class")
 
 
 def _shown(shape: Any) -> str:
     if not isinstance(shape, tuple) or not all(side is None or isinstance(side, int) for side in shape):
-        return "more than one tensor" if shape is not None else "no shape that is known"
+        return f"{len(shape)} tensors"
     return "x".join("?" if side is None else str(side) for side in shape[1:]) or "a number"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import platform
@@ -36,6 +37,8 @@ class Result:
     look at each image gives. `class_accuracy` is the share of each class's test images that are right, by its name.
     `started` is a time in UTC, `machine` what the numbers depend on (see `machine`), `tags` are words of the user's
     own, and `command` repeats the run. `input` is how the network's input is made, as its file carries it.
+    `own` names the Keras objects of the caller's own that stood in the recipe's place, `limits` what the spec may cost
+    where that was raised.
     """
 
     spec: str
@@ -67,6 +70,8 @@ class Result:
     tags: Sequence[str] = ()
     command: str = ""
     input: Mapping[str, Any] | None = None
+    own: Sequence[str] = ()
+    limits: Mapping[str, int] | None = None
 
     def write(self, folder: Path) -> None:
         """Writes `run.json` in one step.
@@ -96,6 +101,24 @@ def read(folder: Path) -> Result:
         raise fail("ARCH204", f"{path} cannot be read: {error.strerror}") from None
     except (ValueError, TypeError, AttributeError, RecursionError):
         raise fail("ARCH204", f"{path} is not what training wrote: it cannot be read as a run") from None
+
+
+def rows(folder: Path) -> list[Row]:
+    """What `log.csv` keeps of each epoch of a run; none where no epoch was complete.
+
+    Raises:
+        ArchError: it cannot be read (ARCH204).
+    """
+    path = folder / LOG
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise fail("ARCH204", f"{path} cannot be read: {error.strerror}") from None
+    except (ValueError, TypeError, AttributeError, csv.Error):
+        raise fail("ARCH204", f"{path} is not what training wrote: it cannot be read as a log") from None
 
 
 def now() -> str:
