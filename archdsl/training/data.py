@@ -92,11 +92,16 @@ def load(
         ArchError: the data is not there (ARCH301), cannot be read (ARCH302), does not fit the recipe or the memory
             (ARCH303), or a share or `limit` leaves a part empty (ARCH203).
     """
-    found = sources.read(data, folder, shape)
-    name = sources.title(data)
+    return divide(sources.read(data, folder, shape), data, limit, seed)
+
+
+def divide(found: Found, data: Data, limit: int | None = None, seed: int = SPLIT_SEED) -> Dataset:
+    """What a source holds, as a recipe wants it: its classes, so many images, in three parts. As `load`."""
+    name, notes = sources.title(data), found.notes
     learning, validation, test, classes = _of_classes(found, data, name)
     if test is None:
         learning, test = _held_out(learning, data.test, SPLIT_SEED, "test", "test")
+        notes = (*notes, f"the test images are {data.test:.0%} that are held out: the source has none of its own")
     limit = data.limit if limit is None else limit
     if limit is not None:
         learning = learning.take(_limited(learning.labels, limit, seed))
@@ -120,7 +125,7 @@ def load(
         origin=found.origin,
         name=name,
         class_weights=weights(data, train.labels, classes, name),
-        notes=found.notes,
+        notes=notes,
         looked=found.looked,
     )
 

@@ -17,12 +17,18 @@ KNOWN = {"fashion_mnist": fashion_mnist.SET, "cifar10": cifar10.SET, "cifar100":
 """The sets that lie somewhere on a machine and have a name."""
 
 
-def read(data: Data, given: Path | None = None, shape: Sequence[int | None] | None = None) -> Found:
+def read(
+    data: Data,
+    given: Path | None = None,
+    shape: Sequence[int | None] | None = None,
+    otherwise: int | None = None,
+) -> Found:
     """What a recipe's source holds. Images that lie in files of their own are listed, and read later.
 
     Args:
         given: the only place to look at (`--data-dir`).
         shape: of the network's input, if it takes images: height, width, channels, None where one is open.
+        otherwise: the side of images that differ in size, where nobody says a size.
 
     Raises:
         ArchError: it is not there (ARCH301), cannot be read (ARCH302), or holds what is no set of images (ARCH303).
@@ -34,11 +40,11 @@ def read(data: Data, given: Path | None = None, shape: Sequence[int | None] | No
     if data.kind == "tfds":
         from archdsl.training.sources import tfds  # it imports TensorFlow, and is an extra
 
-        return tfds.read(data.place, given, _wanted(data, shape))
+        return tfds.read(data.place, given, _wanted(data, shape, otherwise))
     path, looked = _path(data.place, given, data.kind)
     if data.kind == "npz":
         return npz.read(path, looked)
-    return folder.read(path, _wanted(data, shape), looked)
+    return folder.read(path, _wanted(data, shape, otherwise), looked)
 
 
 def title(data: Data) -> str:
@@ -46,11 +52,11 @@ def title(data: Data) -> str:
     return " ".join(word for word in (data.kind, data.place) if word)
 
 
-def _wanted(data: Data, shape: Sequence[int | None] | None) -> Wanted:
+def _wanted(data: Data, shape: Sequence[int | None] | None, otherwise: int | None) -> Wanted:
     sides: Sequence[int | None] = shape if shape is not None and len(shape) == 3 else (None, None, None)
     channels = sides[2] if sides[2] in (1, 3, 4) else None
     height, width = data.size or sides[:2]
-    return Wanted(height, width, channels)
+    return Wanted(height, width, channels, otherwise)
 
 
 def _path(name: str, given: Path | None, kind: str) -> tuple[Path, tuple[Looked, ...]]:

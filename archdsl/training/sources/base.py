@@ -38,11 +38,16 @@ def in_memory(images: NDArray[np.uint8], labels: NDArray[np.int64]) -> Stored:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What images are to look like, for sources whose files have any size: None where nobody says."""
+    """What images are to look like, for sources whose files have any size: None where nobody says.
+
+    `otherwise` is the side that images get where nobody says one, and their own differ or would not fit into memory;
+    without it, that is an error.
+    """
 
     height: int | None = None
     width: int | None = None
     channels: int | None = None
+    otherwise: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from archdsl.training.sources.known import part
 
 SHAPE = (32, 32, 3)
 PIXELS = 32 * 32 * 3
-ADDRESS = "https://www.cs.toronto.edu/~kriz/cifar.html"
+ELSEWHERE = "unpack an archive from https://www.cs.toronto.edu/~kriz/cifar.html, and name its folder with --data-dir"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,6 @@ class Archive:
     labels: tuple[str, ...]
     label_bytes: int
     classes: tuple[str, ...]
-    get_it: str
 
     def itself(self, folder: Path) -> bool:
         """Whether a folder is such an archive, unpacked."""
@@ -59,11 +58,11 @@ class Archive:
         return in_memory(images, np.concatenate([batch.labels for batch in training])), test
 
     def _pickled(self, path: Path) -> Stored:
-        pixels, labels = pickles.batch(files.content(path, self.get_it), path, PIXELS, self.labels)
+        pixels, labels = pickles.batch(files.content(path, ELSEWHERE), path, PIXELS, self.labels)
         return self._part(pixels, labels, path)
 
     def _binary(self, path: Path) -> Stored:
-        content, width = files.content(path, self.get_it), PIXELS + self.label_bytes
+        content, width = files.content(path, ELSEWHERE), PIXELS + self.label_bytes
         if len(content) % width:
             raise fail("ARCH302", f"{path} is cut short: {len(content):,} bytes are no multiple of {width:,}")
         rows = np.frombuffer(content, np.uint8).reshape(-1, width)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from archdsl.training.sources import cifar
-from archdsl.training.sources.known import KnownSet, get_it
+from archdsl.training.sources.known import KnownSet
 from archdsl.training.sources.places import Search
 
 NAMES = """
@@ -16,7 +16,6 @@ sunflower sweet_pepper table tank telephone television tiger tractor train trout
 willow_tree wolf woman worm
 """.split()  # noqa: SIM905 - a hundred words are read more easily so
 CLASSES = tuple(NAMES)
-GET_IT = get_it("cifar100", cifar.ADDRESS)
 
 ARCHIVE = cifar.Archive(
     training=("train",),
@@ -24,7 +23,6 @@ ARCHIVE = cifar.Archive(
     labels=("fine_labels",),
     label_bytes=2,
     classes=CLASSES,
-    get_it=GET_IT,
 )
 
 INSIDE = (
@@ -33,6 +31,5 @@ INSIDE = (
     "cifar-100-python-target/cifar-100-python",  # where Keras 3 unpacks it
     "cifar-100-binary",
 )
-SET = KnownSet(
-    Search("CIFAR-100", INSIDE, ARCHIVE.itself, GET_IT), CLASSES, cifar.SHAPE, (50_000, 10_000), ARCHIVE.read
-)
+SEARCH = Search("cifar100", "CIFAR-100", INSIDE, ARCHIVE.itself, cifar.ELSEWHERE)
+SET = KnownSet(SEARCH, CLASSES, cifar.SHAPE, (50_000, 10_000), ARCHIVE.read)

@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from archdsl.errors import ArchError, Problem, fail, quantity
 from archdsl.training import images
 from archdsl.training.sources.base import Rows, Wanted
+from archdsl.training.sources.files import budget
 
 AT_ONCE = 32
 """Images in one piece of work for a thread."""
@@ -57,12 +58,21 @@ def form(files: Sequence[Path], wanted: Wanted) -> Form:
     channels = wanted.channels or (1 if heads and all(grey for *_, grey in heads) else 3)
     if wanted.height and wanted.width:
         return Form(wanted.height, wanted.width, channels)
-    sizes = sorted({(height, width) for height, width, _ in heads})
-    if len(sizes) == 1:
-        return Form(*sizes[0], channels)
+    return _own(sorted({(height, width) for height, width, _ in heads}), channels, len(files), wanted.otherwise)
+
+
+def _own(sizes: Sequence[tuple[int, int]], channels: int, count: int, otherwise: int | None) -> Form:
+    """The size that all images have."""
     if not sizes:  # reading them tells what is wrong
         return Form(1, 1, channels)
-    ends = f"{sizes[0][0]} x {sizes[0][1]} to {sizes[-1][0]} x {sizes[-1][1]}"
+    if len(sizes) == 1 and (otherwise is None or count * sizes[0][0] * sizes[0][1] * channels <= budget()):
+        return Form(*sizes[0], channels)
+    ends = " to ".join(dict.fromkeys(f"{height} x {width}" for height, width in (sizes[0], sizes[-1])))
+    if otherwise is not None:
+        note = (
+            f"the images have {ends} pixels; here they are resized to {otherwise} x {otherwise}, for nobody says a size"
+        )
+        return Form(otherwise, otherwise, channels, note)
     hint = "`size: [64, 64]` in `data` says the height and width that they become"
     raise fail("ARCH303", f"the images differ in size, from {ends} pixels", hint=hint)
 

@@ -25,10 +25,9 @@ CLASSES = (
     "Ankle boot",
 )
 SHAPE = (28, 28, 1)
-GET_IT = (
-    "`archdsl data fashion_mnist --download` puts it where it is looked for, `apt install dataset-fashion-mnist` has "
-    "it, or take its four files from https://github.com/zalandoresearch/fashion-mnist and name their folder with "
-    "--data-dir"
+ELSEWHERE = (
+    "`apt install dataset-fashion-mnist`; or take its four files from "
+    "https://github.com/zalandoresearch/fashion-mnist, and name their folder with --data-dir"
 )
 DIGITS = (5, 0, 4, 1, 9, 2, 1, 3, 1, 4, 3, 5, 3, 6, 1, 7)
 """The first labels of MNIST's training set, whose files have the same names and shapes."""
@@ -42,7 +41,7 @@ def read_folder(folder: Path) -> tuple[Stored, Stored]:
     """
     parts = [_part(folder, stem) for stem in ("train", "t10k")]
     if tuple(parts[0].labels[: len(DIGITS)]) == DIGITS and len(parts[0]) >= 10_000:
-        raise fail("ARCH303", f"{folder} holds MNIST's handwritten digits, and not Fashion-MNIST", hint=GET_IT)
+        raise fail("ARCH303", f"{folder} holds MNIST's handwritten digits, and not Fashion-MNIST", hint=ELSEWHERE)
     return parts[0], parts[1]
 
 
@@ -58,7 +57,7 @@ def _file(folder: Path, name: str) -> Path:
     found = next((folder / one for one in names if (folder / one).is_file()), None)
     if found is None:
         message = f"{folder / name} is missing, packed or not: the folder holds a part of the set"
-        raise fail("ARCH302", message, hint=GET_IT)
+        raise fail("ARCH302", message, hint=ELSEWHERE)
     return found
 
 
@@ -68,4 +67,5 @@ def _itself(folder: Path) -> bool:
 
 
 INSIDE = ("fashion_mnist.npz", "fashion-mnist", "fashion_mnist", "dataset-fashion-mnist", "FashionMNIST/raw")
-SET = KnownSet(Search("Fashion-MNIST", INSIDE, _itself, GET_IT), CLASSES, SHAPE, (60_000, 10_000), read_folder)
+SEARCH = Search("fashion_mnist", "Fashion-MNIST", INSIDE, _itself, ELSEWHERE)
+SET = KnownSet(SEARCH, CLASSES, SHAPE, (60_000, 10_000), read_folder)

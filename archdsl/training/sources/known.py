@@ -82,11 +82,3 @@ def require(arrays: dict[str, NDArray[Any]], names: tuple[str, ...], path: Path)
     if missing:
         holds = f"it holds: {', '.join(list(arrays)[:8])}" if arrays else "it holds no array"
         raise fail("ARCH302", f"{path} has no array {' and no array '.join(missing)}", hint=holds)
-
-
-def get_it(name: str, address: str) -> str:
-    """How somebody comes by a known set."""
-    return (
-        f"`archdsl data {name} --download` puts it where it is looked for, or unpack an archive from {address} and "
-        "name its folder with --data-dir"
-    )

@@ -38,12 +38,21 @@ def _expanded(path: str | Path) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """How a set is known: the names that it has inside a place, and what tells that a place is the set itself."""
+    """How a set is known: the names that it has inside a place, and what tells that a place is the set itself.
 
+    `elsewhere` says how somebody comes by it without us.
+    """
+
+    name: str
     title: str
     inside: tuple[str, ...]
     itself: Callable[[Path], bool]
-    get_it: str
+    elsewhere: str
+
+    @property
+    def get_it(self) -> str:
+        """What to do where the set is not there."""
+        return f"`archdsl data {self.name} --download` puts it where it is looked for; or {self.elsewhere}"
 
     def find(self, folder: Path | None) -> tuple[Path, tuple[Looked, ...]]:
         """The file or folder that holds the set, and the places that were looked at.

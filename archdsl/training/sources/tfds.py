@@ -120,7 +120,7 @@ def _features(builder: Any, name: str) -> tuple[str, str]:
 
 
 def _shape(own: tuple[int | None, ...], wanted: Wanted, name: str) -> tuple[int, int, int]:
-    height, width = wanted.height or own[0], wanted.width or own[1]
+    height, width = wanted.height or own[0] or wanted.otherwise, wanted.width or own[1] or wanted.otherwise
     if height is None or width is None:
         hint = "`size: [64, 64]` in `data` says the height and width that they become"
         raise fail("ARCH303", f"the images of tfds {name} differ in size", hint=hint)

@@ -1,0 +1,110 @@
+"""The command that looks at data sets: `data`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from archdsl import zoo
+from archdsl.cli.app import (
+    AllowOption,
+    DataOption,
+    JsonOption,
+    SetOption,
+    VariantOption,
+    app,
+    load_spec,
+    print_json,
+    print_text,
+    say,
+)
+from archdsl.errors import fail, nearest
+from archdsl.recipe import SOURCES, Augment, Data
+
+ASIDE = 64
+"""The side that images get where a folder's differ in size and no spec says what they become."""
+
+
+@app.command("data")
+def show_data(
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME|SPEC|PATH",
+            help="A data set's name, a spec that has `data`, a folder of images, an .npz file, or tfds:NAME.",
+        ),
+    ],
+    data_dir: DataOption = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE.png", help="Draw samples; a spec's augmented ones too.")
+    ] = None,
+    bring: Annotated[bool, typer.Option("--download", help="Bring the set first, by Keras's own loader.")] = False,
+    settings: SetOption = None,
+    variant: VariantOption = None,
+    allow: AllowOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Look at a data set: where it lies, what is in it, how even its classes are, and samples of it."""
+    if out is not None and out.suffix.lower() != ".png":
+        raise fail("ARCH203", f"`--out {out}`: the picture is a PNG", hint="for one, `--out samples.png`")
+    data, shape, seed = _asked(target, settings, variant, allow)
+    from archdsl.training import inspection, samples, sources
+    from archdsl.training.data import divide
+
+    if bring:
+        from archdsl.training.sources.downloading import download
+
+        download(data, data_dir)
+    bare = shape is None
+    found = sources.read(data, data_dir, shape, ASIDE if bare else None)
+    if bare and found.validation is None:
+        data = data.model_copy(update={"validation": 0.0})
+    dataset = divide(found, data)
+    seen = inspection.inspect(dataset)
+    if as_json:
+        print_json(seen.data())
+    else:
+        print_text(inspection.to_text(seen))
+    if out is not None:
+        moved, title = None, dataset.name
+        if data.augment != Augment():
+            moved = samples.augmented(dataset, data, seed)
+            title = f"{title}, {samples.augmentation(data.augment)}"
+        samples.draw(dataset, out, moved, title)
+        say(f"wrote {out}")
+
+
+def _asked(
+    target: str, settings: list[str] | None, variant: str | None, allow: list[str] | None
+) -> tuple[Data, tuple[int | None, ...] | None, int]:
+    """The data that is asked for, the shape that a spec's network takes, and the spec's seed."""
+    source = _source(target)
+    if source is not None:
+        if settings or variant or allow:
+            raise fail("ARCH203", "`--set`, `--variant` and `--allow` are for specs", hint=f"`{target}` is data itself")
+        return Data.model_validate({"source": source}), None, 0
+    spec, _, graph = load_spec(target, settings, variant, allow)
+    if spec.data is None:
+        raise fail("ARCH006", f"{spec.name} has no `data`", hint="such as `data: {source: digits}`")
+    inputs = list(graph.inputs.values()) if isinstance(graph.inputs, dict) else []
+    return spec.data, tuple(inputs[0]) if len(inputs) == 1 else (), spec.train.seed if spec.train else 0
+
+
+def _source(target: str) -> str | dict[str, str] | None:
+    """The source that a word names; None where it is a spec's."""
+    if target in SOURCES:
+        return target
+    if target.startswith("tfds:"):
+        return {"tfds": target.removeprefix("tfds:")}
+    path = Path(target)
+    if path.suffix == ".npz":
+        return {"npz": target}
+    if path.is_dir():
+        return {"folder": target}
+    if path.exists() or len(path.parts) > 1 or path.suffix in (".yaml", ".yml") or target in zoo.names():
+        return None
+    raise fail(
+        "ARCH203", f"there is no data set `{target}`, nor a spec", hint=nearest(target, [*SOURCES, *zoo.names()])
+    )
