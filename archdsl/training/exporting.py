@@ -12,7 +12,7 @@ from typing import Any, Literal
 import keras
 
 from archdsl.errors import fail
-from archdsl.training import evaluation, predicting, result
+from archdsl.training import predicting, result
 from archdsl.training.pipeline.normalizing import EPSILON
 from archdsl.training.predicting import Predictor
 
@@ -77,8 +77,7 @@ def with_raw_input(model: keras.Model, data: Mapping[str, Any], logits: bool) ->
             axis=-1 if each else None, mean=mean, variance=variance, name="standardize", dtype="float32"
         )
         x = standardize(x)
-    outputs = evaluation.outputs(model, model(x))
-    x = next(iter(outputs.values()))
+    x = predicting.main_output(model(x))
     if logits:
         x = keras.layers.Softmax(name="probabilities", dtype="float32")(x)
     return keras.Model(image, x, name=f"{model.name}_raw")

@@ -60,7 +60,7 @@ class Predictor:
     @property
     def classes(self) -> tuple[str, ...]:
         """The classes' names; their numbers where the network does not know names."""
-        return tuple(self.data["classes"] or map(str, range(main_output(self.model)[1][-1])))
+        return tuple(self.data["classes"] or map(str, range(_classes(self.model))))
 
     def predict(self, paths: Sequence[Path], batch: int = BATCH) -> Iterator[Prediction]:
         """What the network says of image files, in their order; one that cannot be read does not stop the others."""
@@ -85,8 +85,7 @@ class Predictor:
 
     def _look(self, view: Any) -> Any:
         """What the network gives: of several outputs the first, which tells the classes."""
-        given = evaluation.outputs(self.model, self.model(view, training=False))
-        return keras.ops.cast(next(iter(given.values())), "float32")
+        return keras.ops.cast(main_output(self.model(view, training=False)), "float32")
 
 
 def load(path: Path) -> Predictor:
@@ -108,16 +107,23 @@ def load(path: Path) -> Predictor:
         inside = [found for layer in model.layers if (found := carried_data(layer)) is not None]
         raw = bool(inside) or any(isinstance(layer, keras.layers.Rescaling) for layer in model.layers[:2])
         data, lacks = (inside[0], ()) if inside else _guessed(model, file, raw)
-    return Predictor(model, data, raw, not compilation.gives_probabilities(model, main_output(model)[0]), lacks)
+    return Predictor(model, data, raw, not _gives_probabilities(model), lacks)
 
 
-def main_output(model: keras.Model) -> tuple[str, Any]:
-    """The name and shape of the output that tells the classes, which is the first; of one output, no name."""
-    shape = model.output_shape
-    if isinstance(shape, dict):
-        return next(iter(shape.items()))
-    several = isinstance(shape, list) or (isinstance(shape, tuple) and shape and isinstance(shape[0], tuple))
-    return (model.output_names[0], shape[0]) if several else ("", shape)
+def main_output(given: Any) -> Any:
+    """Of what a network gives the output that tells the classes: the first of several."""
+    if isinstance(given, dict):
+        return next(iter(given.values()))
+    return given[0] if isinstance(given, list) else given
+
+
+def _classes(model: keras.Model) -> int:
+    return int(main_output(model.output).shape[-1])
+
+
+def _gives_probabilities(model: keras.Model) -> bool:
+    alone = len(model.outputs) == 1
+    return compilation.gives_probabilities(model if alone else keras.Model(model.inputs, main_output(model.output)))
 
 
 def standardized(pixels: Any, data: Mapping[str, Any]) -> Any:
@@ -141,7 +147,7 @@ def _read(path: Path, channels: int, size: tuple[int, int] | None) -> NDArray[np
 
 def _check(model: keras.Model, file: Path) -> None:
     """Refuses a network that is not one from an image to a number for each class."""
-    taken, given = model.input_shape, main_output(model)[1]
+    taken, given = model.input_shape, tuple(main_output(model.output).shape)
     if not isinstance(taken, tuple) or len(taken) != 4 or taken[-1] not in (1, 3, 4):
         message = f"{file} takes {_shown(taken)}, and pictures are read as height, width, and 1, 3 or 4 channels"
         raise fail("ARCH303", message)

@@ -13,7 +13,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+import archdsl
 from archdsl.errors import fail
+from archdsl.limits import DEFAULTS, Limits
+from archdsl.spec import Spec
 
 SPEC, MODEL, LOG, CURVES, RUN = "spec.yaml", "model.keras", "log.csv", "curves.png", "run.json"
 CONFUSION, MISTAKES, CARD, NETWORK = "confusion.png", "mistakes.png", "card.md", "network.svg"
@@ -101,6 +104,20 @@ def read(folder: Path) -> Result:
         raise fail("ARCH204", f"{path} cannot be read: {error.strerror}") from None
     except (ValueError, TypeError, AttributeError, RecursionError):
         raise fail("ARCH204", f"{path} is not what training wrote: it cannot be read as a run") from None
+
+
+def spec_of(folder: Path, run: Result) -> Spec:
+    """The spec that a run's folder keeps, with the variant that was trained.
+
+    Raises:
+        ArchError: it is not there or cannot be read (ARCH204), or it is wrong.
+    """
+    path = folder / SPEC
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise fail("ARCH204", f"{path} is not there or cannot be read") from None
+    return archdsl.loads(text, str(path), run.variant, Limits(**run.limits) if run.limits else DEFAULTS)
 
 
 def rows(folder: Path) -> list[Row]:

@@ -4,44 +4,57 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
 
 from archdsl.backends.diagrams import to_dot
 from archdsl.backends.diagrams.render import render
 from archdsl.errors import ArchError
 from archdsl.resolution import resolve
 from archdsl.spec import Spec
+from archdsl.training.data import Dataset
 from archdsl.training.reports import confusion, curves, mistakes
 from archdsl.training.reports.card import card
 from archdsl.training.reports.outcome import Outcome
-from archdsl.training.result import CARD, CONFUSION, CURVES, MISTAKES, NETWORK, Result, Row, writing
+from archdsl.training.result import CARD, CONFUSION, CURVES, MISTAKES, NETWORK, Result, Row, spec_of, writing
 
 __all__ = ["Outcome", "write"]
 
 
-def write(folder: Path, spec: Spec, result: Result, rows: Sequence[Row], outcome: Outcome | None = None) -> list[str]:
+def write(
+    folder: Path,
+    result: Result,
+    dataset: Dataset,
+    probabilities: NDArray[Any] | None,
+    rows: Sequence[Row],
+) -> list[str]:
     """Writes the pictures and the card of a run into its folder, and gives the names of what was written.
 
     A renderer for the picture of the network may be missing: then that is left out.
 
     Args:
-        spec: the run's, with its variant.
-        rows: of its epochs.
-        outcome: what the network says of the test images, or None where it was not tested.
+        probabilities: of the test images, (N, classes), or None where the network was not tested.
+        rows: of the run's epochs.
 
     Raises:
-        ArchError: the folder cannot be written to (ARCH304).
+        ArchError: the folder holds no spec (ARCH204), or cannot be written to (ARCH304).
     """
+    spec = spec_of(folder, result)
     written = []
     if rows:
         curves.draw(rows, result, folder / CURVES)
         written.append(CURVES)
-    if outcome is not None:
+    outcome = None
+    if probabilities is not None:
+        outcome = Outcome(probabilities, dataset.test.labels, dataset.test.images)
         title = f"{result.spec} on {result.source}"
-        right = f"{title}: {float((outcome.predicted == outcome.labels).mean()):.2%} right"
-        confusion.draw(outcome.confusion(), _names(result, outcome), right, folder / CONFUSION)
+        right = (
+            f"{title}: {float((outcome.predicted == outcome.labels).mean()) * 100:.2f} % of the test images are right"
+        )
+        confusion.draw(outcome.confusion(), dataset.classes, right, folder / CONFUSION)
         written.append(CONFUSION)
-        largest = float(result.input["largest"]) if result.input else 255.0
-        if mistakes.draw(outcome, _names(result, outcome), largest, title, folder / MISTAKES):
+        if mistakes.draw(outcome, dataset.classes, dataset.largest, title, folder / MISTAKES):
             written.append(MISTAKES)
     written += _draw_network(spec, result, folder / NETWORK)
     with writing(folder / CARD) as beside:
@@ -57,8 +70,3 @@ def _draw_network(spec: Spec, result: Result, path: Path) -> list[str]:
             raise
         return []
     return [path.name]
-
-
-def _names(result: Result, outcome: Outcome) -> list[str]:
-    """The classes' names; their numbers where they have none."""
-    return list(result.classes) or [str(i) for i in range(outcome.probabilities.shape[1])]
