@@ -34,6 +34,7 @@ __all__ = [
     "load_model",
     "loads",
     "resolve",
+    "resume",
     "train",
 ]
 __version__ = "0.1.0"
@@ -102,7 +103,8 @@ def train(spec: Spec | str | Path, out: str | Path, **options: Any) -> Result:
     """Trains a spec's model as its `data` and `train` say, into the run folder `out`.
 
     Args:
-        options: `arguments`, `epochs`, `limit`, `data_dir`, `seed`: see `archdsl.training.fit.train`.
+        options: `arguments`, `epochs`, `limit`, `data_dir`, `seed`; Keras objects of your own, `callbacks` and
+            `metrics` beside the recipe's, `loss` and `optimizer` instead of them: see `archdsl.training.fit.train`.
 
     Raises:
         ArchError: the spec, the data or the folder is wrong, or the training failed.
@@ -110,3 +112,17 @@ def train(spec: Spec | str | Path, out: str | Path, **options: Any) -> Result:
     from archdsl.training import fit
 
     return fit.train(_spec(spec), Path(out), **options)
+
+
+def resume(run: str | Path, **options: Any) -> Result:
+    """Goes on with a run that was interrupted, at the end of its last complete epoch, as if it had never been cut.
+
+    Args:
+        options: `epochs`, `data_dir`, and Keras objects of your own as `train` was given them.
+
+    Raises:
+        ArchError: there is no such run, it is finished, or its spec or its data has changed.
+    """
+    from archdsl.training import fit
+
+    return fit.resume(Path(run), **options)

@@ -182,10 +182,19 @@ def keras_side() -> ModuleType:
     try:
         with _quiet():
             import archdsl.keras as runtime
+
+            _meet_devices()
     except ImportError as error:
         message = f"TensorFlow or Keras cannot be imported: {error}"
         raise fail("ARCH306", message, hint="`pip install tensorflow`, on Python 3.11 to 3.13") from None
     return runtime
+
+
+def _meet_devices() -> None:
+    """Lets TensorFlow look for GPUs, of which it tells as of an error where there are none."""
+    import tensorflow
+
+    tensorflow.config.list_physical_devices("GPU")
 
 
 @contextmanager

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,53 +17,156 @@ from archdsl.cli.app import (
     JsonOption,
     OutOption,
     SetOption,
-    SpecArgument,
     VariantOption,
     app,
     load_spec,
     print_json,
     print_text,
 )
+from archdsl.errors import fail
+
+if TYPE_CHECKING:
+    from archdsl.training.rehearsal import Rehearsal
+    from archdsl.training.result import Result
+
+TRACKERS = ("tensorboard", "mlflow", "wandb")
 
 
 @app.command()
 def train(
-    spec: SpecArgument,
+    spec: Annotated[
+        str | None, typer.Argument(metavar="SPEC", help="A spec's file, or the name of one of `archdsl specs`.")
+    ] = None,
     out: OutOption = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the spec's.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Train on N images only.")] = None,
     data_dir: DataOption = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Instead of the spec's.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check all by one step; tell what it would need.")] = False,
+    resume: Annotated[Path | None, typer.Option(metavar="RUN", help="Go on with a run that was interrupted.")] = None,
+    log: Annotated[
+        list[str] | None, typer.Option("--log", metavar="WHERE", help="Also to tensorboard, mlflow or wandb.")
+    ] = None,
     settings: SetOption = None,
     variant: VariantOption = None,
     allow: AllowOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Train the model as the spec says, into a run folder."""
+    """Train the model as the spec says, into a run folder; or go on with a run."""
+    for name in log or ():
+        if name not in TRACKERS:
+            raise fail("ARCH203", f"`--log {name}` is not known", hint=f"one of {', '.join(TRACKERS)}")
+    if resume is not None:
+        _refuse_beside_resume(spec, out, limit, seed, dry_run, settings, variant, allow)
+        output.keras_side()
+        from archdsl.training import fit
+
+        _tell(fit.resume(resume, epochs=epochs, data_dir=data_dir, log=log or ()), resume, as_json)
+        return
+    if spec is None:
+        raise fail("ARCH203", "there is nothing to train", hint="`archdsl train SPEC`, or `archdsl train --resume RUN`")
     loaded, arguments, _ = load_spec(spec, settings, variant, allow)
     run = out or output.next_free("runs", loaded)
+    given: dict[str, Any] = {"arguments": arguments, "epochs": epochs, "limit": limit}
+    given |= {"data_dir": data_dir, "seed": seed}
     output.keras_side()
+    if dry_run:
+        from archdsl.training import result
+        from archdsl.training.preparing import Wishes
+        from archdsl.training.rehearsal import rehearse
+
+        result.check_free(run)
+        found = rehearse(loaded, run, Wishes(**given))
+        print_json(asdict(found)) if as_json else print_text(_rehearsed(found))
+        return
     from archdsl.training import fit
 
-    result = fit.train(loaded, run, arguments=arguments, epochs=epochs, limit=limit, data_dir=data_dir, seed=seed)
-    if as_json:
-        print_json(asdict(result))
-    else:
-        print_text(f"{run}: {result.test_accuracy:.2%} of {result.images['test']:,} test images are right")
+    command = shlex.join(["archdsl", *sys.argv[1:]]) if sys.argv[1:2] == ["train"] else ""
+    _tell(fit.train(loaded, run, **given, log=log or (), command=command), run, as_json)
 
 
 @app.command()
 def evaluate(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder that `archdsl train` wrote.")],
     data_dir: DataOption = None,
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Test on N images only.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Test a run's best model on the test set."""
+    """Test a run's network on the test set."""
     output.keras_side()
     from archdsl.training import fit
 
-    found = fit.evaluate(run, data_dir=data_dir)
+    found = fit.evaluate(run, data_dir=data_dir, limit=limit)
     if as_json:
         print_json(asdict(found))
     else:
-        print_text(f"{run}: {found.accuracy:.2%} of {found.images:,} test images are right")
+        print_text(_tested(run, found.accuracy, found.images, found.plain_accuracy))
+
+
+def _tell(result: Result, run: Path, as_json: bool) -> None:
+    if as_json:
+        print_json(asdict(result))
+    else:
+        print_text(_tested(run, result.test_accuracy or 0.0, result.images["test"], result.plain_test_accuracy))
+
+
+def _tested(run: Path, accuracy: float, images: int, plain: float | None) -> str:
+    told = f"{run}: {accuracy:.2%} of {images:,} test images are right"
+    return told if plain is None else f"{told} ({plain:.2%} by single looks)"
+
+
+def _refuse_beside_resume(spec: Any, out: Any, limit: Any, seed: Any, dry_run: bool, *more: Any) -> None:
+    """A run that goes on has all that from its beginning."""
+    names = ("--set", "--variant", "--allow")
+    words = {"a spec": spec, "--out": out, "--limit": limit, "--seed": seed, "--dry-run": dry_run}
+    for name, value in {**words, **dict(zip(names, more, strict=True))}.items():
+        if value:
+            hint = "the run's folder says the rest; `--epochs`, `--data-dir` and `--log` may stand beside it"
+            raise fail("ARCH203", f"{name} cannot stand beside --resume", hint=hint)
+
+
+def _rehearsed(found: Rehearsal) -> str:
+    """What a training would do and need, in lines of a word and what it is."""
+    parts = ", ".join(f"{count:,} {name}" for name, count in found.images.items())
+    rate, together = found.learning_rate, found.steps_per_execution
+    rates = [f"{rate['first']:.3g}"]
+    if rate["largest"] > max(rate["first"], rate["last"]):
+        rates.append(f"up to {rate['largest']:.3g}")
+    if rate["last"] != rate["first"]:
+        rates.append(f"to {rate['last']:.3g} in the last step")
+    memory = f"{_bytes(found.weight_bytes)} of weights and the optimizer's own"
+    if found.activation_bytes is not None:
+        memory += f", {_bytes(found.activation_bytes)} or more of activations"
+    memory += f", {_bytes(found.data_bytes)} of images"
+    step = f"{found.batch_size / found.step_seconds:,.0f} images/s; {found.step_seconds * 1000:,.3g} ms a step"
+    step += f"; the first took {_time(found.first_step_seconds)}"
+    lines = [
+        ("data", f"{found.source} from {found.origin}"),
+        ("images", f"{parts}; {found.classes} classes"),
+        ("network", f"{found.parameters:,} parameters, {found.trainable:,} of them trained; {found.precision}"),
+        ("epochs", f"{found.epochs} of {found.steps:,} steps of {found.batch_size} images"),
+        ("execution", f"{'XLA' if found.jit_compile else 'no XLA'}, steps at a time: {together}"),
+        ("optimizer", f"{found.optimizer}, learning rate {', '.join(rates)}"),
+        ("first loss", f"{found.loss:.4f}"),
+        ("memory", memory),
+        ("speed", step),
+        ("time", f"about {_time(found.seconds)}, and {_time(found.preparing_seconds)} before it"),
+        ("would write", found.out),
+    ]
+    return output.columns(lines)
+
+
+def _bytes(number: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if number < 1000 or unit == "GB":
+            break
+        number /= 1000
+    return f"{number:.3g} {unit}"
+
+
+def _time(seconds: float) -> str:
+    """`1.2 s`, `3 min 20 s`, `5 h 12 min`."""
+    if seconds < 90:
+        return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 90 else f"{minutes // 60:,} h {minutes % 60} min"

@@ -1,63 +1,164 @@
-"""What happens during `fit`: the log, the best network's file, the display, and a stop where the loss is no number."""
+"""What happens at the ends of steps and epochs: the log, the kept network, early stopping, and the checkpoint."""
 
 from __future__ import annotations
 
 import csv
+import io
+import json
 import math
 import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import keras
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+import numpy as np
+from numpy.typing import NDArray
 
 from archdsl.errors import fail
+from archdsl.recipe import EarlyStopping as Recipe
+from archdsl.training import checkpoints
+from archdsl.training.averaging import averaged_values
+from archdsl.training.checkpoints import State
 from archdsl.training.result import LOG, MODEL, Row, writing
+
+LOG_LINES = "log.jsonl"
+
+SHARE = 0.02
+"""How much of the time may go into writing the kept network before the training ends."""
 
 
 class Log(keras.callbacks.Callback):  # type: ignore[misc]
-    """Keeps a row for each epoch, and writes all of them to `log.csv` after each."""
+    """Keeps a row for each epoch, in `log.csv` and as a line of JSON in `log.jsonl`.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        head: the output that tells the classes, where the network has several: its accuracy is the row's.
+    """
+
+    def __init__(self, folder: Path, head: str = "") -> None:
         super().__init__()
-        self.folder = folder
+        self.folder, self.head = folder, head
         self.rows: list[Row] = []
         self._began = 0.0
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Writes what a training that goes on has logged before, and nothing that came later."""
+        for name, text in ((LOG, _csv(self.rows)), (LOG_LINES, "".join(map(_line, self.rows)))):
+            with writing(self.folder / name) as beside:
+                beside.write_text(text, encoding="utf-8", newline="")
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._began = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        given = {name.replace("val_", "validation_", 1): float(value) for name, value in (logs or {}).items()}
+        given = named(logs, self.head)
+        given = {name.replace("val_", "validation_", 1): float(value) for name, value in given.items()}
         rate = float(self.model.optimizer.learning_rate.numpy())
         seconds = round(time.perf_counter() - self._began, 3)
         self.rows.append({"epoch": epoch + 1, "seconds": seconds, "learning_rate": rate, **given})
-        with writing(self.folder / LOG) as beside, open(beside, "w", newline="", encoding="utf-8") as file:
-            table = csv.DictWriter(file, list(self.rows[0]))
-            table.writeheader()
-            table.writerows(self.rows)
+        self._append(LOG, _csv(self.rows) if epoch == 0 else _csv(self.rows[-1:], list(self.rows[0])))
+        self._append(LOG_LINES, _line(self.rows[-1]))
+
+    def _append(self, name: str, text: str) -> None:
+        try:
+            with open(self.folder / name, "a", encoding="utf-8", newline="") as file:
+                file.write(text)
+        except OSError as error:
+            raise fail("ARCH304", f"{self.folder / name} cannot be written: {error.strerror}") from None
 
 
-class Best(keras.callbacks.Callback):  # type: ignore[misc]
-    """Saves the network after each epoch that beats all before it on the validation part.
+class Kept(keras.callbacks.Callback):  # type: ignore[misc]
+    """Keeps the run's network: of the best epoch on the validation part, or of the last one.
 
-    The higher accuracy wins, and of two equal ones the lower loss. The test set has no say.
+    The higher accuracy wins, and of two equal ones the lower loss. The test set has no say. Where the optimizer
+    averages weights, those are kept. The file is written at once while that is cheap, and else by `write`.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, keep: Literal["best", "last"], head: str = "") -> None:
         super().__init__()
-        self.folder = folder
+        self.folder, self.keep, self.head = folder, keep, head
         self.epoch: int | None = None
-        self.accuracy = self.loss = -math.inf
+        self.accuracy: float | None = None
+        self.loss: float | None = None
+        self.values: list[NDArray[Any]] = []
+        self._written: int | None = None
+        self._spent, self._began = 0.0, time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        accuracy, loss = float(logs["val_accuracy"]), float(logs["val_loss"])
-        if self.epoch is not None and not _better((accuracy, loss), (self.accuracy, self.loss)):
+        known = named(logs, self.head)
+        accuracy, loss = known.get("val_accuracy"), known.get("val_loss")
+        if self.keep == "best" and self.epoch is not None and not better(accuracy, loss, self.accuracy, self.loss):
             return
-        with writing(self.folder / MODEL) as beside:
-            self.model.save(beside)
         self.epoch, self.accuracy, self.loss = epoch + 1, accuracy, loss
+        self.values = averaged_values(self.model)
+        if self._spent <= SHARE * (time.perf_counter() - self._began):
+            self.write()
+
+    def write(self) -> None:
+        """Writes the kept network, unless it stands in its file already or there is none."""
+        if self.epoch == self._written:
+            return
+        began = time.perf_counter()
+        with holding(self.model, self.values), uncompiled(self.model), writing(self.folder / MODEL) as beside:
+            self.model.save(beside)
+        self._written = self.epoch
+        self._spent += time.perf_counter() - began
+
+    def notes(self) -> dict[str, Any]:
+        return {"epoch": self.epoch, "accuracy": self.accuracy, "loss": self.loss}
+
+    def restore(self, notes: Mapping[str, Any], values: list[NDArray[Any]]) -> None:
+        self.epoch, self.accuracy, self.loss, self.values = notes["epoch"], notes["accuracy"], notes["loss"], values
+
+
+class EarlyStopping(keras.callbacks.Callback):  # type: ignore[misc]
+    """Ends the training when a value of the validation part gets no better. Keras's own forgets where it stands."""
+
+    def __init__(self, recipe: Recipe, head: str = "") -> None:
+        super().__init__()
+        self.recipe, self.head = recipe, head
+        self.best: float | None = None
+        self.waited = 0
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        accuracy = self.recipe.monitor == "validation_accuracy"
+        value = named(logs, self.head)["val_accuracy" if accuracy else "val_loss"]
+        gain = math.inf if self.best is None else (value - self.best) * (1 if accuracy else -1)
+        if gain > self.recipe.min_delta:
+            self.best, self.waited = float(value), 0
+            return
+        self.waited += 1
+        if self.waited >= self.recipe.patience:
+            self.model.stop_training = True
+
+    def notes(self) -> dict[str, Any]:
+        return {"best": self.best, "waited": self.waited}
+
+    def restore(self, notes: Mapping[str, Any]) -> None:
+        self.best, self.waited = notes["best"], notes["waited"]
+
+
+class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
+    """Writes the state of the training after each epoch, when all else that happens then has happened.
+
+    Args:
+        gather: what there is beside the network and its optimizer: notes, and arrays by name.
+    """
+
+    def __init__(
+        self, folder: Path, log: Log, gather: Callable[[int], tuple[dict[str, Any], dict[str, list[Any]]]]
+    ) -> None:
+        super().__init__()
+        self.folder, self.log, self.gather = folder, log, gather
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        notes, arrays = self.gather(epoch + 1)
+        arrays |= {
+            "model": checkpoints.values(self.model.variables),
+            "optimizer": checkpoints.values(self.model.optimizer.variables),
+        }
+        checkpoints.save(self.folder, State(epoch + 1, self.log.rows, notes, arrays))
 
 
 class StopAtNaN(keras.callbacks.Callback):  # type: ignore[misc]
@@ -74,57 +175,66 @@ class StopAtNaN(keras.callbacks.Callback):  # type: ignore[misc]
         loss = float((logs or {}).get("loss", 0.0))
         if not math.isfinite(loss):
             message = f"the loss became {loss} at step {batch + 1} of epoch {self._epoch}"
-            raise fail("ARCH401", message, hint="a lower learning rate, `warmup`, or `clipnorm`")
+            raise fail("ARCH401", message, hint=_remedy(self.model))
 
 
-class Display(keras.callbacks.Callback):  # type: ignore[misc]
-    """One line on stderr for each epoch; on a terminal, a bar for the running one too. Use it as a context."""
-
-    def __init__(self, epochs: int, steps: int, console: Console | None = None) -> None:
-        super().__init__()
-        self.epochs, self.steps = epochs, steps
-        self.console = console or Console(stderr=True, highlight=False, soft_wrap=True)
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        hidden = not self.console.is_terminal
-        self._bar = Progress(*columns, console=self.console, transient=True, disable=hidden)
-        self._task = self._bar.add_task("", total=steps)
-        self._began = 0.0
-
-    def __enter__(self) -> Display:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self._began = time.perf_counter()
-        self._bar.reset(self._task, description=f"epoch {epoch + 1}/{self.epochs}", total=self.steps)
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self._bar.update(self._task, completed=batch + 1)
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        self.console.print(self.line(epoch + 1, logs or {}, time.perf_counter() - self._began), markup=False)
-
-    def line(self, epoch: int, logs: dict[str, float], seconds: float) -> str:
-        """`epoch  3/20   loss 0.4123  accuracy 91.20 %   validation 0.3011  93.75 %   1.2 s`."""
-        width = len(str(self.epochs))
-        return (
-            f"epoch {epoch:>{width}}/{self.epochs}   loss {_loss(logs['loss'])}"
-            f"  accuracy {logs['accuracy'] * 100:5.2f} %"
-            f"   validation {_loss(logs['val_loss'])}  {logs['val_accuracy'] * 100:5.2f} %   {seconds:.1f} s"
-        )
+def named(logs: Mapping[str, Any] | None, head: str) -> dict[str, Any]:
+    """What Keras logs, with the accuracy of the output that tells the classes as `accuracy`."""
+    found = dict(logs or {})
+    for part in ("", "val_"):
+        if f"{part}accuracy" not in found and f"{part}{head}_accuracy" in found:
+            found[f"{part}accuracy"] = found[f"{part}{head}_accuracy"]
+    return found
 
 
-def _better(new: tuple[float, float], old: tuple[float, float]) -> bool:
+def better(accuracy: Any, loss: Any, best_accuracy: Any, best_loss: Any) -> bool:
     """Whether an accuracy and a loss beat others; a loss that is no number counts as the worst."""
-    (accuracy, loss), (best_accuracy, best_loss) = new, old
     if accuracy != best_accuracy:
-        return accuracy > best_accuracy
-    return loss < best_loss or (math.isnan(best_loss) and not math.isnan(loss))
+        return bool(accuracy > best_accuracy)
+    return bool(loss < best_loss or (math.isnan(best_loss) and not math.isnan(loss)))
 
 
-def _loss(value: float) -> str:
-    """Four places behind the point; a loss that explodes is told by its power of ten."""
-    return f"{value:.4f}" if value < 10_000 else f"{value:.3g}"
+@contextmanager
+def holding(model: keras.Model, values: Sequence[NDArray[Any]]) -> Iterator[None]:
+    """Lets a network have other values for a while."""
+    own = [np.array(variable.numpy()) for variable in model.variables]
+    for variable, value in zip(model.variables, values, strict=True):
+        variable.assign(value)
+    try:
+        yield
+    finally:
+        for variable, value in zip(model.variables, own, strict=True):
+            variable.assign(value)
+
+
+@contextmanager
+def uncompiled(model: keras.Model) -> Iterator[None]:
+    """Lets a network be saved without its optimizer, whose state is larger, and stands in the checkpoint."""
+    optimizer, compiled = model.optimizer, model.compiled
+    model.optimizer, model.compiled = None, False
+    try:
+        yield
+    finally:
+        model.optimizer, model.compiled = optimizer, compiled
+
+
+def _remedy(model: keras.Model) -> str:
+    remedies = "a lower learning rate, `warmup`, or `clipnorm`"
+    half = "float16" in str(model.dtype_policy.name)
+    return f"{remedies}; `mixed_bfloat16` has the range that float16 lacks" if half else remedies
+
+
+def _csv(rows: Sequence[Row], columns: list[str] | None = None) -> str:
+    """Rows as CSV; with a header where the columns are not given."""
+    if not rows:
+        return ""
+    text = io.StringIO()
+    table = csv.DictWriter(text, columns or list(rows[0]), restval="", extrasaction="ignore")
+    if columns is None:
+        table.writeheader()
+    table.writerows(rows)
+    return text.getvalue()
+
+
+def _line(row: Row) -> str:
+    return json.dumps({name: value if math.isfinite(value) else None for name, value in row.items()}) + "\n"

@@ -1,0 +1,143 @@
+"""How a training tells on stderr where it stands: in a terminal, in a log file, in a notebook."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+import keras
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Column
+
+from archdsl.training.callbacks import named
+
+REFRESH = 0.25
+"""Seconds between two pictures of the bar."""
+
+QUIET = 60.0
+"""Seconds after which a log file gets a line though no epoch has ended."""
+
+NARROW = 80
+"""Columns of a terminal below which everything is told more shortly."""
+
+
+class Display(keras.callbacks.Callback):  # type: ignore[misc]
+    """One line for each epoch; in a terminal, a bar for the running one too. Use it as a context.
+
+    Args:
+        epochs: how many there will be.
+        steps: in an epoch.
+        first: how many epochs are done already.
+        head: the output that tells the classes, where the network has several.
+    """
+
+    def __init__(self, epochs: int, steps: int, first: int = 0, head: str = "", console: Console | None = None) -> None:
+        super().__init__()
+        self.epochs, self.steps, self.head = epochs, steps, head
+        self.console = console or plain_console()
+        self._live = self.console.is_terminal
+        columns = (
+            TextColumn("{task.description}", table_column=Column(no_wrap=True)),
+            BarColumn(bar_width=None, table_column=Column(ratio=1, min_width=4)),
+            TextColumn("{task.fields[tail]}", table_column=Column(no_wrap=True)),
+        )
+        self._bar = Progress(
+            *columns, console=self.console, transient=True, disable=not self._live, auto_refresh=False, expand=True
+        )
+        self._task = self._bar.add_task("", total=steps, tail="")
+        self._done, self._first = first * steps, first * steps
+        self._epoch = self._began = self._told = 0.0
+        self._steady: tuple[float, int] | None = None
+
+    def __enter__(self) -> Display:
+        self._bar.start()
+        self._told = time.perf_counter()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._began, self._epoch, self._done = time.perf_counter(), epoch, epoch * self.steps
+        self._show(0, None)
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        now = time.perf_counter()
+        self._done = int(self._epoch) * self.steps + batch + 1
+        if self._steady is None:
+            self._steady = now, self._done  # the first step is mostly tracing
+        if now - self._told >= (REFRESH if self._live else QUIET):
+            self._show(batch + 1, (logs or {}).get("loss"))
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        if self._live:
+            self._bar.update(self._task, description=f"{self._name()} validation", refresh=True)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self._told = time.perf_counter()
+        shown = self.line(epoch + 1, named(logs, self.head), self._told - self._began)
+        self.console.print(shown, markup=False, soft_wrap=True)
+
+    def line(self, epoch: int, logs: dict[str, float], seconds: float) -> str:
+        """`epoch  3/20   loss 0.4123  accuracy 91.20 %   validation 0.3011  93.75 %   1.2 s`; shorter if narrow."""
+        place = f"{epoch:>{len(str(self.epochs))}}/{self.epochs}"
+        short = self._narrow
+        told = f"{place}  loss {_loss(logs['loss'])}" if short else f"epoch {place}   loss {_loss(logs['loss'])}"
+        if "accuracy" in logs:
+            told += f"{'' if short else '  accuracy'} {logs['accuracy'] * 100:5.2f} %"
+        if "val_loss" in logs:
+            told += f"{'  val' if short else '   validation'} {_loss(logs['val_loss'])}"
+        if "val_accuracy" in logs:
+            told += f"  {logs['val_accuracy'] * 100:5.2f} %"
+        return f"{told}{'  ' if short else '   '}{_seconds(seconds)}"
+
+    def progress(self, step: int, loss: float | None) -> str:
+        """`120/352  12.3 steps/s  loss 0.4123  0:12:03 left`; shorter if narrow."""
+        words = [f"{step:>{len(str(self.steps))}}/{self.steps}"]
+        if self._steady and self._done > self._steady[1]:
+            pace = (time.perf_counter() - self._steady[0]) / (self._done - self._steady[1])
+            left = (self.epochs * self.steps - self._done) * pace
+            words.append(f"{1 / pace:.3g} steps/s" if pace < 10 else f"{pace:.1f} s a step")
+            words += [] if loss is None or self._narrow else [f"loss {_loss(loss)}"]
+            words.append(f"{clock(left)} left")
+        return "  ".join(words)
+
+    @property
+    def _narrow(self) -> bool:
+        return self._live and self.console.width < NARROW
+
+    def _name(self) -> str:
+        return f"{'' if self._narrow else 'epoch '}{int(self._epoch) + 1}/{self.epochs}"
+
+    def _show(self, step: int, loss: float | None) -> None:
+        tail = self.progress(step, loss)
+        if self._live:
+            self._bar.update(self._task, description=self._name(), completed=step, tail=tail, refresh=True)
+        elif step:
+            self.console.print(f"epoch {int(self._epoch) + 1}/{self.epochs}   {tail}", markup=False, soft_wrap=True)
+        self._told = time.perf_counter()
+
+
+def plain_console() -> Console:
+    """Stderr; in a notebook the stream that is shown without alarm, and without boxes that each line makes anew."""
+    if Console().is_jupyter:
+        return Console(file=sys.stdout, force_jupyter=False, force_terminal=False, highlight=False)
+    return Console(stderr=True, highlight=False)
+
+
+def clock(seconds: float) -> str:
+    """`1:02:03`, or `2:03`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.1f} s" if value < 100 else f"{value:,.0f} s"
+
+
+def _loss(value: float) -> str:
+    """Four places behind the point; a loss that explodes is told by its power of ten."""
+    return f"{value:.4f}" if value < 10_000 else f"{value:.3g}"
