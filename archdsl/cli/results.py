@@ -1,8 +1,9 @@
-"""Commands for what comes of a training: `predict`."""
+"""Commands for what comes of a training: `runs`, `predict`, `export`."""
 
 from __future__ import annotations
 
 import csv
+import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import typer
 
 from archdsl import output
 from archdsl.cli.app import JsonOption, app, complain, print_json, print_text, say
-from archdsl.errors import fail
+from archdsl.errors import WIDTH, fail, nearest
 
 if TYPE_CHECKING:
     from archdsl.training.predicting import Prediction, Predictor
@@ -59,6 +60,77 @@ def predict(
         broken = write(predictions, predictor, paths, top)
     if broken:
         raise typer.Exit(INCOMPLETE)
+
+
+@app.command()
+def export(
+    network: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, or a `.keras` file alone.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="A `.keras` file, or the folder of a SavedModel.")],
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Let it take raw pixels, and give probabilities: all as layers of its own.")
+    ] = False,
+    form: Annotated[
+        str | None, typer.Option("--format", metavar="FORMAT", help="keras or saved_model; without, the ending tells.")
+    ] = None,
+) -> None:
+    """Write a run's network for use elsewhere, without its optimizer.
+
+    A SavedModel needs TensorFlow alone. A `.keras` file needs `import archdsl.keras`.
+    """
+    if form not in (None, "keras", "saved_model"):
+        raise fail("ARCH203", f"`{form}` is no format", hint=nearest(str(form), ("keras", "saved_model")))
+    if not network.exists():
+        raise fail("ARCH204", f"{network} is not there", hint="a run's folder, or a `.keras` file")
+    output.keras_side()
+    from archdsl.training import exporting
+
+    print_text(f"{out}: {exporting.told(exporting.export(network, out, raw=raw, form=form))}")
+
+
+@app.command()
+def runs(
+    folders: Annotated[
+        list[Path] | None, typer.Argument(metavar="[RUN...]", help="A folder of runs; or two runs or more, to compare.")
+    ] = None,
+    sort: Annotated[str, typer.Option(metavar="BY", help="date, name, accuracy, time or parameters.")] = "date",
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE.png", help="Draw the curves of the runs that are compared.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the runs of a folder (without one, of `runs`), or compare some. Imports no TensorFlow."""
+    from archdsl.training import runs as kept
+
+    if sort not in kept.SORTS:
+        raise fail("ARCH203", f"runs cannot be sorted by `{sort}`", hint=nearest(sort, kept.SORTS))
+    given = folders or [Path("runs")]
+    if len(given) > 1:
+        _compare(given, out, as_json)
+        return
+    if out is not None:
+        raise fail("ARCH203", "`--out` draws runs that are compared, and here is one folder", hint="name two runs")
+    found = kept.find(given[0], sort)
+    if as_json:
+        print_json([run.data() for run in found])
+    else:
+        print_text(kept.to_text(found, shutil.get_terminal_size((WIDTH, 24)).columns))
+
+
+def _compare(folders: list[Path], out: Path | None, as_json: bool) -> None:
+    from archdsl.training import result, side_by_side
+
+    found = side_by_side.read(folders)
+    if out is not None:
+        if out.suffix != ".png":
+            raise fail("ARCH203", f"{out} is no place for a picture", hint="a name that ends in `.png`")
+        from archdsl.training.reports import curves
+
+        curves.draw_together({run.name: result.rows(run.folder) for run in found}, out)
+        say(f"drew {out}")
+    if as_json:
+        print_json(side_by_side.to_data(found))
+    else:
+        print_text(side_by_side.to_text(found))
 
 
 def _with_errors_told(predictions: Iterable[Prediction]) -> Iterator[Prediction]:

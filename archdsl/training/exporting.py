@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import keras
 
@@ -16,17 +16,15 @@ from archdsl.training import predicting, result
 from archdsl.training.pipeline.normalizing import EPSILON
 from archdsl.training.predicting import Predictor
 
-Format = Literal["keras", "saved_model"]
 
-
-def export(run: Path, out: Path, *, raw: bool = False, form: Format | None = None) -> Predictor:
+def export(run: Path, out: Path, *, raw: bool = False, form: str | None = None) -> Predictor:
     """Writes a run's network to a place that is free, whole or not at all, without its optimizer.
 
     Args:
         run: a run's folder, or a `.keras` file.
         out: a file that ends in `.keras`, or the folder of a SavedModel.
         raw: whether it is to take raw pixels, from 0 to the source's largest value, and to end in probabilities.
-        form: what to write; without it, `out` tells by its ending.
+        form: `keras` or `saved_model`; without it, `out` tells by its ending.
 
     Returns:
         The network that was written, and what is known of it.
@@ -54,6 +52,14 @@ def export(run: Path, out: Path, *, raw: bool = False, form: Format | None = Non
     write = _write_keras if form == "keras" else _write_saved_model
     write(predictor.model, out)
     return predictor
+
+
+def told(predictor: Predictor) -> str:
+    """`takes 8x8x1 pixels from 0 to 16, gives probabilities of 10 classes`."""
+    shape = "x".join("?" if side is None else str(side) for side in predictor.data["shape"])
+    pixels = f"pixels from 0 to {predictor.data['largest']:g}" if predictor.raw else "what the pipeline makes of pixels"
+    kind = "logits" if predictor.logits else "probabilities"
+    return f"takes {shape} {pixels}, gives {kind} of {len(predictor.classes)} classes"
 
 
 def with_raw_input(model: keras.Model, data: Mapping[str, Any], logits: bool) -> keras.Model:
@@ -85,7 +91,7 @@ def with_raw_input(model: keras.Model, data: Mapping[str, Any], logits: bool) ->
 
 def _write_keras(model: keras.Model, out: Path) -> None:
     with result.writing(out) as beside:
-        model.save(beside, include_optimizer=False)
+        model.save(beside)
 
 
 def _write_saved_model(model: keras.Model, out: Path) -> None:

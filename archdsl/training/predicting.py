@@ -99,7 +99,7 @@ def load(path: Path) -> Predictor:
     file = path / result.MODEL if run else path
     if run and not file.is_file():
         raise fail("ARCH204", f"{file} is not there: no epoch of this run was complete")
-    model = runtime.load_model(file)
+    model = runtime.load_model(file, compile=False)
     _check(model, file)
     data = carried_data(model) or (dict(run.input) if run and run.input else None)
     raw, lacks = False, tuple[str, ...]()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
@@ -13,11 +13,13 @@ from archdsl.backends.diagrams.render import render
 from archdsl.errors import ArchError
 from archdsl.resolution import resolve
 from archdsl.spec import Spec
-from archdsl.training.data import Dataset
 from archdsl.training.reports import confusion, curves, mistakes
 from archdsl.training.reports.card import card
 from archdsl.training.reports.outcome import Outcome
 from archdsl.training.result import CARD, CONFUSION, CURVES, MISTAKES, NETWORK, Result, Row, spec_of, writing
+
+if TYPE_CHECKING:
+    from archdsl.training.data import Dataset
 
 __all__ = ["Outcome", "write"]
 
