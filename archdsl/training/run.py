@@ -158,6 +158,8 @@ class Run:
         self.result.write(self.out)
         if self.log.rows:
             self._report()
+        for tracker in self.watching:
+            tracker.close(self.result)
 
     def _report(self) -> None:
         """Pictures and the model card. They must not lose a run that is finished."""
