@@ -57,9 +57,8 @@ def _results(result: Result, outcome: Outcome | None, pictures: Collection[str])
     if result.test_accuracy is not None:
         tested = quantity(result.images.get("test", 0), "test image")
         several = result.plain_test_accuracy is not None
-        rows.append(
-            (f"Test accuracy, {'the mean of several looks' if several else tested}", _percent(result.test_accuracy))
-        )
+        looks = "the mean of several looks at each image" if several else tested
+        rows.append((f"Test accuracy, {looks}", _percent(result.test_accuracy)))
         if result.plain_test_accuracy is not None:
             rows.append((f"Test accuracy, one look, {tested}", _percent(result.plain_test_accuracy)))
     if result.test_loss is not None:
@@ -67,8 +66,9 @@ def _results(result: Result, outcome: Outcome | None, pictures: Collection[str])
     if result.validation_accuracy is not None:
         held = quantity(result.images.get("validation", 0), "validation image")
         rows.append((f"Validation accuracy, {held}", _percent(result.validation_accuracy)))
-    kept = f", of which {result.best_epoch} was kept" if result.best_epoch else ""
-    rows.append(("Epochs", f"{result.epochs_run} of {result.epochs}{kept}"))
+    rows.append(("Epochs", f"{result.epochs_run} of {result.epochs}"))
+    if result.best_epoch:
+        rows.append(("The network is that of epoch", str(result.best_epoch)))
     lines = ["## Results", ""]
     if result.status != "finished":
         lines += [f"The run is **{result.status}**: these are not the numbers of a whole training.", ""]
@@ -93,9 +93,10 @@ def _classes(result: Result) -> list[str]:
 
 
 def _data(result: Result) -> list[str]:
-    counts = ", ".join(f"{count:,} for {part}" for part, count in result.images.items() if count)
-    found = "embedded in archdsl" if result.origin == "embedded" else f"`{PurePath(result.origin).name}`"
-    lines = ["## Data", "", f"- Source: {_plain(result.source)}, read from {found}", f"- Images: {counts}"]
+    words = {"train": "to train", "validation": "to choose the epoch", "test": "to test"}
+    counts = ", ".join(f"{count:,} {words.get(part, part)}" for part, count in result.images.items() if count)
+    found = "embedded in archdsl" if result.origin == "embedded" else f"read from `{PurePath(result.origin).name}`"
+    lines = ["## Data", "", f"- Source: {_plain(result.source)}, {found}", f"- Images: {counts}"]
     if result.limit:
         lines.append(f"- Limited to {result.limit:,} training images")
     if result.classes:
@@ -162,15 +163,16 @@ def _limits(result: Result, outcome: Outcome | None) -> list[str]:
     if result.input:
         height, width, channels = result.input["shape"]
         kind = "grey" if channels == 1 else "colour"
-        lines.append(
-            f"- It sees {height}x{width} pixels in {kind}; larger pictures are shrunk to that, whatever they show."
-        )
+        seen = f"- It sees {height}x{width} pixels in {kind}"
+        lines.append(f"{seen}; other pictures are resized to that, whatever their proportions.")
     lines.append(f"- It was tested on {_plain(result.source)} alone; on other pictures it may do worse.")
     if outcome is not None:
         share, right = outcome.trust(SURE)
-        sure = f"It is sure ({SURE:.0%} or more) of {_percent(share)} of the test images"
+        sure = f"It is sure ({SURE * 100:.0f} % or more) of {_percent(share)} of the test images"
         lines.append(
-            f"- {sure}, and right about {_percent(right)} of these." if share else f"- It is never sure ({SURE:.0%})."
+            f"- {sure}, and right about {_percent(right)} of these."
+            if share
+            else f"- It is never sure ({SURE * 100:.0f} % or more)."
         )
         mixed = [_pair(result.classes, pair) for pair in outcome.mixed_up(3)]
         lines += [f"- Most often taken for another: {'; '.join(mixed)}."] if mixed else []

@@ -19,8 +19,8 @@ def draw(rows: Sequence[Row], result: Result, path: Path) -> None:
     Raises:
         ArchError: the place cannot be written to (ARCH304).
     """
-    made = figure(11.2, 3.6)
-    loss, accuracy, rate = made.subplots(1, 3, gridspec_kw={"width_ratios": [3, 3, 1.7], "wspace": 0.24})
+    made = figure(11.6, 3.6)
+    loss, accuracy, rate = made.subplots(1, 3, gridspec_kw={"width_ratios": [3, 3, 1.7], "wspace": 0.3})
     for axes, name, title, factor in ((loss, "loss", "Loss", 1), (accuracy, "accuracy", "Accuracy (%)", 100)):
         for part, column, colour in (("training", name, BLUE), ("validation", f"validation_{name}", RED)):
             _line(axes, rows, column, factor, colour, part)
@@ -93,17 +93,8 @@ def _mark_best(axes: Any, result: Result) -> None:
     best = result.validation_accuracy * 100
     axes.axvline(result.best_epoch, color=GREY, linewidth=0.9, linestyle=(0, (4, 3)), zorder=0)
     axes.plot([result.best_epoch], [best], marker="o", markersize=8, markerfacecolor="none", markeredgecolor=INK)
-    late = result.best_epoch > result.epochs_run / 2
-    axes.annotate(
-        f"kept: epoch {result.best_epoch}, {best:.2f} %",
-        (result.best_epoch, 0.42),
-        xycoords=("data", "axes fraction"),
-        xytext=(-7 if late else 7, 0),
-        textcoords="offset points",
-        ha="right" if late else "left",
-        fontsize=9,
-        color=INK,
-    )
+    told = f"kept: epoch {result.best_epoch}, {best:.2f} %"
+    axes.set_title(told, loc="right", fontsize=9, color=GREY)
 
 
 def _title(axes: Any, text: str) -> None:
