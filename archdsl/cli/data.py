@@ -68,11 +68,8 @@ def show_data(
     else:
         print_text(inspection.to_text(seen))
     if out is not None:
-        moved, title = None, dataset.name
-        if data.augment != Augment():
-            moved = samples.augmented(dataset, data, seed)
-            title = f"{title}, {samples.augmentation(data.augment)}"
-        samples.draw(dataset, out, moved, title)
+        moved = samples.augmented(dataset, data, seed) if data.augment != Augment() else None
+        samples.draw(dataset, out, moved)
         say(f"wrote {out}")
 
 

@@ -101,7 +101,10 @@ def divide(found: Found, data: Data, limit: int | None = None, seed: int = SPLIT
     learning, validation, test, classes = _of_classes(found, data, name)
     if test is None:
         learning, test = _held_out(learning, data.test, SPLIT_SEED, "test", "test")
-        notes = (*notes, f"the test images are {data.test:.0%} that are held out: the source has none of its own")
+        notes = (
+            *notes,
+            f"{data.test:.0%} of the images are held out to test: the source has no test images of its own",
+        )
     limit = data.limit if limit is None else limit
     if limit is not None:
         learning = learning.take(_limited(learning.labels, limit, seed))

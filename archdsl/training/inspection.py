@@ -23,8 +23,8 @@ SHOWN = 24
 BAR = 20
 """Cells of the longest bar."""
 
-NAME = 22
-"""Cells of a class's name."""
+WIDTH = 80
+"""Cells of a line of the table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +177,9 @@ def _table(found: Inspection) -> list[str]:
         counts = [f"{found.counts[part][label]:,}" for part in parts]
         weight = [f"{weights[label]:.3g}"] if weights is not None else []
         bar = "█" * max(int(found.counts["train"][label] > 0), round(found.counts["train"][label] / most * BAR))
-        lines.append([_short(dataset.classes[label]), *counts, *weight, bar])
+        lines.append([dataset.classes[label], *counts, *weight, bar])
+    room = WIDTH - BAR - sum(2 + max(len(line[i]) for line in lines) for i in range(1, len(lines[0]) - 1)) - 2
+    lines = [[in_cells(name, room), *rest] for name, *rest in lines]
     return [*output.columns(lines, right={*range(1, len(lines[0]) - 1)}).splitlines(), *_balance(found)]
 
 
@@ -198,5 +200,7 @@ def _balance(found: Inspection) -> Iterator[str]:
         yield f"`{largest}` has {times:.1f} times the images of `{rarest}`; `class_weights: balanced` evens that out"
 
 
-def _short(name: str) -> str:
-    return name if len(name) <= NAME else f"{name[: NAME - 3]}..."
+def in_cells(name: str, width: int) -> str:
+    """A name cut in its middle: classes often begin alike."""
+    half = (width - 3) // 2
+    return name if len(name) <= width else f"{name[: width - 3 - half]}...{name[-half:]}"

@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from archdsl import output
 from archdsl.errors import quantity
 from archdsl.recipe import Augment, Data
 from archdsl.training.data import Dataset
+from archdsl.training.inspection import in_cells
 from archdsl.training.reports.paint import GREY, INK, figure, save, short
 
 SIDE, GAP, DPI = 96, 6, 160
@@ -37,20 +39,25 @@ MOVED = 10
 
 @dataclass(frozen=True, slots=True)
 class Augmented:
-    """The same training images in several epochs: `rows` (n,), and for each epoch float32 (n, H, W, C)."""
+    """The same training images in several epochs: `rows` (n,), and for each epoch float32 (n, H, W, C).
+
+    `words` tell what is done to them.
+    """
 
     rows: NDArray[np.int64]
     epochs: tuple[NDArray[np.float32], ...]
+    words: str
 
 
 def augmented(dataset: Dataset, data: Data, seed: int) -> Augmented:
     """The images that a picture of this data set shows augmented. Imports TensorFlow."""
+    output.keras_side()
     from archdsl.training import pipeline
 
     chosen = choose(dataset)
     rows = np.array([taken[0] for taken in chosen if taken][: ROWS if len(chosen) <= ROWS else MOVED], np.int64)
     epochs = tuple(pipeline.augmented(dataset, data, seed, epoch, rows.tolist()) for epoch in range(EPOCHS))
-    return Augmented(rows, epochs)
+    return Augmented(rows, epochs, augmentation(data.augment))
 
 
 def choose(dataset: Dataset, count: int = SAMPLES) -> list[list[int]]:
@@ -60,7 +67,7 @@ def choose(dataset: Dataset, count: int = SAMPLES) -> list[list[int]]:
     return [random.permutation(of_class)[:count].tolist() for of_class in rows]
 
 
-def draw(dataset: Dataset, path: Path, moved: Augmented | None = None, title: str = "") -> None:
+def draw(dataset: Dataset, path: Path, moved: Augmented | None = None) -> None:
     """Writes samples of the training part as PNG, and beside or below them the augmented ones.
 
     Raises:
@@ -71,7 +78,7 @@ def draw(dataset: Dataset, path: Path, moved: Augmented | None = None, title: st
         sheet.rows(moved)
     else:
         sheet.tiles(moved)
-    told = f"{short(title or dataset.name, 60)}: {quantity(len(dataset.train), 'training image')}"
+    told = f"{short(dataset.name, 40)}: {quantity(len(dataset.train), 'training image')}"
     sheet.write(f"{told}, {len(dataset.classes):,} classes", path)
 
 
@@ -114,7 +121,14 @@ class _Sheet:
                 for epoch, images in enumerate(moved.epochs):
                     self._put(right + epoch * across, top + label * down, images[place])
             self._say(left, 24, "training images as they are", va="baseline", fontsize=8.5, color=GREY)
-            self._epochs(right, 24, across, len(moved.epochs), "the first in epoch")
+            self._say(
+                right,
+                24,
+                _heading("the first in epochs", moved, len(moved.epochs) * across),
+                va="baseline",
+                fontsize=8.5,
+                color=GREY,
+            )
 
     def tiles(self, moved: Augmented | None) -> None:
         """One image of each class with its name below; augmented ones stand in rows of their own below all."""
@@ -123,13 +137,14 @@ class _Sheet:
         for place, (label, row) in enumerate(chosen):
             x, y = place % ACROSS * across, place // ACROSS * down
             self._put(x + (across - GAP - self.cell[1]) // 2, y, self.dataset.train.images[row])
-            name = short(self.dataset.classes[label], 15)
+            name = short(in_cells(self.dataset.classes[label], 13), 15)
             self._say(x + (across - GAP) / 2, y + self.cell[0] + 18, name, ha="center", va="baseline", fontsize=6)
         if moved is None:
             return
         top = self.height + 70
         self._say(0, top - 10, "as it is", va="baseline", fontsize=8.5, color=GREY)
-        self._epochs(across + 2 * GAP, top - 10, across, len(moved.epochs), "in epoch")
+        words = _heading("in epochs", moved, len(moved.epochs) * across)
+        self._say(across + 2 * GAP, top - 10, words, va="baseline", fontsize=8.5, color=GREY)
         for place, row in enumerate(moved.rows):
             y = top + place * (self.cell[0] + GAP)
             self._put(0, y, self.dataset.train.images[row])
@@ -153,12 +168,6 @@ class _Sheet:
             axes.text(left, top, words, **style)
         save(made, path)
 
-    def _epochs(self, left: int, y: float, across: int, count: int, words: str) -> None:
-        self._say(left, y, f"{words} 1", va="baseline", fontsize=8.5, color=GREY)
-        for epoch in range(2, count) if words == "in epoch" else range(3, count + 1):
-            middle = left + (epoch - 1) * across + self.cell[1] / 2
-            self._say(middle, y, str(epoch), ha="center", va="baseline", fontsize=8.5, color=GREY)
-
     def _put(self, x: int, y: int, image: NDArray[Any]) -> None:
         shown = np.clip(np.rint(image.astype(np.float32) * (255 / self.dataset.largest)), 0, 255).astype(np.uint8)
         pixels = np.repeat(shown, 3, axis=2) if shown.shape[2] == 1 else shown[..., :3]
@@ -175,3 +184,8 @@ class _Sheet:
 
     def _reach(self, x: int, y: int) -> None:
         self.width, self.height = max(self.width, x), max(self.height, y)
+
+
+def _heading(words: str, moved: Augmented, room: int) -> str:
+    """What stands above augmented images, in so many pixels."""
+    return short(f"{words} 1 to {len(moved.epochs)}: {moved.words}", max(24, room // 9))

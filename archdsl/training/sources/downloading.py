@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import io
+import sys
 from pathlib import Path
 
 from archdsl import output
@@ -42,11 +42,9 @@ def _by_keras(name: str) -> None:
     import keras
 
     try:
-        with contextlib.redirect_stdout(io.StringIO()):  # Keras's bar; stdout carries data
+        with contextlib.redirect_stdout(sys.stderr):  # Keras's bar; stdout carries data
             getattr(keras.datasets, name).load_data()
     except Exception as error:  # Keras raises a bare one
-        hint = KNOWN[name].search.get_it.replace(
-            f"`archdsl data {name} --download` puts it where it is looked for, ", ""
-        )
-        hint = f"on a machine with a network: {hint.removeprefix('or ')}"
-        raise fail("ARCH301", f"{KNOWN[name].search.title} cannot be downloaded: {reason(error)}", hint=hint) from None
+        search = KNOWN[name].search
+        message = f"{search.title} cannot be downloaded: {reason(error)}"
+        raise fail("ARCH301", message, hint=search.elsewhere) from None

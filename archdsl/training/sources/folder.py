@@ -179,4 +179,4 @@ def _notes(others: Counter[str], form: decoding.Form) -> Iterator[str]:
         yield form.note
     if others:
         shown = ", ".join(f"{count:,} of {suffix}" for suffix, count in others.most_common(4))
-        yield f"{quantity(others.total(), 'file')} passed over that are no images: {shown}"
+        yield f"passed over, for they are no images: {shown}"

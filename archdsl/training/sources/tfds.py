@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from archdsl.errors import ArchError, fail, quantity
+from archdsl import output
+from archdsl.errors import ArchError, fail, nearest, quantity
 from archdsl.training.sources import checks, files
 from archdsl.training.sources.base import Found, Looked, Stored, Wanted, in_memory
 from archdsl.training.sources.files import reason
@@ -56,6 +60,7 @@ def package() -> Any:
     Raises:
         ArchError: it is not there (ARCH306).
     """
+    output.keras_side()  # so that TensorFlow itself is imported quietly
     try:
         import tensorflow_datasets
     except ImportError as error:
@@ -180,9 +185,14 @@ def download(name: str, folder: Path | None) -> None:
     """
     tfds = package()
     place = folder or own_place()
+    base, known = name.partition(":")[0], tfds.list_builders(with_community_datasets=False)
+    if base not in known:
+        raise fail("ARCH301", f"TensorFlow Datasets has no set `{base}`", hint=nearest(base, known))
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # it tells of each new attempt
     try:
-        tfds.builder(name, data_dir=place).download_and_prepare()
-    except Exception as error:  # the package's own for unknown names, requests' for the network, and others
+        with contextlib.redirect_stdout(sys.stderr):  # its bars; stdout carries data
+            tfds.builder(name, data_dir=place).download_and_prepare()
+    except Exception as error:  # requests' for the network, and the package's own
         raise fail("ARCH301", f"tfds {name} cannot be brought: {reason(error)}") from None
 
 
