@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from archdsl.errors import fail, nearest, quantity
+from archdsl.errors import ArchError, fail, nearest, quantity
 from archdsl.recipe import Data
 from archdsl.training import sources
 from archdsl.training.sources import Found, Stored, checks, files
@@ -115,7 +115,7 @@ def divide(found: Found, data: Data, limit: int | None = None, seed: int = SPLIT
     size = data.size or found.shape[:2]
     fitting = (*size, found.shape[2])
     _check_memory([learning, validation, test], fitting, name)
-    train, choosing, testing = (_brought(stored, found.shape, fitting) for stored in (learning, validation, test))
+    train, choosing, testing = _brought([learning, validation, test], found.shape, fitting)
     divisor = float(found.largest) if data.scale else 1.0
     return Dataset(
         train,
@@ -248,7 +248,20 @@ def _check_memory(parts: Sequence[Stored], shape: tuple[int, int, int], name: st
         raise files.too_large(name, count, shape)
 
 
-def _brought(stored: Stored, own: tuple[int, int, int], shape: tuple[int, int, int]) -> Part:
+def _brought(parts: Sequence[Stored], own: tuple[int, int, int], shape: tuple[int, int, int]) -> list[Part]:
+    """The images of all parts; what is broken in any of them is told at once."""
+    made, problems = [], []
+    for stored in parts:
+        try:
+            made.append(_part(stored, own, shape))
+        except ArchError as error:
+            problems += error.problems
+    if problems:
+        raise ArchError(*problems)
+    return made
+
+
+def _part(stored: Stored, own: tuple[int, int, int], shape: tuple[int, int, int]) -> Part:
     if not len(stored):
         return Part(np.empty((0, *shape), np.uint8), np.empty(0, np.int64))
     fetch = stored.fetch if shape == own else checks.resized(stored.fetch, shape[:2])

@@ -98,7 +98,8 @@ def stored(images: NDArray[np.uint8], labels: NDArray[np.int64], name: str, clas
     wrong = labels[(labels < 0) | (labels >= len(classes))]
     if wrong.size:
         message = f"{name}: the label {wrong[0]} is not among the classes 0 to {len(classes) - 1}"
-        raise fail("ARCH303", message, hint=f"so it is with {quantity(wrong.size, 'image')}")
+        have = "has" if wrong.size == 1 else "have"
+        raise fail("ARCH303", message, hint=f"{quantity(wrong.size, 'image')} {have} such a label")
     return in_memory(images, labels)
 
 
@@ -106,7 +107,7 @@ def every_class(train: Stored, origin: str, classes: Sequence[str], hint: str) -
     """Raises where a class has no training image: then labels are shifted, or it is another set."""
     empty = np.flatnonzero(np.bincount(train.labels, minlength=len(classes)) == 0)
     if empty.size:
-        shown = ", ".join(f"`{classes[label]}` ({label})" for label in empty[:5]) + (", ..." if empty.size > 5 else "")
+        shown = ", ".join(f"`{classes[label]}`" for label in empty[:5]) + (", ..." if empty.size > 5 else "")
         raise fail("ARCH303", f"{origin}: no training image of the class {shown}", hint=hint)
 
 

@@ -19,6 +19,10 @@ LARGEST_FILE = 2**30
 """Bytes of one file of a known set, unpacked. The largest of them takes 184 MB."""
 
 
+AGAIN = "fetch it, or save it, again"
+"""What helps where a file is damaged."""
+
+
 def budget() -> int:
     """Bytes of images that are held in memory: half of the machine's, for TensorFlow makes its own copy."""
     try:
@@ -56,7 +60,7 @@ def unzipped(path: Path, hint: str = "") -> bytes:
         with GzipFile(path) as packed:
             found = packed.read(LARGEST_FILE + 1)
     except (BadGzipFile, EOFError, zlib.error, OSError) as error:
-        raise fail("ARCH302", f"{path} cannot be unpacked: {reason(error)}") from None
+        raise fail("ARCH302", f"{path} cannot be unpacked: {reason(error)}", hint=AGAIN) from None
     if len(found) > LARGEST_FILE:
         raise fail("ARCH302", f"{path} unpacks to more than {LARGEST_FILE:,} bytes, more than this set can need")
     return found
@@ -85,7 +89,7 @@ def arrays(path: Path, most: int = LARGEST_FILE) -> dict[str, NDArray[Any]]:
     except OSError as error:
         raise fail("ARCH302", f"{path} cannot be read: {reason(error)}") from None
     except Exception as error:  # a broken file ends in any of a dozen exceptions, from zlib's to NumPy's
-        raise fail("ARCH302", f"{path} cannot be read as an .npz file: {_plain(error)}") from None
+        raise fail("ARCH302", f"{path} cannot be read as an .npz file: {_plain(error)}", hint=AGAIN) from None
 
 
 def _plain(error: Exception) -> str:

@@ -33,11 +33,11 @@ def read(path: Path, axes: int) -> NDArray[np.uint8]:
         kind = "images" if axes == 3 else "labels"
         raise fail("ARCH302", f"{path} is no idx file of {kind}: it begins with {shown}, not {wanted.hex(' ')}")
     if len(content) < start:
-        raise fail("ARCH302", f"{path} is cut short: it ends within its header")
+        raise fail("ARCH302", f"{path} is cut short: it ends within its header", hint=files.AGAIN)
     shape = struct.unpack(f">{axes}I", content[4:start])
     due, there = math.prod(shape), len(content) - start
     if due != there:
         times = " x ".join(f"{side:,}" for side in shape)
         what = "is cut short" if there < due else "is longer than it says"
-        raise fail("ARCH302", f"{path} {what}: {times} bytes are due, and {there:,} are there")
+        raise fail("ARCH302", f"{path} {what}: {times} bytes are due, and {there:,} are there", hint=files.AGAIN)
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archdsl.errors import fail
-from archdsl.training.sources.files import reason
+from archdsl.training.sources.files import AGAIN, reason
 
 
 def batch(content: bytes, path: Path, pixels: int, labels: Sequence[str]) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -36,7 +36,7 @@ def batch(content: bytes, path: Path, pixels: int, labels: Sequence[str]) -> tup
     except KeyError as error:
         raise fail("ARCH302", f"{path} is no batch of this set: it has no {error}") from None
     except Exception as error:  # a broken pickle can end in nearly every exception there is
-        raise fail("ARCH302", f"{path} cannot be read as a batch of images: {reason(error)}") from None
+        raise fail("ARCH302", f"{path} cannot be read as a batch of images: {reason(error)}", hint=AGAIN) from None
     if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.shape[1:] != (pixels,):
         kind = f"{images.dtype} {images.shape}" if isinstance(images, np.ndarray) else type(images).__name__
         raise fail("ARCH302", f"{path}: `data` must be uint8 of shape (N, {pixels}), and is {kind}")
