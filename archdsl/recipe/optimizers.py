@@ -156,6 +156,7 @@ class ScheduleFreeAdamW(Moments):
     target: ClassVar[str] = "optimizers.ScheduleFreeAdamW"
 
     learning_rate: LearningRate = 0.0025
+    beta_1: Annotated[float, Field(strict=True, gt=0, lt=1)] = 0.9
     epsilon: Positive = 1e-8
     warmup_steps: Whole = 0
 

@@ -1,18 +1,16 @@
 """Choices of words whose models are imported and built only when one is named. Imports no framework."""
 
+import math
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any, Generic, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
-from pydantic_core import PydanticCustomError
+from pydantic import ValidationError
+from pydantic_core import PydanticCustomError, PydanticKnownError
 
-from archdsl.ops.base import Positive
 from archdsl.ops.tables import Entry, Table
 
 Model = TypeVar("Model", bound=Entry)
-
-_NUMBER: TypeAdapter[float] = TypeAdapter(Positive)
 
 
 class Words(Mapping[str, type[Model]], Generic[Model]):
@@ -69,7 +67,11 @@ class Choice(Table):
         if isinstance(value, Entry):
             return value
         if self.number and isinstance(value, int | float) and not isinstance(value, bool):
-            return _NUMBER.validate_python(float(value))
+            if not 0 < value < math.inf:
+                raise (
+                    PydanticKnownError("greater_than", {"gt": 0}) if value <= 0 else PydanticKnownError("finite_number")
+                )
+            return float(value)
         word, given = self._named(value)
         entry = self.entries.get(word)
         if entry is None:

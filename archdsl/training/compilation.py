@@ -8,20 +8,24 @@ from typing import Any
 import keras
 import numpy as np
 
-from archdsl.backends.extra import schedules
+from archdsl.backends.extra.learning import RATED, OneCycle, WarmUp
 from archdsl.errors import fail
 from archdsl.ops.base import Call
 from archdsl.recipe import Train
 from archdsl.recipe.losses import FromLogits, Loss
+from archdsl.training import optimizers
 from archdsl.training.data import Dataset
+
+_OURS: dict[str, Any] = {"OneCycle": OneCycle, "WarmUp": WarmUp, **{made.__name__: made for made in RATED.values()}}
+"""What `Call`s of `extra` stand for."""
 
 
 def instantiate(value: Any) -> Any:
     """What a `Call` stands for, made by Keras; the Calls among its arguments are made first."""
     if isinstance(value, Call):
         package, _, target = value.target.partition(".")
-        made: Any = schedules if package == "extra" else getattr(keras, package)
-        for name in target.split("."):
+        made: Any = _OURS[target] if package == "extra" else getattr(keras, package)
+        for name in () if package == "extra" else target.split("."):
             made = getattr(made, name)
         return made(*map(instantiate, value.positional), **instantiate(value.keywords))
     if isinstance(value, Mapping):
@@ -35,14 +39,23 @@ def check_fit(model: keras.Model, dataset: Dataset, name: str) -> None:
     Raises:
         ArchError: it does not fit (ARCH303).
     """
-    wanted, offered = model.input_shape, dataset.image_shape
-    if not _fits(wanted, offered):
-        message = f"the network takes {_show(wanted)}, and the images of {name} are {_show((None, *offered))}"
-        raise fail("ARCH303", message, hint="change the spec's `input`, or its `data.source`")
+    check_images(model, dataset, name)
     classes = len(dataset.classes)
     if not _fits(model.output_shape, (classes,)):
         message = f"the network gives {_show(model.output_shape)}, and {name} has {classes} classes"
         raise fail("ARCH303", message, hint=f"let it end in a dense layer of {classes} units")
+
+
+def check_images(model: keras.Model, dataset: Dataset, name: str) -> None:
+    """Refuses a network that cannot take the images.
+
+    Raises:
+        ArchError: it does not fit (ARCH303).
+    """
+    wanted, offered = model.input_shape, dataset.image_shape
+    if not _fits(wanted, offered):
+        message = f"the network takes {_show(wanted)}, and the images of {name} are {_show((None, *offered))}"
+        raise fail("ARCH303", message, hint="change the spec's `input`, or its `data.source`")
 
 
 def compile_model(
@@ -72,7 +85,7 @@ def compile_model(
     together = steps_per_execution if recipe.steps_per_execution == "auto" else recipe.steps_per_execution
     try:
         model.compile(
-            optimizer=optimizer or instantiate(recipe.optimizer.told(epochs, steps)),
+            optimizer=optimizer or make_optimizer(recipe, model, epochs, steps),
             loss=loss or make_loss(recipe, model),
             metrics=make_metrics(recipe, metrics),
             jit_compile=recipe.jit_compile,
@@ -80,6 +93,13 @@ def compile_model(
         )
     except (ValueError, TypeError) as error:
         raise fail("ARCH401", f"Keras refuses the recipe: {' '.join(str(error).split())}") from None
+
+
+def make_optimizer(recipe: Train, model: keras.Model, epochs: int, steps: int) -> Any:
+    """The recipe's optimizer for this network; `epochs` and `steps` are as in `compile_model`."""
+    made = instantiate(optimizers.call(recipe, model, epochs, steps))
+    optimizers.hold_decay(made, recipe, model)
+    return made
 
 
 def make_loss(recipe: Train, model: keras.Model) -> Any:

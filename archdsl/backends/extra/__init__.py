@@ -1,5 +1,6 @@
 """Keras layers for ops that Keras has no layer for. Each class stands alone: `eject` copies its source."""
 
+from archdsl.backends.extra import learning as _learning  # noqa: F401 - registers its classes
 from archdsl.backends.extra.functions import ActivationFunction, GatedLinearUnit, StochasticDepth
 from archdsl.backends.extra.learned import (
     ClassToken,
