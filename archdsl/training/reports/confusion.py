@@ -50,9 +50,7 @@ def draw(counts: NDArray[np.int64], classes: Sequence[str], title: str, path: Pa
 def _shades(colour: str) -> Any:
     from matplotlib.colors import LinearSegmentedColormap
 
-    made = LinearSegmentedColormap.from_list(colour, ["#FFFFFF", colour])
-    made.set_bad(alpha=0)
-    return made
+    return LinearSegmentedColormap.from_list(colour, ["#FFFFFF", colour])
 
 
 def _name(axes: Any, classes: Sequence[str]) -> None:
