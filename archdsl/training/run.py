@@ -41,6 +41,7 @@ class Run:
         self.keep = recipe.keep if len(self.prepared.dataset.validation) else "last"
         self.log = callbacks.Log(self.out, head)
         self.kept = callbacks.Kept(self.out, self.keep, head)
+        self.kept.set_model(self.prepared.model)  # `fit` does so only where there is an epoch left
         self.early = callbacks.EarlyStopping(recipe.early_stopping, head) if recipe.early_stopping else None
         self.lookahead = Lookahead(recipe.lookahead, recipe.epochs, self.prepared.steps) if recipe.lookahead else None
         self.print = checkpoints.fingerprint(self.prepared.spec.text, self.prepared.dataset)
