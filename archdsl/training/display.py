@@ -115,7 +115,7 @@ class Display(keras.callbacks.Callback):  # type: ignore[misc]
         tail = self.progress(step, loss)
         if self._live:
             self._bar.update(self._task, description=self._name(), completed=step, tail=tail, refresh=True)
-        elif step:
+        elif 0 < step < self.steps:
             self.console.print(f"epoch {int(self._epoch) + 1}/{self.epochs}   {tail}", markup=False, soft_wrap=True)
         self._told = time.perf_counter()
 
