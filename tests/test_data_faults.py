@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import pickle
+import re
 import struct
 import zipfile
 import zlib
@@ -46,7 +47,8 @@ def told(source: Any, folder: Path | None, **words: Any) -> str:
     with pytest.raises(ArchError) as caught:
         load(Data(source=source, **words), folder)
     assert len(caught.value.problems) == 1
-    return f"{str(caught.value).replace(str(Path.cwd()), 'DIR')}\n"
+    text = re.sub(r" \(\d+ bytes not processed\)", "", str(caught.value))  # Pillow's, of images drawn at random
+    return f"{text.replace(str(Path.cwd()), 'DIR')}\n"
 
 
 def npz(**changed: Any) -> Write:

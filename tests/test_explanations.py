@@ -85,7 +85,7 @@ def test_what_to_do_is_a_command_that_exists(code: str) -> None:
     lines = "".join(blocks).splitlines()
     assert lines
     for command in re.findall(r"^archdsl (\w+)", "\n".join(lines), re.MULTILINE):
-        assert command in {"check", "show", "plot", "eject", "build", "train", "evaluate", "specs", "ops"}
+        assert command in {"check", "data", "show", "plot", "eject", "build", "train", "evaluate", "specs", "ops"}
 
 
 @pytest.mark.parametrize("word", ["ARCH021", "arch021", "Arch21", "ARCH21", "21", "021"])

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from archdsl.errors import ArchError, fail, nearest, quantity
+from archdsl.errors import ArchError, Problem, fail, nearest, quantity
 from archdsl.recipe import Data
 from archdsl.training import sources
 from archdsl.training.sources import Found, Stored, checks, files
@@ -250,7 +250,8 @@ def _check_memory(parts: Sequence[Stored], shape: tuple[int, int, int], name: st
 
 def _brought(parts: Sequence[Stored], own: tuple[int, int, int], shape: tuple[int, int, int]) -> list[Part]:
     """The images of all parts; what is broken in any of them is told at once."""
-    made, problems = [], []
+    made: list[Part] = []
+    problems: list[Problem] = []
     for stored in parts:
         try:
             made.append(_part(stored, own, shape))

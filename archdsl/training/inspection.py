@@ -193,7 +193,7 @@ def _shown(counts: NDArray[np.int64]) -> list[int]:
 
 def _balance(found: Inspection) -> Iterator[str]:
     counts = found.counts["train"]
-    if counts.max() > 1.5 * max(1, counts.min()):
+    if found.dataset.class_weights is None and counts.max() > 1.5 * max(1, counts.min()):
         largest, rarest = (found.dataset.classes[int(pick)] for pick in (counts.argmax(), counts.argmin()))
         times = counts.max() / max(1, counts.min())
         yield ""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from archdsl import output
-from archdsl.errors import quantity
+from archdsl.errors import fail, quantity
 from archdsl.recipe import Augment, Data
 from archdsl.training.data import Dataset
 from archdsl.training.inspection import in_cells
@@ -73,6 +73,10 @@ def draw(dataset: Dataset, path: Path, moved: Augmented | None = None) -> None:
     Raises:
         ArchError: the place cannot be written to (ARCH304).
     """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise fail("ARCH304", f"{path} cannot be written: {error.strerror}") from None
     sheet = _Sheet(dataset)
     if len(dataset.classes) <= ROWS:
         sheet.rows(moved)
