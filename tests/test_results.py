@@ -18,9 +18,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_architecture import loaded
 
+import archdsl.training.result as result
+import archdsl.training.runs as runs
 from archdsl import zoo
 from archdsl.errors import ArchError
-from archdsl.training import result, runs
 from archdsl.training.reports import confusion, curves, mistakes
 from archdsl.training.reports.card import card
 from archdsl.training.reports.outcome import Outcome
@@ -131,12 +132,20 @@ def test_no_text_of_the_users_breaks_the_card() -> None:
     assert r"| a \| b \*c\* \<script\>" in text
 
 
+@pytest.mark.parametrize("named", [29, 30])
+def test_many_classes_are_drawn_with_names_or_without(
+    named: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(confusion, "NAMED", named)
+    confusion.draw(np.eye(30, dtype=np.int64), [f"class {i}" for i in range(30)], "", tmp_path / "a.png")
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_pictures_are_drawn_and_files_are_whole(tmp_path: Path) -> None:
     found = outcome()
     drawn: dict[str, Callable[[Path], Any]] = {
         "confusion": lambda path: confusion.draw(found.confusion(), DIGITS, "a $title$", path),
         "two classes": lambda path: confusion.draw(np.array([[4, 0], [0, 0]]), ("cat", "a" * 99), "", path),
-        "many classes": lambda path: confusion.draw(np.eye(130, dtype=np.int64), [*map(str, range(130))], "", path),
         "mistakes": lambda path: mistakes.draw(found, DIGITS, 16, "digits", path),
         "one mistake": lambda path: mistakes.draw(outcome(wrong=1), DIGITS, 16, "digits", path),
         "curves": lambda path: curves.draw(ROWS, RUN, path),

@@ -8,12 +8,15 @@ from typing import Any
 from archdsl.training.data import Dataset
 
 
-def describe(dataset: Dataset, source: str, test_time: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def describe(
+    dataset: Dataset, source: str, test_time: Mapping[str, Any] | None = None, output: str = ""
+) -> dict[str, Any]:
     """What a model carries of the data that it was trained on (see `archdsl.backends.keras_runtime.DATA`).
 
     Args:
         source: the data set's name.
         test_time: the arguments of the recipe's `test_time`.
+        output: the name of the output that tells the classes, where the network has several.
     """
     statistics = dataset.statistics
     return {
@@ -25,4 +28,5 @@ def describe(dataset: Dataset, source: str, test_time: Mapping[str, Any] | None 
         "mean": [float(value) for value in statistics.mean] if statistics else None,
         "std": [float(value) for value in statistics.std] if statistics else None,
         "test_time": dict(test_time) if test_time else None,
+        "output": output,
     }

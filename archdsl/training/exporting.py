@@ -65,7 +65,7 @@ def told(predictor: Predictor) -> str:
 def with_raw_input(model: keras.Model, data: Mapping[str, Any], logits: bool) -> keras.Model:
     """A network with the layers before it that make its input of raw pixels, and a softmax behind it.
 
-    Of several outputs, the first is kept, which tells the classes.
+    Of several outputs, the one that tells the classes is kept.
 
     Args:
         data: see `archdsl.backends.keras_runtime.DATA`.
@@ -83,7 +83,7 @@ def with_raw_input(model: keras.Model, data: Mapping[str, Any], logits: bool) ->
             axis=-1 if each else None, mean=mean, variance=variance, name="standardize", dtype="float32"
         )
         x = standardize(x)
-    x = predicting.main_output(model(x))
+    x = predicting.main_of(model(x), data.get("output"))
     if logits:
         x = keras.layers.Softmax(name="probabilities", dtype="float32")(x)
     return keras.Model(image, x, name=f"{model.name}_raw")

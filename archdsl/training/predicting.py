@@ -60,7 +60,7 @@ class Predictor:
     @property
     def classes(self) -> tuple[str, ...]:
         """The classes' names; their numbers where the network does not know names."""
-        return tuple(self.data["classes"] or map(str, range(_classes(self.model))))
+        return tuple(self.data["classes"] or map(str, range(int(_shape(self.model, self.data)[-1]))))
 
     def predict(self, paths: Sequence[Path], batch: int = BATCH) -> Iterator[Prediction]:
         """What the network says of image files, in their order; one that cannot be read does not stop the others."""
@@ -84,8 +84,8 @@ class Predictor:
         return np.asarray(keras.ops.softmax(outputs) if self.logits else outputs)
 
     def _look(self, view: Any) -> Any:
-        """What the network gives: of several outputs the first, which tells the classes."""
-        return keras.ops.cast(main_output(self.model(view, training=False)), "float32")
+        """What the network gives, at the output that tells the classes."""
+        return keras.ops.cast(main_of(self.model(view, training=False), self.data.get("output")), "float32")
 
 
 def load(path: Path) -> Predictor:
@@ -100,30 +100,32 @@ def load(path: Path) -> Predictor:
     if run and not file.is_file():
         raise fail("ARCH204", f"{file} is not there: no epoch of this run was complete")
     model = runtime.load_model(file, compile=False)
-    _check(model, file)
     data = carried_data(model) or (dict(run.input) if run and run.input else None)
     raw, lacks = False, tuple[str, ...]()
+    _check_input(model, file)
     if data is None:
         inside = [found for layer in model.layers if (found := carried_data(layer)) is not None]
         raw = bool(inside) or any(isinstance(layer, keras.layers.Rescaling) for layer in model.layers[:2])
         data, lacks = (inside[0], ()) if inside else _guessed(model, file, raw)
-    return Predictor(model, data, raw, not _gives_probabilities(model), lacks)
+    _check_output(model, data, file)
+    return Predictor(model, data, raw, not _gives_probabilities(model, data), lacks)
 
 
-def main_output(given: Any) -> Any:
-    """Of what a network gives the output that tells the classes: the first of several."""
+def main_of(given: Any, name: str | None) -> Any:
+    """Of what a network gives, or of its shapes, the output that tells the classes: by its name, or the first."""
     if isinstance(given, dict):
-        return next(iter(given.values()))
+        return given[name] if name in given else next(iter(given.values()))
     return given[0] if isinstance(given, list) else given
 
 
-def _classes(model: keras.Model) -> int:
-    return int(main_output(model.output).shape[-1])
+def _shape(model: keras.Model, data: Mapping[str, Any]) -> Any:
+    return main_of(model.output_shape, data.get("output"))
 
 
-def _gives_probabilities(model: keras.Model) -> bool:
-    alone = len(model.outputs) == 1
-    return compilation.gives_probabilities(model if alone else keras.Model(model.inputs, main_output(model.output)))
+def _gives_probabilities(model: keras.Model, data: Mapping[str, Any]) -> bool:
+    if len(model.outputs) > 1:
+        model = keras.Model(model.inputs, main_of(model.output, data.get("output")))
+    return compilation.gives_probabilities(model)
 
 
 def standardized(pixels: Any, data: Mapping[str, Any]) -> Any:
@@ -145,12 +147,17 @@ def _read(path: Path, channels: int, size: tuple[int, int] | None) -> NDArray[np
         return error
 
 
-def _check(model: keras.Model, file: Path) -> None:
-    """Refuses a network that is not one from an image to a number for each class."""
-    taken, given = model.input_shape, tuple(main_output(model.output).shape)
+def _check_input(model: keras.Model, file: Path) -> None:
+    """Refuses a network that does not take images."""
+    taken = model.input_shape
     if not isinstance(taken, tuple) or len(taken) != 4 or taken[-1] not in (1, 3, 4):
         message = f"{file} takes {_shown(taken)}, and pictures are read as height, width, and 1, 3 or 4 channels"
         raise fail("ARCH303", message)
+
+
+def _check_output(model: keras.Model, data: Mapping[str, Any], file: Path) -> None:
+    """Refuses a network that does not give a number for each class."""
+    given = _shape(model, data)
     if len(given) != 2 or not given[1] or given[1] < 2:
         raise fail("ARCH303", f"{file} gives {_shown(given)}, and not one number for each class")
 

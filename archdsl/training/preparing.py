@@ -110,7 +110,8 @@ def prepare(spec: Spec, wishes: Wishes) -> Prepared:
         model = runtime.build(spec, **wishes.arguments)
     heads = outputs.check(model, dataset, recipe)
     test_time = recipe.test_time.model_dump() if recipe.test_time else None
-    carry_data(model, describing.describe(dataset, dataset.name, test_time))
+    carried = describing.describe(dataset, dataset.name, test_time, heads[0] if heads else "")
+    carry_data(model, carried)
     steps = pipeline.steps(dataset.train, source)
     _compile(model, graph, recipe, source, steps, wishes)
     prepared = Prepared(spec, graph, source, recipe, dataset, model, steps, heads, wishes)
