@@ -29,10 +29,10 @@ _CARRIED = "archdsl"
 DATA = "archdsl_data"
 """The attribute of a model that tells how its input is made: plain data, saved in the config beside the spec.
 
-`source` (the data set's name), `classes` (their names), `shape` (height, width, channels), `largest` (the value of a
-white pixel: 255 in most sets), `divisor` (of raw pixels), `mean` and `std` (lists of 1 number or of 1 a channel, of what
-is divided; or None), `test_time` (the arguments of the recipe's `test_time`, or None), and `output` (the name of the
-one that tells the classes, where there are several).
+`source` (the data set's name), `classes` (their names), `shape` (height, width, channels), `largest` (a white pixel's
+value: 255 in most sets), `divisor` (of raw pixels), `mean` and `std` (lists of 1 number or of 1 a channel, of what is
+divided; or None), `test_time` (the arguments of the recipe's `test_time`, or None), and `output` (the name of the one
+that tells the classes, where there are several).
 """
 
 
