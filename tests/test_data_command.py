@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from documents import ROOT, blocks, whole
 from PIL import Image
 from test_data_faults import fashion, pictures
 
@@ -129,6 +130,18 @@ def test_what_cannot_be_done(case: str, run: Run, golden: Golden, tmp_path: Path
     assert code in (1, 2, 3)
     golden(f"data/command_{case}.txt", f"{out}{err}")
     assert not list(tmp_path.glob("**/*.png"))
+
+
+def test_the_arrays_of_the_documentation_are_read(run: Run, tmp_path: Path) -> None:
+    document = (ROOT / "docs/data.md").read_text(encoding="utf-8")
+    (made,) = [block.text for block in blocks(document) if block.language == "python"]
+    (spec,) = [block.text for block in blocks(document) if block.language == "yaml" and "blobs.npz" in block.text]
+    exec(compile(made, "docs/data.md", "exec"), {})  # noqa: S102 - our own page
+    (tmp_path / "net.yaml").write_text(whole(spec))
+    code, out, err = run("net.yaml")
+    assert (code, err) == (0, "")
+    assert "parts       train 135   validation 15   test 50\n" in out
+    assert re.search(r"^blob +68 ", out, re.MULTILINE)
 
 
 def test_nothing_is_downloaded_unasked(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
