@@ -260,7 +260,12 @@ class Expectation(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """What an entry of `variants:` lays over the file's own, key by key."""
+    """What an entry of `variants:` lays over the file's own, key by key.
+
+    Args:
+        data, train: the file's own with the variant's laid over them; None where the variant says nothing of both.
+        places: as the spec's.
+    """
 
     name: str
     doc: str
@@ -269,6 +274,9 @@ class Variant:
     expect: Mapping[str, Any]
     expect_spans: Mapping[str, Span]
     span: Span
+    data: Any = None
+    train: Any = None
+    places: Mapping[str, Span] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +289,7 @@ class Spec:
         data, train: None where the file does not say them.
         variant: the name of the variant that is laid over it, or nothing.
         limits: what it may cost to resolve.
+        places: where the values of `data` and `train` stand, by their path, such as `train.whiten.layer`.
     """
 
     name: str
@@ -300,6 +309,7 @@ class Spec:
     span: Span
     variant: str = ""
     limits: Limits = DEFAULTS
+    places: Mapping[str, Span] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         # A variant gives its layers other arguments, so that each has layers of its own.
@@ -336,6 +346,9 @@ class Spec:
             args={**self.args, **variant.args},
             expect=Expectation.model_validate(expect),
             expect_spans={**self.expect_spans, **variant.expect_spans},
+            data=variant.data or self.data,
+            train=variant.train or self.train,
+            places=variant.places or self.places,
             span=variant.span,
             variant=name,
         )

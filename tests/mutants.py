@@ -12,13 +12,13 @@ import string
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias, get_args
+from typing import TypeAlias
 
 from archdsl.ops import OPS
 from archdsl.parsing import FILE, LAYER, VARIANT
 from archdsl.parsing.steps import ACTIVATIONS, BUNCH, NORMS
 from archdsl.parsing.values import NEIGHBOURS
-from archdsl.recipe import LOSSES, OPTIMIZERS, PLACES, SCHEDULES, SOURCES, Augment, Data, Metric, Train
+from archdsl.recipe import LOSSES, METRICS, OPTIMIZERS, PLACES, SCHEDULES, SOURCES, Augment, Data, Train
 from archdsl.source import LINE_END, Mapping, Node, Scalar, Sequence, read
 from archdsl.spec import SHORTCUTS, TYPES, Expectation
 from archdsl.zoo import names
@@ -28,9 +28,13 @@ Where: TypeAlias = tuple[int, ...]
 
 VOCABULARY = {*OPS, *FILE, *LAYER, *VARIANT, *NEIGHBOURS, *BUNCH, *SHORTCUTS, *TYPES, *NORMS, *ACTIVATIONS, "none"}
 VOCABULARY |= {field for op in OPS.values() for field in op.model_fields} | {"same", "valid", "true", "false"}
-VOCABULARY |= {*OPTIMIZERS, *SCHEDULES, *SOURCES, *LOSSES, *PLACES, *get_args(Metric)}
+VOCABULARY |= {*OPTIMIZERS, *SCHEDULES, *SOURCES, *LOSSES, *PLACES, *METRICS}
 VOCABULARY |= {field for model in (Augment, Data, Train, Expectation) for field in model.model_fields}
-VOCABULARY |= {field for model in (*OPTIMIZERS.values(), *SCHEDULES.values(), *LOSSES.values()) for field in model.model_fields}
+VOCABULARY |= {
+    field
+    for model in (*OPTIMIZERS.values(), *SCHEDULES.values(), *LOSSES.values(), *METRICS.values())
+    for field in model.model_fields
+}
 
 LETTERS = string.ascii_lowercase + "_"
 DEFINING = {"args", "layers", "variants", "inputs", "paths", "for"}

@@ -6,7 +6,6 @@ import random
 import string
 from collections import Counter
 from collections.abc import Iterator
-from typing import get_args
 
 import pytest
 from pydantic import BaseModel
@@ -17,7 +16,7 @@ from archdsl.ops import OPS
 from archdsl.parsing import FILE, LAYER
 from archdsl.parsing.steps import ACTIVATIONS, BUNCH, NORMS
 from archdsl.parsing.values import LOOP, NEIGHBOURS
-from archdsl.recipe import LOSSES, OPTIMIZERS, PLACES, SCHEDULES, SOURCES, Augment, Data, Metric, Train
+from archdsl.recipe import LOSSES, METRICS, OPTIMIZERS, PLACES, SCHEDULES, SOURCES, Augment, Data, Train
 from archdsl.spec import SHORTCUTS, TYPES, Expectation
 
 LETTERS = string.ascii_lowercase + "_"
@@ -42,10 +41,10 @@ def _vocabularies() -> dict[str, set[str]]:
         "optimizers": set(OPTIMIZERS),
         "schedules": set(SCHEDULES),
         "losses": set(LOSSES),
-        "metrics": set(get_args(Metric)),
+        "metrics": set(METRICS),
         "sources": {*SOURCES, *PLACES},
     }
-    models |= {**OPTIMIZERS, **SCHEDULES, **LOSSES}
+    models |= {**OPTIMIZERS, **SCHEDULES, **LOSSES, **METRICS}
     found |= {f"fields of {name}": set(model.model_fields) for name, model in models.items()}
     found |= {f"fields of {name}": set(op.model_fields) for name, op in OPS.items() if op.model_fields}
     return found

@@ -16,6 +16,7 @@ from archdsl.expansion.fields import line
 from archdsl.expansion.tree import Group, Item, entries, prose, tree
 from archdsl.expr import is_expression
 from archdsl.ops import OPS
+from archdsl.parsing.recipes import laid_over
 from archdsl.parsing.validation import plain
 from archdsl.recipe import Data, Train
 from archdsl.source import Mapping, Node, Scalar
@@ -26,7 +27,7 @@ FILE = (
     *("expect", "data", "train"),
 )
 LAYER = ("doc", "like", "with", "inputs", "args", "steps", "outputs")
-VARIANT = ("doc", "input", "inputs", "args", "expect")
+VARIANT = ("doc", "input", "inputs", "args", "expect", "data", "train")
 
 RECIPE: dict[str, type[BaseModel]] = {"data": Data, "train": Train}
 
@@ -82,11 +83,11 @@ class File:
         """The whole file as it is, but for what is laid over it."""
         self.bodies = replace(self.bodies, faithful=True)
         laid = {"doc": self._doc, "input": self._inputs, "inputs": self._inputs, "args": self._args}
-        laid |= {"variants": self._variants, "expect": self._expect}
+        laid |= {"variants": self._variants, "expect": self._expect, "data": self._overlaid, "train": self._overlaid}
         words = [key.text for key, _ in self.root.items]
-        for word, before in (("doc", "name"), ("expect", words[-1])):
+        for word in ("doc", "expect", *RECIPE):
             if word not in words and self._laid(word)[0] is not None:
-                words.insert(words.index(before) + 1, word)
+                words.insert(words.index("name") + 1 if word == "doc" else len(words), word)
         return self._tree(words, lambda word: laid.get(word, self._as_it_is)(word))
 
     def _as_it_is(self, word: str) -> Item | None:
@@ -122,13 +123,25 @@ class File:
         }
         if word in special:
             return special[word](word)
+        if word in RECIPE:
+            return self._recipe(word)
         if key is None or node is None:
             return None
         if word == "model":
             return self.bodies.item(word, self.bodies.body(node), "", key)
-        if word in RECIPE:
-            return self.bodies.item(word, self.bodies.recipe(RECIPE[word], node, word), "", key)
         return self.bodies.entry(key, node)
+
+    def _recipe(self, word: str) -> Item | None:
+        """`data` or `train` with all their fields, and the variant's laid over them."""
+        node = laid_over(self.root.get(word), self._laid(word)[0])
+        if node is None:
+            return None
+        return self.bodies.item(word, self.bodies.recipe(RECIPE[word], node, word), "", *_some(self.root.key(word)))
+
+    def _overlaid(self, word: str) -> Item | None:
+        """`data` or `train` as the file has them, and the variant's laid over them."""
+        key, node = self.root.key(word), laid_over(self.root.get(word), self._laid(word)[0])
+        return None if node is None else self.bodies.item(word, self.bodies.copy(node), "", *_some(key))
 
     def _remains(self, word: str) -> list[str]:
         """The comments of a section that its long form has not taken, as lines."""

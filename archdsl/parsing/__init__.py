@@ -12,11 +12,12 @@ from archdsl.errors import Problem, Problems, Span, fail, nearest, shown
 from archdsl.limits import DEFAULTS, VARIANTS, Limits
 from archdsl.names import class_fault, name_fault
 from archdsl.ops import OPS, find
+from archdsl.parsing import recipes
 from archdsl.parsing.interfaces import InterfaceReader
+from archdsl.parsing.recipes import Recipe
 from archdsl.parsing.scope import Scope
 from archdsl.parsing.steps import BUNCH, Reader
 from archdsl.parsing.validation import plain, validate
-from archdsl.recipe import Data, Train
 from archdsl.source import Mapping, Node, Scalar
 from archdsl.spec import INPUT, Arg, Expectation, Fields, Layer, Loop, Signature, Spec, Step, Tap, Value, Variant
 
@@ -25,7 +26,7 @@ INTERFACE = ("args", "inputs", "outputs")
 SECTIONS = ("expect", "data", "train")
 FILE = ("archdsl", "name", "doc", "input", *INTERFACE, "variants", "defaults", "layers", "model", *SECTIONS)
 LAYER = ("doc", *INTERFACE, "steps", "paths", *BUNCH, "like", "with")
-VARIANT = ("args", "input", "inputs", "expect", "doc")
+VARIANT = ("args", "input", "inputs", "expect", "data", "train", "doc")
 
 
 def parse(text: str, file: str = "<text>", limits: Limits = DEFAULTS) -> Spec:
@@ -70,6 +71,7 @@ class _Parser:
         model = self._body(self.root, "model", reader, scope)
         outputs = self.faces.outputs(self.root.get("outputs"), scope)
         self._unused(args, scope)
+        recipe = recipes.read(self.root, outputs, self.problems) or Recipe()
         spec = Spec(
             name=name,
             doc=self._doc(self.root),
@@ -78,15 +80,16 @@ class _Parser:
             inputs=inputs,
             outputs=outputs,
             args=args,
-            variants=self._variants(args, inputs, reader),
+            variants=self._variants(args, inputs, outputs, reader),
             layers=bodies,
             model=model,
             expect=self._section("expect", Expectation) or Expectation(),
             expect_spans=_spans(self.root.get("expect")),
-            data=self._section("data", Data),
-            train=self._train(outputs),
+            data=recipe.data,
+            train=recipe.train,
             span=self._place("name"),
             limits=self.limits,
+            places=recipe.places,
         )
         self.problems.found = causes(self.problems.found)
         self.problems.stop()
@@ -110,28 +113,6 @@ class _Parser:
     def _section(self, key: str, model: Any) -> Any:
         node = self.root.get(key)
         return None if node is None else validate(model, node, self.problems)
-
-    def _train(self, outputs: tuple[Tap, ...]) -> Train | None:
-        """The section `train`; of several outputs, each has a loss."""
-        train: Train | None = self._section("train", Train)
-        section = self.root.get("train")
-        if train is None or not isinstance(section, Mapping):
-            return train
-        node = section.get("loss")
-        names = [tap.name for tap in outputs]
-        if isinstance(node, Mapping) and isinstance(train.loss, dict):
-            for key, _ in node.items:
-                if key.text not in names:
-                    hint = nearest(key.text, names) if names else "this network has one output: write the loss alone"
-                    self.problems.add("ARCH005", f"`{key.text}` is no output of this network", key.span, hint)
-            for name in names:
-                if node.get(name) is None:
-                    self.problems.add("ARCH006", f"the output `{name}` has no loss", node.span, f"add `{name}: ...`")
-        elif len(names) > 1:
-            place = section.span if node is None else node.span
-            hint = f"`loss: {{{', '.join(f'{name}: ...' for name in names)}}}`"
-            self.problems.add("ARCH007", "each of several outputs has a loss of its own", place, hint)
-        return train
 
     def _name(self) -> str:
         node = self.root.get("name")
@@ -215,7 +196,7 @@ class _Parser:
         return chain
 
     def _variants(
-        self, args: MappingType[str, Arg], inputs: MappingType[str, Any], reader: Reader
+        self, args: MappingType[str, Arg], inputs: MappingType[str, Any], outputs: tuple[Tap, ...], reader: Reader
     ) -> dict[str, Variant]:
         node = self.root.get("variants")
         if node is None:
@@ -227,10 +208,18 @@ class _Parser:
         if len(node.items) > VARIANTS:
             message = f"a file has at most {VARIANTS} variants, and here are {len(node.items):,}"
             raise fail("ARCH003", message, node.items[VARIANTS][0].span, "`--set` reaches what no variant names")
-        return {key.text: self._variant(key, inner, args, inputs, reader) for key, inner in node.items}
+        own = not self.problems.found  # else each variant would tell the file's own faults again
+        told = outputs if own else None
+        return {key.text: self._variant(key, inner, args, inputs, told, reader) for key, inner in node.items}
 
     def _variant(
-        self, key: Scalar, node: Node, args: MappingType[str, Arg], inputs: MappingType[str, Any], reader: Reader
+        self,
+        key: Scalar,
+        node: Node,
+        args: MappingType[str, Arg],
+        inputs: MappingType[str, Any],
+        outputs: tuple[Tap, ...] | None,
+        reader: Reader,
     ) -> Variant:
         if fault := name_fault(key.text):
             self.problems.add("ARCH010", f"`{key.text}` cannot name a variant: {fault}", key.span)
@@ -260,7 +249,10 @@ class _Parser:
         expect = node.get("expect")
         found = None if expect is None else validate(Expectation, expect, self.problems)
         held = {} if found is None else found.model_dump(exclude_none=True)
-        return Variant(key.text, self._doc(node), set_args, shapes, held, _spans(expect), key.span)
+        recipe = None if outputs is None else recipes.read(self.root, outputs, self.problems, node)
+        recipe = recipe or Recipe()
+        laid = (recipe.data, recipe.train, recipe.places)
+        return Variant(key.text, self._doc(node), set_args, shapes, held, _spans(expect), key.span, *laid)
 
     def _told_name(self) -> str:
         return str(plain(self.root.get("name") or self.root))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from collections.abc import Mapping as MappingType
 from typing import Any, TypeVar
 
@@ -94,12 +94,13 @@ def _problem(fault: Any, root: Node, model: type[BaseModel]) -> Problem:
     """The problem of one of Pydantic's errors, whose `loc` is walked through the nodes."""
     node: Node = root
     span, unknown = root.span, fault["type"] == "extra_forbidden"
+    by_key = unknown or fault["type"] == "beside"
     for segment in fault["loc"]:
         inner = _inside(node, segment)
         if inner is None:
             continue
         key = node.key(str(segment)) if isinstance(node, Mapping) else None
-        node, span = inner, key.span if unknown and key else inner.span
+        node, span = inner, key.span if by_key and key else inner.span
     if fault["type"] == "union_tag_invalid" and isinstance(node, Mapping) and len(node.items) == 1:
         span = node.items[0][0].span
     if unknown:
@@ -122,10 +123,16 @@ def _fields(model: type[BaseModel], path: tuple[str | int, ...]) -> list[str]:
     for segment in path:
         if isinstance(current, type) and issubclass(current, BaseModel) and segment in current.model_fields:
             info = current.model_fields[str(segment)]
-            current = next((item for item in info.metadata if isinstance(item, Choice)), model_of(info.annotation))
+            current = choice_of(info.annotation, info.metadata) or model_of(info.annotation)
         elif isinstance(current, Choice):
             current = current.entries.get(str(segment), current)
     return list(current.model_fields) if isinstance(current, type) and issubclass(current, BaseModel) else []
+
+
+def choice_of(annotation: Any, metadata: Iterable[Any]) -> Choice | None:
+    """The choice of words that a field has, or each entry of its list."""
+    inner = [item for member in getattr(annotation, "__args__", ()) for item in getattr(member, "__metadata__", ())]
+    return next((item for item in (*metadata, *inner) if isinstance(item, Choice)), None)
 
 
 def model_of(annotation: Any) -> Any:

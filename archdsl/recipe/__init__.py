@@ -5,11 +5,11 @@ from typing import Any
 from archdsl.recipe.data import PLACES, SOURCES, Augment, Data
 from archdsl.recipe.train import (
     LOSSES,
+    METRICS,
     OPTIMIZERS,
     EarlyStopping,
     Lookahead,
     LossChoice,
-    Metric,
     Precision,
     Rates,
     TestTime,
@@ -22,6 +22,7 @@ SCHEDULES: Words[Any] = Words("archdsl.recipe.schedules", "SCHEDULES")
 
 __all__ = [
     "LOSSES",
+    "METRICS",
     "OPTIMIZERS",
     "PLACES",
     "SCHEDULES",
@@ -32,7 +33,6 @@ __all__ = [
     "EarlyStopping",
     "Lookahead",
     "LossChoice",
-    "Metric",
     "Precision",
     "Rates",
     "TestTime",

@@ -2,7 +2,8 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
 from archdsl.ops.base import whole
 
@@ -20,6 +21,18 @@ class Section(BaseModel):
     """A part of a recipe, with its words."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+
+def beside(word: str, message: str, *inside: int) -> ValidationError:
+    """A fault between fields, which is told at one of them.
+
+    Args:
+        word: the field.
+        inside: where in its list.
+    """
+    # Braces would be taken for a template's.
+    kind = PydanticCustomError("beside", "{message}", {"message": message})
+    return ValidationError.from_exception_data(word, [{"type": kind, "loc": (word, *inside), "input": None}])
 
 
 class OrNone(BeforeValidator):

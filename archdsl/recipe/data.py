@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, Field, WrapValidator, model_validator
 from pydantic_core import PydanticCustomError
 
 from archdsl.ops.base import Flag, Share, Size, either, pair, whole
-from archdsl.recipe.base import Closed, Counted, NotNegative, Section
+from archdsl.recipe.base import Closed, Counted, NotNegative, Section, beside
 
 SOURCES = {
     "digits": "1,797 handwritten digits of 8x8, embedded (Alpaydin & Kaynak 1998; CC BY 4.0)",
@@ -171,5 +171,5 @@ class Data(Section):
     @model_validator(mode="after")
     def _each_class_once(self) -> "Data":
         if self.classes is not None and len(set(self.classes)) < len(self.classes):
-            raise PydanticCustomError("twice", "`classes` wants each class once")
+            raise beside("classes", "`classes` wants each class once")
         return self

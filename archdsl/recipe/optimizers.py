@@ -3,11 +3,10 @@
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from archdsl.ops.base import Call, Flag, Number, Positive, Share, whole
 from archdsl.ops.tables import Entry
-from archdsl.recipe.base import Counted, NotNegative, Whole
+from archdsl.recipe.base import Counted, NotNegative, Whole, beside
 from archdsl.recipe.schedules import SCHEDULES, Schedule
 from archdsl.recipe.words import Choice
 
@@ -53,7 +52,7 @@ class Optimizer(Entry):
     def _one_clip(self) -> "Optimizer":
         clips = [name for name in ("clipnorm", "clipvalue", "global_clipnorm") if getattr(self, name) is not None]
         if len(clips) > 1:
-            raise PydanticCustomError("one_clip", "{given} exclude each other", {"given": " and ".join(clips)})
+            raise beside(clips[1], " and ".join(f"`{clip}`" for clip in clips) + " exclude each other")
         return self
 
 

@@ -3,11 +3,10 @@
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from archdsl.ops.base import Call, Positive, Share
 from archdsl.ops.tables import Entry
-from archdsl.recipe.base import Closed, Epochs, NotNegative
+from archdsl.recipe.base import Closed, Epochs, NotNegative, beside
 
 
 class Schedule(Entry):
@@ -96,7 +95,7 @@ class Step(Warm):
     @model_validator(mode="after")
     def _ascending(self) -> "Step":
         if self.at != sorted(set(self.at)):
-            raise PydanticCustomError("ascending", "`at` wants ascending epochs, each once")
+            raise beside("at", "`at` wants ascending epochs, each once")
         return self
 
 

@@ -7,13 +7,15 @@ from pydantic_core import PydanticCustomError
 
 from archdsl.ops.base import Flag, Positive, either, whole
 from archdsl.ops.tables import Entry
-from archdsl.recipe.base import NONE, Closed, Counted, Epochs, NotNegative, Section, Whole
+from archdsl.recipe.base import NONE, Closed, Counted, Epochs, NotNegative, Section, Whole, beside
 from archdsl.recipe.words import Choice, Words, under
 
 OPTIMIZERS: Words[Any] = Words("archdsl.recipe.optimizers", "OPTIMIZERS")
 LOSSES: Words[Any] = Words("archdsl.recipe.losses", "LOSSES")
 
-Metric = Literal["accuracy", "top_5_accuracy"]
+METRICS: Words[Any] = Words("archdsl.recipe.metrics", "METRICS")
+
+Metric = Annotated[Any, Choice("a metric", METRICS)]
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16", "bfloat16", "float16", "float64"]
 Monitor = Literal["validation_loss", "validation_accuracy"]
 
@@ -141,7 +143,7 @@ class Train(Section):
     loss: Annotated[Any, LossChoice("a loss", LOSSES)] = Field("categorical_crossentropy", validate_default=True)
     from_logits: Flag | None = None
     label_smoothing: Closed = 0.0
-    metrics: list[Metric] = ["accuracy"]
+    metrics: list[Metric] = Field(["accuracy"], validate_default=True)
     precision: Precision = "float32"
     jit_compile: Annotated[Flag | Literal["auto"], WrapValidator(either("`true`, `false` or `auto`"))] = "auto"
     steps_per_execution: Annotated[
@@ -164,7 +166,30 @@ class Train(Section):
     def _smoothing(self) -> "Train":
         if self.label_smoothing and not any("label_smoothing" in fields(loss) for loss in self.losses.values()):
             taking = [f"`{word}`" for word, kind in LOSSES.items() if "label_smoothing" in kind.model_fields]
-            raise PydanticCustomError("label_smoothing", f"label_smoothing wants one of the losses {', '.join(taking)}")
+            raise beside("label_smoothing", f"`label_smoothing` wants one of the losses {', '.join(taking)}")
+        return self
+
+    @model_validator(mode="after")
+    def _together(self) -> "Train":
+        together, slow = self.steps_per_execution, self.lookahead
+        if isinstance(together, int) and slow is not None and slow.every % together:
+            message = f"`lookahead` moves every {slow.every} steps, which {together} steps in one call do not divide"
+            raise beside("steps_per_execution", message)
+        return self
+
+    @model_validator(mode="after")
+    def _labels(self) -> "Train":
+        whole = [loss for loss in self.losses.values() if loss.sparse]
+        for number, metric in enumerate(self.metrics):
+            if whole and not metric.sparse:
+                word, loss = METRICS.word(metric), LOSSES.word(whole[0])
+                raise beside("metrics", f"`{word}` wants one-hot labels, and `{loss}` has whole numbers", number)
+        return self
+
+    @model_validator(mode="after")
+    def _decay(self) -> "Train":
+        if self.decay == "kernels" and not self.optimizer.weight_decay:
+            raise beside("decay", f"`{OPTIMIZERS.word(self.optimizer)}` has no `weight_decay` that `decay` could hold")
         return self
 
 

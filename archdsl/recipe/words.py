@@ -101,7 +101,7 @@ def under(word: str, error: ValidationError) -> ValidationError:
     """The same faults, a word further inside."""
     faults: list[Any] = [
         {
-            "type": PydanticCustomError(fault["type"], fault["msg"], fault.get("ctx")),
+            "type": PydanticCustomError(fault["type"], "{message}", {**fault.get("ctx", {}), "message": fault["msg"]}),
             "loc": (word, *fault["loc"]),
             "input": fault["input"],
         }

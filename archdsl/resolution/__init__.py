@@ -17,6 +17,7 @@ from archdsl.limits import ELEMENTS
 from archdsl.ops import Op, OpError, Shape, Weight
 from archdsl.ops.base import show
 from archdsl.parsing.validation import faults
+from archdsl.resolution import recipes
 from archdsl.resolution.body import Body, Flow
 from archdsl.resolution.loops import BODY, Budget, Values, certain
 from archdsl.resolution.merging import merge_problem
@@ -36,9 +37,11 @@ def resolve(spec: Spec, /, **arguments: Any) -> Graph:
     """
     try:
         with _uncollected():
-            return _Resolver(spec).model(spec.values(arguments))
+            graph = _Resolver(spec).model(spec.values(arguments))
     except RecursionError:
         raise fail("ARCH024", "the layers are nested too deep", spec.span) from None
+    recipes.hold(spec, graph)
+    return graph
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from archdsl.ops import OPS, Op, installed
 from archdsl.parsing import VERSION
 from archdsl.recipe import Data, Train
 from archdsl.schema import vocabulary
-from archdsl.schema.annotations import Annotations, Schema
+from archdsl.schema.annotations import Annotations, Schema, reference
 from archdsl.spec import Expectation
 
 FILE = Path(__file__).with_name("schema.json")
@@ -98,10 +98,19 @@ def modeline(spec: Path) -> str:
 def _sections(definitions: Schema) -> Schema:
     """The sections of a file that Pydantic models say."""
     recipe = Annotations(definitions)
+    for word, model in (("data", Data), ("train", Train)):
+        # A variant's are laid over the file's own, so that nothing has to be there.
+        definitions[word] = recipe.fields(model)
+    for prefix in ("optimizers.", "losses."):
+        vocabulary.share(definitions, prefix)
     return {
         "expect": {**recipe.model(Expectation), "description": "A contract: `archdsl check` holds the spec to it."},
-        "data": {**recipe.model(Data), "description": "Where the images come from, and what is done to them."},
-        "train": {**recipe.model(Train), "description": "How the network is trained: Keras's words."},
+        "data": {
+            **reference("data"),
+            "required": [name for name, info in Data.model_fields.items() if info.is_required()],
+            "description": "Where the images come from, and what is done to them.",
+        },
+        "train": {**reference("train"), "description": "How the network is trained: Keras's words."},
     }
 
 

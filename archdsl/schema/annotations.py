@@ -133,6 +133,14 @@ class Annotations:
 
     def _choice(self, choice: Choice) -> Schema:
         """`adam` or `{adam: {...}}`; or a number; or one for each output by name."""
+        name = f"words.{choice.what.split()[-1]}"
+        self.definitions[name] = self.definitions.get(name) or self._words(choice)
+        found = reference(name)
+        if isinstance(choice, LossChoice):
+            return either({"type": "object", "additionalProperties": found}, found)
+        return either(found, {"type": "number", "exclusiveMinimum": 0}) if choice.number else found
+
+    def _words(self, choice: Choice) -> Schema:
         entries: dict[str, Schema] = {}
         bare = []
         for word, entry in choice.entries.items():
@@ -140,11 +148,7 @@ class Annotations:
             bare += [word] if complete else []
             inner = either(self.model(entry), *([{"type": "null"}] if complete else []))
             entries[word] = {**inner, "description": prose(entry)}
-        found = word_or_mapping(entries, bare)
-        if isinstance(choice, LossChoice):
-            self.definitions["loss"] = found
-            found = either(found, {"type": "object", "additionalProperties": reference("loss")})
-        return either(found, {"type": "number", "exclusiveMinimum": 0}) if choice.number else found
+        return word_or_mapping(entries, bare)
 
     def _table(self, table: Table) -> Schema:
         """`he_normal`, `{l2: 0.0001}` or `{truncated_normal: {stddev: 0.02}}`."""

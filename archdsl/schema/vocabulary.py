@@ -77,6 +77,8 @@ def file_definitions() -> Schema:
         "input": _ref("shape", "Another shape of the input."),
         "inputs": _ref("shapes", "Other shapes of inputs, by name."),
         "expect": {"$ref": "#/$defs/spec.Expectation", "description": "What `archdsl check` holds the variant to."},
+        "data": _ref("data", "Laid over the file's `data` key by key, and `augment` by its own keys."),
+        "train": _ref("train", "Laid over the file's `train` key by key."),
         "doc": _ref("doc", "What the variant is."),
     }
     return {
@@ -273,7 +275,7 @@ def op_definitions(ops: Mapping[str, type[Op]]) -> Schema:
     roles = {"norm": reference("norm"), "activation": reference("activation")}
     for name, op in ops.items():
         found[f"op.{name}"] = {"description": prose(op), **reader.fields(op, roles), "type": ["object", "null"]}
-    found |= _shared([found[f"op.{name}"]["properties"] for name in ops])
+    share(found, "op.")
     entries = _entries(ops)
     for role, table in (("norm", NORMS), ("activation", ACTIVATIONS)):
         chosen = {word: entries[op.name] for word, op in table.items() if op.name in ops}
@@ -287,15 +289,22 @@ def op_definitions(ops: Mapping[str, type[Op]]) -> Schema:
     return named | found
 
 
-def _shared(properties: list[Schema]) -> Schema:
-    """Fields that several ops have alike; each op's own place then refers to them."""
-    counted = Counter((name, json.dumps(schema)) for fields in properties for name, schema in fields.items())
+def share(definitions: Schema, prefix: str) -> None:
+    """Gives a place of their own to fields that several models have alike; each model then refers to them.
+
+    Args:
+        definitions: where they are kept.
+        prefix: what the names of these models begin with.
+    """
+    models = [schema["properties"] for name, schema in definitions.items() if name.startswith(prefix)]
+    counted = Counter((name, json.dumps(schema)) for fields in models for name, schema in fields.items())
+    place = "field." if prefix == "op." else f"field.{prefix}"
     found: Schema = {}
     for (name, text), often in counted.most_common():
-        if often >= 3 and f"field.{name}" not in found:
-            found[f"field.{name}"] = json.loads(text)
-    for fields in properties:
+        if often >= 3 and place + name not in found:
+            found[place + name] = json.loads(text)
+    for fields in models:
         for name, schema in fields.items():
-            if found.get(f"field.{name}") == schema:
-                fields[name] = reference(f"field.{name}")
-    return found
+            if found.get(place + name) == schema:
+                fields[name] = reference(place + name)
+    definitions |= found

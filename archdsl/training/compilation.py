@@ -11,8 +11,9 @@ import numpy as np
 from archdsl.backends.extra.learning import RATED, OneCycle, WarmUp
 from archdsl.errors import fail
 from archdsl.ops.base import Call
-from archdsl.recipe import Train
+from archdsl.recipe import METRICS, Train
 from archdsl.recipe.losses import FromLogits, Loss
+from archdsl.recipe.metrics import Accuracy
 from archdsl.training import optimizers
 from archdsl.training.data import Dataset
 
@@ -87,7 +88,7 @@ def compile_model(
         model.compile(
             optimizer=optimizer or make_optimizer(recipe, model, epochs, steps),
             loss=loss or make_loss(recipe, model),
-            metrics=make_metrics(recipe, metrics),
+            metrics=make_metrics(recipe, model, metrics),
             jit_compile=recipe.jit_compile,
             steps_per_execution=together,
         )
@@ -109,13 +110,11 @@ def make_loss(recipe: Train, model: keras.Model) -> Any:
 
 
 def _loss(loss: Loss, recipe: Train, model: keras.Model, output: str) -> Any:
-    from_logits = recipe.from_logits
-    if from_logits is None and "from_logits" in type(loss).model_fields:
-        from_logits = not gives_probabilities(model, output)
-    return instantiate(loss.told(bool(from_logits), recipe.label_smoothing))
+    logits = "from_logits" in type(loss).model_fields and _logits(recipe, model, output)
+    return instantiate(loss.told(logits, recipe.label_smoothing))
 
 
-def make_metrics(recipe: Train, more: Sequence[Any] = ()) -> Any:
+def make_metrics(recipe: Train, model: keras.Model, more: Sequence[Any] = ()) -> Any:
     """The recipe's metrics, with accuracy first; each in its form for one-hot labels or for whole numbers.
 
     Where several outputs have losses of their own, those that tell classes have the metrics.
@@ -123,18 +122,25 @@ def make_metrics(recipe: Train, more: Sequence[Any] = ()) -> Any:
     Args:
         more: a user's own, which come last.
     """
-    made = {output: [*_metrics(recipe, loss), *more] for output, loss in recipe.losses.items()}
+    made = {output: [*_metrics(recipe, loss, model, output), *more] for output, loss in recipe.losses.items()}
     if "" in made:
         return made[""]
     return {output: found for output, found in made.items() if isinstance(recipe.losses[output], FromLogits)}
 
 
-def _metrics(recipe: Train, loss: Loss) -> list[Any]:
-    sparse = loss.sparse
-    made = [keras.metrics.SparseCategoricalAccuracy if sparse else keras.metrics.CategoricalAccuracy]
-    if "top_5_accuracy" in recipe.metrics:
-        made.append(keras.metrics.SparseTopKCategoricalAccuracy if sparse else keras.metrics.TopKCategoricalAccuracy)
-    return [metric(name=name) for metric, name in zip(made, ("accuracy", "top_5_accuracy"), strict=False)]
+def _metrics(recipe: Train, loss: Loss, model: keras.Model, output: str) -> list[Any]:
+    named = {METRICS.word(metric): metric for metric in (Accuracy(), *recipe.metrics)}
+    logits = any(metric.logits or metric.probabilities for metric in named.values()) and _logits(recipe, model, output)
+    for word, metric in named.items():
+        if metric.probabilities and logits and metric.top_k is None:
+            hint = f"`{{{word}: {{top_k: 1}}}}` takes the first class, whatever the outputs are"
+            raise fail("ARCH401", f"`{word}` wants probabilities, and the network ends without a softmax", hint=hint)
+    return [instantiate(metric.told(word, loss.sparse, logits)) for word, metric in named.items()]
+
+
+def _logits(recipe: Train, model: keras.Model, output: str) -> bool:
+    """Whether an output gives logits: as the recipe says, else as the network shows."""
+    return not gives_probabilities(model, output) if recipe.from_logits is None else recipe.from_logits
 
 
 def one_hot(recipe: Train) -> bool:
