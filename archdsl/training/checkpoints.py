@@ -57,15 +57,16 @@ def save(run: Path, state: State) -> None:
     except OSError as error:
         raise fail("ARCH304", f"{folder} cannot be made: {error.strerror}") from None
     named = {f"{name}.{i}": value for name, values in state.arrays.items() for i, value in enumerate(values)}
+    # NumPy's files know no bfloat16: the bits are kept, and the name beside them.
+    types = {name: str(value.dtype) for name, value in named.items() if value.dtype.kind == "V"}
     header = {
         "epoch": state.epoch,
         "rows": state.rows,
         "notes": state.notes,
         "counts": {name: len(values) for name, values in state.arrays.items()},
-        # NumPy's files know no bfloat16: the bits are kept, and the name beside them.
-        "types": {name: str(value.dtype) for name, value in named.items() if value.dtype.kind == "V"},
+        "types": types,
     }
-    plain = {name: value.view(np.uint16) if name in header["types"] else value for name, value in named.items()}
+    plain = {name: value.view(np.uint16) if name in types else value for name, value in named.items()}
     with writing(folder / FILE) as beside:
         np.savez(beside, header=np.frombuffer(json.dumps(header).encode(), np.uint8), **plain)  # type: ignore[arg-type]
 

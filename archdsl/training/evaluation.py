@@ -58,8 +58,8 @@ class Answers:
         outputs = self.main.astype(np.float64)
         if (outputs >= 0).all() and np.allclose(outputs.sum(axis=1), 1, atol=1e-2):
             return self.main
-        powers = np.exp(outputs - outputs.max(axis=1, keepdims=True))
-        return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
+        powers: NDArray[np.float64] = np.exp(outputs - outputs.max(axis=1, keepdims=True))
+        return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
 
 
 def check_views(test_time: TestTime | None, shape: tuple[int, int, int]) -> None:
@@ -116,7 +116,7 @@ def answer(
         found = [(weight, _numbers(look(images))) for weight, images in views(batch[0], test_time)]
         plain.append(found[0][1])
         if test_time:
-            mean.append({name: sum(weight * told[name] for weight, told in found) for name in found[0][1]})
+            mean.append({name: _mean([(weight, told[name]) for weight, told in found]) for name in found[0][1]})
     return Answers(_joined(plain), _joined(mean) if mean else None)
 
 
@@ -166,6 +166,10 @@ def _told(model: keras.Model, given: Any, heads: Sequence[str]) -> dict[str, Any
 
 def _numbers(told: dict[str, Any]) -> Outputs:
     return {name: np.asarray(tf.cast(value, tf.float32)) for name, value in told.items()}
+
+
+def _mean(found: Sequence[tuple[float, NDArray[np.float32]]]) -> NDArray[np.float32]:
+    return np.asarray(sum(weight * numbers for weight, numbers in found), np.float32)
 
 
 def _joined(batches: list[Outputs]) -> Outputs:

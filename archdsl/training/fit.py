@@ -13,7 +13,7 @@ import tensorflow as tf
 
 import archdsl.keras as runtime
 from archdsl.backends.keras_runtime import carried_data
-from archdsl.errors import ArchError, fail, quantity
+from archdsl.errors import fail, quantity
 from archdsl.limits import DEFAULTS
 from archdsl.spec import Spec
 from archdsl.training import checkpoints, compilation, data, evaluation, modes, outputs, result
@@ -169,6 +169,7 @@ def _begin(prepared: Prepared, command: str) -> Result:
         machine=result.machine([device.name for device in tf.config.list_logical_devices("GPU")]),
         command=command,
         input=carried_data(prepared.model),
+        tags=[],
         own=wishes.own,
         limits=asdict(limits) if limits != DEFAULTS else None,
     )
@@ -222,16 +223,11 @@ def _load(path: Path) -> keras.Model:
     """The network of a run.
 
     Raises:
-        ArchError: it is not there or cannot be read (ARCH204).
+        ArchError: it is not there (ARCH204), or is broken (ARCH302).
     """
     if not path.is_file():
         raise fail("ARCH204", f"{path} is not there: no epoch of this run was complete")
-    try:
-        return runtime.load_model(path)
-    except ArchError:
-        raise
-    except Exception as error:  # Keras, h5py and zipfile each have their own for a broken file
-        raise fail("ARCH204", f"{path} cannot be read as a network: {' '.join(str(error).split())[:300]}") from None
+    return runtime.load_model(path)
 
 
 def _statistics(mean: list[float], std: list[float]) -> data.Statistics:

@@ -104,7 +104,7 @@ def prepare(spec: Spec, wishes: Wishes) -> Prepared:
     source, recipe = recipe_of(spec, wishes.epochs, wishes.seed)
     graph = resolve(spec, **wishes.arguments)
     dataset = data.load(source, wishes.data_dir, wishes.limit, shape=graph.input if len(graph.input) == 3 else None)
-    _check_recipe(recipe, dataset)
+    evaluation.check_views(recipe.test_time, dataset.image_shape)
     keras.utils.set_random_seed(recipe.seed)
     with modes.precision(recipe.precision):
         model = runtime.build(spec, **wishes.arguments)
@@ -143,18 +143,6 @@ def versions() -> dict[str, str]:
     """The versions of what a run's numbers depend on."""
     used = {"archdsl": archdsl, "keras": keras, "tensorflow": tf, "numpy": np}
     return {"python": platform.python_version(), **{name: module.__version__ for name, module in used.items()}}
-
-
-def _check_recipe(recipe: Train, dataset: Dataset) -> None:
-    """Refuses what the recipe wants of a validation part that is not there, and what does not go together."""
-    if recipe.early_stopping and not len(dataset.validation):
-        hint = "a share for `data.validation`, or `early_stopping: none`"
-        raise fail("ARCH303", "`early_stopping` watches the validation part, and none is held out", hint=hint)
-    every, execution = recipe.lookahead.every if recipe.lookahead else 0, recipe.steps_per_execution
-    if isinstance(execution, int) and every % execution:
-        message = f"`lookahead` acts every {every} steps, and {execution} of them would run in one execution"
-        raise fail("ARCH303", message, hint="`steps_per_execution: auto`, or a divisor")
-    evaluation.check_views(recipe.test_time, dataset.image_shape)
 
 
 def _compile(model: keras.Model, graph: Graph, recipe: Train, source: Data, steps: int, wishes: Wishes) -> None:

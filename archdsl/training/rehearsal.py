@@ -101,7 +101,7 @@ def _validate(prepared: Prepared) -> float | None:
     running = iter(batches)
     began = time.perf_counter()
     float(model.test_function(running)["loss"])
-    return (time.perf_counter() - began) / model.steps_per_execution
+    return (time.perf_counter() - began) / int(model.steps_per_execution)
 
 
 def _told(
@@ -151,9 +151,8 @@ def _rates(optimizer: Any, steps: int) -> dict[str, float]:
         rate = float(optimizer.learning_rate.numpy())
         return {"first": rate, "largest": rate, "last": rate}
 
-    @tf.function
     def all_of(places: tf.Tensor) -> tf.Tensor:
         return tf.map_fn(lambda place: tf.cast(schedule(place), tf.float32), places, fn_output_signature=tf.float32)
 
-    rates = all_of(tf.range(steps, dtype=tf.int64)).numpy()
+    rates = tf.function(all_of)(tf.range(steps, dtype=tf.int64)).numpy()
     return {"first": float(rates[0]), "largest": float(rates.max()), "last": float(rates[-1])}

@@ -140,10 +140,14 @@ class Run:
         return round(self.before + time.perf_counter() - self.began, 3)
 
     def _note(self, seconds: float) -> None:
-        known = {"epochs_run": len(self.log.rows), "best_epoch": self.kept.epoch, "seconds": seconds}
-        if self.kept.epoch and self.kept.accuracy is not None:
-            known |= {"validation_accuracy": self.kept.accuracy, "validation_loss": self.kept.loss}
-        self.result = replace(self.result, **known)
+        self.result = replace(
+            self.result,
+            epochs_run=len(self.log.rows),
+            best_epoch=self.kept.epoch,
+            validation_accuracy=self.kept.accuracy,
+            validation_loss=self.kept.loss,
+            seconds=seconds,
+        )
 
     def _leave(self, status: Status) -> None:
         """Closes a run that did not come to its end; what cannot be written then must not hide why."""

@@ -87,4 +87,4 @@ def moments(dataset: Dataset, height: int, width: int) -> NDArray[np.float64]:
         windows = np.lib.stride_tricks.sliding_window_view(pixels, (height, width), axis=(1, 2))
         patches = windows.transpose(0, 1, 2, 4, 5, 3).reshape(-1, size)
         total += patches.T @ patches
-    return total / (count * rows * columns)
+    return np.asarray(total / (count * rows * columns))
