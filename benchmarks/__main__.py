@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.kernels import kernels
 from benchmarks.scale import SPEC, scaling
 from benchmarks.timing import BASE, ROOT, Found, pairs, process, timed
 
@@ -130,6 +131,7 @@ BENCHMARKS = {
     "plot": plotting,
     "build": building,
     "step": stepping,
+    "kernels": kernels,
     "save": saving,
 }
 
