@@ -6,7 +6,7 @@ import os
 def prepare() -> None:
     """Lets TensorFlow use the kernels of oneDNN, unless somebody has decided otherwise.
 
-    TensorFlow uses them by itself only on processors with AVX-512. Without it they are as exact, and a training step of
-    a convolutional network takes half the time (`python -m benchmarks --only kernels`).
+    TensorFlow uses them by itself only on processors with AVX-512. Elsewhere, too, they are as exact, and a training
+    step of a convolutional network takes half to two thirds of the time (`python -m benchmarks --only kernels`).
     """
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
