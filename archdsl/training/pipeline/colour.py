@@ -20,16 +20,16 @@ def recolour(pixels: tf.Tensor, draws: Draws, augment: Augment, largest: float) 
       middle. `RandomSaturation(((1 - s) / 2, (1 + s) / 2))`.
     - `hue` h: turns the circle of colours by at most h / 2 either way. `RandomHue(h)`.
 
-    What leaves the range is clipped. Saturation and hue leave images of other than three channels as they are.
+    What leaves the range is clipped. Saturation and hue are for images of three channels.
     """
     if augment.brightness:
         pixels = brighten(pixels, _between(draws["brightness"], 0, augment.brightness), largest)
     if augment.contrast:
         pixels = contrast(pixels, _between(draws["contrast"], 1, augment.contrast), largest)
-    if pixels.shape[-1] == 3 and (augment.saturation or augment.hue):
-        factor = _between(draws["saturation"], 0.5, augment.saturation / 2) if augment.saturation else None
-        turn = _between(draws["hue"], 0, augment.hue / 2) if augment.hue else None
-        pixels = tint(pixels, factor, turn, largest)
+    if augment.saturation:
+        pixels = saturate(pixels, _between(draws["saturation"], 0.5, augment.saturation / 2))
+    if augment.hue:
+        pixels = turn(pixels, _between(draws["hue"], 0, augment.hue / 2))
     return pixels
 
 
@@ -44,14 +44,28 @@ def contrast(pixels: tf.Tensor, factor: tf.Tensor, largest: float) -> tf.Tensor:
     return tf.clip_by_value((pixels - mean) * _each(factor) + mean, 0.0, largest)
 
 
-def tint(pixels: tf.Tensor, factor: tf.Tensor | None, turn: tf.Tensor | None, largest: float) -> tf.Tensor:
-    """Multiplies the saturation by f / (1 - f) for each factor f, then turns the hue by a share of the circle."""
-    hue, saturation, value = tf.unstack(tf.image.rgb_to_hsv(pixels / largest), axis=-1)
-    if factor is not None:
-        saturation = tf.clip_by_value(saturation * (factor / (1 - factor + EPSILON))[:, None, None], 0.0, 1.0)
-    if turn is not None:
-        hue = tf.math.floormod(hue + turn[:, None, None], 1.0)
-    return tf.clip_by_value(tf.image.hsv_to_rgb(tf.stack([hue, saturation, value], axis=-1)) * largest, 0.0, largest)
+def saturate(pixels: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
+    """Multiplies each image's saturation, in HSV, by f / (1 - f) for its factor f, float32 (N,), up to 1."""
+    value = tf.reduce_max(pixels, axis=-1, keepdims=True)
+    chroma = value - tf.reduce_min(pixels, axis=-1, keepdims=True)
+    gain = tf.minimum(_each(factor / (1 - factor + EPSILON)), value / tf.maximum(chroma, EPSILON))
+    return value - (value - pixels) * gain
+
+
+def turn(pixels: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
+    """Turns each image's hue, in HSV, by a share of the circle, float32 (N,)."""
+    # TensorFlow's own conversion asks which channel equals the largest. Compiled, it computes both anew, rounds them
+    # in different ways, and takes a wrong colour. Here the three formulas agree where two channels are nearly equal.
+    red, green, blue = tf.unstack(pixels, axis=-1)
+    value = tf.reduce_max(pixels, axis=-1)
+    chroma = value - tf.reduce_min(pixels, axis=-1)
+    divisor = tf.maximum(chroma, EPSILON)
+    greenish, bluish = 2 + (blue - red) / divisor, 4 + (red - green) / divisor
+    rest = tf.where(green >= blue, greenish, bluish)
+    hue = tf.where((red >= green) & (red >= blue), (green - blue) / divisor, rest) + 6 * share[:, None, None]
+    sixths = [tf.math.floormod(hue + start, 6.0) for start in (5.0, 3.0, 1.0)]
+    channels = [value - chroma * tf.clip_by_value(tf.minimum(sixth, 4 - sixth), 0.0, 1.0) for sixth in sixths]
+    return tf.stack(channels, axis=-1)
 
 
 def _between(chance: tf.Tensor, middle: float, width: float) -> tf.Tensor:
