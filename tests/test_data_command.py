@@ -16,8 +16,8 @@ from test_data_faults import fashion, pictures
 
 from archdsl.cli import main
 from archdsl.recipe import Augment, Data
-from archdsl.training import samples
 from archdsl.training.data import load
+from archdsl.training.samples import SIDE, Augmented, augmentation, choose, draw
 from archdsl.training.sources import places
 
 Golden = Callable[[str, str], None]
@@ -84,6 +84,11 @@ def test_a_folder_of_many_classes_with_long_names(run: Run, golden: Golden, tmp_
     table = out[out.index("\nclass") :]
     golden("data/command_many.txt", table)
     assert max(map(len, table.splitlines()[:-1])) == 80
+
+
+def test_images_that_the_network_does_not_take_are_noted(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "net.yaml").write_text((SPEC % "").replace("{folder: mine}", "digits"))
+    assert "note        the network takes 12 x 10 x 3, and the images are 8 x 8 x 1\n" in run("net.yaml")[1]
 
 
 def test_as_json(run: Run, tmp_path: Path) -> None:
@@ -179,19 +184,19 @@ def test_the_picture_has_samples_of_every_class(count: int, run: Run, tmp_path: 
     assert (code, err) == (0, "wrote samples.png\n")
     drawn = np.asarray(Image.open("samples.png").convert("RGB")).reshape(-1, 3)
     for colour in colours:
-        assert (np.abs(drawn.astype(int) - colour).max(1) <= 1).sum() >= 0.9 * samples.SIDE**2
+        assert (np.abs(drawn.astype(int) - colour).max(1) <= 1).sum() >= 0.9 * SIDE**2
 
 
 def test_augmented_images_stand_beside_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = load(Data(source="digits"))
-    rows = np.array([taken[0] for taken in samples.choose(dataset)])
-    moved = samples.Augmented(rows, tuple(dataset.train.images[rows] * 0.0 + 8 for _ in range(3)), "nothing")
-    samples.draw(dataset, tmp_path / "both.png", moved)
-    samples.draw(dataset, tmp_path / "alone.png")
+    rows = np.array([taken[0] for taken in choose(dataset)])
+    moved = Augmented(rows, tuple(dataset.train.images[rows] * 0.0 + 8 for _ in range(3)), "nothing")
+    draw(dataset, tmp_path / "both.png", moved)
+    draw(dataset, tmp_path / "alone.png")
     both = np.asarray(Image.open(tmp_path / "both.png").convert("L"))
     grey = (both == 128).sum()
-    assert grey >= 30 * 0.9 * (samples.SIDE - 8) ** 2
-    assert samples.augmentation(Augment(flip="both", crop=2)) == "flip both, crop 2"
+    assert grey >= 30 * 0.9 * (SIDE - 8) ** 2
+    assert augmentation(Augment(flip="both", crop=2)) == "flip both, crop 2"
 
 
 @pytest.mark.tensorflow

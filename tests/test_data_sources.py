@@ -17,11 +17,10 @@ from PIL import Image
 from test_data_faults import CLOTHES, KINDS, cifar100, fashion, picture, pictures
 
 from archdsl.recipe import Data
-from archdsl.training import sources
 from archdsl.training.data import Dataset, choose, load, weights
 from archdsl.training.inspection import Twins, twins
+from archdsl.training.sources import KNOWN, places
 from archdsl.training.sources import cifar100 as cifar
-from archdsl.training.sources import places
 
 MINE = Data(source={"folder": "mine"}, validation=0.0)
 
@@ -322,4 +321,4 @@ def test_a_set_of_tensorflow_datasets_is_read_where_it_was_prepared(tmp_path: Pa
 def test_the_sources_of_the_language_are_those_that_are_read() -> None:
     from archdsl.recipe import SOURCES
 
-    assert SOURCES.keys() == {*sources.KNOWN, "digits"}
+    assert SOURCES.keys() == {*KNOWN, "digits"}

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from archdsl import zoo
+from archdsl import output, zoo
 from archdsl.cli.app import (
     AllowOption,
     DataOption,
@@ -50,6 +50,22 @@ def show_data(
     if out is not None and out.suffix.lower() != ".png":
         raise fail("ARCH203", f"`--out {out}`: the picture is a PNG", hint="for one, `--out samples.png`")
     data, shape, seed = _asked(target, settings, variant, allow)
+    _show(data, shape, seed, data_dir, out, bring, as_json)
+
+
+def _show(
+    data: Data,
+    shape: tuple[int | None, ...] | None,
+    seed: int,
+    data_dir: Path | None,
+    out: Path | None,
+    bring: bool,
+    as_json: bool,
+) -> None:
+    """Reads the data, prints what it is, and draws it."""
+    is_moved = out is not None and data.augment != Augment()
+    if bring or is_moved or data.kind == "tfds":
+        output.keras_side()  # what needs TensorFlow; all else does without
     from archdsl.training import inspection, samples, sources
     from archdsl.training.data import divide
 
@@ -62,13 +78,13 @@ def show_data(
     if bare and found.validation is None:
         data = data.model_copy(update={"validation": 0.0})
     dataset = divide(found, data)
-    seen = inspection.inspect(dataset)
+    seen = inspection.inspect(dataset, shape)
     if as_json:
         print_json(seen.data())
     else:
         print_text(inspection.to_text(seen))
     if out is not None:
-        moved = samples.augmented(dataset, data, seed) if data.augment != Augment() else None
+        moved = samples.augmented(dataset, data, seed) if is_moved else None
         samples.draw(dataset, out, moved)
         say(f"wrote {out}")
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from archdsl import output
 from archdsl.errors import quantity
 from archdsl.recipe import SOURCES
 from archdsl.training.data import Dataset, Part, histogram
@@ -88,8 +87,15 @@ class Inspection:
         }
 
 
-def inspect(dataset: Dataset) -> Inspection:
-    """Counts classes, values, and equal images."""
+def inspect(dataset: Dataset, shape: Sequence[int | None] | None = None) -> Inspection:
+    """Counts classes, values, and equal images.
+
+    Args:
+        shape: what the network takes; where the images are otherwise, a note says so.
+    """
+    if shape and not _fits(shape, dataset.image_shape):
+        note = f"the network takes {_sides(shape)}, and the images are {_sides(dataset.image_shape)}"
+        dataset = replace(dataset, notes=(*dataset.notes, note))
     counts = {part: np.bincount(getattr(dataset, part).labels, minlength=len(dataset.classes)) for part in PARTS}
     values = histogram(dataset.train.images)
     there = np.flatnonzero(values.sum(axis=0))
@@ -99,6 +105,14 @@ def inspect(dataset: Dataset) -> Inspection:
     return Inspection(
         dataset, counts, int(there[0]), int(there[-1]), tuple(mean.tolist()), tuple(std.tolist()), twins(dataset)
     )
+
+
+def _fits(shape: Sequence[int | None], images: Sequence[int]) -> bool:
+    return len(shape) == len(images) and all(one in (None, other) for one, other in zip(shape, images, strict=True))
+
+
+def _sides(shape: Sequence[int | None]) -> str:
+    return " x ".join("?" if side is None else str(side) for side in shape)
 
 
 def twins(dataset: Dataset) -> Twins:
@@ -180,7 +194,15 @@ def _table(found: Inspection) -> list[str]:
         lines.append([dataset.classes[label], *counts, *weight, bar])
     room = WIDTH - BAR - sum(2 + max(len(line[i]) for line in lines) for i in range(1, len(lines[0]) - 1)) - 2
     lines = [[in_cells(name, room), *rest] for name, *rest in lines]
-    return [*output.columns(lines, right={*range(1, len(lines[0]) - 1)}).splitlines(), *_balance(found)]
+    return [*_columns(lines), *_balance(found)]
+
+
+def _columns(lines: Sequence[Sequence[str]]) -> Iterator[str]:
+    """A name, numbers at the right of their columns, and a bar."""
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    for name, *numbers, bar in lines:
+        cells = [word.rjust(width) for word, width in zip(numbers, widths[1:-1], strict=True)]
+        yield "  ".join([name.ljust(widths[0]), *cells, bar]).rstrip()
 
 
 def _shown(counts: NDArray[np.int64]) -> list[int]:

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from archdsl import output
 from archdsl.errors import fail, quantity
 from archdsl.recipe import Augment, Data
 from archdsl.training.data import Dataset
@@ -51,7 +50,6 @@ class Augmented:
 
 def augmented(dataset: Dataset, data: Data, seed: int) -> Augmented:
     """The images that a picture of this data set shows augmented. Imports TensorFlow."""
-    output.keras_side()
     from archdsl.training import pipeline
 
     chosen = choose(dataset)

@@ -6,7 +6,6 @@ import contextlib
 import sys
 from pathlib import Path
 
-from archdsl import output
 from archdsl.errors import fail
 from archdsl.recipe import Data
 from archdsl.training.sources import KNOWN, title
@@ -38,7 +37,6 @@ def download(data: Data, folder: Path | None = None) -> None:
 
 
 def _by_keras(name: str) -> None:
-    output.keras_side()
     import keras
 
     try:

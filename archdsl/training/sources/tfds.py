@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from archdsl import output
 from archdsl.errors import ArchError, fail, nearest, quantity
 from archdsl.training.sources import checks, files
 from archdsl.training.sources.base import Found, Looked, Stored, Wanted, in_memory
@@ -60,7 +59,6 @@ def package() -> Any:
     Raises:
         ArchError: it is not there (ARCH306).
     """
-    output.keras_side()  # so that TensorFlow itself is imported quietly
     try:
         import tensorflow_datasets
     except ImportError as error:
