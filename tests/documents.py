@@ -27,7 +27,7 @@ FILE = "net.yaml"
 
 _FENCE = re.compile(r"^```(\w+)(?: (\w+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _REGION = re.compile(r"(<!-- begin: (\w+) -->\n)(.*?)(<!-- end: \2 -->)", re.DOTALL)
-_SLOW = re.compile(r"\b(pip|build|train|evaluate|plot(?! \S+ --list)|demo\.sh|pytest)\b")
+_SLOW = re.compile(r"\b(pip|build|train|evaluate|predict|export|plot(?! \S+ --list)|demo\.sh|pytest)\b")
 
 
 @dataclass(frozen=True)
