@@ -45,7 +45,7 @@ CODES = {
     "ARCH303": "data that does not fit the network",
     "ARCH304": "a place that cannot be written to",
     "ARCH305": "no renderer for pictures",
-    "ARCH306": "TensorFlow or Keras is not there",
+    "ARCH306": "a package that is not there",
     "ARCH307": "an op of an installed package that cannot be used",
     "ARCH308": "weights that do not fit another model",
     "ARCH401": "training went wrong",
