@@ -17,6 +17,8 @@ from archdsl.lint.conditions import WHEN
 from archdsl.measures import PRECISIONS
 from archdsl.ops import Op, initial
 from archdsl.ops.base import Kind, show
+from archdsl.recipe import optimizers
+from archdsl.recipe.base import OrNone
 from archdsl.reference import data, default_of, fields_of, type_of, written
 from archdsl.resolution import resolve
 from archdsl.schema import vocabulary
@@ -51,11 +53,17 @@ _INTRODUCTIONS: dict[Kind, str] = {
 _KEPT = "Any shape -> the same shape"
 _WEIGHTS = re.compile(r"\w+_(initializer|regularizer|constraint)")
 _TAKEN = {
+    "source": "a [source](#sources)",
+    "class_weights": "`none`, `balanced`, or a weight for each of some classes, as `{cat: 2.0}`",
+    "metrics": "a list of [metrics](#metrics)",
+    "rates": "a mapping, see [below](#rates)",
+    **{word: f"`none`, or a mapping, see [below](#{word})" for word in ("lookahead", "whiten", "test_time")},
+    "early_stopping": "`none`, or a mapping, see [below](#early_stopping)",
     "learning_rate": "a number (more than 0), or a [schedule](#schedules)",
     "optimizer": "an [optimizer](#optimizers), or one with arguments",
     "augment": "a mapping, see [below](#augment)",
     "output": "a shape, or one for each output by name",
-    "loss": "a loss, or one for each output by name",
+    "loss": "a [loss](#losses), or one for each output by name",
 }
 """What fields take whose annotations do not tell it shortly."""
 
@@ -250,10 +258,17 @@ def _limits() -> str:
 
 def _recipe() -> dict[str, str]:
     models: dict[str, Any] = {"data": recipe.Data, "augment": recipe.Augment, "train": recipe.Train}
+    models |= {
+        "rates": recipe.Rates,
+        "early_stopping": recipe.EarlyStopping,
+        "lookahead": recipe.Lookahead,
+        "whiten": recipe.Whiten,
+        "test_time": recipe.TestTime,
+    }
     models["expect"] = spec.Expectation
-    models["optimizer"] = recipe.Optimizer
+    models["optimizer"] = optimizers.Optimizer
     found = {name: _fields(model, list(model.model_fields)) for name, model in models.items()}
-    shared = set(recipe.Optimizer.model_fields)
+    shared = set(optimizers.Optimizer.model_fields)
     found["optimizers"] = table(
         ["word", "what it is", "its own arguments"],
         ((f"`{w}`", vocabulary.prose(m), _own(m, shared)) for w, m in recipe.OPTIMIZERS.items()),
@@ -262,13 +277,18 @@ def _recipe() -> dict[str, str]:
         ["word", "what it does", "arguments"],
         ((f"`{w}`", vocabulary.prose(m), _own(m, set())) for w, m in recipe.SCHEDULES.items()),
     )
-    found["sources"] = table(["source", "what it is"], ((f"`{w}`", text) for w, text in recipe.SOURCES.items()))
+    places = {f"{{{word}: ...}}": text for word, text in recipe.PLACES.items()}
+    found["sources"] = table(["source", "what it is"], ((f"`{w}`", t) for w, t in {**recipe.SOURCES, **places}.items()))
     found["losses"] = table(
-        ["for", "words"],
-        [
-            ("`loss`", ", ".join(f"`{word}`" for word in get_args(recipe.Loss))),
-            ("`metrics`", ", ".join(f"`{word}`" for word in get_args(recipe.Metric))),
-        ],
+        ["word", "what it is", "labels", "arguments"],
+        (
+            (f"`{w}`", vocabulary.prose(m), "whole numbers" if m.sparse else "one-hot", _own(m, {"reduction"}))
+            for w, m in recipe.LOSSES.items()
+        ),
+    )
+    found["metrics"] = table(
+        ["word", "what it is", "arguments"],
+        ((f"`{w}`", vocabulary.prose(m), _own(m, set())) for w, m in recipe.METRICS.items()),
     )
     return found
 
@@ -278,6 +298,7 @@ def _own(model: type[BaseModel], shared: set[str]) -> str:
     for name, field in model.model_fields.items():
         if name not in shared:
             default = "required" if field.is_required() else f"default {written(field.default)}"
+            default = "may be left out" if field.default is None else default
             told.append(f"`{name}` ({default}): {docstrings.arguments(model)[name].rstrip('.')}")
     return "; ".join(told)
 
@@ -287,6 +308,7 @@ def _fields(model: type[BaseModel], names: Sequence[str]) -> str:
     for name in names:
         field = model.model_fields[name]
         default = "**required**" if field.is_required() else _literal(field.default)
+        default = "`none`" if any(isinstance(item, OrNone) for item in field.metadata) else default
         rows.append(
             (f"`{name}`", _TAKEN.get(name) or type_of(name, field), default, _said(docstrings.arguments(model)[name]))
         )
@@ -295,8 +317,6 @@ def _fields(model: type[BaseModel], names: Sequence[str]) -> str:
 
 def _literal(value: Any) -> str:
     """A default of a recipe; one that is a model is told by its word."""
-    if isinstance(value, recipe.Optimizer):
-        return next(f"`{word}`" for word, model in recipe.OPTIMIZERS.items() if type(value) is model)
     if isinstance(value, BaseModel) or value is None:
         return ""
     return f"`{written(value)}`"

@@ -10,18 +10,19 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 import archdsl
-from archdsl import docstrings, expr, recipe
+from archdsl import docstrings, expr
 from archdsl.backends.layout import Names, flat
 from archdsl.errors import ArchError
 from archdsl.ops import OPS, Call, Op, initial
 from archdsl.ops.base import Written
 from archdsl.ops.tables import Entry, Table
+from archdsl.recipe import data, losses, metrics, optimizers, schedules, train
 
 
 def models() -> Iterator[type[BaseModel]]:
     """Every model whose fields a spec may say."""
     yield from OPS.values()
-    for module in (initial, recipe):
+    for module in (initial, data, losses, metrics, optimizers, schedules, train):
         for value in vars(module).values():
             if isinstance(value, type) and issubclass(value, BaseModel) and value.__module__ == module.__name__:
                 yield value
@@ -32,7 +33,7 @@ MODELS = {f"{model.__module__}.{model.__name__}": model for model in models()}
 
 def test_every_model_is_found() -> None:
     assert len(MODELS) >= 115
-    assert {initial.L2, recipe.Adam, OPS["conv"]} <= set(MODELS.values())
+    assert {initial.L2, optimizers.Adam, OPS["conv"]} <= set(MODELS.values())
 
 
 @pytest.mark.parametrize("name", MODELS)

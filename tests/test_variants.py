@@ -6,6 +6,7 @@ import pytest
 
 from archdsl import ArchError, loads, resolve
 from archdsl.errors import Problem
+from archdsl.expansion import expand, lay_over
 from archdsl.resolution.expectations import check
 from archdsl.spec import Spec
 
@@ -170,3 +171,87 @@ class TestRefused:
         text = "archdsl: 1\nname: Net\ninputs: {a: [4], b: [4]}\nmodel: [concat]\n"
         found = problem(text + "variants:\n  v:\n    inputs:\n      a: [5]\n      c: [5]\n")
         assert (found.code, found.span and found.span.line) == ("ARCH005", 9)
+
+
+RECIPE = """\
+archdsl: 1
+name: Net
+input: [8, 8, 1]
+variants:
+  quick:
+    data: {batch_size: 64, augment: {shift: 0.1}}
+    train: {epochs: 2, optimizer: {sgd: {learning_rate: 0.5}}}
+  plain: {}
+  other:
+    data: {source: fashion_mnist}
+model: [flatten, dense: {units: 10}]
+data: {source: digits, validation: 0.2, augment: {flip: both, shift: 0.3}}
+train: {epochs: 9, optimizer: {adam: {beta_1: 0.8}}, seed: 4}
+"""
+
+
+class TestRecipes:
+    def test_keys_take_the_place_of_the_files_own(self) -> None:
+        found = loads(RECIPE).varied("quick")
+        assert (found.data.source, found.data.batch_size, found.data.validation) == ("digits", 64, 0.2)
+        assert (found.train.epochs, found.train.seed) == (2, 4)
+
+    def test_a_mapping_is_replaced_whole_and_augment_by_key(self) -> None:
+        found = loads(RECIPE).varied("quick")
+        assert (found.data.augment.flip, found.data.augment.shift) == ("both", 0.1)
+        assert (type(found.train.optimizer).__name__, found.train.optimizer.learning_rate) == ("Sgd", 0.5)
+
+    def test_what_a_variant_does_not_say_is_the_files(self) -> None:
+        found = loads(RECIPE)
+        assert found.varied("plain").data is found.data
+        assert found.varied("plain").train is found.train
+        assert found.varied("other").train == found.train
+        assert found.varied("other").data.source == "fashion_mnist"
+
+    def test_a_variant_may_bring_what_the_file_has_not(self) -> None:
+        text = RECIPE.replace("data: {source: digits, validation: 0.2, augment: {flip: both, shift: 0.3}}\n", "")
+        found = loads(text.replace("    data: {batch_size: 64, augment: {shift: 0.1}}\n", ""))
+        assert found.data is None
+        assert found.varied("other").data.source == "fashion_mnist"
+        assert problem(text).message == "`source` is missing"
+
+    @pytest.mark.parametrize(
+        ("old", "new", "line", "said"),
+        [
+            ("epochs: 2", "epochs: 0", 7, "at least 1 is due"),
+            ("shift: 0.1", "shft: 0.1", 6, "did you mean `shift`"),
+            ("learning_rate: 0.5", "momentum: 2.0", 7, "less than 1"),
+            ("augment: {shift: 0.1}", "augment: {mixup: 0.1}", 6, "`mixup` mixes labels"),
+            ("epochs: 9", "epochs: x", 13, "a whole number"),
+        ],
+    )
+    def test_each_fault_is_told_once_where_it_stands(self, old: str, new: str, line: int, said: str) -> None:
+        text = RECIPE.replace(old, new)
+        text = text.replace("{epochs: 2,", "{epochs: 2, loss: circle,") if "mixup" in new else text
+        found = problem(text)
+        assert found.span is not None
+        assert found.span.line == line
+        assert said in f"{found.message} {found.hint}"
+
+    def test_a_step_that_a_recipe_names_is_looked_up_in_each_variant(self) -> None:
+        text = RECIPE.replace("plain: {}", "plain: {train: {whiten: {layer: dense_1}}}")
+        resolve(loads(text))
+        with pytest.raises(ArchError, match="`dense_1` is no convolution"):
+            resolve(loads(text).varied("plain"))
+
+    def test_the_long_form_of_a_variant_has_it_all(self) -> None:
+        long = loads(expand(RECIPE, variant="quick"))
+        found = loads(RECIPE).varied("quick")
+        assert long.variants == {}
+        for word in ("epochs", "seed", "label_smoothing", "keep", "early_stopping"):
+            assert getattr(long.train, word) == getattr(found.train, word)
+        assert long.train.optimizer == found.train.optimizer
+        assert long.data == found.data
+
+    def test_laid_over_it_keeps_its_form(self) -> None:
+        text = lay_over(RECIPE, "spec.yaml", "quick")
+        assert "data: {source: digits, validation: 0.2, augment: {flip: both, shift: 0.1}, batch_size: 64}\n" in text
+        assert (loads(text).data, loads(text).train) == (
+            loads(RECIPE).varied("quick").data,
+            loads(RECIPE).varied("quick").train,
+        )

@@ -20,6 +20,8 @@ class Loss(Entry):
 
     sparse: ClassVar[bool] = False
     """Whether its labels are whole numbers, and not one-hot."""
+    each: ClassVar[bool] = False
+    """Whether it takes each class by itself, so that probabilities need not add up to 1."""
 
     reduction: Literal["sum_over_batch_size", "sum", "mean", "mean_with_sample_weight"] = "sum_over_batch_size"
 
@@ -113,6 +115,7 @@ class BinaryCrossentropy(Crossentropy):
     """Each class by itself, as behind a sigmoid. Keras `BinaryCrossentropy`."""
 
     target: ClassVar[str] = "losses.BinaryCrossentropy"
+    each: ClassVar[bool] = True
 
 
 class BinaryFocalCrossentropy(Crossentropy):
@@ -125,6 +128,7 @@ class BinaryFocalCrossentropy(Crossentropy):
     """
 
     target: ClassVar[str] = "losses.BinaryFocalCrossentropy"
+    each: ClassVar[bool] = True
 
     apply_class_balancing: Flag = False
     alpha: NotNegative = 0.25

@@ -72,7 +72,7 @@ class Choice(Table):
                     PydanticKnownError("greater_than", {"gt": 0}) if value <= 0 else PydanticKnownError("finite_number")
                 )
             return float(value)
-        word, given = self._named(value)
+        word, given = _named(value)
         entry = self.entries.get(word)
         if entry is None:
             expected = ", ".join(f"'{name}'" for name in self.entries)
@@ -86,15 +86,13 @@ class Choice(Table):
         """Whether a mapping has a word for each of several outputs, and is not a word with its arguments."""
         return False
 
-    def _named(self, value: Any) -> tuple[str, Any]:
-        if isinstance(value, dict) and len(value) == 1:
-            word, given = next(iter(value.items()))
-            return str(word), given
-        if isinstance(value, str):
-            return value, None
-        first = next(iter(self.entries))
-        wanted = "a number, or a word," if self.number else f"{self.what}, as `{first}` or `{{{first}: {{...}}}}`,"
-        raise PydanticCustomError("kind", "{wanted} is due", {"wanted": wanted})
+
+def _named(value: Any) -> tuple[str, Any]:
+    """A word and its arguments; no word where the value is none."""
+    if isinstance(value, dict) and len(value) == 1:
+        word, given = next(iter(value.items()))
+        return str(word), given
+    return (value, None) if isinstance(value, str) else ("", None)
 
 
 def under(word: str, error: ValidationError) -> ValidationError:

@@ -110,7 +110,7 @@ def make_loss(recipe: Train, model: keras.Model) -> Any:
 
 
 def _loss(loss: Loss, recipe: Train, model: keras.Model, output: str) -> Any:
-    logits = "from_logits" in type(loss).model_fields and _logits(recipe, model, output)
+    logits = "from_logits" in type(loss).model_fields and _logits(recipe, model, output, loss)
     return instantiate(loss.told(logits, recipe.label_smoothing))
 
 
@@ -130,7 +130,9 @@ def make_metrics(recipe: Train, model: keras.Model, more: Sequence[Any] = ()) ->
 
 def _metrics(recipe: Train, loss: Loss, model: keras.Model, output: str) -> list[Any]:
     named = {METRICS.word(metric): metric for metric in (Accuracy(), *recipe.metrics)}
-    logits = any(metric.logits or metric.probabilities for metric in named.values()) and _logits(recipe, model, output)
+    logits = any(metric.logits or metric.probabilities for metric in named.values()) and _logits(
+        recipe, model, output, loss
+    )
     for word, metric in named.items():
         if metric.probabilities and logits and metric.top_k is None:
             hint = f"`{{{word}: {{top_k: 1}}}}` takes the first class, whatever the outputs are"
@@ -138,9 +140,9 @@ def _metrics(recipe: Train, loss: Loss, model: keras.Model, output: str) -> list
     return [instantiate(metric.told(word, loss.sparse, logits)) for word, metric in named.items()]
 
 
-def _logits(recipe: Train, model: keras.Model, output: str) -> bool:
+def _logits(recipe: Train, model: keras.Model, output: str, loss: Loss) -> bool:
     """Whether an output gives logits: as the recipe says, else as the network shows."""
-    return not gives_probabilities(model, output) if recipe.from_logits is None else recipe.from_logits
+    return not gives_probabilities(model, output, loss.each) if recipe.from_logits is None else recipe.from_logits
 
 
 def one_hot(recipe: Train) -> bool:
@@ -148,16 +150,27 @@ def one_hot(recipe: Train) -> bool:
     return not any(loss.sparse for loss in recipe.losses.values())
 
 
-def gives_probabilities(model: keras.Model, output: str = "") -> bool:
-    """Whether the outputs (or those of one output by name) add up to 1, as behind a softmax.
+def gives_probabilities(model: keras.Model, output: str = "", each: bool = False) -> bool:
+    """Whether the outputs (or those of one output by name) are probabilities that add up to 1, as behind a softmax.
 
     A black image asks the network itself, whatever layers its end is nested in. Without biases, logits of a black
     image are zeros.
+
+    Args:
+        each: whether it is enough that each is a probability, as behind a sigmoid; then an image of noise asks, too.
     """
     black = [np.zeros([1, *(side or 32 for side in tensor.shape[1:])], "float32") for tensor in model.inputs]
-    given = model(black if len(black) > 1 else black[0], training=False)
-    outputs = (given[output] if output else given).numpy().astype("float64")
-    return bool((outputs >= 0).all() and abs(outputs.sum() - 1) < 1e-2)
+    if each:
+        noise = np.random.default_rng(0)
+        outputs = [_outputs(model, [noise.normal(0, 10, image.shape) for image in black], output) for _ in range(4)]
+        return bool(all((found >= 0).all() and (found <= 1).all() and found.any() for found in outputs))
+    found = _outputs(model, black, output)
+    return bool((found >= 0).all() and abs(found.sum() - 1) < 1e-2)
+
+
+def _outputs(model: keras.Model, images: list[Any], output: str) -> Any:
+    given = model(images if len(images) > 1 else images[0], training=False)
+    return (given[output] if output else given).numpy().astype("float64")
 
 
 def _fits(shape: Any, offered: tuple[int, ...]) -> bool:

@@ -1,0 +1,165 @@
+"""The recipe's losses and metrics: held to Keras's own, and to the labels that each wants."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+keras = pytest.importorskip("keras")
+
+from archdsl.errors import ArchError  # noqa: E402
+from archdsl.recipe import LOSSES, METRICS, Train  # noqa: E402
+from archdsl.training import compilation  # noqa: E402
+
+pytestmark = pytest.mark.tensorflow
+
+LEFT_OUT = {
+    "CTC": "its labels are sequences, and a data set has one class for each image",
+    "Loss": "the base class",
+}
+LEFT_OUT_ARGUMENTS = {
+    "name": "a name of its own tells nobody anything",
+    "dtype": "Keras's float type; `precision` says what is computed in what",
+}
+OURS = {"from_logits": False, "label_smoothing": 0.0}
+"""Where nothing is said, `train` tells these, and without it Keras's default holds."""
+LEFT_OUT_METRICS = {
+    **LEFT_OUT_ARGUMENTS,
+    "axis": "a network for labels has its classes on the last axis",
+    "ignore_class": "a data set has no class that does not count",
+    "from_sorted_ids": "a network for labels gives a number for each class",
+    "from_logits": "`train` and the network tell",
+    "label_smoothing": "a measure is taken of the labels as they are",
+    "thresholds": "`num_thresholds` places them",
+    "num_labels": "the data set tells",
+    "label_weights": "`class_weights` of the data weigh",
+}
+
+
+def target(model: Any) -> str:
+    return str(model.target.partition(".")[2])
+
+
+def test_every_keras_loss_is_there() -> None:
+    exported = {
+        name
+        for name, found in vars(keras.losses).items()
+        if inspect.isclass(found) and issubclass(found, keras.losses.Loss)
+    }
+    assert {target(model) for model in LOSSES.values()} == exported - LEFT_OUT.keys()
+    assert set(LEFT_OUT) <= exported
+    assert len(LOSSES) >= 20
+
+
+@pytest.mark.parametrize("word", LOSSES)
+def test_its_arguments_are_kerass(word: str) -> None:
+    model = LOSSES[word]
+    signature = inspect.signature(getattr(keras.losses, target(model)).__init__).parameters
+    wanted = {name: p.default for name, p in signature.items() if name != "self" and name not in LEFT_OUT_ARGUMENTS}
+    assert {n: OURS.get(n, f.default) for n, f in model.model_fields.items()} == wanted
+
+
+@pytest.mark.parametrize("word", set(METRICS) - {"top_5_accuracy"})
+def test_the_arguments_of_a_metric_are_kerass(word: str) -> None:
+    model = METRICS[word]
+    signature = inspect.signature(getattr(keras.metrics, target(model)).__init__).parameters
+    own = {"thresholds"} if "thresholds" in model.model_fields else set()
+    wanted = {n: p.default for n, p in signature.items() if n != "self" and n not in LEFT_OUT_METRICS.keys() - own}
+    found = {name: field.default for name, field in model.model_fields.items()}
+    assert found == wanted | ({"average": "macro"} if "average" in wanted else {})  # Keras has a list of numbers else
+
+
+def network(activation: str | None = None) -> Any:
+    return keras.Sequential([keras.Input((5,)), keras.layers.Dense(4, activation)])
+
+
+def compiled(**recipe: Any) -> Any:
+    model = network(recipe.pop("activation", None))
+    compilation.compile_model(model, Train.model_validate(recipe), 1, 1)
+    return model
+
+
+IMAGES = np.random.default_rng(1).normal(size=(8, 5)).astype("float32")
+WHOLE = np.arange(8) % 4
+
+
+@pytest.mark.parametrize("word", LOSSES)
+def test_a_step_with_the_labels_that_it_wants(word: str) -> None:
+    recipe = {"loss": word, "optimizer": {"sgd": {"learning_rate": 0.01}}}
+    model = compiled(**recipe, activation="softmax")
+    one_hot = compilation.one_hot(Train.model_validate(recipe))
+    assert one_hot is not LOSSES[word].sparse
+    labels = np.eye(4, dtype="float32")[WHOLE] if one_hot else WHOLE
+    made = model.evaluate(IMAGES, labels, verbose=0, return_dict=True)
+    assert math.isfinite(made["loss"])
+    assert 0 <= made["accuracy"] <= 1
+    model.train_on_batch(IMAGES, labels)
+    own = getattr(keras.losses, target(LOSSES[word]))
+    assert type(model.loss) is own
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "softmax", None])
+def test_two_kinds_of_ends_are_told_from_logits(activation: str | None) -> None:
+    """A sigmoid's outputs do not add up to 1, and are no logits for a loss of each class by itself."""
+    binary = compiled(loss="binary_crossentropy", activation=activation).loss.get_config()
+    assert binary["from_logits"] is (activation is None)
+    softmax = compiled(loss="categorical_crossentropy", activation=activation).loss.get_config()
+    assert softmax["from_logits"] is (activation != "softmax")
+
+
+def test_smoothing_is_said_for_all_or_for_one() -> None:
+    def smoothing(**recipe: Any) -> float:
+        return float(compiled(**recipe).loss.get_config()["label_smoothing"])
+
+    assert smoothing(label_smoothing=0.2) == 0.2
+    assert smoothing(label_smoothing=0.2, loss="binary_focal_crossentropy") == 0.2
+    assert smoothing(label_smoothing=0.2, loss={"categorical_crossentropy": {"label_smoothing": 0.1}}) == 0.1
+    assert smoothing() == 0.0
+
+
+@pytest.mark.parametrize("loss", ["categorical_crossentropy", "sparse_categorical_crossentropy"])
+def test_metrics_are_those_of_the_labels(loss: str) -> None:
+    words = [word for word, metric in METRICS.items() if metric.sparse or "sparse" not in loss]
+    model = compiled(loss=loss, metrics=words[::-1], activation="softmax")
+    labels = WHOLE if "sparse" in loss else np.eye(4, dtype="float32")[WHOLE]
+    found = model.evaluate(IMAGES, labels, verbose=0, return_dict=True)
+    assert list(found)[:2] == ["accuracy", "loss"] or next(iter(found)) == "accuracy"
+    assert set(found) == {"loss", *words}
+    np.testing.assert_allclose(found["crossentropy"], found["loss"], rtol=1e-5)
+    first = model.predict(IMAGES, verbose=0).argmax(-1)
+    np.testing.assert_allclose(found["accuracy"], (first == WHOLE).mean())
+    assert found["top_5_accuracy"] == 1.0
+
+
+def test_a_metric_of_probabilities_is_refused_for_logits() -> None:
+    with pytest.raises(ArchError, match=r"ends without a softmax(.|\n)*top_k: 1"):
+        compiled(metrics=["precision"])
+    made = compiled(metrics=[{"precision": {"top_k": 1}}, "auc", {"f1_score": {"average": "micro"}}])
+    found = made.evaluate(IMAGES, np.eye(4, dtype="float32")[WHOLE], verbose=0, return_dict=True)
+    np.testing.assert_allclose(found["precision"], found["accuracy"], rtol=1e-6)
+    np.testing.assert_allclose(found["f1_score"], found["accuracy"], rtol=1e-6)
+
+
+def test_a_users_own_stand_beside_the_recipes() -> None:
+    model = network("softmax")
+    optimizer, own = keras.optimizers.SGD(0.5), keras.metrics.MeanSquaredError(name="own")
+
+    def loss(labels: Any, outputs: Any) -> Any:
+        return keras.ops.sum(keras.ops.abs(labels - outputs), axis=-1)
+
+    compilation.compile_model(
+        model, Train(), 1, 1, optimizer=optimizer, loss=loss, metrics=[own], steps_per_execution=3
+    )
+    assert (model.optimizer, model.loss, model.steps_per_execution) == (optimizer, loss, 3)
+    found = model.evaluate(IMAGES, np.eye(4, dtype="float32")[WHOLE], verbose=0, return_dict=True)
+    assert set(found) == {"accuracy", "loss", "own"}
+
+
+def test_how_a_step_runs_is_said_by_the_recipe() -> None:
+    model = compiled(jit_compile=True, steps_per_execution=2)
+    assert (model.jit_compile, model.steps_per_execution) == (True, 2)
+    assert compiled(jit_compile=False).jit_compile is False
