@@ -35,7 +35,7 @@ name: Small
 input: [6, 8, 3]
 model:
   - conv: {filters: 4, kernel: 3, norm: batch, activation: relu}
-  - global_average_pool
+  - global_average_pool: {}
   - dense: {units: 3}
 """
 CLASSES = ("cat", "dog", "a $ign")
@@ -202,6 +202,32 @@ def test_each_way_to_make_the_input_becomes_layers(divisor: float, mean: list[fl
     pixels = keras.ops.convert_to_tensor(PIXELS, "float32")
     want = keras.ops.softmax(network()(predicting.standardized(pixels, data), training=False))
     assert np.allclose(raw(pixels), want, atol=1e-5)
+
+
+TWO = (
+    SPEC.replace("  - dense: {units: 3}\n", "").replace("model:", "outputs: [aside, main]\nmodel:")
+    + """\
+    name: body
+  - dense: {units: 3, activation: softmax}
+    name: aside
+  - dense: {units: 3}
+    from: body
+    name: main
+"""
+)
+
+
+def test_of_several_outputs_the_one_that_tells_classes_counts(tmp_path: Path) -> None:
+    model = archdsl.build(archdsl.loads(TWO))
+    carry_data(model, describing.describe(DATASET, "pets", output="main"))
+    model.save(tmp_path / "two.keras")
+    want = keras.ops.softmax(model(standardize(PIXELS, DATASET), training=False)["main"])
+    predictor = predicting.load(tmp_path / "two.keras")
+    assert (predictor.logits, predictor.classes) == (True, CLASSES)
+    assert np.allclose(predictor.probabilities(PIXELS), want, atol=1e-6)
+    raw = exporting.export(tmp_path / "two.keras", tmp_path / "raw.keras", raw=True)
+    assert np.allclose(raw.probabilities(PIXELS), want, atol=1e-6)
+    assert np.allclose(predicting.load(tmp_path / "raw.keras").probabilities(PIXELS), want, atol=1e-6)
 
 
 def test_an_optimizer_stays_behind(tmp_path: Path) -> None:
