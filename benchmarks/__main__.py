@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.kernels import kernels
+from benchmarks.loop import looping, precise
 from benchmarks.scale import SPEC, scaling
 from benchmarks.timing import BASE, ROOT, Found, pairs, process, timed
 
@@ -131,6 +132,8 @@ BENCHMARKS = {
     "plot": plotting,
     "build": building,
     "step": stepping,
+    "precision": precise,
+    "loop": looping,
     "kernels": kernels,
     "save": saving,
 }

@@ -96,7 +96,9 @@ class Display(keras.callbacks.Callback):  # type: ignore[misc]
     def progress(self, step: int, loss: float | None) -> str:
         """`120/352  12.3 steps/s  loss 0.4123  0:12:03 left`; shorter if narrow."""
         words = [f"{step:>{len(str(self.steps))}}/{self.steps}"]
-        if self._steady and self._done > self._steady[1]:
+        if self._steady is None:
+            words.append("compiling the first step")
+        elif self._done > self._steady[1]:
             pace = (time.perf_counter() - self._steady[0]) / (self._done - self._steady[1])
             left = (self.epochs * self.steps - self._done) * pace
             words.append(f"{1 / pace:.3g} steps/s" if pace < 10 else f"{pace:.1f} s a step")

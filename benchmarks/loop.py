@@ -1,0 +1,109 @@
+"""What training costs beyond its steps, and what bfloat16 saves of them."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.scale import SPEC
+from benchmarks.timing import ROOT, Found, pairs, timed
+
+IMAGES, BATCH = 2_560, 128
+"""Training images of 32x32 and images in a step: an epoch of twenty steps."""
+
+NETWORK = "resnet_cifar"
+
+
+def looping(count: int) -> Found:
+    """An epoch of `train`, with its display, log, validation, kept network and checkpoint, beside a bare loop.
+
+    The two take turns in one training: behind each epoch the same compiled functions run over as many batches.
+    """
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(io.StringIO()):
+        found = _turns(Path(folder), max(3, count))
+    ratios = [ours / bare for ours, bare in found]
+    ours, bare = (statistics.median(column) for column in zip(*found, strict=True))
+    return {"an epoch of train / a bare loop over the same steps": (ours / bare, min(ratios), max(ratios), ours)}
+
+
+def _turns(folder: Path, epochs: int) -> list[tuple[float, float]]:
+    """Seconds of each epoch of a training, and of a bare loop behind it; the first, which traces, is left out."""
+    import keras
+    import numpy as np
+    import tensorflow as tf
+
+    import archdsl
+    from archdsl.training import fit, run
+    from archdsl.training.preparing import Wishes, prepare
+
+    generator = np.random.default_rng(0)
+    images = generator.integers(0, 256, (IMAGES * 10 // 9, 32, 32, 3)).astype(np.uint8)
+    np.savez(folder / "made.npz", x_train=images, y_train=np.arange(len(images)) % 10, x_test=images[:100],
+             y_test=np.arange(100) % 10)  # fmt: skip
+    text = (ROOT / "specs" / f"{NETWORK}.yaml").read_text().split("\ndata:")[0]
+    text += (
+        f"\ndata: {{source: {{npz: {folder / 'made.npz'}}}, batch_size: {BATCH}}}\ntrain: {{epochs: {epochs + 1}}}\n"
+    )
+    prepared = prepare(archdsl.loads(text), Wishes())
+    model = prepared.model
+    found: list[tuple[float, float]] = []
+
+    class Turns(keras.callbacks.Callback):  # type: ignore[misc]
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            self.began = time.perf_counter()
+
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            ours = time.perf_counter() - self.began
+            training, validation = iter(self.batches), iter(prepared.evaluation_batches(prepared.dataset.validation))
+            next(training)
+            began = time.perf_counter()
+            for _ in range(prepared.steps // model.steps_per_execution):
+                model.train_function(training)
+            with contextlib.suppress(StopIteration, tf.errors.OutOfRangeError):
+                while True:
+                    model.test_function(validation)
+            if epoch:
+                found.append((ours, time.perf_counter() - began))
+
+    turns = Turns()
+    turns.batches = prepared.training_batches()
+    out = folder / "run"
+    out.mkdir()
+    run.Run(out, fit._begin(prepared, ""), prepared, [turns])._fit(run.Interrupts())
+    return found
+
+
+def precise(count: int) -> Found:
+    """A training step of the notebook's network under `mixed_bfloat16`, beside float32 and beside the twin's."""
+    import numpy as np
+
+    import archdsl
+    from archdsl.training import modes
+
+    sys.path.insert(0, str(ROOT / "tests"))
+    import twins
+
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=(32, 32, 32, 3)).astype("float32")
+    y = np.eye(10, dtype="float32")[generator.integers(0, 10, 32)]
+    module = archdsl.compile(archdsl.load(SPEC))
+
+    def stepper(maker: Any, policy: str) -> Any:
+        with modes.precision(policy):
+            model = maker()
+        model.compile(optimizer="sgd", loss="categorical_crossentropy")
+        return timed(lambda: model.train_on_batch(x, y))
+
+    ours = stepper(module.FunnyResNet, "mixed_bfloat16")
+    return {
+        "one training step in mixed_bfloat16 / in float32": pairs(ours, stepper(module.FunnyResNet, "float32"), count),
+        "one training step in mixed_bfloat16 / the hand-written twin's": pairs(
+            ours, stepper(twins.built, "mixed_bfloat16"), count
+        ),
+    }
