@@ -171,5 +171,7 @@ def _rows(draws: Draws, rows: tf.Tensor) -> Draws:
 def _ready(source: tf.data.Dataset, make: Any, threads: int) -> tf.data.Dataset:
     options = tf.data.Options()
     options.deterministic = True
+    # They find nothing here, and copy all images that a pipeline holds, more than once, before the first batch.
+    options.experimental_optimization.apply_default_optimizations = False
     batches = source.map(make, num_parallel_calls=threads, deterministic=True)
     return batches.with_options(options).prefetch(AHEAD)
