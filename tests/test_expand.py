@@ -234,14 +234,29 @@ def test_data_and_train_have_all_their_fields() -> None:
     more = "data: {source: digits, augment: {shift: 0.1}}\n"
     more += "train: {optimizer: {sgd: {learning_rate: {cosine: {rate: 0.1}}}}}\n"
     text = expand(f"{SMALL}model: [flatten, dense: {{units: 10}}]\n{more}")
-    assert "augment: {flip: none, shift: 0.1, rotation: 0.0, zoom: 0.0, shear: 0.0}\n" in text
-    assert (
-        "sgd: {learning_rate: {cosine: {rate: 0.1, final: 0.0, warmup: 0.0}}, momentum: 0.0, nesterov: false}" in text
-    )
-    assert "  loss: categorical_crossentropy\n" in text
+    assert "  augment:\n    flip: none\n    shift: 0.1\n    rotation: 0.0\n    zoom: 0.0\n" in text
+    assert "      learning_rate: {cosine: {rate: 0.1, warmup: 0.0, final: 0.0}}\n" in text
+    assert "  loss: {categorical_crossentropy: {reduction: sum_over_batch_size, axis: -1}}\n" in text
+    assert "  early_stopping: none\n  keep: best\n" in text
     spec = parse(f"{SMALL}model: [flatten, dense: {{units: 10}}]\n{more}")
     assert parse(text).data == spec.data
     assert parse(text).train == spec.train
+
+
+def test_without_a_validation_part_the_last_network_is_kept() -> None:
+    text = expand(
+        f"{SMALL}model: [flatten, dense: {{units: 10}}]\ndata: {{source: digits, validation: 0}}\ntrain: {{}}\n"
+    )
+    assert "  keep: last\n" in text
+    assert expand(text) == text
+
+
+def test_a_loss_for_each_output_has_all_its_arguments() -> None:
+    two = "model:\n  - dense: {units: 1}\n    name: a\n  - dense: {units: 1}\n    name: b\noutputs: [a, b]\n"
+    text = expand(f"{SMALL}{two}train: {{loss: {{a: hinge, b: {{huber: {{delta: 2.0}}}}}}}}\n")
+    assert "    a: {hinge: {reduction: sum_over_batch_size}}\n" in text or "loss: {a: {hinge: {" in text
+    assert "huber: {reduction: sum_over_batch_size, delta: 2.0}" in text
+    assert expand(text) == text
 
 
 def test_a_long_form_larger_than_a_spec_may_be_is_refused_unless_it_is_allowed() -> None:

@@ -44,7 +44,8 @@ def _vocabularies() -> dict[str, set[str]]:
         "metrics": set(METRICS),
         "sources": {*SOURCES, *PLACES},
     }
-    models |= {**OPTIMIZERS, **SCHEDULES, **LOSSES, **METRICS}
+    models |= {**OPTIMIZERS, **SCHEDULES, **LOSSES}
+    models |= {f"the metric {name}": metric for name, metric in METRICS.items() if metric.model_fields}
     found |= {f"fields of {name}": set(model.model_fields) for name, model in models.items()}
     found |= {f"fields of {name}": set(op.model_fields) for name, op in OPS.items() if op.model_fields}
     return found

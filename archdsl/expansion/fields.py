@@ -137,8 +137,15 @@ class Fields:
         ]
         return Group((self.word(key, Group(tuple(filled)), origin),))
 
-    def recipe(self, model: type[BaseModel], node: Node | None, name: str) -> Group:
-        """All fields of `data` or `train`, or of a part of them. What has no default stays unsaid."""
+    def recipe(
+        self, model: type[BaseModel], node: Node | None, name: str, unsaid: MappingType[str, Any] | None = None
+    ) -> Group:
+        """All fields of `data` or `train`, or of a part of them. What has no default stays unsaid.
+
+        Args:
+            unsaid: what fields are where nothing is said, if that is not their default.
+        """
+        unsaid = unsaid or {}
         said = {key.text: (key, value) for key, value in entries(node)}
         items = []
         for field, info in model.model_fields.items():
@@ -146,6 +153,8 @@ class Fields:
             if field in said:
                 key, value = said[field]
                 items.append(self.item(field, self._recipe_value(field, info, value), line(value), key))
+            elif field in unsaid:
+                items.append(self.item(field, tree(unsaid[field], told), told))
             elif (choice := _choice(info)) is not None and isinstance(info.default, str):
                 inner = self.recipe(choice.entries[info.default], None, info.default)
                 items.append(Item(field, Group((Item(info.default, inner, told),))))

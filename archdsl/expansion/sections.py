@@ -136,7 +136,12 @@ class File:
         node = laid_over(self.root.get(word), self._laid(word)[0])
         if node is None:
             return None
-        return self.bodies.item(word, self.bodies.recipe(RECIPE[word], node, word), "", *_some(self.root.key(word)))
+        data = laid_over(self.root.get("data"), self._laid("data")[0])
+        validation = data.get("validation") if isinstance(data, Mapping) else None
+        # Without a validation part no epoch is the best, and `keep: best` may not be said.
+        unsaid = {"keep": "last"} if validation is not None and not plain(validation) else {}
+        filled = self.bodies.recipe(RECIPE[word], node, word, unsaid)
+        return self.bodies.item(word, filled, "", *_some(self.root.key(word)))
 
     def _overlaid(self, word: str) -> Item | None:
         """`data` or `train` as the file has them, and the variant's laid over them."""
