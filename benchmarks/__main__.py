@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.augment import augmenting
 from benchmarks.kernels import kernels
 from benchmarks.loop import looping, precise
 from benchmarks.scale import SPEC, scaling
@@ -133,6 +134,7 @@ BENCHMARKS = {
     "build": building,
     "step": stepping,
     "precision": precise,
+    "augment": augmenting,
     "loop": looping,
     "kernels": kernels,
     "save": saving,
