@@ -166,12 +166,13 @@ def test_images_become_what_the_network_takes_as_pillow_makes_it(shape: tuple[in
 
 
 def test_an_image_is_turned_upright_and_laid_on_white(tmp_path: Path) -> None:
-    pictures(tmp_path, parts="train test", count=2)
-    upright = np.asarray(Image.open(picture(tmp_path / "mine/train/ant/0.png", (6, 6))))
+    for path in pictures(tmp_path, parts="train test", count=2).rglob("*.png"):
+        picture(path, (6, 4))
+    upright = np.asarray(Image.open(tmp_path / "mine/train/ant/0.png"))
     exif = Image.Exif()
     exif[0x0112] = 6  # turned to the left by a quarter
     Image.fromarray(np.rot90(upright)).save(tmp_path / "mine/train/ant/0.png", exif=exif)
-    clear = np.dstack([upright, np.zeros((6, 6), np.uint8)])
+    clear = np.dstack([upright, np.zeros((4, 6), np.uint8)])
     Image.fromarray(clear).save(tmp_path / "mine/train/ant/1.png")
     images = load(MINE).train.images
     np.testing.assert_array_equal(images[0], upright)
