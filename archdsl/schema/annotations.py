@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin
 
-from pydantic import BaseModel, Discriminator, Tag
+from pydantic import BaseModel, Discriminator
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
@@ -91,7 +91,7 @@ class Annotations:
             if taken not in (PydanticUndefined, Any):
                 return self._read(taken, ())
         if any(isinstance(item, Discriminator) for item in metadata):
-            return self._tagged(members)
+            return either(*(self._read(member, ()) for member in members))
         if origin in (Union, UnionType):
             return either(*(self._read(member, ()) for member in members))
         if origin is Literal:
@@ -114,22 +114,6 @@ class Annotations:
         if origin is tuple and Ellipsis not in members:
             limits = {"minItems": len(members), "maxItems": len(members)}
         return {"type": "array", **items, **limits}
-
-    def _tagged(self, members: tuple[Any, ...]) -> Schema:
-        """`adam` or `{adam: {...}}`; a member that is no model stands for itself."""
-        entries: dict[str, Schema] = {}
-        bare, others = [], []
-        for member in members:
-            inner, *metadata = get_args(member)
-            if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
-                others.append(self._read(member, ()))
-                continue
-            word = next(item.tag for item in metadata if isinstance(item, Tag))
-            complete = not any(info.is_required() for info in inner.model_fields.values())
-            bare += [word] if complete else []
-            entry = either(self.model(inner), *([{"type": "null"}] if complete else []))
-            entries[word] = {**entry, "description": prose(inner)}
-        return either(*([word_or_mapping(entries, bare)] if entries else []), *others)
 
     def _choice(self, choice: Choice) -> Schema:
         """`adam` or `{adam: {...}}`; or a number; or one for each output by name."""
