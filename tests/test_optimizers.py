@@ -12,6 +12,7 @@ import pytest
 keras = pytest.importorskip("keras")
 
 import archdsl.keras  # noqa: E402, F401 - registers the classes
+from archdsl.backends.extra.learning.muon import MuonSGD, orthogonal  # noqa: E402
 from archdsl.recipe import OPTIMIZERS, Train  # noqa: E402
 from archdsl.training import compilation, optimizers  # noqa: E402
 
@@ -26,9 +27,17 @@ LEFT_OUT = {
 LEFT_OUT_ARGUMENTS = {"name": "a name of its own tells nobody anything", "kwargs": "takes what is none of the others"}
 
 
+OWN = {"muon_sgd": MuonSGD}
+ADAGRAD = {"initial_accumulator_value", "epsilon"}
+
+
+def optimizer_class(word: str) -> Any:
+    return OWN.get(word) or getattr(keras.optimizers, OPTIMIZERS[word].target.removeprefix("optimizers."))
+
+
 def test_every_keras_optimizer_is_there() -> None:
     exported = {name for name, found in vars(keras.optimizers).items() if inspect.isclass(found)}
-    assert {model.target.removeprefix("optimizers.") for model in OPTIMIZERS.values()} == exported - LEFT_OUT.keys()
+    assert {optimizer_class(word).__name__ for word in OPTIMIZERS.keys() - OWN} == exported - LEFT_OUT.keys()
     assert set(LEFT_OUT) <= exported
     assert len(OPTIMIZERS) >= 14
 
@@ -36,11 +45,14 @@ def test_every_keras_optimizer_is_there() -> None:
 @pytest.mark.parametrize("word", OPTIMIZERS)
 def test_its_arguments_are_kerass(word: str) -> None:
     model = OPTIMIZERS[word]
-    signature = inspect.signature(getattr(keras.optimizers, model.target.removeprefix("optimizers.")).__init__)
+    # Of a class of ours, what all optimizers take goes on to Keras: it is as that of any other.
+    kinds = (keras.optimizers.Adagrad, optimizer_class(word)) if word in OWN else (optimizer_class(word),)
+    parameters = [inspect.signature(kind.__init__).parameters for kind in kinds]
     wanted = {
         name: parameter.default
-        for name, parameter in signature.parameters.items()
-        if name != "self" and name not in LEFT_OUT_ARGUMENTS
+        for known in parameters
+        for name, parameter in known.items()
+        if name not in {"self", "arguments", *LEFT_OUT_ARGUMENTS, *(ADAGRAD if word in OWN else ())}
     }
     assert {name: field.default for name, field in model.model_fields.items()} == wanted
 
@@ -112,7 +124,7 @@ def test_the_kinds_of_weights() -> None:
 
 @pytest.mark.parametrize("word", OPTIMIZERS)
 def test_without_rates_it_is_kerass_own(word: str) -> None:
-    own = getattr(keras.optimizers, OPTIMIZERS[word].target.removeprefix("optimizers."))
+    own = optimizer_class(word)
     assert type(made(word)) is own
     assert type(made(word, rates={"biases": 1.0})) is own
 
@@ -177,6 +189,56 @@ def test_sgd_with_momentum_rates_and_decay_by_hand() -> None:
     found = trained(compilation.make_optimizer(train, model, 3, 4), model)
     for path, value in weights.items():
         np.testing.assert_allclose(found[path], value, rtol=1e-5, atol=1e-6)
+
+
+def newton_schulz(matrix: Any, steps: int) -> Any:
+    x = matrix / np.linalg.norm(matrix)
+    for _ in range(steps):
+        square = x @ x.T
+        x = 3.4445 * x + (2.0315 * square @ square - 4.775 * square) @ x
+    return x
+
+
+def test_muon_sgd_by_hand() -> None:
+    model = network()
+    weights = {v.path: v.numpy().astype("float64") for v in model.trainable_variables}
+    train = Train.model_validate({"optimizer": {"muon_sgd": {"learning_rate": 0.1}}, "rates": {"norm_biases": 64.0}})
+    momenta = {path: np.zeros_like(value) for path, value in weights.items()}
+    for step in range(2):
+        for (path, value), gradient in zip(weights.items(), gradients(model, step), strict=True):
+            momentum = 0.6 if path == "conv/kernel" else 0.85
+            momenta[path] = momentum * momenta[path] + gradient
+            way = gradient + momentum * momenta[path]
+            if path == "conv/kernel":  # the last kernel, the dense one's, is not turned
+                turn = newton_schulz(way.reshape(-1, 3).T, 3).T.reshape(value.shape)
+                weights[path] = value * np.sqrt(3) / np.linalg.norm(value) - 0.1 * turn
+            else:
+                weights[path] = value - 0.35 * (64 if path.endswith("beta") else 1) * way
+    found = trained(compilation.make_optimizer(train, model, 3, 4), model)
+    for path, value in weights.items():
+        np.testing.assert_allclose(found[path], value, rtol=2e-4, atol=2e-5)
+
+
+@pytest.mark.parametrize("shape", [(8, 40), (40, 8), (16, 16)])
+def test_orthogonal_steps_have_singular_values_around_one(shape: tuple[int, int]) -> None:
+    matrix = np.random.default_rng(0).normal(size=shape).astype("float32")
+    turned = keras.ops.convert_to_numpy(orthogonal(keras.ops.convert_to_tensor(matrix), 5))
+    left, _, right = np.linalg.svd(matrix, full_matrices=False)
+    assert np.abs(np.linalg.svd(turned, compute_uv=False) - 1).max() < 0.35
+    assert (left.T @ turned @ right.T).diagonal().min() > 0.65  # along the same directions
+
+
+def test_muon_sgd_turns_neither_depthwise_kernels_nor_embeddings_nor_the_head() -> None:
+    image, words = keras.Input((6, 6, 3)), keras.Input((2,), dtype="int32")
+    x = keras.layers.DepthwiseConv2D(3, name="depthwise")(image)
+    x = keras.layers.Flatten()(keras.layers.Conv2D(4, 1, name="point")(x))
+    known = keras.layers.Flatten()(keras.layers.Embedding(4, 3, name="embedding")(words))
+    x = keras.layers.Dense(5, name="hidden")(keras.layers.Concatenate()([x, known]))
+    model = keras.Model([image, words], keras.layers.Dense(2, name="head")(x))
+    optimizer = MuonSGD()
+    optimizer.build(model.trainable_variables)
+    turned = dict(zip((v.path for v in model.trainable_variables), optimizer._turned, strict=True))
+    assert {path for path, is_turned in turned.items() if is_turned} == {"point/kernel", "hidden/kernel"}
 
 
 def test_a_schedule_and_a_compiled_step_keep_the_rates() -> None:

@@ -1,4 +1,4 @@
-"""Keras's optimizers with all their arguments, as inert data."""
+"""Keras's optimizers with all their arguments, and one of archdsl's own, as inert data."""
 
 from typing import Annotated, Any, ClassVar
 
@@ -285,6 +285,31 @@ class Muon(Optimizer):
     rms_rate: Positive | None = 0.2
 
 
+class MuonSgd(Optimizer):
+    """Orthogonal steps for kernels, those of convolutions among them, and SGD with Nesterov's momentum for the rest.
+
+    The rest are norms, biases, embeddings, and the network's last kernel. Jordan et al. 2024; Keras has none.
+
+    Args:
+        momentum: how much of the last step goes into the next, for kernels.
+        nesterov: whether the gradient is taken where the momentum leads, for kernels.
+        ns_steps: Newton-Schulz steps, which make a step nearly orthogonal.
+        hold_norm: whether a kernel is scaled to the root of the number of its filters before each step.
+        sgd_lr_ratio: the learning rate of SGD, as a factor on that of the kernels.
+        sgd_momentum: how much of the last step goes into the next, for SGD.
+    """
+
+    target: ClassVar[str] = "extra.MuonSGD"
+
+    learning_rate: LearningRate = 0.1
+    momentum: Share = 0.6
+    nesterov: Flag = True
+    ns_steps: Counted = 3
+    hold_norm: Flag = True
+    sgd_lr_ratio: Positive = 3.5
+    sgd_momentum: Share = 0.85
+
+
 OPTIMIZERS: dict[str, type[Optimizer]] = {
     "sgd": Sgd,
     "rmsprop": RmsProp,
@@ -298,6 +323,7 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {
     "lamb": Lamb,
     "lion": Lion,
     "muon": Muon,
+    "muon_sgd": MuonSgd,
     "nadam": Nadam,
     "schedule_free_adamw": ScheduleFreeAdamW,
 }

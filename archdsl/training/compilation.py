@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from archdsl.backends.extra.learning import RATED, OneCycle, WarmUp
+from archdsl.backends.extra.learning import RATED, MuonSGD, OneCycle, WarmUp
 from archdsl.errors import fail
 from archdsl.ops.base import Call
 from archdsl.recipe import METRICS, Train
@@ -17,7 +17,7 @@ from archdsl.recipe.metrics import Accuracy
 from archdsl.training import optimizers
 from archdsl.training.data import Dataset
 
-_OURS: dict[str, Any] = {"OneCycle": OneCycle, "WarmUp": WarmUp, **{made.__name__: made for made in RATED.values()}}
+_OURS: dict[str, Any] = {made.__name__: made for made in (MuonSGD, OneCycle, WarmUp, *RATED.values())}
 """What `Call`s of `extra` stand for."""
 
 

@@ -49,7 +49,7 @@ def call(recipe: Train, model: keras.Model, epochs: int, steps: int) -> Call:
     factors = factors_of(recipe, model)
     if not factors:
         return made
-    name = made.target.removeprefix("optimizers.")
+    name = made.target.rpartition(".")[2]
     return replace(made, target=f"extra.Rated{name}", keywords={**made.keywords, "rates": factors})
 
 

@@ -1,6 +1,8 @@
-"""Keras's optimizers with a factor on the learning rate for each weight."""
+"""Optimizers with a factor on the learning rate for each weight."""
 
 import keras
+
+from archdsl.backends.extra.learning.muon import MuonSGD
 
 
 class Rates(keras.optimizers.Optimizer):
@@ -34,13 +36,12 @@ _NAMES = (
     *("Muon", "Nadam", "ScheduleFreeAdamW"),
 )
 
+_BASES = [*(getattr(keras.optimizers, name) for name in _NAMES if hasattr(keras.optimizers, name)), MuonSGD]
+
 RATED = {
-    name: keras.saving.register_keras_serializable(package="archdsl_extra", name=f"Rated{name}")(
-        type(
-            f"Rated{name}", (Rates, getattr(keras.optimizers, name)), {"__module__": __name__, "__doc__": Rates.__doc__}
-        )
+    base.__name__: keras.saving.register_keras_serializable(package="archdsl_extra", name=f"Rated{base.__name__}")(
+        type(f"Rated{base.__name__}", (Rates, base), {"__module__": __name__, "__doc__": Rates.__doc__})
     )
-    for name in _NAMES
-    if hasattr(keras.optimizers, name)
+    for base in _BASES
 }
-"""The subclass of each Keras optimizer, by its name."""
+"""The subclass of each optimizer, by its name."""
