@@ -43,7 +43,9 @@ def interruptible() -> Iterator[Interrupts]:
     if threading.current_thread() is not threading.main_thread():
         yield interrupts
         return
-    before = {number: signal.signal(number, interrupts.on_signal) for number in SIGNALS}
+    # What started the program may have told it to ignore a signal, as `nohup` and a shell's `&` do.
+    heard = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, interrupts.on_signal) for number in heard}
     try:
         yield interrupts
     finally:
