@@ -74,6 +74,12 @@ def test_cosine_with_a_line_up() -> None:
     np.testing.assert_allclose(rates("cosine", warmup=1.0), wanted, atol=1e-6)
 
 
+def test_a_line_down_behind_a_line_up() -> None:
+    wanted = [0.0, 0.125, 0.25, 0.375] + [0.5 - 0.4 * step / 16 for step in range(16)]
+    np.testing.assert_allclose(rates("linear", warmup=1.0, final=0.2), wanted, rtol=1e-6)
+    np.testing.assert_allclose(rates("linear"), [0.5 - 0.5 * step / 20 for step in range(20)], rtol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("word", "arguments"),
     [
@@ -82,6 +88,7 @@ def test_cosine_with_a_line_up() -> None:
         ("exponential", {"factor": 0.9, "warmup": 1.5}),
         ("one_cycle", {"shape": "cosine", "final": 0.1}),
         ("cosine", {"warmup": 1.0}),
+        ("linear", {"warmup": 1.0, "final": 0.5}),
     ],
 )
 def test_a_saved_schedule_is_the_same(word: str, arguments: Any) -> None:
@@ -89,7 +96,7 @@ def test_a_saved_schedule_is_the_same(word: str, arguments: Any) -> None:
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(made))
     assert type(again) is type(made)
     assert [float(again(step)) for step in range(0, 20, 3)] == [float(made(step)) for step in range(0, 20, 3)]
-    assert set(SCHEDULES) == {"constant", "step", "cosine", "exponential", "one_cycle"}
+    assert set(SCHEDULES) == {"constant", "step", "cosine", "linear", "exponential", "one_cycle"}
 
 
 def test_a_schedule_runs_inside_a_compiled_step() -> None:

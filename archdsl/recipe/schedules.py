@@ -74,6 +74,22 @@ class Cosine(Warm):
         )
 
 
+class Linear(Warm):
+    """From `rate` down to `final` * `rate` along a line over all epochs, after `warmup` epochs of a line up.
+
+    Args:
+        rate: the largest learning rate.
+        final: the last learning rate, as a share of `rate`.
+    """
+
+    final: Share = 0.0
+
+    def told(self, epochs: int, steps: int) -> "Call | float":
+        length = max(1, epochs * steps - round(self.warmup * steps))
+        line = Call("optimizers.schedules.PolynomialDecay", (self.rate, length, self.final * self.rate))
+        return self._warmed(steps, line, late=True)
+
+
 class Step(Warm):
     """`rate`, times `factor` at the start of each of the epochs in `at` (counted from 0, the warm-up's too).
 
@@ -143,6 +159,7 @@ SCHEDULES: dict[str, type[Schedule]] = {
     "constant": Constant,
     "step": Step,
     "cosine": Cosine,
+    "linear": Linear,
     "exponential": Exponential,
     "one_cycle": OneCycle,
 }
