@@ -139,6 +139,17 @@ def test_every_stream_has_numbers_of_its_own() -> None:
     assert np.abs(between).max() < 0.1
 
 
+def test_no_two_draws_of_an_epoch_share_a_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    used, key = [], drawing.key
+    monkeypatch.setattr(drawing, "key", lambda seed, epoch, stream: used.append(stream) or key(seed, epoch, stream))
+    augment = Augment(**EVERYTHING.model_dump() | {"mixup": 1.0, "cutmix": 1.0})
+    drawing.order(COUNT, 3, 1)
+    drawing.draws(COUNT, augment, 3, 1)
+    drawing.mixing_draws(COUNT, augment, 3, 1)
+    drawing.mirrored(COUNT, Augment(flip="alternate"), 3, 1)
+    assert sorted(used) == sorted(drawing.STREAMS)
+
+
 @settings(max_examples=20, deadline=None)
 @given(data=st.data())
 def test_a_word_more_leaves_what_the_others_draw(data: Any) -> None:

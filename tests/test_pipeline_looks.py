@@ -84,6 +84,23 @@ def test_colours_by_hand() -> None:
     np.testing.assert_allclose(colour.saturate(orange, floats(1 / 3))[0, 0, 0], [200, 150, 100], atol=1e-3)
 
 
+@pytest.mark.parametrize("drawn", [0.0, 0.5, 1.0])
+def test_the_ends_of_what_is_drawn_are_the_words_values(pixels: np.ndarray, drawn: float) -> None:
+    chance, side, raw = floats(drawn, drawn), floats(1, 1) * (2 * drawn - 1), tf.constant(pixels)
+
+    def changed(**words: float) -> Any:
+        return colour.recolour(raw, dict.fromkeys(words, chance), Augment(**words), 255.0)
+
+    for found, wanted in (
+        (changed(brightness=0.2), colour.brighten(raw, 0.2 * side, 255.0)),
+        (changed(contrast=0.3), colour.contrast(raw, 1 + 0.3 * side, 255.0)),
+        (changed(saturation=0.4), colour.saturate(raw, 0.5 + 0.2 * side)),
+        (changed(hue=0.5), colour.turn(raw, 0.25 * side)),
+    ):
+        np.testing.assert_allclose(found, wanted, atol=1e-2)
+        assert np.allclose(found, raw, atol=1e-2) == (drawn == 0.5)
+
+
 def test_colours_stay_as_near_as_the_recipe_says() -> None:
     augment = Augment(brightness=0.1, saturation=0.0)
     dataset = made(count=400)
