@@ -140,8 +140,14 @@ def test_every_stream_has_numbers_of_its_own() -> None:
 
 
 def test_no_two_draws_of_an_epoch_share_a_stream(monkeypatch: pytest.MonkeyPatch) -> None:
-    used, key = [], drawing.key
-    monkeypatch.setattr(drawing, "key", lambda seed, epoch, stream: used.append(stream) or key(seed, epoch, stream))
+    used: list[str] = []
+    key = drawing.key
+
+    def noted(seed: int, epoch: Any, stream: str) -> Any:
+        used.append(stream)
+        return key(seed, epoch, stream)
+
+    monkeypatch.setattr(drawing, "key", noted)
     augment = Augment(**EVERYTHING.model_dump() | {"mixup": 1.0, "cutmix": 1.0})
     drawing.order(COUNT, 3, 1)
     drawing.draws(COUNT, augment, 3, 1)
