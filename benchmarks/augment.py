@@ -74,7 +74,7 @@ def _drawing(batches: Any) -> Callable[[], float]:
 
 
 def _fitting(batches: Any) -> Callable[[], float]:
-    """Times an epoch of a small convolutional network, of about 3,000 images/s on two cores."""
+    """Times steps of a small convolutional network, of some 3,000 images/s on two cores, in the midst of an epoch."""
     import keras
     from keras import layers
 
@@ -83,4 +83,6 @@ def _fitting(batches: Any) -> Callable[[], float]:
         [keras.Input((32, 32, 3)), *convolutions, layers.GlobalAveragePooling2D(), layers.Dense(10, "softmax")]
     )
     model.compile("sgd", "categorical_crossentropy")
-    return timed(lambda: model.fit(batches, steps_per_epoch=BATCHES, epochs=1, shuffle=False, verbose=0))
+    model.make_train_function()
+    source = iter(batches)
+    return timed(lambda: [float(model.train_function(source)["loss"]) for _ in range(BATCHES)])
