@@ -55,5 +55,7 @@ def test_a_step_falls_at_the_start_of_its_epoch() -> None:
 
 
 def test_labels_are_smoothed() -> None:
-    made = compilation.make_loss(Train(label_smoothing=0.1), keras.Sequential([keras.Input((4,)), keras.layers.Dense(10)]))
+    made = compilation.make_loss(
+        Train(label_smoothing=0.1), keras.Sequential([keras.Input((4,)), keras.layers.Dense(10)])
+    )
     assert made.get_config()["label_smoothing"] == 0.1
