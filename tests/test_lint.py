@@ -30,6 +30,7 @@ Golden = Callable[[str, str], None]
 WARNINGS = [code for code in CODES if code[4] == "5"]
 KERAS = {"ARCH504", "ARCH506"}
 TOLD: dict[str, set[str]] = {
+    "cifar_fast": {"ARCH504"},
     "funny_resnet": {"ARCH506"},
     "funny_resnet_notebook": {"ARCH501", "ARCH503", "ARCH504", "ARCH505", "ARCH506", "ARCH509"},
     "resnet50": KERAS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from archdsl.graph import Graph
@@ -9,6 +10,7 @@ from archdsl.lint.finding import Case, case
 from archdsl.lint.walk import Body, Site, Walk
 from archdsl.ops.base import show
 from archdsl.ops.conv import Conv
+from archdsl.recipe import LOSSES
 from archdsl.spec import Bunch, Layer, Spec, Step, Use
 
 
@@ -57,8 +59,9 @@ def recipe(spec: Spec, graph: Graph, walk: Walk) -> Iterator[Case]:
     if train is None or said is None:
         return
     losses = train.loss if isinstance(train.loss, dict) else dict.fromkeys(graph.outputs, train.loss)
-    for name, loss in losses.items():
-        if "crossentropy" not in loss or name not in walk.outputs:
+    for name, entry in losses.items():
+        loss = LOSSES.word(entry)
+        if not re.search("categorical.*cross", loss) or name not in walk.outputs:
             continue
         flow, end = walk.outputs[name], _end(walk, graph, name)
         if said and flow.last in ("softmax", "sparsemax"):
