@@ -65,6 +65,7 @@ def codes(*steps: str, size: str = "[8, 8, 3]") -> list[str]:
 def test_a_finding_word_for_word(code: str, golden: Golden) -> None:
     (wrong,) = re.findall(r"^```yaml wrong\n(.*?)^```$", explanations.explain(code), re.DOTALL | re.MULTILINE)
     told = findings(wrong)
+    assert told
     golden(f"lint/{code}.txt", "".join(f"{finding.render()}\n" for finding in told))
     assert all(finding.span and finding.span.text == wrong.splitlines()[finding.span.line - 1] for finding in told)
 
