@@ -14,7 +14,7 @@ from typing import Any
 from benchmarks.scale import SPEC
 from benchmarks.timing import ROOT, Found, pairs, timed
 
-IMAGES, BATCH = 2_560, 128
+IMAGES, BATCH = 1_280, 64
 """Training images of 32x32 and images in a step: an epoch of twenty steps."""
 
 NETWORK = "resnet_cifar"
