@@ -1,6 +1,7 @@
 """What TensorFlow must be told about the processor before it is imported. Imports no framework."""
 
 import os
+import sys
 
 
 def prepare() -> None:
@@ -9,4 +10,5 @@ def prepare() -> None:
     TensorFlow uses them by itself only on processors with AVX-512. Elsewhere, too, they are as exact, and a training
     step of a convolutional network takes half to two thirds of the time (`python -m benchmarks --only kernels`).
     """
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    if "tensorflow" not in sys.modules:  # else it would hold for child processes alone
+        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")

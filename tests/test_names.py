@@ -8,6 +8,7 @@ import pytest
 
 from archdsl import ArchError, Graph, loads, resolve
 from archdsl.errors import Problem
+from archdsl.recipe import LOSSES
 
 HEAD = "archdsl: 1\nname: Net\ninput: [8, 8, 4]\n"
 TWO = "archdsl: 1\nname: Net\ninputs: {left: [8, 8, 4], right: [8, 8, 4]}\n"
@@ -426,7 +427,10 @@ class TestSeveralOutputs:
         body = "outputs: [a, b]\nmodel: [{flatten: {}, name: a}, {dense: {units: 3}, name: b}]\n"
         body += f"train:\n  epochs: 1\n  loss: {loss}\n"
         if not code:
-            assert loads(HEAD + body).train.loss == {"a": "mean_squared_error", "b": "mean_squared_error"}
+            losses = loads(HEAD + body).train.losses
+            assert {name: LOSSES.word(loss) for name, loss in losses.items()} == dict.fromkeys(
+                "ab", "mean_squared_error"
+            )
             return
         found = problem(body)
         assert found.code == code

@@ -138,7 +138,7 @@ def _rehearsed(found: Rehearsal) -> str:
     if found.activation_bytes is not None:
         memory += f", {_bytes(found.activation_bytes)} or more of activations"
     memory += f", {_bytes(found.data_bytes)} of images"
-    step = f"{found.batch_size / found.step_seconds:,.0f} images/s; {found.step_seconds * 1000:,.3g} ms a step"
+    step = f"{found.batch_size / found.step_seconds:,.0f} images/s; {_milliseconds(found.step_seconds)} a step"
     step += f"; the first took {_time(found.first_step_seconds)}"
     lines = [
         ("data", f"{found.source} from {found.origin}"),
@@ -162,6 +162,12 @@ def _bytes(number: float) -> str:
             break
         number /= 1000
     return f"{number:.3g} {unit}"
+
+
+def _milliseconds(seconds: float) -> str:
+    """`0.35 ms`, `1,950 ms`."""
+    number = seconds * 1000
+    return f"{number:.2g} ms" if number < 10 else f"{number:,.0f} ms"
 
 
 def _time(seconds: float) -> str:

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from archdsl.errors import fail
 from archdsl.measures import PRECISIONS, measure
+from archdsl.recipe import OPTIMIZERS
 from archdsl.spec import Spec
 from archdsl.training import modes
 from archdsl.training.preparing import Prepared, Wishes, prepare, recipe_of
@@ -107,7 +108,7 @@ def _validate(prepared: Prepared) -> float | None:
 def _told(
     prepared: Prepared, out: Path, ready: float, first: float, step: float, validation: float | None, loss: float
 ) -> Rehearsal:
-    dataset, recipe, model = prepared.dataset, prepared.recipe, prepared.model
+    dataset, recipe, model, own = prepared.dataset, prepared.recipe, prepared.model, prepared.wishes.optimizer
     batch = prepared.source.batch_size
     held = -(-len(dataset.validation) // batch)
     an_epoch = prepared.steps * step + held * (validation or 0.0)
@@ -128,7 +129,7 @@ def _told(
         steps_per_execution=model.steps_per_execution,
         jit_compile=bool(model.jit_compile),
         precision=recipe.precision,
-        optimizer=type(getattr(model.optimizer, "inner_optimizer", model.optimizer)).__name__,
+        optimizer=OPTIMIZERS.word(recipe.optimizer) if own is None else type(own).__name__,
         learning_rate=_rates(model.optimizer, recipe.epochs * prepared.steps),
         loss=loss,
         parameters=model.count_params(),
