@@ -17,6 +17,8 @@ from archdsl.resolution import expectations, resolve
 from archdsl.schema import modeline
 
 TEMPLATES = sorted(drafts.templates())
+LARGE = {"inception"}
+"""Templates whose networks take long to build."""
 SMALLER: dict[str, dict[str, Any]] = {
     "residual": {"depth": 8},
     "transformer": {"depth": 1},
@@ -151,7 +153,9 @@ def test_a_spec_that_does_not_hold_is_not_copied(tmp_path: Path) -> None:
 
 
 @pytest.mark.tensorflow
-@pytest.mark.parametrize("template", TEMPLATES)
+@pytest.mark.parametrize(
+    "template", [pytest.param(name, marks=pytest.mark.slow if name in LARGE else ()) for name in TEMPLATES]
+)
 def test_a_template_learns_from_a_step(template: str, tmp_path: Path) -> None:
     np = pytest.importorskip("numpy")
     from archdsl import keras as runtime

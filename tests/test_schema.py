@@ -58,6 +58,7 @@ NOT_FOR_A_SCHEMA = {
         "008_epochs_not_ascending",
         "008_metric_of_whole_labels",
         "008_mixup_of_whole_labels",
+        "008_regular_expression",
         "008_smoothing_of_another_loss",
         "008_steps_that_do_not_divide",
         "008_stopping_without_validation",

@@ -1,8 +1,10 @@
 """Keras's optimizers with all their arguments, and one of archdsl's own, as inert data."""
 
+import re
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from archdsl.ops.base import Call, Flag, Number, Positive, Share, whole
 from archdsl.ops.tables import Entry
@@ -12,6 +14,16 @@ from archdsl.recipe.words import Choice
 
 LearningRate = Annotated[Any, Choice("a schedule", SCHEDULES, number=True)]
 Accumulated = Annotated[int, BeforeValidator(whole), Field(strict=True, ge=2, le=10_000_000)]
+
+
+def _name_part(text: str) -> str:
+    # Keras takes it for a regular expression, and some of those never end.
+    if not re.fullmatch(r"[\w/-]+", text):
+        raise PydanticCustomError("name_part", "a part of a name has letters, digits, `_`, `-` and `/`")
+    return text
+
+
+NamePart = Annotated[str, AfterValidator(_name_part)]
 
 
 class Optimizer(Entry):
@@ -254,7 +266,7 @@ class Muon(Optimizer):
         adam_beta_2: AdamW's `beta_2`.
         adam_weight_decay: AdamW's `weight_decay`.
         epsilon: what is added to a divisor, so that it is never 0.
-        exclude_layers: parts of names (or regular expressions) of weights that go by AdamW.
+        exclude_layers: parts of names of weights that go by AdamW.
         exclude_embeddings: whether embeddings go by AdamW.
         muon_a: of the polynomial of a Newton-Schulz step, the factor of X.
         muon_b: the factor of its third power.
@@ -273,7 +285,7 @@ class Muon(Optimizer):
     adam_beta_2: Share = 0.999
     adam_weight_decay: NotNegative = 0.004
     epsilon: Positive = 1e-7
-    exclude_layers: list[str] | None = None
+    exclude_layers: list[NamePart] | None = None
     exclude_embeddings: Flag = True
     muon_a: Number = 3.4445
     muon_b: Number = -4.775
