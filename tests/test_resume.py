@@ -210,9 +210,10 @@ def test_a_checkpoint_keeps_every_kind_of_number(tmp_path: Path) -> None:
 
 
 def process(run: Path, *words: str) -> subprocess.Popen[str]:
-    """A training in a process of its own."""
+    """A training in a process of its own, which hears Ctrl-C even where these tests run in the background."""
     environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
-    command = [sys.executable, "-m", "archdsl", "train", *words]
+    code = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); import archdsl.cli as cli; "
+    command = [sys.executable, "-c", f"{code}sys.argv[0] = 'archdsl'; cli.main()", "train", *words]
     return subprocess.Popen(command, cwd=run.parent, env=environment, stderr=subprocess.PIPE, text=True)
 
 
