@@ -164,6 +164,7 @@ def test_test_time_is_the_recipes(tmp_path: Path) -> None:
         ("predict run images --csv --json", 2, "cannot stand beside"),
         ("export run --out run/model.keras", 2, "error[ARCH202]: run/model.keras is there already"),
         ("export run --out a.h5 --format keras", 2, "error[ARCH203]: a.h5 is no place for the format `keras`"),
+        ("export run --out a.h5", 2, "error[ARCH203]: `.h5` is no ending that tells a format"),
         ("export run --out a.keras --format kera", 2, "did you mean `keras`?"),
         ("export plain.keras --out raw.keras --raw", 3, "does not tell how its input is made"),
         ("export nowhere --out a.keras", 2, "nowhere is not there"),

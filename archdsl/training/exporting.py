@@ -33,6 +33,9 @@ def export(run: Path, out: Path, *, raw: bool = False, form: str | None = None) 
         ArchError: there is no such network (ARCH204, ARCH302), it does not tell how its input is made (ARCH303),
             `out` is taken (ARCH202), does not fit the format (ARCH203), or cannot be written (ARCH304).
     """
+    if form is None and out.suffix not in ("", ".keras"):
+        hint = "a `.keras` file, or a folder; `--format saved_model` where the folder's name has a dot"
+        raise fail("ARCH203", f"`{out.suffix}` is no ending that tells a format", hint=hint)
     form = form or ("keras" if out.suffix == ".keras" else "saved_model")
     if (form == "keras") != (out.suffix == ".keras"):
         hint = "a `.keras` file for `keras`, a folder for `saved_model`"
@@ -57,7 +60,7 @@ def export(run: Path, out: Path, *, raw: bool = False, form: str | None = None) 
 def told(predictor: Predictor) -> str:
     """`takes 8x8x1 pixels from 0 to 16, gives probabilities of 10 classes`."""
     shape = "x".join("?" if side is None else str(side) for side in predictor.data["shape"])
-    pixels = f"pixels from 0 to {predictor.data['largest']:g}" if predictor.raw else "what the pipeline makes of pixels"
+    pixels = f"pixels from 0 to {predictor.data['largest']:g}" if predictor.raw else "standardized pixels"
     kind = "logits" if predictor.logits else "probabilities"
     return f"takes {shape} {pixels}, gives {kind} of {len(predictor.classes)} classes"
 
