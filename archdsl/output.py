@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from archdsl import processor, source
+from archdsl import source
 from archdsl.errors import ArchError, fail, nearest
 from archdsl.parsing.validation import plain
 from archdsl.spec import Spec
@@ -179,7 +179,6 @@ def keras_side() -> ModuleType:
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    processor.prepare()
     try:
         with _quiet():
             import archdsl.keras as runtime

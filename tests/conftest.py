@@ -8,11 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from archdsl import processor
-
-# As the commands do: processes that compare bits with one another must use the same kernels.
-processor.prepare()
-
 GOLDEN = Path(__file__).parent / "golden"
 
 

@@ -18,8 +18,7 @@ PACKAGE = Path(__file__).parents[1] / "archdsl"
 FILES = sorted(PACKAGE.rglob("*.py"))
 ORDER = """
 errors limits source expr docstrings ops reference recipe names spec shortcuts parsing graph resolution measures lint
-comparison tracing schema explanations backends transfer keras processor training expansion zoo drafts output cli
-__main__
+comparison tracing schema explanations backends transfer keras training expansion zoo drafts output cli __main__
 """.split()  # noqa: SIM905 - an order is read more easily so
 HEAVY = ("tensorflow", "keras", "numpy", "matplotlib", "graphviz", "pygraphviz")
 STARRED = ("keras.py", "backends/keras_runtime.py", "backends/extra/", "training/")

@@ -231,7 +231,6 @@ LONG = TEXT.replace("epochs: 4", "epochs: 40").replace("patience: 3", "patience:
 def test_ctrl_c_and_sigterm_leave_a_run_that_says_how_to_go_on(tmp_path: Path) -> None:
     spec, run = tmp_path / "tiny.yaml", tmp_path / "run"
     spec.write_text(LONG)
-    # In a process as well: the command chooses kernels before TensorFlow is loaded, which this process did not.
     assert process(run, "tiny.yaml", "--out", "whole").wait(timeout=120) == 0
     going = process(run, "tiny.yaml", "--out", "run")
     for number, reached in ((signal.SIGINT, '"epoch": 9,'), (signal.SIGTERM, '"epoch": 20,')):
@@ -253,7 +252,6 @@ def test_ctrl_c_and_sigterm_leave_a_run_that_says_how_to_go_on(tmp_path: Path) -
 def test_runs_that_are_killed_at_any_moment_go_on(tmp_path: Path) -> None:
     spec, run = tmp_path / "tiny.yaml", tmp_path / "run"
     spec.write_text(LONG)
-    # In a process as well: the command chooses kernels before TensorFlow is loaded, which this process did not.
     assert process(run, "tiny.yaml", "--out", "whole").wait(timeout=120) == 0
     chances, reached = random.Random(0), 1
     going = process(run, "tiny.yaml", "--out", "run")
