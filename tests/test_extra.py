@@ -23,6 +23,7 @@ IMAGES: dict[str, dict[str, Any]] = {
     "ActivationFunction": {"function": "celu", "alpha": 0.5},
     "ChannelShuffle": {"groups": 2},
     "ChannelSlice": {"start": 1, "stop": 5, "step": 2},
+    "CoveringMaxPooling2D": {"output_size": [3, 1]},
     "DepthToSpace": {"block": 2},
     "GatedLinearUnit": {},
     "LayerScale": {"init": 0.5, "regularizer": "l2", "constraint": "non_neg"},
@@ -158,6 +159,20 @@ def test_lowest_padding_pads_with_minus_infinity(padding: Any) -> None:
     sides = [[2, 2]] * 2 if padding == 2 else padding
     expected = np.pad(x, [[0, 0], *sides, [0, 0]], constant_values=-np.inf)
     assert np.array_equal(extra.LowestPadding2D(padding)(x), expected)
+
+
+@pytest.mark.parametrize("size", [1, 3, (1, 4), (3, 1), (2, 5), (9, 7)])
+def test_covering_pools_have_the_windows_of_adaptive_ones(size: Any) -> None:
+    x = np.random.default_rng(0).standard_normal((2, 9, 7, 3)).astype("float32")
+    rows, columns = (size, size) if isinstance(size, int) else size
+    pooled = extra.CoveringMaxPooling2D(size)(x)
+    for row, column in np.ndindex(rows, columns):
+        window = x[
+            :, row * 9 // rows : -(-(row + 1) * 9 // rows), column * 7 // columns : -(-(column + 1) * 7 // columns)
+        ]
+        assert np.array_equal(pooled[:, row, column], window.max((1, 2)))
+    if 1 not in (rows, columns):
+        assert np.array_equal(pooled, keras.layers.AdaptiveMaxPooling2D(size)(x))
 
 
 def test_a_gated_linear_unit_is_a_half_times_the_sigmoid_of_the_other() -> None:

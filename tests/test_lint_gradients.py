@@ -226,8 +226,6 @@ def test_what_an_op_reads_is_where_gradients_come_from(op: Any, example: Any) ->
         pytest.skip("its weights are held, or it draws; the other examples have the same windows")
     if op.name == "conv_transpose" and "dilation" in example.fields:
         pytest.skip("TensorFlow has no such op for CPUs")
-    if op.name == "adaptive_max_pool" and 1 in example.output[:2]:
-        pytest.skip("there Keras's gradient is memory that nobody wrote")
     layer = layer_of(built)
     random = np.random.default_rng(0)
     inputs = [tf.constant(random.uniform(0.1, 2, (2, *shape)).astype("float32")) for shape in example.inputs]

@@ -146,8 +146,9 @@ OPS: "dict[str, type[Op]]" = {}
 
 EXTRA = frozenset(
     """
-    ActivationFunction ChannelShuffle ChannelSlice ClassToken DepthToSpace GatedLinearUnit LayerScale LowestPadding2D
-    PaddingShortcut PositionEmbedding SelfAttention SpaceToDepth StandardizedConv2D StochasticDepth TakeAt
+    ActivationFunction ChannelShuffle ChannelSlice ClassToken CoveringMaxPooling2D DepthToSpace GatedLinearUnit
+    LayerScale LowestPadding2D PaddingShortcut PositionEmbedding SelfAttention SpaceToDepth StandardizedConv2D
+    StochasticDepth TakeAt
     """.split()  # noqa: SIM905 - names are read more easily so
 )
 """The layers that archdsl brings along in `backends/extra/`, for ops that Keras has none for."""

@@ -12,6 +12,7 @@ from archdsl.backends.extra.learned import (
 from archdsl.backends.extra.places import (
     ChannelShuffle,
     ChannelSlice,
+    CoveringMaxPooling2D,
     DepthToSpace,
     LowestPadding2D,
     PaddingShortcut,
@@ -24,6 +25,7 @@ __all__ = [
     "ChannelShuffle",
     "ChannelSlice",
     "ClassToken",
+    "CoveringMaxPooling2D",
     "DepthToSpace",
     "GatedLinearUnit",
     "LayerScale",

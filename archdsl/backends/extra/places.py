@@ -70,6 +70,46 @@ class PaddingShortcut(layers.Layer):
         return {**super().get_config(), **told}
 
 
+class CoveringMaxPooling2D(layers.Layer):
+    """The largest number of each of some windows that cover the map. (B, H, W, C) -> (B, rows, columns, C).
+
+    Window i of n along a side of s pixels goes from floor(i s / n) to ceil((i + 1) s / n), as torch has it.
+
+    Args:
+        output_size: one number, or rows and columns.
+    """
+
+    def __init__(self, output_size, **kwargs):
+        super().__init__(**kwargs)
+        self.output_size = output_size
+
+    def _counts(self):
+        if isinstance(self.output_size, int):
+            return [self.output_size, self.output_size]
+        return list(self.output_size)
+
+    def call(self, inputs):
+        _, height, width, _ = inputs.shape
+        rows, columns = self._counts()
+        windows = self._windows(height, rows)
+        parts = [inputs[:, start:stop] for start, stop in windows]
+        largest = [keras.ops.max(part, 1, keepdims=True) for part in parts]
+        inputs = keras.ops.concatenate(largest, 1)
+        windows = self._windows(width, columns)
+        parts = [inputs[:, :, start:stop] for start, stop in windows]
+        largest = [keras.ops.max(part, 2, keepdims=True) for part in parts]
+        return keras.ops.concatenate(largest, 2)
+
+    def _windows(self, side, count):
+        return [(i * side // count, -(-(i + 1) * side // count)) for i in range(count)]
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0], *self._counts(), input_shape[-1]
+
+    def get_config(self):
+        return {**super().get_config(), "output_size": self.output_size}
+
+
 class TakeAt(layers.Layer):
     """One place along the first axis. (B, T, C) -> (B, C).
 
