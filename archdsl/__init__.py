@@ -109,9 +109,13 @@ def train(spec: Spec | str | Path, out: str | Path, **options: Any) -> Result:
     Raises:
         ArchError: the spec, the data or the folder is wrong, or the training failed.
     """
+    from archdsl.recipe import kernels
+
+    spec = _spec(spec)
+    kernels.choose(spec.train)
     from archdsl.training import fit
 
-    return fit.train(_spec(spec), Path(out), **options)
+    return fit.train(spec, Path(out), **options)
 
 
 def resume(run: str | Path, **options: Any) -> Result:
@@ -123,6 +127,10 @@ def resume(run: str | Path, **options: Any) -> Result:
     Raises:
         ArchError: there is no such run, it is finished, or its spec or its data has changed.
     """
+    from archdsl.recipe import kernels
+    from archdsl.training import result
+
+    kernels.choose(result.recipe_of(Path(run)))
     from archdsl.training import fit
 
     return fit.resume(Path(run), **options)

@@ -19,6 +19,7 @@ from typing import Any
 from archdsl import source
 from archdsl.errors import ArchError, fail, nearest
 from archdsl.parsing.validation import plain
+from archdsl.recipe import Train, kernels
 from archdsl.spec import Spec
 
 
@@ -171,14 +172,15 @@ def next_free(folder: str, spec: Spec) -> Path:
     return free
 
 
-def keras_side() -> ModuleType:
-    """`archdsl.keras`, imported quietly.
+def keras_side(recipe: Train | None = None) -> ModuleType:
+    """`archdsl.keras`, imported quietly, with the kernels that a recipe asks for.
 
     Raises:
         ArchError: TensorFlow or Keras is not there.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    kernels.choose(recipe)
     try:
         with _quiet():
             import archdsl.keras as runtime

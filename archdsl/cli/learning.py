@@ -58,7 +58,9 @@ def train(
             raise fail("ARCH203", f"`--log {name}` is not known", hint=f"one of {', '.join(TRACKERS)}")
     if resume is not None:
         _refuse_beside_resume(spec, out, limit, seed, dry_run, settings, variant, allow)
-        output.keras_side()
+        from archdsl.training import result
+
+        output.keras_side(result.recipe_of(resume))
         from archdsl.training import fit
 
         _tell(fit.resume(resume, epochs=epochs, data_dir=data_dir, log=log or ()), resume, as_json)
@@ -69,7 +71,7 @@ def train(
     run = out or output.next_free("runs", loaded)
     given: dict[str, Any] = {"arguments": arguments, "epochs": epochs, "limit": limit}
     given |= {"data_dir": data_dir, "seed": seed}
-    output.keras_side()
+    output.keras_side(loaded.train)
     if dry_run:
         from archdsl.training import result
         from archdsl.training.preparing import Wishes
@@ -93,7 +95,9 @@ def evaluate(
     as_json: JsonOption = False,
 ) -> None:
     """Test a run's network on the test set."""
-    output.keras_side()
+    from archdsl.training import result
+
+    output.keras_side(result.recipe_of(run))
     from archdsl.training import fit
 
     found = fit.evaluate(run, data_dir=data_dir, limit=limit)

@@ -2,23 +2,52 @@
 
 from __future__ import annotations
 
-from archdsl.errors import fail, nearest
+from archdsl.errors import ArchError, Problem, fail, nearest, quantity
 from archdsl.graph import Graph
+from archdsl.recipe import Whiten
 from archdsl.spec import Spec
+
+CHANNELS = 8
+"""With fewer, TensorFlow 2.21's oneDNN leaves the gradient of a strided 1x1 kernel unwritten without AVX-512."""
 
 
 def hold(spec: Spec, graph: Graph) -> None:
-    """Looks up the steps that the recipe names.
+    """Looks up the steps that the recipe names, and those that its kernels cannot train.
 
     Raises:
-        ArchError: `whiten` names what is no convolution of the model (ARCH018).
+        ArchError: `whiten` names what is no convolution of the model (ARCH018), or a step has a wrong gradient with
+            `onednn: true` (ARCH020).
     """
-    whiten = spec.train.whiten if spec.train is not None else None
-    if whiten is None:
+    if spec.train is None:
         return
+    if spec.train.whiten is not None:
+        _hold_whitened(spec.train.whiten, spec, graph)
+    if spec.train.onednn is True:
+        _hold_gradients(spec, graph)
+
+
+def _hold_whitened(whiten: Whiten, spec: Spec, graph: Graph) -> None:
     convolutions = [node.name for node in graph.nodes if node.op is not None and node.op.name == "conv"]
     if whiten.layer not in convolutions:
         there = any(node.name == whiten.layer for node in graph.nodes)
         message = f"`{whiten.layer}` is no convolution of the model" if there else f"the model has no `{whiten.layer}`"
         hint = nearest(whiten.layer, convolutions) if convolutions else "its own steps have no `conv`"
         raise fail("ARCH018", message, spec.places.get("train.whiten.layer"), hint)
+
+
+def _hold_gradients(spec: Spec, graph: Graph) -> None:
+    for path, node in graph.walk():
+        kernel = node.weights.get("kernel") or node.weights.get("depthwise_kernel")
+        if kernel is None or kernel.shape[:2] != (1, 1) or getattr(node.op, "stride", 1) in (1, (1, 1)):
+            continue
+        channels, grouped = kernel.shape[2], getattr(node.op, "groups", 1) > 1
+        if grouped or channels >= CHANNELS or (channels > 1 and node.kind in ("depthwise_conv", "separable_conv")):
+            continue
+        place = spec.places.get("train.onednn")
+        facts = (
+            f"{path} is a 1x1 kernel with a stride, on {quantity(channels, 'channel')}; it takes {CHANNELS}",
+            *([f"`onednn: true` stands on line {place.line}"] if place else []),
+        )
+        message = "oneDNN gives this kernel a wrong gradient, in TensorFlow 2.21"
+        hint = f"`onednn: auto`, or {CHANNELS} channels or more"
+        raise ArchError(Problem("ARCH020", message, node.span, facts, hint=hint))

@@ -1,12 +1,17 @@
-"""How TensorFlow and Keras are set for a training, and set back: precision, determinism, steps in one execution."""
+"""How TensorFlow and Keras are set for a training, and set back: precision, determinism, kernels, steps in a call."""
 
 from __future__ import annotations
 
+import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 import keras
 import tensorflow as tf
+
+from archdsl.recipe import kernels
 
 MOST = 32
 """Steps in one execution, at most."""
@@ -42,6 +47,20 @@ def determinism(wanted: bool) -> Iterator[None]:
         yield
     finally:
         config.disable_op_determinism()
+
+
+def onednn() -> bool:
+    """Whether TensorFlow computes with oneDNN's kernels."""
+    from tensorflow.python.util import _pywrap_util_port  # no public name tells it
+
+    return bool(_pywrap_util_port.IsMklEnabled())
+
+
+def check_kernels(wanted: bool | Literal["auto"]) -> None:
+    """Warns where TensorFlow was imported before anybody could tell it which kernels a recipe asks for."""
+    if wanted != "auto" and kernels.VARIABLE not in os.environ and onednn() != wanted:
+        message = f"TensorFlow was imported before it could be told `onednn: {str(wanted).lower()}`; "
+        warnings.warn(f"{message}{kernels.VARIABLE}={int(wanted)} in the environment tells it", stacklevel=2)
 
 
 def steps_per_execution(steps: int, work: float, every: int = 0, most: int = MOST) -> int:

@@ -102,6 +102,7 @@ def prepare(spec: Spec, wishes: Wishes) -> Prepared:
             broken or unfit (ARCH301 to ARCH303), or Keras refuses the recipe (ARCH401).
     """
     source, recipe = recipe_of(spec, wishes.epochs, wishes.seed)
+    modes.check_kernels(recipe.onednn)
     graph = resolve(spec, **wishes.arguments)
     dataset = data.load(source, wishes.data_dir, wishes.limit, shape=graph.input if len(graph.input) == 3 else None)
     evaluation.check_views(recipe.test_time, dataset.image_shape)

@@ -27,7 +27,8 @@ class Rehearsal:
 
     Times are in seconds, memory in bytes for a batch: weights with the optimizer's own, and the activations that the
     backward pass reads, at least. `learning_rate` is that of the first step, the largest, and that of the last step.
-    `seconds` is the time of all epochs, validation included.
+    `onednn` is whether TensorFlow computes with oneDNN's kernels on a CPU. `seconds` is the time of all epochs,
+    validation included.
     """
 
     spec: str
@@ -41,6 +42,7 @@ class Rehearsal:
     steps: int
     steps_per_execution: int
     jit_compile: bool
+    onednn: bool
     precision: str
     optimizer: str
     learning_rate: dict[str, float]
@@ -128,6 +130,7 @@ def _told(
         steps=prepared.steps,
         steps_per_execution=model.steps_per_execution,
         jit_compile=bool(model.jit_compile),
+        onednn=modes.onednn(),
         precision=recipe.precision,
         optimizer=OPTIMIZERS.word(recipe.optimizer) if own is None else type(own).__name__,
         learning_rate=_rates(model.optimizer, recipe.epochs * prepared.steps),

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import archdsl
 from archdsl.errors import fail
 from archdsl.limits import DEFAULTS, Limits
+from archdsl.recipe import Train
 from archdsl.spec import Spec
 
 SPEC, MODEL, LOG, CURVES, RUN = "spec.yaml", "model.keras", "log.csv", "curves.png", "run.json"
@@ -118,6 +119,16 @@ def spec_of(folder: Path, run: Result) -> Spec:
     except (OSError, UnicodeDecodeError):
         raise fail("ARCH204", f"{path} is not there or cannot be read") from None
     return archdsl.loads(text, str(path), run.variant, Limits(**run.limits) if run.limits else DEFAULTS)
+
+
+def recipe_of(folder: Path) -> Train | None:
+    """The recipe that a run was trained by.
+
+    Raises:
+        ArchError: as `read` and `spec_of`.
+    """
+    recipe: Train | None = spec_of(folder, read(folder)).train
+    return recipe
 
 
 def rows(folder: Path) -> list[Row]:
