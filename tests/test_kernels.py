@@ -14,6 +14,7 @@ import pytest
 import archdsl
 from archdsl.errors import ArchError
 from archdsl.recipe import Train, kernels
+from archdsl.resolution.expectations import check
 
 SPEC = """\
 archdsl: 1
@@ -59,7 +60,8 @@ def test_the_variable_says_what_the_recipe_says(value: bool, monkeypatch: pytest
 def resolved(step: str, channels: int, word: str) -> None:
     """A network of one step, on line 4, whose recipe says so."""
     text = f"archdsl: 1\nname: Net\ninput: [8, 8, {channels}]\nmodel: [{{{step}}}]\ndata: {{source: digits}}\n"
-    archdsl.resolve(archdsl.loads(f"{text}train: {{onednn: {word}}}\n"))
+    spec = archdsl.loads(f"{text}train: {{onednn: {word}}}\n")
+    check(spec, archdsl.resolve(spec))
 
 
 WRONG = [
@@ -189,3 +191,15 @@ def test_who_asks_too_late_is_told(monkeypatch: pytest.MonkeyPatch, recwarn: pyt
         UserWarning, match=f"imported before it could be told `onednn: {word}`; {kernels.VARIABLE}={int(other)}"
     ):
         modes.check_kernels(other)
+
+
+@pytest.mark.tensorflow
+def test_a_training_holds_what_arguments_make_of_a_network(tmp_path: Path) -> None:
+    """`check` holds the file as it is written; an argument may leave fewer channels, and hinders only a training."""
+    text = SPEC.replace("model:\n", "args: {width: 8}\nmodel:\n  - conv: {filters: $width, kernel: 1}\n")
+    spec = archdsl.loads(text.replace("kernel: 3, stride: 2", "kernel: 1, stride: 2"))
+    check(spec, archdsl.resolve(spec))
+    archdsl.resolve(spec, width=4)
+    with pytest.raises(ArchError, match=r"conv_2 is a 1x1 kernel with a stride, on 4 channels"):
+        archdsl.train(spec, tmp_path / "run", arguments={"width": 4})
+    assert not (tmp_path / "run").exists()

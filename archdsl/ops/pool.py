@@ -190,10 +190,9 @@ class AdaptiveAveragePool(_AdaptivePool, name="adaptive_average_pool"):
 class AdaptiveMaxPool(_AdaptivePool, name="adaptive_max_pool"):
     """The largest number of each of some windows that cover the map. (H, W, C) -> (size, size, C).
 
-    Its windows are those of Keras's `AdaptiveMaxPooling2D`, and of torch's.
+    Keras `AdaptiveMaxPooling2D`; torch has it too. The layer is archdsl's own: where a side is 1, that of Keras 3.15
+    also pools over one pixel more than there are, and its gradient is wrong.
     """
 
-    # Where a side is 1, Keras 3.15 also pools over one pixel more than there are: on CPUs its gradient is memory that
-    # nobody wrote, or the process ends.
     layer: ClassVar[str] = "CoveringMaxPooling2D"
     kept: ClassVar[Kept] = Kept(inputs=True, output=True)

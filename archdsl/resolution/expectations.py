@@ -1,4 +1,4 @@
-"""Holds a graph to what the spec expects of it."""
+"""Holds a graph to what the spec expects of it, and asks of its training."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from typing import Any
 from archdsl.errors import Problems
 from archdsl.graph import Graph
 from archdsl.ops.base import show
+from archdsl.resolution import recipes
 from archdsl.spec import OUTPUT, Spec
 
 
 def check(spec: Spec, graph: Graph) -> None:
-    """Holds a graph to the spec's `expect`.
+    """Holds a graph to the spec's `expect`, and to what can be trained.
 
     Raises:
-        ArchError: with each number that differs.
+        ArchError: with each number that differs; or as `recipes.hold_gradients`.
     """
+    recipes.hold_gradients(spec, graph)
     problems = Problems()
     shapes = {name: list(end.shape) for name, end in graph.outputs.items()}
     real: dict[str, Any] = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from archdsl.errors import ArchError, Problem, fail, nearest, quantity
 from archdsl.graph import Graph
-from archdsl.recipe import Whiten
 from archdsl.spec import Spec
 
 CHANNELS = 8
@@ -12,21 +11,14 @@ CHANNELS = 8
 
 
 def hold(spec: Spec, graph: Graph) -> None:
-    """Looks up the steps that the recipe names, and those that its kernels cannot train.
+    """Looks up the steps that the recipe names.
 
     Raises:
-        ArchError: `whiten` names what is no convolution of the model (ARCH018), or a step has a wrong gradient with
-            `onednn: true` (ARCH020).
+        ArchError: `whiten` names what is no convolution of the model (ARCH018).
     """
-    if spec.train is None:
+    whiten = spec.train.whiten if spec.train is not None else None
+    if whiten is None:
         return
-    if spec.train.whiten is not None:
-        _hold_whitened(spec.train.whiten, spec, graph)
-    if spec.train.onednn is True:
-        _hold_gradients(spec, graph)
-
-
-def _hold_whitened(whiten: Whiten, spec: Spec, graph: Graph) -> None:
     convolutions = [node.name for node in graph.nodes if node.op is not None and node.op.name == "conv"]
     if whiten.layer not in convolutions:
         there = any(node.name == whiten.layer for node in graph.nodes)
@@ -35,7 +27,14 @@ def _hold_whitened(whiten: Whiten, spec: Spec, graph: Graph) -> None:
         raise fail("ARCH018", message, spec.places.get("train.whiten.layer"), hint)
 
 
-def _hold_gradients(spec: Spec, graph: Graph) -> None:
+def hold_gradients(spec: Spec, graph: Graph) -> None:
+    """Looks whether the recipe's kernels can train each step.
+
+    Raises:
+        ArchError: a step has a wrong gradient with `onednn: true` (ARCH020).
+    """
+    if spec.train is None or spec.train.onednn is not True:
+        return
     for path, node in graph.walk():
         kernel = node.weights.get("kernel") or node.weights.get("depthwise_kernel")
         if kernel is None or kernel.shape[:2] != (1, 1) or getattr(node.op, "stride", 1) in (1, (1, 1)):

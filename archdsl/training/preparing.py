@@ -19,6 +19,7 @@ from archdsl.errors import fail
 from archdsl.graph import Graph
 from archdsl.recipe import Data, Train
 from archdsl.resolution import resolve
+from archdsl.resolution.recipes import hold_gradients
 from archdsl.spec import Spec
 from archdsl.training import compilation, data, describing, evaluation, modes, outputs, pipeline, whiten
 from archdsl.training.data import Dataset, Part
@@ -98,12 +99,14 @@ def prepare(spec: Spec, wishes: Wishes) -> Prepared:
     """Reads the data, builds the network and compiles it.
 
     Raises:
-        ArchError: the spec has no data (ARCH006), an option is out of its range (ARCH203), the data is not there,
-            broken or unfit (ARCH301 to ARCH303), or Keras refuses the recipe (ARCH401).
+        ArchError: the spec has no data (ARCH006), its kernels cannot train it (ARCH020), an option is out of its range
+            (ARCH203), the data is not there, broken or unfit (ARCH301 to ARCH303), or Keras refuses the recipe
+            (ARCH401).
     """
     source, recipe = recipe_of(spec, wishes.epochs, wishes.seed)
     modes.check_kernels(recipe.onednn)
     graph = resolve(spec, **wishes.arguments)
+    hold_gradients(spec, graph)
     dataset = data.load(source, wishes.data_dir, wishes.limit, shape=graph.input if len(graph.input) == 3 else None)
     evaluation.check_views(recipe.test_time, dataset.image_shape)
     keras.utils.set_random_seed(recipe.seed)
