@@ -194,8 +194,9 @@ def test_who_asks_too_late_is_told(monkeypatch: pytest.MonkeyPatch, recwarn: pyt
 
 
 @pytest.mark.tensorflow
-def test_a_training_holds_what_arguments_make_of_a_network(tmp_path: Path) -> None:
+def test_a_training_holds_what_arguments_make_of_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`check` holds the file as it is written; an argument may leave fewer channels, and hinders only a training."""
+    monkeypatch.setenv(kernels.VARIABLE, "1")
     text = SPEC.replace("model:\n", "args: {width: 8}\nmodel:\n  - conv: {filters: $width, kernel: 1}\n")
     spec = archdsl.loads(text.replace("kernel: 3, stride: 2", "kernel: 1, stride: 2"))
     check(spec, archdsl.resolve(spec))

@@ -220,6 +220,14 @@ def test_pixels_are_scaled_and_standardized_but_for_rounding() -> None:
     np.testing.assert_allclose(shuffled, wanted[drawing.order(COUNT, 0, 0).numpy()], atol=1e-6, rtol=0)
 
 
+def test_no_tuner_holds_up_the_end_of_a_program() -> None:
+    """Its thread sleeps for up to a minute, and TensorFlow waits for it where an iterator goes."""
+    dataset, data = made(), recipe()
+    training = pipeline.training_batches(dataset, data, 0)
+    for batches in (training, pipeline.evaluation_batches(dataset.test, dataset, data)):
+        assert batches.options().autotune.enabled is False
+
+
 def test_evaluation_moves_nothing_and_keeps_the_order() -> None:
     dataset, data = made(), recipe(augment=EVERYTHING)
     found = list(pipeline.evaluation_batches(dataset.validation, dataset, data).as_numpy_iterator())

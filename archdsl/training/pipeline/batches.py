@@ -173,5 +173,7 @@ def _ready(source: tf.data.Dataset, make: Any, threads: int) -> tf.data.Dataset:
     options.deterministic = True
     # They find nothing here, and copy all images that a pipeline holds, more than once, before the first batch.
     options.experimental_optimization.apply_default_optimizations = False
+    # Nothing here is tuned, and the tuner's thread, which sleeps for up to a minute, would hold up the program's end.
+    options.autotune.enabled = False
     batches = source.map(make, num_parallel_calls=threads, deterministic=True)
     return batches.with_options(options).prefetch(AHEAD)
