@@ -39,5 +39,6 @@ def test_the_picture_is_what_the_pipeline_gives_today(program: ModuleType, tmp_p
     today = Image.open(tmp_path / "again.png").convert("RGB")
     kept = Image.open(program.PATH).convert("RGB").resize(today.size, Image.Resampling.BILINEAR)
     difference = np.abs(np.asarray(today, np.float32) - np.asarray(kept, np.float32))
-    assert difference.mean() < 2, AGAIN
+    rows = [half for row in np.array_split(difference, 7) for half in np.array_split(row, 2, axis=1)]
+    assert [row.mean() for row in rows if row.mean() > 2] == [], AGAIN
     assert f"(images/{program.PATH.name})" in (ROOT / "docs" / "augmentation.md").read_text(encoding="utf-8")
