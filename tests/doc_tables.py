@@ -10,11 +10,11 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 from archdsl import docstrings, expr, limits, recipe, schema, spec, zoo
+from archdsl.analysis.measures import PRECISIONS
 from archdsl.backends.columns import COLUMNS
 from archdsl.errors import CODES
 from archdsl.lint import Silences, lint, summarize
 from archdsl.lint.conditions import WHEN
-from archdsl.measures import PRECISIONS
 from archdsl.ops import Op, initial
 from archdsl.ops.base import Kind, show
 from archdsl.recipe import optimizers

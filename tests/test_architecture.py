@@ -17,7 +17,7 @@ from conftest import needs_tensorflow
 PACKAGE = Path(__file__).parents[1] / "archdsl"
 FILES = sorted(PACKAGE.rglob("*.py"))
 ORDER = """
-errors limits source expr docstrings ops reference recipe names spec shortcuts parsing graph resolution measures lint
+errors limits source expr docstrings ops reference recipe names spec shortcuts parsing graph resolution analysis lint
 comparison tracing schema explanations backends transfer keras training expansion zoo drafts output cli __main__
 """.split()  # noqa: SIM905 - an order is read more easily so
 HEAVY = ("tensorflow", "keras", "numpy", "matplotlib", "graphviz", "pygraphviz")

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from archdsl import ArchError, loads, resolve
+from archdsl.analysis.measures import receptive_fields
+from archdsl.analysis.receptive_field import Axis, _Fields
 from archdsl.graph import Graph, Node
-from archdsl.measures import receptive_fields
-from archdsl.measures.fields import Axis, _Fields
 
 # Along one axis a map is a matrix: a row for each place, a column for each pixel of the input that was moved. All
 # kernels are ones, so that a place moves if one of the places under its window does, and nothing can cancel out. The

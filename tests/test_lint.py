@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from random_specs import several
 
 from archdsl import ArchError, explanations, load, loads, resolve
+from archdsl.analysis.index_sets import ALL, LONGEST, Window, kept
 from archdsl.errors import CODES
 from archdsl.lint import Finding, lint, summarize
-from archdsl.lint.axes import ALL, LONGEST, Window, kept
 from archdsl.lint.conditions import WHEN
-from archdsl.lint.silences import Silences
+from archdsl.lint.suppressions import Silences
 from archdsl.spec import Spec
 from archdsl.zoo import names
 
@@ -469,7 +469,7 @@ def test_random_specs_never_make_it_fail() -> None:
 
 def test_every_op_can_be_followed() -> None:
     """A need of every kind goes through every example of every op, and asks for what is there."""
-    from archdsl.lint.needs import Need, Needs
+    from archdsl.analysis.liveness import Need, Needs
     from archdsl.ops import OPS
 
     asked = 0
@@ -511,14 +511,14 @@ def test_a_layer_stack_of_10000_is_looked_at_once() -> None:
     )
     spec = loads(text, "net.yaml")
     graph = resolve(spec)
-    from archdsl.lint.walk import Walk
+    from archdsl.analysis.dataflow import Walk
 
     assert len(Walk(graph).bodies) <= 4
 
 
 def test_bodies_that_are_used_in_ever_other_ways_cost_no_more_than_a_few_times_their_number() -> None:
     """Each of 131,072 uses reads one row more of the one before it; there are 18 bodies."""
-    from archdsl.lint.walk import LEAST, Walk
+    from archdsl.analysis.dataflow import LEAST, Walk
 
     doubled = "".join(f"  L{i}: {{steps: [L{i - 1}: {{}}, L{i - 1}: {{}}]}}\n" for i in range(1, 18))
     layers = f"layers:\n  L0: {{steps: [conv: {{filters: 1, kernel: [3, 1], padding: same}}]}}\n{doubled}"

@@ -14,12 +14,12 @@ from layers_of_ops import layer_of
 
 import archdsl
 from archdsl import ArchError
+from archdsl.analysis.dataflow import Body, Site, Walk
+from archdsl.analysis.index_sets import ALL
+from archdsl.analysis.liveness import Need, Needs, nothing
 from archdsl.graph import Graph, Node, Totals
 from archdsl.lint import lint
-from archdsl.lint.axes import ALL
-from archdsl.lint.maps import living
-from archdsl.lint.needs import Need, Needs, nothing
-from archdsl.lint.walk import Body, Site, Walk
+from archdsl.lint.rules.windows import living
 from archdsl.ops import OPS
 
 pytestmark = pytest.mark.tensorflow

@@ -19,8 +19,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archdsl import ArchError, loads, resolve, zoo
+from archdsl.analysis.measures import PRECISIONS, Counts, Field, fvcore, layers, measure, receptive_fields
 from archdsl.graph import Graph
-from archdsl.measures import PRECISIONS, Counts, Field, fvcore, layers, measure, receptive_fields
 from archdsl.ops import Op
 
 

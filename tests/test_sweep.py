@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from archdsl import ArchError, load, resolve
+from archdsl.analysis.measures import measure
 from archdsl.cli import app
-from archdsl.measures import measure
 
 STEPS = ("parameters", "trainable", "macs", "activations", "weight_bytes", "peak_bytes", "kept_bytes")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from archdsl import resolve, zoo
-from archdsl.measures import fvcore
+from archdsl.analysis.measures import fvcore
 from archdsl.spec import Spec
 
 TABLE = Path(__file__).parent / "data/timm.csv"

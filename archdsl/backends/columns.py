@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from archdsl.analysis.measures import Counts, Field, Layer
 from archdsl.errors import fail, nearest
 from archdsl.graph import Totals
-from archdsl.measures import Counts, Field, Layer
 from archdsl.ops import Shape
 from archdsl.ops.base import show
 

@@ -7,10 +7,10 @@ import io
 from collections.abc import Mapping
 from typing import Any
 
+from archdsl.analysis.measures import Measures, layers, measure
 from archdsl.backends.columns import COLUMNS, Told, alone, seen, values
 from archdsl.backends.summary import View, heading, sums, table
 from archdsl.graph import Graph
-from archdsl.measures import Measures, layers, measure
 from archdsl.ops import Shape
 from archdsl.spec import INPUT, OUTPUT
 
@@ -22,7 +22,7 @@ def to_data(graph: Graph, batch: int = 1, precision: str = "float32", depth: int
 
     Args:
         batch: images at once, which the bytes of activations are for.
-        precision: one of `archdsl.measures.PRECISIONS`.
+        precision: one of `archdsl.analysis.measures.PRECISIONS`.
         depth: how many levels of layers to open; without it, all.
     """
     entries = [

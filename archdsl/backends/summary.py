@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
+from archdsl.analysis.measures import Field, Layer, Measures, layers, measure
 from archdsl.backends.columns import COLUMNS, DEFAULT, SHORT, Told, show_pair, size, together
 from archdsl.backends.wires import Wires, given, step_of
 from archdsl.graph import Graph, Node, Totals, producer, total
-from archdsl.measures import Field, Layer, Measures, layers, measure
 from archdsl.ops import Shape
 from archdsl.ops.base import show
 from archdsl.spec import INPUT, OUTPUT
@@ -44,7 +44,7 @@ class View:
     Args:
         columns: out of `COLUMNS`.
         batch: images at once.
-        precision: one of `archdsl.measures.PRECISIONS`.
+        precision: one of `archdsl.analysis.measures.PRECISIONS`.
         width: what the table is to fit into, where it can; without it, it is as wide as it is.
     """
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from archdsl.analysis.measures import Measures
 from archdsl.backends.columns import size
-from archdsl.measures import Measures
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from archdsl.analysis.dataflow import Walk
+from archdsl.analysis.windows import slides
 from archdsl.errors import quantity
 from archdsl.graph import Graph, Totals
-from archdsl.lint import chains, maps, words, work
 from archdsl.lint.finding import Case, Finding, combined, merged, percent
-from archdsl.lint.geometry import slides
-from archdsl.lint.silences import Silences
-from archdsl.lint.walk import Walk
+from archdsl.lint.rules import neighbours, waste, windows
+from archdsl.lint.rules import spec as spec_rules
+from archdsl.lint.suppressions import Silences
 from archdsl.spec import Spec
 
 __all__ = ["Finding", "Silences", "lint", "summarize"]
@@ -36,17 +37,17 @@ def _cases(spec: Spec, graph: Graph) -> Iterator[Case]:
     walk = Walk(graph)
     convolves = any(slides(site.node.op) for site in walk.sites)
     for site in walk.sites:
-        yield from maps.rules(site)
-        yield from chains.rules(site)
+        yield from windows.rules(site)
+        yield from neighbours.rules(site)
         if convolves:
-            yield from chains.heavy_head(site, graph.totals.parameters)
-        yield from words.rules(site)
-    yield from maps.small_maps(walk, graph.totals.parameters)
-    yield from maps.sight(graph, walk)
-    yield from work.thrown_away(walk, graph)
-    yield from work.unread_inputs(walk, graph)
-    yield from words.recipe(spec, graph, walk)
-    yield from words.unused_layers(spec, walk)
+            yield from neighbours.heavy_head(site, graph.totals.parameters)
+        yield from spec_rules.rules(site)
+    yield from windows.small_maps(walk, graph.totals.parameters)
+    yield from windows.sight(graph, walk)
+    yield from waste.thrown_away(walk, graph)
+    yield from waste.unread_inputs(walk, graph)
+    yield from spec_rules.recipe(spec, graph, walk)
+    yield from spec_rules.unused_layers(spec, walk)
 
 
 def summarize(findings: Sequence[Finding], totals: Totals) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from archdsl.lint.maps import SEVERAL, SMALL
-from archdsl.lint.work import LEAST
+from archdsl.lint.rules.waste import LEAST
+from archdsl.lint.rules.windows import SEVERAL, SMALL
 
 WHEN = {
     "ARCH501": "taps of a convolution, plain, depthwise, separable or transposed, only ever meet padding, or serve "

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from archdsl.analysis.dataflow import Body
+from archdsl.analysis.liveness import place
 from archdsl.errors import Problem, Span, quantity
 from archdsl.graph import Node, Totals
-from archdsl.lint.needs import place
-from archdsl.lint.walk import Body
 
 
 @dataclass(frozen=True, slots=True)

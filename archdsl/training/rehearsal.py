@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from archdsl.analysis.measures import PRECISIONS, measure
 from archdsl.errors import fail
-from archdsl.measures import PRECISIONS, measure
 from archdsl.recipe import OPTIMIZERS
 from archdsl.spec import Spec
 from archdsl.training import modes

@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from archdsl.analysis.costs import Depth, Work, Works, opens
+from archdsl.analysis.memory import kept, peak, peaks
+from archdsl.analysis.receptive_field import Field, last_map, receptive_fields
 from archdsl.errors import fail, nearest
 from archdsl.graph import Graph, Node, Totals
-from archdsl.measures.costs import Depth, Work, Works, opens
-from archdsl.measures.fields import Field, last_map, receptive_fields
-from archdsl.measures.memory import kept, peak, peaks
 from archdsl.ops.base import Counts
 
 __all__ = ["PRECISIONS", "Counts", "Field", "Layer", "Measures", "fvcore", "layers", "measure", "receptive_fields"]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from archdsl.analysis.dataflow import Site
+from archdsl.analysis.value_range import NOISE, plain_relu
+from archdsl.analysis.windows import CONVOLUTIONS
 from archdsl.lint.finding import Case, case, percent
-from archdsl.lint.flows import NOISE, plain_relu
-from archdsl.lint.geometry import CONVOLUTIONS
-from archdsl.lint.walk import Site
 from archdsl.ops.conv import Conv
 from archdsl.ops.dense import Dense
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from archdsl.analysis.dataflow import Site, Walk
+from archdsl.analysis.index_sets import ALL, LONGEST, Window, count
+from archdsl.analysis.liveness import nothing
+from archdsl.analysis.windows import CONVOLUTIONS, slides
 from archdsl.graph import Graph
-from archdsl.lint.axes import ALL, LONGEST, Window, count
 from archdsl.lint.finding import Case, case, percent
-from archdsl.lint.geometry import CONVOLUTIONS, slides
-from archdsl.lint.needs import nothing
-from archdsl.lint.walk import Site, Walk
 from archdsl.ops.base import show
 
 SMALL = 3
@@ -163,7 +163,7 @@ def sight(graph: Graph, walk: Walk) -> Iterator[Case]:
     if pool is None or len(graph.inputs) > 1 or len(graph.input) != 3:
         return
     # Fetched where there is a pool to speak of: `check` pays for every import.
-    from archdsl.measures.fields import last_map
+    from archdsl.analysis.receptive_field import last_map
 
     last, shape = last_map(graph), graph.input
     if last is None or last[0] != pool.node.inputs[0] or last[1].size is None or min(last[1].size) < 1:

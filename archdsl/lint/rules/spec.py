@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from archdsl.analysis.dataflow import Body, Site, Walk
 from archdsl.graph import Graph
 from archdsl.lint.finding import Case, case
-from archdsl.lint.walk import Body, Site, Walk
 from archdsl.ops.base import show
 from archdsl.ops.conv import Conv
 from archdsl.recipe import LOSSES

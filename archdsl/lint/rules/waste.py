@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from archdsl.analysis.dataflow import Body, Site, Walk
+from archdsl.analysis.index_sets import ALL, count
+from archdsl.analysis.liveness import Need, Reader, nothing, share
+from archdsl.analysis.windows import CONVOLUTIONS
 from archdsl.graph import Graph
-from archdsl.lint.axes import ALL, count
 from archdsl.lint.finding import Case, percent
-from archdsl.lint.geometry import CONVOLUTIONS
-from archdsl.lint.needs import Need, Reader, nothing, share
-from archdsl.lint.walk import Body, Site, Walk
 from archdsl.ops import Shape
 from archdsl.ops.base import show
 

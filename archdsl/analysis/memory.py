@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from archdsl.analysis.costs import Depth, opens, shapes_of
 from archdsl.graph import Graph, Node
-from archdsl.measures.costs import Depth, opens, shapes_of
 from archdsl.ops import Shape
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archdsl.lint.axes import Window
+from archdsl.analysis.index_sets import Window
 from archdsl.ops import Op, Shape
 from archdsl.ops.base import sides
 from archdsl.ops.conv import Conv, ConvTranspose, DepthwiseConv, SeparableConv

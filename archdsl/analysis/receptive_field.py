@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from math import gcd, lcm
 from typing import NamedTuple, TypeAlias
 
+from archdsl.analysis.costs import Depth, opens, shapes_of
 from archdsl.graph import Graph
-from archdsl.measures.costs import Depth, opens, shapes_of
 from archdsl.ops.sight import HERE, Sight, Taps
 
 _LONGEST = 4096

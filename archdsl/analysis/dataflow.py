@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from archdsl.analysis.index_sets import Window
+from archdsl.analysis.liveness import Need, Needs, Reader, everything, together
+from archdsl.analysis.value_range import Flow, flow_of
+from archdsl.analysis.windows import CONVOLUTIONS, slides, windows
 from archdsl.errors import shown
 from archdsl.graph import Graph, Node
-from archdsl.lint.axes import Window
-from archdsl.lint.flows import Flow, flow_of
-from archdsl.lint.geometry import CONVOLUTIONS, slides, windows
-from archdsl.lint.needs import Need, Needs, Reader, everything, together
 from archdsl.ops import Shape
 
 Flows: TypeAlias = tuple[Flow, ...]

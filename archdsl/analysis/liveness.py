@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
+from archdsl.analysis.index_sets import ALL, LONGEST, between, gathered, kept, shifted, smeared, spread
+from archdsl.analysis.windows import windows
 from archdsl.errors import Span
 from archdsl.graph import Node
-from archdsl.lint.axes import ALL, LONGEST, between, gathered, kept, shifted, smeared, spread
-from archdsl.lint.geometry import windows
 from archdsl.ops import Op, Shape
 from archdsl.ops.base import sides
 
