@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 from archdsl import docstrings
 from archdsl.ops import Example, Op, Shape
 from archdsl.ops.base import show
-from archdsl.ops.tables import Table
+from archdsl.ops.choices import Table
 
 _NAMES = {int: "a whole number", float: "a number", bool: "true or false", str: "text", types.NoneType: "none"}
 _SHOWN = 4

@@ -15,7 +15,7 @@ from archdsl.backends.columns import COLUMNS
 from archdsl.errors import CODES
 from archdsl.lint import Silences, lint, summarize
 from archdsl.lint.conditions import WHEN
-from archdsl.ops import Op, initial
+from archdsl.ops import Op, weights
 from archdsl.ops.base import Kind, show
 from archdsl.recipe import optimizers
 from archdsl.recipe.base import OrNone
@@ -76,9 +76,9 @@ def tables() -> dict[str, str]:
         **{
             name: table(["word", "what it is", "arguments"], map(_entry, entries, entries.values()))
             for name, entries in (
-                ("initializers", initial.INITIALIZERS),
-                ("regularizers", initial.REGULARIZERS),
-                ("constraints", initial.CONSTRAINTS),
+                ("initializers", weights.INITIALIZERS),
+                ("regularizers", weights.REGULARIZERS),
+                ("constraints", weights.CONSTRAINTS),
             )
         },
         "file": _described(words["properties"]),

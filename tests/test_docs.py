@@ -14,7 +14,7 @@ from test_architecture import ORDER, PACKAGE
 
 from archdsl import schema
 from archdsl.expr import FUNCTIONS as KNOWN_FUNCTIONS
-from archdsl.ops import OPS, initial
+from archdsl.ops import OPS, weights
 from archdsl.schema import vocabulary
 
 DOCS = {path.name: path for path in sorted((ROOT / "docs").glob("*.md"))}
@@ -54,7 +54,7 @@ def test_every_table_stands_somewhere() -> None:
 
 def test_every_op_and_every_word_of_a_table_is_told() -> None:
     told = TEXT["ops.md"]
-    words = [*initial.INITIALIZERS, *initial.REGULARIZERS, *initial.CONSTRAINTS]
+    words = [*weights.INITIALIZERS, *weights.REGULARIZERS, *weights.CONSTRAINTS]
     missing = [word for word in words if f"| `{word}` |" not in told]
     missing += [op for op in schema.own_ops() if f"### {op}\n" not in told and f"| `{op}` |" not in told]
     assert missing == []

@@ -15,7 +15,7 @@ from layers_of_ops import layer_of
 
 import archdsl.keras  # noqa: F401 - registers the extra layers
 from archdsl.backends import extra
-from archdsl.ops import OPS, Example, Op, initial
+from archdsl.ops import OPS, Example, Op, weights
 
 pytestmark = pytest.mark.tensorflow
 
@@ -179,10 +179,10 @@ def test_what_is_left_out_is_there_to_be_left_out() -> None:
     assert LEFT_OUT.keys() <= OPS.keys()
 
 
-TABLES: dict[Any, tuple[Mapping[str, type[initial.Entry]], set[str]]] = {
-    keras.initializers: (initial.INITIALIZERS, {"stft", "initializer"}),  # the first is of sound, the second the base
-    keras.regularizers: (initial.REGULARIZERS, {"regularizer"}),
-    keras.constraints: (initial.CONSTRAINTS, {"constraint"}),
+TABLES: dict[Any, tuple[Mapping[str, type[weights.Entry]], set[str]]] = {
+    keras.initializers: (weights.INITIALIZERS, {"stft", "initializer"}),  # the first is of sound, the second the base
+    keras.regularizers: (weights.REGULARIZERS, {"regularizer"}),
+    keras.constraints: (weights.CONSTRAINTS, {"constraint"}),
 }
 
 

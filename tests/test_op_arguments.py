@@ -13,16 +13,16 @@ import archdsl
 from archdsl import docstrings, expr
 from archdsl.backends.layout import Names, flat
 from archdsl.errors import ArchError
-from archdsl.ops import OPS, Call, Op, initial
+from archdsl.ops import OPS, Call, Op, weights
 from archdsl.ops.base import Written
-from archdsl.ops.tables import Entry, Table
+from archdsl.ops.choices import Entry, Table
 from archdsl.recipe import data, losses, metrics, optimizers, schedules, train
 
 
 def models() -> Iterator[type[BaseModel]]:
     """Every model whose fields a spec may say."""
     yield from OPS.values()
-    for module in (initial, data, losses, metrics, optimizers, schedules, train):
+    for module in (weights, data, losses, metrics, optimizers, schedules, train):
         for value in vars(module).values():
             if isinstance(value, type) and issubclass(value, BaseModel) and value.__module__ == module.__name__:
                 yield value
@@ -33,7 +33,7 @@ MODELS = {f"{model.__module__}.{model.__name__}": model for model in models()}
 
 def test_every_model_is_found() -> None:
     assert len(MODELS) >= 115
-    assert {initial.L2, optimizers.Adam, OPS["conv"]} <= set(MODELS.values())
+    assert {weights.L2, optimizers.Adam, OPS["conv"]} <= set(MODELS.values())
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -177,11 +177,11 @@ def test_what_is_no_initialiser_is_told(value: str, fact: str) -> None:
 
 
 def test_every_entry_is_known_by_its_word() -> None:
-    tables = (initial.INITIALIZERS, initial.REGULARIZERS, initial.CONSTRAINTS)
+    tables = (weights.INITIALIZERS, weights.REGULARIZERS, weights.CONSTRAINTS)
     known = {entry for table in tables for entry in table.values()}
     there = {
         value
-        for value in vars(initial).values()
+        for value in vars(weights).values()
         if isinstance(value, type) and issubclass(value, Entry) and value.target
     }
     assert there == known
@@ -192,7 +192,7 @@ def test_a_table_stands_in_the_metadata_of_its_fields() -> None:
     fields = OPS["conv"].model_fields
     tables = [item for item in fields["kernel_regularizer"].metadata if isinstance(item, Written)]
     assert [type(table) for table in tables] == [Table]
-    assert set(tables[0].entries) == set(initial.REGULARIZERS) - {"orthogonal_regularizer"}
+    assert set(tables[0].entries) == set(weights.REGULARIZERS) - {"orthogonal_regularizer"}
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_a_word_that_the_weight_has_no_axes_for_is_not_known(name: str, fields: 
 
 
 def test_a_matrix_takes_every_word() -> None:
-    for word in initial.INITIALIZERS:
+    for word in weights.INITIALIZERS:
         assert build("dense", units=3, kernel_initializer=word).told("kernel_initializer") == word
-    for word in initial.REGULARIZERS:
+    for word in weights.REGULARIZERS:
         assert build("dense", units=3, kernel_regularizer=word).told("kernel_regularizer") == word

@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from archdsl.expansion.comments import Comments
 from archdsl.expansion.tree import Group, Item, Text, Tree, entries, in_brackets, prose, scalar, tree
 from archdsl.ops import Op
-from archdsl.ops.tables import Table
+from archdsl.ops.choices import Table
 from archdsl.parsing.steps import ACTIVATIONS, NORMS
 from archdsl.parsing.validation import model_of, plain
 from archdsl.recipe import Choice

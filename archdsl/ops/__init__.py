@@ -3,10 +3,10 @@
 from archdsl.ops import (
     activation,
     attention,
+    choices,
     conv,
     dense,
     dropout,
-    initial,
     maps,
     merge,
     norm,
@@ -14,7 +14,7 @@ from archdsl.ops import (
     shape,
     shortcut,
     standardized,
-    tables,
+    weights,
 )
 from archdsl.ops.base import OPS, Call, Example, Op, OpError, Shape, Weight
 from archdsl.ops.installed import find
@@ -29,11 +29,11 @@ __all__ = [
     "Weight",
     "activation",
     "attention",
+    "choices",
     "conv",
     "dense",
     "dropout",
     "find",
-    "initial",
     "maps",
     "merge",
     "norm",
@@ -41,5 +41,5 @@ __all__ = [
     "shape",
     "shortcut",
     "standardized",
-    "tables",
+    "weights",
 ]

@@ -4,9 +4,9 @@ import types
 from typing import Any, ClassVar
 
 from archdsl.ops.base import Call, Example, Flag, Kept, Kind, Number, Op, OpError, Passes, Positive, Shape, Weight
-from archdsl.ops.initial import Axes, Constraint, Initializer, Regularizer
 from archdsl.ops.norm import along, sees_along
 from archdsl.ops.sight import HERE, Sight
+from archdsl.ops.weights import Axes, Constraint, Initializer, Regularizer
 
 _X = ((4, 4, 6),)
 

@@ -21,8 +21,8 @@ from archdsl.ops.base import (
     Weight,
     show,
 )
-from archdsl.ops.initial import Constraint, Initializer, Kernel, Regularizer
 from archdsl.ops.sight import HERE, Sight
+from archdsl.ops.weights import Constraint, Initializer, Kernel, Regularizer
 
 _TOKENS = ((5, 6),)
 

@@ -25,8 +25,8 @@ from archdsl.ops.base import (
     times,
     window,
 )
-from archdsl.ops.initial import Biased, Constraint, Kernel, KernelInitializer, Regularizer
 from archdsl.ops.sight import Sight, Taps, windowed
+from archdsl.ops.weights import Biased, Constraint, Kernel, KernelInitializer, Regularizer
 
 _MORE = {"kernel_initializer": {"truncated_normal": {"stddev": 0.02}}, "kernel_regularizer": {"l2": 1e-4}}
 _BIAS = {"bias_initializer": {"constant": 0.1}, "bias_regularizer": "l1", "bias_constraint": "non_neg"}

@@ -4,8 +4,8 @@ import math
 from typing import Any, ClassVar
 
 from archdsl.ops.base import Call, Count, Example, Kept, Kind, OpError, Shape, Weight
-from archdsl.ops.initial import Kernel, MatrixInitializer, MatrixRegularizer
 from archdsl.ops.sight import HERE, Sight
+from archdsl.ops.weights import Kernel, MatrixInitializer, MatrixRegularizer
 
 
 class Dense(Kernel, name="dense"):

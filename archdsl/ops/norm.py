@@ -21,8 +21,8 @@ from archdsl.ops.base import (
     Shape,
     Weight,
 )
-from archdsl.ops.initial import Axes, Constraint, Initializer, Regularizer
 from archdsl.ops.sight import HERE, Sight
+from archdsl.ops.weights import Axes, Constraint, Initializer, Regularizer
 
 Momentum = Annotated[float, Field(strict=True, ge=0, le=1)]
 

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from archdsl.ops.base import Call, Flag, Positive, Share
-from archdsl.ops.tables import Entry
+from archdsl.ops.choices import Entry
 from archdsl.recipe.base import Closed, NotNegative
 
 Axis = Annotated[int, Field(strict=True, ge=-8, le=8)]

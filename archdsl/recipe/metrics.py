@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from archdsl.ops.base import Call, Flag, Positive
-from archdsl.ops.tables import Entry
+from archdsl.ops.choices import Entry
 from archdsl.recipe.base import Counted
 
 Thresholds = Annotated[float, Field(strict=True, ge=0, le=1)]

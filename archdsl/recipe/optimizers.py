@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from archdsl.ops.base import Call, Flag, Number, Positive, Share, whole
-from archdsl.ops.tables import Entry
+from archdsl.ops.choices import Entry
 from archdsl.recipe.base import Counted, NotNegative, Whole, beside
 from archdsl.recipe.schedules import SCHEDULES, Schedule
 from archdsl.recipe.words import Choice

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from archdsl.ops.base import Call, Positive, Share
-from archdsl.ops.tables import Entry
+from archdsl.ops.choices import Entry
 from archdsl.recipe.base import Closed, Epochs, NotNegative, beside
 
 

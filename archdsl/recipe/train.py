@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, Field, ValidationError, WrapValidator, mod
 from pydantic_core import PydanticCustomError
 
 from archdsl.ops.base import Flag, Positive, either, whole
-from archdsl.ops.tables import Entry
+from archdsl.ops.choices import Entry
 from archdsl.recipe.base import NONE, Closed, Counted, Epochs, NotNegative, Section, Whole, beside
 from archdsl.recipe.words import Choice, Words, under
 

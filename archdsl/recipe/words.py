@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import ValidationError
 from pydantic_core import PydanticCustomError, PydanticKnownError
 
-from archdsl.ops.tables import Entry, Table
+from archdsl.ops.choices import Entry, Table
 
 Model = TypeVar("Model", bound=Entry)
 

@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from archdsl.docstrings import arguments
-from archdsl.ops.tables import Table
+from archdsl.ops.choices import Table
 from archdsl.recipe import Choice, LossChoice
 from archdsl.recipe.base import OrNone
 
@@ -153,8 +153,10 @@ class Annotations:
 
 
 def _name(model: type) -> str:
-    """What a model is called among the definitions: `recipe.Adam`."""
-    return f"{model.__module__.rpartition('.')[2]}.{model.__name__}"
+    """What a model is called among the definitions: `optimizers.Adam`."""
+    module = model.__module__.rpartition(".")[2]
+    # The published schema has these under the module's former name.
+    return f"{'initial' if module == 'weights' else module}.{model.__name__}"
 
 
 def prose(model: type) -> str:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from archdsl.ops.base import Flag, Number, Op, Positive, Seed
-from archdsl.ops.tables import Entry, Table
+from archdsl.ops.choices import Entry, Table
 
 NotNegative = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
 Axis = Annotated[int, Field(strict=True, ge=-8, le=8)]
