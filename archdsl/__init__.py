@@ -8,10 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from archdsl import display
 from archdsl.errors import ArchError, Problem
 from archdsl.graph import Graph
 from archdsl.resolution import resolve
-from archdsl.spec import Spec
+from archdsl.spec import Layer, Spec
+from archdsl.version import __version__ as __version__
 from archdsl.zoo import load, loads
 
 if TYPE_CHECKING:
@@ -37,7 +39,21 @@ __all__ = [
     "resume",
     "train",
 ]
-__version__ = "0.1.0"
+
+
+def _table(graph: Graph) -> str:
+    from archdsl.backends.summary import to_text
+
+    return to_text(graph).rstrip()
+
+
+def _bundle(value: Graph | Spec | Layer) -> dict[str, str]:
+    from archdsl.backends import notebook
+
+    return notebook.bundle(value)
+
+
+display.register(table=_table, bundle=_bundle)
 
 
 def _spec(spec: Spec | str | Path) -> Spec:

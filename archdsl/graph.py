@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from reprlib import repr as shortened
 from typing import Any, Literal, TypeAlias
 
+from archdsl import display
 from archdsl.errors import Span
 from archdsl.ops import Op, Shape, Weight
 from archdsl.ops.base import show
@@ -134,16 +135,10 @@ class Graph:
         return f"<Graph {_call(self.name, self.arguments)}: {taken} -> {given}, {sums}>"
 
     def __str__(self) -> str:
-        # Tables and pictures come from further down the pipeline: they are fetched where somebody wants to look.
-        from archdsl.backends.summary import to_text
-
-        return to_text(self).rstrip()
+        return display.table(self)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        # As the table.
-        from archdsl.backends.notebook import of_graph
-
-        return of_graph(self)
+        return display.bundle(self)
 
     @property
     def input(self) -> Shape:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
+from archdsl import display
 from archdsl.errors import Span, fail, nearest, quantity, shown
 from archdsl.expr import ExprError, Expression, Plain
 from archdsl.limits import DEFAULTS, Limits
@@ -234,10 +235,7 @@ class Layer:
         return f"<Layer {self.name}({_signature(self.args)}){like}>"
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        # Pictures come from the far end of the pipeline: they are fetched where a notebook asks for one.
-        from archdsl.backends.notebook import of_layer
-
-        return of_layer(self)
+        return display.bundle(self)
 
 
 class Expectation(BaseModel):
@@ -323,10 +321,7 @@ class Spec:
         )
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        # As a layer's.
-        from archdsl.backends.notebook import of_spec
-
-        return of_spec(self)
+        return display.bundle(self)
 
     def varied(self, name: str) -> Spec:
         """The spec with one of its variants laid over it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import runpy
 import subprocess
 import sys
 import tomllib
@@ -18,8 +19,12 @@ ROOT = Path(__file__).parent.parent
 
 
 def test_the_version_is_the_projects() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert project["version"] == archdsl.__version__
+    """The package is built with the version of this file, and nothing writes another one."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert settings["tool"]["hatch"]["version"]["path"] == "archdsl/version.py"
+    assert settings["project"]["dynamic"] == ["version"]
+    assert "version" not in settings["project"]
+    assert runpy.run_path(str(ROOT / "archdsl" / "version.py"))["__version__"] == archdsl.__version__
     assert f"## {archdsl.__version__}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 

@@ -26,19 +26,17 @@ Graphviz needs a fraction of a second for 200 arrows that cross; for 300 it need
 """
 
 
-def of_graph(graph: Graph) -> dict[str, str]:
-    """What a notebook shows of a graph: each layer in it as one box."""
-    return _bundle(graph, lambda: graph)
+def bundle(value: Graph | Spec | Layer) -> dict[str, str]:
+    """What a notebook shows, each layer as one box.
 
-
-def of_spec(spec: Spec) -> dict[str, str]:
-    """What a notebook shows of a spec: its model, with the file's own arguments."""
-    return _bundle(spec, lambda: resolve(spec))
-
-
-def of_layer(layer: Layer) -> dict[str, str]:
-    """What a notebook shows of a layer of a spec: its first use in the model."""
-    return _bundle(layer, lambda: _first_use(layer))
+    Of a graph it is the graph itself; of a spec its model, with the file's own arguments; of a layer of a spec its
+    first use in the model.
+    """
+    if isinstance(value, Spec):
+        return _bundle(value, lambda: resolve(value))
+    if isinstance(value, Layer):
+        return _bundle(value, lambda: _first_use(value))
+    return _bundle(value, lambda: value)
 
 
 def of_made(made: Any, spec: Spec, name: str) -> dict[str, str]:

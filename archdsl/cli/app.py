@@ -13,13 +13,14 @@ from typing import Annotated, Any
 
 import typer
 
-from archdsl import __version__, output, zoo
+from archdsl import output, zoo
 from archdsl.errors import WIDTH, ArchError
 from archdsl.graph import Graph
 from archdsl.limits import raised
 from archdsl.resolution import resolve
 from archdsl.resolution.expectations import check as hold
 from archdsl.spec import Spec
+from archdsl.version import __version__
 
 app = typer.Typer(
     help="Neural network architectures as YAML: checked, drawn, compiled to Keras layers, and trained.",

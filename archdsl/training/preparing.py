@@ -12,7 +12,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-import archdsl
 import archdsl.keras as runtime
 from archdsl.backends.keras_runtime import carry_data
 from archdsl.errors import fail
@@ -23,6 +22,7 @@ from archdsl.resolution.recipes import hold_gradients
 from archdsl.spec import Spec
 from archdsl.training import compilation, data, describing, evaluation, modes, outputs, pipeline, whiten
 from archdsl.training.data import Dataset, Part
+from archdsl.version import __version__
 
 
 @dataclass(frozen=True)
@@ -145,8 +145,9 @@ def recipe_of(spec: Spec, epochs: int | None = None, seed: int | None = None) ->
 
 def versions() -> dict[str, str]:
     """The versions of what a run's numbers depend on."""
-    used = {"archdsl": archdsl, "keras": keras, "tensorflow": tf, "numpy": np}
-    return {"python": platform.python_version(), **{name: module.__version__ for name, module in used.items()}}
+    used = {"keras": keras, "tensorflow": tf, "numpy": np}
+    versions = {name: module.__version__ for name, module in used.items()}
+    return {"python": platform.python_version(), "archdsl": __version__, **versions}
 
 
 def _compile(model: keras.Model, graph: Graph, recipe: Train, source: Data, steps: int, wishes: Wishes) -> None:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-import archdsl
+from archdsl import zoo
 from archdsl.errors import fail
 from archdsl.limits import DEFAULTS, Limits
 from archdsl.recipe import Train
@@ -118,7 +118,7 @@ def spec_of(folder: Path, run: Result) -> Spec:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         raise fail("ARCH204", f"{path} is not there or cannot be read") from None
-    return archdsl.loads(text, str(path), run.variant, Limits(**run.limits) if run.limits else DEFAULTS)
+    return zoo.loads(text, str(path), run.variant, Limits(**run.limits) if run.limits else DEFAULTS)
 
 
 def recipe_of(folder: Path) -> Train | None:
