@@ -64,7 +64,7 @@ def run(*command: str, path: list[Path], cwd: Path) -> subprocess.CompletedProce
 @pytest.fixture
 def imported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[[list[Path]], None]]:
     """Puts folders on this process's path, as if it had just begun; afterwards nothing of them is left."""
-    ops, modules = dict(OPS), set(sys.modules)
+    ops, modules = set(OPS), set(sys.modules)
     monkeypatch.chdir(tmp_path)
 
     def as_if_new(path: list[Path]) -> None:
@@ -72,8 +72,8 @@ def imported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callab
         for name in sys.modules.keys() - modules:
             if str(getattr(sys.modules[name], "__file__", "")).startswith((str(tmp_path), str(SOURCE))):
                 del sys.modules[name]
-        OPS.clear()
-        OPS.update(ops)
+        for name in OPS.keys() - ops:
+            del OPS[name]
         for folder in reversed(path):
             if str(folder) not in sys.path:
                 monkeypatch.syspath_prepend(folder)

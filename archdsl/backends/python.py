@@ -56,7 +56,7 @@ def to_python(spec: Spec) -> str:
 
 def _installed(body: str) -> set[str]:
     """The modules of installed packages that bring ops along, as far as the source calls something of them."""
-    packages = {op.__module__.split(".")[0] for op in OPS.values()} - {"archdsl"}
+    packages = {op.__module__.split(".")[0] for op in OPS.loaded().values()} - {"archdsl"}
     calls = re.findall(r"(?<![\w.])([\w.]+)\.\w+\(", body)
     return {module for module in calls if module.split(".")[0] in packages}
 

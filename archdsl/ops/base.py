@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeAlias
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WrapValidator
 from pydantic_core import PydanticCustomError
 
+from archdsl.ops.registry import OPS
 from archdsl.ops.sight import Sight
 
 # Nowhere in this folder do annotations become strings (`from __future__ import annotations`): Pydantic would evaluate
@@ -140,9 +141,6 @@ Numbers = Annotated[Number | tuple[Number, ...], WrapValidator(either("a number,
 
 Kind = Literal["conv", "norm", "activation", "dense", "pool", "shape", "dropout", "merge"]
 """What an op is for somebody who looks at a picture; it decides the colour."""
-
-OPS: "dict[str, type[Op]]" = {}
-"""The ops by their names in specs: all of archdsl's own, and those of other packages that were asked for."""
 
 EXTRA = frozenset(
     """

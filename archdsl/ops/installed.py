@@ -5,7 +5,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, get_args
 
 from archdsl.errors import Span, fail
-from archdsl.ops.base import OPS, Kind, Op
+from archdsl.ops.base import Kind, Op
+from archdsl.ops.registry import OPS
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint

@@ -18,8 +18,8 @@ from archdsl.spec import SHORTCUTS, Bunch, Fields, Loop, Part, Path, Signature, 
 
 BUNCH = ("shortcut", "merge", "after")
 
-NORMS = {op.name.removesuffix("_norm"): op for op in OPS.values() if op.kind == "norm"}
-ACTIVATIONS = {op.name: op for op in OPS.values() if op.kind == "activation"}
+NORMS = OPS.of_kind("norm", suffix="_norm")
+ACTIVATIONS = OPS.of_kind("activation")
 
 
 @dataclass(frozen=True)
@@ -307,7 +307,7 @@ class Reader(ValueReader):
             word, given = node.items[0]  # type: ignore[assignment]
         if isinstance(word, Scalar):
             find(word.text, word.span)
-        merges = [name for name, op in OPS.items() if op.many]
+        merges = OPS.merges()
         if not isinstance(word, Scalar) or word.text not in merges:
             text = shown(word.value) if isinstance(word, Scalar) else "this"
             hint = nearest(str(word.text), merges) if isinstance(word, Scalar) else "one word, as in `merge: add`"

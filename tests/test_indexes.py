@@ -1,0 +1,46 @@
+"""The shipped indexes say what the things themselves say: `pytest --update-golden` rewrites them."""
+
+from __future__ import annotations
+
+import json
+import pkgutil
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+
+from archdsl import ops
+from archdsl.ops import OPS, registry
+
+Check: TypeAlias = Callable[[Path, Mapping[str, Any]], None]
+
+
+@pytest.fixture
+def shipped(request: pytest.FixtureRequest) -> Check:
+    """`shipped(path, entries)` holds an index, which has a line for each entry, to what it is made of."""
+
+    def check(path: Path, entries: Mapping[str, Any]) -> None:
+        lines = [f"  {json.dumps(name)}: {json.dumps(entry, ensure_ascii=False)}" for name, entry in entries.items()]
+        text = "{\n" + ",\n".join(lines) + "\n}\n"
+        if request.config.getoption("--update-golden"):
+            path.write_text(text, encoding="utf-8", newline="\n")
+        assert text == path.read_text(encoding="utf-8"), f"{path.name} is old: run `pytest --update-golden`"
+
+    return check
+
+
+def test_the_index_of_ops(shipped: Check) -> None:
+    """Families keep the order that the file gives them, for the JSON schema lists ops in it; a new one comes last."""
+    families = list(dict.fromkeys(facts["family"] for facts in json.loads(registry.INDEX.read_text("utf-8")).values()))
+    for module in sorted(module.name for module in pkgutil.iter_modules(ops.__path__)):
+        import_module(f"archdsl.ops.{module}")
+        families += [module] * (module not in families)
+    facts = {
+        name: {"family": op.__module__.rpartition(".")[2], "kind": op.kind, "many": op.many}
+        for name, op in OPS.loaded().items()
+        if op.__module__.startswith("archdsl.ops.")
+    }
+    assert len(facts) >= 86
+    shipped(registry.INDEX, dict(sorted(facts.items(), key=lambda item: families.index(item[1]["family"]))))
