@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     import keras
 
+    from archdsl.keras.transfer.copying import Copied
     from archdsl.training.fit import Result
-    from archdsl.transfer.copying import Copied
 
 __all__ = [
     "ArchError",
@@ -42,13 +42,13 @@ __all__ = [
 
 
 def _table(graph: Graph) -> str:
-    from archdsl.backends.summary import to_text
+    from archdsl.reports.summary import to_text
 
     return to_text(graph).rstrip()
 
 
 def _bundle(value: Graph | Spec | Layer) -> dict[str, str]:
-    from archdsl.backends import notebook
+    from archdsl.diagrams import notebook
 
     return notebook.bundle(value)
 
@@ -144,9 +144,9 @@ def resume(run: str | Path, **options: Any) -> Result:
         ArchError: there is no such run, it is finished, or its spec or its data has changed.
     """
     from archdsl.recipe import kernels
-    from archdsl.training import result
+    from archdsl.runs import folder
 
-    kernels.choose(result.recipe_of(Path(run)))
+    kernels.choose(folder.recipe_of(Path(run)))
     from archdsl.training import fit
 
     return fit.resume(Path(run), **options)

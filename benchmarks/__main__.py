@@ -18,7 +18,7 @@ from benchmarks.timing import BASE, ROOT, Found, pairs, process, timed
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-TWIN_COUNT = "import sys; sys.path.insert(0, 'tests'); import twins; print(twins.built().count_params())"
+TWIN_COUNT = "import sys; sys.path.insert(0, 'tests/support'); import twins; print(twins.built().count_params())"
 
 
 def main() -> None:
@@ -111,7 +111,7 @@ def saving(count: int) -> Found:
 
 
 def _makers() -> tuple[Callable[[], object], Callable[[], object]]:
-    sys.path.insert(0, str(ROOT / "tests"))
+    sys.path.insert(0, str(ROOT / "tests" / "support"))
     import twins
 
     import archdsl

@@ -47,9 +47,9 @@ def _images() -> tuple[Any, Any]:
 
 
 def _batches(words: dict[str, Any]) -> Any:
+    from archdsl.data import pipeline
+    from archdsl.data.dataset import Dataset, Part, measure
     from archdsl.recipe import Augment, Data
-    from archdsl.training import pipeline
-    from archdsl.training.data import Dataset, Part, measure
 
     part = Part(*_images())
     statistics = measure(part.images, 255.0, True)

@@ -57,7 +57,7 @@ def _turns(folder: Path, epochs: int) -> list[tuple[tuple[float, float], tuple[f
 
     import archdsl
     from archdsl.training import fit, run
-    from archdsl.training.preparing import Wishes, prepare
+    from archdsl.training.setup import Wishes, prepare
 
     generator = np.random.default_rng(0)
     images = generator.integers(0, 256, (IMAGES * 10 // 9, 32, 32, 3)).astype(np.uint8)
@@ -101,9 +101,9 @@ def precise(count: int) -> Found:
     import numpy as np
 
     import archdsl
-    from archdsl.training import modes
+    from archdsl.training import tf_settings
 
-    sys.path.insert(0, str(ROOT / "tests"))
+    sys.path.insert(0, str(ROOT / "tests" / "support"))
     import twins
 
     generator = np.random.default_rng(0)
@@ -112,7 +112,7 @@ def precise(count: int) -> Found:
     module = archdsl.compile(archdsl.load(SPEC))
 
     def stepper(maker: Any, policy: str) -> Any:
-        with modes.precision(policy):
+        with tf_settings.precision(policy):
             model = maker()
         model.compile(optimizer="sgd", loss="categorical_crossentropy")
         return timed(lambda: model.train_on_batch(x, y))

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from archdsl.data import pipeline
+from archdsl.data.dataset import Dataset, Part
+from archdsl.figures import GREY, INK, figure, save
 from archdsl.recipe import Augment, Data
-from archdsl.training import pipeline
-from archdsl.training.data import Dataset, Part
-from archdsl.training.reports.paint import GREY, INK, figure, save
 
 PATH = Path(__file__).parent / "images" / "augmentation.png"
 

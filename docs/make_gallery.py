@@ -11,10 +11,10 @@ from html import escape
 from pathlib import Path
 
 import archdsl
-from archdsl.backends.diagrams import Options, to_dot, views
-from archdsl.backends.diagrams.mermaid import to_mermaid
-from archdsl.backends.diagrams.render import render
 from archdsl.cli.drawing import list_text
+from archdsl.diagrams import Options, to_dot, views
+from archdsl.diagrams.mermaid import to_mermaid
+from archdsl.diagrams.render import render
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs/pictures.md"

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-GOLDEN = Path(__file__).parent / "golden"
+from collecting import needs_tensorflow
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -32,17 +31,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if unwanted and collection_path.suffix == ".py" and needs_tensorflow(collection_path) else None
 
 
-def needs_tensorflow(path: Path) -> bool:
-    """Whether all tests of a file do."""
-    return bool(re.search(r"^pytestmark = \[?\s*pytest\.mark\.tensorflow", path.read_text("utf-8"), re.MULTILINE))
-
-
 @pytest.fixture
 def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
-    """`golden(name, text)` holds a text to `tests/golden/<name>`."""
+    """`golden(name, text)` holds a text to `golden/<name>` beside the test."""
 
     def check(name: str, text: str) -> None:
-        path = GOLDEN / name
+        path = request.path.parent / "golden" / name
         if request.config.getoption("--update-golden"):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8", newline="\n")

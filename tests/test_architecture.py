@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 import re
 import subprocess
 import sys
@@ -12,17 +11,12 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from conftest import needs_tensorflow
+from collecting import needs_tensorflow
+from house import ORDER, PACKAGE, loaded
 
-PACKAGE = Path(__file__).parents[1] / "archdsl"
 FILES = sorted(PACKAGE.rglob("*.py"))
-ORDER = """
-version display errors limits source expr docstrings ops reference recipe names spec parsing zoo graph shortcuts
-resolution analysis lint comparison tracing schema explanations backends transfer keras training expansion drafts
-output cli __main__
-""".split()  # noqa: SIM905 - an order is read more easily so
 HEAVY = ("tensorflow", "keras", "numpy", "matplotlib", "graphviz", "pygraphviz")
-STARRED = ("keras.py", "backends/keras_runtime.py", "backends/extra/", "training/")
+STARRED = ("data/", "keras/", "training/")
 
 
 def name_of(path: Path) -> str:
@@ -118,8 +112,8 @@ def test_nothing_heavy_at_the_top(path: Path) -> None:
         pytest.skip("may import TensorFlow")
     heavy = [module for module in imports(path) if module.split(".")[0] in HEAVY]
     assert heavy == []
-    starred = {"archdsl.keras", "archdsl.backends.keras_runtime", "archdsl.backends.extra", "archdsl.training"}
-    assert not any(module in starred or module.startswith("archdsl.training.") for module in imports(path))
+    starred = ("archdsl.data.", "archdsl.keras.", "archdsl.training.")
+    assert not any(f"{module}.".startswith(starred) for module in imports(path))
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
@@ -135,10 +129,19 @@ def test_files_stay_short_and_say_what_they_are(path: Path) -> None:
 def test_no_assert_for_users_and_no_eval(path: Path) -> None:
     nodes = list(ast.walk(tree(path)))
     asserts = any(isinstance(node, ast.Assert) for node in nodes)
-    assert not asserts or path.parent.name == "backends"  # there they only tell the type checker what is known
+    assert not asserts or path.parent.name in (
+        "codegen",
+        "diagrams",
+        "reports",
+        "diff",
+        "tracing",
+        "keras",
+        "resolution",
+        "analysis",
+    )  # there they only tell the type checker what is known
     called = {node.func.id for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
     assert not called & {"eval", "__import__"}
-    assert "exec" not in called or name_of(path) == "backends/keras_runtime.py"
+    assert "exec" not in called or name_of(path) == "keras/runtime.py"
 
 
 def test_no_public_name_is_a_modules() -> None:
@@ -146,26 +149,6 @@ def test_no_public_name_is_a_modules() -> None:
 
     modules = {path.stem for path in PACKAGE.glob("*.py")} | {path.name for path in PACKAGE.iterdir() if path.is_dir()}
     assert not set(archdsl.__all__) & modules
-
-
-LOADED = """
-import json, sys
-from typer.testing import CliRunner
-from archdsl.cli import app
-for words in json.loads(sys.argv[1]):
-    result = CliRunner().invoke(app, words)
-    assert result.exit_code == 0, (words, result.output, result.exception)
-print(json.dumps(sorted({name.split(".")[0] for name in sys.modules})))
-"""
-
-
-def loaded(words: list[list[str]], folder: Path) -> set[str]:
-    """The packages that a fresh process has loaded when it ran these commands."""
-    done = subprocess.run(
-        [sys.executable, "-c", LOADED, json.dumps(words)], cwd=folder, capture_output=True, text=True, timeout=60
-    )
-    assert done.returncode == 0, done.stderr
-    return set(json.loads(done.stdout))
 
 
 def test_the_front_loads_nothing_heavy(tmp_path: Path) -> None:
@@ -194,7 +177,7 @@ def test_a_test_file_that_loads_tensorflow_says_so() -> None:
     """Else it is loaded, and waited for, where `-m "not tensorflow"` leaves its tests out."""
     heavy = {"tensorflow", "keras", "twins", "layers_of_ops", "archdsl.training", "archdsl.keras"}
     found = []
-    for path in Path(__file__).parent.glob("test_*.py"):
+    for path in Path(__file__).parent.rglob("test_*.py"):
         skips = {ast.unparse(node) for node in tree(path).body if isinstance(node, ast.Assign | ast.Expr)}
         if heavy & {*imports(path)} or any(re.search(r"importorskip\('(keras|tensorflow)'", line) for line in skips):
             found.append(path)

@@ -56,8 +56,8 @@ def test_the_wheel_stands_alone(tmp_path: Path) -> None:
     assert {
         "archdsl/py.typed",
         "archdsl/schema/schema.json",
-        "archdsl/training/digits.npz",
-        "archdsl/training/DIGITS.md",
+        "archdsl/data/digits.npz",
+        "archdsl/data/DIGITS.md",
     } <= names
     assert not any(name.startswith(("tests/", "specs/")) for name in names)
     environment = {**os.environ, "PYTHONPATH": str(tmp_path / "installed")}

@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 
 import archdsl
-from archdsl.backends.diagrams import to_dot
-from archdsl.backends.python import to_python
-from archdsl.backends.reports import to_data
-from archdsl.backends.summary import to_text
+from archdsl.codegen.module import to_python
+from archdsl.diagrams import to_dot
 from archdsl.graph import Graph
 from archdsl.ops.base import show
+from archdsl.reports.formats import to_data
+from archdsl.reports.summary import to_text
 from archdsl.resolution.expectations import check
 from archdsl.spec import Spec
 

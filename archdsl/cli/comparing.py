@@ -89,8 +89,8 @@ def diff(
 
     `--variant` and `--set` are B's; A's stand in brackets. `expect` is not held. Imports no TensorFlow.
     """
-    from archdsl.backends import differences
-    from archdsl.comparison import compare
+    from archdsl.diff import compare
+    from archdsl.diff import text as differences
 
     if as_json and as_markdown:
         raise fail("ARCH203", "`--json` cannot stand beside `--markdown`", hint="keep one of them")
@@ -109,7 +109,7 @@ def diff(
 
 
 def _print_colored(text: str) -> None:
-    from archdsl.backends.differences import colored
+    from archdsl.diff.text import colored
 
     print_text(colored(text) if sys.stdout.isatty() and not os.environ.get("NO_COLOR") else text)
 
@@ -157,7 +157,7 @@ def why(
 
     PATH is a step, a field or an argument behind a dot, `.shape`, or a weight. Imports no TensorFlow.
     """
-    from archdsl.backends import origins
+    from archdsl.tracing import text as origins
     from archdsl.tracing import trace
 
     loaded = zoo.load(spec, variant or "", raised(allow or ()))

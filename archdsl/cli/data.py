@@ -66,11 +66,11 @@ def _show(
     is_moved = out is not None and data.augment != Augment()
     if bring or is_moved or data.kind == "tfds":
         output.keras_side()  # what needs TensorFlow; all else does without
-    from archdsl.training import inspection, samples, sources
-    from archdsl.training.data import divide
+    from archdsl.data import inspection, samples, sources
+    from archdsl.data.dataset import divide
 
     if bring:
-        from archdsl.training.sources.downloading import download
+        from archdsl.data.sources.downloading import download
 
         download(data, data_dir)
     bare = shape is None

@@ -23,7 +23,7 @@ from archdsl.ops.base import show
 from archdsl.spec import INPUT, OUTPUT, Spec
 
 if TYPE_CHECKING:
-    from archdsl.backends.diagrams import Options
+    from archdsl.diagrams import Options
 
 ENDINGS = {
     "svg": (".svg",),
@@ -163,7 +163,7 @@ def pictures(graph: Graph, spec: Spec, wish: Wish) -> list[Picture]:
     Raises:
         ArchError: there is no such view.
     """
-    from archdsl.backends.diagrams import views
+    from archdsl.diagrams import views
 
     found = views(graph)
     view = wish.view or next(iter(found))
@@ -201,7 +201,7 @@ def file_names(spec: Spec, views: Iterable[str]) -> dict[str, str]:
 
 def options(**words: Any) -> Options:
     """How it is to look; the diagrams are not loaded before somebody asks."""
-    from archdsl.backends.diagrams import Options
+    from archdsl.diagrams import Options
 
     return Options(**words)
 
@@ -212,7 +212,7 @@ def draw(wanted: Iterable[Picture], options: Options) -> list[str]:
     Raises:
         ArchError: a file cannot be written, or there is no renderer.
     """
-    from archdsl.backends.diagrams.render import render_all
+    from archdsl.diagrams.render import render_all
 
     texts: dict[tuple[int, bool], str] = {}  # a graph is planned once for all that DOT becomes
     printed, rendered = [], []
@@ -234,10 +234,10 @@ def draw(wanted: Iterable[Picture], options: Options) -> list[str]:
 def _text(picture: Picture, options: Options) -> str:
     """A picture in a language of diagrams: in DOT, which renderers take, where it is not to be Mermaid."""
     if picture.format == "mermaid":
-        from archdsl.backends.diagrams.mermaid import to_mermaid
+        from archdsl.diagrams.mermaid import to_mermaid
 
         return to_mermaid(picture.graph, options)
-    from archdsl.backends.diagrams import to_dot
+    from archdsl.diagrams import to_dot
 
     return to_dot(picture.graph, options)
 
@@ -249,8 +249,8 @@ def draw_all(graph: Graph, spec: Spec, folder: Path) -> None:
 
 def list_data(graph: Graph) -> list[dict[str, Any]]:
     """The views, each with its class, arguments and shapes, as plain data."""
-    from archdsl.backends.diagrams import views
-    from archdsl.backends.reports import outline
+    from archdsl.diagrams import views
+    from archdsl.reports.formats import outline
 
     found = {name: outline(body) for name, body in views(graph).items()}
     return [{"view": name, "class": data.pop("name"), **data} for name, data in found.items()]
@@ -258,7 +258,7 @@ def list_data(graph: Graph) -> list[dict[str, Any]]:
 
 def list_text(graph: Graph) -> str:
     """The views, one a line: `ResidualLayer  ResidualLayer(filters=16, stride=1)  8x8x16 -> 8x8x16`."""
-    from archdsl.backends.diagrams import views
+    from archdsl.diagrams import views
 
     lines = []
     for name, body in views(graph).items():

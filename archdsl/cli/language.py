@@ -9,10 +9,11 @@ from typing import Annotated
 
 import typer
 
-from archdsl import docstrings, explanations, output, zoo
+from archdsl import output, zoo
 from archdsl.cli.app import JsonOption, app, print_json, print_text, say
 from archdsl.errors import CODES, fail, nearest
 from archdsl.resolution import resolve
+from archdsl.schema import docstrings, explanations
 
 
 @app.command()
@@ -62,8 +63,8 @@ def list_ops(
     as_json: JsonOption = False,
 ) -> None:
     """List the ops, which are what a step may be beside a layer of the file; or tell all of one."""
-    from archdsl import reference
     from archdsl.ops import OPS, find, installed
+    from archdsl.schema import op_reference
 
     if name is not None:
         op = find(name)
@@ -71,9 +72,9 @@ def list_ops(
             hint = nearest(name, {*OPS, *installed.names()})
             raise fail("ARCH203", f"there is no op `{name}`", hint=hint)
         if as_json:
-            print_json(reference.data(op))
+            print_json(op_reference.data(op))
         else:
-            print_text(reference.describe(op, shutil.get_terminal_size().columns))
+            print_text(op_reference.describe(op, shutil.get_terminal_size().columns))
         return
     others = installed.names()
     for word in others.keys() & OPS:

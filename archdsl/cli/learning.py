@@ -26,8 +26,8 @@ from archdsl.cli.app import (
 from archdsl.errors import fail
 
 if TYPE_CHECKING:
-    from archdsl.training.rehearsal import Rehearsal
-    from archdsl.training.result import Result
+    from archdsl.runs.folder import Result
+    from archdsl.training.dry_run import Rehearsal
 
 TRACKERS = ("tensorboard", "mlflow", "wandb")
 
@@ -58,7 +58,7 @@ def train(
             raise fail("ARCH203", f"`--log {name}` is not known", hint=f"one of {', '.join(TRACKERS)}")
     if resume is not None:
         _refuse_beside_resume(spec, out, limit, seed, dry_run, settings, variant, allow)
-        from archdsl.training import result
+        from archdsl.runs import folder as result
 
         output.keras_side(result.recipe_of(resume))
         from archdsl.training import fit
@@ -73,9 +73,9 @@ def train(
     given |= {"data_dir": data_dir, "seed": seed}
     output.keras_side(loaded.train)
     if dry_run:
-        from archdsl.training import result
-        from archdsl.training.preparing import Wishes
-        from archdsl.training.rehearsal import rehearse
+        from archdsl.runs import folder as result
+        from archdsl.training.dry_run import rehearse
+        from archdsl.training.setup import Wishes
 
         result.check_free(run)
         found = rehearse(loaded, run, Wishes(**given))
@@ -95,7 +95,7 @@ def evaluate(
     as_json: JsonOption = False,
 ) -> None:
     """Test a run's network on the test set."""
-    from archdsl.training import result
+    from archdsl.runs import folder as result
 
     output.keras_side(result.recipe_of(run))
     from archdsl.training import fit

@@ -57,9 +57,9 @@ def show(
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
 ) -> None:
     """Show a network as a table: shapes, parameters, multiply-accumulates, receptive fields, memory."""
-    from archdsl.backends import columns as known
-    from archdsl.backends.reports import to_csv, to_data, to_markdown
-    from archdsl.backends.summary import View, to_text
+    from archdsl.reports import columns as known
+    from archdsl.reports.formats import to_csv, to_data, to_markdown
+    from archdsl.reports.summary import View, to_text
 
     if as_json + as_csv + as_markdown > 1:
         raise fail("ARCH203", "`--json`, `--csv` and `--markdown` exclude each other", hint="take one of them")
@@ -87,7 +87,7 @@ def eject(
     allow: AllowOption = None,
 ) -> None:
     """Print the generated Python module, which imports only keras."""
-    from archdsl.backends.python import to_python
+    from archdsl.codegen.module import to_python
 
     loaded, _, _ = load_spec(spec, None, variant, allow)
     source = to_python(loaded)
@@ -180,8 +180,8 @@ def build(
     allow: AllowOption = None,
 ) -> None:
     """Build the Keras model, check that Keras counts what the spec says, and write module, summary and pictures."""
-    from archdsl.backends.python import to_python
-    from archdsl.backends.summary import to_text
+    from archdsl.codegen.module import to_python
+    from archdsl.reports.summary import to_text
 
     loaded, arguments, graph = load_spec(spec, settings, variant, allow)
     with output.new_folder(out or output.next_free("build", loaded)) as folder:

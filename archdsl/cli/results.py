@@ -16,7 +16,7 @@ from archdsl.cli.app import JsonOption, app, complain, print_json, print_text, s
 from archdsl.errors import WIDTH, fail, nearest
 
 if TYPE_CHECKING:
-    from archdsl.training.predicting import Prediction, Predictor
+    from archdsl.training.prediction import Prediction, Predictor
 
 INCOMPLETE = 3
 """How `predict` ends where some of the images could not be read."""
@@ -39,8 +39,8 @@ def predict(
     if not network.exists():
         raise fail("ARCH204", f"{network} is not there", hint="a run's folder, or a `.keras` file")
     output.keras_side()
-    from archdsl.training import predicting
-    from archdsl.training.images import find
+    from archdsl.data.images import find
+    from archdsl.training import prediction as predicting
 
     predictor = predicting.load(network)
     for lack in predictor.lacks:
@@ -82,7 +82,7 @@ def export(
     if not network.exists():
         raise fail("ARCH204", f"{network} is not there", hint="a run's folder, or a `.keras` file")
     output.keras_side()
-    from archdsl.training import exporting
+    from archdsl.training import export as exporting
 
     print_text(f"{out}: {exporting.told(exporting.export(network, out, raw=raw, form=form))}")
 
@@ -99,7 +99,7 @@ def runs(
     as_json: JsonOption = False,
 ) -> None:
     """List the runs of a folder (without one, of `runs`), or compare some. Imports no TensorFlow."""
-    from archdsl.training import runs as kept
+    from archdsl.runs import listing as kept
 
     if sort not in kept.SORTS:
         raise fail("ARCH203", f"runs cannot be sorted by `{sort}`", hint=nearest(sort, kept.SORTS))
@@ -117,20 +117,20 @@ def runs(
 
 
 def _compare(folders: list[Path], out: Path | None, as_json: bool) -> None:
-    from archdsl.training import result, side_by_side
+    from archdsl.runs import comparison, folder
 
-    found = side_by_side.read(folders)
+    found = comparison.read(folders)
     if out is not None:
         if out.suffix != ".png":
             raise fail("ARCH203", f"{out} is no place for a picture", hint="a name that ends in `.png`")
-        from archdsl.training.reports import curves
+        from archdsl.runs import curves
 
-        curves.draw_together({run.name: result.rows(run.folder) for run in found}, out)
+        curves.draw_together({run.name: folder.rows(run.folder) for run in found}, out)
         say(f"drew {out}")
     if as_json:
-        print_json(side_by_side.to_data(found))
+        print_json(comparison.to_data(found))
     else:
-        print_text(side_by_side.to_text(found))
+        print_text(comparison.to_text(found))
 
 
 def _with_errors_told(predictions: Iterable[Prediction]) -> Iterator[Prediction]:

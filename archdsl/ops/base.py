@@ -149,7 +149,7 @@ EXTRA = frozenset(
     StochasticDepth TakeAt
     """.split()  # noqa: SIM905 - names are read more easily so
 )
-"""The layers that archdsl brings along in `backends/extra/`, for ops that Keras has none for."""
+"""The layers that archdsl brings along in `keras/layers/`, for ops that Keras has none for."""
 
 
 class Op(BaseModel):
@@ -236,7 +236,7 @@ class Op(BaseModel):
         """A Call of fields: the positional ones always, the others where they differ from the default.
 
         Args:
-            target: the layer: `layers.Conv2D`, a class of `backends/extra/`, or `package.module.Class`.
+            target: the layer: `layers.Conv2D`, a class of `keras/layers/`, or `package.module.Class`.
             positional: fields that the layer takes by place.
             keywords: the layer's words for fields; a field that is not among them goes by its own name.
         """

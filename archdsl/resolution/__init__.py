@@ -21,7 +21,7 @@ from archdsl.resolution import recipes
 from archdsl.resolution.body import Body, Flow
 from archdsl.resolution.loops import BODY, Budget, Values, certain
 from archdsl.resolution.merging import merge_problem
-from archdsl.shortcuts import plain_parts, shortcut_steps
+from archdsl.resolution.shortcuts import plain_parts, shortcut_steps
 from archdsl.spec import INPUT, OUTPUT, SHORTCUTS, Bunch, Fields, Layer, Part, Path, Spec, Step, Tap, Use, Value
 
 

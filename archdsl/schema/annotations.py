@@ -11,10 +11,10 @@ from pydantic import BaseModel, Discriminator
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from archdsl.docstrings import arguments
 from archdsl.ops.choices import Table
 from archdsl.recipe import Choice, LossChoice
 from archdsl.recipe.base import OrNone
+from archdsl.schema.docstrings import arguments
 
 Schema: TypeAlias = dict[str, Any]
 

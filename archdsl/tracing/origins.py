@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from archdsl.comparison.steps import plain, written
+from archdsl.diff.steps import plain, written
 from archdsl.errors import Span
 from archdsl.expr import Expression
 from archdsl.graph import Graph, Node, producer

@@ -17,11 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archdsl.errors import fail
+from archdsl.files import writing
 from archdsl.recipe import EarlyStopping as Recipe
+from archdsl.runs.folder import LOG, MODEL, Row
 from archdsl.training import checkpoints
 from archdsl.training.averaging import averaged_values
 from archdsl.training.checkpoints import State
-from archdsl.training.result import LOG, MODEL, Row, writing
 
 LOG_LINES = "log.jsonl"
 

@@ -19,9 +19,10 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from archdsl.data.dataset import Dataset
 from archdsl.errors import fail
-from archdsl.training.data import Dataset
-from archdsl.training.result import Row, writing
+from archdsl.files import writing
+from archdsl.runs.folder import Row
 
 FOLDER, FILE = "checkpoint", "state.npz"
 

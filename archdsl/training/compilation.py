@@ -8,14 +8,14 @@ from typing import Any
 import keras
 import numpy as np
 
-from archdsl.backends.extra.learning import RATED, MuonSGD, OneCycle, WarmUp
+from archdsl.data.dataset import Dataset
 from archdsl.errors import fail
+from archdsl.keras.optimizers import RATED, MuonSGD, OneCycle, WarmUp
 from archdsl.ops.base import Call
 from archdsl.recipe import METRICS, Train
 from archdsl.recipe.losses import FromLogits, Loss
 from archdsl.recipe.metrics import Accuracy
 from archdsl.training import optimizers
-from archdsl.training.data import Dataset
 
 _OURS: dict[str, Any] = {made.__name__: made for made in (MuonSGD, OneCycle, WarmUp, *RATED.values())}
 """What `Call`s of `extra` stand for."""

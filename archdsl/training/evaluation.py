@@ -11,10 +11,11 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from archdsl.data import pipeline
+from archdsl.data.dataset import Dataset, Part
 from archdsl.errors import fail
 from archdsl.recipe import Data, TestTime, Train
-from archdsl.training import compilation, pipeline
-from archdsl.training.data import Dataset, Part
+from archdsl.training import compilation
 
 Outputs = dict[str, NDArray[np.float32]]
 """Numbers (N, classes) of each output that tells classes, by its name; of one output by nothing."""

@@ -12,16 +12,18 @@ import numpy as np
 import tensorflow as tf
 
 import archdsl.keras as runtime
-from archdsl.backends.keras_runtime import carried_data
+from archdsl.data import dataset as data
 from archdsl.errors import fail, quantity
+from archdsl.keras.runtime import carried_data
 from archdsl.limits import DEFAULTS
+from archdsl.runs import folder
+from archdsl.runs.folder import Result
 from archdsl.spec import Spec
-from archdsl.training import checkpoints, compilation, data, evaluation, modes, outputs, result
+from archdsl.training import checkpoints, compilation, evaluation, outputs, tf_settings
 from archdsl.training.checkpoints import State
 from archdsl.training.evaluation import Evaluation
-from archdsl.training.preparing import Prepared, Wishes, prepare, recipe_of, versions
-from archdsl.training.result import Result
 from archdsl.training.run import Run
+from archdsl.training.setup import Prepared, Wishes, prepare, recipe_of, versions
 
 __all__ = ["Evaluation", "Result", "evaluate", "resume", "train"]
 
@@ -67,12 +69,12 @@ def train(
     wishes = Wishes(arguments or {}, epochs, limit, data_dir, seed, callbacks, metrics, loss, optimizer)
     _, recipe = recipe_of(spec, epochs, seed)
     out = Path(out)
-    result.check_free(out)
-    with modes.determinism(recipe.deterministic):
+    folder.check_free(out)
+    with tf_settings.determinism(recipe.deterministic):
         prepared = prepare(spec, wishes)
         begun = _begin(prepared, command)
         watching = _watching(log, out, begun)
-        result.make(out, spec.text)
+        folder.make(out, spec.text)
         begun.write(out)
         return Run(out, begun, prepared, watching).train()
 
@@ -99,8 +101,8 @@ def resume(
             cannot be changed (ARCH203); or as `train`.
     """
     run = Path(run)
-    known = result.read(run)
-    spec = result.spec_of(run, known)
+    known = folder.read(run)
+    spec = folder.spec_of(run, known)
     if known.status == "finished":
         shown = "" if known.test_accuracy is None else f": {known.test_accuracy:.2%} of the test images are right"
         raise fail("ARCH204", f"{run} is finished{shown}", hint="`archdsl train` begins another in a new folder")
@@ -111,7 +113,7 @@ def resume(
     wishes = Wishes(known.arguments, planned, known.limit, place, known.seed, callbacks, metrics, loss, optimizer)
     _check_own(known, wishes, run)
     _, recipe = recipe_of(spec, planned, known.seed)
-    with modes.determinism(recipe.deterministic):
+    with tf_settings.determinism(recipe.deterministic):
         prepared = prepare(spec, wishes)
         begun = replace(_begin(prepared, known.command), started=known.started, tags=known.tags)
         going = Run(run, begun, prepared, _watching(log, run, begun))
@@ -132,9 +134,9 @@ def evaluate(run: Path, *, data_dir: Path | None = None, limit: int | None = Non
         ArchError: there is no such run, or no network in it (ARCH204); or as `train`.
     """
     run = Path(run)
-    known = result.read(run)
-    source, recipe = recipe_of(result.spec_of(run, known))
-    model = _load(run / result.MODEL)
+    known = folder.read(run)
+    source, recipe = recipe_of(folder.spec_of(run, known))
+    model = _load(run / folder.MODEL)
     dataset = data.load(source, data_dir or _recorded(known), shape=model.input_shape[1:])
     if known.mean is not None and known.std is not None:
         dataset = replace(dataset, statistics=_statistics(known.mean, known.std))
@@ -165,8 +167,8 @@ def _begin(prepared: Prepared, command: str) -> Result:
         versions=versions(),
         classes=list(dataset.classes),
         variant=prepared.spec.variant,
-        started=result.now(),
-        machine=result.machine([device.name for device in tf.config.list_logical_devices("GPU")]),
+        started=folder.now(),
+        machine=folder.machine([device.name for device in tf.config.list_logical_devices("GPU")]),
         command=command,
         input=carried_data(prepared.model),
         tags=[],

@@ -6,10 +6,10 @@ from typing import Any
 
 import keras
 
+from archdsl.data.dataset import Dataset
 from archdsl.errors import fail
 from archdsl.recipe import Train
 from archdsl.training import compilation
-from archdsl.training.data import Dataset
 
 
 def check(model: keras.Model, dataset: Dataset, recipe: Train) -> tuple[str, ...]:

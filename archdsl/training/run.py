@@ -12,14 +12,14 @@ from typing import Any
 import tensorflow as tf
 
 from archdsl.errors import ArchError, fail, quantity
+from archdsl.runs.folder import Result, Status
 from archdsl.training import callbacks, checkpoints, evaluation
 from archdsl.training.averaging import Averaged, averaged_values
 from archdsl.training.checkpoints import State
 from archdsl.training.display import Display
 from archdsl.training.interrupts import Interrupts, interruptible
 from archdsl.training.lookahead import Lookahead
-from archdsl.training.preparing import Prepared
-from archdsl.training.result import Result, Status
+from archdsl.training.setup import Prepared
 
 
 @dataclass

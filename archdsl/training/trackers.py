@@ -15,7 +15,7 @@ import keras
 import tensorflow as tf
 
 from archdsl.errors import fail, nearest
-from archdsl.training.result import CARD, CONFUSION, CURVES, MISTAKES, NETWORK, SPEC, Result
+from archdsl.runs.folder import CARD, CONFUSION, CURVES, MISTAKES, NETWORK, SPEC, Result
 
 PICTURES = (CURVES, CONFUSION, MISTAKES)
 FILES = (SPEC, CARD, NETWORK, *PICTURES)

@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from archdsl.backends.diagrams import to_dot
-from archdsl.backends.diagrams.render import render
+from archdsl.diagrams import to_dot
+from archdsl.diagrams.render import render
 from archdsl.errors import ArchError
+from archdsl.files import writing
 from archdsl.resolution import resolve
+from archdsl.runs import curves
+from archdsl.runs.card import card
+from archdsl.runs.folder import CARD, CONFUSION, CURVES, MISTAKES, NETWORK, Result, Row, spec_of
 from archdsl.spec import Spec
-from archdsl.training.reports import confusion, curves, mistakes
-from archdsl.training.reports.card import card
+from archdsl.training.reports import confusion, mistakes
 from archdsl.training.reports.outcome import Outcome
-from archdsl.training.result import CARD, CONFUSION, CURVES, MISTAKES, NETWORK, Result, Row, spec_of, writing
 
 if TYPE_CHECKING:
-    from archdsl.training.data import Dataset
+    from archdsl.data.dataset import Dataset
 
 __all__ = ["Outcome", "write"]
 

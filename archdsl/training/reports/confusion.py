@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from archdsl.training.reports.paint import BLUE, GREY, INK, PALE, RED, figure, save, short
+from archdsl.figures import BLUE, GREY, INK, PALE, RED, figure, save, short
 
 WRITTEN, NAMED = 20, 120
 """Up to how many classes counts are written into the cells, and names beside the rows."""

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from archdsl.figures import BLUE, INK, RED, figure, save, short
 from archdsl.training.reports.outcome import Outcome
-from archdsl.training.reports.paint import BLUE, INK, RED, figure, save, short
 
 COLUMNS, ROWS = 8, 4
 """How many images are shown at most."""

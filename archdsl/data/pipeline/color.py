@@ -1,0 +1,76 @@
+"""Brightness, contrast, saturation and hue, each as the Keras layer of its name means it."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from archdsl.data.pipeline.random_streams import Draws
+from archdsl.recipe import Augment
+
+EPSILON = 1e-7
+"""Keras's, which keeps a full saturation finite."""
+
+
+def recolour(pixels: tf.Tensor, draws: Draws, augment: Augment, largest: float) -> tf.Tensor:
+    """Changes each image's colours, by what was drawn for it. float32 (N, H, W, C), raw -> the same.
+
+    - `brightness` b: adds a share of `largest` in [-b, b]. `RandomBrightness(b)`.
+    - `contrast` c: multiplies the distance from each channel's mean by a factor in [1 - c, 1 + c]. `RandomContrast(c)`.
+    - `saturation` s: Keras's factor f lies in [(1 - s) / 2, (1 + s) / 2], and multiplies by f / (1 - f): 1 for its
+      middle. `RandomSaturation(((1 - s) / 2, (1 + s) / 2))`.
+    - `hue` h: turns the circle of colours by at most h / 2 either way. `RandomHue(h)`.
+
+    What leaves the range is clipped. Saturation and hue are for images of three channels.
+    """
+    if augment.brightness:
+        pixels = brighten(pixels, _between(draws["brightness"], 0, augment.brightness), largest)
+    if augment.contrast:
+        pixels = contrast(pixels, _between(draws["contrast"], 1, augment.contrast), largest)
+    if augment.saturation:
+        pixels = saturate(pixels, _between(draws["saturation"], 0.5, augment.saturation / 2))
+    if augment.hue:
+        pixels = turn(pixels, _between(draws["hue"], 0, augment.hue / 2))
+    return pixels
+
+
+def brighten(pixels: tf.Tensor, share: tf.Tensor, largest: float) -> tf.Tensor:
+    """Adds a share, float32 (N,), of `largest` to each image."""
+    return tf.clip_by_value(pixels + _each(share) * largest, 0.0, largest)
+
+
+def contrast(pixels: tf.Tensor, factor: tf.Tensor, largest: float) -> tf.Tensor:
+    """Multiplies each pixel's distance from the mean of its image and channel by a factor, float32 (N,)."""
+    mean = tf.reduce_mean(pixels, axis=[1, 2], keepdims=True)
+    return tf.clip_by_value((pixels - mean) * _each(factor) + mean, 0.0, largest)
+
+
+def saturate(pixels: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
+    """Multiplies each image's saturation, in HSV, by f / (1 - f) for its factor f, float32 (N,), up to 1."""
+    value = tf.reduce_max(pixels, axis=-1, keepdims=True)
+    chroma = value - tf.reduce_min(pixels, axis=-1, keepdims=True)
+    gain = tf.minimum(_each(factor / (1 - factor + EPSILON)), value / tf.maximum(chroma, EPSILON))
+    return value - (value - pixels) * gain
+
+
+def turn(pixels: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
+    """Turns each image's hue, in HSV, by a share of the circle, float32 (N,)."""
+    # TensorFlow's own conversion asks which channel equals the largest. Compiled, it computes both anew, rounds them
+    # in different ways, and takes a wrong colour. Here the three formulas agree where two channels are nearly equal.
+    red, green, blue = tf.unstack(pixels, axis=-1)
+    value = tf.reduce_max(pixels, axis=-1)
+    chroma = value - tf.reduce_min(pixels, axis=-1)
+    divisor = tf.maximum(chroma, EPSILON)
+    greenish, bluish = 2 + (blue - red) / divisor, 4 + (red - green) / divisor
+    rest = tf.where(green >= blue, greenish, bluish)
+    hue = tf.where((red >= green) & (red >= blue), (green - blue) / divisor, rest) + 6 * share[:, None, None]
+    sixths = [tf.math.floormod(hue + start, 6.0) for start in (5.0, 3.0, 1.0)]
+    channels = [value - chroma * tf.clip_by_value(tf.minimum(sixth, 4 - sixth), 0.0, 1.0) for sixth in sixths]
+    return tf.stack(channels, axis=-1)
+
+
+def _between(chance: tf.Tensor, middle: float, width: float) -> tf.Tensor:
+    return middle + (2 * chance - 1) * width
+
+
+def _each(values: tf.Tensor) -> tf.Tensor:
+    return values[:, None, None, None]

@@ -1,0 +1,182 @@
+"""A folder of images by class: `train/CLASS/*.png` with `test/` and perhaps `validation/`, or `CLASS/*.png` alone."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from archdsl.data import images
+from archdsl.data.sources import decoding
+from archdsl.data.sources.base import Found, Looked, Stored, Wanted
+from archdsl.errors import fail, nearest, quantity
+
+PARTS = {"train": "train", "test": "test", "validation": "validation", "val": "validation", "valid": "validation"}
+"""What the folders of the parts may be called, in lower case."""
+
+JUNK = frozenset({"__macosx", "thumbs.db", "desktop.ini", "@eadir"})
+"""What systems leave behind, in lower case; such files are passed over like hidden ones."""
+
+
+def read(root: Path, wanted: Wanted, looked: tuple[Looked, ...] = ()) -> Found:
+    """The images of a folder: they are listed, and read when their rows are asked for.
+
+    Args:
+        wanted: their height, width and channels; where nothing is said, they must be of one size.
+
+    Raises:
+        ArchError: it holds no classes, or a class no images (ARCH302); one class alone, the parts have other classes,
+            or images differ in size and nobody says what size is wanted (ARCH303).
+    """
+    found = _parts(root)
+    others: Counter[str] = Counter()
+    listed = {part: _classes(folder, others) for part, folder in found.items()}
+    train = listed["train"]
+    classes = tuple(train)
+    if len(classes) < 2:
+        raise _one_class(found["train"], classes)
+    for part in listed.keys() - {"train"}:
+        _same_classes(found[part], tuple(listed[part]), found["train"], classes)
+    form = decoding.form([file for part in listed.values() for files in part.values() for file in files], wanted)
+    stored = {part: _stored(listed[part], classes, form, part) for part in listed}
+    return Found(
+        stored["train"],
+        stored.get("test"),
+        classes,
+        form.shape,
+        str(root.absolute()),
+        validation=stored.get("validation"),
+        notes=tuple(_notes(others, form)),
+        looked=looked,
+    )
+
+
+def holds_images(root: Path) -> bool:
+    """Whether a folder has folders of images in it, or parts with such."""
+    try:
+        inside = _folders(root)
+        deeper = [folder for one in inside if one.name.lower() in PARTS for folder in _folders(one)]
+        return any(next(_files(folder, Counter(), ()), None) is not None for folder in deeper or inside)
+    except OSError:
+        return False
+
+
+def _parts(root: Path) -> dict[str, Path]:
+    """The folder of each part; a folder without parts is all of it `train`."""
+    folders = _folders(root)
+    named = {PARTS[one.name.lower()]: one for one in folders if one.name.lower() in PARTS}
+    if "train" in named:
+        return named
+    if named.keys() & {"test", "validation"} and all(_folders(one) for one in named.values()):
+        shown = ", ".join(f"`{one.name}`" for one in named.values())
+        raise fail(
+            "ARCH302", f"{root} has {shown}, and no `train`", hint="the folder with the training images: `train`"
+        )
+    return {"train": root}
+
+
+def _folders(folder: Path) -> list[Path]:
+    """The folders in a folder by name, but for hidden ones and what systems leave behind."""
+    return [Path(entry.path) for entry in _entries(folder) if _is_folder(entry)]
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    """What is in a folder by name, but for hidden files and what systems leave behind.
+
+    Raises:
+        ArchError: it is no folder, or cannot be read (ARCH302).
+    """
+    try:
+        with os.scandir(folder) as entries:
+            kept = [e for e in entries if not e.name.startswith(".") and e.name.lower() not in JUNK]
+    except NotADirectoryError:
+        raise fail("ARCH302", f"{folder} is a file, and not a folder of images") from None
+    except OSError as error:
+        raise fail("ARCH302", f"{folder} cannot be read: {error.strerror}") from None
+    return sorted(kept, key=lambda entry: entry.name)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
+
+
+def _classes(folder: Path, others: Counter[str]) -> dict[str, list[Path]]:
+    """The images of each class, by name.
+
+    Raises:
+        ArchError: there are none, or a class has none (ARCH302).
+    """
+    folders = _folders(folder)
+    if not folders:
+        loose = sum(Path(entry.name).suffix.lower() in images.SUFFIXES for entry in _entries(folder))
+        holds = f"{quantity(loose, 'image')} and no folder" if loose else "no folders of images"
+        raise fail("ARCH302", f"{folder} holds {holds}", hint="the images of each class lie in a folder of its name")
+    listed = {one.name: list(_files(one, others, (os.path.realpath(folder),))) for one in folders}
+    for name, files in listed.items():
+        if not files:
+            inside = [entry.name for entry in _entries(folder / name)]
+            holds = (
+                f"it holds: {', '.join(inside[:5])}{', ...' if len(inside) > 5 else ''}" if inside else "it is empty"
+            )
+            raise fail("ARCH302", f"{folder / name}: a class without an image", hint=f"{holds}; remove it, or fill it")
+    return listed
+
+
+def _files(folder: Path, others: Counter[str], above: tuple[str, ...]) -> Iterator[Path]:
+    """The images below a folder, in the order of their names; other files are counted by their ending.
+
+    Raises:
+        ArchError: a link leads back to a folder above it (ARCH302).
+    """
+    real = os.path.realpath(folder)
+    if real in above:
+        raise fail("ARCH302", f"{folder} is a link that leads back to {real}", hint="remove the link")
+    for entry in _entries(folder):
+        if _is_folder(entry):
+            yield from _files(Path(entry.path), others, (*above, real))
+        elif (suffix := Path(entry.name).suffix.lower()) in images.SUFFIXES:
+            yield Path(entry.path)
+        else:
+            others[suffix or "no ending"] += 1
+
+
+def _one_class(folder: Path, classes: tuple[str, ...]) -> Exception:
+    inside = _folders(folder / classes[0])
+    hint = "each class has a folder of its own"
+    if len(inside) > 1:
+        hint = f"did you mean `{folder / classes[0]}`?"
+    message = f"{folder} holds the folder `{classes[0]}` alone: a network tells at least two classes apart"
+    return fail("ARCH303", message, hint=hint)
+
+
+def _same_classes(folder: Path, classes: tuple[str, ...], training: Path, known: tuple[str, ...]) -> None:
+    """Raises where a part has other classes than the training part."""
+    for name in classes:
+        if name not in known:
+            raise fail("ARCH303", f"{folder} has the class `{name}`, and {training} has not", hint=nearest(name, known))
+    missing = [name for name in known if name not in classes]
+    if missing:
+        shown = ", ".join(f"`{name}`" for name in missing[:5]) + (", ..." if len(missing) > 5 else "")
+        raise fail("ARCH303", f"{folder} has no folder {shown}, and {training} has", hint="each part has every class")
+
+
+def _stored(listed: dict[str, list[Path]], classes: tuple[str, ...], form: decoding.Form, part: str) -> Stored:
+    counts = [len(listed[name]) for name in classes]
+    files = [file for name in classes for file in listed[name]]
+    labels = np.repeat(np.arange(len(classes), dtype=np.int64), counts)
+    return Stored(labels, partial(decoding.read, files, form, part))
+
+
+def _notes(others: Counter[str], form: decoding.Form) -> Iterator[str]:
+    if form.note:
+        yield form.note
+    if others:
+        shown = ", ".join(f"{count:,} of {suffix}" for suffix, count in others.most_common(4))
+        yield f"passed over, for they are no images: {shown}"

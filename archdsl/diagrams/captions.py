@@ -1,0 +1,116 @@
+"""What the boxes of a plan say, and how wide they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from archdsl.diagrams.plan import Box, Bunch, Frame, Item, boxes, bunches, frames, outputs
+from archdsl.diagrams.style import arguments, dimensions, short, width_of
+from archdsl.graph import Graph, Node, Totals, total
+from archdsl.ops import Shape
+from archdsl.ops.merge import Merge
+from archdsl.spec import INPUT
+
+_PILL = 4
+"""Letters of a title that are as wide as the pill behind it."""
+
+
+def words(box: Box, *, costs: bool = False, is_vague: bool = False) -> tuple[str, list[str]]:
+    """What a box says: the title, and the smaller lines under it.
+
+    Args:
+        costs: whether it tells its parameters and multiply-accumulates.
+        is_vague: whether the box stands for several of other sizes, so that it tells none.
+    """
+    main, lines = box.main, []
+    if main.op is None:
+        title = main.kind
+        lines += arguments({name: main.arguments[name] for name in main.fields if name in main.arguments}, 36)
+        lines += [] if is_vague else _given(box)
+    else:
+        title = main.op.label()
+        lines += filter(None, [" · ".join(_label(node) for node in box.step if node is not main)])
+    cost = told_cost(total(box.nodes)) if costs and not is_vague else ""
+    return title, lines + ([cost] if cost else [])
+
+
+def stack(box: Box) -> list[tuple[str, str]]:
+    """The kind and the label of each op of a step, for a box that shows them one by one."""
+    return [(node.op.kind, node.op.label()) for node in box.step if node.op]
+
+
+def told_cost(totals: Totals) -> str:
+    """`2.36M parameters · 463M MACs`; what there is none of is not told."""
+    counts = {"parameters": totals.parameters, "MACs": totals.macs}
+    return " · ".join(f"{rounded(count)} {name}" for name, count in counts.items() if count)
+
+
+def rounded(count: int) -> str:
+    """A count in three figures: `463M`; one below ten thousand in full."""
+    if count < 10_000:
+        return f"{count:,}"
+    for unit in "kMGT":
+        count_in_unit = count / 1000 ** ("kMGT".index(unit) + 1)
+        if count_in_unit < 999.5:
+            break
+    return f"{count_in_unit:.3g}{unit}"
+
+
+def sign(merge: Node) -> str:
+    """What stands in the circle of a merge."""
+    return (merge.op.sign if isinstance(merge.op, Merge) else "") or merge.kind
+
+
+def told(shapes: Mapping[str, Shape], nameless: str) -> str:
+    """`image 64×64×3, facts 12`; the shape alone where it has no name."""
+    return ", ".join(f"{'' if name == nameless else f'{name} '}{dimensions(shape)}" for name, shape in shapes.items())
+
+
+def is_layer(item: Item) -> bool:
+    return isinstance(item, Frame) or (isinstance(item, Box) and item.kind == "block")
+
+
+def is_model(graph: Graph) -> bool:
+    """Whether a body takes an image and gives a vector, as models do and layers hardly ever."""
+    return [*graph.inputs] == [INPUT] and len(graph.outputs) == 1 and len(graph.input) == 3 and len(graph.shape) == 1
+
+
+def width(items: tuple[Item, ...], texts: Iterable[tuple[str, list[str]]], *, costs: bool = False) -> float:
+    """The width of all boxes in columns. A title must not reach the edge that comes down the middle of its column.
+
+    Args:
+        texts: what the boxes say, as `words` tells it.
+        costs: whether opened layers tell theirs in their titles.
+    """
+    pills = [" " * _PILL if box.times > 1 else "" for box in boxes(items)]
+    widths = [1.45, *(width_of(title + pill, lines) for (title, lines), pill in zip(texts, pills, strict=True))]
+    for frame in frames(items):
+        if not any(bunches(frame.items)):
+            widths.append(2 * width_of(frame.main.kind, [told_cost(total(frame.nodes))] if costs else []))
+    lanes = [lane for bunch in bunches(items) for lane in bunch.paths]
+    widths += [2 * width_of(short(lane.name)) + (0.6 if lane.times > 1 else -0.6) for lane in lanes]
+    return round(min(max(widths), 3.6), 2)
+
+
+def chain_width(items: Iterable[Item], width: float) -> float:
+    """The width of boxes before and after a bunch: their text's where several paths stand side by side."""
+    return 0.9 if any(isinstance(item, Bunch) and len(item.paths) > 1 for item in items) else width
+
+
+def free_side(frame: Frame) -> str:
+    """The side where no edge runs through a title: on the right, beside an only path, stands its shortcut."""
+    return "r" if any(len(bunch.paths) == 1 for bunch in bunches(frame.items)) else "l"
+
+
+def _given(box: Box) -> list[str]:
+    """The shapes that a layer gives; of several alike, those of the first and of the last."""
+    first, last = (outputs(node) for node in (box.step[-1], box.main))
+    if [*first.values()] == [*last.values()]:
+        return [" ".join(["→", *ref.split(".")[1:], dimensions(shape)]) for ref, shape in last.items()]
+    pairs = zip(last, first.values(), last.values(), strict=True)
+    return [" ".join(["→", *ref.split(".")[1:], f"{dimensions(a)} … {dimensions(b)}"]) for ref, a, b in pairs]
+
+
+def _label(node: Node) -> str:
+    label = node.op.label() if node.op else node.kind
+    return label.split(" ", 1)[-1] if node.role == "pad" else label

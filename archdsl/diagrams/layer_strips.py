@@ -1,0 +1,93 @@
+"""A layer that is a row of layers, as a strip of small cells: `P I I I`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from itertools import groupby
+from string import ascii_uppercase
+
+from archdsl.diagrams.plan import Box, Item, boxes, plan
+from archdsl.graph import Graph
+from archdsl.reports.summary import shortcut_of
+
+LONG = 8
+"""More cells than this, and equal ones in a row are one with their number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One layer, or one step of ops, of a strip; or `times` equal ones.
+
+    Args:
+        layer: the layer's class; nothing for an op.
+        shortcut: what the layer's shortcut is, in one word; nothing where it has none.
+        kind: what decides the colour.
+    """
+
+    layer: str
+    shortcut: str
+    kind: str
+    times: int = 1
+
+    @property
+    def words(self) -> str:
+        """What the legend calls it."""
+        return f"{self.layer} + {self.shortcut}" if self.shortcut else self.layer
+
+    @property
+    def look(self) -> tuple[str, str]:
+        return self.layer, self.shortcut
+
+
+def strip(body: Graph | None) -> tuple[Cell, ...]:
+    """The cells of a body that is a row of at least two layers, with or without ops; else nothing."""
+    items = plan(body, 1) if body is not None else ()
+    if not all(isinstance(item, Box) and not item.sign for item in items):
+        return ()
+    cells = [_cell(item) for item in items if isinstance(item, Box)]
+    if sum(cell.times for cell in cells if cell.layer) < 2:
+        return ()
+    if sum(cell.times for cell in cells) > LONG:
+        runs = [list(run) for _, run in groupby(cells, lambda cell: (cell.look, cell.kind))]
+        return tuple(replace(run[0], times=sum(cell.times for cell in run)) for run in runs)
+    return tuple(Cell(cell.layer, cell.shortcut, cell.kind) for cell in cells for _ in range(cell.times))
+
+
+class Strips:
+    """The strips of a diagram, and a letter for each kind of layer in them.
+
+    Letters are the initials of the shortcuts, of the classes, or of both, whichever tell all apart; else A, B, C, ...
+    """
+
+    def __init__(self, items: Iterable[Item]) -> None:
+        bodies = {id(box.main.body): box.main.body for box in boxes(items)}
+        self.cells = {key: strip(body) for key, body in bodies.items()}
+        self.words = {cell.look: cell.words for cells in self.cells.values() for cell in cells if cell.layer}
+        initials = [
+            [shortcut[:1].upper() for _, shortcut in self.words],
+            [layer[0].upper() for layer, _ in self.words],
+            [(shortcut or layer)[0].upper() for layer, shortcut in self.words],
+            [_numbered(number) for number in range(len(self.words))],
+        ]
+        told_apart = next(tried for tried in initials if all(tried) and len(set(tried)) == len(tried))
+        self.letters = dict(zip(self.words, told_apart, strict=True))
+
+    def of(self, box: Box) -> list[tuple[str, Cell]]:
+        """The cells of a box, each with its letter; those of ops have none."""
+        return [(self.letters.get(cell.look, ""), cell) for cell in self.cells[id(box.main.body)]]
+
+    def told(self) -> list[str]:
+        """What the letters stand for: `P = ResidualLayer + projection`."""
+        return [f"{self.letters[look]} = {words}" for look, words in self.words.items()]
+
+
+def _numbered(number: int) -> str:
+    return ascii_uppercase[number] if number < len(ascii_uppercase) else str(number)
+
+
+def _cell(box: Box) -> Cell:
+    body = box.main.body
+    if body is None:
+        return Cell("", "", box.kind)
+    return Cell(box.main.kind, shortcut_of(body).partition(" ")[0], "block", box.times)

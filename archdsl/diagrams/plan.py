@@ -1,0 +1,321 @@
+"""Graph -> what a diagram shows: boxes of one step each, lanes side by side, and equal neighbours as one."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import TypeAlias
+
+from archdsl.analysis.wires import Wires, given, step_of
+from archdsl.diagrams.folding import equal_steps, equal_uses
+from archdsl.graph import Graph, Node, producer
+from archdsl.ops import Shape
+from archdsl.ops.merge import Merge
+
+MANY = 4
+"""More equal lanes than this, side by side, are drawn as one."""
+
+SEVERAL = 3
+"""So many equal steps of ops in a row are drawn as one. Of layers, two are enough."""
+
+_OWN_LANE = re.compile(r"shortcut(_\d+)?")
+"""The path that the steps of a shortcut stand in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """One step, with its padding, norm and activation; or `times` equal ones, or uses of a layer, in a row."""
+
+    nodes: tuple[Node, ...]
+    times: int = 1
+
+    @property
+    def step(self) -> tuple[Node, ...]:
+        """The nodes of the first of its steps."""
+        return self.nodes[: len(self.nodes) // self.times]
+
+    @property
+    def main(self) -> Node:
+        """The step's own op, or the last use of the layer."""
+        return next((node for node in self.nodes if node.role == "main"), self.nodes[-1])
+
+    @property
+    def kind(self) -> str:
+        """What decides the colour: the op's kind, or `block` for a layer."""
+        return self.main.op.kind if self.main.op else "block"
+
+    @property
+    def sign(self) -> str:
+        """What stands in its circle, where it is a merge of several tensors."""
+        op = self.main.op
+        return op.sign if isinstance(op, Merge) and len(self.step) == 1 else ""
+
+    @property
+    def takes(self) -> tuple[str, ...]:
+        """The refs that come in."""
+        return self.nodes[0].inputs
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A layer drawn with its inside, that of the first of its uses. `nodes` are its `times` equal uses in a row.
+
+    Args:
+        doors: the inputs that get a mark of their own inside, as none of its items is alone in taking them.
+    """
+
+    nodes: tuple[Node, ...]
+    body: Graph
+    items: tuple[Item, ...]
+    wires: Wires
+    doors: tuple[str, ...]
+    times: int = 1
+
+    @property
+    def main(self) -> Node:
+        """The last use of the layer."""
+        return self.nodes[-1]
+
+    @property
+    def is_vague(self) -> bool:
+        """Whether its uses differ in the sizes of what flows inside."""
+        return any(node.body is not self.body for node in self.nodes)
+
+    @property
+    def takes(self) -> tuple[str, ...]:
+        """The refs that come in."""
+        return self.nodes[0].inputs
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One path of a bunch, or its shortcut; or `times` equal paths. Without items it passes its input on.
+
+    Args:
+        end: the ref of what the merge takes from it.
+    """
+
+    name: str
+    items: tuple[Item, ...]
+    end: str
+    times: int = 1
+
+    @property
+    def is_shortcut(self) -> bool:
+        return self.name == "shortcut"
+
+    @property
+    def takes(self) -> tuple[str, ...]:
+        """The refs that come in."""
+        return self.items[0].takes if self.items else (self.end,)
+
+
+@dataclass(frozen=True, slots=True)
+class Bunch:
+    """Lanes side by side, and the op that merges them; the shortcut comes last.
+
+    Args:
+        fork: the ref that most lanes start from.
+    """
+
+    merge: Node
+    lanes: tuple[Lane, ...]
+    fork: str
+
+    @property
+    def paths(self) -> tuple[Lane, ...]:
+        return tuple(lane for lane in self.lanes if not lane.is_shortcut)
+
+    @property
+    def takes(self) -> tuple[str, ...]:
+        """The ref that comes in."""
+        return (self.fork,)
+
+
+Item: TypeAlias = Box | Frame | Bunch
+
+
+def plan(graph: Graph, depth: int) -> tuple[Item, ...]:
+    """What a diagram of a graph shows, in its order. Layers up to `depth - 1` deep are drawn with their inside."""
+    return _Planner(Wires(graph), depth).items(graph.nodes, 0)
+
+
+def boxes(items: Iterable[Item]) -> Iterator[Box]:
+    """Every box, those of lanes and of frames too."""
+    for item in items:
+        if isinstance(item, Box):
+            yield item
+        elif isinstance(item, Frame):
+            yield from boxes(item.items)
+        else:
+            for lane in item.lanes:
+                yield from boxes(lane.items)
+
+
+def bunches(items: Iterable[Item]) -> Iterator[Bunch]:
+    """Every bunch, those inside lanes and frames too."""
+    for item in items:
+        if isinstance(item, Frame):
+            yield from bunches(item.items)
+        elif isinstance(item, Bunch):
+            yield item
+            for lane in item.lanes:
+                yield from bunches(lane.items)
+
+
+def frames(items: Iterable[Item]) -> Iterator[Frame]:
+    """Every frame, those inside lanes and frames too."""
+    for item in items:
+        if isinstance(item, Frame):
+            yield item
+            yield from frames(item.items)
+        elif isinstance(item, Bunch):
+            for lane in item.lanes:
+                yield from frames(lane.items)
+
+
+def last_of(item: Item) -> Node:
+    """The node that gives what an item gives."""
+    return item.merge if isinstance(item, Bunch) else item.nodes[-1]
+
+
+def outputs(node: Node) -> dict[str, Shape]:
+    """The shape of each ref that a node gives."""
+    return dict(zip(given(node), node.outputs.values() or (node.shape,), strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class _Planner:
+    """Plans one body."""
+
+    wires: Wires
+    depth: int
+
+    def items(self, nodes: Iterable[Node], level: int) -> tuple[Item, ...]:
+        """The items of nodes that all stand in the same `level` paths, or deeper."""
+        found: list[Item] = []
+        row: list[Node] = []
+        waiting: dict[str, list[Node]] = {}
+        for node in nodes:
+            if len(node.lane) > level:
+                waiting.setdefault(node.lane[level], []).append(node)
+                continue
+            if not (waiting or node.parts):
+                row.append(node)
+                continue
+            lanes = _lanes(node, waiting)
+            found += self._folded(row)
+            found += self._in_line(waiting, lanes.values(), level)
+            if node.parts:
+                rows = {part: waiting.get(lanes.get(part, ""), []) for part in node.parts}
+                found.append(self._bunch(node, rows, last_of(found[-1]).name if found else "", level))
+            row, waiting = [] if node.parts else [node], {}
+        return (*found, *self._folded(row), *self._in_line(waiting, (), level))
+
+    def _in_line(self, waiting: Mapping[str, list[Node]], lanes: Iterable[str], level: int) -> list[Item]:
+        """The items of paths that nothing merges: they are no lanes."""
+        rows = [nodes for name, nodes in waiting.items() if name not in lanes]
+        return [item for nodes in rows for item in self.items(nodes, level + 1)]
+
+    def _bunch(self, merge: Node, rows: Mapping[str, list[Node]], before: str, level: int) -> Bunch:
+        ends = dict(zip(merge.parts, merge.inputs, strict=True))
+        lanes: list[Lane] = []
+        for _, run in groupby(rows, lambda name: (name == "shortcut", self._look(name, rows[name], ends[name], merge))):
+            names = list(run)
+            shown = names[:1] if len(names) > MANY else names
+            lanes += [Lane(name, self.items(rows[name], level + 1), ends[name]) for name in shown]
+            if len(names) > MANY:
+                lanes[-1] = replace(lanes[-1], name=_common(names), times=len(names))
+        own = {node.name for nodes in rows.values() for node in nodes}
+        starts = Counter(ref for lane in lanes for ref in lane.takes if producer(ref) not in own)
+        fork = max(starts, key=lambda ref: (starts[ref], producer(ref) == before))
+        return Bunch(merge, tuple(sorted(lanes, key=lambda lane: lane.is_shortcut)), fork)
+
+    def _look(self, lane: str, nodes: Sequence[Node], end: str, merge: Node) -> object:
+        """Equal for lanes that look equal. One that others take from looks like no other."""
+        inside = {node.name: str(number) for number, node in enumerate(nodes)}
+        if not all(self.wires.feeds_only(name, merge.name, *inside) for name in inside):
+            return lane
+
+        def seen(ref: str) -> str:
+            name, _, output = ref.partition(".")
+            return f"{inside[name]}.{output}" if name in inside else ref
+
+        return tuple((n.kind, n.op, id(n.body), n.shape, *map(seen, n.inputs)) for n in nodes), seen(end)
+
+    def _folded(self, row: list[Node]) -> list[Item]:
+        """Ops of one step in one box, and equal uses of a layer in a row in one box or frame."""
+        found: list[Item] = []
+        runs: list[list[Node]] = []
+        for node in row:
+            if runs and self._goes_on(runs[-1][-1], node):
+                runs[-1].append(node)
+            else:
+                runs.append([node])
+        for is_layer, group in groupby(runs, lambda run: run[0].body is not None):
+            same = list(group)
+            found += map(self._layer, same) if is_layer else self._stacked(same)
+        return found
+
+    def _layer(self, run: list[Node]) -> Item:
+        body = run[0].body
+        return Box(tuple(run), len(run)) if self.depth == 1 or body is None else self._frame(tuple(run), body)
+
+    def _stacked(self, steps: list[list[Node]]) -> Iterator[Box]:
+        """Boxes of ops; several equal ones in a row are one."""
+        while steps:
+            count = 1
+            while count < len(steps) and self._repeats(steps[count - 1], steps[count]):
+                count += 1
+            times = count if count >= SEVERAL else 1
+            yield Box(tuple(node for step in steps[:times] for node in step), times)
+            steps = steps[times:]
+
+    def _repeats(self, one: list[Node], other: list[Node]) -> bool:
+        """Whether a step without a name of its own does once more what the step before it did."""
+        is_next = self.wires.feeds_only(one[-1].name, other[0].name) and given(one[-1]) == other[0].inputs
+        has_names = any(self.wires.called(step[0].name) for step in (one, other))
+        return is_next and not has_names and equal_steps(one, other)
+
+    def _goes_on(self, one: Node, other: Node) -> bool:
+        """Whether a node stands in one box with the node before it."""
+        if not self.wires.feeds_only(one.name, other.name) or given(one) != other.inputs:
+            return False
+        if one.body is not None or other.body is not None:
+            return equal_uses(one, other)
+        return step_of(one) == step_of(other)
+
+    def _frame(self, nodes: tuple[Node, ...], body: Graph) -> Frame:
+        planner = _Planner(Wires(body), self.depth - 1)
+        items = planner.items(body.nodes, 0)
+        is_direct = len(body.inputs) == 1 and bool(items) and not isinstance(items[0], Bunch)
+        doors = tuple(name for name in body.inputs if not (is_direct and planner.wires.uses(name) == 1))
+        return Frame(nodes, body, items, planner.wires, doors, len(nodes))
+
+
+def _lanes(merge: Node, waiting: Mapping[str, list[Node]]) -> dict[str, str]:
+    """The path behind each part of a merge.
+
+    Steps of a shortcut may wait that a bunch without paths left there: what other parts take from is no shortcut.
+    """
+    lanes = {part: part for part in merge.parts if part in waiting and part != "shortcut"}
+    if "shortcut" not in merge.parts:
+        return lanes
+    place = merge.parts.index("shortcut")
+    taken = {producer(ref) for part in lanes for node in waiting[part] for ref in node.inputs}
+    taken |= {producer(ref) for ref in merge.inputs[:place] + merge.inputs[place + 1 :]}
+    for name, nodes in waiting.items():
+        own = {node.name for node in nodes}
+        is_free = name not in lanes.values() and not own & taken
+        if is_free and _OWN_LANE.fullmatch(name) and producer(merge.inputs[place]) in own:
+            lanes["shortcut"] = name
+    return lanes
+
+
+def _common(names: list[str]) -> str:
+    """What equal lanes are called together: `branch` for `branch_1`, `branch_2`, ..."""
+    stems = {re.sub(r"_\d+$", "", name) for name in names}
+    return stems.pop() if len(stems) == 1 else f"{names[0]} … {names[-1]}"

@@ -1,0 +1,46 @@
+"""What a reader sees who points at a part of a picture: weights with their shapes, and the line of the spec."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from archdsl.diagrams.plan import Box, Frame
+from archdsl.diagrams.style import dimensions
+from archdsl.graph import Node
+
+
+def box_tip(box: Box) -> str:
+    """Of a box: each of its ops with its weights, or the layer as it is called."""
+    if box.kind == "block":
+        return _layers(box.nodes)
+    lines = [line for node in box.step for line in _op(node)]
+    more = f"and {box.times - 1} more like it" if box.times > 1 else ""
+    return "\n".join(filter(None, [*lines, more]))
+
+
+def frame_tip(frame: Frame) -> str:
+    """Of a layer drawn with its inside."""
+    return _layers(frame.nodes)
+
+
+def merge_tip(merge: Node) -> str:
+    """Of a merge in its circle."""
+    return "\n".join([*_op(merge), f"{', '.join(merge.parts)} → {dimensions(merge.shape)}"])
+
+
+def _layers(nodes: Sequence[Node]) -> str:
+    first, last = nodes[0], nodes[-1]
+    name = first.name if first is last else f"{first.name} … {last.name}"
+    values = ", ".join(f"{key}={value}" for key, value in first.arguments.items())
+    parameters = sum(node.totals.parameters for node in nodes)
+    return f"{name}{_line(first)}\n{first.kind}({values})\n{parameters:,} parameters"
+
+
+def _op(node: Node) -> Iterable[str]:
+    yield f"{node.name}{_line(node)}"
+    for name, weight in node.weights.items():
+        yield f"{name} {dimensions(weight.shape)}{'' if weight.trainable else ', not trained'}"
+
+
+def _line(node: Node) -> str:
+    return f", line {node.span.line}" if node.span else ""

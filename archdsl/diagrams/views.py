@@ -1,0 +1,47 @@
+"""What of a network is worth a diagram of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from archdsl.diagrams.plan import Box, Bunch, Item, plan
+from archdsl.graph import Graph
+from archdsl.reports.summary import shortcut_of
+
+
+def views(graph: Graph) -> dict[str, Graph]:
+    """What of a model is worth a diagram: the model itself, then each class of layer.
+
+    The first use of a class goes by the class's name. One that is built otherwise has its own view, which adds what its
+    shortcut is, as in `ResidualLayer-projection`, or else a number, as in `Stage-2`.
+    """
+    found: dict[str, dict[object, Graph]] = {}
+    seen: set[int] = set()
+    waiting = [graph]
+    while waiting:
+        body = waiting.pop()
+        if id(body) not in seen:
+            seen.add(id(body))
+            found.setdefault(body.name, {}).setdefault(_build(plan(body, 1)), body)
+            waiting += [node.body for node in reversed(body.nodes) if node.body is not None]
+    return {name: body for word, bodies in found.items() for name, body in _named(word, [*bodies.values()])}
+
+
+def _named(word: str, bodies: list[Graph]) -> Iterable[tuple[str, Graph]]:
+    """Each body of a class with a name of its own."""
+    shortcuts = [shortcut_of(body).partition(" ")[0] for body in bodies]
+    for number, (body, shortcut) in enumerate(zip(bodies, shortcuts, strict=True), start=1):
+        is_alone = shortcut and shortcuts.count(shortcut) == 1
+        yield word if number == 1 else f"{word}-{shortcut if is_alone else number}", body
+
+
+def _build(items: Iterable[Item]) -> tuple[object, ...]:
+    """Equal for bodies that are built alike, whatever their sizes and however often something is repeated."""
+    told: list[object] = []
+    for item in items:
+        if isinstance(item, Box):
+            body = item.main.body
+            told.append((item.main.kind, shortcut_of(body)) if body else tuple(node.kind for node in item.step))
+        elif isinstance(item, Bunch):
+            told.append((item.merge.kind, tuple((lane.is_shortcut, _build(lane.items)) for lane in item.lanes)))
+    return tuple(one for one, before in zip(told, [None, *told], strict=False) if one != before)

@@ -1,0 +1,231 @@
+"""Which step of one body is which step of another: by name where that fits, else by the fewest edits."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from archdsl.diff.steps import Lane, Step, steps_of
+from archdsl.graph import Graph
+
+MOST = 250_000
+"""Pairs of steps of one lane that are weighed against one another; above that, names alone decide."""
+
+ALONE = 1.0
+"""What it costs to call a step new, or gone; a moved step costs a little, a changed one about as much as either."""
+
+_MOVED, _CHANGED, _FIELD, _OTHER = 0.001, 0.8, 0.05, 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A step of each body that are the same one.
+
+    Args:
+        crossed: whether it stands elsewhere among its neighbours than it did.
+    """
+
+    before: Step
+    after: Step
+    crossed: bool = False
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """Two bodies, step by step.
+
+    Args:
+        lanes: the paths of the first that have another name in the second.
+    """
+
+    pairs: tuple[Pair, ...]
+    removed: tuple[Step, ...]
+    added: tuple[Step, ...]
+    lanes: Mapping[Lane, Lane]
+
+    @cached_property
+    def of_before(self) -> Mapping[str, Pair]:
+        """The pairs by every name of a node of the first body."""
+        return {node.name: pair for pair in self.pairs for node in pair.before.nodes}
+
+    @cached_property
+    def of_after(self) -> Mapping[str, Pair]:
+        """The pairs by every name of a node of the second body."""
+        return {node.name: pair for pair in self.pairs for node in pair.after.nodes}
+
+
+def align(before: Graph, after: Graph) -> Alignment:
+    """Pairs the steps of two bodies."""
+    old, new = _by_lane(steps_of(before)), _by_lane(steps_of(after))
+    lanes = _lanes(old, new)
+    pairs: list[Pair] = []
+    for lane, other in lanes.items():
+        pairs += _in_order(old.get(lane, []), new.get(other, []))
+    removed, added = _left(old, (p.before for p in pairs)), _left(new, (p.after for p in pairs))
+    for rule in (_same_place, _same_work, _same_name):
+        found = rule(removed, added, lanes)
+        pairs += found
+        removed = _without(removed, (p.before for p in found))
+        added = _without(added, (p.after for p in found))
+    renamed = {lane: other for lane, other in lanes.items() if lane != other}
+    order = {step.name: number for number, step in enumerate(steps_of(after))}
+    pairs.sort(key=lambda pair: order[pair.after.name])
+    return Alignment(tuple(pairs), tuple(removed), tuple(added), renamed)
+
+
+def _by_lane(steps: Iterable[Step]) -> dict[Lane, list[Step]]:
+    found: dict[Lane, list[Step]] = {(): []}
+    for step in steps:
+        for depth in range(len(step.lane) + 1):
+            found.setdefault(step.lane[:depth], [])
+        found[step.lane].append(step)
+    return found
+
+
+def _left(lanes: Mapping[Lane, list[Step]], taken: Iterable[Step]) -> list[Step]:
+    return _without([step for steps in lanes.values() for step in steps], taken)
+
+
+def _without(steps: list[Step], taken: Iterable[Step]) -> list[Step]:
+    names = {step.name for step in taken}
+    return [step for step in steps if step.name not in names]
+
+
+def _lanes(old: Mapping[Lane, list[Step]], new: Mapping[Lane, list[Step]]) -> dict[Lane, Lane]:
+    """Each lane of the first body that is one of the second: of the same name, or of the same steps."""
+    found: dict[Lane, Lane] = {(): ()}
+    pending: list[Lane] = [()]
+    while pending:
+        parent = pending.pop()
+        inner, others = _inside(old, parent), _inside(new, found[parent])
+        names = {other[-1]: other for other in others}
+        matched = {one: names[one[-1]] for one in inner if one[-1] in names}
+        free = [other for other in others if other not in matched.values()]
+        for one in inner:
+            alike = [other for other in free if _content(new, other) == _content(old, one)]
+            if one not in matched and alike:
+                matched[one] = alike[0]
+                free.remove(alike[0])
+        found |= matched
+        pending += matched
+    return found
+
+
+def _inside(lanes: Iterable[Lane], parent: Lane) -> list[Lane]:
+    return sorted(lane for lane in lanes if len(lane) == len(parent) + 1 and lane[:-1] == parent)
+
+
+def _content(lanes: Mapping[Lane, list[Step]], lane: Lane) -> list[tuple[Lane, list[tuple[str, str]]]]:
+    """What stands in a lane, whatever it is called."""
+    size = len(lane)
+    return sorted((one[size:], [s.signature for s in steps]) for one, steps in lanes.items() if one[:size] == lane)
+
+
+def _in_order(old: Sequence[Step], new: Sequence[Step]) -> list[Pair]:
+    """The pairs of one lane that keep its order, with the fewest edits."""
+    first, last = 0, 0
+    while first < min(len(old), len(new)) and _same(old[first], new[first]):
+        first += 1
+    while last < min(len(old), len(new)) - first and _same(old[-1 - last], new[-1 - last]):
+        last += 1
+    ends = [
+        *zip(old[:first], new[:first], strict=True),
+        *zip(old[len(old) - last :], new[len(new) - last :], strict=True),
+    ]
+    old, new = old[first : len(old) - last], new[first : len(new) - last]
+    middle = _fewest_edits(old, new) if len(old) * len(new) <= MOST else _by_name(old, new)
+    return [Pair(one, other) for one, other in [*ends, *middle]]
+
+
+def _same(one: Step, other: Step) -> bool:
+    return one.own_name == other.own_name and one.signature == other.signature
+
+
+def _by_name(old: Sequence[Step], new: Sequence[Step]) -> list[tuple[Step, Step]]:
+    """The pairs of equal names, as far as they stand in the same order."""
+    names = {step.own_name: number for number, step in enumerate(new)}
+    found, last = [], -1
+    for step in old:
+        number = names.get(step.own_name, -1)
+        if number > last and new[number].kind == step.kind:
+            found.append((step, new[number]))
+            last = number
+    return found
+
+
+def _fewest_edits(old: Sequence[Step], new: Sequence[Step]) -> list[tuple[Step, Step]]:
+    """The cheapest way from one list of steps to the other (Wagner & Fischer 1974), whichever way it is read."""
+    costs = [[ALONE * column for column in range(len(new) + 1)]]
+    paired = [[_cost(one, other) for other in new] for one in old]
+    for i in range(len(old)):
+        above, row = costs[-1], [ALONE * (i + 1)]
+        for j in range(len(new)):
+            row.append(min(above[j] + paired[i][j], above[j + 1] + ALONE, row[j] + ALONE))
+        costs.append(row)
+    found = []
+    i, j = len(old), len(new)
+    while i and j:
+        here = costs[i][j]
+        if here == costs[i - 1][j - 1] + paired[i - 1][j - 1]:
+            i, j = i - 1, j - 1
+            found.append((old[i], new[j]))
+            continue
+        gone, come = here == costs[i - 1][j] + ALONE, here == costs[i][j - 1] + ALONE
+        # Where both are as cheap, what is left out does not hang on which of the lists is called the first.
+        if gone and (not come or _key(old[i - 1]) >= _key(new[j - 1])):
+            i -= 1
+        else:
+            j -= 1
+    return found[::-1]
+
+
+def _key(step: Step) -> tuple[str, tuple[str, str]]:
+    return step.own_name, step.signature
+
+
+def _cost(one: Step, other: Step) -> float:
+    """What it costs to call two steps the same one; more than to call one gone and the other new where they are not."""
+    is_named = one.own_name == other.own_name
+    if one.signature == other.signature:
+        return 0 if is_named else _MOVED
+    if one.kind == other.kind:
+        return _changed(one, other) if is_named else _OTHER
+    if one.main.body and other.main.body and (one.told, one.totals) == (other.told, other.totals):
+        return _CHANGED  # the layer has another name
+    merges = one.main.role == other.main.role == "merge"
+    return _OTHER if merges or (is_named and not one.is_numbered) else 3 * ALONE
+
+
+def _changed(one: Step, other: Step) -> float:
+    fields: int = sum(one.told.get(name) != other.told.get(name) for name in one.told.keys() | other.told.keys())
+    return float(min(_CHANGED + _FIELD * fields, _OTHER))
+
+
+def _same_place(removed: list[Step], added: list[Step], lanes: Mapping[Lane, Lane]) -> list[Pair]:
+    """Steps of the same name that do the same, and stand elsewhere among their neighbours."""
+    names = {step.name: step for step in added}
+    places = [(step, names.get(_place(step, lanes))) for step in removed]
+    return [Pair(one, other, True) for one, other in places if other is not None and one.signature == other.signature]
+
+
+def _place(step: Step, lanes: Mapping[Lane, Lane]) -> str:
+    """What a step of the first body is called in the second, if its number has not moved."""
+    return "/".join((*lanes.get(step.lane, step.lane), step.own_name))
+
+
+def _same_work(removed: list[Step], added: list[Step], _: Mapping[Lane, Lane]) -> list[Pair]:
+    """Steps with weights that do the same anywhere in the body."""
+    waiting: dict[tuple[str, str], list[Step]] = defaultdict(list)
+    for step in added:
+        if step.totals.variables:
+            waiting[step.signature].append(step)
+    return [Pair(step, waiting[step.signature].pop(0), True) for step in removed if waiting.get(step.signature)]
+
+
+def _same_name(removed: list[Step], added: list[Step], lanes: Mapping[Lane, Lane]) -> list[Pair]:
+    """Steps of the same name and kind that were changed, and stand elsewhere."""
+    names = {step.name: step for step in added}
+    places = [(step, names.get(_place(step, lanes))) for step in removed]
+    return [Pair(one, other, True) for one, other in places if other is not None and one.kind == other.kind]

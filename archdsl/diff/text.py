@@ -1,0 +1,349 @@
+"""What differs between two networks, as text, as plain data, and as Markdown for a pull request."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from archdsl.diff import Change, Comparison, Field, Row, Tensor, total, written
+from archdsl.diff.rename_advice import advice
+from archdsl.errors import quantity
+from archdsl.graph import Totals
+from archdsl.ops.base import show
+
+ARROW = "\N{RIGHTWARDS ARROW}"
+MARKS = {"added": "+", "removed": "-", "moved": ">", "renamed": ">"}
+"""What stands in front of a change; `~` in front of any other."""
+
+
+FEW = 3
+"""How many pieces of advice are told; `--json` has them all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One difference: its mark, what it is about, and what is said of it."""
+
+    mark: str
+    name: str
+    told: str
+
+
+def to_text(comparison: Comparison, names: tuple[str, str], depth: int = 1, whole: bool = False) -> str:
+    """The differences, each kind in a paragraph; nothing is said of what is equal.
+
+    Args:
+        comparison: what differs.
+        names: what to call the two networks.
+        depth: how many levels of layers the table opens.
+        whole: whether changes are told that only follow from others.
+    """
+    blocks = [[f"--- {names[0]}", f"+++ {names[1]}"]]
+    if comparison.is_equal:
+        blocks.append(["the networks are equal"])
+    else:
+        lines = list(_lines(comparison, whole))
+        width = min(max((len(line.name) for line in lines), default=0), 60)
+        told = [f"{line.mark} {line.name:{width}}  {line.told}".rstrip() for line in lines]
+        if (left_out := _following(comparison)) and not whole:
+            told.append(f"  {_left_out(left_out)} (--all)")
+        blocks.append(told)
+        blocks += [block for block in (_table(comparison, depth), list(_weight_lines(comparison, str))) if block]
+    return "\n\n".join("\n".join(block) for block in blocks) + "\n"
+
+
+def to_data(comparison: Comparison, names: tuple[str, str]) -> dict[str, Any]:
+    """All that differs as plain data, layers of every depth among it."""
+    weights = comparison.weights
+    both = (comparison.before, comparison.after)
+    return {
+        "equal": comparison.is_equal,
+        **{
+            side: {
+                "spec": name,
+                "name": graph.name,
+                "parameters": graph.totals.parameters,
+                "trainable": graph.totals.trainable,
+                "variables": graph.totals.variables,
+                "macs": graph.totals.macs,
+            }
+            for side, name, graph in zip(("before", "after"), names, both, strict=True)
+        },
+        "arguments": [_field_data(field) for field in comparison.arguments],
+        "changes": [_change_data(change) for change in comparison.changes],
+        "layers": [_row_data(row) for row in comparison.rows(depth=10**6)],
+        "weights": {
+            kind: {
+                "tensors": len(found),
+                "parameters": total(found),
+                **({} if kind == "carried" else {"paths": [_tensor_data(tensor) for tensor in found]}),
+            }
+            for kind in ("carried", "strangers", "moved", "reshaped", "new", "missing")
+            for found in [getattr(weights, kind)]
+        },
+        "advice": list(advice(comparison.changes)),
+    }
+
+
+def to_markdown(comparison: Comparison, names: tuple[str, str], depth: int = 1) -> str:
+    """The differences for a pull request: totals in sight, what is long behind a click."""
+    blocks = [f"### {_code(names[0])} {ARROW} {_code(names[1])}"]
+    if comparison.is_equal:
+        return f"{blocks[0]}\n\nThe networks are equal.\n"
+    totals = comparison.before.totals, comparison.after.totals
+    rows = [
+        (word, *(f"{getattr(side, name):,}" for side in totals), _percent(*(getattr(side, name) for side in totals)))
+        for word, name in (("parameters", "parameters"), ("trainable", "trainable"), ("multiply-accumulates", "macs"))
+    ]
+    blocks.append(_markdown_table(("", "before", "after", ""), rows))
+    lines = [f"- `{line.mark}` {_code(line.name)} {_code(line.told)}" for line in _lines(comparison, whole=False)]
+    if left_out := _following(comparison):
+        lines.append(f"- {_left_out(left_out)}")
+    blocks.append("\n".join(lines))
+    if found := _merged(list(comparison.rows(depth))):
+        table = [[_cell(cell) for cell in (f"{mark} {name}", *rest)] for mark, (name, *rest) in map(_cells, found)]
+        inner = _markdown_table(("layer", "output", "parameters", "", "MACs", ""), table)
+        blocks.append(f"<details><summary>Layers</summary>\n\n{inner}\n\n</details>")
+    weights = [f"- {line}" for line in _weight_lines(comparison, _code)]
+    return "\n\n".join([*blocks, "\n".join(weights)]) + "\n"
+
+
+def _lines(comparison: Comparison, whole: bool) -> Iterator[Line]:
+    before, after = comparison.before, comparison.after
+    if before.name != after.name:
+        yield Line("~", "the model", f"name {before.name} {ARROW} {after.name}")
+    if comparison.arguments:
+        yield Line("~", after.name, ", ".join(map(_field, comparison.arguments)))
+    for first, last in _runs([change for change in comparison.changes if whole or not change.follows]):
+        if first is last:
+            yield Line(MARKS.get(first.what, "~"), _name(first), _told(first))
+        else:
+            (old, new), (old_end, new_end) = first.uses[0], last.uses[0]
+            more = f" (in {quantity(first.count, 'layer')})" if first.count > 1 else ""
+            yield Line(MARKS["moved"], f"{new} to {_own(new_end)}", f"were {old} to {_own(old_end)}{more}")
+
+
+def _runs(changes: Sequence[Change]) -> Iterator[tuple[Change, Change]]:
+    """The changes, those of steps behind one another that moved equally far by the first and the last."""
+    runs: list[tuple[Change, Change]] = []
+    for change in changes:
+        if runs and _shift(change) and _shift(change) == _shift(runs[-1][1]):
+            runs[-1] = (runs[-1][0], change)
+        else:
+            runs.append((change, change))
+    yield from runs
+
+
+def _shift(change: Change) -> tuple[Any, ...]:
+    """Where and how far the number of a step moved; nothing where something else was done."""
+    if change.what != "moved" or change.crossed:
+        return ()
+    names = [path.rpartition("_") for path in change.uses[0]]
+    return change.kind, change.count, *(name[0] for name in names), int(names[1][2]) - int(names[0][2])
+
+
+def _own(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _following(comparison: Comparison) -> int:
+    return sum(change.follows for change in comparison.changes)
+
+
+def _name(change: Change) -> str:
+    """Where a change is: the first path, and how many more there are."""
+    more = change.count - 1
+    if change.what in ("input", "output"):
+        return change.what if change.path == change.what else f"{change.what} {change.path}"
+    return change.path + (f" and {more:,} more" if more else "")
+
+
+def _told(change: Change) -> str:
+    old, new = change.uses[0]
+    match change.what:
+        case "input":
+            return f"{change.fields[0].before} {ARROW} {change.fields[0].after}"
+        case "changed":
+            was = f" (was {old})" if _own(old) != _own(new) else ""
+            return ", ".join(map(_field, change.fields)) + was
+        case "moved" if change.crossed:
+            return "stands elsewhere" + (f", and was {old}" if _own(old) != _own(new) else "")
+        case "moved" | "renamed":
+            return f"was {old}"
+        case "rewired":
+            return f"takes {change.before} {ARROW} {change.after}"
+        case "output":
+            return f"{change.before} {ARROW} {change.after}" if old and new else "new" if new else "gone"
+    return change.label + (f", {change.parameters:,} parameters" if change.parameters else "")
+
+
+def _field(field: Field) -> str:
+    return f"{field.name} {written(field.before)} {ARROW} {written(field.after)}"
+
+
+def _table(comparison: Comparison, depth: int) -> list[str]:
+    """The layers whose shape or cost differs, and the totals."""
+    rows = _merged(list(comparison.rows(depth)))
+    if not rows:
+        return []
+    sums = Row("total", "total", "", 0, (None, None), (comparison.before.totals, comparison.after.totals))
+    found = [_cells((row, times)) for row, times in [*rows, (sums, 1)]]
+    lines = [("", ("", "output", "parameters", "", "MACs", "")), *found]
+    widths = [max(len(cells[i]) for _, cells in lines) for i in range(6)]
+    told = []
+    for mark, cells in lines:
+        numbers = [cell.rjust(width) for cell, width in zip(cells[1:], widths[1:], strict=True)]
+        told.append(f"{mark or ' '} {'  '.join([cells[0].ljust(widths[0]), *numbers])}".rstrip())
+    return told
+
+
+def _merged(rows: Sequence[Row]) -> list[tuple[Row, int]]:
+    """Rows, and how many equal ones follow one another."""
+    found: list[tuple[Row, int]] = []
+    for row in rows:
+        if found and _alike(found[-1][0], row):
+            found[-1] = (found[-1][0], found[-1][1] + 1)
+        else:
+            found.append((row, 1))
+    return found
+
+
+def _alike(one: Row, other: Row) -> bool:
+    names = [re.sub(r"_\d+$", "", name) for row in (one, other) for name in (row.name, row.was)]
+    facts = [(row.level, row.shapes, row.totals) for row in (one, other)]
+    return names[:2] == names[2:] and facts[0] == facts[1]
+
+
+def _cells(merged: tuple[Row, int]) -> tuple[str, tuple[str, ...]]:
+    row, times = merged
+    mark = "" if row.name and row.was else "+" if row.name else "-"
+    name = "  " * row.level + (row.name or row.was) + (f" ×{times}" if times > 1 else "")
+    shapes = [show(shape) for shape in row.shapes if shape is not None]
+    output = f" {ARROW} ".join(dict.fromkeys(shapes))
+    return mark, (name, output, *_numbers(row.totals, "parameters"), *_numbers(row.totals, "macs"))
+
+
+def _numbers(totals: tuple[Totals | None, Totals | None], name: str) -> tuple[str, str]:
+    """A number before and after, and by how much it grew."""
+    known = [getattr(side, name) for side in totals if side is not None]
+    before, after = known[0], known[-1]
+    if before == after:
+        return f"{after:,}" if after else "", ""
+    return f"{before:,} {ARROW} {after:,}", _percent(before, after)
+
+
+def _percent(before: int, after: int) -> str:
+    if not before or before == after:
+        return ""
+    share = (after - before) / before * 100
+    return f"{share:+,.0f} %" if abs(share) >= 10 else f"{share:+.2f} %"
+
+
+def _weight_lines(comparison: Comparison, quoted: Callable[[str], str]) -> Iterator[str]:
+    """Which weights carry over, a kind a line, and what would keep more of them."""
+    weights, totals = comparison.weights, comparison.after.totals
+    yield (
+        f"{len(weights.carried):,} of {quantity(totals.variables, 'weight tensor')} carry over by path and shape: "
+        f"{total(weights.carried):,} of {totals.parameters:,} parameters"
+    )
+    for kind, one, many in _KINDS:
+        found: tuple[Tensor, ...] = getattr(weights, kind)
+        if found:
+            told = f"{len(found):,} {one if len(found) == 1 else many}, {quantity(total(found), 'parameter')}"
+            yield f"{told}: {quoted(_first(found[0]))}{_more(found)}"
+    lines = advice(comparison.changes)
+    for line in lines[:FEW]:
+        yield f"help: {line}"
+    if len(lines) > FEW:
+        yield f"help: and so for {len(lines) - FEW:,} more"
+
+
+_KINDS = (
+    ("strangers", "of these belongs to another step", "of these belong to other steps"),
+    ("moved", "has moved", "have moved"),
+    ("reshaped", "has another shape", "have other shapes"),
+    ("new", "is new", "are new"),
+    ("missing", "is gone", "are gone"),
+)
+"""The kinds of weights that do not simply carry over, as one and as several are told."""
+
+
+def _first(tensor: Tensor) -> str:
+    shapes = f" {show(tensor.before)} {ARROW} {show(tensor.shape)}" if tensor.before is not None else ""
+    return (f"{tensor.was} {ARROW} " if tensor.was else "") + tensor.path + shapes
+
+
+def _more(tensors: Sequence[Tensor]) -> str:
+    return f" and {len(tensors) - 1:,} more" if len(tensors) > 1 else ""
+
+
+def _left_out(number: int) -> str:
+    return f"and {quantity(number, 'change')} that {'follows' if number == 1 else 'follow'} from these"
+
+
+def _field_data(field: Field) -> dict[str, Any]:
+    return {"name": field.name, "before": field.before, "after": field.after}
+
+
+def _change_data(change: Change) -> dict[str, Any]:
+    return {
+        "what": change.what,
+        "class": change.kind,
+        "label": change.label,
+        "count": change.count,
+        "follows": change.follows,
+        "fields": [_field_data(field) for field in change.fields],
+        "paths": [{"before": old or None, "after": new or None} for old, new in change.uses],
+        "inputs": {"before": change.before, "after": change.after} if change.before or change.after else None,
+        "lines": {
+            side: span.line if span else None for side, span in zip(("before", "after"), change.spans, strict=True)
+        },
+    }
+
+
+def _row_data(row: Row) -> dict[str, Any]:
+    sides = zip(("before", "after"), (row.was, row.name), row.shapes, row.totals, strict=True)
+    return {
+        "path": row.path,
+        **{
+            side: None
+            if totals is None
+            else {
+                "name": name,
+                "output": list(shape or ()),
+                "parameters": totals.parameters,
+                "trainable": totals.trainable,
+                "macs": totals.macs,
+            }
+            for side, name, shape, totals in sides
+        },
+    }
+
+
+def _tensor_data(tensor: Tensor) -> dict[str, Any]:
+    more = {"was": tensor.was} if tensor.was else {"before": list(tensor.before)} if tensor.before is not None else {}
+    return {"path": tensor.path, "shape": list(tensor.shape), **more}
+
+
+def _code(text: str) -> str:
+    """Text of a spec, in which Markdown and HTML mean nothing."""
+    return f"`{text.replace('`', chr(39))}`" if text else ""
+
+
+def _cell(text: str) -> str:
+    return text.strip().replace("|", "\\|")
+
+
+def _markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    rule = ["---", *["---:"] * (len(head) - 1)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in [head, rule, *rows])
+
+
+def colored(text: str) -> str:
+    """The text for a terminal: what is new in green, what is gone in red, what is otherwise in yellow."""
+    for mark, colour in (("+", 32), ("-", 31), ("~", 33), (">", 36)):
+        text = re.sub(rf"(?m)^{re.escape(mark)} .*$", f"\033[{colour}m\\g<0>\033[0m", text)
+    text = re.sub(r"(?m)^(---|\+\+\+) .*$", "\033[1m\\g<0>\033[0m", text)
+    return re.sub(r"(?m)^help:", "\033[32mhelp:\033[0m", text)

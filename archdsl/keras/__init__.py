@@ -1,0 +1,88 @@
+"""What a program that uses Keras imports: generated layers and models, made and loaded.
+
+After `import archdsl.keras`, `keras.saving.load_model` opens what was saved with archdsl's layers in it.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from archdsl.errors import ArchError, Problem, fail
+from archdsl.graph import Graph
+from archdsl.keras.runtime import compile_spec
+from archdsl.keras.transfer.copying import Copied, copy_weights
+from archdsl.resolution import resolve
+from archdsl.spec import Spec
+
+__all__ = ["Copied", "build", "compile_spec", "copy_weights", "load_model", "verify"]
+
+
+def build(spec: Spec, /, **arguments: Any) -> keras.Model:
+    """The Keras model of a spec.
+
+    Args:
+        arguments: the model's arguments, where they are not to be the file's own.
+
+    Raises:
+        ArchError: the spec does not resolve with these arguments, or Keras counts otherwise than the graph.
+    """
+    graph = resolve(spec, **arguments)
+    module = compile_spec(spec)
+    model = getattr(module, spec.name)(**spec.values(arguments))
+    verify(model, graph)
+    return model
+
+
+def verify(model: keras.Model, graph: Graph) -> None:
+    """Holds what Keras built to the graph: every weight's path and shape, and the output's shape.
+
+    Raises:
+        ArchError: they differ.
+    """
+    expected = {path: weight.shape for path, weight in graph.weights()}
+    real = {weight.path: tuple(weight.shape) for weight in model.weights if "seed_generator" not in weight.path}
+    differing = [path for path in expected | real if expected.get(path) != real.get(path)]
+    facts = tuple(
+        f"{path}: the graph has {expected.get(path, 'nothing')}, Keras has {real.get(path, 'nothing')}"
+        for path in differing[:8]
+    )
+    shapes = {name: end.shape for name, end in graph.outputs.items()}
+    built = {name: tuple(output.shape[1:]) for name, output in zip(shapes, _outputs(model, shapes), strict=True)}
+    facts += tuple(f"{n}: the graph has {shapes[n]}, Keras has {built[n]}" for n in shapes if shapes[n] != built[n])
+    if facts:
+        message = f"Keras built another network than `{graph.name}`'s graph: this is a defect of archdsl"
+        raise ArchError(Problem("ARCH027", message, facts=facts))
+
+
+def _outputs(model: keras.Model, names: Iterable[str]) -> list[Any]:
+    """The model's outputs in the order of their names."""
+    given = model._outputs_struct if isinstance(getattr(model, "_outputs_struct", None), dict) else None
+    return list(model.outputs) if given is None else [given[name] for name in names]
+
+
+def load_model(path: str | Path, **options: Any) -> keras.Model:
+    """Opens a `.keras` file that holds a generated model, or a model with generated layers in it.
+
+    Args:
+        options: as for `keras.saving.load_model`.
+
+    Raises:
+        ArchError: there is no such file, or it is no Keras model.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise fail("ARCH204", f"there is no model at {path}")
+    if path.suffix == ".keras" and not zipfile.is_zipfile(path):
+        raise fail("ARCH302", f"{path} is damaged: it is no zip archive, as a .keras file must be")
+    try:
+        return keras.saving.load_model(path, **options)
+    except ArchError:
+        raise
+    except (ValueError, TypeError, OSError, KeyError, zipfile.BadZipFile) as error:
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise fail("ARCH302", f"{path} cannot be opened as a Keras model: {first}") from error

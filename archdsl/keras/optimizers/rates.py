@@ -1,0 +1,47 @@
+"""Optimizers with a factor on the learning rate for each weight."""
+
+import keras
+
+from archdsl.keras.optimizers.muon import MuonSGD
+
+
+class Rates(keras.optimizers.Optimizer):
+    """What a Keras optimizer becomes whose steps have a factor on the learning rate, and whose weight decay has none.
+
+    Args:
+        rates: the factor of each weight by its path; 1 for those that are not there.
+        arguments: of the Keras optimizer.
+    """
+
+    def __init__(self, *arguments, rates=None, **keywords):
+        super().__init__(*arguments, **keywords)
+        self.rates = dict(rates or {})
+        self._factors = []
+
+    def build(self, variables):
+        self._factors = [self.rates.get(variable.path, 1.0) for variable in variables]
+        super().build(variables)
+
+    def update_step(self, gradient, variable, learning_rate):
+        factor = self._factors[self._get_variable_index(variable)]
+        # Without the test, a factor of 1 would be one more product for each weight in each step.
+        super().update_step(gradient, variable, learning_rate if factor == 1.0 else learning_rate * factor)
+
+    def get_config(self):
+        return {**super().get_config(), "rates": dict(self.rates)}
+
+
+_NAMES = (
+    *("SGD", "RMSprop", "Adam", "AdamW", "Adadelta", "Adafactor", "Adagrad", "Adamax", "Ftrl", "Lamb", "Lion"),
+    *("Muon", "Nadam", "ScheduleFreeAdamW"),
+)
+
+_BASES = [*(getattr(keras.optimizers, name) for name in _NAMES if hasattr(keras.optimizers, name)), MuonSGD]
+
+RATED = {
+    base.__name__: keras.saving.register_keras_serializable(package="archdsl_extra", name=f"Rated{base.__name__}")(
+        type(f"Rated{base.__name__}", (Rates, base), {"__module__": __name__, "__doc__": Rates.__doc__})
+    )
+    for base in _BASES
+}
+"""The subclass of each optimizer, by its name."""

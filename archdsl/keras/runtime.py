@@ -1,0 +1,149 @@
+"""Runs the generated source: makes the module, and teaches its classes to carry their spec when they are saved."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import linecache
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from types import ModuleType
+from typing import Any
+
+import keras
+
+from archdsl.codegen.module import to_python
+from archdsl.diagrams import notebook
+from archdsl.errors import fail
+from archdsl.keras import layers
+from archdsl.limits import DEFAULTS, Limits, raised
+from archdsl.parsing import parse
+from archdsl.spec import Spec
+
+REGISTERED = "archdsl>Spec"
+"""The one name under which all generated classes are registered with Keras."""
+
+_CARRIED = "archdsl"
+"""The key of a saved config that holds the spec and the class's name."""
+
+DATA = "archdsl_data"
+"""The attribute of a model that tells how its input is made: plain data, saved in the config beside the spec.
+
+`source` (the data set's name), `classes` (their names), `shape` (height, width, channels), `largest` (a white pixel's
+value: 255 in most sets), `divisor` (of raw pixels), `mean` and `std` (lists of 1 number or of 1 a channel, of what is
+divided; or None), `test_time` (the arguments of the recipe's `test_time`, or None), and `output` (the name of the one
+that tells the classes, where there are several).
+"""
+
+
+def compile_spec(spec: Spec) -> ModuleType:
+    """The module of a spec, made once for each text.
+
+    Its source is what `eject` writes; `inspect.getsource` and tracebacks show it.
+    """
+    name = "archdsl_generated_" + hashlib.sha256(f"{spec.variant}\n{spec.text}".encode()).hexdigest()[:16]
+    if name in sys.modules:
+        return sys.modules[name]
+    source = to_python(spec)
+    module = ModuleType(name, f"Generated from the spec {spec.name}.")
+    module.__file__ = f"<{name}.py>"
+    linecache.cache[module.__file__] = (len(source), None, source.splitlines(keepends=True), module.__file__)
+    sys.modules[name] = module
+    try:
+        exec(compile(source, module.__file__, "exec"), module.__dict__)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    for class_name in (*spec.layers, spec.name):
+        _carry_spec(getattr(module, class_name), spec)
+        _show(getattr(module, class_name), spec, class_name)
+    for class_name in spec.layers:
+        # By this a layer in any model is told apart from others, and its graph found.
+        getattr(module, class_name)._archdsl_made = (spec, class_name)
+    _register_loader()
+    return module
+
+
+def _carry_spec(generated: Any, spec: Spec) -> None:
+    """Adds the spec to the configs of a class, and takes it out again where Keras makes an instance of one."""
+    own_config = generated.get_config
+    own_making = generated.from_config.__func__
+    more: dict[str, Any] = {"variant": spec.variant} if spec.variant else {}
+    more |= {"limits": asdict(spec.limits)} if spec.limits != DEFAULTS else {}
+
+    def get_config(self: Any) -> dict[str, Any]:
+        config = dict(own_config(self))
+        config[_CARRIED] = {"spec": spec.text, "class": type(self).__name__} | more
+        if (data := carried_data(self)) is not None:
+            config[_CARRIED]["data"] = data
+        return config
+
+    def from_config(cls: Any, /, config: dict[str, Any], **kwargs: Any) -> Any:
+        made = own_making(cls, {key: value for key, value in config.items() if key != _CARRIED}, **kwargs)
+        if isinstance(carried := config.get(_CARRIED), dict) and isinstance(carried.get("data"), dict):
+            carry_data(made, carried["data"])
+        return made
+
+    get_config.__doc__ = own_config.__doc__
+    generated.get_config = get_config
+    generated.from_config = classmethod(from_config)
+    keras.saving.register_keras_serializable(package="archdsl", name="Spec")(generated)
+
+
+def carry_data(model: keras.Model, data: Mapping[str, Any]) -> None:
+    """Lets a model tell how its input is made (see `DATA`), and its file too where archdsl generated its class."""
+    # Keras would wrap a mapping, to find weights in it.
+    object.__setattr__(model, DATA, copy.deepcopy(dict(data)))
+
+
+def carried_data(model: keras.Model) -> dict[str, Any] | None:
+    """How a model's input is made (see `DATA`); None where the model does not tell."""
+    carried = getattr(model, DATA, None)
+    return copy.deepcopy(carried) if isinstance(carried, dict) else None
+
+
+def _show(generated: Any, spec: Spec, name: str) -> None:
+    """Teaches a class what notebooks show of its instances."""
+
+    def _repr_mimebundle_(self: Any, **_: Any) -> dict[str, str]:
+        return notebook.of_made(self, spec, name)
+
+    generated._repr_mimebundle_ = _repr_mimebundle_
+
+
+class _Loader:
+    """What Keras finds under the registered name when it opens a file: it compiles the spec that the config carries."""
+
+    def get_config(self) -> dict[str, Any]:
+        raise NotImplementedError("a loader is never saved")
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """An instance of the class that the config names."""
+        carried = config.get(_CARRIED)
+        if not isinstance(carried, dict) or not {"spec", "class"} <= carried.keys():
+            raise fail("ARCH204", "this file names an archdsl layer, and carries no spec")
+        limits = _limits(carried.get("limits"))
+        spec = parse(str(carried["spec"]), "<saved spec>", limits)
+        module = compile_spec(spec.varied(str(carried["variant"])) if "variant" in carried else spec)
+        generated = getattr(module, str(carried["class"]), None)
+        if not (isinstance(generated, type) and issubclass(generated, keras.Layer)):
+            raise fail("ARCH204", f"the saved spec has no layer {carried['class']!r}")
+        maker: Any = generated
+        return maker.from_config(config)
+
+
+def _limits(saved: Any) -> Limits:
+    """The limits that a saved spec was read with."""
+    known = saved if isinstance(saved, dict) else {}
+    return raised([f"{name}={number}" for name, number in known.items()])
+
+
+def _register_loader() -> None:
+    keras.saving.register_keras_serializable(package="archdsl", name="Spec")(_Loader)
+
+
+_register_loader()
+for _extra in layers.__all__:
+    keras.saving.register_keras_serializable(package="archdsl_extra")(getattr(layers, _extra))

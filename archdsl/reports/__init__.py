@@ -1,0 +1,1 @@
+"""Graph -> tables: what `show` and `sweep` print, as text and for programs. Imports no framework."""

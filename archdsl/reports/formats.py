@@ -1,0 +1,112 @@
+"""Graph -> the table of `show` for programs and for pages: plain data, CSV, Markdown."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from typing import Any
+
+from archdsl.analysis.measures import Measures, layers, measure
+from archdsl.graph import Graph
+from archdsl.ops import Shape
+from archdsl.reports.columns import COLUMNS, Told, alone, seen, values
+from archdsl.reports.summary import View, heading, sums, table
+from archdsl.spec import INPUT, OUTPUT
+
+
+def to_data(graph: Graph, batch: int = 1, precision: str = "float32", depth: int | None = None) -> dict[str, Any]:
+    """The network as plain data: totals at the top, and every layer and op with its path.
+
+    Inputs and outputs that have names go by name; one that has none is a shape.
+
+    Args:
+        batch: images at once, which the bytes of activations are for.
+        precision: one of `archdsl.analysis.measures.PRECISIONS`.
+        depth: how many levels of layers to open; without it, all.
+    """
+    entries = [
+        {
+            "class": layer.node.kind,
+            "path": path,
+            "inputs": list(layer.node.inputs),
+            "output": _plain(layer.node.outputs or {OUTPUT: layer.node.shape}, OUTPUT),
+            **values(alone(layer), (name for name in COLUMNS if name != "output")),
+        }
+        for path, layer in layers(graph, batch, precision, depth).items()
+    ]
+    return {**outline(graph), **_totals(measure(graph, batch, precision)), "layers": entries}
+
+
+def outline(graph: Graph) -> dict[str, Any]:
+    """A network, or a layer, from outside: its name, its arguments, its ends, its parameters."""
+    return {
+        "name": graph.name,
+        "arguments": dict(graph.arguments),
+        "input": _plain(graph.inputs, INPUT),
+        "output": _plain({name: end.shape for name, end in graph.outputs.items()}, OUTPUT),
+        "parameters": graph.totals.parameters,
+    }
+
+
+def to_csv(graph: Graph, view: View, depth: int | None = None) -> str:
+    """A line for each layer and each op, under the names of the columns; numbers are whole, memory is in bytes.
+
+    What is inside a layer counts in the layer's line, too.
+    """
+    written = io.StringIO()
+    lines = csv.writer(written, lineterminator="\n")
+    lines.writerow(["path", "class", *view.columns])
+    for path, layer in layers(graph, view.batch, view.precision, depth).items():
+        cells = values(alone(layer), view.columns).values()
+        lines.writerow([path, layer.node.kind, *map(_cell, cells)])
+    return written.getvalue()
+
+
+def to_markdown(graph: Graph, depth: int, view: View) -> str:
+    """The table as GitHub draws it, with its sums as a list below."""
+    titles = ["layer", "", *(COLUMNS[name].title for name in view.columns)]
+    lines = [titles, ["---", "---", *("---:" for _ in view.columns)]]
+    for row, told in table(graph, depth, view):
+        name = "&emsp;" * row.level + f"`{row.name}`" + (f" ×{row.times}" if row.times > 1 else "")
+        lines.append([name, _escaped(row.label), *(COLUMNS[name].word(told) for name in view.columns)])
+    drawn = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    name, *doc = heading(graph).split("\n", 1)
+    end = "\n".join(f"- {line}" for line in sums(graph, measure(graph, view.batch, view.precision)))
+    return "\n\n".join([f"**{_escaped(name)}**", *map(_escaped, doc), drawn, end]) + "\n"
+
+
+def _totals(found: Measures) -> dict[str, Any]:
+    told = Told((), found.totals, found.activations, found.fvcore)
+    field = None
+    if found.field is not None:
+        stride = found.field.stride
+        field = {"at": found.last_map, "size": seen(found.field), "stride": list(stride) if stride else None}
+    return {
+        **values(told, ("trainable", "macs", "activations", "fvcore_macs", "fvcore_activations")),
+        "variables": found.totals.variables,
+        "field": field,
+        "batch": found.batch,
+        "precision": found.precision,
+        "weight_bytes": found.weight_bytes,
+        "peak_bytes": found.peak_bytes,
+        "kept_bytes": found.kept_bytes,
+    }
+
+
+def _plain(shapes: Mapping[str, Shape], nameless: str) -> Any:
+    """Shapes by name; the shape alone where it has none."""
+    lists = {name: list(shape) for name, shape in shapes.items()}
+    return lists.get(nameless, lists)
+
+
+def _cell(value: Any) -> Any:
+    """`27x9` for a pair; nothing for None."""
+    return "x".join(map(str, value)) if isinstance(value, list) else value
+
+
+def _escaped(text: str) -> str:
+    """Text in which Markdown finds nothing to set."""
+    for sign in "\\`*_{}[]<>|#$~":
+        text = text.replace(sign, f"\\{sign}")
+    return text.replace("\n", " ")

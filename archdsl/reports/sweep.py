@@ -1,0 +1,82 @@
+"""Networks that differ in an argument, or the variants of one file, beside one another: what each of them costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from archdsl.analysis.measures import Measures
+from archdsl.reports.columns import size
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One network: what was chosen for it, by name, and what it counts to."""
+
+    chosen: Mapping[str, Any]
+    measures: Measures
+
+
+_COUNTS: dict[str, tuple[str, Callable[[Measures], int]]] = {
+    "parameters": ("parameters", lambda found: found.totals.parameters),
+    "trainable": ("trainable", lambda found: found.totals.trainable),
+    "macs": ("MACs", lambda found: found.totals.macs),
+    "activations": ("activations", lambda found: found.activations),
+}
+"""What is counted for one image: its name in data, its title in a table, and the number."""
+
+_BYTES: dict[str, tuple[str, Callable[[Measures], int]]] = {
+    "weight_bytes": ("weights", lambda found: found.weight_bytes),
+    "peak_bytes": ("in inference", lambda found: found.peak_bytes),
+    "kept_bytes": ("in training", lambda found: found.kept_bytes),
+}
+"""What takes memory: weights, activations at once in inference, and activations that training keeps."""
+
+
+def to_data(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """The rows as plain data; memory is in bytes."""
+    return [
+        {
+            **row.chosen,
+            **{name: number(row.measures) for name, (_, number) in {**_COUNTS, **_BYTES}.items()},
+            "batch": row.measures.batch,
+            "precision": row.measures.precision,
+        }
+        for row in rows
+    ]
+
+
+def to_text(rows: Sequence[Row]) -> str:
+    """The rows as a table, and what its memory is for."""
+    lines = _lines(rows)
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    left = {at for at in range(len(rows[0].chosen)) if not _numbers(rows, at)}
+    told = ""
+    for line in lines:
+        cells = [word.ljust(widths[at]) if at in left else word.rjust(widths[at]) for at, word in enumerate(line)]
+        told += "  ".join(cells).rstrip() + "\n"
+    found = rows[0].measures
+    memory = "memory: weights; activations at once in inference; those that training keeps"
+    return f"{told}\n{memory} (batch {found.batch}, {found.precision})\n"
+
+
+def to_markdown(rows: Sequence[Row]) -> str:
+    """The rows as a table of Markdown."""
+    head, *lines = _lines(rows)
+    return "".join(f"| {' | '.join(line)} |\n" for line in (head, ["---:"] * len(head), *lines))
+
+
+def _lines(rows: Sequence[Row]) -> list[list[str]]:
+    titles = [title for title, _ in (*_COUNTS.values(), *_BYTES.values())]
+    lines = [[*rows[0].chosen, *titles]]
+    for row in rows:
+        counts = [f"{number(row.measures):,}" for _, number in _COUNTS.values()]
+        memory = [size(number(row.measures)) for _, number in _BYTES.values()]
+        lines.append([*map(str, row.chosen.values()), *counts, *memory])
+    return lines
+
+
+def _numbers(rows: Sequence[Row], at: int) -> bool:
+    """Whether what was chosen in a column is a number in each row."""
+    return all(isinstance(list(row.chosen.values())[at], int | float) for row in rows)

@@ -1,0 +1,204 @@
+"""What a run was and what came of it, and the folder that keeps it. Imports no framework."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from archdsl import zoo
+from archdsl.errors import fail
+from archdsl.files import writing
+from archdsl.limits import DEFAULTS, Limits
+from archdsl.recipe import Train
+from archdsl.spec import Spec
+
+SPEC, MODEL, LOG, CURVES, RUN = "spec.yaml", "model.keras", "log.csv", "curves.png", "run.json"
+CONFUSION, MISTAKES, CARD, NETWORK = "confusion.png", "mistakes.png", "card.md", "network.svg"
+"""The files of a run's folder."""
+
+Row = dict[str, float]
+"""One epoch: `epoch` (from 1), `seconds`, `learning_rate`, and each metric, also as `validation_...`."""
+
+Status = Literal["running", "finished", "interrupted", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A run; what is not known yet is None. This is what `run.json` holds.
+
+    Accuracies are shares in [0, 1]. `epochs` is what was asked for; `best_epoch` counts from 1, and is the one whose
+    network was kept for its accuracy on the validation part. `mean` and `std` are the statistics that the input was
+    standardized with; `seconds` is the time of training, validation included.
+
+    `test_accuracy` is what the recipe's `test_time` gives; where there is one, `plain_test_accuracy` is what a single
+    look at each image gives. `class_accuracy` is the share of each class's test images that are right, by its name.
+    `started` is a time in UTC, `machine` what the numbers depend on (see `machine`), `tags` are words of the user's
+    own, and `command` repeats the run. `input` is how the network's input is made, as its file carries it.
+    `own` names the Keras objects of the caller's own that stood in the recipe's place, `limits` what the spec may cost
+    where that was raised.
+    """
+
+    spec: str
+    arguments: Mapping[str, Any]
+    seed: int
+    epochs: int
+    limit: int | None
+    source: str
+    origin: str
+    images: Mapping[str, int]
+    mean: list[float] | None
+    std: list[float] | None
+    parameters: int
+    versions: Mapping[str, str]
+    status: Status = "running"
+    epochs_run: int = 0
+    best_epoch: int | None = None
+    validation_accuracy: float | None = None
+    validation_loss: float | None = None
+    test_accuracy: float | None = None
+    test_loss: float | None = None
+    seconds: float | None = None
+    plain_test_accuracy: float | None = None
+    class_accuracy: Mapping[str, float] | None = None
+    classes: Sequence[str] = ()
+    variant: str = ""
+    started: str = ""
+    machine: Mapping[str, Any] | None = None
+    tags: Sequence[str] = ()
+    command: str = ""
+    input: Mapping[str, Any] | None = None
+    own: Sequence[str] = ()
+    limits: Mapping[str, int] | None = None
+
+    def write(self, folder: Path) -> None:
+        """Writes `run.json` in one step.
+
+        Raises:
+            ArchError: the place cannot be written to (ARCH304).
+        """
+        with writing(folder / RUN) as beside:
+            beside.write_text(json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read(folder: Path) -> Result:
+    """The run that a folder keeps.
+
+    Raises:
+        ArchError: there is no run, or its `run.json` cannot be read (ARCH204).
+    """
+    path = folder / RUN
+    known = {field.name for field in fields(Result)}
+    try:
+        given = json.loads(path.read_text(encoding="utf-8"))
+        return Result(**{name: value for name, value in given.items() if name in known})
+    except (FileNotFoundError, NotADirectoryError):
+        hint = "a run is a folder that training wrote"
+        raise fail("ARCH204", f"{folder} holds no run: there is no {RUN} in it", hint=hint) from None
+    except OSError as error:
+        raise fail("ARCH204", f"{path} cannot be read: {error.strerror}") from None
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        raise fail("ARCH204", f"{path} is not what training wrote: it cannot be read as a run") from None
+
+
+def spec_of(folder: Path, run: Result) -> Spec:
+    """The spec that a run's folder keeps, with the variant that was trained.
+
+    Raises:
+        ArchError: it is not there or cannot be read (ARCH204), or it is wrong.
+    """
+    path = folder / SPEC
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise fail("ARCH204", f"{path} is not there or cannot be read") from None
+    return zoo.loads(text, str(path), run.variant, Limits(**run.limits) if run.limits else DEFAULTS)
+
+
+def recipe_of(folder: Path) -> Train | None:
+    """The recipe that a run was trained by.
+
+    Raises:
+        ArchError: as `read` and `spec_of`.
+    """
+    recipe: Train | None = spec_of(folder, read(folder)).train
+    return recipe
+
+
+def rows(folder: Path) -> list[Row]:
+    """What `log.csv` keeps of each epoch of a run; none where no epoch was complete.
+
+    Raises:
+        ArchError: it cannot be read (ARCH204).
+    """
+    path = folder / LOG
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise fail("ARCH204", f"{path} cannot be read: {error.strerror}") from None
+    except (ValueError, TypeError, AttributeError, csv.Error):
+        raise fail("ARCH204", f"{path} is not what training wrote: it cannot be read as a log") from None
+
+
+def now() -> str:
+    """The time in UTC, to the second: `2026-01-31T12:00:00+00:00`."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def machine(accelerators: Sequence[str] = ()) -> dict[str, Any]:
+    """What a run's numbers depend on, and nothing that tells whose machine it was.
+
+    Args:
+        accelerators: the names of the GPUs that are used.
+
+    Returns:
+        `system`, `processor`, `cpus` (those that this process may use), `accelerators`.
+    """
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return {
+        "system": platform.system(),
+        "processor": platform.machine(),
+        "cpus": usable,
+        "accelerators": list(accelerators),
+    }
+
+
+def check_free(folder: Path) -> None:
+    """Refuses a place for a new run that is taken or cannot be written to, without making anything.
+
+    Raises:
+        ArchError: the folder holds something (ARCH202), is no folder or cannot be made (ARCH304).
+    """
+    try:
+        if folder.exists() and not folder.is_dir():
+            raise fail("ARCH304", f"{folder} is a file, and a run wants a folder")
+        if folder.exists() and any(folder.iterdir()):
+            raise fail("ARCH202", f"{folder} is not empty", hint="name a new folder; nothing was changed in this one")
+        nearest = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+        if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+            raise fail("ARCH304", f"{folder} cannot be made: {nearest} cannot be written to")
+    except OSError as error:
+        raise fail("ARCH304", f"{folder} cannot be used: {error.strerror}") from None
+
+
+def make(folder: Path, text: str) -> None:
+    """Makes the folder of a run, with its spec in it.
+
+    Raises:
+        ArchError: the place cannot be written to (ARCH304).
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise fail("ARCH304", f"{folder} cannot be made: {error.strerror}") from None
+    with writing(folder / SPEC) as beside:
+        beside.write_bytes(text.encode())

@@ -1,0 +1,226 @@
+"""What there is to say of an op, as text for a terminal and as data: all of it is read off the op's own class."""
+
+from __future__ import annotations
+
+import json
+import math
+import textwrap
+import types
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BeforeValidator
+from pydantic.fields import FieldInfo
+
+from archdsl.ops import Example, Op, Shape
+from archdsl.ops.base import show
+from archdsl.ops.choices import Table
+from archdsl.schema import docstrings
+
+_NAMES = {int: "a whole number", float: "a number", bool: "true or false", str: "text", types.NoneType: "none"}
+_SHOWN = 4
+"""How many examples the text has; the data have them all."""
+
+_ENDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
+_WORDS = {"norm": "a norm, such as `batch`", "activation": "an activation, such as `relu`"}
+
+
+def describe(op: type[Op], width: int) -> str:
+    """Everything of an op, in lines of at most `width` characters where words allow it."""
+    blocks = [
+        _wrapped(f"{op.name}: {docstrings.summary(op)}", width),
+        _wrapped(docstrings.rule(op), width, "  "),
+        _wrapped(docstrings.source(op), width, "  "),
+    ]
+    if notes := docstrings.notes(op):
+        blocks += ["", _wrapped(notes, width)]
+    if op.model_fields:
+        blocks += ["", "Arguments", *_arguments(op, width)]
+    if tables := {table.what: table for _, table in _tables(op)}:
+        blocks += ["", "Words", *(_words(table, width) for table in tables.values())]
+    if weights := _weights(op):
+        blocks += ["", "Weights in the first example", _wrapped(weights, width, "  ")]
+    blocks += ["", "Examples", *_examples(op, width)]
+    return "\n".join(blocks) + "\n"
+
+
+def data(op: type[Op]) -> dict[str, Any]:
+    """Everything of an op, for programs."""
+    descriptions = docstrings.arguments(op)
+    tables = dict(_tables(op))
+    return {
+        "name": op.name,
+        "kind": op.kind,
+        "summary": docstrings.summary(op),
+        "shape": docstrings.rule(op),
+        "source": docstrings.source(op),
+        "notes": docstrings.notes(op),
+        "arguments": {
+            name: {
+                "type": type_of(name, op.model_fields[name]),
+                "required": op.model_fields[name].is_required(),
+                "default": None if op.model_fields[name].is_required() else op.model_fields[name].default,
+                "description": descriptions[name],
+                **({"words": list(tables[name].entries)} if name in tables else {}),
+            }
+            for name in fields_of(op)
+        },
+        "examples": [_example(op, example) for example in op.examples],
+    }
+
+
+def fields_of(op: type[Op]) -> list[str]:
+    """The fields, those first that are required, then the op's own before those that others have too."""
+    own = [name for name in docstrings.arguments(op) if name in op.model_fields]
+    return sorted(own, key=lambda name: not op.model_fields[name].is_required())
+
+
+def type_of(name: str, field: FieldInfo) -> str:
+    """What a field takes, in words."""
+    if name in _WORDS and field.annotation is Any:
+        return f"{_WORDS[name]}, or `none`"
+    for item in field.metadata:
+        if isinstance(item, Table):
+            return item.what + (", or `none`" if item.optional else "")
+    return _told(field.annotation, field.metadata)
+
+
+def _told(annotation: Any, metadata: Sequence[Any] = ()) -> str:
+    """A type in words, with its range."""
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _told(inner[0], annotation.__metadata__)
+    flat = [item for part in metadata for item in (part.metadata if isinstance(part, FieldInfo) else [part])]
+    wanted = next((item.json_schema_input_type for item in flat if isinstance(item, BeforeValidator)), None)
+    if get_origin(wanted) in (Union, types.UnionType):
+        return _told(wanted)
+    if origin is Literal:
+        return _either(_choices(annotation))
+    if origin in (Union, types.UnionType):
+        parts = [_choices(part) if get_origin(part) is Literal else [_told(part)] for part in inner]
+        told = list(dict.fromkeys(word for part in parts for word in part if word != "none"))
+        return _either(["a list of such" if text == f"a list, each {told[0]}" else text for text in told])
+    if origin is tuple and len(inner) == 2 and Ellipsis not in inner:
+        return "[[top, bottom], [left, right]]" if get_origin(inner[0]) is tuple else "[height, width]"
+    if origin in (list, tuple):
+        return f"a list, each {_told(inner[0])}"
+    return _NAMES.get(annotation, str(annotation)) + _range(flat)
+
+
+def _choices(literal: Any) -> list[str]:
+    return [f"`{word}`" if isinstance(word, str) else str(word) for word in get_args(literal)]
+
+
+def _range(metadata: Sequence[Any]) -> str:
+    ends = {key: getattr(item, key) for item in metadata for key in _ENDS if hasattr(item, key)}
+    if {"ge", "le"} <= ends.keys():
+        return f" ({_figure(ends['ge'])} to {_figure(ends['le'])})"
+    told = " and ".join(f"{_ENDS[key]} {_figure(end)}" for key, end in ends.items())
+    return f" ({told})" if told else ""
+
+
+def _figure(number: float) -> str:
+    return f"{number:,}" if isinstance(number, int) else f"{number:g}"
+
+
+def _either(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + f", or {words[-1]}"
+
+
+def _tables(op: type[Op]) -> Iterator[tuple[str, Table]]:
+    for name, field in op.model_fields.items():
+        yield from ((name, item) for item in field.metadata if isinstance(item, Table))
+
+
+def _arguments(op: type[Op], width: int) -> Iterator[str]:
+    descriptions, fields = docstrings.arguments(op), fields_of(op)
+    longest = max(map(len, fields))
+    indent = " " * (longest + 4)
+    for name in fields:
+        text = descriptions[name]
+        first = _wrapped(text[0].upper() + text[1:], width, indent, f"  {name.ljust(longest)}  ")
+        field = op.model_fields[name]
+        yield f"{first}\n{_wrapped(f'{type_of(name, field)}; {default_of(field)}', width, indent)}"
+
+
+def default_of(field: FieldInfo) -> str:
+    """What a field is where nothing is said, in words."""
+    if field.is_required():
+        return "required"
+    if field.default is not None:
+        alike = isinstance(field.default, tuple) and len({*field.default}) == 1
+        return f"default {written(field.default[0] if alike else field.default)}"
+    takes_none = any(isinstance(item, Table) and item.optional for item in field.metadata)
+    return "default none" if takes_none else "may be left out"
+
+
+def _words(table: Table, width: int) -> str:
+    told = []
+    for word, entry in table.entries.items():
+        fields = {name: field.default for name, field in entry.model_fields.items() if field.default is not None}
+        told.append(f"{word} {written(fields)}" if fields else word)
+    return _wrapped(f"{table.what.split()[-1]}s: {'; '.join(told)}", width, "    ", "  ")
+
+
+def _weights(op: type[Op]) -> str:
+    told = []
+    for name, weight in _example(op, op.examples[0])["weights"].items() if op.examples else ():
+        told.append(f"{name} {show(tuple(weight['shape']))}{'' if weight['trainable'] else ' (not trained)'}")
+    return ", ".join(told)
+
+
+def _examples(op: type[Op], width: int) -> Iterator[str]:
+    for example in op.examples[:_SHOWN]:
+        step = f"  - {op.name}" + (f": {written(dict(example.fields))}" if example.fields else "")
+        told = f"# {_shapes(example.inputs)} -> {show(example.output)}"
+        facts = _example(op, example)
+        if facts["parameters"]:
+            told += f", {facts['parameters']:,} parameters"
+        yield f"{step}  {told}" if len(step) + len(told) + 2 <= width else f"  {told}\n{_folded(op, example, width)}"
+
+
+def _folded(op: type[Op], example: Example, width: int) -> str:
+    """The step, with an argument a line where one line is too short."""
+    step = f"  - {op.name}: {written(dict(example.fields))}"
+    if len(step) <= width:
+        return step
+    fields = [f"      {name}: {written(value)}" for name, value in example.fields.items()]
+    return "\n".join([f"  - {op.name}:", *fields])
+
+
+def _example(op: type[Op], example: Example) -> dict[str, Any]:
+    made = op.model_validate(dict(example.fields))
+    weights = made.weights(*example.inputs)
+    return {
+        "fields": dict(example.fields),
+        "inputs": [list(shape) for shape in example.inputs],
+        "output": list(example.output),
+        "weights": {name: {"shape": list(w.shape), "trainable": w.trainable} for name, w in weights.items()},
+        "parameters": sum(math.prod(w.shape) for w in weights.values()),
+    }
+
+
+def _shapes(shapes: Sequence[Shape]) -> str:
+    return " and ".join(map(show, shapes))
+
+
+def written(value: Any) -> str:
+    """A value on one line, as a spec writes it."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {written(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(written, value)) + "]"
+    if isinstance(value, float):
+        return repr(value)
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _wrapped(text: str, width: int, indent: str = "", first: str | None = None) -> str:
+    return textwrap.fill(
+        text,
+        max(width, len(indent) + 24),
+        initial_indent=indent if first is None else first,
+        subsequent_indent=indent,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )

@@ -1,0 +1,124 @@
+"""Where a value comes from, as text with the lines of the file, and as plain data."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from archdsl.diff import written
+from archdsl.errors import WIDTH, excerpt
+from archdsl.graph import Node
+from archdsl.ops.base import show
+from archdsl.tracing import Origin, Trace
+
+
+def to_text(trace: Trace, width: int = WIDTH) -> str:
+    """The value and the way back from it; of a node, a line for each field, and its shape and cost."""
+    target = trace.target
+    if target.field or target.weight:
+        (origin,) = trace.origins
+        lines = list(_steps(trace.path, origin, width))
+    else:
+        lines = [*_head(trace), "", *_table(trace.origins, width)]
+    return "\n".join(lines) + "\n"
+
+
+def to_data(trace: Trace) -> dict[str, Any]:
+    """The same for programs."""
+    node = trace.target.node
+    return {
+        "path": trace.path,
+        "node": trace.target.path(),
+        "class": node.kind,
+        "inputs": [{"ref": ref, "shape": list(shape)} for ref, shape in trace.inputs],
+        "output": list(node.shape),
+        "parameters": node.totals.parameters,
+        "macs": node.totals.macs,
+        "weights": {name: list(weight.shape) for name, weight in node.weights.items()},
+        "origins": [_data(origin) for origin in trace.origins],
+    }
+
+
+def _data(origin: Origin) -> dict[str, Any]:
+    span = origin.span
+    place = span and {"file": span.file, "line": span.line, "column": span.column, "width": span.width}
+    return {
+        "name": origin.name,
+        "value": origin.value,
+        "how": origin.how,
+        "told": origin.told,
+        "expression": origin.text or None,
+        "place": place,
+        "causes": [_data(cause) for cause in origin.causes],
+    }
+
+
+def _steps(path: str, origin: Origin, width: int) -> Iterator[str]:
+    """The way back, each step with its line of the file; what was told before is told by its value alone."""
+    known: set[tuple[Any, ...]] = set()
+    pending = [(replace(origin, name=path), 0)]
+    while pending:
+        step, depth = pending.pop()
+        indent = "  " * depth
+        key = (step.name, repr(step.value), step.span, step.told)
+        if key in known and step.causes:
+            yield f"{indent}{_sentence(step)}: see above"
+            continue
+        known.add(key)
+        yield indent + _sentence(step)
+        if step.span is not None:
+            if not depth:
+                yield f"  {step.span.file}:{step.span.line}:{step.span.column}"
+            yield from (indent + line for line in excerpt(step.span, max(40, width - 2 * depth)))
+        pending += [(cause, depth + 1) for cause in reversed(step.causes)]
+
+
+def _sentence(origin: Origin) -> str:
+    """`$filters = $channels // 4 = 32: an argument of ResidualLayer, ...`."""
+    words = [origin.name, origin.text, written(origin.value)]
+    if origin.text in ("", origin.name, written(origin.value)) or origin.told.endswith(origin.text):
+        words.remove(origin.text)
+    return " = ".join(words) + (f": {origin.told}" if origin.told else "")
+
+
+def _head(trace: Trace) -> Iterator[str]:
+    """What a node is, what it takes and gives, and what it costs."""
+    node = trace.target.node
+    place = f", {node.span.file}:{node.span.line}:{node.span.column}" if node.span else ""
+    yield f"{trace.path}: {node.op.label() if node.op is not None else node.kind}{place}"
+    taken = " and ".join(f"{show(shape)} from {ref}" for ref, shape in trace.inputs)
+    ends = " and ".join(map(show, node.outputs.values())) or show(node.shape)
+    yield f"{taken} -> {ends}"
+    yield _cost(node)
+
+
+def _cost(node: Node) -> str:
+    told = f"{node.totals.parameters:,} parameters, {node.totals.macs:,} multiply-accumulates"
+    weights = ", ".join(f"{name} {show(weight.shape)}" for name, weight in node.weights.items())
+    return f"{told}: {weights}" if weights else told
+
+
+def _table(origins: tuple[Origin, ...], width: int) -> Iterator[str]:
+    """A line for each field; those that somebody said come before those that are an op's own."""
+    said = [origin for origin in origins if origin.how != "default"]
+    rows = [(origin.name, written(origin.value), _short(origin)) for origin in said]
+    widths = [max((len(row[i]) for row in rows), default=0) for i in range(2)]
+    for name, value, told in rows:
+        yield f"{name:{widths[0]}}  {value:{widths[1]}}  {told}"
+    rest = [f"{origin.name} {written(origin.value)}" for origin in origins if origin.how == "default"]
+    if rest:
+        yield textwrap.fill(f"by default: {', '.join(rest)}", width, subsequent_indent="  ")
+
+
+def _short(origin: Origin) -> str:
+    """Where a field is from, in one line: what is written, and the ends of the way."""
+    line = f"line {origin.span.line}" if origin.span else ""
+    told = [origin.text if origin.causes else origin.told, line]
+    ends = {f"{end.name} {written(end.value)}, {end.told}" + _line(end) for end in origin.ends() if end is not origin}
+    return ", ".join(filter(None, told)) + (f": {'; '.join(sorted(ends))}" if ends else "")
+
+
+def _line(origin: Origin) -> str:
+    return f", line {origin.span.line}" if origin.span else ""

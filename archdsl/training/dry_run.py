@@ -1,0 +1,162 @@
+"""Checks a training by one real step, and tells what it would do and need. It writes nothing."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from archdsl.analysis.measures import PRECISIONS, measure
+from archdsl.errors import fail
+from archdsl.recipe import OPTIMIZERS
+from archdsl.spec import Spec
+from archdsl.training import tf_settings
+from archdsl.training.setup import Prepared, Wishes, prepare, recipe_of
+
+MEASURED = 3.0
+"""Seconds for which steps are timed, at most; there is always one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What a training would do and need.
+
+    Times are in seconds, memory in bytes for a batch: weights with the optimizer's own, and the activations that the
+    backward pass reads, at least. `learning_rate` is that of the first step, the largest, and that of the last step.
+    `onednn` is whether TensorFlow computes with oneDNN's kernels on a CPU. `seconds` is the time of all epochs,
+    validation included.
+    """
+
+    spec: str
+    out: str
+    source: str
+    origin: str
+    images: dict[str, int]
+    classes: int
+    batch_size: int
+    epochs: int
+    steps: int
+    steps_per_execution: int
+    jit_compile: bool
+    onednn: bool
+    precision: str
+    optimizer: str
+    learning_rate: dict[str, float]
+    loss: float
+    parameters: int
+    trainable: int
+    weight_bytes: int
+    activation_bytes: int | None
+    data_bytes: int
+    preparing_seconds: float
+    first_step_seconds: float
+    step_seconds: float
+    validation_step_seconds: float | None
+    seconds: float
+
+
+def rehearse(spec: Spec, out: Path, wishes: Wishes) -> Rehearsal:
+    """Does what a training does up to its first steps: reads the data, builds, trains, validates.
+
+    Raises:
+        ArchError: as `train`, or the first loss is no finite number (ARCH401).
+    """
+    _, recipe = recipe_of(spec, wishes.epochs, wishes.seed)
+    began = time.perf_counter()
+    with tf_settings.determinism(recipe.deterministic):
+        prepared = prepare(spec, wishes)
+        ready = time.perf_counter()
+        first, step, loss = _train(prepared)
+        validation = _validate(prepared)
+    return _told(prepared, out, ready - began, first, step, validation, loss)
+
+
+def _train(prepared: Prepared) -> tuple[float, float, float]:
+    """Seconds of the first execution, those of a later step, and the first loss."""
+    model, together = prepared.model, prepared.model.steps_per_execution
+    batches = iter(prepared.training_batches())
+    model.make_train_function()
+    began = time.perf_counter()
+    loss = float(model.train_function(batches)["loss"])
+    first = time.perf_counter() - began
+    if not np.isfinite(loss):
+        raise fail("ARCH401", f"the loss of the first step is {loss}", hint="a lower learning rate, or another loss")
+    times: list[float] = []
+    while not times or (sum(times) < MEASURED and len(times) < 20):
+        began = time.perf_counter()
+        float(model.train_function(batches)["loss"])
+        times.append(time.perf_counter() - began)
+    return first, float(np.median(times)) / together, loss
+
+
+def _validate(prepared: Prepared) -> float | None:
+    """Seconds of a validation step; None without a validation part."""
+    if not len(prepared.dataset.validation):
+        return None
+    model = prepared.model
+    batches = prepared.evaluation_batches(prepared.dataset.validation).repeat()
+    model.make_test_function()
+    model.test_function(iter(batches))
+    running = iter(batches)
+    began = time.perf_counter()
+    float(model.test_function(running)["loss"])
+    return (time.perf_counter() - began) / int(model.steps_per_execution)
+
+
+def _told(
+    prepared: Prepared, out: Path, ready: float, first: float, step: float, validation: float | None, loss: float
+) -> Rehearsal:
+    dataset, recipe, model, own = prepared.dataset, prepared.recipe, prepared.model, prepared.wishes.optimizer
+    batch = prepared.source.batch_size
+    held = -(-len(dataset.validation) // batch)
+    an_epoch = prepared.steps * step + held * (validation or 0.0)
+    trainable = sum(int(np.prod(weight.shape)) for weight in model.trainable_variables)
+    variables = [*model.variables, *model.optimizer.variables]
+    known = recipe.precision in PRECISIONS
+    activations = measure(prepared.graph, batch, recipe.precision).kept_bytes if known else None
+    return Rehearsal(
+        spec=prepared.spec.name,
+        out=str(out),
+        source=dataset.name,
+        origin=dataset.origin,
+        images={name: len(getattr(dataset, name)) for name in ("train", "validation", "test")},
+        classes=len(dataset.classes),
+        batch_size=batch,
+        epochs=recipe.epochs,
+        steps=prepared.steps,
+        steps_per_execution=model.steps_per_execution,
+        jit_compile=bool(model.jit_compile),
+        onednn=tf_settings.onednn(),
+        precision=recipe.precision,
+        optimizer=OPTIMIZERS.word(recipe.optimizer) if own is None else type(own).__name__,
+        learning_rate=_rates(model.optimizer, recipe.epochs * prepared.steps),
+        loss=loss,
+        parameters=model.count_params(),
+        trainable=trainable,
+        weight_bytes=sum(int(np.prod(each.shape)) * tf.as_dtype(each.dtype).size for each in variables),
+        activation_bytes=activations,
+        data_bytes=sum(getattr(dataset, name).images.nbytes for name in ("train", "validation", "test")),
+        preparing_seconds=round(ready, 3),
+        first_step_seconds=round(first, 3),
+        step_seconds=step,
+        validation_step_seconds=validation,
+        seconds=first + recipe.epochs * an_epoch,
+    )
+
+
+def _rates(optimizer: Any, steps: int) -> dict[str, float]:
+    """The learning rate of the first step, the largest one, and that of the last step."""
+    schedule = getattr(getattr(optimizer, "inner_optimizer", optimizer), "_learning_rate", None)
+    if not callable(schedule):
+        rate = float(optimizer.learning_rate.numpy())
+        return {"first": rate, "largest": rate, "last": rate}
+
+    def all_of(places: tf.Tensor) -> tf.Tensor:
+        return tf.map_fn(lambda place: tf.cast(schedule(place), tf.float32), places, fn_output_signature=tf.float32)
+
+    rates = tf.function(all_of)(tf.range(steps, dtype=tf.int64)).numpy()
+    return {"first": float(rates[0]), "largest": float(rates.max()), "last": float(rates[-1])}

@@ -1,0 +1,325 @@
+"""Every source reads alike whatever the layout; classes, limits, shares and weights are what the recipe says."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from data_files import CLOTHES, KINDS, cifar100, fashion, picture, pictures
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from archdsl.data.dataset import Dataset, choose, load, weights
+from archdsl.data.inspection import Twins, twins
+from archdsl.data.sources import KNOWN, places
+from archdsl.data.sources import cifar100 as cifar
+from archdsl.recipe import Data
+
+MINE = Data(source={"folder": "mine"}, validation=0.0)
+
+
+@pytest.fixture(autouse=True)
+def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ARCHDSL_DATA", raising=False)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.setattr(places, "SYSTEM", ())
+    monkeypatch.chdir(tmp_path)
+
+
+def everything(dataset: Dataset) -> dict[str, np.ndarray]:
+    """Both arrays of all parts."""
+    parts = {name: getattr(dataset, name) for name in ("train", "validation", "test")}
+    return {f"{name} {what}": getattr(part, what) for name, part in parts.items() for what in ("images", "labels")}
+
+
+def same(one: Dataset, other: Dataset) -> None:
+    for (name, array), again in zip(everything(one).items(), everything(other).values(), strict=True):
+        assert array.dtype == again.dtype, name
+        np.testing.assert_array_equal(array, again, err_msg=name)
+
+
+@pytest.mark.parametrize("layout", ["gz", "plain", "dotted", "npz", "npz with an axis", "torchvision", "keras"])
+def test_every_layout_of_fashion_mnist_reads_alike(layout: str, tmp_path: Path) -> None:
+    place = {"torchvision": "data/FashionMNIST/raw", "keras": "keras/datasets/fashion-mnist"}.get(layout, "data/given")
+    (tmp_path / place).parent.mkdir(parents=True)
+    made = fashion(tmp_path, packed=layout in ("gz", "keras")).rename(tmp_path / place)
+    if layout == "dotted":
+        for path in [*made.iterdir()]:
+            path.rename(path.with_name(path.name.replace("-idx", ".idx")))
+    if layout.startswith("npz"):
+        images = CLOTHES[..., None] if "axis" in layout else CLOTHES
+        arrays = {"x_train": images[:40], "y_train": KINDS[:40], "x_test": images[40:], "y_test": KINDS[40:]}
+        np.savez(made / "fashion_mnist.npz", **arrays)
+    dataset = load(Data(source="fashion_mnist", validation=0.0), made if place == "data/given" else None)
+    np.testing.assert_array_equal(dataset.train.images[..., 0], CLOTHES[:40])
+    np.testing.assert_array_equal(dataset.test.images[..., 0], CLOTHES[40:])
+    assert dataset.test.labels.tolist() == KINDS[40:].tolist()
+    assert dataset.image_shape == (28, 28, 1)
+    assert dataset.notes == (
+        "a part of the set: 40 training and 20 test images, where the whole has 60,000 and 10,000",
+    )
+
+
+def test_files_without_a_name_of_their_own_are_taken_only_where_somebody_names_the_place(tmp_path: Path) -> None:
+    """The same four names are MNIST's, and others'."""
+    fashion(tmp_path).rename(tmp_path / "data")
+    with pytest.raises(Exception, match="ARCH301"):
+        load(Data(source="fashion_mnist"))
+    assert len(load(Data(source="fashion_mnist"), tmp_path / "data").test) == 20
+
+
+def test_every_layout_of_cifar100_reads_alike(tmp_path: Path) -> None:
+    folder = cifar100(tmp_path)
+    found = {name: pickle.loads((folder / name).read_bytes()) for name in ("train", "test")}
+    (tmp_path / "cifar-100-binary").mkdir()
+    arrays = {}
+    for name, batch in found.items():
+        labels = np.array(batch[b"fine_labels"], np.uint8)
+        rows = np.concatenate([labels[:, None] // 5, labels[:, None], batch[b"data"]], axis=1)
+        (tmp_path / "cifar-100-binary" / f"{name}.bin").write_bytes(rows.tobytes())
+        arrays[f"x_{name}"] = batch[b"data"].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+        arrays[f"y_{name}"] = labels[:, None]
+    np.savez(tmp_path / "cifar100.npz", **arrays)
+    data = Data(source="cifar100", validation=0.0)
+    first = load(data, tmp_path / "cifar100.npz")
+    np.testing.assert_array_equal(first.train.images, arrays["x_train"])
+    same(first, load(data, folder))
+    same(first, load(data, tmp_path / "cifar-100-binary"))
+    assert len(first.classes) == 100 == len(set(cifar.CLASSES))
+    assert list(cifar.CLASSES) == sorted(cifar.CLASSES)
+
+
+GREY = np.random.RandomState(1).randint(0, 256, (60, 5, 7)).astype(np.uint8)
+FORMS = {
+    "bytes": GREY,
+    "with an axis": GREY[..., None],
+    "whole numbers": GREY.astype(np.int64),
+    "whole fractions": GREY.astype(np.float64),
+    "of one": (GREY / 255).astype(np.float32),
+    "of one, halves": (GREY / 255).astype(np.float16),
+    "big-endian": GREY.astype(">i4"),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_arrays_of_every_form_become_the_same_bytes(form: str, tmp_path: Path) -> None:
+    labels = (np.arange(60) % 3)[:, None]
+    np.savez("mine.npz", x_train=FORMS[form], y_train=labels, x_test=FORMS[form][:9], y_test=labels[:9])
+    dataset = load(Data(source={"npz": "mine.npz"}, validation=0.0))
+    assert dataset.train.images.dtype == np.uint8
+    np.testing.assert_array_equal(dataset.train.images[..., 0], GREY)
+    assert (dataset.classes, dataset.largest, dataset.origin) == (("0", "1", "2"), 255, str(tmp_path / "mine.npz"))
+
+
+def test_one_array_is_divided_by_class_for_every_seed_alike(tmp_path: Path) -> None:
+    names = np.array(["ant", "bee", "cat"])
+    np.savez("mine.npz", x=GREY, y=np.arange(60) % 3, classes=names)
+    first, other = (load(Data(source={"npz": "mine.npz"}, test=0.25), seed=seed) for seed in (0, 1))
+    assert (len(first.train), len(first.validation), len(first.test)) == (41, 4, 15)
+    assert np.bincount(first.test.labels).tolist() == [5, 5, 5]
+    assert first.test.images.tobytes() == other.test.images.tobytes()
+    assert first.validation.images.tobytes() != other.validation.images.tobytes()
+    assert first.classes == tuple(names)
+
+
+def test_a_folder_reads_as_its_images_are(tmp_path: Path) -> None:
+    pictures(tmp_path, "bee ant", "train test", count=12)
+    for junk in (".DS_Store", "Thumbs.db", "notes.txt"):
+        (tmp_path / "mine/train/ant" / junk).write_text("x")
+    (tmp_path / "mine/train/__MACOSX").mkdir()
+    (tmp_path / "mine/.cache").mkdir()
+    dataset = load(MINE)
+    assert dataset.classes == ("ant", "bee")
+    assert (len(dataset.train), len(dataset.validation), len(dataset.test)) == (24, 0, 24)
+    assert dataset.train.labels.tolist() == [0] * 12 + [1] * 12
+    for row, number in enumerate(sorted(range(12), key=str)):
+        with Image.open(tmp_path / f"mine/train/ant/{number}.png") as image:
+            np.testing.assert_array_equal(dataset.train.images[row], np.asarray(image))
+    assert dataset.notes == ("passed over, for they are no images: 1 of .txt",)
+
+
+def test_a_folder_may_have_a_validation_part_and_no_test_part(tmp_path: Path) -> None:
+    for part in ("Train", "val"):
+        pictures(tmp_path, parts=part, count=10)
+    with_share = load(MINE.model_copy(update={"validation": 0.3}))
+    assert (len(with_share.train), len(with_share.validation), len(with_share.test)) == (16, 20, 4)
+    assert len(load(MINE).validation) == 0
+
+
+@pytest.mark.parametrize("shape", [(9, 4, 3), (9, 4, 1), (3, 3, 4)])
+def test_images_become_what_the_network_takes_as_pillow_makes_it(shape: tuple[int, ...], tmp_path: Path) -> None:
+    pictures(tmp_path, parts="train test", count=2)
+    path = picture(tmp_path / "mine/train/ant/0.png", (30, 20))
+    dataset = load(MINE, shape=shape)
+    with Image.open(path) as image:
+        wanted = image.convert({1: "L", 3: "RGB", 4: "RGBA"}[shape[2]]).resize(shape[1::-1], Image.Resampling.BILINEAR)
+    np.testing.assert_array_equal(dataset.train.images[0], np.asarray(wanted).reshape(shape))
+    sized = load(MINE.model_copy(update={"size": (2, 5)}), shape=shape)
+    assert sized.image_shape == (2, 5, shape[2])
+
+
+def test_an_image_is_turned_upright_and_laid_on_white(tmp_path: Path) -> None:
+    for path in pictures(tmp_path, parts="train test", count=2).rglob("*.png"):
+        picture(path, (6, 4))
+    upright = np.asarray(Image.open(tmp_path / "mine/train/ant/0.png"))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned to the left by a quarter
+    Image.fromarray(np.rot90(upright)).save(tmp_path / "mine/train/ant/0.png", exif=exif)
+    clear = np.dstack([upright, np.zeros((4, 6), np.uint8)])
+    Image.fromarray(clear).save(tmp_path / "mine/train/ant/1.png")
+    images = load(MINE).train.images
+    np.testing.assert_array_equal(images[0], upright)
+    assert images[1].min() == 255
+
+
+def test_grey_folders_are_grey_and_formats_may_differ(tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        for name in ("ant", "bee"):
+            for ending in ("png", "bmp", "gif", "webp"):
+                path = tmp_path / "mine" / part / name / f"a.{ending}"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(GREY[0]).save(path, **({"lossless": True} if ending == "webp" else {}))
+    dataset = load(MINE, shape=(5, 7, 1))
+    assert dataset.image_shape == (5, 7, 1)
+    for image in dataset.train.images:
+        np.testing.assert_array_equal(image[..., 0], GREY[0])
+
+
+def test_folders_of_links_are_followed(tmp_path: Path) -> None:
+    pictures(tmp_path, parts="train test").rename(tmp_path / "elsewhere")
+    (tmp_path / "mine").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    (tmp_path / "elsewhere/train/cat").symlink_to(tmp_path / "elsewhere/train/ant", target_is_directory=True)
+    (tmp_path / "elsewhere/test/cat").symlink_to(tmp_path / "elsewhere/test/ant", target_is_directory=True)
+    assert load(MINE).classes == ("ant", "bee", "cat")
+
+
+def test_a_subset_has_its_classes_in_its_order_and_reads_no_other_image(tmp_path: Path) -> None:
+    pictures(tmp_path, "ant bee cat", "train test")
+    whole = load(MINE)
+    (tmp_path / "mine/train/bee/0.png").write_bytes(b"broken")
+    few = load(MINE.model_copy(update={"classes": ["cat", "ant"]}))
+    assert few.classes == ("cat", "ant")
+    for label, old in ((0, 2), (1, 0)):
+        for part, full in ((few.train, whole.train), (few.test, whole.test)):
+            np.testing.assert_array_equal(part.images[part.labels == label], full.images[full.labels == old])
+
+
+def test_the_recipes_limit_gives_way_to_the_commands(tmp_path: Path) -> None:
+    digits = Data(source="digits", limit=200)
+    assert len(load(digits).train) == 180
+    assert len(load(digits, limit=100).train) == 90
+    assert len(load(digits.model_copy(update={"validation": 0.0})).train) == 200
+
+
+@given(labels=st.lists(st.integers(0, 4), min_size=1, max_size=60), count=st.integers(0, 70), seed=st.integers(0, 9))
+def test_what_is_chosen_has_every_class_with_its_share(labels: list[int], count: int, seed: int) -> None:
+    numbers = np.array(labels, np.int64)
+    rows = choose(numbers, count, seed)
+    assert len(rows) == len(set(rows.tolist())) == min(count, len(labels))
+    shares = np.bincount(numbers, minlength=5) * min(count, len(labels)) / len(labels)
+    assert (np.abs(np.bincount(numbers[rows], minlength=5) - shares) < 1).all()
+
+
+@given(labels=st.lists(st.integers(0, 3), min_size=1, max_size=60))
+@settings(max_examples=50)
+def test_balanced_weights_make_every_class_weigh_alike(labels: list[int]) -> None:
+    numbers = np.array(labels, np.int64)
+    found = weights(Data(source="digits", class_weights="balanced"), numbers, "abcd")
+    assert found is not None
+    counts = np.bincount(numbers, minlength=4)
+    there = counts > 0
+    assert np.ptp((found * counts)[there]) < 1e-4 * len(labels)
+    np.testing.assert_allclose(found[there], len(labels) / (4 * counts[there]), rtol=1e-6)
+    assert (found[~there] == 0).all()
+
+
+def test_weights_are_those_of_scikit_learn() -> None:
+    utils = pytest.importorskip("sklearn.utils.class_weight")
+    labels = np.array([0] * 50 + [1] * 7 + [2] * 3)
+    found = weights(Data(source="digits", class_weights="balanced"), labels, "abc")
+    wanted = utils.compute_class_weight("balanced", classes=np.arange(3), y=labels)
+    np.testing.assert_allclose(found, wanted, rtol=1e-6)
+
+
+def test_weights_by_name_leave_the_others_at_one(tmp_path: Path) -> None:
+    pictures(tmp_path, "ant bee cat", "train test")
+    weighed = load(MINE.model_copy(update={"class_weights": {"cat": 2.5}, "classes": ["cat", "ant"]}))
+    assert weighed.class_weights is not None
+    assert weighed.class_weights.tolist() == [2.5, 1.0]
+    assert load(MINE).class_weights is None
+
+
+def test_arrays_are_resized_where_the_recipe_says_so() -> None:
+    dataset = load(Data(source="digits", size=[4, 12], standardize="channel"))
+    assert dataset.image_shape == (4, 12, 1)
+    first = Image.fromarray(load(Data(source="digits")).test.images[0, ..., 0])
+    resized = np.asarray(first.resize((12, 4), Image.Resampling.BILINEAR))
+    np.testing.assert_array_equal(dataset.test.images[0, ..., 0], resized)
+
+
+def test_images_that_stand_twice_are_counted(tmp_path: Path) -> None:
+    images = np.arange(20, dtype=np.uint8)[:, None, None].repeat(4, 1).repeat(4, 2)
+    images[3] = images[1]  # of the same class: one repeats another
+    images[4] = images[1]  # of another class
+    test = images[[0, 7]].copy()
+    np.savez("mine.npz", x_train=images, y_train=np.arange(20) % 2, x_test=test, y_test=np.array([0, 0]))
+    found = twins(load(Data(source={"npz": "mine.npz"}, validation=0.25)))
+    assert found == Twins(test=2, learning=2, labels=5)
+
+
+def test_looking_needs_no_tensorflow() -> None:
+    script = "import sys; sys.argv = ['archdsl', 'data', 'digits', '--json', '--out', 'a.png']\n"
+    script += "from archdsl.cli import main\ntry: main()\nfinally: print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert json.loads(done.stdout)["images"] == {"train": 1437, "validation": 0, "test": 360}
+    assert not {name.partition(".")[0] for name in done.stderr.split()} & {"tensorflow", "keras"}
+
+
+@pytest.mark.slow
+@pytest.mark.tensorflow
+def test_a_set_of_tensorflow_datasets_is_read_where_it_was_prepared(tmp_path: Path) -> None:
+    tfds = pytest.importorskip("tensorflow_datasets")
+    tf: Any = pytest.importorskip("tensorflow")
+    features = tfds.features.FeaturesDict(
+        {"image": tfds.features.Image(shape=(5, 7, 1)), "label": tfds.features.ClassLabel(names=["ant", "bee"])}
+    )
+    labels = np.arange(60) % 2
+    rows = {"train": slice(0, 40), "test": slice(40, 60)}
+    splits = {
+        part: tf.data.Dataset.from_tensor_slices({"image": GREY[row][..., None], "label": labels[row]})
+        for part, row in rows.items()
+    }
+    tfds.dataset_builders.store_as_tfds_dataset(
+        name="tiny",
+        version="1.0.0",
+        data_dir=tmp_path,
+        features=features,
+        split_datasets=splits,
+        disable_shuffling=True,
+    )
+    data = Data(source={"tfds": "tiny"}, validation=0.0)
+    dataset = load(data, tmp_path)
+    np.testing.assert_array_equal(dataset.train.images[..., 0], GREY[:40])
+    assert dataset.test.labels.tolist() == labels[40:].tolist()
+    assert dataset.classes == ("ant", "bee")
+    same(dataset, load(data, Path(dataset.origin)))
+    assert load(data, tmp_path, shape=(10, 10, 3)).image_shape == (10, 10, 3)
+    with pytest.raises(Exception, match=r"ARCH301.*tfds tinny is not there"):
+        load(Data(source={"tfds": "tinny"}), tmp_path)
+    for path in Path(dataset.origin).glob("*train*"):
+        path.write_bytes(path.read_bytes()[:500])
+    with pytest.raises(Exception, match=r"ARCH302.*`train` cannot be read"):
+        load(data, tmp_path)
+
+
+def test_the_sources_of_the_language_are_those_that_are_read() -> None:
+    from archdsl.recipe import SOURCES
+
+    assert SOURCES.keys() == {*KNOWN, "digits"}

@@ -1,0 +1,290 @@
+"""What differs between two networks: each edit is told as what it is, at its place, and weights are counted rightly."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from itertools import pairwise
+from random import Random
+from typing import Any
+
+import pytest
+from edited_specs import BASE, EDITS, FIRST, NEW
+from random_specs import several
+
+from archdsl import ArchError, loads, resolve, zoo
+from archdsl.diff import Comparison, alignment, compare, total
+from archdsl.diff.text import to_data, to_markdown, to_text
+from archdsl.graph import Graph
+from archdsl.limits import Limits
+
+FURTHER = {
+    "a_layer_renamed_and_named": ("  Block:\n", "  Part:\n"),
+    "an_argument_more": ("kernel: 1, stride", "kernel: $size, stride"),
+}
+"""What else an edit needs."""
+
+
+def graph_of(text: str) -> Graph:
+    return resolve(loads(text, "net.yaml"))
+
+
+def edited(name: str) -> Comparison:
+    text = BASE
+    for old, new in filter(None, (EDITS[name], FURTHER.get(name))):
+        assert old in text, name
+        text = text.replace(old, new)
+    return compare(graph_of(BASE), graph_of(text))
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_each_edit_is_told(name: str, golden: Callable[[str, str], None]) -> None:
+    golden(f"{name}.txt", to_text(edited(name), ("net.yaml", f"{name}.yaml"), depth=2))
+
+
+def test_markdown(golden: Callable[[str, str], None]) -> None:
+    told = [
+        to_markdown(edited(name), ("net.yaml", f"{name}.yaml"))
+        for name in ("a_step_in_front", "a_field_in_a_layer", "nothing")
+    ]
+    golden("pull_request.md", "\n".join(told))
+
+
+def test_all_tells_what_follows() -> None:
+    found = edited("another_width")
+    names = "net.yaml", "wide.yaml"
+    assert "and 11 changes that follow from these (--all)" in to_text(found, names)
+    whole = to_text(found, names, whole=True)
+    assert len([line for line in whole.splitlines() if line.startswith("~ ")]) == 12
+    assert "--all" not in whole
+
+
+def whats(found: Comparison) -> set[tuple[str, str, str]]:
+    return {(change.what, *use) for change in found.changes for use in change.uses}
+
+
+def test_what_takes_another_input_is_told() -> None:
+    text = (
+        f"{BASE}  - dense: {{units: 4}}\n    from: early\n    name: side\n".replace(
+            "model:", "outputs: [seen, side]\nmodel:"
+        )
+        .replace("  - batch_norm\n", "  - batch_norm: {}\n    name: early\n")
+        .replace("  - global_average_pool\n  - dense: {units: 10}\n", "")
+    )
+    other = text.replace("from: early", "from: seen")
+    found = compare(graph_of(text), graph_of(other))
+    (change,) = [change for change in found.changes if change.what == "rewired"]
+    assert (change.path, change.before, change.after) == ("side", "early", "seen")
+    assert "takes early → seen" in to_text(found, ("a", "b"))
+
+
+def test_an_order_of_paths_is_a_change_where_it_counts() -> None:
+    text = BASE.replace("merge: add", "merge: concat").replace("shortcut: auto", "shortcut: none")
+    wide, narrow = text.index("      wide:"), text.index("      narrow:")
+    end = text.index("    shortcut: none")
+    other = text[:wide] + text[narrow:end] + text[wide:narrow] + text[end:]
+    found = compare(graph_of(text), graph_of(other))
+    assert [(c.what, c.count, [f.name for f in c.fields]) for c in found.changes] == [("changed", 3, ["parts"])]
+
+
+def test_steps_that_moved_say_what_it_does_to_their_weights() -> None:
+    found = edited("a_step_in_front")
+    assert ("moved", "conv_1", "conv_2") in whats(found)
+    assert ("moved", "conv_2", "conv_3") in whats(found)
+    assert ("added", "", "conv_1") in whats(found)
+    assert {tensor.path: tensor.was for tensor in found.weights.moved}["conv_3/kernel"] == "conv_2/kernel"
+    cured = edited("a_step_with_a_name_in_front")
+    assert cured.weights.moved == cured.weights.strangers == ()
+    assert [tensor.path for tensor in cured.weights.new] == ["mine/kernel", "mine/bias"]
+
+
+def test_weights_that_fit_by_path_and_belong_to_another_step_are_told() -> None:
+    text = BASE.replace(
+        "kernel: 3, padding: same}\n  - conv: {filters: 12, kernel: 1, activation: relu}", "kernel: 3, padding: same}"
+    )
+    more = text.replace(
+        FIRST,
+        "  - conv: {filters: 8, kernel: 3, padding: same, activation: relu}\n  - conv: {filters: 3, kernel: 1}\n"
+        + FIRST,
+    )
+    found = compare(graph_of(text), graph_of(more))
+    assert ("moved", "conv_1", "conv_3") in whats(found)
+    assert {tensor.path: tensor.was for tensor in found.weights.strangers} == {"conv_1/kernel": "", "conv_1/bias": ""}
+    assert "2 of these belong to other steps" in to_text(found, ("a", "b"))
+
+
+def test_one_place_of_the_file_is_one_change() -> None:
+    found = edited("a_field_in_a_layer")
+    (change,) = [change for change in found.changes if not change.follows]
+    assert (change.count, change.path) == (3, "Block_1/wide/conv_2")
+    assert [(field.name, field.before, field.after) for field in change.fields] == [("kernel", 3, 5)]
+
+
+@pytest.mark.parametrize("name", sorted(zoo.names()))
+def test_a_network_is_equal_to_itself(name: str) -> None:
+    spec = zoo.load(name)
+    one, other = resolve(spec), resolve(zoo.load(name))
+    found = compare(one, other)
+    assert found.is_equal
+    assert list(found.rows(99)) == []
+    assert len(found.weights.carried) == one.totals.variables
+    assert total(found.weights.carried) == one.totals.parameters
+    assert to_text(found, ("a", "b")) == "--- a\n+++ b\n\nthe networks are equal\n"
+
+
+@pytest.mark.parametrize("name", [name for name in sorted(zoo.names()) if zoo.load(name).variants])
+def test_each_variant_is_held_to_its_file(name: str) -> None:
+    spec = zoo.load(name)
+    graphs = [resolve(one) for one in spec.every()]
+    for one, other in pairwise(graphs):
+        hold_sound(one, other)
+
+
+def hold_sound(one: Graph, other: Graph) -> None:
+    """Holds a comparison to what can be counted without it, and to the comparison the other way round."""
+    found, back = compare(one, other), compare(other, one)
+    old, new = dict(one.weights()), dict(other.weights())
+    both = {path for path in old.keys() & new.keys() if old[path].shape == new[path].shape}
+    assert {tensor.path for tensor in found.weights.carried} == both
+    weights = found.weights
+    kinds = (weights.carried, weights.moved, weights.reshaped, weights.new)
+    paths = [tensor.path for kind in kinds for tensor in kind]
+    assert sorted(paths) == sorted(new)
+    assert sum(map(total, kinds)) == other.totals.parameters
+    assert all(tensor.path in old and tensor.path not in new for tensor in weights.missing)
+    assert all(old[tensor.was].shape == new[tensor.path].shape for tensor in weights.moved)
+    mirrored = {"added": "removed", "removed": "added"}
+    assert {(mirrored.get(what, what), new, old) for what, old, new in whats(found)} == whats(back)
+    assert found.is_equal == back.is_equal
+    to_data(found, ("a", "b")), to_markdown(found, ("a", "b"))
+    difference = dict.fromkeys(("parameters", "macs"), 0)
+    for row in found.rows(1):
+        for key in difference:
+            before, after = (getattr(side, key) if side else 0 for side in row.totals)
+            difference[key] += after - before
+    assert difference == {key: getattr(other.totals, key) - getattr(one.totals, key) for key in difference}
+
+
+def hold_random(first: int, many: int) -> None:
+    """Neighbouring random specs, and each with one word of it changed."""
+    known: list[Graph] = []
+    compared = 0
+    for text in several(first, many):
+        try:
+            known.append(graph_of(text))
+        except ArchError:
+            continue
+        if len(known) > 1:
+            hold_sound(known[-2], known[-1])
+            compared += 1
+    assert compared > many // 4
+
+
+def test_random_networks() -> None:
+    hold_random(0, 24)
+
+
+@pytest.mark.slow
+def test_many_random_networks() -> None:
+    hold_random(500, 600)
+
+
+MUTATIONS: list[tuple[str, str, str]] = [
+    ("conv", "kernel", "7"),
+    ("conv", "bias", "false"),
+    ("batch_norm", "momentum", "0.5"),
+    ("dense", "units", "11"),
+]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_random_change_is_told_where_it_was_made(seed: int) -> None:
+    """A chain of steps with one changed, inserted or removed: exactly that is told."""
+    chance = Random(seed)
+    steps = [
+        f"conv: {{filters: {chance.randint(4, 9)}, kernel: {chance.choice([1, 3])}, padding: same}}" for _ in range(8)
+    ]
+    steps = [step if chance.random() < 0.7 else chance.choice(["relu", "batch_norm", "gelu"]) for step in steps]
+    at = chance.randrange(len(steps))
+    what = chance.choice(["changed", "added", "removed"])
+    new = f"conv: {{filters: {chance.randint(20, 30)}, kernel: 5, padding: same}}"
+    if what == "changed":
+        steps[at] = "conv: {filters: 5, kernel: 3, padding: same}"
+    other = {"changed": [*steps[:at], new, *steps[at + 1 :]], "added": [*steps[:at], new, *steps[at:]]}.get(
+        what, [*steps[:at], *steps[at + 1 :]]
+    )
+    head = "archdsl: 1\nname: Net\ninput: [8, 8, 3]\nmodel:\n"
+    graphs = [graph_of(head + "".join(f"  - {step}\n" for step in body)) for body in (steps, other)]
+    found = [change for change in compare(*graphs).changes if change.what in ("changed", "added", "removed")]
+    assert [change.what for change in found] == [what]
+    word = steps[at].partition(":")[0] if what == "removed" else "conv"
+    if what != "removed":  # of equal steps beside one another it is not known which is gone
+        number = sum(step.startswith("conv") for step in other[: at + 1])
+        assert found[0].path == f"{word}_{number}"
+    assert found[0].kind == word
+
+
+def test_what_follows_does_not_part_what_is_written_once() -> None:
+    found = compare(
+        graph_of(BASE), graph_of(BASE.replace("width: 8", "width: 16").replace(*EDITS["a_field_in_a_layer"]))
+    )
+    (change,) = [change for change in found.changes if not change.follows]
+    assert (change.count, [field.name for field in change.fields]) == (3, ["kernel"])
+
+
+def test_as_many_numbers_in_another_shape_do_not_carry_over() -> None:
+    head = "archdsl: 1\nname: Net\ninput: [8, 8, 3]\nmodel:\n"
+    one, other = (graph_of(f"{head}  - conv: {{filters: 2, kernel: {kernel}}}\n") for kernel in ("[1, 3]", "[3, 1]"))
+    weights = compare(one, other).weights
+    assert [tensor.path for tensor in weights.carried] == ["conv_1/bias"]
+    assert [(tensor.before, tensor.shape) for tensor in weights.reshaped] == [((1, 3, 3, 2), (3, 1, 3, 2))]
+
+
+def test_long_chains_are_not_weighed_pair_by_pair(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(alignment, "_cost")
+    head = "archdsl: 1\nname: Net\ninput: [4, 4, 3]\nmodel:\n"
+    steps = [f"  - conv: {{filters: {n % 37 + 1}, kernel: 1}}\n" for n in range(1200)]
+    limits = Limits(values=100_000)
+    one, other = (resolve(loads(head + "".join(body), limits=limits)) for body in (steps, [NEW, *steps]))
+    found = compare(one, other)
+    assert found.changes
+    hold_sound(one, other)
+
+
+def test_of_equal_steps_those_of_the_same_name_are_the_same() -> None:
+    head = "archdsl: 1\nname: Net\ninput: [4, 4, 3]\nmodel:\n"
+    steps = [f"  - conv: {{filters: {filters}, kernel: 1}}\n" for filters in (2, 8, 8, 8, 5)]
+    changed = steps[0].replace("2", "3")
+    found = whats(compare(graph_of(head + "".join(steps)), graph_of(head + "".join([changed, *steps[2:]]))))
+    assert found == {("changed", "conv_1", "conv_1"), ("removed", "conv_4", ""), ("moved", "conv_5", "conv_4")}
+
+
+def test_many_moves_are_told_in_few_lines() -> None:
+    head = "archdsl: 1\nname: Net\ninput: [4, 4, 3]\nmodel:\n"
+    steps = [f"  - conv: {{filters: {n + 1}, kernel: 1}}\n" for n in range(40)]
+    found = compare(graph_of(head + "".join(steps)), graph_of(head + "".join(steps[1:])))
+    text = to_text(found, ("a", "b"))
+    assert "> conv_1 to conv_39  were conv_2 to conv_40\n" in text
+    assert text.count("help: write `name: conv_") == 3
+    assert "help: and so for 36 more\n" in text
+    assert len(to_data(found, ("a", "b"))["advice"]) == 39
+
+
+def test_advice_keeps_the_weights() -> None:
+    """What the help says is done, and every weight that was there keeps its path."""
+    gone = BASE.replace(FIRST, "")
+    (told,) = [
+        line for line in to_text(compare(graph_of(BASE), graph_of(gone)), ("a", "b")).splitlines() if "help" in line
+    ]
+    assert told.startswith("help: write `name: conv_2` beside what is now `conv_1` (line 18)")
+    lines = gone.splitlines(keepends=True)
+    lines.insert(18, "    name: conv_2\n")
+    cured = compare(graph_of(BASE), graph_of("".join(lines))).weights
+    assert cured.moved == cured.strangers == ()
+    assert {tensor.path for tensor in cured.missing} == {"conv_1/kernel", "conv_1/bias"}
+
+
+def test_data_is_plain(golden: Callable[[str, str], None]) -> None:
+    data: dict[str, Any] = to_data(edited("a_step_in_front"), ("net.yaml", "other.yaml"))
+    golden("a_step_in_front.json", json.dumps(data, indent=1) + "\n")
+    assert data["weights"]["carried"]["tensors"] + len(data["weights"]["new"]["paths"]) > 10

@@ -1,0 +1,107 @@
+"""Every snippet of `docs/` does what the page says, and every table and message in it is the real one."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from doc_tables import FUNCTIONS, tables
+from documents import LANGUAGE, ROOT, anchors, blocks, frame, hold, named, renewed, whole
+from house import ORDER, PACKAGE
+
+from archdsl import schema
+from archdsl.expr import FUNCTIONS as KNOWN_FUNCTIONS
+from archdsl.ops import OPS, weights
+from archdsl.schema import vocabulary
+
+DOCS = {path.name: path for path in sorted((ROOT / "docs").glob("*.md"))}
+TEXT = {name: path.read_text(encoding="utf-8") for name, path in DOCS.items()}
+RIGHT = [
+    pytest.param(block.text, named(block) or "net.yaml", id=f"{name}:{block.line}")
+    for name, text in TEXT.items()
+    for block in blocks(text)
+    if (block.language, block.word) == ("yaml", "")
+]
+
+
+def test_there_are_snippets() -> None:
+    assert {"language.md", "ops.md"} <= DOCS.keys()
+    assert len(RIGHT) >= 25
+    assert sum(block.word == "wrong" for block in blocks(TEXT["language.md"])) >= 14
+
+
+def test_the_frame_is_what_pieces_leave_out() -> None:
+    assert list(frame()) == ["archdsl", "name", "input", "model"]
+
+
+@pytest.mark.parametrize(("text", "file"), RIGHT)
+def test_a_snippet_checks(text: str, file: str) -> None:
+    hold(whole(text), file)
+
+
+@pytest.mark.parametrize("name", DOCS)
+def test_tables_and_messages_are_the_real_ones(name: str, tmp_path: Path, golden_document: Callable[..., None]) -> None:
+    golden_document(DOCS[name], renewed(TEXT[name], tables(), tmp_path))
+
+
+def test_every_table_stands_somewhere() -> None:
+    regions = re.findall(r"^<!-- begin: (\w+) -->$", "".join(TEXT.values()), re.MULTILINE)
+    assert sorted(regions) == sorted(tables())
+
+
+def test_every_op_and_every_word_of_a_table_is_told() -> None:
+    told = TEXT["ops.md"]
+    words = [*weights.INITIALIZERS, *weights.REGULARIZERS, *weights.CONSTRAINTS]
+    missing = [word for word in words if f"| `{word}` |" not in told]
+    missing += [op for op in schema.own_ops() if f"### {op}\n" not in told and f"| `{op}` |" not in told]
+    assert missing == []
+
+
+def test_every_word_of_the_language_is_told() -> None:
+    words = {*vocabulary.NEIGHBOURS, *vocabulary.BUNCH, *vocabulary.SHORTCUTS, *schema.language()["properties"]}
+    assert [word for word in sorted(words) if f"`{word}`" not in TEXT["language.md"]] == []
+    assert FUNCTIONS.keys() == KNOWN_FUNCTIONS.keys()
+
+
+def test_the_contents_name_every_section() -> None:
+    for name, text in TEXT.items():
+        heads = re.findall(
+            r"^## (.*)$", re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL), re.MULTILINE
+        )
+        contents = text.partition("**Contents.**")[2].partition("\n\n")[0].replace("\n", " ")
+        assert re.findall(r"\[([^]]+)\]\(#", contents) == heads, name
+
+
+@pytest.mark.parametrize("name", DOCS)
+def test_the_links_lead_somewhere(name: str) -> None:
+    links = re.findall(r"\]\(([^)\s]+)\)", re.sub(r"^```.*?^```$", "", TEXT[name], flags=re.MULTILINE | re.DOTALL))
+    assert links
+    for link in links:
+        path, _, anchor = link.partition("#")
+        target = (DOCS[name].parent / path).resolve() if path else DOCS[name]
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target.read_text(encoding="utf-8")), link
+
+
+def test_lines_are_not_too_long() -> None:
+    text = re.sub(r"^(```.*?^```$|\|.*\|$|\[Weights\].*$)", "", TEXT["language.md"], flags=re.MULTILINE | re.DOTALL)
+    assert [line for line in text.splitlines() if len(line) > 120] == []
+    assert DOCS["language.md"] == LANGUAGE
+
+
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+
+
+def test_contributing_recites_the_stages_that_there_are() -> None:
+    there = {path.stem for path in PACKAGE.glob("*") if path.stem.isidentifier()}
+    recited = re.findall(r"`(errors < [^`]+)`", CONTRIBUTING)
+    assert recited[0].split() == " < ".join(stage for stage in ORDER if stage in there - {"__main__"}).split()
+    assert len(CONTRIBUTING.splitlines()) < 60
+
+
+def test_the_op_of_contributing_is_a_real_one() -> None:
+    (snippet,) = [block.text for block in blocks(CONTRIBUTING) if block.language == "python"]
+    assert snippet == inspect.getsource(OPS["repeat_vector"])

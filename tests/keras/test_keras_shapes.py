@@ -1,0 +1,424 @@
+"""What the graph says of shapes and weights is what Keras builds: the zoo, every op, and random specs."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from random import Random
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import random_bodies
+from layers_of_ops import layer_of
+from random_specs import several
+
+import archdsl
+import archdsl.keras
+from archdsl.codegen.module import to_python
+from archdsl.graph import Graph
+from archdsl.spec import OUTPUT
+from archdsl.zoo import names
+
+pytestmark = pytest.mark.tensorflow
+
+LARGE = {"bit", "densenet", "resnet", "resnet_d", "resnet_ts", "resnet_v2", "resnext", "resnext50_paths", "unet"}
+ZOO = [pytest.param(name, marks=pytest.mark.slow if name in LARGE else ()) for name in names()]
+
+
+@contextmanager
+def recorded() -> Iterator[dict[str, tuple[int, ...]]]:
+    """The output's shape of each layer that is called, by its path."""
+    found: dict[str, tuple[int, ...]] = {}
+    original = keras.Layer.__call__
+    open_paths: list[str] = []
+
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        prefix = f"{open_paths[-1]}/" if len(open_paths) > 1 else ""
+        open_paths.append(self.path or f"{prefix}{self.name}")
+        y = original(self, *args, **kwargs)
+        path = re.sub(r"functional(_\d+)?/", "", open_paths.pop())  # the graph inside a layer has no name of its own
+        found[path] = tuple((y[0] if isinstance(y, list) else y).shape)  # behind a path's end come its taps
+        return y
+
+    keras.Layer.__call__ = call
+    try:
+        yield found
+    finally:
+        keras.Layer.__call__ = original
+
+
+def assert_same_shapes(model: keras.Model, graph: Graph) -> None:
+    """Every node's shape is what Keras gives for a batch of 2; so are every weight's path, shape and trainable flag."""
+    with recorded() as shapes:
+        model(np.zeros((2, *graph.input), np.float32))
+    assert len(shapes) > 2
+    missing = []
+    for path, node in graph.walk():
+        expected = (2, *node.shape)
+        if path in shapes:
+            assert shapes[path] == expected, path
+        elif node.role == "activation":
+            assert shapes[path.removesuffix("_activation")] == expected, path
+        else:
+            missing.append(path)
+    assert not missing
+    weights = {w.path: (tuple(w.shape), w.trainable) for w in model.weights if "seed_generator" not in w.path}
+    assert weights == {path: (weight.shape, weight.trainable) for path, weight in graph.weights()}
+
+
+def test_the_zoo_is_there() -> None:
+    assert {"digits_resnet", "funny_resnet", "funny_resnet_notebook", "resnet50"} <= set(names())
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_every_node_and_weight_of_the_zoo_is_as_keras_builds_it(name: str) -> None:
+    spec = archdsl.load(name)
+    graph = archdsl.resolve(spec)
+    model = archdsl.build(spec)
+    assert_same_shapes(model, graph)
+    assert model.count_params() == graph.totals.parameters
+    assert sum(int(np.prod(w.shape)) for w in model.trainable_weights) == graph.totals.trainable
+    assert len(model.weights) == graph.totals.variables
+    assert model.output_shape == (None, *graph.shape)
+
+
+def test_verify_tells_a_network_from_another() -> None:
+    spec = archdsl.load("digits_resnet")
+    model = archdsl.build(spec)
+    with pytest.raises(archdsl.ArchError, match="Keras built another network"):
+        archdsl.keras.verify(model, archdsl.resolve(spec, width=16))
+
+
+def run(graph: Graph, inputs: Mapping[str, Any], weights: dict[str, Any], scope: str = "") -> dict[str, Any]:
+    """The graph's outputs, node by node, with these weights: it knows nothing of the generated source."""
+    values = dict(inputs)
+    for node in graph.nodes:
+        given = [values[ref] for ref in node.inputs]
+        if node.body is not None:
+            inside = dict(zip(node.body.inputs, given, strict=True))
+            for name, value in run(node.body, inside, weights, f"{scope}{node.name}/").items():
+                values[f"{node.name}.{name}" if node.outputs else node.name] = value
+            continue
+        assert node.op is not None
+        layer = layer_of(node.op)
+        taken = given if node.op.many else given[0]
+        layer(taken)
+        for weight in layer.weights:
+            own = weight.path.partition("/")[2]  # attention's weights stand a level deeper
+            if "seed_generator" not in own:
+                weight.assign(weights[f"{scope}{node.name}/{own}"])
+        values[node.name] = layer(taken)
+    return {name: values[end.ref] for name, end in graph.outputs.items()}
+
+
+def assert_same_numbers(model: keras.Model, graph: Graph, alive: bool = True) -> None:
+    """With random weights, the model gives what its graph gives.
+
+    Args:
+        alive: whether what it gives must differ from place to place.
+    """
+    random = np.random.default_rng(0)
+    weights = {w.path: w for w in model.weights if "seed_generator" not in w.path}
+    for weight in weights.values():
+        value = random.standard_normal(weight.shape, np.float32)
+        if weight.name in ("gamma", "moving_variance"):
+            weight.assign(1 + 0.1 * np.abs(value))
+        else:
+            weight.assign(value / np.sqrt(np.prod(weight.shape[:-1])) if weight.name == "kernel" else 0.3 * value)
+    inputs = {name: random.standard_normal((2, *shape), np.float32) for name, shape in graph.inputs.items()}
+    given = model(list(inputs.values()) if len(inputs) > 1 else next(iter(inputs.values())))
+    given = given if isinstance(given, dict) else {OUTPUT: given}
+    for name, value in run(graph, inputs, weights).items():
+        y, expected = np.asarray(given[name]), np.asarray(value)
+        assert np.isfinite(expected).all()
+        assert np.std(expected) > 0 or not alive
+        assert np.allclose(y, expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max())
+
+
+def test_max_pool_with_pixels_of_padding_never_takes_the_border() -> None:
+    text = """
+archdsl: 1
+name: Net
+input: [6, 5, 2]
+model:
+  - max_pool: {size: 3, stride: 2, padding: PADDING}
+"""
+    x = -1 - np.random.default_rng(0).random((3, 6, 5, 2), np.float32)
+    for padding, (top, bottom, left, right) in {"1": (1, 1, 1, 1), "[[0, 1], [2, 1]]": (0, 1, 2, 1)}.items():
+        y = archdsl.build(archdsl.loads(text.replace("PADDING", padding)))(x)
+        padded = np.full((3, 6 + top + bottom, 5 + left + right, 2), -np.inf, np.float32)
+        padded[:, top : top + 6, left : left + 5] = x
+        height, width = ((side - 3) // 2 + 1 for side in padded.shape[1:3])
+        expected = [
+            [padded[:, 2 * row : 2 * row + 3, 2 * column : 2 * column + 3].max((1, 2)) for column in range(width)]
+            for row in range(height)
+        ]
+        assert np.array_equal(y, np.transpose(np.array(expected), (2, 0, 1, 3)))
+
+
+def ruff(*arguments: str, text: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "ruff", *arguments, "--isolated", "-"]
+    return subprocess.run(command, input=text, text=True, capture_output=True, check=False)
+
+
+def is_built(text: str) -> bool:
+    """Holds a network to its graph and its source to ruff; whether there is one, and a small one."""
+    try:
+        spec = archdsl.loads(text)
+        graph = archdsl.resolve(spec)
+        source = to_python(spec)
+    except archdsl.ArchError:
+        return False
+    if graph.totals.layers > 60:
+        return False
+    compile(source, "generated.py", "exec")
+    for arguments in (["format", "--diff"], ["check"]):
+        done = ruff(*arguments, text=source)
+        assert done.returncode == 0, done.stdout + done.stderr
+    model = archdsl.build(spec)
+    assert_same_shapes(model, graph)
+    assert_same_numbers(model, graph)
+    again = type(model).from_config(model.get_config())
+    again.set_weights(model.get_weights())
+    rng = np.random.default_rng(0)
+    images = [rng.random((2, *shape), np.float32) for shape in spec.inputs.values()]
+    given, expected = (keras.tree.flatten(m(images if len(images) > 1 else images[0])) for m in (again, model))
+    assert all(np.array_equal(a, b) for a, b in zip(given, expected, strict=True))
+    keras.backend.clear_session()
+    return True
+
+
+def test_random_specs_build_as_their_graphs_say_and_their_source_is_clean() -> None:
+    assert sum(map(is_built, several(0, 20))) >= 7
+
+
+@pytest.mark.slow
+def test_many_random_specs_build_as_their_graphs_say_and_their_source_is_clean() -> None:
+    assert sum(map(is_built, several(1000, 400))) >= 140
+
+
+def small_networks(seeds: range) -> Iterator[tuple[archdsl.Spec, Graph]]:
+    """Those of random bodies (taps, several inputs and outputs, loops in loops) that are networks, and small."""
+    for seed in seeds:
+        try:
+            spec = archdsl.loads(random_bodies.spec(Random(seed))).every()[0]
+            graph = archdsl.resolve(spec)
+        except archdsl.ArchError:
+            continue
+        if graph.totals.layers < 200 and graph.totals.parameters < 10**6:
+            yield spec, graph
+
+
+def hold_random_bodies(seeds: range, least: int) -> None:
+    kinds = {"keras.name_scope": 0, "_input_2": 0, "for number": 0, "def build": 0}
+    tried = 0
+    for spec, graph in small_networks(seeds):
+        source = to_python(spec)
+        kinds = {kind: count + (kind in source) for kind, count in kinds.items()}
+        model = archdsl.build(spec)
+        assert_same_numbers(model, graph, alive=False)
+        keras.backend.clear_session()
+        tried += 1
+    assert tried >= least
+    assert min(kinds.values()) > 0
+
+
+def test_random_bodies_give_the_numbers_of_their_graphs() -> None:
+    hold_random_bodies(range(35, 55), 10)
+
+
+@pytest.mark.slow
+def test_many_random_bodies_give_the_numbers_of_their_graphs() -> None:
+    hold_random_bodies(range(75, 400), 160)
+
+
+def body(text: str, args: str = "{}", use: str = "{}", model: str = "") -> str:
+    """A spec of one layer between two convs."""
+    return f"""
+archdsl: 1
+name: Net
+input: [9, 8, 3]
+defaults: {{conv: {{padding: same, norm: batch}}}}
+layers:
+  Own:
+    args: {args}
+{text}
+model:
+  - conv: {{filters: 6, kernel: 3}}
+  - Own: {use}
+{model}  - global_average_pool
+"""
+
+
+CASES = {
+    "a fork inside a path leaves the outer fork alone": body("""
+    steps:
+      - relu
+      - paths:
+          one: [{paths: {a: [conv: {filters: 6, kernel: 3}], b: [batch_norm]}, merge: add}]
+          two: [conv: {filters: 6, kernel: 1}]
+        shortcut: identity
+        merge: add"""),
+    "paths behind a lone path run it once": body("""
+    steps:
+      - paths: {alone: [conv: {filters: 6, kernel: 3}]}
+      - paths: {a: [relu], b: [conv: {filters: 6, kernel: 1}]}
+        merge: add"""),
+    "two bunches with the same names": body("""
+    steps:
+      - {paths: {a: [conv: {filters: 6, kernel: 3}]}, shortcut: projection, merge: add}
+      - {paths: {a: [conv: {filters: 4, kernel: 3}]}, shortcut: projection, merge: add}
+      - {paths: [[conv: {filters: 4, kernel: 3}], [batch_norm]], merge: add}
+      - {paths: [[conv: {filters: 4, kernel: 1}], [batch_norm]], merge: concat}"""),
+    "paths that may all be away": body(
+        """
+    paths:
+      a: {steps: [conv: {filters: 6, kernel: 3}], repeat: $depth}
+    shortcut: none
+    merge: add""",
+        "{depth: 2}",
+        "{depth: 0}",
+    ),
+    "a shortcut beside no path": body(
+        """
+    paths:
+      a: {steps: [conv: {filters: 6, kernel: 3}], when: $wide}
+    shortcut: auto
+    merge: concat""",
+        "{wide: true}",
+        "{wide: false}",
+    ),
+    "a projection behind pooling of default size": body("""
+    paths: {a: [conv: {filters: 4, kernel: 3}, max_pool: {padding: same}]}
+    shortcut: projection
+    merge: add"""),
+    "a projection behind strides in a loop": body(
+        """
+    paths: {a: [{conv: {filters: 5, kernel: 3, stride: 2}, repeat: $depth}]}
+    shortcut: projection
+    merge: add""",
+        "{depth: 2}",
+    ),
+    "a projection behind a layer": body(
+        """
+    steps:
+      - {paths: {a: [conv: {filters: 5, kernel: 3, stride: 2}]}, shortcut: projection, merge: add}
+  Outer:
+    paths: {a: [Own]}
+    shortcut: auto
+    merge: add""",
+        model="  - Outer\n",
+    ),
+    "numbers that go on behind loops": body(
+        """
+    steps:
+      - {conv: {filters: 4, kernel: 1}, repeat: "$depth if $wide else 1"}
+      - {conv: {filters: $f, kernel: 1}, for: {f: $sizes}, when: $f > 4}
+      - {conv: {filters: 4, kernel: 1}, for: {i: 3}, when: $i > 0, repeat: $i}
+      - {conv: {filters: 4, kernel: 1}, repeat: 2, when: not $wide}
+      - {conv: {filters: 4, kernel: 1}, for: {f: $sizes, i: 2}, repeat: $f * $i - $f * $i + 1, when: $f > 4}
+      - conv: {filters: 4, kernel: 1}""",
+        "{depth: 3, wide: true, sizes: [4, 6]}",
+    ),
+    "numbers and layers that hang on channels": body("""
+    steps:
+      - paths: {a: [conv: {filters: $channels, kernel: 1}]}
+        shortcut: identity
+        merge: add
+        after: relu
+        when: $channels > 4
+      - relu
+      - {conv: {filters: $channels * 2, kernel: 1}, repeat: $channels // 3}
+      - conv: {filters: 4, kernel: 1}"""),
+    "text inside names": body(
+        """
+    steps:
+      - {conv: {filters: 4, kernel: 1}, repeat: "2 if $mode == 'deep' else 1"}
+      - conv: {filters: "6 if $mode != \\"it's\\" else 2", kernel: 1}""",
+        "{mode: deep}",
+    ),
+    "floats where an int is due": body(
+        """
+    steps:
+      - {conv: {filters: $filters * $factor, kernel: $filters / 2}, repeat: $factor * 4}
+      - conv: {filters: "ceil($filters * $factor)", kernel: 1, activation: {relu: {max_value: $factor * 3}}}
+      - {conv: {filters: "divisible($filters * $factor, 4)", kernel: 1}, for: {i: $factor * 4}, when: $i > 0}""",
+        "{filters: 6, factor: 0.5}",
+    ),
+    "names of Python's and of the generated module": body(
+        """
+    paths:
+      range: {steps: [conv: {filters: 6, kernel: 1}], repeat: 2}
+      tuple: [conv: {filters: 6, kernel: 1}]
+      Own: [{conv: {filters: 6, kernel: 1}, name: zip}]
+      inputs: [{paths: {x: [relu], fork: [conv: {filters: 6, kernel: 1}]}, merge: add}]
+      training: [relu]
+      parts: [{relu: {}, name: shapes}]
+    shortcut: auto
+    merge: maximum""",
+        model="""  - paths: {range: [conv: {filters: 6, kernel: 1}], Own: [relu], inputs: [relu], x: [gelu]}
+    merge: add
+  - Own
+  - {conv: {filters: 4, kernel: 1}, repeat: 2}
+""",
+    ),
+    "like with a required argument fixed": body(
+        """
+    steps: [conv: {filters: $filters, kernel: $kernel, stride: $stride}]
+  Near: {like: Own, with: {filters: 5}}""",
+        "{stride: 1, filters: int, kernel: int}",
+        "{filters: 4, kernel: 3}",
+        "  - Near: {kernel: 3}\n",
+    ),
+    "recursion": body(
+        """
+    steps:
+      - conv: {filters: 6, kernel: 3}
+      - Own: {depth: $depth - 1}
+        when: $depth > 1""",
+        "{depth: 3}",
+    ),
+    "glu": body("""
+    steps: [conv: {filters: 8, kernel: 3, activation: glu}, batch_norm]"""),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_case_builds_and_computes_as_its_graph_says(case: str) -> None:
+    spec = archdsl.loads(CASES[case])
+    graph = archdsl.resolve(spec)
+    for command in (["format", "--diff"], ["check"]):
+        done = ruff(*command, text=to_python(spec))
+        assert done.returncode == 0, done.stdout + done.stderr
+    model = archdsl.build(spec)
+    assert_same_shapes(model, graph)
+    assert_same_numbers(model, graph)
+
+
+def test_auto_does_not_guess_where_height_and_width_are_open() -> None:
+    layer = archdsl.compile("digits_resnet").ResidualLayer
+    assert layer(8)(keras.Input((None, None, 8))).shape[-1] == 8
+    assert not any("shortcut" in weight.path for weight in _made(layer(8), 8).weights)
+    assert any("shortcut" in weight.path for weight in _made(layer(8, stride=2), 4).weights)
+    with pytest.raises(ValueError, match="known height and width"):
+        layer(8, stride=2)(keras.Input((None, None, 8)))
+
+
+def _made(layer: Any, channels: int) -> Any:
+    layer(keras.Input((None, None, channels)))
+    return layer
+
+
+@pytest.mark.parametrize("name", ["range", "Own", "Net", "tuple", "LowestPadding2D"])
+@pytest.mark.parametrize("place", ["argument", "column"])
+def test_a_value_cannot_hide_what_the_generated_code_calls(name: str, place: str) -> None:
+    step = f"{{conv: {{filters: ${name}, kernel: 1}}{f', for: {{{name}: [3]}}' if place == 'column' else ''}}}"
+    args = f"{{{name}: 3}}" if place == "argument" else "{}"
+    text = body(f"\n    steps: [{step}]", args)
+    with pytest.raises(archdsl.ArchError, match="cannot name"):
+        archdsl.compile(archdsl.loads(text))

@@ -1,0 +1,209 @@
+"""Every op, by the registry, against Keras: shapes, weights, precision, files, and no argument of Keras is lost."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from layers_of_ops import layer_of
+
+import archdsl.keras  # noqa: F401 - registers the extra layers
+from archdsl.keras import layers
+from archdsl.ops import OPS, Example, Op, weights
+
+pytestmark = pytest.mark.tensorflow
+
+EXAMPLES = [(name, example) for name, op in OPS.items() for example in op.examples]
+ids = [f"{name}-{i}" for name, op in OPS.items() for i, _ in enumerate(op.examples)]
+
+ON_A_DEVICE = {"conv_transpose": {"dilation"}}
+"""Arguments that TensorFlow computes on no CPU: there only shapes and weights are held."""
+
+
+def runs(name: str, example: Example) -> bool:
+    return not ON_A_DEVICE.get(name, set()) & set(example.fields)
+
+
+def arrays(op: Op, example: Example) -> Any:
+    random = np.random.default_rng(0)
+    made = [random.standard_normal((2, *shape)).astype(np.float32) for shape in example.inputs]
+    return made if op.many else made[0]
+
+
+def symbols(op: Op, example: Example) -> Any:
+    made = [keras.Input(shape) for shape in example.inputs]
+    return made if op.many else made[0]
+
+
+def weights_of(layer: Any) -> dict[str, tuple[tuple[int, ...], bool]]:
+    return {w.path.removeprefix(f"{layer.name}/"): (tuple(w.shape), w.trainable) for w in layer.weights}
+
+
+@pytest.mark.parametrize(("name", "example"), EXAMPLES, ids=ids)
+def test_shapes_and_weights_are_what_keras_builds(name: str, example: Example) -> None:
+    op = OPS[name].model_validate(dict(example.fields))
+    layer = layer_of(op)
+    assert op.output(*example.inputs) == example.output
+    assert tuple(layer(symbols(op, example)).shape) == (None, *example.output)
+    if runs(name, example):
+        assert tuple(layer(arrays(op, example)).shape) == (2, *example.output)
+    static = [(None, *shape) for shape in example.inputs]
+    assert tuple(layer.compute_output_shape(static if op.many else static[0])) == (None, *example.output)
+    expected = op.weights(*example.inputs)
+    assert weights_of(layer) == {key: (w.shape, w.trainable) for key, w in expected.items()}
+    assert list(weights_of(layer)) == list(expected)
+
+
+@pytest.mark.parametrize(("name", "example"), EXAMPLES, ids=ids)
+def test_an_op_keeps_its_policy(name: str, example: Example) -> None:
+    """Under `mixed_bfloat16` it computes in bfloat16, in training too, and holds float32."""
+    op = OPS[name].model_validate(dict(example.fields))
+    layer = layer_of(op, dtype="mixed_bfloat16")
+    y = layer(symbols(op, example))
+    assert y.dtype == "bfloat16"
+    if runs(name, example):
+        given = arrays(op, example)
+        for training in (False, True) if "training" in inspect.signature(layer.call).parameters else (False,):
+            y = layer(given, training=training) if training else layer(given)
+            assert keras.backend.standardize_dtype(y.dtype) == "bfloat16"
+            lowest = name == "lowest_pad"
+            assert lowest or np.isfinite(np.asarray(keras.ops.cast(y, "float32"))).all()
+    assert {w.dtype for w in layer.weights if "int" not in w.dtype} <= {"float32"}
+
+
+def configs(model: Any) -> Any:
+    """A model's config, but for the modules of its classes: the latest that is registered is the one that is loaded."""
+    return json.loads(model.to_json(), object_hook=lambda found: {k: v for k, v in found.items() if k != "module"})
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_what_is_saved_comes_back(name: str, tmp_path: Path) -> None:
+    """One model of all the op's examples, saved and loaded: the same configs, weights and outputs."""
+    inputs, outputs, given = [], [], []
+    for example in OPS[name].examples:
+        if not runs(name, example):
+            continue
+        op = OPS[name].model_validate(dict(example.fields))
+        symbol, array = symbols(op, example), arrays(op, example)
+        outputs.append(layer_of(op)(symbol))
+        inputs += symbol if op.many else [symbol]
+        given += array if op.many else [array]
+    model = keras.Model(inputs, outputs)
+    random = np.random.default_rng(1)
+    model.set_weights([np.abs(random.standard_normal(w.shape)).astype(w.dtype) for w in model.weights])
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()  # Keras reads its statistics when it builds or loads it, and not when they are set
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    assert configs(again) == configs(model)
+    for one, other in zip(keras.tree.flatten(again(given)), keras.tree.flatten(model(given)), strict=True):
+        assert np.array_equal(one, other)
+
+
+def plain(value: Any) -> Any:
+    return [plain(item) for item in value] if isinstance(value, tuple | list) else value
+
+
+def test_a_default_that_is_written_out_changes_nothing() -> None:
+    compared = 0
+    for name, op in OPS.items():
+        for example in op.examples[:1]:
+            defaults = {
+                key: field.default
+                for key, field in op.model_fields.items()
+                if not field.is_required() and field.default is not None and key not in ("norm", "activation")
+            }
+            told = {**defaults, **example.fields}
+            configs = [layer_of(op.model_validate(fields)).get_config() for fields in (dict(example.fields), told)]
+            for config in configs:
+                del config["name"]
+            assert plain(list(configs[0].items())) == plain(list(configs[1].items())), name
+            compared += len(defaults)
+    assert compared > 90
+
+
+EVERYWHERE = {
+    "name": "the step's name, which the language gives",
+    "dtype": "the model's policy, which is one for all layers",
+    "data_format": "channels stand last, in every spec",
+    "noise_shape": "`spatial_dropout` and `stochastic_depth` are what it is for",
+    "lora_rank": "fine-tuning adds it to a built model: `enable_lora`",
+    "lora_alpha": "as `lora_rank`",
+    "quantization_config": "a built model is quantized: `quantize`",
+}
+LEFT_OUT = {
+    "batch_norm": {"axis": "channels stand last", "renorm_clipping": "without it Keras clips nothing"},
+    "group_norm": {"axis": "channels stand last"},
+    "instance_norm": {"axis": "channels stand last"},
+    "concat": {"axis": "a merge joins channels"},
+    "glu": {"axis": "it halves the channels"},
+}
+"""Arguments of Keras that an op does not have, and why."""
+
+
+def covered(op: type[Op]) -> tuple[Any, set[str]]:
+    """What makes the op's layer in Keras, and its parameters that the op says something of."""
+    call = op.model_construct(**{name: object() for name in op.model_fields}).keras()
+    if call.target in ("ActivationFunction", "GatedLinearUnit") or call.target == "layers.Activation":
+        function = str(getattr(op, "function", op.name))
+        return getattr(keras.activations, function), {"x", *call.keywords}
+    maker = layers if call.target[0].isupper() else keras.layers
+    made = getattr(maker, call.target.split(".")[-1])
+    parameters = list(inspect.signature(made.__init__).parameters)[1:]
+    told = {*parameters[: len(call.positional)], *call.keywords}
+    return (keras.layers.MultiHeadAttention, told) if op.name == "attention" else (made, told)
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_an_op_has_every_argument_that_keras_has(name: str) -> None:
+    made, told = covered(OPS[name])
+    function = made if inspect.isfunction(made) else made.__init__
+    wanted = set(inspect.signature(function).parameters) - {"self", "kwargs"}
+    missing = wanted - told - EVERYWHERE.keys()
+    assert missing == set(LEFT_OUT.get(name, ()))
+
+
+def test_what_is_left_out_is_there_to_be_left_out() -> None:
+    seen = set()
+    for op in OPS.values():
+        made, _ = covered(op)
+        seen |= set(inspect.signature(made if inspect.isfunction(made) else made.__init__).parameters)
+    assert EVERYWHERE.keys() <= seen
+    assert LEFT_OUT.keys() <= OPS.keys()
+
+
+TABLES: dict[Any, tuple[Mapping[str, type[weights.Entry]], set[str]]] = {
+    keras.initializers: (weights.INITIALIZERS, {"stft", "initializer"}),  # the first is of sound, the second the base
+    keras.regularizers: (weights.REGULARIZERS, {"regularizer"}),
+    keras.constraints: (weights.CONSTRAINTS, {"constraint"}),
+}
+
+
+@pytest.mark.parametrize("module", TABLES)
+def test_every_initialiser_regulariser_and_constraint_of_keras_is_a_word(module: Any) -> None:
+    table, left_out = TABLES[module]
+    words = {name for name in dir(module) if name.islower() and inspect.isclass(getattr(module, name))}
+    assert words - left_out == set(table)
+    for word, entry in table.items():
+        made = getattr(getattr(keras, entry.target.split(".")[0]), entry.target.split(".")[1])
+        assert made is getattr(module, word)
+        own = "__init__" in vars(made) or word not in ("zeros", "ones", "non_neg")
+        known = {n: p.default for n, p in inspect.signature(made.__init__).parameters.items()} if own else {}
+        wanted = {name: default for name, default in known.items() if name not in ("self", "input_axes", "output_axes")}
+        assert {name: field.default for name, field in entry.model_fields.items()} == wanted
+        assert entry.first in ("", *list(wanted)[:1])
+
+
+def test_every_activation_of_keras_is_an_op() -> None:
+    functions = {name for name, value in vars(keras.activations).items() if inspect.isfunction(value)}
+    functions -= {"get", "serialize", "deserialize"}
+    ops = {name for name, op in OPS.items() if op.kind == "activation"}
+    assert functions - ops == set()
+    assert ops - functions == {"prelu"}

@@ -1,0 +1,261 @@
+"""What comes of runs: their numbers, pictures and cards, their list, and what differs between two of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from documents import printed_by
+from finished_run import DIGITS, RUN
+from house import loaded
+from hypothesis import given
+from hypothesis import strategies as st
+
+import archdsl.runs.folder as result
+import archdsl.runs.listing as runs
+from archdsl import zoo
+from archdsl.errors import ArchError
+from archdsl.runs import curves
+from archdsl.runs.card import card
+from archdsl.runs.folder import Result
+from archdsl.training.reports import confusion, mistakes
+from archdsl.training.reports.outcome import Outcome
+
+SPEC = zoo.load("digits_resnet")
+ROWS = [
+    {"epoch": e, "seconds": 4.0, "learning_rate": 0.002 / e, "loss": 1 / e, "accuracy": 1 - 0.5 / e}
+    | {"validation_loss": 1.1 / e, "validation_accuracy": 1 - 0.6 / e}
+    for e in range(1, 21)
+]
+
+
+def outcome(images: int = 200, classes: int = 10, wrong: int = 30) -> Outcome:
+    """Probabilities that are right for all but the first images, about which they are the less sure the later."""
+    labels = np.arange(images) % classes
+    said = np.where(np.arange(images) < wrong, (labels + 1) % classes, labels)
+    sure = np.linspace(0.95, 0.6, images)
+    probabilities = np.repeat(((1 - sure) / (classes - 1))[:, None], classes, axis=1)
+    probabilities[np.arange(images), said] = sure
+    pictures = (np.arange(images * 64) % 17).astype(np.uint8).reshape(images, 8, 8, 1)
+    return Outcome(probabilities, labels, pictures)
+
+
+@given(st.integers(2, 6), st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=60))
+def test_the_numbers_agree_with_a_count_by_hand(classes: int, pairs: list[tuple[int, int]]) -> None:
+    labels, said = (np.array([pair[i] % classes for pair in pairs]) for i in (0, 1))
+    found = Outcome(np.eye(classes)[said], labels, np.zeros((len(pairs), 1, 1, 1), np.uint8))
+    counts = found.confusion()
+    for row in range(classes):
+        for column in range(classes):
+            assert counts[row, column] == sum((labels == row) & (said == column))
+    names = [f"class {i}" for i in range(classes)]
+    accuracy = found.class_accuracy(names)
+    assert set(accuracy) == {names[i] for i in set(labels.tolist())}
+    right = sum(accuracy[names[i]] * sum(labels == i) for i in set(labels.tolist()))
+    assert right == pytest.approx(sum(labels == said))
+    assert set(found.mistakes()) == set(np.flatnonzero(labels != said))
+    assert sum(times for *_, times in found.mixed_up(classes**2)) == sum(labels != said)
+    assert found.trust(1.0) == (1.0, pytest.approx(np.mean(labels == said)))
+
+
+def test_the_most_confident_mistakes_stand_first() -> None:
+    found = outcome()
+    assert found.mistakes().tolist() == list(range(30))
+    assert found.mixed_up(1) == [(0, 1, 3)]
+    assert found.trust(0.99) == (0.0, 0.0)
+
+
+def test_the_card_tells_it_all_and_nothing_private(golden: Callable[[str, str], None]) -> None:
+    pictures = [result.NETWORK, result.CURVES, result.CONFUSION, result.MISTAKES]
+    text = card(SPEC, RUN, outcome(), pictures)
+    golden("card.md", text)
+    assert "somebody" not in text
+    golden("card_interrupted.md", card(SPEC, _cut(RUN), None, [result.CURVES]))
+
+
+def _cut(run: Result) -> Result:
+    """A run that was interrupted, of an archdsl that told less."""
+    known = {
+        "status": "interrupted",
+        "epochs_run": 7,
+        "best_epoch": 6,
+        "variant": "wide",
+        "arguments": {"width": 16},
+        "limit": 500,
+    }
+    unknown = dict.fromkeys(("test_accuracy", "test_loss", "plain_test_accuracy", "class_accuracy", "input", "machine"))
+    return replace(run, **known, **unknown, classes=(), started="", command="", origin="/home/somebody/digits.npz")
+
+
+def test_no_text_of_the_users_breaks_the_card() -> None:
+    odd = "a | b *c* <script> [x](y)\n# head"
+    text = card(SPEC, replace(RUN, source=odd, classes=(odd, "b"), class_accuracy={odd: 0.5}), None, [])
+    assert "<script>" not in text.replace(r"\<script\>", "")
+    assert "\n# head" not in text
+    assert r"| a \| b \*c\* \<script\>" in text
+
+
+@pytest.mark.parametrize("named", [29, 30])
+def test_many_classes_are_drawn_with_names_or_without(
+    named: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(confusion, "NAMED", named)
+    confusion.draw(np.eye(30, dtype=np.int64), [f"class {i}" for i in range(30)], "", tmp_path / "a.png")
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_pictures_are_drawn_and_files_are_whole(tmp_path: Path) -> None:
+    found = outcome()
+    drawn: dict[str, Callable[[Path], Any]] = {
+        "confusion": lambda path: confusion.draw(found.confusion(), DIGITS, "a $title$", path),
+        "two classes": lambda path: confusion.draw(np.array([[4, 0], [0, 0]]), ("cat", "a" * 99), "", path),
+        "mistakes": lambda path: mistakes.draw(found, DIGITS, 16, "digits", path),
+        "one mistake": lambda path: mistakes.draw(outcome(wrong=1), DIGITS, 16, "digits", path),
+        "curves": lambda path: curves.draw(ROWS, RUN, path),
+        "one epoch": lambda path: curves.draw(ROWS[:1], replace(RUN, epochs_run=1), path),
+        "together": lambda path: curves.draw_together({"one": ROWS, "two": ROWS[:3]}, path),
+        "no validation": lambda path: curves.draw(_without_validation(), replace(RUN, best_epoch=None), path),
+    }
+    for name, draw in drawn.items():
+        draw(tmp_path / f"{name}.png")
+        assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG"), name
+    assert sorted(path.stem for path in tmp_path.iterdir()) == sorted(drawn)
+
+
+def _without_validation() -> list[dict[str, float]]:
+    return [{name: value for name, value in row.items() if "validation" not in name} for row in ROWS]
+
+
+def test_where_nothing_is_wrong_there_is_no_picture_of_mistakes(tmp_path: Path) -> None:
+    path = tmp_path / "mistakes.png"
+    path.write_bytes(b"of another time")
+    assert not mistakes.draw(outcome(wrong=0), DIGITS, 16, "digits", path)
+    assert not path.exists()
+
+
+def keep(folder: Path, run: Result, text: str = SPEC.text) -> Path:
+    """A run's folder as training leaves it, without the network."""
+    folder.mkdir(parents=True)
+    (folder / result.SPEC).write_text(text, encoding="utf-8")
+    run.write(folder)
+    names = list(ROWS[0])
+    lines = [",".join(names), *(",".join(f"{row[name]:.6g}" for name in names) for row in ROWS[: run.epochs_run])]
+    (folder / result.LOG).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Four runs, one of which is broken, at a place whose time is UTC."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "UTC")
+        time.tzset()
+        yield _runs(tmp_path)
+    time.tzset()
+
+
+def _runs(tmp_path: Path) -> Path:
+    other = SPEC.text.replace("standardize: true", "standardize: channel").replace("{adam:", "{adamw:")
+    keep(tmp_path / "runs/digits-1", RUN)
+    cut = replace(_cut(RUN), variant="", started="2026-02-01T08:30:00+00:00")
+    keep(tmp_path / "runs/digits-2", cut, other)
+    keep(tmp_path / "runs/deep/er", replace(RUN, test_accuracy=0.9917, seconds=4000.0, started="2026-02-02T09:00:00Z"))
+    keep(tmp_path / "runs/broken", RUN)
+    (tmp_path / "runs/broken/run.json").write_text("{", encoding="utf-8")
+    (tmp_path / "runs/other").mkdir()
+    return tmp_path
+
+
+def test_runs_are_listed_and_compared(folder: Path, golden: Callable[[str, str], None]) -> None:
+    for name, words in {
+        "list": "runs",
+        "by_accuracy": "runs runs --sort accuracy",
+        "compare": "runs runs/digits-1 runs/digits-2 --out both.png",
+        "compare_equal": "runs runs/digits-1 runs/deep/er",
+    }.items():
+        code, text = printed_by(f"archdsl {words}", folder)
+        assert code == 0, text
+        golden(f"runs_{name}.txt", text)
+    assert (folder / "both.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_table_fits_the_terminal(folder: Path) -> None:
+    found = runs.find(folder / "runs")
+    for width in (100, 80, 60, 45):
+        lines = runs.to_text(found, width).splitlines()
+        assert max(map(len, lines[:4])) <= width
+        assert {"run", "status", "accuracy"} <= set(lines[0].split())
+
+
+def test_json_tells_what_the_tables_tell(folder: Path) -> None:
+    told = json.loads(printed_by("archdsl runs --json", folder)[1])
+    assert [Path(run["run"]).name for run in told] == ["digits-1", "digits-2", "er", "broken"]
+    assert told[0]["test_accuracy"] == 0.9889
+    assert told[3]["error"]["code"] == "ARCH204"
+    compared = json.loads(printed_by("archdsl runs runs/digits-1 runs/digits-2 --json", folder)[1])
+    assert compared["recipe"]["train.optimizer"] == {"digits-1": "adam", "digits-2": "adamw"}
+    assert compared["recipe"]["data.limit"] == {"digits-1": "none", "digits-2": "500"}
+    assert [run["status"] for run in compared["runs"]] == ["finished", "interrupted"]
+    assert compared["networks"]["digits-2"]["arguments"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        ("runs nowhere", 2, "there is no folder nowhere"),
+        ("runs runs/other", 2, "holds no runs"),
+        ("runs --sort size", 2, "cannot be sorted by `size`"),
+        ("runs --out a.png", 2, "draws runs that are compared"),
+        ("runs runs/digits-1 runs/broken", 2, "broken/run.json is not what training wrote"),
+        ("runs runs/digits-1 runs/digits-2 --out a.jpg", 2, "no place for a picture"),
+    ],
+)
+def test_what_cannot_be_listed_is_told(folder: Path, words: str, code: int, message: str) -> None:
+    ended, text = printed_by(f"archdsl {words}", folder)
+    assert (ended, message in text) == (code, True), text
+
+
+def test_runs_loads_no_tensorflow(folder: Path) -> None:
+    modules = loaded([["runs"], ["runs", "runs/digits-1", "runs/digits-2", "--json"]], folder)
+    assert "archdsl" in modules
+    assert not modules & {"tensorflow", "keras", "matplotlib"}
+
+
+def test_an_old_run_can_still_be_read(tmp_path: Path) -> None:
+    RUN.write(tmp_path)
+    told = json.loads((tmp_path / result.RUN).read_text(encoding="utf-8"))
+    first = ("spec", "arguments", "seed", "epochs", "limit", "source", "origin", "images", "mean", "std")
+    old = {name: told[name] for name in (*first, "parameters", "versions", "status")}
+    (tmp_path / result.RUN).write_text(json.dumps(old), encoding="utf-8")
+    read = result.read(tmp_path)
+    assert (read.spec, read.classes, read.machine, read.input) == ("DigitsResNet", (), None, None)
+    assert "DigitsResNet" in runs.to_text(runs.find(tmp_path), 150)
+
+
+def test_a_log_that_is_none_is_told(tmp_path: Path) -> None:
+    assert result.rows(tmp_path) == []
+    keep(tmp_path / "run", RUN)
+    assert result.rows(tmp_path / "run")[4]["validation_accuracy"] == pytest.approx(0.88)
+    (tmp_path / "run" / result.LOG).write_text("epoch,loss\n1,much\n", encoding="utf-8")
+    with pytest.raises(ArchError, match=r"ARCH204.*log.csv is not what training wrote"):
+        result.rows(tmp_path / "run")
+
+
+def test_the_machine_is_told_without_its_name() -> None:
+    told = result.machine(["GPU:0"])
+    assert set(told) == {"system", "processor", "cpus", "accelerators"}
+    assert 1 <= told["cpus"] <= (os.cpu_count() or 1)
+    assert os.uname().nodename not in told.values()
+
+
+def test_nothing_is_lost_where_a_run_moves(folder: Path) -> None:
+    shutil.move(folder / "runs/digits-1", folder / "elsewhere")
+    assert runs.find(folder / "elsewhere")[0].known == result.read(folder / "elsewhere")

@@ -1,0 +1,36 @@
+"""The package as files, the order of its rooms, and what commands load."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[2] / "archdsl"
+
+
+ORDER = """
+version display errors limits files figures source expr ops recipe names spec parsing zoo graph resolution analysis
+lint diff tracing schema codegen reports diagrams keras data runs training expansion drafts output cli __main__
+""".split()  # noqa: SIM905 - an order is read more easily so
+
+
+LOADED = """
+import json, sys
+from typer.testing import CliRunner
+from archdsl.cli import app
+for words in json.loads(sys.argv[1]):
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, (words, result.output, result.exception)
+print(json.dumps(sorted({name.split(".")[0] for name in sys.modules})))
+"""
+
+
+def loaded(words: list[list[str]], folder: Path) -> set[str]:
+    """The packages that a fresh process has loaded when it ran these commands."""
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED, json.dumps(words)], cwd=folder, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stdout))

@@ -1,0 +1,22 @@
+"""Keras layers made of ops, for tests: the source of an op's constructor, evaluated."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from archdsl.codegen.printer import Names, flat
+from archdsl.keras import layers
+from archdsl.ops import Op
+
+
+def layer_of(op: Op, **more: Any) -> Any:
+    """One Keras layer from the source of an op.
+
+    Args:
+        more: arguments of every layer, such as `dtype`.
+    """
+    words = [f"{name}={value!r}" for name, value in more.items()]
+    source = flat(Names({}).call(op.keras(), words))
+    return eval(source, {"keras": keras, "layers": keras.layers, **vars(layers)})  # noqa: S307 - of our own making

@@ -1,0 +1,270 @@
+"""Trainings that are cut: what their folders hold, and that going on gives what an uncut one gives, to the bit."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+keras = pytest.importorskip("keras")
+
+import archdsl  # noqa: E402
+from archdsl.errors import ArchError  # noqa: E402
+from archdsl.runs import folder as result  # noqa: E402
+from archdsl.training import checkpoints, fit, reports  # noqa: E402
+
+pytestmark = [
+    pytest.mark.tensorflow,
+    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"),
+]
+
+TEXT = """\
+archdsl: 1
+name: Tiny
+input: [8, 8, 1]
+model:
+  - conv: {filters: 4, kernel: 3, norm: batch}
+  - dropout: {rate: 0.4}
+  - flatten
+  - dense: {units: 10, activation: softmax}
+data: {source: digits, batch_size: 64, standardize: true, limit: 500, augment: {shift: 0.1, flip: horizontal}}
+train:
+  epochs: 4
+  optimizer: {adam: {learning_rate: {cosine: {rate: 0.01}}, use_ema: true, ema_momentum: 0.9}}
+  early_stopping: {patience: 3}
+  lookahead: {every: 2, share: 0.5}
+  deterministic: true
+"""
+
+
+class Press(keras.callbacks.Callback):
+    """Presses Ctrl-C at a moment of an epoch, counted from 0."""
+
+    def __init__(self, epoch: int, moment: str) -> None:
+        super().__init__()
+        self.epoch, self.moment, self.now = epoch, moment, -1
+
+    def _at(self, moment: str) -> None:
+        if (self.now, moment) == (self.epoch, self.moment):
+            raise KeyboardInterrupt
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.now = epoch
+        self._at("beginning")
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        if batch == 3:
+            self._at("step")
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        self._at("validation")
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self._at("end")
+
+
+def cut(out: Path, epoch: int, moment: str, text: str = TEXT) -> ArchError:
+    """A run that was interrupted, and what it said."""
+    with pytest.raises(ArchError) as caught:
+        fit.train(archdsl.loads(text), out, callbacks=[Press(epoch, moment)])
+    return caught.value
+
+
+def weights(run: Path) -> list[Any]:
+    """Those of the run's network; files of Keras do not hold the states of seed generators."""
+    variables = archdsl.load_model(run / "model.keras").variables
+    found = [np.array(variable) for variable in variables if "seed" not in variable.path]
+    assert len(found) == 8
+    return found
+
+
+def assert_same(run: Path, other: Path) -> None:
+    """Holds two runs to one another: the weights to the bit, the log but for its seconds, the results."""
+    for one, two in zip(weights(run), weights(other), strict=True):
+        assert one.tobytes() == two.tobytes()
+    logs = [[json.loads(line) for line in (each / "log.jsonl").read_text().splitlines()] for each in (run, other)]
+    assert [row | {"seconds": 0} for row in logs[0]] == [row | {"seconds": 0} for row in logs[1]]
+    found = [result.read(each) for each in (run, other)]
+    known = ("status", "epochs_run", "best_epoch", "test_accuracy", "test_loss", "validation_accuracy")
+    assert [getattr(found[0], name) for name in known] == [getattr(found[1], name) for name in known]
+    assert not (run / checkpoints.FOLDER).exists()
+
+
+@pytest.fixture(autouse=True)
+def _no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures and the card have tests of their own, and take longer than these trainings."""
+    monkeypatch.setattr(reports, "write", lambda *_: [])
+
+
+@pytest.fixture(scope="module")
+def uncut(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("uncut") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reports, "write", lambda *_: [])
+        fit.train(archdsl.loads(TEXT), folder)
+    return folder
+
+
+@pytest.mark.slow
+def test_the_same_seed_gives_the_same_run_to_the_bit(uncut: Path, tmp_path: Path) -> None:
+    fit.train(archdsl.loads(TEXT), tmp_path / "again")
+    assert_same(tmp_path / "again", uncut)
+
+
+CUTS = [
+    (2, "validation"),
+    *(pytest.param(epoch, at, marks=pytest.mark.slow) for epoch, at in ((0, "step"), (1, "beginning"), (3, "end"))),
+]
+
+
+@pytest.mark.parametrize(("epoch", "moment"), CUTS)
+def test_going_on_gives_what_an_uncut_run_gives(epoch: int, moment: str, uncut: Path, tmp_path: Path) -> None:
+    error = cut(tmp_path / "run", epoch, moment)
+    assert f"`archdsl train --resume {tmp_path / 'run'}` goes on" in str(error)
+    assert result.read(tmp_path / "run").status == "interrupted"
+    keras.utils.set_random_seed(99)  # what else this process has drawn must not matter
+    archdsl.resume(tmp_path / "run")
+    assert_same(tmp_path / "run", uncut)
+
+
+def test_a_run_that_was_cut_while_it_was_tested_goes_on_there(
+    uncut: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def press(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("archdsl.training.evaluation.answer", press)
+        with pytest.raises(ArchError, match="interrupted after the last epoch"):
+            fit.train(archdsl.loads(TEXT), tmp_path / "run")
+    monkeypatch.setattr(keras.Model, "fit", press)
+    archdsl.resume(tmp_path / "run")
+    assert_same(tmp_path / "run", uncut)
+
+
+def refused(code: str, run: Path, **options: Any) -> str:
+    with pytest.raises(ArchError) as caught:
+        archdsl.resume(run, **options)
+    assert [problem.code for problem in caught.value.problems] == [code]
+    return str(caught.value)
+
+
+def test_what_cannot_go_on_says_why(uncut: Path, tmp_path: Path) -> None:
+    assert "is finished: " in refused("ARCH204", uncut)
+    run = tmp_path / "run"
+    cut(run, 1, "step")
+    kept = (run / "checkpoint" / "state.npz").read_bytes()
+    assert "by which its learning rate goes" in refused("ARCH203", run, epochs=9)
+    assert "1 epoch of this run are done already" in refused("ARCH203", run, epochs=1)
+    (run / "spec.yaml").write_text(TEXT.replace("filters: 4", "filters: 5"))
+    assert "spec.yaml was changed after the run began" in refused("ARCH204", run)
+    (run / "spec.yaml").write_text(TEXT)
+    replace(result.read(run), limit=400).write(run)
+    assert "the data is not what this run began with" in refused("ARCH204", run)
+    replace(result.read(run), limit=None, own=["loss"]).write(run)
+    assert "its caller's own loss" in refused("ARCH204", run)
+    replace(result.read(run), own=[]).write(run)
+    for broken in (b"", b"PK", kept[:3000], kept[:-200]):
+        (run / "checkpoint" / "state.npz").write_bytes(broken)
+        assert "state.npz is not what training wrote" in refused("ARCH204", run)
+
+
+@pytest.mark.slow
+def test_more_epochs_where_nothing_depends_on_their_number(tmp_path: Path) -> None:
+    text = TEXT.replace("{cosine: {rate: 0.01}}", "0.01").replace("share: 0.5", "share: 0.5, grow: none")
+    cut(tmp_path / "run", 1, "step", text)
+    assert archdsl.resume(tmp_path / "run", epochs=5).epochs_run == 5
+    fit.train(archdsl.loads(text), tmp_path / "whole", epochs=5)
+    assert_same(tmp_path / "run", tmp_path / "whole")
+
+
+@pytest.mark.slow
+def test_early_stopping_remembers_how_long_it_has_waited(tmp_path: Path) -> None:
+    text = TEXT.replace("{patience: 3}", "{patience: 2, min_delta: 100.0}")
+    assert fit.train(archdsl.loads(text), tmp_path / "whole").epochs_run == 3
+    cut(tmp_path / "run", 2, "step", text)
+    archdsl.resume(tmp_path / "run")
+    assert_same(tmp_path / "run", tmp_path / "whole")
+
+
+def test_a_checkpoint_keeps_every_kind_of_number(tmp_path: Path) -> None:
+    import ml_dtypes
+
+    values = [np.arange(6, dtype=kind).reshape(2, 3) for kind in ("float32", "int64", "uint32", "float16", "float64")]
+    values += [np.array(1.5, ml_dtypes.bfloat16), np.array(7), np.empty((0, 2), np.float32)]
+    state = checkpoints.State(3, [{"epoch": 1, "loss": float("nan")}], {"a": None}, {"model": values, "slow": []})
+    checkpoints.save(tmp_path, state)
+    found = checkpoints.load(tmp_path)
+    assert (found.epoch, found.notes, found.arrays["slow"]) == (3, {"a": None}, [])
+    for one, two in zip(found.arrays["model"], values, strict=True):
+        assert (one.dtype, one.shape, one.tobytes()) == (two.dtype, two.shape, two.tobytes())
+
+
+def process(run: Path, *words: str) -> subprocess.Popen[str]:
+    """A training in a process of its own, which hears Ctrl-C even where these tests run in the background."""
+    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    code = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); import archdsl.cli as cli; "
+    command = [sys.executable, "-c", f"{code}sys.argv[0] = 'archdsl'; cli.main()", "train", *words]
+    return subprocess.Popen(command, cwd=run.parent, env=environment, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for(path: Path, text: str) -> None:
+    end = time.monotonic() + 120
+    while not (path.exists() and text in path.read_text()):
+        assert time.monotonic() < end, f"{path} did not come to {text}"
+        time.sleep(0.01)
+
+
+LONG = TEXT.replace("epochs: 4", "epochs: 40").replace("patience: 3", "patience: 100")
+
+
+@pytest.mark.slow
+def test_ctrl_c_and_sigterm_leave_a_run_that_says_how_to_go_on(tmp_path: Path) -> None:
+    spec, run = tmp_path / "tiny.yaml", tmp_path / "run"
+    spec.write_text(LONG)
+    assert process(run, "tiny.yaml", "--out", "whole").wait(timeout=120) == 0
+    going = process(run, "tiny.yaml", "--out", "run")
+    for number, reached in ((signal.SIGINT, '"epoch": 9,'), (signal.SIGTERM, '"epoch": 20,')):
+        wait_for(run / "log.jsonl", reached)
+        going.send_signal(number)
+        _, told = going.communicate(timeout=60)
+        assert going.returncode == 4
+        assert "error[ARCH401]: interrupted in epoch " in told
+        assert "`archdsl train --resume run` goes on" in told
+        assert "Traceback" not in told
+        assert result.read(run).status == "interrupted"
+        assert archdsl.load_model(run / "model.keras")
+        going = process(run, "--resume", "run")
+    assert going.wait(timeout=120) == 0
+    assert_same(run, tmp_path / "whole")
+
+
+@pytest.mark.slow
+def test_runs_that_are_killed_at_any_moment_go_on(tmp_path: Path) -> None:
+    spec, run = tmp_path / "tiny.yaml", tmp_path / "run"
+    spec.write_text(LONG)
+    assert process(run, "tiny.yaml", "--out", "whole").wait(timeout=120) == 0
+    chances, reached = random.Random(0), 1
+    going = process(run, "tiny.yaml", "--out", "run")
+    for _ in range(5):
+        wait_for(run / "log.jsonl", f'"epoch": {reached},')
+        time.sleep(chances.uniform(0, 0.6))
+        going.kill()
+        going.communicate()
+        state = checkpoints.load(run)
+        assert result.read(run).status == "running"
+        reached = (state.epoch if state else 0) + 2
+        going = process(run, "--resume", "run")
+    told = going.communicate(timeout=120)[1]
+    assert going.returncode == 0, told
+    assert_same(run, tmp_path / "whole")

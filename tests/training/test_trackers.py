@@ -1,0 +1,142 @@
+"""Where else a run is logged to: each package as it really is, where it is installed, and what is said without."""
+
+from __future__ import annotations
+
+import re
+import sys
+import warnings
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from finished_run import RUN
+
+pytest.importorskip("keras")
+
+from archdsl.errors import ArchError
+from archdsl.runs import folder as result
+from archdsl.training import trackers
+
+pytestmark = pytest.mark.tensorflow
+
+LOGS = [
+    {"loss": 1.5, "accuracy": 0.5, "val_loss": 1.25, "val_accuracy": 0.625},
+    {"loss": 1.0, "accuracy": 0.75, "val_loss": 0.5, "val_accuracy": 0.875},
+]
+RUN_OF_TWO = replace(RUN, epochs_run=2, tags=("first",))
+
+
+def tracked(name: str, folder: Path, run: result.Result = RUN_OF_TWO) -> None:
+    """Logs two epochs and a result, as the loop does it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / result.CARD).write_text("# A card\n")
+    picture(folder / result.CURVES)
+    (tracker,) = trackers.callbacks([name, name], folder, run)
+    tracker.set_model(SimpleNamespace(optimizer=SimpleNamespace(learning_rate=0.25)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        for epoch, logs in enumerate(LOGS):
+            tracker.on_epoch_end(epoch, logs)
+        tracker.close(run)
+
+
+def picture(path: Path) -> None:
+    from PIL import Image
+
+    Image.new("RGB", (4, 4), "red").save(path)
+
+
+def test_tensorboard_reads_what_is_written(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.util.tensor_util import make_ndarray
+
+    tracked("tensorboard", tmp_path / "run")
+    read = {part: EventAccumulator(str(tmp_path / "run/tensorboard" / part)) for part in ("train", "validation")}
+    told = {}
+    for part, events in read.items():
+        events.Reload()
+        for tag in events.Tags()["tensors"]:
+            if tag not in ("card", "curves"):
+                told[part, tag] = [(one.step, float(make_ndarray(one.tensor_proto))) for one in events.Tensors(tag)]
+    assert told["train", "loss"] == [(1, 1.5), (2, 1.0)]
+    assert told["train", "learning_rate"] == [(1, 0.25), (2, 0.25)]
+    assert told["validation", "accuracy"] == [(1, 0.625), (2, 0.875)]
+    assert {"card", "curves"} <= set(read["train"].Tags()["tensors"])
+
+
+@pytest.mark.parametrize("status", ["finished", "interrupted", "failed"])
+def test_mlflow_reads_what_is_written(status: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mlflow = pytest.importorskip("mlflow")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    tracked("mlflow", tmp_path / "run", replace(RUN_OF_TWO, status=status))
+    client = mlflow.MlflowClient(tracking_uri=(tmp_path / "mlruns").as_uri())
+    experiment = client.get_experiment_by_name("DigitsResNet")
+    (run,) = client.search_runs([experiment.experiment_id])
+    assert run.info.run_name == "run"
+    assert run.info.status == {"finished": "FINISHED", "interrupted": "KILLED", "failed": "FAILED"}[status]
+    assert (run.data.params["seed"], run.data.params["images_train"]) == ("3", "1293")
+    assert run.data.metrics["test_accuracy"] == 0.9889
+    told = client.get_metric_history(run.info.run_id, "accuracy")
+    assert [(one.step, one.value) for one in told] == [(1, 0.5), (2, 0.75)]
+    assert {file.path for file in client.list_artifacts(run.info.run_id)} == {"card.md", "curves.png"}
+
+
+@pytest.mark.slow  # it starts a service of its own
+def test_wandb_writes_a_run_without_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("wandb")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    tracked("wandb", tmp_path / "run")
+    (written,) = (tmp_path / "run/wandb").glob("offline-run-*/run-*.wandb")
+    content = written.read_bytes()
+    assert {b"validation_accuracy", b"test_accuracy", b"learning_rate"} <= set(re.findall(rb"[a-z_]{9,}", content))
+    assert list((tmp_path / "run/wandb").glob("offline-run-*/files/media/images/curves*.png"))
+
+
+@pytest.mark.parametrize("name", trackers.TRACKERS)
+def test_a_missing_package_is_told_with_how_to_get_it(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(ArchError) as caught:
+        trackers.callbacks([name], tmp_path / "run", RUN)
+    assert f"error[ARCH306]: `--log {name}` wants the package {name}" in str(caught.value)
+    assert f"help: `pip install 'archdsl[{name}]'`" in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_word_that_is_no_tracker_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ArchError, match=r"ARCH203.*`wandbb` is no place to log to\n.*did you mean `wandb`"):
+        trackers.callbacks(["wandbb"], tmp_path, RUN)
+
+
+class Failing(trackers.Tracker):
+    """A tracker whose place is gone."""
+
+    told = 0
+
+    def log(self, epoch: int, values: Any) -> None:
+        self.told += 1
+        raise ConnectionError("the network is down")
+
+
+def test_a_tracker_that_fails_ends_no_training(tmp_path: Path) -> None:
+    tracker = Failing(tmp_path, RUN)
+    tracker.set_model(SimpleNamespace(optimizer=SimpleNamespace(learning_rate=0.25)))
+    with pytest.warns(UserWarning, match="Failing is told nothing any more: ConnectionError: the network is down"):
+        tracker.on_epoch_end(0, LOGS[0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        tracker.on_epoch_end(1, LOGS[1])
+        tracker.close(RUN)
+    assert tracker.told == 1
+
+
+def test_what_refuses_to_begin_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("mlflow")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "nosuch://place")
+    with pytest.raises(ArchError, match=r"ARCH203.*`--log mlflow` cannot begin: (.|\n)*MLFLOW_TRACKING_URI"):
+        trackers.callbacks(["mlflow"], tmp_path / "run", RUN)
