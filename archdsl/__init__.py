@@ -5,24 +5,25 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archdsl import display
-from archdsl.errors import ArchError, Problem
-from archdsl.graph import Graph
-from archdsl.resolution import resolve
-from archdsl.spec import Layer, Spec
 from archdsl.version import __version__ as __version__
-from archdsl.zoo import load, loads
 
 if TYPE_CHECKING:
     from types import ModuleType
 
     import keras
 
+    from archdsl.errors import ArchError, Problem
+    from archdsl.graph import Graph
     from archdsl.keras.transfer.copying import Copied
+    from archdsl.resolution import resolve
+    from archdsl.spec import Layer, Spec
     from archdsl.training.fit import Result
+    from archdsl.zoo import load, loads
 
 __all__ = [
     "ArchError",
@@ -39,6 +40,29 @@ __all__ = [
     "resume",
     "train",
 ]
+
+# The command line imports this package first, and `archdsl --version` needs none of these: they come when asked for.
+_HOMES = {
+    "ArchError": "archdsl.errors",
+    "Graph": "archdsl.graph",
+    "Problem": "archdsl.errors",
+    "Spec": "archdsl.spec",
+    "load": "archdsl.zoo",
+    "loads": "archdsl.zoo",
+    "resolve": "archdsl.resolution",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 def _table(graph: Graph) -> str:
@@ -57,7 +81,10 @@ display.register(table=_table, bundle=_bundle)
 
 
 def _spec(spec: Spec | str | Path) -> Spec:
-    return spec if isinstance(spec, Spec) else load(spec)
+    from archdsl import zoo
+    from archdsl.spec import Spec
+
+    return spec if isinstance(spec, Spec) else zoo.load(spec)
 
 
 def compile(spec: Spec | str | Path) -> ModuleType:

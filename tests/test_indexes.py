@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import pkgutil
 from collections.abc import Callable, Mapping
@@ -11,7 +12,8 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from archdsl import ops
+from archdsl import cli, ops
+from archdsl.cli import program
 from archdsl.ops import OPS, registry
 
 Check: TypeAlias = Callable[[Path, Mapping[str, Any]], None]
@@ -44,3 +46,13 @@ def test_the_index_of_ops(shipped: Check) -> None:
     }
     assert len(facts) >= 86
     shipped(registry.INDEX, dict(sorted(facts.items(), key=lambda item: families.index(item[1]["family"]))))
+
+
+def test_the_index_of_commands(shipped: Check) -> None:
+    entries = {}
+    for name in sorted(module.name for module in pkgutil.iter_modules(cli.__path__)):
+        for command, function in getattr(import_module(f"archdsl.cli.{name}"), "COMMANDS", {}).items():
+            paragraph, _, _ = str(inspect.getdoc(function)).partition("\n\n")
+            entries[command] = {"module": name, "help": " ".join(paragraph.split())}
+    assert len(entries) >= 20
+    shipped(program.INDEX, entries)

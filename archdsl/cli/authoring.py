@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from archdsl import output, zoo
-from archdsl.cli.app import AllowOption, SetOption, SpecArgument, VariantOption, app, print_text, say
+from archdsl.cli.shared import AllowOption, SetOption, SpecArgument, VariantOption, print_text, say
 from archdsl.errors import fail
 from archdsl.limits import raised
 from archdsl.source import read_file
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from archdsl.drafts import Draft
 
 
-@app.command()
 def new(
     file: Annotated[Path | None, typer.Argument(metavar="FILE", help="The spec to write, as in my_net.yaml.")] = None,
     other: Annotated[
@@ -62,7 +61,6 @@ def _next(file: Path, draft: Draft) -> str:
     return output.columns([(f"  archdsl {word} {shlex.quote(str(file))}", what) for word, what in steps]).rstrip()
 
 
-@app.command()
 def expand(
     spec: SpecArgument,
     origins: Annotated[bool, typer.Option("--origins", help="Tell behind each value where it came from.")] = False,
@@ -82,3 +80,6 @@ def expand(
     else:
         output.write_new(out, text)
         say(f"wrote {out}")
+
+
+COMMANDS = {"new": new, "expand": expand}

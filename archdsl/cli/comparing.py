@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from archdsl import output, zoo
-from archdsl.cli.app import AllowOption, JsonOption, SetOption, SpecArgument, VariantOption, app, print_json, print_text
+from archdsl.cli.shared import AllowOption, JsonOption, SetOption, SpecArgument, VariantOption, print_json, print_text
 from archdsl.errors import WIDTH, fail
 from archdsl.graph import Graph
 from archdsl.limits import Limits, raised
@@ -65,7 +65,6 @@ def side(word: str) -> Side:
     return Side(match[1].strip(), "".join(variants), tuple(part for part in chosen if "=" in part))
 
 
-@app.command()
 def diff(
     before: Annotated[
         str,
@@ -139,7 +138,6 @@ def _spec(chosen: Side, limits: Limits) -> Spec:
     return zoo.loads(decode(data, "<stdin>"), "<stdin>", chosen.variant, limits)
 
 
-@app.command()
 def why(
     spec: SpecArgument,
     path: Annotated[
@@ -166,3 +164,6 @@ def why(
         print_json(origins.to_data(found))
     else:
         print_text(origins.to_text(found, min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns)))
+
+
+COMMANDS = {"diff": diff, "why": why}

@@ -8,13 +8,12 @@ from typing import Annotated
 import typer
 
 from archdsl import output, zoo
-from archdsl.cli.app import (
+from archdsl.cli.shared import (
     AllowOption,
     DataOption,
     JsonOption,
     SetOption,
     VariantOption,
-    app,
     load_spec,
     print_json,
     print_text,
@@ -27,7 +26,6 @@ ASIDE = 64
 """The side that images get where a folder's differ in size and no spec says what they become."""
 
 
-@app.command("data")
 def show_data(
     target: Annotated[
         str,
@@ -121,3 +119,6 @@ def _source(target: str) -> str | dict[str, str] | None:
     raise fail(
         "ARCH203", f"there is no data set `{target}`, nor a spec", hint=nearest(target, [*SOURCES, *zoo.names()])
     )
+
+
+COMMANDS = {"data": show_data}

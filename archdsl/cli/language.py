@@ -10,13 +10,12 @@ from typing import Annotated
 import typer
 
 from archdsl import output, zoo
-from archdsl.cli.app import JsonOption, app, print_json, print_text, say
+from archdsl.cli.shared import JsonOption, print_json, print_text, say
 from archdsl.errors import CODES, fail, nearest
 from archdsl.resolution import resolve
 from archdsl.schema import docstrings, explanations
 
 
-@app.command()
 def explain(
     code: Annotated[
         str | None, typer.Argument(metavar="[CODE]", help="As in ARCH021, or 21; without it, all codes are listed.")
@@ -36,7 +35,6 @@ def explain(
     Console().print(Markdown(text, code_theme="ansi_dark"))
 
 
-@app.command("specs")
 def list_specs(as_json: JsonOption = False) -> None:
     """List the specs that ship with archdsl."""
     entries = []
@@ -55,7 +53,6 @@ def list_specs(as_json: JsonOption = False) -> None:
     print_text(output.columns([(n, f"{t.parameters:,}", s.doc) for n, s, t in entries], right={1}))
 
 
-@app.command("ops")
 def list_ops(
     name: Annotated[
         str | None, typer.Argument(metavar="[NAME]", help="An op, to be told all of it; without it, all are listed.")
@@ -88,7 +85,6 @@ def list_ops(
     print_text(output.columns([*entries, *(("installed", word, package) for word, package in others.items())]))
 
 
-@app.command("schema")
 def print_schema(
     path: Annotated[bool, typer.Option("--path", help="Print where the file lies, for an editor's settings.")] = False,
     installed: Annotated[bool, typer.Option("--installed", help="Know the ops of installed packages, too.")] = False,
@@ -102,3 +98,6 @@ def print_schema(
         print_text(str(schema.FILE))
     else:
         print_text(schema.text(schema.all_ops()) if installed else schema.FILE.read_text(encoding="utf-8"))
+
+
+COMMANDS = {"explain": explain, "specs": list_specs, "ops": list_ops, "schema": print_schema}

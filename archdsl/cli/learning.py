@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from archdsl import output
-from archdsl.cli.app import (
+from archdsl.cli.shared import (
     AllowOption,
     DataOption,
     JsonOption,
     OutOption,
     SetOption,
     VariantOption,
-    app,
     load_spec,
     print_json,
     print_text,
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 TRACKERS = ("tensorboard", "mlflow", "wandb")
 
 
-@app.command()
 def train(
     spec: Annotated[
         str | None, typer.Argument(metavar="SPEC", help="A spec's file, or the name of one of `archdsl specs`.")
@@ -87,7 +85,6 @@ def train(
     _tell(fit.train(loaded, run, **given, log=log or (), command=command), run, as_json)
 
 
-@app.command()
 def evaluate(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder that `archdsl train` wrote.")],
     data_dir: DataOption = None,
@@ -180,3 +177,6 @@ def _time(seconds: float) -> str:
         return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes < 90 else f"{minutes // 60:,} h {minutes % 60} min"
+
+
+COMMANDS = {"train": train, "evaluate": evaluate}

@@ -11,14 +11,13 @@ import typer
 
 from archdsl import output
 from archdsl.cli import drawing
-from archdsl.cli.app import (
+from archdsl.cli.shared import (
     AllowOption,
     JsonOption,
     OutOption,
     SetOption,
     SpecArgument,
     VariantOption,
-    app,
     load_spec,
     print_json,
     print_text,
@@ -39,7 +38,6 @@ PrecisionOption = Annotated[
 ]
 
 
-@app.command()
 def show(
     spec: SpecArgument,
     depth: Annotated[
@@ -79,7 +77,6 @@ def show(
         print_text(to_text(graph, depth or 2, view))
 
 
-@app.command()
 def eject(
     spec: SpecArgument,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write here instead of to stdout.")] = None,
@@ -117,7 +114,6 @@ DirectionOption = Annotated[str, typer.Option(metavar="TB|LR", help="Top to bott
 ThemeOption = Annotated[str, typer.Option(metavar="light|dark", help="The page that it stands on.")]
 
 
-@app.command()
 def plot(
     context: typer.Context,
     spec: SpecArgument,
@@ -168,7 +164,6 @@ def _tell(files: Sequence[Path], is_opened: bool) -> None:
         say(f"there is no viewer here to open {files[0]} with")
 
 
-@app.command()
 def build(
     spec: SpecArgument,
     out: OutOption = None,
@@ -194,3 +189,6 @@ def build(
     print_text(f"{loaded.name}: Keras counts {counts}, as the spec does")
     if pictures:  # last, so that a machine without a renderer has all the rest
         drawing.draw_all(graph, loaded, folder.target / "pictures")
+
+
+COMMANDS = {"show": show, "eject": eject, "plot": plot, "build": build}

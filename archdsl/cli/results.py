@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from archdsl import output
-from archdsl.cli.app import JsonOption, app, complain, print_json, print_text, say
+from archdsl.cli.shared import JsonOption, complain, print_json, print_text, say
 from archdsl.errors import WIDTH, fail, nearest
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ INCOMPLETE = 3
 """How `predict` ends where some of the images could not be read."""
 
 
-@app.command()
 def predict(
     network: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, or a `.keras` file alone.")],
     images: Annotated[list[str], typer.Argument(metavar="IMAGES", help="Files, folders, or patterns in quotes.")],
@@ -62,7 +61,6 @@ def predict(
         raise typer.Exit(INCOMPLETE)
 
 
-@app.command()
 def export(
     network: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, or a `.keras` file alone.")],
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="A `.keras` file, or the folder of a SavedModel.")],
@@ -87,7 +85,6 @@ def export(
     print_text(f"{out}: {exporting.told(exporting.export(network, out, raw=raw, form=form))}")
 
 
-@app.command()
 def runs(
     folders: Annotated[
         list[Path] | None, typer.Argument(metavar="[RUN...]", help="A folder of runs; or two runs or more, to compare.")
@@ -183,3 +180,6 @@ def _data(prediction: Prediction, predictor: Predictor, top: int) -> dict[str, A
         return {"image": str(prediction.path), "error": prediction.error.problems[0].data()}
     classes = [{"class": predictor.classes[i], "number": i, "probability": share} for i, share in prediction.top(top)]
     return {"image": str(prediction.path), "classes": classes}
+
+
+COMMANDS = {"predict": predict, "export": export, "runs": runs}

@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from archdsl import output, zoo
-from archdsl.cli.app import (
+from archdsl.cli.shared import (
     AllowOption,
     JsonOption,
     SetOption,
     VariantOption,
-    app,
     complain,
     print_json,
     print_text,
@@ -52,7 +51,6 @@ FormatOption = Annotated[
 ]
 
 
-@app.command()
 def check(
     specs: SpecsArgument,
     settings: SetOption = None,
@@ -69,7 +67,6 @@ def check(
     raise typer.Exit(_review(specs, settings, variant, raised(allow or ()), _form(form, as_json), strict))
 
 
-@app.command()
 def lint(
     specs: SpecsArgument,
     settings: SetOption = None,
@@ -207,3 +204,6 @@ def _print(findings: Sequence[Finding], form: Report, stream: Any) -> None:
         more = [f"... and {len(findings) - SHOWN:,} more"] if len(findings) > SHOWN else []
         text = "\n".join(texts + more)
         print(output.colored(text) if stream.isatty() and not os.environ.get("NO_COLOR") else text, file=stream)
+
+
+COMMANDS = {"check": check, "lint": lint}

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from archdsl import output, zoo
-from archdsl.cli.app import AllowOption, JsonOption, SetOption, SpecArgument, VariantOption, app, print_json, print_text
 from archdsl.cli.network import BatchOption, PrecisionOption
+from archdsl.cli.shared import AllowOption, JsonOption, SetOption, SpecArgument, VariantOption, print_json, print_text
 from archdsl.errors import fail
 from archdsl.limits import raised
 from archdsl.resolution import resolve
@@ -24,7 +24,6 @@ WordsArgument = Annotated[
 ]
 
 
-@app.command()
 def sweep(
     spec: SpecArgument,
     words: WordsArgument = None,
@@ -56,3 +55,6 @@ def sweep(
         print_json(to_data(rows))
     else:
         print_text(to_markdown(rows) if as_markdown else to_text(rows))
+
+
+COMMANDS = {"sweep": sweep}

@@ -1,8 +1,7 @@
-"""What the commands share: the program, its options, and how it prints and ends."""
+"""What the commands share: their options, how they load a spec, and how they print."""
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import shutil
@@ -20,17 +19,6 @@ from archdsl.limits import raised
 from archdsl.resolution import resolve
 from archdsl.resolution.expectations import check as hold
 from archdsl.spec import Spec
-from archdsl.version import __version__
-
-app = typer.Typer(
-    help="Neural network architectures as YAML: checked, drawn, compiled to Keras layers, and trained.",
-    epilog="Exit codes: 0 good, 1 the spec is wrong, 2 usage, 3 data or environment, 4 training failed, 5 warnings, "
-    "6 networks that differ.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-    rich_markup_mode=None,
-)
 
 SpecArgument = Annotated[
     str, typer.Argument(metavar="SPEC", help="A spec's file, or the name of one of `archdsl specs`.")
@@ -52,21 +40,6 @@ OutOption = Annotated[
     typer.Option("--out", metavar="DIR", help="The folder to write, still empty; without it, a new one is numbered."),
 ]
 DataOption = Annotated[Path | None, typer.Option("--data-dir", metavar="PATH", help="Where the data set lies.")]
-
-
-def main() -> None:
-    """Runs the program; every `ArchError` becomes its message and its exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal without `×` gets a `?`
-    try:
-        app()
-    except ArchError as error:
-        complain(error)
-        sys.exit(error.exit_code)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
 
 
 def complain(error: ArchError, pointer: bool = True) -> None:
@@ -109,18 +82,3 @@ def resolved(spec: Spec, settings: Sequence[str] | None) -> tuple[Spec, dict[str
         told = f"{spec.file} [{spec.variant}]" if spec.variant else spec.file
         say(f"{told}: `expect` is not held, for arguments were set")
     return spec, arguments, graph
-
-
-def _version(asked: bool) -> None:
-    if asked:
-        print_text(__version__)
-        raise typer.Exit
-
-
-@app.callback()
-def _options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
-    ] = False,
-) -> None:
-    pass
