@@ -4,96 +4,120 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
-from archdsl.expansion.tree import Remark, in_brackets
 from archdsl.source import Extent, Mapping, Node, Scalar
 
 _COMMENT = re.compile(r"(?:^|(?<=\s))#.*")
 
 
-@dataclass
-class Around:
-    """What stands around one entry, in the order of the file."""
+@dataclass(frozen=True, slots=True)
+class TrailingComment:
+    """A comment at the end of a line, and the column (from 0) that it begins in where there is room."""
 
-    above: list[str] = field(default_factory=list)
-    behind: list[Remark] = field(default_factory=list)
-    below: list[str] = field(default_factory=list)
+    column: int
+    text: str
 
-    def lines(self) -> list[str]:
-        """All of it as lines of their own."""
-        return [*filter(None, self.above), *(remark.text for remark in self.behind), *filter(None, self.below)]
+
+@dataclass(frozen=True, slots=True)
+class EntryComments:
+    """The comments of one entry.
+
+    Args:
+        above: comments and blank lines (as empty text) in front of it.
+        trailing: comments at the end of its first line.
+        below: comments under it, indented as it is.
+    """
+
+    above: tuple[str, ...] = ()
+    trailing: tuple[TrailingComment, ...] = ()
+    below: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return any(self.above) or bool(self.trailing) or bool(self.below)
+
+    def led_by(self, lines: list[str]) -> EntryComments:
+        """These comments with more lines above the entry; blank lines stay in front of all."""
+        blank = next((i for i, text in enumerate(self.above) if text), len(self.above))
+        return replace(self, above=(*self.above[:blank], *lines, *self.above[blank:]))
+
+
+NO_COMMENTS = EntryComments()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Place:
-    """An entry of the file: what names it (a mapping's key, or a list's item), and where it stands."""
+class _SourceEntry:
+    """An entry of the file: the node that names it (a mapping's key, or a list's item), and its position."""
 
     anchor: Node
     line: int
     column: int
-    parents: tuple[_Place, ...]
+    parents: tuple[_SourceEntry, ...]
     flow: bool
 
 
 class Comments:
-    """The comments of a text, each beside the entry that it speaks of; what is taken is gone.
+    """The comments of a text by the entry that each belongs to; a comment can be taken once.
 
     A comment on a line of its own belongs to the entry below it, or, where it is indented more than that, to the one
     above; a comment behind a value belongs to the outermost entry that begins on its line.
     """
 
     def __init__(self, text: str, root: Node, extents: Sequence[Extent]) -> None:
-        self._around: dict[int, Around] = {}
-        places = list(_places(root, ()))
-        lines = [place.line for place in places]
-        for line, column, comment, alone in _found(text, extents):
+        # Keyed by the identity of an entry's anchor: equal nodes occur at several places of a file.
+        self._above: defaultdict[int, list[str]] = defaultdict(list)
+        self._trailing: defaultdict[int, list[TrailingComment]] = defaultdict(list)
+        self._below: defaultdict[int, list[str]] = defaultdict(list)
+        entries = list(_source_entries(root, ()))
+        lines = [entry.line for entry in entries]
+        for line, column, comment, alone in _comments_of(text, extents):
             first, last = bisect_left(lines, line), bisect_right(lines, line)
-            before, after = places[first - 1] if first else None, places[last] if last < len(places) else None
+            before, after = entries[first - 1] if first else None, entries[last] if last < len(entries) else None
             if first < last:
-                self._at(_spoken_of(places[first:last], after)).behind.append(Remark(column, comment))
+                subject = _subject(entries[first:last], after)
+                self._trailing[id(subject.anchor)].append(TrailingComment(column, comment))
             elif before is not None and not alone:
-                self._at(before).behind.append(Remark(column, comment))
+                self._trailing[id(before.anchor)].append(TrailingComment(column, comment))
             elif before is not None and (after is None or (comment and column > after.column)):
-                chain = [place for place in (*before.parents, before) if not place.flow and place.column <= column]
-                self._at((chain or [before])[-1]).below.append(comment)
+                outer = [entry for entry in (*before.parents, before) if not entry.flow and entry.column <= column]
+                self._below[id((outer or [before])[-1].anchor)].append(comment)
             elif after is not None:
-                self._at(after).above.append(comment)
+                self._above[id(after.anchor)].append(comment)
 
-    def _at(self, place: _Place) -> Around:
-        return self._around.setdefault(id(place.anchor), Around())
-
-    def take(self, *anchors: Node | None) -> Around:
-        """What stands around these entries, which are one in the long form."""
-        found = Around()
-        for around in (self._around.pop(id(anchor), Around()) for anchor in anchors if anchor is not None):
-            found.above += around.above
-            found.behind += around.behind
-            found.below += around.below
-        return found
+    def take(self, *anchors: Node) -> EntryComments:
+        """The comments of these entries, which are one in the long form."""
+        ids = [id(anchor) for anchor in anchors]
+        return EntryComments(
+            tuple(text for anchor in ids for text in self._above.pop(anchor, ())),
+            tuple(comment for anchor in ids for comment in self._trailing.pop(anchor, ())),
+            tuple(text for anchor in ids for text in self._below.pop(anchor, ())),
+        )
 
     def take_above(self, anchor: Node) -> list[str]:
         """The comments above an entry alone."""
-        around = self._around.get(id(anchor), Around())
-        lines, around.above = around.above, []
-        return lines
+        return self._above.pop(id(anchor), [])
 
-    def rest(self, *nodes: Node | None) -> list[str]:
-        """What nobody has taken of the comments in and around some nodes, as lines of their own."""
+    def take_rest(self, *nodes: Node | None) -> list[str]:
+        """All comments in and around some nodes that were not taken yet, as lines of their own."""
         lines: list[str] = []
         for node in nodes:
             if node is None:
                 continue
-            lines += self.take(node).lines()
-            if isinstance(node, Scalar):
-                continue
-            for item in node.items:
-                lines += self.rest(*item) if isinstance(item, tuple) else self.rest(item)
+            own = self.take(node)
+            lines += filter(None, (*own.above, *(comment.text for comment in own.trailing), *own.below))
+            for item in () if isinstance(node, Scalar) else node.items:
+                lines += self.take_rest(*item) if isinstance(item, tuple) else self.take_rest(item)
         return lines
 
 
-def _places(node: Node, parents: tuple[_Place, ...]) -> Iterator[_Place]:
+def in_brackets(node: Node) -> bool:
+    """Whether a list or a mapping is written in brackets, and not line by line."""
+    return node.span.text[node.span.column - 1 : node.span.column] in ("[", "{")
+
+
+def _source_entries(node: Node, parents: tuple[_SourceEntry, ...]) -> Iterator[_SourceEntry]:
     """The entries in and under a node, in the order of the file."""
     if isinstance(node, Scalar):
         return
@@ -101,27 +125,27 @@ def _places(node: Node, parents: tuple[_Place, ...]) -> Iterator[_Place]:
     for item in node.items:
         anchor, value = item if isinstance(item, tuple) else (item, item)
         column = anchor.span.column if isinstance(node, Mapping) or flow else node.span.column
-        place = _Place(anchor, anchor.span.line, column - 1, parents, flow)
-        yield place
-        yield from _places(value, (*parents, place))
+        entry = _SourceEntry(anchor, anchor.span.line, column - 1, parents, flow)
+        yield entry
+        yield from _source_entries(value, (*parents, entry))
 
 
-def _spoken_of(own: Sequence[_Place], after: _Place | None) -> _Place:
+def _subject(own: Sequence[_SourceEntry], after: _SourceEntry | None) -> _SourceEntry:
     """Of the entries that begin on a line, the one that a comment at its end is about.
 
     It is the outermost; where that goes on in brackets on further lines, the last inner one of this line.
     """
-    chosen = own[0]
-    while after is not None and chosen in after.parents:
-        inner = [place for place in own if place.parents[-1:] == (chosen,) and place.flow]
+    subject = own[0]
+    while after is not None and subject in after.parents:
+        inner = [entry for entry in own if entry.parents[-1:] == (subject,) and entry.flow]
         if not inner:
             break
-        chosen = inner[-1]
-    return chosen
+        subject = inner[-1]
+    return subject
 
 
-def _found(text: str, extents: Sequence[Extent]) -> Iterator[tuple[int, int, str, bool]]:
-    """Each comment with its line (from 1), its column (from 0), and whether it stands alone; blank lines are empty."""
+def _comments_of(text: str, extents: Sequence[Extent]) -> Iterator[tuple[int, int, str, bool]]:
+    """Each comment with its line (from 1), its column (from 0), and whether it is alone; blank lines are empty."""
     lines = text.split("\n")
     masked, inside = _masked(text, extents)
     for number, line in enumerate(masked, 1):

@@ -1,17 +1,18 @@
-"""The fields of ops and of recipes, all of them: what is said, what `defaults` say, and Keras's own."""
+"""The fields of ops and of recipes, all of them: what is given, what `defaults` give, and Keras's own."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping as MappingType
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from archdsl.expansion.comments import Comments
-from archdsl.expansion.tree import Group, Item, Text, Tree, entries, in_brackets, prose, scalar, tree
+from archdsl.expansion.comments import Comments, in_brackets
+from archdsl.expansion.overlay import entries, line
+from archdsl.expansion.printer import OutputEntry, OutputGroup, OutputScalar, Tree, output_scalar, output_tree
 from archdsl.ops import Op
 from archdsl.ops.choices import Table
 from archdsl.parsing.steps import ACTIVATIONS, NORMS
@@ -20,32 +21,36 @@ from archdsl.recipe import Choice
 from archdsl.recipe.base import OrNone
 from archdsl.source import Mapping, Node, Scalar
 
-ROLES: dict[str, MappingType[str, type[Op]]] = {"norm": NORMS, "activation": ACTIVATIONS}
+Kind = TypeVar("Kind")
+
+_ROLES: dict[str, MappingType[str, type[Op]]] = {"norm": NORMS, "activation": ACTIVATIONS}
 
 
 @dataclass(frozen=True)
-class Fields:
-    """Fills in fields.
+class FieldWriter:
+    """Copies what a file has, and fills in fields.
 
     Args:
         comments: of the file.
+        laid_origins: by the identity of each node that was laid over the file, where it came from.
         defaults: the file's `defaults`, by op.
-        faithful: whether what is copied keeps its brackets, or the want of them.
+        keep_lines: whether what is copied keeps its brackets, or the want of them.
     """
 
     comments: Comments
+    laid_origins: MappingType[int, str]
     defaults: MappingType[str, Mapping]
-    faithful: bool
+    keep_lines: bool = False
 
-    def item(self, key: str, value: Tree, origin: str, *anchors: Node) -> Item:
-        """An entry, with what stands around those of the file that it is made of.
+    def item(self, key: str, value: Tree, origin: str, *anchors: Node | None) -> OutputEntry:
+        """An entry, with the comments of those of the file that it is made of.
 
         Args:
-            origin: kept by a scalar; what is in a group tells its own.
+            origin: kept by a scalar; what is in a group has its own.
         """
-        around = self.comments.take(*anchors)
-        told = "" if isinstance(value, Group) and value.items else origin
-        return Item(key, value, told, tuple(around.above), tuple(around.behind), tuple(around.below))
+        own = [anchor for anchor in anchors if anchor is not None and id(anchor) not in self.laid_origins]
+        has_own = isinstance(value, OutputGroup) and value.entries
+        return OutputEntry(key, value, "" if has_own else origin, self.comments.take(*own))
 
     def copy(self, node: Node, origin: str = "") -> Tree:
         """A value as the file has it.
@@ -54,150 +59,141 @@ class Fields:
             origin: where it came from, if not from its own line; then its comments stay where it stands.
         """
         if isinstance(node, Scalar):
-            return scalar(node)
-        open_ = self.faithful and not in_brackets(node)
+            return output_scalar(node.value, node.text)
+        is_open = self.keep_lines and not in_brackets(node)
         if isinstance(node, Mapping):
-            return Group(tuple(self.entry(key, inner, origin) for key, inner in node.items), open=open_)
-        return Group(tuple(self._listed(inner, origin) for inner in node.items), listed=True, open=open_)
+            return OutputGroup(tuple(self.entry(key, inner, origin) for key, inner in node.items), open=is_open)
+        items = (
+            self.item("", self.copy(inner, origin), origin or line(inner), None if origin else inner)
+            for inner in node.items
+        )
+        return OutputGroup(tuple(items), listed=True, open=is_open)
 
-    def entry(self, key: Scalar, node: Node, origin: str = "") -> Item:
-        """One entry of a mapping, as the file has it."""
-        if self.faithful and key.text == "doc" and isinstance(node, Scalar):
-            value: Tree = prose(node)
+    def entry(self, key: Scalar, node: Node, origin: str = "", prose: bool = False) -> OutputEntry:
+        """One entry of a mapping, as the file has it.
+
+        Args:
+            origin: where it came from, if not from its own line.
+            prose: whether a `doc` is text of several words, however many lines the file gives it.
+        """
+        anchor = None if origin else key
+        origin = origin or self.laid_origins.get(id(node), "")
+        if (prose or self.keep_lines) and key.text == "doc" and isinstance(node, Scalar):
+            value: Tree = OutputScalar(" ".join(node.text.split()), True)
         else:
             value = self.copy(node, origin)
-        return self.item(key.text, value, origin or line(node), *([] if origin else [key]))
+        return self.item(key.text, value, origin or self.laid_origins.get(id(node), line(node)), anchor)
 
-    def _listed(self, node: Node, origin: str) -> Item:
-        return self.item("", self.copy(node, origin), origin or line(node), *([] if origin else [node]))
+    def call(self, key: Scalar, fields: OutputGroup, origin: str = "") -> OutputEntry:
+        """A word of the file that became a mapping of its arguments; unlike others, it has an origin itself."""
+        comments = self.comments.take(*([] if origin else [key]))
+        return OutputEntry(key.text, fields, origin or line(key), comments)
 
-    def op(self, op: type[Op], given: Node | None, origin: str = "", skip: frozenset[str] = frozenset()) -> Group:
+    def op(self, op: type[Op], given: Node | None, origin: str = "", skip: frozenset[str] = frozenset()) -> OutputGroup:
         """All fields of an op, required ones first.
 
         Args:
-            given: what is said of it.
-            origin: where that came from, if not from its own lines.
+            given: the fields that the file gives it.
+            origin: where these came from, if not from their own lines.
             skip: fields that are left out.
         """
-        said = {key.text: (key, node) for key, node in entries(given)}
-        shared = {key.text: node for key, node in entries(self.defaults.get(op.name))}
+        own = {key.text: (key, node) for key, node in entries(given)}
+        shared = {key.text: (key, node) for key, node in entries(self.defaults.get(op.name))}
         items = []
-        for name, info in ordered(op):
+        for name, info in _ordered(op):
             if name in skip:
                 continue
-            if name in said:
-                key, node = said[name]
-                value = self._field(name, info, node, origin)
-                items.append(self.item(name, value, origin or line(node), *([] if origin else [key])))
-            elif name in shared:
-                told = f"defaults, {line(shared[name])}"
-                items.append(self.item(name, self._field(name, info, shared[name], told), told))
+            if name in own or name in shared:
+                key, node = own.get(name) or shared[name]
+                source = origin if name in own else f"defaults, {line(node)}"
+                value = self._op_field(name, info, node, source)
+                items.append(self.item(name, value, source or line(node), None if source else key))
             elif not info.is_required():
-                told = f"default of {op.name}"
-                items.append(self.item(name, tree(_default(info), told), told))
-        return Group(tuple(items))
+                items.append(self._default(name, _default_as_written(info), op.name))
+        return OutputGroup(tuple(items))
 
-    def _field(self, name: str, info: FieldInfo, node: Node, origin: str) -> Tree:
+    def _op_field(self, name: str, info: FieldInfo, node: Node, origin: str) -> Tree:
         """The value of one field; a word that has arguments gets all of them."""
-        if name in ROLES:
-            return self._part(ROLES[name], node, origin)
-        table = _table(info)
+        if name in _ROLES:
+            key, given = word_of(node)
+            if key.text == "none":
+                return OutputScalar("none")
+            return OutputGroup((self.call(key, self.op(_ROLES[name][key.text], given, origin), origin),))
+        table = _annotated(info, Table)
         if table is not None and isinstance(node, Mapping):
-            return self._entry(table, node, origin)
-        if isinstance(node, Scalar) and node.value is None and table is not None and table.optional:
-            return Text("none", True)
+            return self._table_entry(table, node, origin)
+        if table is not None and table.optional and isinstance(node, Scalar) and node.value is None:
+            return OutputScalar("none")
         return self.copy(node, origin)
 
-    def _part(self, words: MappingType[str, type[Op]], node: Node, origin: str) -> Tree:
-        """`batch` as `{batch: {...}}`; `none` is the word that has nothing in it."""
-        if isinstance(node, Scalar) and node.text == "none":
-            return Text("none", True)
-        key, given = chosen(node)
-        return Group((self.word(key, self.op(words[key.text], given, origin), origin),))
-
-    def word(self, key: Scalar, fields: Group, origin: str = "") -> Item:
-        """A word of the file that became a mapping; it tells where it came from itself."""
-        found = self.item(key.text, fields, "", *([] if origin else [key]))
-        return replace(found, origin=origin or line(key))
-
-    def _entry(self, table: Table, node: Mapping, origin: str) -> Tree:
+    def _table_entry(self, table: Table, node: Mapping, origin: str) -> Tree:
         """`{l2: 0.0001}` with all arguments by name; a word without arguments is Keras's own string."""
         key, given = node.items[0]
         model = table.entries[key.text]
         if isinstance(given, Scalar) and given.value is not None:
-            told = origin or line(given)
-            said = {model.first: Item(model.first, scalar(given), told)}
+            first = output_scalar(given.value, given.text)
+            own = {model.first: OutputEntry(model.first, first, origin or line(given))}
         else:
-            said = {inner.text: self.entry(inner, value, origin) for inner, value in entries(given)}
-        if not said:
-            return Text(key.text, True)
-        told = f"default of {key.text}"
-        filled = [
-            said.get(name) or Item(name, tree(info.default, told), told) for name, info in model.model_fields.items()
-        ]
-        return Group((self.word(key, Group(tuple(filled)), origin),))
+            own = {inner.text: self.entry(inner, value, origin) for inner, value in entries(given)}
+        if not own:
+            return OutputScalar(key.text, True)
+        fields = (
+            own.get(name) or self._default(name, info.default, key.text) for name, info in model.model_fields.items()
+        )
+        return OutputGroup((self.call(key, OutputGroup(tuple(fields)), origin),))
 
     def recipe(
-        self, model: type[BaseModel], node: Node | None, name: str, unsaid: MappingType[str, Any] | None = None
-    ) -> Group:
-        """All fields of `data` or `train`, or of a part of them. What has no default stays unsaid.
+        self, model: type[BaseModel], node: Node | None, name: str, defaults: MappingType[str, Any] | None = None
+    ) -> OutputGroup:
+        """All fields of `data` or `train`, or of a part of them; one that has no default is left out.
 
         Args:
-            unsaid: what fields are where nothing is said, if that is not their default.
+            defaults: what fields are where nothing is given, if that is not the model's own default.
         """
-        unsaid = unsaid or {}
-        said = {key.text: (key, value) for key, value in entries(node)}
+        defaults = defaults or {}
+        given = {key.text: (key, value) for key, value in entries(node)}
         items = []
         for field, info in model.model_fields.items():
-            told = f"default of {name}"
-            if field in said:
-                key, value = said[field]
-                items.append(self.item(field, self._recipe_value(field, info, value), line(value), key))
-            elif field in unsaid:
-                items.append(self.item(field, tree(unsaid[field], told), told))
-            elif (choice := _choice(info)) is not None and isinstance(info.default, str):
+            choice = _annotated(info, Choice)
+            if field in given:
+                key, value = given[field]
+                part = model_of(info.annotation)
+                if part is not None and isinstance(value, Mapping):
+                    tree: Tree = self.recipe(part, value, field)
+                else:
+                    tree = self.copy(value) if choice is None else self._choice(choice, value)
+                items.append(self.item(field, tree, line(value), key))
+            elif field in defaults:
+                items.append(self._default(field, defaults[field], name))
+            elif choice is not None and isinstance(info.default, str):
                 inner = self.recipe(choice.entries[info.default], None, info.default)
-                items.append(Item(field, Group((Item(info.default, inner, told),))))
+                word = OutputEntry(info.default, inner, f"default of {name}")
+                items.append(OutputEntry(field, OutputGroup((word,))))
             elif isinstance(info.default, BaseModel):
-                items.append(Item(field, self.recipe(type(info.default), None, field)))
-            elif any(isinstance(item, OrNone) for item in info.metadata):
-                items.append(self.item(field, Text("none", True), told))
+                items.append(OutputEntry(field, self.recipe(type(info.default), None, field)))
+            elif _annotated(info, OrNone) is not None:
+                items.append(self._default(field, "none", name))
             elif not info.is_required() and info.default is not None:
-                items.append(self.item(field, tree(info.default, told), told))
-        return Group(tuple(items))
+                items.append(self._default(field, info.default, name))
+        return OutputGroup(tuple(items))
 
-    def _recipe_value(self, field: str, info: FieldInfo, node: Node) -> Tree:
-        choice, part = _choice(info), model_of(info.annotation)
-        if part is not None and isinstance(node, Mapping):
-            return self.recipe(part, node, field)
-        return self.copy(node) if choice is None else self._chosen(choice, node)
-
-    def _chosen(self, choice: Choice, node: Node) -> Tree:
+    def _choice(self, choice: Choice, node: Node) -> Tree:
         """A word with all its arguments; several by name, where each has its own."""
-        if isinstance(node, Scalar):
-            known = node.text in choice.entries
-            return Group((self.word(node, self._said(choice, node, None)),)) if known else self.copy(node)
-        if not isinstance(node, Mapping):
-            raise TypeError("a list is no word")
-        if choice.many(plain(node)):
-            inner = (self.item(key.text, self._chosen(choice, value), "", key) for key, value in node.items)
-            return Group(tuple(inner))
-        key, given = node.items[0]
-        return Group((self.word(key, self._said(choice, key, given)),))
+        if isinstance(node, Mapping) and choice.many(plain(node)):
+            return OutputGroup(
+                tuple(self.item(key.text, self._choice(choice, inner), "", key) for key, inner in node.items)
+            )
+        key, given = word_of(node)
+        if key.text not in choice.entries:
+            return self.copy(node)
+        return OutputGroup((self.call(key, self.recipe(choice.entries[key.text], given, key.text)),))
 
-    def _said(self, choice: Choice, key: Scalar, given: Node | None) -> Group:
-        return self.recipe(choice.entries[key.text], given, key.text)
-
-
-def ordered(op: type[Op]) -> list[tuple[str, FieldInfo]]:
-    """An op's fields: the required first, what it shares with others and how its weights begin last."""
-    declared = [name for kind in op.__mro__ for name in inspect.get_annotations(kind)]
-    known = [name for name in dict.fromkeys(declared) if name in op.model_fields]
-    fields = [(name, op.model_fields[name]) for name in known]
-    return sorted(fields, key=lambda field: (not field[1].is_required(), _table(field[1]) is not None))
+    def _default(self, name: str, value: Any, owner: str) -> OutputEntry:
+        origin = f"default of {owner}"
+        return self.item(name, output_tree(value, origin), origin)
 
 
-def chosen(node: Node) -> tuple[Scalar, Node | None]:
+def word_of(node: Node) -> tuple[Scalar, Node | None]:
     """The word of `batch` or of `{batch: {momentum: 0.9}}`, and its arguments."""
     if isinstance(node, Mapping):
         return node.items[0]
@@ -206,22 +202,21 @@ def chosen(node: Node) -> tuple[Scalar, Node | None]:
     raise TypeError("a list is no word")
 
 
-def line(node: Node) -> str:
-    """Where a value stands in its own file."""
-    return f"line {node.span.line}"
+def _ordered(op: type[Op]) -> list[tuple[str, FieldInfo]]:
+    """An op's fields: the required first, what it shares with others and how its weights begin last."""
+    declared = [name for kind in op.__mro__ for name in inspect.get_annotations(kind)]
+    fields = [(name, op.model_fields[name]) for name in dict.fromkeys(declared) if name in op.model_fields]
+    return sorted(fields, key=lambda field: (not field[1].is_required(), _annotated(field[1], Table) is not None))
 
 
-def _choice(info: FieldInfo) -> Choice | None:
-    return next((item for item in info.metadata if isinstance(item, Choice)), None)
+def _annotated(info: FieldInfo, kind: type[Kind]) -> Kind | None:
+    """What a field's annotation has of a kind."""
+    return next((item for item in info.metadata if isinstance(item, kind)), None)
 
 
-def _table(info: FieldInfo) -> Table | None:
-    return next((item for item in info.metadata if isinstance(item, Table)), None)
-
-
-def _default(info: FieldInfo) -> Any:
+def _default_as_written(info: FieldInfo) -> Any:
     """A field's default as a spec writes it: 1 for (1, 1), `none` where a table of words has nothing."""
-    table, value = _table(info), info.default
+    table, value = _annotated(info, Table), info.default
     if value is None and table is not None and table.optional:
         return "none"
     if isinstance(value, tuple) and len(value) == 2 and value[0] == value[1]:

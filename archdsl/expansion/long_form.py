@@ -1,0 +1,210 @@
+"""The sections of a file with everything filled in: every step a mapping, every body a list, every argument there."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import replace
+
+from archdsl import expr
+from archdsl.errors import Span
+from archdsl.expansion.comments import Comments, EntryComments
+from archdsl.expansion.fields import FieldWriter, word_of
+from archdsl.expansion.overlay import Overlay, entries, line
+from archdsl.expansion.printer import OutputEntry, OutputGroup, output_tree
+from archdsl.ops import OPS
+from archdsl.parsing.recipes import SECTIONS
+from archdsl.parsing.steps import BUNCH
+from archdsl.parsing.validation import plain
+from archdsl.parsing.values import LOOP, NEIGHBOURS
+from archdsl.source import Mapping, Node, Scalar, Sequence
+from archdsl.spec import TYPES
+
+ORDER = (
+    *("archdsl", "name", "doc", "input", "inputs", "args", "variants", "defaults", "layers", "model", "outputs"),
+    *("expect", "data", "train"),
+)
+"""The order of a file's sections."""
+
+_LAYER_ORDER = ("doc", "like", "with", "inputs", "args", "steps", "outputs")
+_VARIANT_ORDER = ("doc", "input", "inputs", "args", "expect", "data", "train")
+_NEIGHBOUR_ORDER = ("from", *LOOP, "name")
+
+_NONE = Scalar("none", "none", Span("", 0, 0))
+_PROJECTED = frozenset({"filters", "kernel", "groups", "stride", "padding", "dilation", "activation"})
+"""The fields that a projection chooses itself."""
+
+_UNKNOWN = "unknown"
+_PROJECTING = {"projection", "pool_projection", "auto", _UNKNOWN}
+
+
+class LongForm(FieldWriter):
+    """Writes out the sections of a file."""
+
+    def __init__(self, overlay: Overlay, comments: Comments) -> None:
+        root = overlay.root
+        shared = {key.text: node for key, node in entries(root.get("defaults")) if isinstance(node, Mapping)}
+        super().__init__(comments, overlay.origins, shared)
+        self.root, self.overlaid = root, bool(overlay)
+        self.layers = {key.text: node for key, node in entries(root.get("layers")) if isinstance(node, Mapping)}
+
+    def section(self, word: str) -> OutputEntry | None:
+        """A section of the file, or None where it has none."""
+        key, node = self.root.key(word), self.root.get(word)
+        if word == "defaults":
+            return self._projection_defaults(key, node)
+        absent = (word == "layers" and not self.layers) or (word == "variants" and self.overlaid)
+        if key is None or node is None or absent:
+            return None
+        if word in SECTIONS:
+            return self.item(word, self._recipe(word, node), "", key)
+        if word == "model":
+            return self.item(word, self._body(node), "", key)
+        if word == "variants":
+            variants = (self.item(name.text, self._variant(inner), "", name) for name, inner in entries(node))
+            return self.item(word, OutputGroup(tuple(variants), open=True), "", key)
+        if word == "layers":
+            layers = (
+                self.item(name.text, self._layer(inner), "", name)
+                for name, inner in entries(node)
+                if isinstance(inner, Mapping)
+            )
+            return self.item(word, OutputGroup(tuple(layers), open=True), "", key)
+        return self.entry(key, node, prose=True)
+
+    def _recipe(self, word: str, node: Node) -> OutputGroup:
+        data = self.root.get("data")
+        validation = data.get("validation") if isinstance(data, Mapping) else None
+        # Without a validation part no epoch is the best, and `keep: best` may not be said.
+        defaults = {"keep": "last"} if validation is not None and not plain(validation) else {}
+        return self.recipe(SECTIONS[word], node, word, defaults)
+
+    def _variant(self, node: Node) -> OutputGroup:
+        ordered = sorted(entries(node), key=lambda entry: _VARIANT_ORDER.index(entry[0].text))
+        return OutputGroup(tuple(self.entry(key, inner, prose=True) for key, inner in ordered))
+
+    def _projection_defaults(self, key: Scalar | None, node: Node | None) -> OutputEntry | None:
+        """What is left of `defaults`: what a projection is made of, where the file may have one."""
+        if not _may_project(self.root):
+            return None
+        conv = node.key("conv") if isinstance(node, Mapping) else None
+        fields = self.op(OPS["conv"], node.get("conv") if isinstance(node, Mapping) else None, skip=_PROJECTED)
+        section = self.item("defaults", OutputGroup((self.item("conv", fields, "", conv),), open=True), "", key)
+        return section if key else replace(section, comments=EntryComments(above=("",)))
+
+    def _layer(self, node: Mapping) -> OutputGroup:
+        items = []
+        for word in _LAYER_ORDER:
+            key, inner = node.key(word), node.get(word)
+            if word == "steps" and node.get("paths") is not None:
+                step = OutputEntry("", OutputGroup(tuple(self._paths(node)), open=True))
+                items.append(OutputEntry("steps", OutputGroup((step,), listed=True, open=True)))
+            elif key is not None and inner is not None and word == "steps":
+                items.append(self.item(word, self._body(inner), "", key))
+            elif key is not None and inner is not None:
+                items.append(self.entry(key, inner, prose=True))
+        return OutputGroup(tuple(items), open=True)
+
+    def _body(self, node: Node) -> OutputGroup:
+        """A list of steps, also where the file has one step by itself."""
+        steps = node.items if isinstance(node, Sequence) else (node,)
+        return OutputGroup(tuple(self._step(step) for step in steps), listed=True, open=True)
+
+    def _step(self, node: Node) -> OutputEntry:
+        if not isinstance(node, Mapping):
+            word, _ = word_of(node)
+            # The comments of the line are the step's: this key is not the node that they belong to.
+            items = [self._call(replace(word), None)]
+        elif node.get("paths") is not None:
+            items = self._paths(node)
+        else:
+            items = [self._call(key, given) for key, given in node.items if key.text not in NEIGHBOURS]
+        neighbours = self._neighbours(node) if isinstance(node, Mapping) else []
+        return self.item("", OutputGroup((*items, *neighbours), open=True), "", node)
+
+    def _call(self, key: Scalar, given: Node | None) -> OutputEntry:
+        """An op or a use of a layer, with all its arguments."""
+        if key.text in OPS:
+            return self.call(key, self.op(OPS[key.text], given))
+        own = {inner.text: (inner, value) for inner, value in entries(given)}
+        name, layer, fixed = key.text, self.layers[key.text], set[str]()
+        while (like := layer.get("like")) is not None:
+            fixed |= {inner.text for inner, _ in entries(layer.get("with"))}
+            name = str(plain(like))
+            layer = self.layers[name]
+        items = []
+        for inner, default in entries(layer.get("args")):
+            is_type = isinstance(default, Scalar) and default.value in TYPES
+            if inner.text in own:
+                items.append(self.entry(*own[inner.text]))
+            elif inner.text not in fixed and not is_type:
+                origin = f"default of {name}, {line(default)}"
+                items.append(self.item(inner.text, self.copy(default, origin), origin))
+        return self.call(key, OutputGroup(tuple(items)))
+
+    def _neighbours(self, node: Mapping) -> list[OutputEntry]:
+        """What is next to a step or a path in its mapping."""
+        items = []
+        for word in _NEIGHBOUR_ORDER:
+            if (inner := node.get(word)) is not None:
+                single = word == "from" and isinstance(inner, Scalar)
+                value = output_tree([plain(inner)], line(inner)) if single else self.copy(inner)
+                items.append(self.item(word, value, line(inner), node.key(word)))
+        return items
+
+    def _paths(self, node: Mapping) -> list[OutputEntry]:
+        """`paths`, `shortcut`, `merge` and `after`, all of them written."""
+        paths = node.get("paths")
+        if isinstance(paths, Mapping):
+            group = OutputGroup(tuple(self._path(key.text, inner, key) for key, inner in paths.items), open=True)
+        else:
+            inners = paths.items if isinstance(paths, Sequence) else ()
+            group = OutputGroup(tuple(self._path("", inner, inner) for inner in inners), listed=True, open=True)
+        items = [self.item("paths", group, "", node.key("paths"))]
+        shortcut, merge, after = (node.get(word) for word in BUNCH)
+        default = "default of paths"
+        value = self._body(shortcut) if isinstance(shortcut, Sequence) else self.copy(shortcut or _NONE)
+        items.append(self.item("shortcut", value, line(shortcut) if shortcut else default, node.key("shortcut")))
+        if merge is not None:
+            key, given = word_of(merge)
+            value = OutputGroup((self.call(key, self.op(OPS[key.text], given)),))
+            items.append(self.item("merge", value, line(merge), node.key("merge")))
+        value = self._body(after) if after else OutputGroup((), listed=True)
+        items.append(self.item("after", value, line(after) if after else default, node.key("after")))
+        return items
+
+    def _path(self, name: str, node: Node, anchor: Node) -> OutputEntry:
+        """A path; one with nothing next to its steps is a list of them."""
+        if not isinstance(node, Mapping):
+            return self.item(name, self._body(node), "", anchor)
+        neighbours = self._neighbours(node)
+        steps = self._body(node.get("steps") or _NONE)
+        if not neighbours:
+            return self.item(name, steps, "", anchor, node.key("steps"))
+        items = (*neighbours, self.item("steps", steps, "", node.key("steps")))
+        return self.item(name, OutputGroup(items, open=True), "", anchor)
+
+
+def _may_project(node: Node | None) -> bool:
+    """Whether something may have a shortcut that makes its conv of the file's `defaults`."""
+    if isinstance(node, Sequence):
+        return any(map(_may_project, node.items))
+    if not isinstance(node, Mapping):
+        return False
+    shortcut = node.get("shortcut") if node.get("paths") is not None else None
+    own = isinstance(shortcut, Scalar) and not _PROJECTING.isdisjoint(_possible_words(shortcut.text))
+    return own or any(_may_project(inner) for _, inner in node.items)
+
+
+def _possible_words(shortcut: str) -> Iterator[str]:
+    """The words that a shortcut may be; `_UNKNOWN` where an argument decides."""
+    if not expr.is_expression(shortcut):
+        yield shortcut
+        return
+    pending = [expr.parse(shortcut).tree]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, ast.IfExp):
+            pending += [part.body, part.orelse]
+        else:
+            yield str(part.value) if isinstance(part, ast.Constant) else _UNKNOWN

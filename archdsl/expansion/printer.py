@@ -1,0 +1,213 @@
+"""The long form as a tree of entries, and its text: one line for a short value, else one line for each of its entries.
+
+ruamel.yaml's round-trip documents do not replace this. Its reader drops comments inside brackets and moves others to
+the entry before; its writer could print this tree, but the measuring of lines, the quoting, the columns of comments
+and of origins, which are what this module is about, would stay here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+from archdsl import source
+from archdsl.errors import ArchError
+from archdsl.expansion.comments import NO_COMMENTS, EntryComments, TrailingComment
+from archdsl.parsing.validation import plain
+
+WIDTH = 120
+"""How long a line becomes before its value is broken up."""
+
+_INDENT = 2
+_FURTHEST = 60
+"""The last column in which origins begin, but for those behind longer lines."""
+
+_WORD = re.compile(r"\$?[a-z][a-z0-9_]*")
+_CONSTANTS = {None: "null", True: "true", False: "false"}
+
+
+@dataclass(frozen=True, slots=True)
+class OutputScalar:
+    """A scalar. Text of the spec may need quotes; numbers and the constants of YAML never do."""
+
+    text: str
+    quotable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OutputGroup:
+    """A mapping, or a list, whose entries have no keys.
+
+    Args:
+        open: whether each entry has a line of its own, however short it is.
+    """
+
+    entries: tuple[OutputEntry, ...]
+    listed: bool = False
+    open: bool = False
+
+    def must_open(self) -> bool:
+        """Whether a group here or inside is open, or has a comment, which only lines of their own can keep."""
+        return self.open or any(
+            entry.comments or (isinstance(entry.value, OutputGroup) and entry.value.must_open())
+            for entry in self.entries
+        )
+
+
+Tree: TypeAlias = OutputScalar | OutputGroup
+
+
+@dataclass(frozen=True, slots=True)
+class OutputEntry:
+    """One entry of a mapping or of a list.
+
+    Args:
+        origin: where the value came from, or the word that the key is; empty where nothing is printed for it.
+    """
+
+    key: str
+    value: Tree
+    origin: str = ""
+    comments: EntryComments = NO_COMMENTS
+
+    def origins(self) -> set[str]:
+        """Where everything that is printed of it came from."""
+        inner = self.value.entries if isinstance(self.value, OutputGroup) else ()
+        return {self.origin} - {""} | {origin for entry in inner for origin in entry.origins()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    text: str
+    origin: str = ""
+    trailing: tuple[TrailingComment, ...] = ()
+
+
+NONE = OutputScalar("none")
+"""The word `none`."""
+
+
+def output_scalar(value: str | float | bool | None, written: str = "") -> OutputScalar:
+    """A scalar of Python.
+
+    Args:
+        written: how the file writes it, if it is a number.
+    """
+    if isinstance(value, str):
+        return OutputScalar(value, True)
+    if value is None or isinstance(value, bool):
+        return OutputScalar(_CONSTANTS[value])
+    if written:
+        return OutputScalar(written)
+    # `0.001`, `1.0e-6`: numbers that YAML 1.1 reads alike.
+    mantissa, exponent, power = repr(value).partition("e")
+    if exponent:
+        point, sign = "" if "." in mantissa else ".0", power[0] if power[0] in "+-" else "+"
+        return OutputScalar(f"{mantissa}{point}e{sign}{power.lstrip('+-0')}")
+    return OutputScalar(mantissa)
+
+
+def output_tree(value: Any, origin: str = "") -> Tree:
+    """Lists, mappings and scalars of Python."""
+    if isinstance(value, list | tuple):
+        return OutputGroup(tuple(OutputEntry("", output_tree(item, origin), origin) for item in value), listed=True)
+    if isinstance(value, dict):
+        return OutputGroup(tuple(OutputEntry(key, output_tree(item, origin), origin) for key, item in value.items()))
+    return output_scalar(value)
+
+
+def print_group(root: OutputGroup, origins: bool) -> str:
+    """The text of a file.
+
+    Args:
+        origins: whether a comment behind each value says where it came from.
+    """
+    lines = list(_lines(root, 0, origins))
+    column = min(_FURTHEST, max((len(line.text) for line in lines if line.origin), default=0)) if origins else 0
+    texts: list[str] = []
+    for line in lines:
+        text = line.text
+        if origins and line.origin:
+            text = f"{text.ljust(column)}  # {line.origin}"
+        for comment in line.trailing:
+            # An expression takes no comment without a blank behind the `#`, for that may be a slip.
+            spaced = re.sub(r"^#(?=[^\s#])", "# ", comment.text)
+            text = f"{text if origins else text.ljust(comment.column - 2)}  {spaced}"
+        if text or (texts and texts[-1]):
+            texts.append(text)
+    return "\n".join(texts).strip("\n") + "\n"
+
+
+def _lines(group: OutputGroup, indent: int, origins: bool) -> Iterator[_Line]:
+    """The lines of a group, each of whose entries begins a line."""
+    for entry in group.entries:
+        yield from (_comment_line(text, indent) for text in entry.comments.above)
+        yield from _entry_lines(entry, indent, group.listed, origins)
+        yield from (_comment_line(text, indent) for text in entry.comments.below)
+
+
+def _comment_line(text: str, indent: int) -> _Line:
+    return _Line((" " * indent + text).rstrip())
+
+
+def _entry_lines(entry: OutputEntry, indent: int, listed: bool, origins: bool) -> Iterator[_Line]:
+    value, trailing, inner = entry.value, entry.comments.trailing, indent + _INDENT
+    head = " " * indent + ("-" if listed else f"{_quoted(entry.key, False)}:")
+    short = f"{head} {_on_one_line(value, isinstance(value, OutputGroup))}"
+    told = entry.origins()
+    fits = len(short) <= WIDTH and not (origins and len(told) > 1)
+    if isinstance(value, OutputScalar):
+        one_line = fits or entry.key != "doc" or len(value.text.split()) < 2
+    else:
+        one_line = not value.entries or (fits and not value.must_open())
+    if one_line:
+        yield _Line(short, min(told, default=""), trailing)
+    elif isinstance(value, OutputScalar):
+        yield _Line(f"{head} >-", entry.origin, trailing)
+        width = max(WIDTH // 2, WIDTH - inner)
+        for text in textwrap.wrap(value.text, width, break_long_words=False, break_on_hyphens=False):
+            yield _Line(" " * inner + text)
+    elif listed:
+        # The first inner entry is on the line of the dash, and its comments are above that.
+        lines = list(_lines(value, inner, origins))
+        first = next(i for i, line in enumerate(lines) if line.text and not line.text.lstrip().startswith("#"))
+        yield from (_comment_line(line.text.strip(), indent) for line in lines[:first])
+        begin = lines[first]
+        yield _Line(f"{head} {begin.text.lstrip()}", begin.origin or entry.origin, (*trailing, *begin.trailing))
+        yield from lines[first + 1 :]
+    else:
+        yield _Line(head, entry.origin, trailing)
+        yield from _lines(value, inner, origins)
+
+
+def _on_one_line(value: Tree, flow: bool) -> str:
+    if isinstance(value, OutputScalar):
+        return _quoted(value.text, flow) if value.quotable else value.text
+    texts = [_on_one_line(entry.value, flow) for entry in value.entries]
+    if value.listed:
+        return f"[{', '.join(texts)}]"
+    keys = [_quoted(entry.key, flow) for entry in value.entries]
+    return f"{{{', '.join(f'{key}: {text}' for key, text in zip(keys, texts, strict=True))}}}"
+
+
+@lru_cache(maxsize=4096)
+def _quoted(text: str, flow: bool) -> str:
+    """Text, in quotes only where the reader itself would read it otherwise."""
+    if _WORD.fullmatch(text) and text not in _CONSTANTS.values():
+        return text
+    for written in (text, f'"{text}"', f"'{text}'"):
+        if flow:
+            sample, wanted = f"a: [{written}, {{b: {written}, c: 1}}]", [text, {"b": text, "c": 1}]
+        else:
+            sample, wanted = f"a:\n- {written}  # c\n- b: {written}  # c", [text, {"b": text}]
+        try:
+            if "\n" not in text and plain(source.read(sample, "")) == {"a": wanted}:
+                return written
+        except ArchError:
+            continue
+    return json.dumps(text)
