@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 from archdsl.errors import fail, nearest
 from archdsl.limits import DEFAULTS, Limits
@@ -10,6 +12,7 @@ from archdsl.parsing import parse
 from archdsl.source import read_file
 from archdsl.spec import Spec
 
+INDEX = "index.json"
 _PACKAGE = Path(__file__).parent
 
 
@@ -22,6 +25,15 @@ def folder() -> Path:
 def names() -> dict[str, Path]:
     """The zoo's specs by name."""
     return {path.stem: path for path in sorted(folder().glob("*.yaml"))}
+
+
+def index() -> dict[str, dict[str, Any]]:
+    """Each spec's class, its `doc` and its number of parameters, by its name.
+
+    Resolving all of them takes a second, so that they are kept in a file: `pytest --update-golden` writes it.
+    """
+    facts: dict[str, dict[str, Any]] = json.loads((folder() / INDEX).read_text(encoding="utf-8"))
+    return facts
 
 
 def find(name: str | Path) -> Path:

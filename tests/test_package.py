@@ -56,6 +56,9 @@ def test_the_wheel_stands_alone(tmp_path: Path) -> None:
     assert {
         "archdsl/py.typed",
         "archdsl/schema/schema.json",
+        "archdsl/cli/commands.json",
+        "archdsl/ops/index.json",
+        "archdsl/specs/index.json",
         "archdsl/data/digits.npz",
         "archdsl/data/DIGITS.md",
     } <= names

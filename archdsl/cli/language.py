@@ -12,7 +12,6 @@ import typer
 from archdsl import output, zoo
 from archdsl.cli.shared import JsonOption, print_json, print_text, say
 from archdsl.errors import CODES, fail, nearest
-from archdsl.resolution import resolve
 from archdsl.schema import docstrings, explanations
 
 
@@ -37,20 +36,12 @@ def explain(
 
 def list_specs(as_json: JsonOption = False) -> None:
     """List the specs that ship with archdsl."""
-    entries = []
-    for name, path in zoo.names().items():
-        spec = zoo.load(path)
-        graph = resolve(spec)
-        entries.append((name, spec, graph.totals))
+    index = zoo.index()
     if as_json:
-        print_json(
-            [
-                {"spec": n, "file": s.file, "name": s.name, "doc": s.doc, "parameters": t.parameters}
-                for n, s, t in entries
-            ]
-        )
+        print_json([{"spec": spec, "file": str(zoo.names()[spec]), **facts} for spec, facts in index.items()])
         return
-    print_text(output.columns([(n, f"{t.parameters:,}", s.doc) for n, s, t in entries], right={1}))
+    rows = [(spec, f"{facts['parameters']:,}", facts["doc"]) for spec, facts in index.items()]
+    print_text(output.columns(rows, right={1}))
 
 
 def list_ops(

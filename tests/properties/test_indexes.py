@@ -12,9 +12,10 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from archdsl import cli, ops
+from archdsl import cli, ops, zoo
 from archdsl.cli import program
 from archdsl.ops import OPS, registry
+from archdsl.resolution import resolve
 
 Check: TypeAlias = Callable[[Path, Mapping[str, Any]], None]
 
@@ -56,3 +57,12 @@ def test_the_index_of_commands(shipped: Check) -> None:
             entries[command] = {"module": name, "help": " ".join(paragraph.split())}
     assert len(entries) >= 20
     shipped(program.INDEX, entries)
+
+
+def test_the_index_of_specs(shipped: Check) -> None:
+    entries = {}
+    for name, path in zoo.names().items():
+        spec = zoo.load(path)
+        entries[name] = {"name": spec.name, "doc": spec.doc, "parameters": resolve(spec).totals.parameters}
+    assert len(entries) >= 28
+    shipped(zoo.folder() / zoo.INDEX, entries)
