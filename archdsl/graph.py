@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
 from reprlib import repr as shortened
 from typing import Any, Literal, TypeAlias
 
@@ -16,26 +17,94 @@ from archdsl.spec import Fields
 Role: TypeAlias = Literal["pad", "main", "norm", "activation", "merge", "layer"]
 
 
-@dataclass(frozen=True, slots=True)
-class Tensor:
-    """What flows from node to node.
+BranchPath: TypeAlias = tuple[str, ...]
+"""The branches that a node is in, from the outermost: `("wide",)`."""
+
+
+class StepName(str):
+    """The name of a step, such as `wide/conv_3`: text that knows the parts it is made of.
 
     Args:
-        ref: the node that gives it, as `conv_1`; one output of several, as `stage_1.high`; or an input of the body.
+        base: the name that the spec gives; of a step without one, its kind.
+        number: which copy or which step of its kind it is, from 1; 0 where the spec gives the whole name.
+        path: the branches that it is in.
+        scope: the nodes that lead to its body, each with a `/` after it; empty inside the body itself.
     """
 
-    ref: str
-    shape: Shape
+    __slots__ = ("base", "number", "path", "scope")
+    base: str
+    number: int
+    path: BranchPath
+    scope: str
+
+    def __new__(cls, base: str, number: int = 0, path: BranchPath = (), scope: str = "") -> StepName:
+        own = f"{base}_{number}" if number else base
+        name = super().__new__(cls, scope + "/".join((*path, own)))
+        name.base, name.number, name.path, name.scope = base, number, path, scope
+        return name
+
+    def __getnewargs__(self) -> tuple[Any, ...]:
+        return self.base, self.number, self.path, self.scope
 
     @property
-    def node(self) -> str:
-        """The name of the node that gives it."""
-        return producer(self.ref)
+    def own(self) -> str:
+        """The name without the branches and the nodes around it: `conv_3`."""
+        return f"{self.base}_{self.number}" if self.number else self.base
+
+    @property
+    def given(self) -> str:
+        """The name where the spec gives it whole; nothing where it has a number."""
+        return "" if self.number else self.base
+
+    def within(self, scope: str) -> StepName:
+        """The same step, named from the outside of its body."""
+        return StepName(self.base, self.number, self.path, scope + self.scope)
 
 
-def producer(ref: str) -> str:
-    """The name of the node (or of the input) that a tensor comes from."""
-    return ref.partition(".")[0]
+class TensorRef(str):
+    """Which tensor of a body is meant: text that knows the parts it is made of.
+
+    Args:
+        node: the node that computes it, or an input of the body.
+        output: which one, where the node is a layer whose outputs have names: `stage_1.high`.
+    """
+
+    __slots__ = ("node", "output")
+    node: str
+    output: str
+
+    def __new__(cls, node: str, output: str = "") -> TensorRef:
+        ref = super().__new__(cls, f"{node}.{output}" if output else node)
+        ref.node, ref.output = node, output
+        return ref
+
+    def __getnewargs__(self) -> tuple[str, str]:  # type: ignore[override]
+        return self.node, self.output
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """What flows from node to node."""
+
+    ref: TensorRef
+    shape: Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Shortcut:
+    """What leads past the branches of a merge.
+
+    Args:
+        kind: `identity`, `projection`, `pad` or `pool_projection`; `shortcut` for any other steps.
+        branch: the branch that its steps are in; empty for an identity.
+        steps: the kind of each of its steps.
+        source: what the first of them takes, where no other branch begins there.
+    """
+
+    kind: str
+    branch: str = ""
+    steps: tuple[str, ...] = ()
+    source: tuple[TensorRef, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,24 +136,27 @@ class Node:
     """One op, or one use of a layer, in a body.
 
     Args:
-        name: unique in its body, with the paths that it stands in: `wide/conv_3`.
+        name: unique in its body, with the branches that it is in: `wide/conv_3_norm`.
+        step: the name of the step that it belongs to: `wide/conv_3`.
         kind: the op's name, or the layer's.
         role: what it is in its step: `main` is the step's own op; a layer's use is a `layer`.
-        inputs: the refs of the tensors that feed it, in order.
+        inputs: the tensors that feed it, in order.
         shape: of its (first) output.
         outputs: the shape of each output by name, for a layer whose outputs have names.
         op: None for a layer.
         body: None for an op.
         arguments: of the layer, all of them.
         weights: its own, by Keras's names.
-        parts: for a merge, what each input is: a path's name, or `shortcut`.
+        parts: for a merge, what each input is: a branch's name, or `shortcut`.
+        shortcut: for a merge that has one among its parts.
         fields: what the spec says of it, with places; for a layer, the arguments that its use gives.
     """
 
     name: str
+    step: StepName
     kind: str
     role: Role
-    inputs: tuple[str, ...]
+    inputs: tuple[TensorRef, ...]
     shape: Shape
     totals: Totals
     op: Op | None = None
@@ -92,6 +164,7 @@ class Node:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     weights: Mapping[str, Weight] = field(default_factory=dict)
     parts: tuple[str, ...] = ()
+    shortcut: Shortcut | None = None
     fields: Fields = field(default_factory=dict)
     span: Span | None = None
     outputs: Mapping[str, Shape] = field(default_factory=dict)
@@ -102,9 +175,19 @@ class Node:
         return f"<Node {self.name}: {told}, {ends}>"
 
     @property
-    def lane(self) -> tuple[str, ...]:
-        """The paths that it stands in, from the outermost."""
-        return tuple(self.name.split("/")[:-1])
+    def path(self) -> BranchPath:
+        """The branches that it is in."""
+        return self.step.path
+
+    @property
+    def output_refs(self) -> tuple[TensorRef, ...]:
+        """The tensors that it produces."""
+        return tuple(TensorRef(self.name, output) for output in self.outputs) or (TensorRef(self.name),)
+
+    @property
+    def output_shapes(self) -> dict[TensorRef, Shape]:
+        """The shape of each tensor that it produces."""
+        return dict(zip(self.output_refs, self.outputs.values() or (self.shape,), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,14 +229,31 @@ class Graph:
         return next(iter(self.inputs.values()))
 
     @property
-    def output(self) -> str:
-        """The ref of its first output."""
+    def output(self) -> TensorRef:
+        """Which tensor its first output is."""
         return next(iter(self.outputs.values())).ref
 
     @property
     def shape(self) -> Shape:
         """The shape of its first output."""
         return next(iter(self.outputs.values())).shape
+
+    @property
+    def shortcut(self) -> Shortcut | None:
+        """That of its last merge that has one."""
+        return next((node.shortcut for node in reversed(self.nodes) if node.shortcut), None)
+
+    @property
+    def shapes(self) -> dict[str, Shape]:
+        """The shape of every tensor in it, by its ref."""
+        found = dict(self.inputs)
+        for node in self.nodes:
+            found |= node.output_shapes.items()
+        return found
+
+    def steps(self) -> list[tuple[Node, ...]]:
+        """Its nodes by step: an op together with its padding, norm and activation."""
+        return [tuple(nodes) for _, nodes in groupby(self.nodes, lambda node: node.step)]
 
     def weights(self, scope: str = "") -> Iterator[tuple[str, Weight]]:
         """Every weight with its path, as in `ResidualBlock_1/ResidualLayer_2/wide/conv_3/kernel`."""

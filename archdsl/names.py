@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import keyword
+import re
 
 from archdsl.expr import FUNCTIONS
 from archdsl.ops.base import EXTRA
@@ -75,3 +76,20 @@ def class_fault(name: str) -> str:
     """Why a name cannot be that of a layer or a model, or nothing where it can."""
     fault = name_fault(name, CLASS_RESERVED)
     return fault or ("" if name[0].isupper() else "a class begins with a capital letter, as `ResidualLayer` does")
+
+
+def copy_number(name: str, base: str) -> int:
+    """Which copy of a step in a loop a name means: 2 for `block_2` of `block`; 0 where it means none."""
+    found = re.fullmatch(rf"{re.escape(base)}_([1-9]\d*)", name)
+    return int(found[1]) if found else 0
+
+
+def stem(name: str) -> str:
+    """A name without the number at its end: `branch` of `branch_2`."""
+    return re.sub(r"_\d+$", "", name)
+
+
+def beginnings(path: str) -> list[str]:
+    """What a path may name from its beginning on, the longest first: `a/b`, then `a`, of `a/b.kernel`."""
+    words = path.partition(".")[0].split("/")
+    return ["/".join(words[:length]) for length in range(len(words), 0, -1)]

@@ -145,6 +145,16 @@ class Bunch:
     after: tuple[Step, ...]
     projection: tuple[Part, ...]
 
+    @property
+    def place(self) -> Span:
+        """Where the shortcut is chosen, or the paths that it leads past begin."""
+        return self.projection[0].fields["kernel"].span
+
+    @property
+    def may_have_steps(self) -> bool:
+        """Whether the shortcut may be steps, which then have a branch of their own, whatever the shapes say."""
+        return not (isinstance(self.shortcut, Value) and self.shortcut.content in ("none", "identity"))
+
 
 @dataclass(frozen=True, slots=True)
 class Tap:

@@ -45,10 +45,8 @@ class Works:
 
     def _counted(self, body: Graph) -> tuple[dict[str, Work], Work]:
         if id(body) not in self.known:
-            shapes, found = dict(body.inputs), {}
-            for node in body.nodes:
-                found[node.name] = self._work(node, shapes)
-                shapes |= shapes_of(node)
+            shapes = body.shapes
+            found = {node.name: self._work(node, shapes) for node in body.nodes}
             self.known[id(body)] = found, sum(found.values(), _NONE)
         return self.known[id(body)]
 
@@ -59,11 +57,6 @@ class Works:
             return _NONE
         inputs = [shapes[ref] for ref in node.inputs]
         return Work(node.op.activations(*inputs), node.op.fvcore(*inputs))
-
-
-def shapes_of(node: Node) -> dict[str, Shape]:
-    """The shapes that a node gives, by their refs."""
-    return {node.name: node.shape, **{f"{node.name}.{name}": shape for name, shape in node.outputs.items()}}
 
 
 def opens(depth: Depth, path: str, level: int) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -108,7 +108,7 @@ class Walk:
         key = id(graph), flows
         if key not in self._flows:
             self._flows[key] = found = dict(zip(graph.inputs, flows, strict=True))
-            shapes = _shapes(graph)
+            shapes = graph.shapes
             self._passed += len(graph.nodes)
             for node in graph.nodes:
                 taken = tuple(found[ref] for ref in node.inputs)
@@ -116,7 +116,7 @@ class Walk:
                     found[node.name] = flow_of(node, taken, [shapes[ref] for ref in node.inputs])
                     continue
                 inside = self._through(node.body, taken)
-                for ref, end in zip(_refs(node), node.body.outputs.values(), strict=True):
+                for ref, end in zip(node.output_refs, node.body.outputs.values(), strict=True):
                     found[ref] = inside[end.ref]
         return self._flows[key]
 
@@ -144,7 +144,7 @@ class _Backwards:
 
     def __init__(self, walk: Walk, graph: Graph, flows: Flows, ends: Sequence[Need]) -> None:
         self.walk, self.body = walk, Body(graph)
-        self.shapes, self.known = _shapes(graph), walk._through(graph, flows)
+        self.shapes, self.known = graph.shapes, walk._through(graph, flows)
         self.by_name = {node.name: node for node in graph.nodes}
         self.readers: dict[str, list[Need]] = {}
         self.next: dict[str, list[Node]] = {}
@@ -168,7 +168,7 @@ class _Backwards:
         shapes = tuple(self.shapes[ref] for ref in node.inputs)
         flows = tuple(self.known[ref] for ref in node.inputs)
         if node.body is not None:
-            child = self.walk._body(node.body, flows, tuple(self._read(ref) for ref in _refs(node)))
+            child = self.walk._body(node.body, flows, tuple(self._read(ref) for ref in node.output_refs))
             self.body.children.append((node, child))
             needs = child.inputs
         else:
@@ -222,18 +222,3 @@ def _distinct(graph: Graph) -> Iterator[Graph]:
             if node.body is not None and id(node.body) not in known:
                 known.add(id(node.body))
                 pending.append(node.body)
-
-
-def _shapes(graph: Graph) -> Mapping[str, Shape]:
-    """The shape of every tensor of a body, by its ref."""
-    found = dict(graph.inputs)
-    for node in graph.nodes:
-        found |= {f"{node.name}.{name}": shape for name, shape in node.outputs.items()}
-        if not node.outputs:
-            found[node.name] = node.shape
-    return found
-
-
-def _refs(node: Node) -> Sequence[str]:
-    """The refs of what a node gives."""
-    return [f"{node.name}.{name}" for name in node.outputs] or [node.name]

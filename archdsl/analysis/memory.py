@@ -7,9 +7,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from archdsl.analysis.costs import Depth, opens, shapes_of
+from archdsl.analysis.costs import Depth, opens
 from archdsl.graph import Graph, Node
-from archdsl.ops import Shape
 
 
 class _Ends(NamedTuple):
@@ -106,10 +105,10 @@ class _Room:
 
     def __init__(self, body: Graph, slots: tuple[int, ...], owned: frozenset[int], inference: _Inference) -> None:
         self.body, self.slots, self.owned, self.inference = body, slots, owned, inference
-        self.uses = Counter(ref for node in body.nodes for ref in node.inputs)
+        self.uses: Counter[str] = Counter(ref for node in body.nodes for ref in node.inputs)
         self.uses.update(end.ref for end in body.outputs.values())
         self.tensors: dict[str, int] = {}
-        self.shapes: dict[str, Shape] = dict(body.inputs)
+        self.shapes = body.shapes
         self.sizes = [0] * (max(slots, default=-1) + 1)
         self.pending = [0] * len(self.sizes)
         self.gone = [slot not in owned for slot in range(len(self.sizes))]
@@ -133,7 +132,6 @@ class _Room:
                 self.pending[tensor] -= 1
             for tensor in {*taken, *range(before, len(self.sizes))}:
                 self._release(tensor)
-            self.shapes |= shapes_of(node)
 
     def ends(self, highest: int) -> _Ends:
         """What is left when all nodes have run."""
@@ -163,9 +161,8 @@ class _Room:
         for tensor in mine:
             self.gone[tensor] = tensor not in kept
         made = [self._new(size) for size in ends.made]
-        names = [f"{node.name}.{name}" for name in node.outputs] or [node.name]
-        for name, end in zip(names, ends.outputs, strict=True):
-            self._bind(name, distinct[-1 - end] if end < 0 else made[end])
+        for ref, end in zip(node.output_refs, ends.outputs, strict=True):
+            self._bind(ref, distinct[-1 - end] if end < 0 else made[end])
         return _Step(node, base + ends.peak, base, slots, owned)
 
     def _new(self, size: int) -> int:
@@ -237,7 +234,7 @@ class _Tape:
         self.body, self.moved = body, [*moved]
         self.sizes = [math.prod(shape) for shape in body.inputs.values()]
         self.tensors = {name: number for number, name in enumerate(body.inputs)}
-        self.shapes: dict[str, Shape] = dict(body.inputs)
+        self.shapes = body.shapes
         self.kept: set[int] = set()
         self.inside = 0
 
@@ -245,7 +242,6 @@ class _Tape:
         """Adds an op."""
         op, inputs = node.op, [self.shapes[ref] for ref in node.inputs]
         moved = any(self.moved[tensor] for tensor in taken) or any(w.trainable for w in node.weights.values())
-        self.shapes |= shapes_of(node)
         if op is None or op.passes == "always":
             self.tensors[node.name] = taken[0]
             return
@@ -264,11 +260,9 @@ class _Tape:
         for size, is_kept in held.made:
             made.append(self._new(size, False))
             self.kept |= {made[-1]} if is_kept else set()
-        names = [f"{node.name}.{name}" for name in node.outputs] or [node.name]
-        self.shapes |= shapes_of(node)
-        for name, end, moved in zip(names, held.outputs, held.moved, strict=True):
-            self.tensors[name] = taken[-1 - end] if end < 0 else made[end]
-            self.moved[self.tensors[name]] = moved
+        for ref, end, moved in zip(node.output_refs, held.outputs, held.moved, strict=True):
+            self.tensors[ref] = taken[-1 - end] if end < 0 else made[end]
+            self.moved[self.tensors[ref]] = moved
 
     def held(self) -> _Held:
         """What is kept of the body."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from math import gcd, lcm
 from typing import NamedTuple, TypeAlias
 
-from archdsl.analysis.costs import Depth, opens, shapes_of
+from archdsl.analysis.costs import Depth, opens
 from archdsl.graph import Graph
 from archdsl.ops.sight import HERE, Sight, Taps
 
@@ -105,18 +105,14 @@ class _Fields:
         """What each tensor of a body sees of the body's inputs, by its ref."""
         if id(body) not in self.known:
             states: dict[str, State] = {name: {name: _SAME} for name in body.inputs}
-            shapes = dict(body.inputs)
+            shapes = body.shapes
             for node in body.nodes:
-                shapes |= shapes_of(node)
                 if node.body is not None:
                     inner = self.of(node.body)
                     entrance = {name: states[ref] for name, ref in zip(node.body.inputs, node.inputs, strict=True)}
-                    for name, end in node.body.outputs.items():
-                        states[f"{node.name}.{name}" if node.outputs else node.name] = _through(
-                            entrance, inner[end.ref]
-                        )
-                    if node.outputs:
-                        states[node.name] = states[f"{node.name}.{next(iter(node.outputs))}"]
+                    for ref, end in zip(node.output_refs, node.body.outputs.values(), strict=True):
+                        states[ref] = _through(entrance, inner[end.ref])
+                    states[node.name] = states[node.output_refs[0]]
                 elif node.op is not None:
                     seen = _view(node.op.sees(*(shapes[ref] for ref in node.inputs)))
                     states[node.name] = _joined(

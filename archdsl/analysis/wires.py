@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 
-from archdsl.graph import Graph, Node, producer
+from archdsl.graph import Graph, TensorRef
 
 
 class Wires:
@@ -18,9 +17,9 @@ class Wires:
     def __init__(self, graph: Graph) -> None:
         self.order = {name: number for number, name in enumerate([*graph.inputs, *(n.name for n in graph.nodes)])}
         self.sources: dict[str, tuple[str, ...]] = dict.fromkeys(graph.inputs, ())
-        self.sources |= {node.name: tuple(map(producer, node.inputs)) for node in graph.nodes}
+        self.sources |= {node.name: tuple(ref.node for ref in node.inputs) for node in graph.nodes}
         self.nodes = {node.name: node for node in graph.nodes}
-        self.given = Counter(end.node for end in graph.outputs.values())
+        self.given = Counter(end.ref.node for end in graph.outputs.values())
         self.takers: dict[str, list[str]] = {name: [] for name in self.order}
         for name, sources in self.sources.items():
             for source in sources:
@@ -32,17 +31,12 @@ class Wires:
 
     def called(self, name: str) -> str:
         """The name that the spec gives the step of a node; nothing where it is only numbered."""
-        if name not in self.nodes:
-            return ""
-        node = self.nodes[name]
-        word = step_of(node).rpartition("/")[2]
-        return "" if re.fullmatch(r".*_\d+", word) else word
+        return self.nodes[name].step.given if name in self.nodes else ""
 
-    def word(self, ref: str) -> str:
+    def word(self, ref: TensorRef) -> str:
         """Where a tensor comes from, as `from` says it: `active`, `stage.high`; a step without a name by its number."""
-        name, dot, output = ref.partition(".")
-        step = step_of(self.nodes[name]) if name in self.nodes else name
-        return (self.called(name) or step) + dot + output
+        step = self.nodes[ref.node].step if ref.node in self.nodes else ref.node
+        return TensorRef(self.called(ref.node) or step, ref.output)
 
     def feeds_only(self, name: str, *takers: str) -> bool:
         """Whether nobody but these takes what a node gives."""
@@ -77,13 +71,3 @@ class Wires:
                     seen.add(source)
                     pending.append(source)
         return False
-
-
-def step_of(node: Node) -> str:
-    """What the ops of one step have in common: its name."""
-    return node.name.removesuffix(f"_{node.role}")
-
-
-def given(node: Node) -> tuple[str, ...]:
-    """The refs of what a node gives."""
-    return tuple(f"{node.name}.{output}" for output in node.outputs) or (node.name,)

@@ -23,6 +23,7 @@ from archdsl.codegen.sequences import (
     sequential_call,
     use_outputs,
 )
+from archdsl.names import copy_number
 from archdsl.resolution.loops import certain
 from archdsl.spec import Bunch, Loop, Path, Step, Tap
 
@@ -200,8 +201,7 @@ class Wiring:
 
     def _copy_of(self, step: Step, word: str) -> int:
         """The number of the copy of a looped step that a word names, or 0."""
-        base, _, number = word.rpartition("_")
-        return int(number) if step.loop.many and base == step.name and number.isdigit() else 0
+        return copy_number(word, step.name) if step.loop.many and step.name else 0
 
     @contextmanager
     def _blocks(self, copy: Copies, each: str, target: Flow) -> Iterator[None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from archdsl.diagrams.plan import Box, Bunch, Frame, Item, boxes, bunches, frames, outputs
+from archdsl.diagrams.plan import Box, Bunch, Frame, Item, boxes, bunches, frames
 from archdsl.diagrams.style import arguments, dimensions, short, width_of
 from archdsl.graph import Graph, Node, Totals, total
 from archdsl.ops import Shape
@@ -104,11 +104,12 @@ def free_side(frame: Frame) -> str:
 
 def _given(box: Box) -> list[str]:
     """The shapes that a layer gives; of several alike, those of the first and of the last."""
-    first, last = (outputs(node) for node in (box.step[-1], box.main))
-    if [*first.values()] == [*last.values()]:
-        return [" ".join(["→", *ref.split(".")[1:], dimensions(shape)]) for ref, shape in last.items()]
-    pairs = zip(last, first.values(), last.values(), strict=True)
-    return [" ".join(["→", *ref.split(".")[1:], f"{dimensions(a)} … {dimensions(b)}"]) for ref, a, b in pairs]
+    names = [f"{ref.output} " if ref.output else "" for ref in box.main.output_refs]
+    first, last = ([*node.output_shapes.values()] for node in (box.step[-1], box.main))
+    if first == last:
+        return [f"→ {name}{dimensions(shape)}" for name, shape in zip(names, last, strict=True)]
+    pairs = zip(names, first, last, strict=True)
+    return [f"→ {name}{dimensions(one)} … {dimensions(other)}" for name, one, other in pairs]
 
 
 def _label(node: Node) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from archdsl.diagrams.plan import Box, Bunch, Frame, Item, Lane, last_of
-from archdsl.graph import producer
+from archdsl.graph import TensorRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Entry:
         port: the name of the layer's input, where it has several.
     """
 
-    ref: str
+    ref: TensorRef
     target: str
     port: str = ""
 
@@ -62,7 +62,7 @@ class Column:
     def ends(self) -> bool:
         """Whether the merge takes what its last item gives."""
         items = self.lane.items
-        return not items or producer(self.lane.end) == last_of(items[-1]).name
+        return not items or self.lane.end.node == last_of(items[-1]).name
 
 
 def entries(item: Item, scope: str) -> tuple[Entry, ...]:
@@ -107,7 +107,7 @@ def columns(bunch: Bunch, scope: str) -> tuple[Column, ...]:
         first = entries(lane.items[0], scope) if lane.items else (Entry(lane.end, rows[0]),)
         entry = next((entry for entry in first if entry.ref == bunch.fork), first[0])
         others = tuple(other for other in first if other is not entry)
-        source = producer(entry.ref)
+        source = entry.ref.node
         offset = places.get(source, -1) + 1
         tapped |= {source} & places.keys()
         places |= {name: offset + row for name, row in own.items()}
@@ -133,7 +133,7 @@ def _rows(items: Sequence[Item], scope: str, before: str = "") -> tuple[list[str
     places: dict[str, int] = {}
     for item in items:
         if isinstance(item, Bunch):
-            rows += [] if producer(item.fork) == before else [entries(item, scope)[0].target]
+            rows += [] if item.fork.node == before else [entries(item, scope)[0].target]
             lanes = columns(item, scope)
             for column in lanes:
                 above = len(rows) + column.offset + len(column.before)

@@ -11,9 +11,9 @@ from archdsl.diagrams.captions import chain_width, free_side, is_layer, is_model
 from archdsl.diagrams.columns import Column, Entry, can_fork, columns, door, entries, inside
 from archdsl.diagrams.nodes import Nodes, even, height, told_tensor
 from archdsl.diagrams.options import Options
-from archdsl.diagrams.plan import Box, Bunch, Frame, Item, last_of, outputs, plan
+from archdsl.diagrams.plan import Box, Bunch, Frame, Item, last_of, plan
 from archdsl.diagrams.style import attributes, dimensions, printable, quoted, width_of
-from archdsl.graph import Graph, producer
+from archdsl.graph import Graph, TensorRef
 from archdsl.ops import Shape
 from archdsl.spec import INPUT, OUTPUT
 
@@ -202,11 +202,11 @@ class _Drawing(Nodes):
     def forks(self, bunch: Bunch, flow: _Flow) -> bool:
         """Whether a bunch's lanes start right from the item before it."""
         tip = flow.tips[bunch.fork]
-        return tip.forks and producer(bunch.fork) == flow.last
+        return tip.forks and bunch.fork.node == flow.last
 
     def join(self, entry: Entry, item: Item | None, flow: _Flow, place: _Place) -> None:
         """An edge to an item, or to an output, with the shape on it where that has changed."""
-        tip, start = flow.tips[entry.ref], producer(entry.ref)
+        tip, start = flow.tips[entry.ref], entry.ref.node
         if isinstance(item, Bunch):
             is_straight, is_skip = start == flow.last, False
         else:
@@ -227,10 +227,9 @@ class _Drawing(Nodes):
             values |= {**self.dashed, **({} if self.is_wide else {"tail": "outer", "head": "outer"})}
         self.edge(tip.name, entry.target, **values)
 
-    def called(self, ref: str, flow: _Flow, is_plain: bool) -> str:
+    def called(self, ref: TensorRef, flow: _Flow, is_plain: bool) -> str:
         """What an edge says of its start: the output of a layer, or a step's name where the line does not show it."""
-        name, _, output = ref.partition(".")
-        return output or ("" if is_plain else flow.wires.called(name))
+        return ref.output or ("" if is_plain else flow.wires.called(ref.node))
 
     def draw(self, item: Item, flow: _Flow, place: _Place) -> None:
         if isinstance(item, Bunch):
@@ -244,7 +243,7 @@ class _Drawing(Nodes):
     def box(self, box: Box, flow: _Flow, place: _Place) -> None:
         name, told = entries(box, place.scope)[0].target, flow.tips[box.takes[0]].told
         self.box_node(name, box, place.width, place.group, is_in_lane=place.is_lane)
-        for ref, shape in outputs(last_of(box)).items():
+        for ref, shape in last_of(box).output_shapes.items():
             flow.tips[ref] = _Tip(name, shape, shape if box.kind == "block" else told, can_fork(box))
 
     def frame(self, frame: Frame, flow: _Flow, place: _Place) -> None:
@@ -267,7 +266,7 @@ class _Drawing(Nodes):
                 self.draw(frame.items[0], inner, within)
             self.chain(frame.items[0 if frame.doors else 1 :], inner, within)
         self.vague -= frame.is_vague
-        for (ref, shape), end in zip(outputs(frame.main).items(), frame.body.outputs.values(), strict=True):
+        for (ref, shape), end in zip(frame.main.output_shapes.items(), frame.body.outputs.values(), strict=True):
             tip = inner.tips[end.ref]
             flow.tips[ref] = _Tip(tip.name, shape, tip.told, forks=False)
 
@@ -353,7 +352,7 @@ class _Drawing(Nodes):
             tip = {"tooltip": told_tensor(lane.end, flow.tips[lane.end].shape)}
             for one, other in pairwise((last, *after)):
                 self.wire(column, one, other, weight=10, **tip)
-        output = lane.end.partition(".")[2] if lane.items else ""
+        output = lane.end.output if lane.items else ""
         self.wire(column, (last, *after)[-1], merge, **look.end, **_labelled(output), **tip)
 
     def wire(self, column: Column, start: str, end: str, /, **values: object) -> None:

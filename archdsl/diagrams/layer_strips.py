@@ -9,7 +9,6 @@ from string import ascii_uppercase
 
 from archdsl.diagrams.plan import Box, Item, boxes, plan
 from archdsl.graph import Graph
-from archdsl.reports.summary import shortcut_of
 
 LONG = 8
 """More cells than this, and equal ones in a row are one with their number."""
@@ -90,4 +89,4 @@ def _cell(box: Box) -> Cell:
     body = box.main.body
     if body is None:
         return Cell("", "", box.kind)
-    return Cell(box.main.kind, shortcut_of(body).partition(" ")[0], "block", box.times)
+    return Cell(box.main.kind, body.shortcut.kind if body.shortcut else "", "block", box.times)

@@ -11,9 +11,9 @@ from archdsl.diagrams.captions import sign, stack, told, told_cost, words
 from archdsl.diagrams.columns import entries
 from archdsl.diagrams.mermaid_writer import Sheet, escaped, plain
 from archdsl.diagrams.options import Options
-from archdsl.diagrams.plan import Box, Bunch, Frame, Item, Lane, last_of, outputs, plan
+from archdsl.diagrams.plan import Box, Bunch, Frame, Item, Lane, last_of, plan
 from archdsl.diagrams.style import THEMES, arguments, dimensions, short
-from archdsl.graph import Graph, Node, producer, total
+from archdsl.graph import Graph, Node, TensorRef, total
 from archdsl.ops import Shape
 from archdsl.spec import INPUT, OUTPUT
 
@@ -128,9 +128,9 @@ class _Drawing:
                 self.box(item, flow)
             flow.last = last_of(item).name
 
-    def join(self, ref: str, end: _End, flow: _Flow) -> None:
+    def join(self, ref: TensorRef, end: _End, flow: _Flow) -> None:
         """An edge, with the shape on it where that has changed."""
-        tip, start = flow.tips[ref], producer(ref)
+        tip, start = flow.tips[ref], ref.node
         is_dotted = flow.is_dotted or tip.is_dotted or flow.wires.is_skip(start, end.node)
         words = [] if end.is_output else self.called(ref, end, flow)
         if not (end.is_output or flow.is_vague) and tip.shape != tip.told:
@@ -140,12 +140,11 @@ class _Drawing:
         words += [f"→ {end.port}"] if end.port and end.port not in words else []
         self.sheet.link(tip.start, end.target, " ".join(words), is_dotted=is_dotted)
 
-    def called(self, ref: str, end: _End, flow: _Flow) -> list[str]:
+    def called(self, ref: TensorRef, end: _End, flow: _Flow) -> list[str]:
         """What an edge says of its start: the output of a layer, or a step's name where the line does not show it."""
-        name, _, output = ref.partition(".")
-        wires = flow.wires
+        name, wires = ref.node, flow.wires
         is_next = name == flow.last and (end.takes == 1 or wires.is_straight(name, end.node))
-        own = output or ("" if is_next or wires.is_skip(name, end.node) else wires.called(name))
+        own = ref.output or ("" if is_next or wires.is_skip(name, end.node) else wires.called(name))
         return list(filter(None, [flow.tips[ref].word, own]))
 
     def box(self, box: Box, flow: _Flow) -> None:
@@ -154,7 +153,7 @@ class _Drawing:
             self.join(entry.ref, _End(target, box.nodes[0].name, len(box.takes), entry.port), flow)
         told = flow.tips[box.takes[0]].told
         has_told = box.kind == "block" and not flow.is_vague
-        for ref, shape in outputs(last_of(box)).items():
+        for ref, shape in last_of(box).output_shapes.items():
             flow.tips[ref] = _Tip(target, shape, shape if has_told else told)
 
     def step(self, box: Box, *, is_vague: bool) -> str:
@@ -187,7 +186,7 @@ class _Drawing:
             for port, ref in zip(frame.body.inputs, frame.takes, strict=True):
                 inner.tips[port] = self.door(frame, port, ref, flow)
             self.chain(frame.items, inner)
-        for (ref, shape), tensor in zip(outputs(frame.main).items(), frame.body.outputs.values(), strict=True):
+        for (ref, shape), tensor in zip(frame.main.output_shapes.items(), frame.body.outputs.values(), strict=True):
             flow.tips[ref] = replace(inner.tips[tensor.ref], shape=shape, is_dotted=False)
 
     def group(self, title: str, length: int, look: str, *, is_entered_once: bool) -> AbstractContextManager[None]:
@@ -199,7 +198,7 @@ class _Drawing:
         is_in_the_way = is_entered_once and not self.options.is_wide
         return self.sheet.group(title + ("#emsp;" * (3 + length // 2) if is_in_the_way else ""), look)
 
-    def door(self, frame: Frame, port: str, ref: str, flow: _Flow) -> _Tip:
+    def door(self, frame: Frame, port: str, ref: TensorRef, flow: _Flow) -> _Tip:
         """Where an input comes into a layer. An only one needs no mark, but where the layer is empty without."""
         tip, end = flow.tips[ref], _End("", frame.nodes[0].name, len(frame.takes))
         if len(frame.takes) == 1 and frame.items:
@@ -215,7 +214,7 @@ class _Drawing:
         ends = [self.lane(lane, flow) for lane in bunch.lanes]
         merge = self.sheet.circle(label(sign(bunch.merge), ()))
         for lane, start in zip(bunch.lanes, ends, strict=True):
-            output = lane.end.partition(".")[2] if lane.items else ""
+            output = lane.end.output if lane.items else ""
             self.sheet.link(start, merge, output, is_dotted=lane.is_shortcut)
         flow.tips[bunch.merge.name] = _Tip(merge, bunch.merge.shape, flow.tips[bunch.fork].told)
 

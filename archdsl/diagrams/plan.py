@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TypeAlias
 
-from archdsl.analysis.wires import Wires, given, step_of
+from archdsl.analysis.wires import Wires
 from archdsl.diagrams.folding import equal_steps, equal_uses
-from archdsl.graph import Graph, Node, producer
-from archdsl.ops import Shape
+from archdsl.graph import Graph, Node, TensorRef
+from archdsl.names import stem
 from archdsl.ops.merge import Merge
 
 MANY = 4
@@ -20,9 +19,6 @@ MANY = 4
 
 SEVERAL = 3
 """So many equal steps of ops in a row are drawn as one. Of layers, two are enough."""
-
-_OWN_LANE = re.compile(r"shortcut(_\d+)?")
-"""The path that the steps of a shortcut stand in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +50,7 @@ class Box:
         return op.sign if isinstance(op, Merge) and len(self.step) == 1 else ""
 
     @property
-    def takes(self) -> tuple[str, ...]:
+    def takes(self) -> tuple[TensorRef, ...]:
         """The refs that come in."""
         return self.nodes[0].inputs
 
@@ -85,7 +81,7 @@ class Frame:
         return any(node.body is not self.body for node in self.nodes)
 
     @property
-    def takes(self) -> tuple[str, ...]:
+    def takes(self) -> tuple[TensorRef, ...]:
         """The refs that come in."""
         return self.nodes[0].inputs
 
@@ -100,7 +96,7 @@ class Lane:
 
     name: str
     items: tuple[Item, ...]
-    end: str
+    end: TensorRef
     times: int = 1
 
     @property
@@ -108,7 +104,7 @@ class Lane:
         return self.name == "shortcut"
 
     @property
-    def takes(self) -> tuple[str, ...]:
+    def takes(self) -> tuple[TensorRef, ...]:
         """The refs that come in."""
         return self.items[0].takes if self.items else (self.end,)
 
@@ -123,14 +119,14 @@ class Bunch:
 
     merge: Node
     lanes: tuple[Lane, ...]
-    fork: str
+    fork: TensorRef
 
     @property
     def paths(self) -> tuple[Lane, ...]:
         return tuple(lane for lane in self.lanes if not lane.is_shortcut)
 
     @property
-    def takes(self) -> tuple[str, ...]:
+    def takes(self) -> tuple[TensorRef, ...]:
         """The ref that comes in."""
         return (self.fork,)
 
@@ -182,11 +178,6 @@ def last_of(item: Item) -> Node:
     return item.merge if isinstance(item, Bunch) else item.nodes[-1]
 
 
-def outputs(node: Node) -> dict[str, Shape]:
-    """The shape of each ref that a node gives."""
-    return dict(zip(given(node), node.outputs.values() or (node.shape,), strict=True))
-
-
 @dataclass(frozen=True, slots=True)
 class _Planner:
     """Plans one body."""
@@ -200,8 +191,8 @@ class _Planner:
         row: list[Node] = []
         waiting: dict[str, list[Node]] = {}
         for node in nodes:
-            if len(node.lane) > level:
-                waiting.setdefault(node.lane[level], []).append(node)
+            if len(node.path) > level:
+                waiting.setdefault(node.path[level], []).append(node)
                 continue
             if not (waiting or node.parts):
                 row.append(node)
@@ -230,19 +221,18 @@ class _Planner:
             if len(names) > MANY:
                 lanes[-1] = replace(lanes[-1], name=_common(names), times=len(names))
         own = {node.name for nodes in rows.values() for node in nodes}
-        starts = Counter(ref for lane in lanes for ref in lane.takes if producer(ref) not in own)
-        fork = max(starts, key=lambda ref: (starts[ref], producer(ref) == before))
+        starts = Counter(ref for lane in lanes for ref in lane.takes if ref.node not in own)
+        fork = max(starts, key=lambda ref: (starts[ref], ref.node == before))
         return Bunch(merge, tuple(sorted(lanes, key=lambda lane: lane.is_shortcut)), fork)
 
-    def _look(self, lane: str, nodes: Sequence[Node], end: str, merge: Node) -> object:
+    def _look(self, lane: str, nodes: Sequence[Node], end: TensorRef, merge: Node) -> object:
         """Equal for lanes that look equal. One that others take from looks like no other."""
         inside = {node.name: str(number) for number, node in enumerate(nodes)}
         if not all(self.wires.feeds_only(name, merge.name, *inside) for name in inside):
             return lane
 
-        def seen(ref: str) -> str:
-            name, _, output = ref.partition(".")
-            return f"{inside[name]}.{output}" if name in inside else ref
+        def seen(ref: TensorRef) -> TensorRef:
+            return TensorRef(inside[ref.node], ref.output) if ref.node in inside else ref
 
         return tuple((n.kind, n.op, id(n.body), n.shape, *map(seen, n.inputs)) for n in nodes), seen(end)
 
@@ -276,17 +266,17 @@ class _Planner:
 
     def _repeats(self, one: list[Node], other: list[Node]) -> bool:
         """Whether a step without a name of its own does once more what the step before it did."""
-        is_next = self.wires.feeds_only(one[-1].name, other[0].name) and given(one[-1]) == other[0].inputs
+        is_next = self.wires.feeds_only(one[-1].name, other[0].name) and one[-1].output_refs == other[0].inputs
         has_names = any(self.wires.called(step[0].name) for step in (one, other))
         return is_next and not has_names and equal_steps(one, other)
 
     def _goes_on(self, one: Node, other: Node) -> bool:
         """Whether a node stands in one box with the node before it."""
-        if not self.wires.feeds_only(one.name, other.name) or given(one) != other.inputs:
+        if not self.wires.feeds_only(one.name, other.name) or one.output_refs != other.inputs:
             return False
         if one.body is not None or other.body is not None:
             return equal_uses(one, other)
-        return step_of(one) == step_of(other)
+        return one.step == other.step
 
     def _frame(self, nodes: tuple[Node, ...], body: Graph) -> Frame:
         planner = _Planner(Wires(body), self.depth - 1)
@@ -297,25 +287,14 @@ class _Planner:
 
 
 def _lanes(merge: Node, waiting: Mapping[str, list[Node]]) -> dict[str, str]:
-    """The path behind each part of a merge.
-
-    Steps of a shortcut may wait that a bunch without paths left there: what other parts take from is no shortcut.
-    """
+    """The branch behind each part of a merge that has steps."""
     lanes = {part: part for part in merge.parts if part in waiting and part != "shortcut"}
-    if "shortcut" not in merge.parts:
-        return lanes
-    place = merge.parts.index("shortcut")
-    taken = {producer(ref) for part in lanes for node in waiting[part] for ref in node.inputs}
-    taken |= {producer(ref) for ref in merge.inputs[:place] + merge.inputs[place + 1 :]}
-    for name, nodes in waiting.items():
-        own = {node.name for node in nodes}
-        is_free = name not in lanes.values() and not own & taken
-        if is_free and _OWN_LANE.fullmatch(name) and producer(merge.inputs[place]) in own:
-            lanes["shortcut"] = name
+    if merge.shortcut is not None and merge.shortcut.branch:
+        lanes["shortcut"] = merge.shortcut.branch
     return lanes
 
 
 def _common(names: list[str]) -> str:
     """What equal lanes are called together: `branch` for `branch_1`, `branch_2`, ..."""
-    stems = {re.sub(r"_\d+$", "", name) for name in names}
+    stems = {stem(name) for name in names}
     return stems.pop() if len(stems) == 1 else f"{names[0]} … {names[-1]}"

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from archdsl.diagrams.plan import Box, Bunch, Item, plan
 from archdsl.graph import Graph
-from archdsl.reports.summary import shortcut_of
+from archdsl.reports.summary import describe_shortcut
 
 
 def views(graph: Graph) -> dict[str, Graph]:
@@ -29,7 +29,7 @@ def views(graph: Graph) -> dict[str, Graph]:
 
 def _named(word: str, bodies: list[Graph]) -> Iterable[tuple[str, Graph]]:
     """Each body of a class with a name of its own."""
-    shortcuts = [shortcut_of(body).partition(" ")[0] for body in bodies]
+    shortcuts = [body.shortcut.kind if body.shortcut else "" for body in bodies]
     for number, (body, shortcut) in enumerate(zip(bodies, shortcuts, strict=True), start=1):
         is_alone = shortcut and shortcuts.count(shortcut) == 1
         yield word if number == 1 else f"{word}-{shortcut if is_alone else number}", body
@@ -41,7 +41,7 @@ def _build(items: Iterable[Item]) -> tuple[object, ...]:
     for item in items:
         if isinstance(item, Box):
             body = item.main.body
-            told.append((item.main.kind, shortcut_of(body)) if body else tuple(node.kind for node in item.step))
+            told.append((item.main.kind, describe_shortcut(body)) if body else tuple(node.kind for node in item.step))
         elif isinstance(item, Bunch):
             told.append((item.merge.kind, tuple((lane.is_shortcut, _build(lane.items)) for lane in item.lanes)))
     return tuple(one for one, before in zip(told, [None, *told], strict=False) if one != before)

@@ -10,7 +10,7 @@ from archdsl.diff.alignment import Alignment, align
 from archdsl.diff.edits import ABSENT, Change, Field, changes_of, placed
 from archdsl.diff.steps import Step, plain, steps_of, written
 from archdsl.diff.weights import Tensor, Weights, total, weights_of
-from archdsl.graph import Graph, Totals
+from archdsl.graph import Graph, StepName, Totals
 from archdsl.ops import Shape
 from archdsl.ops.base import show
 
@@ -27,8 +27,8 @@ class Row:
         shapes, totals: in the first network and in the second.
     """
 
-    name: str
-    was: str
+    name: StepName
+    was: StepName
     path: str
     level: int
     shapes: tuple[Shape | None, Shape | None]
@@ -142,18 +142,22 @@ def _ends(before: Graph, after: Graph) -> Iterator[Change]:
         old, new = before.inputs.get(name), after.inputs.get(name)
         if old != new:
             field = Field("shape", show(old) if old else ABSENT, show(new) if new else ABSENT)
-            yield Change("input", "", name, (field,), ((name if old else "", name if new else ""),))
+            yield Change("input", "", name, (field,), (_use(name, old, new),))
     for name in dict.fromkeys([*before.outputs, *after.outputs]):
         one, other = name in before.outputs, name in after.outputs
         if one != other:
-            yield Change("output", "", name, (), ((name if one else "", name if other else ""),))
+            yield Change("output", "", name, (), (_use(name, one, other),))
+
+
+def _use(name: str, before: object, after: object) -> tuple[StepName, StepName]:
+    return StepName(name if before else ""), StepName(name if after else "")
 
 
 def _rows(before: Graph, after: Graph, bodies: _Bodies, depth: int, level: int, scope: str) -> Iterator[Row]:
     for one, other in _both(before, after, bodies):
         row = Row(
-            other.name if other else "",
-            one.name if one else "",
+            other.name if other else StepName(""),
+            one.name if one else StepName(""),
             scope + (other or one).name,  # type: ignore[union-attr]
             level,
             (one.shape if one else None, other.shape if other else None),

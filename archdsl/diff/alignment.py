@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from archdsl.diff.steps import Lane, Step, steps_of
-from archdsl.graph import Graph
+from archdsl.diff.steps import Step, steps_of
+from archdsl.graph import BranchPath, Graph, StepName
 
 MOST = 250_000
 """Pairs of steps of one lane that are weighed against one another; above that, names alone decide."""
@@ -43,7 +43,7 @@ class Alignment:
     pairs: tuple[Pair, ...]
     removed: tuple[Step, ...]
     added: tuple[Step, ...]
-    lanes: Mapping[Lane, Lane]
+    lanes: Mapping[BranchPath, BranchPath]
 
     @cached_property
     def of_before(self) -> Mapping[str, Pair]:
@@ -75,16 +75,16 @@ def align(before: Graph, after: Graph) -> Alignment:
     return Alignment(tuple(pairs), tuple(removed), tuple(added), renamed)
 
 
-def _by_lane(steps: Iterable[Step]) -> dict[Lane, list[Step]]:
-    found: dict[Lane, list[Step]] = {(): []}
+def _by_lane(steps: Iterable[Step]) -> dict[BranchPath, list[Step]]:
+    found: dict[BranchPath, list[Step]] = {(): []}
     for step in steps:
-        for depth in range(len(step.lane) + 1):
-            found.setdefault(step.lane[:depth], [])
-        found[step.lane].append(step)
+        for depth in range(len(step.name.path) + 1):
+            found.setdefault(step.name.path[:depth], [])
+        found[step.name.path].append(step)
     return found
 
 
-def _left(lanes: Mapping[Lane, list[Step]], taken: Iterable[Step]) -> list[Step]:
+def _left(lanes: Mapping[BranchPath, list[Step]], taken: Iterable[Step]) -> list[Step]:
     return _without([step for steps in lanes.values() for step in steps], taken)
 
 
@@ -93,10 +93,10 @@ def _without(steps: list[Step], taken: Iterable[Step]) -> list[Step]:
     return [step for step in steps if step.name not in names]
 
 
-def _lanes(old: Mapping[Lane, list[Step]], new: Mapping[Lane, list[Step]]) -> dict[Lane, Lane]:
+def _lanes(old: Mapping[BranchPath, list[Step]], new: Mapping[BranchPath, list[Step]]) -> dict[BranchPath, BranchPath]:
     """Each lane of the first body that is one of the second: of the same name, or of the same steps."""
-    found: dict[Lane, Lane] = {(): ()}
-    pending: list[Lane] = [()]
+    found: dict[BranchPath, BranchPath] = {(): ()}
+    pending: list[BranchPath] = [()]
     while pending:
         parent = pending.pop()
         inner, others = _inside(old, parent), _inside(new, found[parent])
@@ -113,14 +113,16 @@ def _lanes(old: Mapping[Lane, list[Step]], new: Mapping[Lane, list[Step]]) -> di
     return found
 
 
-def _inside(lanes: Iterable[Lane], parent: Lane) -> list[Lane]:
+def _inside(lanes: Iterable[BranchPath], parent: BranchPath) -> list[BranchPath]:
     return sorted(lane for lane in lanes if len(lane) == len(parent) + 1 and lane[:-1] == parent)
 
 
-def _content(lanes: Mapping[Lane, list[Step]], lane: Lane) -> list[tuple[Lane, list[tuple[str, str]]]]:
-    """What stands in a lane, whatever it is called."""
-    size = len(lane)
-    return sorted((one[size:], [s.signature for s in steps]) for one, steps in lanes.items() if one[:size] == lane)
+def _content(
+    branches: Mapping[BranchPath, list[Step]], path: BranchPath
+) -> list[tuple[BranchPath, list[tuple[str, str]]]]:
+    """What is in a branch, whatever it is called."""
+    size = len(path)
+    return sorted((one[size:], [s.signature for s in steps]) for one, steps in branches.items() if one[:size] == path)
 
 
 def _in_order(old: Sequence[Step], new: Sequence[Step]) -> list[Pair]:
@@ -140,15 +142,15 @@ def _in_order(old: Sequence[Step], new: Sequence[Step]) -> list[Pair]:
 
 
 def _same(one: Step, other: Step) -> bool:
-    return one.own_name == other.own_name and one.signature == other.signature
+    return one.name.own == other.name.own and one.signature == other.signature
 
 
 def _by_name(old: Sequence[Step], new: Sequence[Step]) -> list[tuple[Step, Step]]:
     """The pairs of equal names, as far as they stand in the same order."""
-    names = {step.own_name: number for number, step in enumerate(new)}
+    names = {step.name.own: number for number, step in enumerate(new)}
     found, last = [], -1
     for step in old:
-        number = names.get(step.own_name, -1)
+        number = names.get(step.name.own, -1)
         if number > last and new[number].kind == step.kind:
             found.append((step, new[number]))
             last = number
@@ -182,12 +184,12 @@ def _fewest_edits(old: Sequence[Step], new: Sequence[Step]) -> list[tuple[Step, 
 
 
 def _key(step: Step) -> tuple[str, tuple[str, str]]:
-    return step.own_name, step.signature
+    return step.name.own, step.signature
 
 
 def _cost(one: Step, other: Step) -> float:
     """What it costs to call two steps the same one; more than to call one gone and the other new where they are not."""
-    is_named = one.own_name == other.own_name
+    is_named = one.name.own == other.name.own
     if one.signature == other.signature:
         return 0 if is_named else _MOVED
     if one.kind == other.kind:
@@ -203,19 +205,20 @@ def _changed(one: Step, other: Step) -> float:
     return float(min(_CHANGED + _FIELD * fields, _OTHER))
 
 
-def _same_place(removed: list[Step], added: list[Step], lanes: Mapping[Lane, Lane]) -> list[Pair]:
+def _same_place(removed: list[Step], added: list[Step], lanes: Mapping[BranchPath, BranchPath]) -> list[Pair]:
     """Steps of the same name that do the same, and stand elsewhere among their neighbours."""
     names = {step.name: step for step in added}
     places = [(step, names.get(_place(step, lanes))) for step in removed]
     return [Pair(one, other, True) for one, other in places if other is not None and one.signature == other.signature]
 
 
-def _place(step: Step, lanes: Mapping[Lane, Lane]) -> str:
+def _place(step: Step, lanes: Mapping[BranchPath, BranchPath]) -> StepName:
     """What a step of the first body is called in the second, if its number has not moved."""
-    return "/".join((*lanes.get(step.lane, step.lane), step.own_name))
+    name = step.name
+    return StepName(name.base, name.number, lanes.get(name.path, name.path))
 
 
-def _same_work(removed: list[Step], added: list[Step], _: Mapping[Lane, Lane]) -> list[Pair]:
+def _same_work(removed: list[Step], added: list[Step], _: Mapping[BranchPath, BranchPath]) -> list[Pair]:
     """Steps with weights that do the same anywhere in the body."""
     waiting: dict[tuple[str, str], list[Step]] = defaultdict(list)
     for step in added:
@@ -224,7 +227,7 @@ def _same_work(removed: list[Step], added: list[Step], _: Mapping[Lane, Lane]) -
     return [Pair(step, waiting[step.signature].pop(0), True) for step in removed if waiting.get(step.signature)]
 
 
-def _same_name(removed: list[Step], added: list[Step], lanes: Mapping[Lane, Lane]) -> list[Pair]:
+def _same_name(removed: list[Step], added: list[Step], lanes: Mapping[BranchPath, BranchPath]) -> list[Pair]:
     """Steps of the same name and kind that were changed, and stand elsewhere."""
     names = {step.name: step for step in added}
     places = [(step, names.get(_place(step, lanes))) for step in removed]

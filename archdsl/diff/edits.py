@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 from archdsl.diff.alignment import Alignment, Pair
-from archdsl.diff.steps import Lane, Step, written
+from archdsl.diff.steps import Step, written
 from archdsl.errors import Span
 from archdsl.expr import Expression
-from archdsl.graph import Graph
+from archdsl.graph import BranchPath, Graph, StepName, TensorRef
 
 ABSENT = "—"
 """Stands for the value of an argument that a layer has on one side only."""
@@ -42,7 +42,7 @@ class Change:
         kind: of the step.
         label: the step in words.
         fields: what has another value.
-        uses: the step's path in the first network and in the second; empty where it is not there.
+        uses: the step in the first network and in the second, or an input or an output; empty where it is not there.
         before, after: of what is rewired, where its inputs come from.
         crossed: of what was moved, whether it stands elsewhere among its neighbours.
         spans: where the steps stand in the two files.
@@ -53,7 +53,7 @@ class Change:
     kind: str
     label: str
     fields: tuple[Field, ...] = ()
-    uses: tuple[tuple[str, str], ...] = ()
+    uses: tuple[tuple[StepName, StepName], ...] = ()
     before: str = ""
     after: str = ""
     crossed: bool = False
@@ -79,7 +79,7 @@ class Change:
     def key(self) -> tuple[Any, ...]:
         """What equal changes have in common. Names count for what moved: each has a number of its own."""
         fields = tuple((f.name, repr(f.before), repr(f.after), f.line) for f in self.fields)
-        names = tuple(path.rpartition("/")[2] for path in self.uses[0]) if self.what in ("moved", "renamed") else ()
+        names = tuple(name.own for name in self.uses[0]) if self.what in ("moved", "renamed") else ()
         label = self.label if self.what in ("added", "removed") else ""
         places = tuple((span.line, span.column) if span else None for span in self.spans)
         return self.what, self.kind, label, fields, self.follows, names, self.before, self.after, places
@@ -108,13 +108,13 @@ def _alone(what: What, step: Step) -> Change:
         what,
         step.kind,
         step.label,
-        uses=((step.name, "") if gone else ("", step.name),),
+        uses=((step.name, StepName("")) if gone else (StepName(""), step.name),),
         spans=(span, None) if gone else (None, span),
         parameters=step.totals.parameters,
     )
 
 
-def _of_pair(pair: Pair, lanes: Mapping[Lane, Lane]) -> Iterator[Change]:
+def _of_pair(pair: Pair, lanes: Mapping[BranchPath, BranchPath]) -> Iterator[Change]:
     one, other = pair.before, pair.after
     fields = (*_parts(one, other, lanes), *_fields(one, other))
     # What follows from elsewhere differs from use to use, and would part what the file says once.
@@ -125,15 +125,15 @@ def _of_pair(pair: Pair, lanes: Mapping[Lane, Lane]) -> Iterator[Change]:
         parameters = other.totals.parameters
         yield Change("changed", other.kind, other.label, fields, uses, spans=spans, parameters=parameters)
     if (one.name != other.name or pair.crossed) and one.kind == other.kind:
-        is_moved = pair.crossed or (one.is_numbered and other.is_numbered and one.lane == other.lane)
+        is_moved = pair.crossed or (one.is_numbered and other.is_numbered and one.name.path == other.name.path)
         what: What = "moved" if is_moved else "renamed"
         moved = Change(what, other.kind, other.label, (), uses, crossed=pair.crossed, spans=spans)
         yield replace(moved, parameters=other.totals.parameters)
 
 
-def _parts(one: Step, other: Step, lanes: Mapping[Lane, Lane]) -> Iterator[Field]:
+def _parts(one: Step, other: Step, lanes: Mapping[BranchPath, BranchPath]) -> Iterator[Field]:
     """What a merge takes, where that differs by more than a path's name."""
-    parts = [lanes.get((*one.lane, part), (part,))[-1] for part in one.main.parts]
+    parts = [lanes.get((*one.name.path, part), (part,))[-1] for part in one.main.parts]
     if one.main.role == other.main.role == "merge" and parts != list(other.main.parts):
         yield Field("parts", list(one.main.parts), list(other.main.parts))
 
@@ -190,7 +190,7 @@ def _rewired(before: Graph, after: Graph, alignment: Alignment) -> Iterator[Chan
     for name in sorted(before.outputs.keys() & after.outputs.keys()):
         one_end, other_end = before.outputs[name].ref, after.outputs[name].ref
         if not _agree([old.of(one_end)], [new.of(other_end)]):
-            yield Change("output", "", name, (), ((name, name),), one_end, other_end)
+            yield Change("output", "", name, (), ((StepName(name), StepName(name)),), one_end, other_end)
 
 
 class _Sources:
@@ -205,14 +205,13 @@ class _Sources:
         self.inputs = {node.name: node.inputs for node in graph.nodes}
         self.known = known
 
-    def of(self, ref: str) -> str | None:
+    def of(self, ref: TensorRef) -> TensorRef | None:
         """Where a tensor comes from; None where several meet in something new."""
-        name, dot, output = ref.partition(".")
-        while name in self.inputs and (name not in self.known or self.known[name].crossed):
-            if len(self.inputs[name]) != 1:
+        while ref.node in self.inputs and (ref.node not in self.known or self.known[ref.node].crossed):
+            if len(self.inputs[ref.node]) != 1:
                 return None
-            name, dot, output = self.inputs[name][0].partition(".")
-        return (self.known[name].after.name if name in self.known else name) + dot + output
+            ref = self.inputs[ref.node][0]
+        return TensorRef(self.known[ref.node].after.name, ref.output) if ref.node in self.known else ref
 
 
 def _agree(olds: Sequence[str | None], news: Sequence[str | None]) -> bool:
@@ -221,5 +220,5 @@ def _agree(olds: Sequence[str | None], news: Sequence[str | None]) -> bool:
 
 def placed(change: Change, before: str, after: str) -> Change:
     """The change with its paths in the whole networks."""
-    uses = tuple((before + old if old else "", after + new if new else "") for old, new in change.uses)
+    uses = tuple((old and old.within(before), new and new.within(after)) for old, new in change.uses)
     return replace(change, uses=uses)

@@ -5,53 +5,40 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any
 
 from pydantic import BaseModel
 
-from archdsl.graph import Graph, Node, Totals, total
+from archdsl.graph import Graph, Node, StepName, Totals, total
 from archdsl.ops import Shape
 from archdsl.spec import Value
-
-Lane: TypeAlias = tuple[str, ...]
-
-_BESIDE = ("pad", "norm", "activation")
-"""The roles of nodes that stand around a step's own op."""
 
 _WORDS = ("norm", "activation")
 
 
 @dataclass(frozen=True)
 class Step:
-    """The nodes of one step; `name` is that of its own op or layer, with the paths that it stands in."""
+    """The nodes of one step."""
 
-    name: str
     nodes: tuple[Node, ...]
+
+    @property
+    def name(self) -> StepName:
+        return self.main.step
 
     @cached_property
     def main(self) -> Node:
         """The step's own op, its layer, or its merge."""
-        return next((node for node in self.nodes if node.role not in _BESIDE), self.nodes[0])
+        return next(node for node in self.nodes if node.name == node.step)
 
     @property
     def kind(self) -> str:
         return self.main.kind
 
     @property
-    def lane(self) -> Lane:
-        """The paths that it stands in, from the outermost."""
-        return self.main.lane
-
-    @property
-    def own_name(self) -> str:
-        """Its name inside its lane."""
-        return self.name.rpartition("/")[2]
-
-    @property
     def is_numbered(self) -> bool:
         """Whether its name is its kind and a number, so that other steps move it."""
-        word, _, number = self.own_name.rpartition("_")
-        return word == self.kind and number.isdigit()
+        return self.name.base == self.kind and self.name.number > 0
 
     @property
     def shape(self) -> Shape:
@@ -106,13 +93,7 @@ class Step:
 
 def steps_of(graph: Graph) -> list[Step]:
     """The steps of a body, in its order."""
-    found: list[tuple[str, list[Node]]] = []
-    for node in graph.nodes:
-        name = node.name.removesuffix(f"_{node.role}") if node.role in _BESIDE else node.name
-        if not found or found[-1][0] != name:
-            found.append((name, []))
-        found[-1][1].append(node)
-    return [Step(name, tuple(nodes)) for name, nodes in found]
+    return [Step(nodes) for nodes in graph.steps()]
 
 
 def plain(value: Any) -> Any:

@@ -10,7 +10,8 @@ from typing import Any
 from archdsl.diff import Change, Comparison, Field, Row, Tensor, total, written
 from archdsl.diff.rename_advice import advice
 from archdsl.errors import quantity
-from archdsl.graph import Totals
+from archdsl.graph import StepName, Totals
+from archdsl.names import stem
 from archdsl.ops.base import show
 
 ARROW = "\N{RIGHTWARDS ARROW}"
@@ -122,7 +123,7 @@ def _lines(comparison: Comparison, whole: bool) -> Iterator[Line]:
         else:
             (old, new), (old_end, new_end) = first.uses[0], last.uses[0]
             more = f" (in {quantity(first.count, 'layer')})" if first.count > 1 else ""
-            yield Line(MARKS["moved"], f"{new} to {_own(new_end)}", f"were {old} to {_own(old_end)}{more}")
+            yield Line(MARKS["moved"], f"{new} to {new_end.own}", f"were {old} to {old_end.own}{more}")
 
 
 def _runs(changes: Sequence[Change]) -> Iterator[tuple[Change, Change]]:
@@ -140,12 +141,9 @@ def _shift(change: Change) -> tuple[Any, ...]:
     """Where and how far the number of a step moved; nothing where something else was done."""
     if change.what != "moved" or change.crossed:
         return ()
-    names = [path.rpartition("_") for path in change.uses[0]]
-    return change.kind, change.count, *(name[0] for name in names), int(names[1][2]) - int(names[0][2])
-
-
-def _own(path: str) -> str:
-    return path.rpartition("/")[2]
+    old, new = change.uses[0]
+    places = [(name.scope, name.path, name.base) for name in (old, new)]
+    return change.kind, change.count, *places, new.number - old.number
 
 
 def _following(comparison: Comparison) -> int:
@@ -166,10 +164,10 @@ def _told(change: Change) -> str:
         case "input":
             return f"{change.fields[0].before} {ARROW} {change.fields[0].after}"
         case "changed":
-            was = f" (was {old})" if _own(old) != _own(new) else ""
+            was = f" (was {old})" if old.own != new.own else ""
             return ", ".join(map(_field, change.fields)) + was
         case "moved" if change.crossed:
-            return "stands elsewhere" + (f", and was {old}" if _own(old) != _own(new) else "")
+            return "stands elsewhere" + (f", and was {old}" if old.own != new.own else "")
         case "moved" | "renamed":
             return f"was {old}"
         case "rewired":
@@ -188,7 +186,8 @@ def _table(comparison: Comparison, depth: int) -> list[str]:
     rows = _merged(list(comparison.rows(depth)))
     if not rows:
         return []
-    sums = Row("total", "total", "", 0, (None, None), (comparison.before.totals, comparison.after.totals))
+    name, totals = StepName("total"), (comparison.before.totals, comparison.after.totals)
+    sums = Row(name, name, "", 0, (None, None), totals)
     found = [_cells((row, times)) for row, times in [*rows, (sums, 1)]]
     lines = [("", ("", "output", "parameters", "", "MACs", "")), *found]
     widths = [max(len(cells[i]) for _, cells in lines) for i in range(6)]
@@ -211,7 +210,7 @@ def _merged(rows: Sequence[Row]) -> list[tuple[Row, int]]:
 
 
 def _alike(one: Row, other: Row) -> bool:
-    names = [re.sub(r"_\d+$", "", name) for row in (one, other) for name in (row.name, row.was)]
+    names = [stem(name) for row in (one, other) for name in (row.name, row.was)]
     facts = [(row.level, row.shapes, row.totals) for row in (one, other)]
     return names[:2] == names[2:] and facts[0] == facts[1]
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from archdsl.expr import mentioned
+from archdsl.names import copy_number, stem
 from archdsl.source import Node, Scalar
 from archdsl.spec import INPUT
 
@@ -66,9 +67,9 @@ class Scope:
 
     def find(self, name: str) -> Named | None:
         """The step of a name; of what stands in a loop, each copy has a name too: `x_1`, `x_2`."""
-        base, _, number = name.rpartition("_")
-        own, looped = self.named.get(name), self.named.get(base)
-        if looped is None or not looped.many or not number.isdigit() or number[0] == "0":
+        own, base = self.named.get(name), stem(name)
+        looped = self.named.get(base)
+        if looped is None or not looped.many or not copy_number(name, base):
             return own
         return looped if own is None else replace(own, twice=True)
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from archdsl.analysis.measures import Field, Layer, Measures, layers, measure
-from archdsl.analysis.wires import Wires, given, step_of
-from archdsl.graph import Graph, Node, Totals, producer, total
+from archdsl.analysis.wires import Wires
+from archdsl.graph import BranchPath, Graph, Node, TensorRef, Totals, total
 from archdsl.ops import Shape
 from archdsl.ops.base import show
 from archdsl.reports.columns import COLUMNS, DEFAULT, SHORT, Told, show_pair, size, together
@@ -60,21 +60,21 @@ def rows(graph: Graph, depth: int, level: int = 0, scope: str = "") -> Iterator[
     A conv, its norm and its activation are one row; so are equal layers that follow one another.
     """
     wires = Wires(graph)
-    before = tuple(graph.inputs)
-    last: dict[tuple[str, ...], tuple[str, ...]] = {(): before}
-    steps = list(_steps(graph))
+    before: tuple[str, ...] = tuple(graph.inputs)
+    last: dict[BranchPath, tuple[str, ...]] = {(): before}
+    steps = graph.steps()
     while steps:
         first = steps.pop(0)
         times, end = 1, first[-1]
         while steps and _goes_on(end, steps[0][0], wires):
             end = steps.pop(0)[-1]
             times += 1
-        lane, node = first[0].lane, first[0]
+        node, path = first[0], first[0].path
         # The first step of a path takes what comes into its paths, and a merge takes their ends.
-        is_tap = node.role != "merge" and lane in last and node.inputs not in (last[lane], before)
+        is_tap = node.role != "merge" and path in last and node.inputs not in (last[path], before)
         paths = tuple(f"{scope}{one.name}" for one in first)
         yield _row(first, level, times, _taps(node.inputs, wires) if is_tap else "", paths, f"{scope}{end.name}")
-        before = last[lane] = given(end)
+        before = last[path] = end.output_refs
         if node.body is not None and level + 1 < depth:
             yield from rows(node.body, depth, level + 1, f"{paths[0]}/")
 
@@ -130,7 +130,7 @@ def sums(graph: Graph, found: Measures) -> list[str]:
     lines[1] += f", {found.activations:,} activations, as papers count them"
     if found.field is not None:
         last = next(node for node in graph.nodes if node.name == found.last_map)
-        lines.append(f"{_seen(found.field)} on the last map, {step_of(last)} ({show(last.shape)})")
+        lines.append(f"{_seen(found.field)} on the last map, {last.step} ({show(last.shape)})")
     now, kept = size(found.peak_bytes), size(found.kept_bytes)
     return [
         *lines,
@@ -151,39 +151,18 @@ def arguments(node: Node) -> str:
     return f"{node.kind}({', '.join(f'{name}={node.arguments[name]}' for name in node.fields)})"
 
 
-def shortcut_of(graph: Graph) -> str:
+def describe_shortcut(graph: Graph) -> str:
     """What the shortcut of a body's last merge is: a word, or its steps; nothing where there is none."""
-    merge = next((node for node in reversed(graph.nodes) if "shortcut" in node.parts), None)
-    if merge is None:
+    shortcut = graph.shortcut
+    if shortcut is None:
         return ""
-    ends = dict(zip(merge.parts, merge.inputs, strict=True))
-    end = ends.pop("shortcut")
-    paths = {part: _inside((*merge.lane, part), graph) for part in ends}
-    starts = [nodes[0].inputs if nodes else (ends[part],) for part, nodes in paths.items()]
-    taken = {producer(ref) for nodes in paths.values() for node in nodes for ref in node.inputs}
-    source = next((node for node in graph.nodes if node.name == producer(end)), None)
-    lane = source.lane[: len(merge.lane) + 1] if source else ()
-    steps = _inside(lane, graph) if _OWN_LANE.fullmatch("/".join(lane[len(merge.lane) :])) else []
-    if source is None or not steps or source.name in taken or end in ends.values():
-        return "identity"
-    kinds = tuple(node.kind for node in steps if node.role in ("main", "layer", "merge"))
-    if steps[0].inputs not in starts:
-        return f"shortcut of {', '.join(kinds)} from {_taps(steps[0].inputs, Wires(graph))}"
-    is_point = all(getattr(node.op, "kernel", (1, 1)) == (1, 1) for node in steps)
-    return (_WORDS.get(kinds) if is_point else None) or f"shortcut of {', '.join(kinds)}"
+    if shortcut.kind != "shortcut":
+        return shortcut.kind
+    source = f" from {_taps(shortcut.source, Wires(graph))}" if shortcut.source else ""
+    return f"shortcut of {', '.join(shortcut.steps)}{source}"
 
 
-_OWN_LANE = re.compile(r"shortcut(_\d+)?")
-_WORDS = {("pad_shortcut",): "pad", ("conv",): "projection", ("average_pool", "conv"): "pool_projection"}
-"""What the steps are that the words for a shortcut stand for."""
-
-
-def _inside(lane: tuple[str, ...], graph: Graph) -> list[Node]:
-    """The nodes of a path."""
-    return [node for node in graph.nodes if node.lane[: len(lane)] == lane]
-
-
-def _taps(refs: Iterable[str], wires: Wires) -> str:
+def _taps(refs: Iterable[TensorRef], wires: Wires) -> str:
     """Where tensors come from, by the names of steps."""
     return ", ".join(wires.word(ref) for ref in refs)
 
@@ -204,29 +183,16 @@ def _outputs(graph: Graph) -> list[Row]:
     ]
 
 
-def _steps(graph: Graph) -> Iterator[list[Node]]:
-    """The nodes by step: an op together with its padding, norm and activation."""
-    step: list[Node] = []
-    for node in graph.nodes:
-        begins = node.role == "pad" or (node.role == "main" and not (step and step[-1].role == "pad"))
-        if step and (begins or node.role in ("layer", "merge")):
-            yield step
-            step = []
-        step.append(node)
-    if step:
-        yield step
-
-
 def _goes_on(end: Node, node: Node, wires: Wires) -> bool:
     """Whether a layer does once more what the one before it did."""
-    is_equal = node.body is not None and node.body is end.body and node.lane == end.lane
-    return is_equal and node.inputs == given(end) and wires.feeds_only(end.name, node.name)
+    is_equal = node.body is not None and node.body is end.body and node.path == end.path
+    return is_equal and node.inputs == end.output_refs and wires.feeds_only(end.name, node.name)
 
 
-def _row(step: list[Node], level: int, times: int, taps: str, paths: tuple[str, ...], end: str) -> Row:
+def _row(step: Sequence[Node], level: int, times: int, taps: str, paths: tuple[str, ...], end: str) -> Row:
     main = next((node for node in step if node.role not in ("pad", "norm", "activation")), step[0])
     if main.body is not None:
-        kind = shortcut_of(main.body)
+        kind = describe_shortcut(main.body)
         label = arguments(main) + (f" + {kind}" if kind else "")
     else:
         label = " · ".join(node.op.label() for node in step if node.op and node.role != "pad")

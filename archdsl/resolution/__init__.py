@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from math import prod
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from archdsl.errors import ArchError, Problem, Span, fail, nearest, quantity, shown
-from archdsl.graph import Graph, Node, Role, Tensor, Totals, total
+from archdsl.graph import BranchPath, Graph, Node, Role, Shortcut, StepName, Tensor, Totals, total
 from archdsl.limits import ELEMENTS
 from archdsl.ops import Op, OpError, Shape, Weight
 from archdsl.ops.base import show
@@ -21,7 +21,7 @@ from archdsl.resolution import recipes
 from archdsl.resolution.body import Body, Flow
 from archdsl.resolution.loops import BODY, Budget, Values, certain
 from archdsl.resolution.merging import merge_problem
-from archdsl.resolution.shortcuts import plain_parts, shortcut_steps
+from archdsl.resolution.shortcuts import plain_parts, shortcut_of, shortcut_steps
 from archdsl.spec import INPUT, OUTPUT, SHORTCUTS, Bunch, Fields, Layer, Part, Path, Spec, Step, Tap, Use, Value
 
 
@@ -96,7 +96,7 @@ class _Resolver:
         flow = body.flow
         body.named.update({tensor.ref: (tensor,) for tensor in flow} | {INPUT: flow})
         scope = {**values, "channels": flow[0].shape[-1] if flow[0].shape else None}
-        ends = self._steps(body, steps, scope, "", flow)
+        ends = self._steps(body, steps, scope, (), flow)
         given = {tap.name: self._one(body.tapped([tap]), f"the output `{tap.name}`", tap.span) for tap in outputs}
         given = given or {OUTPUT: self._one(ends, f"`{body.owner}`", span)}
         body.hold_used(tuple(given.values()), span)
@@ -118,22 +118,22 @@ class _Resolver:
         hint = "merge them, or give several by name with `outputs`"
         raise fail("ARCH022", f"{what} is one tensor, and here are {len(flow)}", span, hint)
 
-    def _steps(self, body: Body, steps: tuple[Step, ...], scope: Values, lane: str, x: Flow) -> Flow:
+    def _steps(self, body: Body, steps: tuple[Step, ...], scope: Values, path: BranchPath, x: Flow) -> Flow:
         for step in steps:
-            x = self._looped(body, step, scope, lane, x)
+            x = self._looped(body, step, scope, path, x)
         return x
 
-    def _looped(self, body: Body, step: Step, scope: Values, lane: str, x: Flow) -> Flow:
+    def _looped(self, body: Body, step: Step, scope: Values, path: BranchPath, x: Flow) -> Flow:
         """All copies of a step, one behind the other; a copy that fails its `when` is as if it did not stand there."""
         made: list[Flow] = []
         end: Flow | None = None
         kind = step.name or step.kind
-        for inner, name in self.budget.copies(step.loop, scope, body.numbers, lane, kind, step.name, step.span):
+        for inner, name in self.budget.copies(step.loop, scope, body.numbers, path, step.name, step.kind, step.span):
             if inner is not None:
                 self.budget.spend(len(step.taps), step.span)
                 taken = end or (body.tapped(step.taps) if step.taps else x)
                 with body.apart() if step.loop.many and isinstance(step.action, Bunch) else nullcontext():
-                    end = self._step(body, step, inner, lane, name, taken)
+                    end = self._step(body, step, inner, name, taken)
                 if step.loop.many and len(end) != len(taken):
                     message = f"`{kind}` takes {quantity(len(taken), 'tensor')}, and gives its next copy {len(end)}"
                     raise fail("ARCH022", message, step.span, "what is repeated gives as many tensors as it takes")
@@ -149,33 +149,36 @@ class _Resolver:
                 body.named.update({f"{step.name}_{number}": copy for number, copy in enumerate(made, 1)})
         return end
 
-    def _step(self, body: Body, step: Step, scope: Values, lane: str, name: str, x: Flow) -> Flow:
+    def _step(self, body: Body, step: Step, scope: Values, name: StepName, x: Flow) -> Flow:
         if isinstance(step.action, Bunch):
-            return self._bunch(body, step.action, scope, lane, step.span, x)
+            return self._bunch(body, step.action, scope, name.path, step.span, x)
         if isinstance(step.action, Use):
-            return self._use(body, step, step.action, scope, lane + name, x)
-        return self._parts(body, step.action, scope, lane + name, x, step.span)
+            return self._use(body, step, step.action, scope, name, x)
+        return self._parts(body, step.action, scope, name, x, step.span)
 
     def _parts(
-        self, body: Body, parts: tuple[Part, ...], scope: Values, name: str, x: Flow, span: Span
+        self, body: Body, parts: tuple[Part, ...], scope: Values, name: StepName, x: Flow, span: Span
     ) -> tuple[Tensor]:
         for part in parts:
-            own = name if part.role == "main" else f"{name}_{part.role}"
             if len(x) != 1 and not part.op.many:
                 hint = "choose one with `from`, or merge them first"
                 raise fail("ARCH022", f"`{part.op.name}` takes one tensor, and gets {len(x)}", span, hint)
-            x = (self._op(body, part, scope, own, x, span),)
+            x = (self._op(body, part, scope, name, x, span),)
         return (self._one(x, f"`{name}`", span),)
 
-    def _op(
-        self, body: Body, part: Part, scope: Values, name: str, xs: Flow, span: Span, parts: tuple[str, ...] = ()
-    ) -> Tensor:
+    def _op(self, body: Body, part: Part, scope: Values, step: StepName, xs: Flow, span: Span, **merge: Any) -> Tensor:
+        """Adds the node of an op.
+
+        Args:
+            merge: the `parts` and the `shortcut` of a merge.
+        """
         op = self._built(part, scope, span)
+        name = step if part.role == "main" else f"{step}_{part.role}"
         shape, weights, totals = self._cost(op, part, name, xs, span)
-        role: Role = "merge" if parts else part.role
+        role: Role = "merge" if merge else part.role
         refs = tuple(x.ref for x in xs)
-        more: dict[str, Any] = {"weights": weights, "parts": parts, "fields": part.fields, "span": span}
-        return self._append(body, Node(name, op.name, role, refs, shape, totals, op, **more))[0]
+        more: dict[str, Any] = {"weights": weights, "fields": part.fields, "span": span, **merge}
+        return self._append(body, Node(name, step, op.name, role, refs, shape, totals, op, **more))[0]
 
     def _cost(self, op: Op, part: Part, name: str, xs: Flow, span: Span) -> _Cost:
         """An op's shape, weights and sums, computed once for all equal uses."""
@@ -218,7 +221,7 @@ class _Resolver:
                 raise ArchError(*(_told(problem, part.fields, values) for problem in problems)) from None
         return self.ops[key]
 
-    def _use(self, body: Body, step: Step, use: Use, scope: Values, name: str, x: Flow) -> Flow:
+    def _use(self, body: Body, step: Step, use: Use, scope: Values, name: StepName, x: Flow) -> Flow:
         layer = self.spec.layers[use.layer]
         if len(x) != len(layer.inputs):
             takes = "one tensor" if len(layer.inputs) == 1 else f"{len(layer.inputs)} ({', '.join(layer.inputs)})"
@@ -228,7 +231,8 @@ class _Resolver:
         outputs = {} if OUTPUT in graph.outputs else {name: end.shape for name, end in graph.outputs.items()}
         refs = tuple(tensor.ref for tensor in x)
         more: dict[str, Any] = {"arguments": values, "fields": use.arguments, "span": step.span, "outputs": outputs}
-        return self._append(body, Node(name, layer.name, "layer", refs, graph.shape, graph.totals, None, graph, **more))
+        node = Node(name, name, layer.name, "layer", refs, graph.shape, graph.totals, None, graph, **more)
+        return self._append(body, node)
 
     def _used(self, layer: Layer, step: Step, use: Use, scope: Values, x: Flow) -> tuple[dict[str, Any], Graph]:
         """The arguments of a use, and its graph; those of the copy before it, where nothing is different."""
@@ -278,45 +282,54 @@ class _Resolver:
         more = self.spec.limits.exceeded("recursion", message, span, "ARCH024").problems[0]
         return ArchError(replace(more, hint=hint + more.hint if more.hint else hint.removesuffix("; ")))
 
-    def _bunch(self, body: Body, bunch: Bunch, scope: Values, lane: str, span: Span, x: Flow) -> Flow:
-        parts: dict[str, Tensor] = {}
+    def _bunch(self, body: Body, bunch: Bunch, scope: Values, path: BranchPath, span: Span, x: Flow) -> Flow:
         begin = len(body.nodes)
-        for path in bunch.paths:
-            parts |= self._path(body, path, scope, lane, x)
-        first = next(iter(parts), None)
-        end = parts[first] if first else None
-        shortcut = self._shortcut(body, bunch, scope, lane, end, body.inside(f"{lane}{first}/", begin), x)
-        if shortcut is not None:
-            alone = {"shortcut": shortcut}
+        parts: dict[str, Tensor] = {}
+        for branch in bunch.paths:
+            parts |= self._path(body, branch, scope, path, x)
+        nodes = body.nodes[begin:]
+        own = body.segment(path, "shortcut", bunch.place) if bunch.may_have_steps else ""
+        end = self._shortcut(body, bunch, scope, (*path, own), parts, nodes, x)
+        shortcut = None
+        if end is not None:
+            shortcut = shortcut_of(own, end.ref, body.nodes[begin + len(nodes) :], parts, nodes, len(path))
             ahead = bunch.merge is not None and getattr(bunch.merge.op, "shortcut_first", False)
-            parts = alone | parts if ahead else parts | alone
-        return self._steps(body, bunch.after, scope, lane, self._merged(body, bunch, scope, lane, span, parts, x))
+            parts = {"shortcut": end, **parts} if ahead else {**parts, "shortcut": end}
+        merged = self._merged(body, bunch, scope, path, span, parts, shortcut, x)
+        return self._steps(body, bunch.after, scope, path, merged)
 
-    def _path(self, body: Body, path: Path, scope: Values, lane: str, x: Flow) -> dict[str, Tensor]:
+    def _path(self, body: Body, branch: Path, scope: Values, path: BranchPath, x: Flow) -> dict[str, Tensor]:
         """What the copies of a path end in, by the name of each."""
         parts = {}
-        kind = path.name or "path"
-        for inner, name in self.budget.copies(path.loop, scope, body.numbers, lane, kind, path.name, path.span):
-            segment = body.segment(lane, name, path.span)
+        for inner, name in self.budget.copies(branch.loop, scope, body.numbers, path, branch.name, "path", branch.span):
+            segment = body.segment(path, name.own, branch.span)
             if inner is None:
                 continue
-            with body.apart() if path.loop.many else nullcontext():
-                end = self._steps(body, path.steps, inner, f"{lane}{segment}/", x)
-            parts[segment] = self._one(end, f"the path `{segment}`", path.span)
+            with body.apart() if branch.loop.many else nullcontext():
+                end = self._steps(body, branch.steps, inner, (*path, segment), x)
+            parts[segment] = self._one(end, f"the path `{segment}`", branch.span)
         return parts
 
     def _merged(
-        self, body: Body, bunch: Bunch, scope: Values, lane: str, span: Span, parts: dict[str, Tensor], x: Flow
+        self,
+        body: Body,
+        bunch: Bunch,
+        scope: Values,
+        path: BranchPath,
+        span: Span,
+        parts: dict[str, Tensor],
+        shortcut: Shortcut | None,
+        x: Flow,
     ) -> Flow:
         merge = bunch.merge
         ends = tuple(parts.values())
         if merge is None:
             return ends[:1] or x
-        name = f"{lane}{merge.op.name}_{body.numbers.next(lane, merge.op.name)}"
+        name = StepName(merge.op.name, body.numbers.next(path, merge.op.name), path)
         if len(parts) < 2:
             return ends or x
         try:
-            return (self._op(body, merge, scope, name, ends, span, parts=tuple(parts)),)
+            return (self._op(body, merge, scope, name, ends, span, parts=tuple(parts), shortcut=shortcut),)
         except ArchError as error:
             if error.problems[0].code != "ARCH020":
                 raise
@@ -325,14 +338,24 @@ class _Resolver:
             raise ArchError(merge_problem(error.problems[0], body.nodes, parts, start, scope, place)) from None
 
     def _shortcut(
-        self, body: Body, bunch: Bunch, scope: Values, lane: str, end: Tensor | None, first: list[Node], x: Flow
+        self,
+        body: Body,
+        bunch: Bunch,
+        scope: Values,
+        own: BranchPath,
+        parts: Mapping[str, Tensor],
+        nodes: Sequence[Node],
+        x: Flow,
     ) -> Tensor | None:
-        shortcut = bunch.shortcut
-        nameless = isinstance(shortcut, Value) and shortcut.content in ("none", "identity")
-        place = bunch.projection[0].fields["kernel"].span
-        segment = "" if nameless else body.segment(lane, "shortcut", place)
+        """What the shortcut gives; None where there is none.
+
+        Args:
+            own: the branch of its steps.
+            parts, nodes: what the paths end in, and their nodes.
+        """
+        shortcut, place = bunch.shortcut, bunch.place
         if not isinstance(shortcut, Value):
-            ends = self._steps(body, shortcut, scope, f"{lane}{segment}/", x)
+            ends = self._steps(body, shortcut, scope, own, x)
             return self._one(ends, "the shortcut", place)
         word = self.budget.value(shortcut, scope)
         if word not in SHORTCUTS:
@@ -341,15 +364,16 @@ class _Resolver:
         if word == "none":
             return None
         start = self._one(x, f"what the shortcut `{word}` takes", shortcut.span)
-        end = end or start
+        name, end = next(iter(parts.items()), ("", start))
         if word == "identity" or (word in ("auto", "pad") and end.shape == start.shape):
             return start
+        first = [node for node in nodes if node.path[: len(own)] == (*own[:-1], name)]
         stride = self._stride(bunch, first, start.shape, end.shape)
         filters = Value(end.shape[-1] if end.shape else 1, shortcut.span)
         pooled = word == "pool_projection" and any(side.content != 1 for side in stride)
         word = word if pooled or word == "pad" else "projection"
         steps = shortcut_steps(word, bunch.projection, filters, Value(stride, shortcut.span))
-        return self._one(self._steps(body, steps, scope, f"{lane}{segment}/", x), "the shortcut", place)
+        return self._one(self._steps(body, steps, scope, own, x), "the shortcut", place)
 
     def _stride(self, bunch: Bunch, first: list[Node], x: Shape, end: Shape) -> tuple[Value, ...]:
         """The product of the strides along the first path where that is plain ops, and else what the shapes say."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from archdsl.errors import Span, fail
-from archdsl.graph import Node, Tensor, producer
+from archdsl.graph import BranchPath, Node, StepName, Tensor, TensorRef
 from archdsl.ops import Shape
 from archdsl.resolution.loops import Numbers
 from archdsl.spec import Tap
@@ -32,7 +32,7 @@ class Body:
     @property
     def flow(self) -> Flow:
         """What goes in."""
-        return tuple(Tensor(name, shape) for name, shape in self.inputs.items())
+        return tuple(Tensor(TensorRef(name), shape) for name, shape in self.inputs.items())
 
     @contextmanager
     def apart(self) -> Iterator[None]:
@@ -50,15 +50,15 @@ class Body:
             raise fail("ARCH010", message, span, "choose another `name:` for one of them")
         self.names[name] = span
 
-    def segment(self, lane: str, name: str, span: Span) -> str:
-        """A path's name among the names of weights; the second `main` of a body is `main_2`.
+    def segment(self, path: BranchPath, name: str, span: Span) -> str:
+        """A branch's name among the names of weights; the second `main` of a body is `main_2`.
 
         It is taken whether or not there is a shortcut in the end, so that no name hangs on shapes.
         """
-        number = self.numbers.next(lane, f"/{name}")
-        segment = name if number == 1 else f"{name}_{number}"
-        self.take(f"{lane}{segment}", span)
-        return segment
+        number = self.numbers.next(path, f"/{name}")
+        segment = StepName(name, number if number > 1 else 0, path)
+        self.take(segment, span)
+        return segment.own
 
     def tapped(self, taps: Sequence[Tap]) -> Flow:
         """What `from` or `outputs` names."""
@@ -67,7 +67,7 @@ class Body:
     def _tapped(self, tap: Tap) -> Flow:
         flow = self.named.get(tap.name, ())
         if tap.output:
-            flow = tuple(tensor for tensor in flow if tensor.ref.endswith(f".{tap.output}"))
+            flow = tuple(tensor for tensor in flow if tensor.ref.output == tap.output)
         if not flow:
             told = f"{tap.name}.{tap.output}" if tap.output else tap.name
             hint = "it stands in a path, a loop or under a `when` that makes nothing here"
@@ -81,23 +81,18 @@ class Body:
             raise fail("ARCH010", message, node.span, "choose another name for the input, or `name:` the step")
         self.take(node.name, node.span)
         self.nodes.append(node)
-        if node.outputs:
-            return tuple(Tensor(f"{node.name}.{output}", shape) for output, shape in node.outputs.items())
-        return (Tensor(node.name, node.shape),)
-
-    def inside(self, lane: str, begin: int) -> list[Node]:
-        """The nodes of a lane from the one at `begin` on: to look at all of them for each bunch would take long."""
-        return [node for node in self.nodes[begin:] if node.name.startswith(lane)]
+        shapes = node.outputs.values() or (node.shape,)
+        return tuple(map(Tensor, node.output_refs, shapes))
 
     def hold_used(self, ends: Flow, span: Span) -> None:
         """Raises where a step or an input leads to nothing that the body gives."""
         by_name = {node.name: node for node in self.nodes}
-        pending, used = [tensor.node for tensor in ends], set()
+        pending, used = [tensor.ref.node for tensor in ends], set()
         while pending:
             name = pending.pop()
             if name not in used:
                 used.add(name)
-                pending += [producer(ref) for ref in by_name[name].inputs] if name in by_name else []
+                pending += [ref.node for ref in by_name[name].inputs] if name in by_name else []
         for name in self.inputs:
             if name not in used:
                 hint = f"take it with `from: {name}`, or remove it"

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 from archdsl.errors import Span, fail, shown
 from archdsl.expr import Expression
+from archdsl.graph import BranchPath, StepName
 from archdsl.limits import Limits
 from archdsl.ops.base import whole
 from archdsl.spec import Loop, Value
@@ -26,14 +27,14 @@ def certain(loop: Loop) -> bool:
 
 @dataclass
 class Numbers:
-    """The numbers that names go on from, for each kind in each lane of a body."""
+    """The numbers that names go on from, for each kind in each branch of a body."""
 
-    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    counts: Counter[tuple[BranchPath, str]] = field(default_factory=Counter)
 
-    def next(self, lane: str, kind: str) -> int:
-        """The next number of a kind in a lane, from 1."""
-        self.counts[lane, kind] += 1
-        return self.counts[lane, kind]
+    def next(self, path: BranchPath, kind: str) -> int:
+        """The next number of a kind in a branch, from 1."""
+        self.counts[path, kind] += 1
+        return self.counts[path, kind]
 
 
 @dataclass
@@ -69,9 +70,15 @@ class Budget:
             raise self.limits.exceeded("steps", f"the network has more than {self.limits.steps:,} steps", span)
 
     def copies(
-        self, loop: Loop, scope: Values, numbers: Numbers, lane: str, kind: str, pinned: str | None, span: Span
-    ) -> Iterator[tuple[Values | None, str]]:
-        """Each copy's values (None where its `when` fails) and name: kind and number, or the one that is pinned."""
+        self, loop: Loop, scope: Values, numbers: Numbers, path: BranchPath, name: str | None, kind: str, span: Span
+    ) -> Iterator[tuple[Values | None, StepName]]:
+        """Each copy's values (None where its `when` fails) and name.
+
+        Args:
+            path: the branches around it.
+            name: the one that the spec gives; the copies of a loop are numbered.
+            kind: what is numbered where the spec gives no name.
+        """
         rows = self._rows(loop, scope)
         self.afford(len(rows), next(iter(loop.columns.values())).span if loop.columns else span)
         for number, row in enumerate(rows):
@@ -81,8 +88,8 @@ class Budget:
             self.turns += max(1, times)
             self.afford(0, span)
             for _ in range(times):
-                name = pinned if pinned and not loop.many else f"{kind}_{numbers.next(lane, kind)}"
-                yield inner if there else None, name
+                number = 0 if name and not loop.many else numbers.next(path, name or kind)
+                yield inner if there else None, StepName(name or kind, number, path)
 
     def inside(self, loop: Loop, number: int, row: Values, scope: Values) -> Values:
         """What is seen in one row of a loop, its number counted from 0."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from archdsl.errors import Problem, Span
-from archdsl.graph import Node, Tensor, producer
+from archdsl.graph import Node, Tensor, TensorRef
 from archdsl.ops import Shape
 from archdsl.ops.base import show
 from archdsl.spec import Value
@@ -21,7 +21,7 @@ def merge_problem(
     problem: Problem,
     nodes: Sequence[Node],
     parts: Mapping[str, Tensor],
-    start: str,
+    start: TensorRef,
     scope: Mapping[str, Any],
     shortcut: Span,
 ) -> Problem:
@@ -31,7 +31,7 @@ def merge_problem(
         problem: what the merge's own shape rule said.
         nodes: the body's nodes so far.
         parts: by path's name, what the part ends in.
-        start: the ref of what all parts begin at.
+        start: the tensor that all parts begin at.
         scope: the values of the body's names.
         shortcut: where the shortcut is chosen.
     """
@@ -43,7 +43,7 @@ def merge_problem(
     for name, end in parts.items():
         value = widths[name]
         what = name if name == "shortcut" or name.startswith("path_") else f"path {name}"
-        at = value.span if value else by_name[end.node].span if end.node in by_name else shortcut
+        at = value.span if value else by_name[end.ref.node].span if end.ref.node in by_name else shortcut
         line = at.line if at else None
         told = f": {_reason(value, scope)}" if value and value.names and value.names <= scope.keys() else ""
         facts.append((what, show(end.shape), f" (line {line}{told})" if line else ""))
@@ -74,30 +74,30 @@ def _odd(shapes: Mapping[str, Shape]) -> str:
     return min(reversed(list(shapes)), key=lambda name: counts[shapes[name]])
 
 
-def _width(by_name: Mapping[str, Node], node: str, start: str) -> Value | None:
+def _width(by_name: Mapping[str, Node], ref: TensorRef, start: TensorRef) -> Value | None:
     """The field that gave a part its channels, where an op of the part did."""
-    while node != start and producer(node) in by_name:
-        found = by_name[producer(node)]
+    while ref != start and ref.node in by_name:
+        found = by_name[ref.node]
         for field in _CHANNELS:
             if field in found.fields:
                 return found.fields[field]
         if found.role in ("layer", "merge"):
             return None
-        node = found.inputs[0]
+        ref = found.inputs[0]
     return None
 
 
-def _narrowing(by_name: Mapping[str, Node], node: str, start: str) -> Span | None:
+def _narrowing(by_name: Mapping[str, Node], ref: TensorRef, start: TensorRef) -> Span | None:
     """Where a part last changed its height or width: at the stride, or else at the step."""
     last: Span | None = None
-    while node != start and producer(node) in by_name:
-        found = by_name[producer(node)]
-        before = by_name.get(producer(found.inputs[0]))
+    while ref != start and ref.node in by_name:
+        found = by_name[ref.node]
+        before = by_name.get(found.inputs[0].node)
         last = last or found.span
         if before is None or before.shape[:-1] != found.shape[:-1]:
             wide = [found.fields[name].span for name in ("stride", "size", "padding") if name in found.fields]
             return wide[0] if wide else found.span
-        node = found.inputs[0]
+        ref = found.inputs[0]
     return last
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
+from archdsl.graph import Node, Shortcut, Tensor, TensorRef
 from archdsl.ops import OPS, Op
 from archdsl.spec import Loop, Part, Path, Step, Value
 
@@ -26,6 +29,35 @@ def shortcut_steps(word: str, projection: tuple[Part, ...], filters: Value, stri
     own = {"filters": filters, "stride": stride}
     parts = tuple(Part(p.role, p.op, {**p.fields, **own}) if p.role == "main" else p for p in projection)
     return (*pooled, Step("conv", parts, Loop(), None, span))
+
+
+def shortcut_of(
+    branch: str, end: TensorRef, own: Sequence[Node], parts: Mapping[str, Tensor], others: Sequence[Node], level: int
+) -> Shortcut:
+    """What a shortcut has become, whichever way the spec says it: as a word that stands for its steps, or as these.
+
+    Args:
+        branch: that its steps are in.
+        end: what it gives to the merge.
+        own: the nodes of its steps.
+        parts: what each path ends in.
+        others: the nodes of the paths.
+        level: in how many branches the merge is.
+    """
+    if end.node not in {node.name for node in own}:
+        return Shortcut("identity")
+    steps = tuple(node.kind for node in own if node.role in ("main", "layer", "merge"))
+    first: dict[str, tuple[TensorRef, ...]] = {}
+    for node in others:
+        first.setdefault(node.path[level], node.inputs)
+    if own[0].inputs not in [first.get(name, (part.ref,)) for name, part in parts.items()]:
+        return Shortcut("shortcut", branch, steps, own[0].inputs)
+    is_point = all(getattr(node.op, "kernel", (1, 1)) == (1, 1) for node in own)
+    return Shortcut(_WORDS.get(steps, "shortcut") if is_point else "shortcut", branch, steps)
+
+
+_WORDS = {("pad_shortcut",): "pad", ("conv",): "projection", ("average_pool", "conv"): "pool_projection"}
+"""The words for a shortcut, by the steps that they stand for."""
 
 
 def _main(op: str, **fields: Value) -> tuple[Part, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from archdsl.graph import Graph, Node, producer
+from archdsl.graph import Node, TensorRef
 from archdsl.ops import Op, OpError, Shape
 from archdsl.ops.base import show
 from archdsl.spec import Spec
@@ -14,8 +14,8 @@ from archdsl.tracing.origins import Origin, Origins
 from archdsl.tracing.scopes import Tracer
 from archdsl.tracing.targets import SHAPE, Target, fields_of, find
 
-Inputs: TypeAlias = tuple[tuple[str, Shape], ...]
-"""What feeds a node: each ref, with the shape behind it."""
+Inputs: TypeAlias = tuple[tuple[TensorRef, Shape], ...]
+"""What feeds a node: each tensor with its shape."""
 
 __all__ = ["Origin", "Target", "Trace", "trace"]
 
@@ -62,7 +62,8 @@ class Tracing:
     def trace(self, path: str) -> Trace:
         """What there is to say of a path."""
         target = find(self.graph, path)
-        inputs = tuple(_inputs(target.node, target.body))
+        shapes = target.body.shapes
+        inputs = tuple((ref, shapes[ref]) for ref in target.node.inputs)
         if target.weight:
             weight = target.node.weights[target.weight]
             whole = f"{target.path()}/{target.weight}"
@@ -79,27 +80,17 @@ class Tracing:
         """Where a shape is from: from the fields and the inputs that would change it."""
         node, body = target.node, target.body
         if node.body is not None:
-            end = node.body.output
-            told = f"what `{producer(end)}` in it gives: see {target.path()}/{producer(end)}.shape"
+            end = node.body.output.node
+            told = f"what `{end}` in it gives: see {target.path()}/{end}.shape"
             return Origin(name, show(shape), "shape", told, span=node.span)
         causes = [self.origins.field(target, field) for field in _deciding(node, inputs, target.weight)]
         scope = "".join(f"{one.name}/" for one in target.nodes[:-1])
         for ref, given in _deciding_inputs(node, inputs, target.weight):
-            source = next((one for one in body.nodes if one.name == producer(ref)), None)
+            source = next((one for one in body.nodes if one.name == ref.node), None)
             owner = scope.rstrip("/") or body.name
             told = f"what {scope}{ref} gives" if source else f"what {owner} takes"
             causes.append(Origin(ref, show(given), "shape", told, span=source.span if source else None))
         return Origin(name, show(shape), "shape", f"a shape of {node.kind}", span=node.span, causes=tuple(causes))
-
-
-def _inputs(node: Node, body: Graph) -> Iterator[tuple[str, Shape]]:
-    """What feeds a node, and its shape."""
-    shapes = dict(body.inputs)
-    for one in body.nodes:
-        shapes[one.name] = one.shape
-        shapes |= {f"{one.name}.{output}": shape for output, shape in one.outputs.items()}
-    for ref in node.inputs:
-        yield ref, shapes[ref]
 
 
 def _rule(op: Op, shapes: list[Shape], weight: str) -> Any:
@@ -134,7 +125,7 @@ def _others(value: Any) -> list[Any]:
     return ["valid" if value == "same" else "same"] if value in ("same", "valid") else []
 
 
-def _deciding_inputs(node: Node, inputs: Inputs, weight: str) -> Iterator[tuple[str, Shape]]:
+def _deciding_inputs(node: Node, inputs: Inputs, weight: str) -> Iterator[tuple[TensorRef, Shape]]:
     """The inputs that would change a shape if they had another one: each axis is tried."""
     shapes = [shape for _, shape in inputs]
     if node.op is None:

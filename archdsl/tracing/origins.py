@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 from archdsl.diff.steps import plain, written
 from archdsl.errors import Span
 from archdsl.expr import Expression
-from archdsl.graph import Graph, Node, producer
+from archdsl.graph import Graph, Node
 from archdsl.ops.base import show
 from archdsl.source import Node as Written
 from archdsl.source import Scalar
@@ -80,7 +80,7 @@ class Origins:
         """Where a norm, an activation or a padding is from, of which a node of its own is made."""
         node = target.node
         role = "pad" if name == "padding" else name
-        part = next((one for one in target.body.nodes if one.name == f"{node.name}_{role}" and one.role == role), None)
+        part = next((one for one in target.body.nodes if one.step == node.step and one.role == role), None)
         if node.role != "main" or name not in ("norm", "activation", "padding"):
             return None
         if part is not None and role == "pad":
@@ -202,7 +202,7 @@ class Origins:
         span = None
         if level:
             user, outside = target.nodes[level - 1], target.bodies[level - 1]
-            source = next((one for one in outside.nodes if one.name == producer(user.inputs[0])), None)
+            source = next((one for one in outside.nodes if one.name == user.inputs[0].node), None)
             scope = "".join(f"{node.name}/" for node in target.nodes[: level - 1])
             told += f", from {scope}{source.name}" if source is not None else f", from {scope}{user.inputs[0]}"
             span = source.span if source is not None else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from archdsl.graph import Graph, Node
+from archdsl.graph import Graph, Node, StepName
 from archdsl.resolution import _Resolver
 from archdsl.resolution.body import Body, Flow
 from archdsl.resolution.loops import Budget, Values
@@ -50,10 +50,10 @@ class Tracer(_Resolver):
         """The graph of the model with these arguments."""
         return self.model(self.spec.values(arguments))
 
-    def _step(self, body: Body, step: Step, scope: Values, lane: str, name: str, x: Flow) -> Flow:
+    def _step(self, body: Body, step: Step, scope: Values, name: StepName, x: Flow) -> Flow:
         self.current.append((step, scope))
         try:
-            return super()._step(body, step, scope, lane, name, x)
+            return super()._step(body, step, scope, name, x)
         finally:
             self.current.pop()
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from archdsl.errors import ArchError, fail, nearest
 from archdsl.graph import Graph, Node
+from archdsl.names import beginnings
 
 SHAPE = "shape"
 """The word behind a node's path for what it gives."""
@@ -58,7 +59,7 @@ def find(graph: Graph, path: str) -> Target:
     rest = path.strip("/")
     while body is not None:
         names = {node.name: node for node in body.nodes}
-        name = next((name for name in _beginnings(rest) if name in names), None)
+        name = next((name for name in beginnings(rest) if name in names), None)
         if name is None:
             raise _unknown(path, rest, body, nodes)
         nodes.append(names[name])
@@ -68,13 +69,6 @@ def find(graph: Graph, path: str) -> Target:
             break
         rest = rest[1:]
     return _ended(path, rest, Target(tuple(nodes), tuple(bodies)))
-
-
-def _beginnings(rest: str) -> list[str]:
-    """What the name of a node may be at the beginning of a path, the longest first."""
-    bare = rest.partition(".")[0]
-    parts = bare.split("/")
-    return ["/".join(parts[:length]) for length in range(len(parts), 0, -1)]
 
 
 def _ended(path: str, rest: str, target: Target) -> Target:
@@ -105,11 +99,9 @@ def fields_of(node: Node) -> tuple[str, ...]:
 def _unknown(path: str, rest: str, body: Graph, nodes: list[Node]) -> ArchError:
     where = f"`{'/'.join(node.name for node in nodes)}`" if nodes else f"`{body.name}`"
     names = [node.name for node in body.nodes]
-    parts = rest.partition(".")[0].split("/")
     told = f"`{path}` leads nowhere: {where} has no `{rest}`" if rest else f"the path `{path}` names no step"
-    for length in range(len(parts), 0, -1):
-        typed = "/".join(parts[:length])
-        hint = nearest(typed, {name for name in names if name.count("/") == length - 1})
+    for typed in beginnings(rest):
+        hint = nearest(typed, {node.name for node in body.nodes if len(node.path) == typed.count("/")})
         if hint.startswith("did you mean"):
             return fail("ARCH203", told, nodes[-1].span if nodes else None, hint)
     return fail("ARCH203", told, nodes[-1].span if nodes else None, _hint("", names, "in it are"))

@@ -14,7 +14,7 @@ from dot_layout import LANES, NOTEBOOK, ROOT, layout, overlaps
 from archdsl.diagrams import Options, to_dot, views
 from archdsl.diagrams.style import THEMES, TOL, quoted
 from archdsl.errors import ArchError
-from archdsl.graph import Graph, Tensor
+from archdsl.graph import Graph, StepName, Tensor, TensorRef
 from archdsl.parsing import parse
 from archdsl.resolution import resolve
 
@@ -166,9 +166,16 @@ HOSTILE = 'a<b>&"\\ ]; }\n</TABLE> -> "x" \x07 é\\'
 def test_hostile_names_stay_text(notebook: dict[str, Graph]) -> None:
     pygraphviz = pytest.importorskip("pygraphviz")
     block = notebook["ResidualBlock"]
-    refs = ["input", *(f"{i}{HOSTILE}" for i in range(len(block.nodes)))]
+    refs = [TensorRef("input"), *(TensorRef(f"{i}{HOSTILE}") for i in range(len(block.nodes)))]
     nodes = tuple(
-        replace(node, name=name, inputs=(ref,), kind=HOSTILE, arguments={HOSTILE: HOSTILE})
+        replace(
+            node,
+            name=name,
+            step=StepName(HOSTILE, path=(name,)),
+            inputs=(ref,),
+            kind=HOSTILE,
+            arguments={HOSTILE: HOSTILE},
+        )
         for node, ref, name in zip(block.nodes, refs, refs[1:], strict=False)
     )
     outputs = {HOSTILE: Tensor(refs[-1], block.shape)}

@@ -106,7 +106,7 @@ def test_layers_of_all_kinds_are_drawn() -> None:
 
 def lanes(graph: Graph) -> list[list[str]]:
     """The steps of each path."""
-    steps = [node.name for node in graph.nodes if node.lane and node.role == "main"]
+    steps = [node.name for node in graph.nodes if node.path and node.role == "main"]
     return [[name for name in steps if name.startswith(f"{lane}/")] for lane in {n.split("/")[0] for n in steps}]
 
 

@@ -20,7 +20,7 @@ from archdsl import ArchError
 from archdsl.diagrams import Options, to_dot, views
 from archdsl.diagrams.mermaid import to_mermaid
 from archdsl.diagrams.mermaid_writer import escaped, plain
-from archdsl.graph import Graph, Tensor
+from archdsl.graph import Graph, StepName, Tensor, TensorRef
 from archdsl.parsing import parse
 from archdsl.resolution import resolve
 
@@ -214,12 +214,13 @@ def hostile(graph: Graph, text: str) -> Graph:
         replace(
             layer if number == 0 else node,
             name=called(node.name),
-            inputs=tuple(text if ref == "input" else called(ref) for ref in node.inputs),
+            step=StepName(node.step.base, node.step.number, tuple(map(called, node.path))),
+            inputs=tuple(TensorRef(text if ref == "input" else called(ref)) for ref in node.inputs),
             parts=tuple(map(called, node.parts)),
         )
         for number, node in enumerate(graph.nodes)
     ]
-    given = {text: Tensor(nodes[-1].name, graph.shape)}
+    given = {text: Tensor(TensorRef(nodes[-1].name), graph.shape)}
     inputs = {text: graph.input}
     return replace(graph, name=text, nodes=tuple(nodes), arguments={text: text}, inputs=inputs, outputs=given)
 
@@ -250,18 +251,21 @@ def renamed(graph: Graph, old: str, new: str) -> Graph:
     def called(name: str) -> str:
         return re.sub(rf"(?<![a-z]){old}(?![a-z])", lambda _: new, name)
 
+    def ref(old: TensorRef) -> TensorRef:
+        return TensorRef(called(old.node), called(old.output))
+
     nodes = [
         replace(
             node,
             name=called(node.name),
-            inputs=tuple(map(called, node.inputs)),
+            inputs=tuple(map(ref, node.inputs)),
             outputs={called(name): shape for name, shape in node.outputs.items()},
             body=node.body and renamed(node.body, old, new),
         )
         for node in graph.nodes
     ]
     inputs = {called(name): shape for name, shape in graph.inputs.items()}
-    outputs = {called(name): Tensor(called(end.ref), end.shape) for name, end in graph.outputs.items()}
+    outputs = {called(name): Tensor(ref(end.ref), end.shape) for name, end in graph.outputs.items()}
     return replace(graph, nodes=tuple(nodes), inputs=inputs, outputs=outputs)
 
 

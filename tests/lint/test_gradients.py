@@ -17,7 +17,7 @@ from archdsl import ArchError
 from archdsl.analysis.dataflow import Body, Site, Walk
 from archdsl.analysis.index_sets import ALL
 from archdsl.analysis.liveness import Need, Needs, nothing
-from archdsl.graph import Graph, Node, Totals
+from archdsl.graph import Graph, Node, StepName, TensorRef, Totals
 from archdsl.lint import lint
 from archdsl.lint.rules.windows import living
 from archdsl.ops import OPS
@@ -233,7 +233,7 @@ def test_what_an_op_reads_is_where_gradients_come_from(op: Any, example: Any) ->
     for weight in layer.weights:
         if weight.trainable:
             weight.assign(random.uniform(0.1, 1, weight.shape))
-    node = Node("op_1", op.name, "main", ("input",), example.output, Totals(), built)
+    node = Node("op_1", StepName("op", 1), op.name, "main", (TensorRef("input"),), example.output, Totals(), built)
     for _ in range(4):
         needed = [sorted(random.choice(n, random.integers(1, n + 1), replace=False)) for n in example.output]
         places = tuple(

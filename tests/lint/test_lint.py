@@ -489,9 +489,9 @@ def test_every_op_can_be_followed() -> None:
 
 
 def loaded_node(op: Any, shape: tuple[int, ...]) -> Any:
-    from archdsl.graph import Node, Totals
+    from archdsl.graph import Node, StepName, TensorRef, Totals
 
-    return Node("op_1", op.name, "main", ("input",), shape, Totals(), op)
+    return Node("op_1", StepName("op", 1), op.name, "main", (TensorRef("input"),), shape, Totals(), op)
 
 
 def test_the_lint_loads_nothing_heavy() -> None:

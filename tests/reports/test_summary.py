@@ -11,7 +11,7 @@ from archdsl.graph import Graph
 from archdsl.parsing import parse
 from archdsl.reports.columns import COLUMNS, DEFAULT, chosen
 from archdsl.reports.formats import to_csv, to_data, to_markdown
-from archdsl.reports.summary import View, rows, shortcut_of, to_text
+from archdsl.reports.summary import View, describe_shortcut, rows, to_text
 from archdsl.resolution import resolve
 
 ENDS = """
@@ -118,7 +118,7 @@ def test_a_layer_that_contains_itself(golden: Callable[[str, str], None], depth:
     ],
 )  # fmt: skip
 def test_what_a_shortcut_is(body: str, told: str) -> None:
-    assert shortcut_of(layer(body)) == told
+    assert describe_shortcut(layer(body)) == told
 
 
 def test_equal_layers_are_one_row_unless_one_is_tapped() -> None:

@@ -104,7 +104,7 @@ class TestNames:
             f"paths: {{wide: [{CONV}, {CONV}], thin: [{CONV}]}}, shortcut: projection, merge: add, after: relu"
         )
         assert names(found) == ["wide/conv_1", "wide/conv_2", "thin/conv_1", "shortcut/conv_1", "add_1", "relu_1"]
-        assert by_name(found)["wide/conv_2"].lane == ("wide",)
+        assert by_name(found)["wide/conv_2"].path == ("wide",)
 
     def test_paths_without_a_name_are_numbered(self) -> None:
         assert names(layer(f"paths: [[{CONV}], [relu]], merge: add")) == ["path_1/conv_1", "path_2/relu_1", "add_1"]

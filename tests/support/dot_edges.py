@@ -102,12 +102,11 @@ class Expected:
         hidden = self.hidden(graph, scope)
         before: Node | None = None
         for node in graph.nodes:
-            refs = [f"{node.name}.{output}" for output in node.outputs] or [node.name]
             if any(node.name.startswith(lane) for lane in hidden):
-                given |= dict.fromkeys(refs)
+                given |= dict.fromkeys(node.output_refs)
             else:
                 starts = [given[ref] for ref in node.inputs]
-                given |= dict(zip(refs, self.node(node, before, scope, depth, starts), strict=True))
+                given |= dict(zip(node.output_refs, self.node(node, before, scope, depth, starts), strict=True))
             before = before if node.role in ("pad", "norm", "activation") else node
         return [given[end.ref] for end in graph.outputs.values()]
 
@@ -116,7 +115,7 @@ class Expected:
         lanes = []
         for merge in graph.nodes:
             for part in merge.parts:
-                lane = "/".join((*merge.lane, part, ""))
+                lane = "/".join((*merge.path, part, ""))
                 has_nodes = any(node.name.startswith(lane) for node in graph.nodes)
                 if has_nodes and not any(name.startswith(scope + lane) for name in self.drawn):
                     lanes.append(lane)

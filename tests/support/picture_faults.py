@@ -109,7 +109,7 @@ class View:
         lanes, column, cluster = {}, {}, {}
         for part in sorted(merge.parts, key=lambda part: part == "shortcut"):
             home = titles.get(part) or titles.get(re.sub(r"_\d+$", "", part), "")
-            identity, lane = home.removeprefix("cluster ") + " identity", scope + "/".join((*merge.lane, part, ""))
+            identity, lane = home.removeprefix("cluster ") + " identity", scope + "/".join((*merge.path, part, ""))
             nodes = self.picture.nodes.values()
             found = [node for node in nodes if node.name.startswith(lane) or node.name == identity]
             if found:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from archdsl.graph import Graph, producer, total
+from archdsl.graph import Graph, total
 
 
 def sound(graph: Graph) -> None:
     """What holds of every graph: inputs stand before, sums are sums, names are unique, weights are counted."""
     seen = dict(graph.inputs)
     assert seen
+    names = set(seen)
     for node in graph.nodes:
-        assert node.name not in seen
+        assert node.name not in names
+        names.add(node.name)
         shapes = [seen[ref] for ref in node.inputs]
         if node.op is not None:
             assert node.op.output(*shapes) == node.shape
@@ -23,8 +25,7 @@ def sound(graph: Graph) -> None:
             )
             sound(node.body)
         assert all(side > 0 for side in node.shape)
-        seen[node.name] = node.shape
-        seen |= {f"{node.name}.{output}": shape for output, shape in node.outputs.items()}
+        seen |= node.output_shapes
     assert all(end.shape == seen[end.ref] for end in graph.outputs.values())
     assert graph.totals == total(graph.nodes)
     weights = list(graph.weights())
@@ -35,8 +36,8 @@ def sound(graph: Graph) -> None:
 
 def leads_to_the_end(graph: Graph) -> bool:
     """Whether every node and every input is used."""
-    takes = {node.name: {producer(ref) for ref in node.inputs} for node in graph.nodes}
-    pending, used = [end.node for end in graph.outputs.values()], set()
+    takes = {node.name: {ref.node for ref in node.inputs} for node in graph.nodes}
+    pending, used = [end.ref.node for end in graph.outputs.values()], set()
     while pending:
         name = pending.pop()
         if name not in used:

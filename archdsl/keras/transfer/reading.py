@@ -127,10 +127,9 @@ class _Reader:
         known = dict(zip(graph.inputs, given, strict=True))
         for node in graph.nodes:
             taken = [known[ref] for ref in node.inputs]
-            refs = [f"{node.name}.{name}" for name in node.outputs] or [node.name]
             if node.body is not None:
                 ends = self._body(layer, node.body, taken, weights, f"{scope}{node.name}/")
-                known |= zip(refs, ends, strict=True)
+                known |= zip(node.output_refs, ends, strict=True)
             else:
                 holder = self._holder_at(layer, node, node.op, weights, scope)
                 known[node.name] = self._add(node.op, taken, len(node.shape) + 1, holder)

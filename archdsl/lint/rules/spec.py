@@ -83,13 +83,12 @@ def _end(walk: Walk, graph: Graph, name: str) -> Site | None:
     """The op that gives an output, in whatever layer."""
     body, ref = walk.bodies[0], graph.outputs[name].ref
     while True:
-        node, _, output = ref.partition(".")
-        site = next((site for site in body.sites if site.node.name == node), None)
-        inner: Body | None = next((child for one, child in body.children if one.name == node), None)
+        site = next((site for site in body.sites if site.node.name == ref.node), None)
+        inner: Body | None = next((child for one, child in body.children if one.name == ref.node), None)
         if site is not None or inner is None:
             return site
         body = inner
-        ref = body.graph.outputs[output].ref if output else body.graph.output
+        ref = body.graph.outputs[ref.output].ref if ref.output else body.graph.output
 
 
 def unused_layers(spec: Spec, walk: Walk) -> Iterator[Case]:
