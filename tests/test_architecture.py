@@ -119,7 +119,7 @@ def test_nothing_heavy_at_the_top(path: Path) -> None:
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_files_stay_short_and_say_what_they_are(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    assert len(text.splitlines()) <= 400
+    assert len(text.splitlines()) <= 600
     doc = ast.get_docstring(tree(path))
     assert doc
     assert doc.splitlines()[0].endswith(".")
