@@ -35,8 +35,8 @@ class Draft:
 
 def templates() -> dict[str, Path]:
     """The templates by name, the starter first."""
-    found = {path.stem: path for path in sorted(_FOLDER.glob("*.yaml"))}
-    return {STARTER: found[STARTER], **found}
+    paths = {path.stem: path for path in sorted(_FOLDER.glob("*.yaml"))}
+    return {STARTER: paths[STARTER], **paths}
 
 
 def from_template(target: Path, template: str = STARTER, name: str = "") -> Draft:
@@ -71,8 +71,8 @@ def from_spec(target: Path, other: str, name: str = "", variant: str = "") -> Dr
     text = source.read_file(path)
     text = lay_over(text, str(path), variant) if variant else text
     parse(text, str(path))
-    told = f"the spec {other}" if len(Path(other).parts) == 1 else f"the spec {path.name}"
-    return _draft(target, text, name, f"{told}, variant {variant}" if variant else told, other)
+    origin = f"the spec {other}" if len(Path(other).parts) == 1 else f"the spec {path.name}"
+    return _draft(target, text, name, f"{origin}, variant {variant}" if variant else origin, other)
 
 
 def _draft(target: Path, text: str, name: str, origin: str, other: str) -> Draft:

@@ -74,15 +74,15 @@ warnings: what can be built, and is likely not meant so."""
 
 
 SHOWN = 20
-"""How many problems an error's text tells; `problems` has them all."""
+"""How many problems an error's text shows; `problems` has them all."""
 
 ENOUGH = 100
 """How many problems are looked for: a file of nothing but wrong words is refused quickly, too."""
 
-SLIPS = 2
-"""How many slips of the fingers a word may be away from the known word that is proposed for it."""
+MAX_EDITS = 2
+"""The largest edit distance of a word from the known word that is proposed for it."""
 
-COMPARED, LETTERS = 200, 40
+MAX_WORDS, MAX_LETTERS = 200, 40
 """With how many known words a word is compared, and how many letters of each: both come from files."""
 
 WIDTH = 118
@@ -158,10 +158,10 @@ class Problem:
             "endColumn": self.span.column + self.span.width,
         }
         properties = {**(place or {}), "title": f"{self.code} {CODES[self.code]}"}
-        told = ",".join(f"{key}={_escaped(str(value), _IN_PROPERTY)}" for key, value in properties.items())
+        pairs = ",".join(f"{key}={_escaped(str(value), _IN_PROPERTY)}" for key, value in properties.items())
         hint = [f"help: {self.hint}"] if self.hint else []
         text = "\n".join([self.message, *self.facts, *_shortened(self.trail), *hint])
-        return f"::{self.level} {told}::{_escaped(text, _IN_MESSAGE)}"
+        return f"::{self.level} {pairs}::{_escaped(text, _IN_MESSAGE)}"
 
 
 class ArchError(Exception):
@@ -180,11 +180,11 @@ class ArchError(Exception):
 
     def render(self, width: int = WIDTH) -> str:
         """The first problems as text, one below the other, and how many there are besides."""
-        told = [problem.render(width) for problem in self.problems[:SHOWN]]
+        texts = [problem.render(width) for problem in self.problems[:SHOWN]]
         if len(self.problems) > SHOWN:
             least = "at least " if len(self.problems) >= ENOUGH else ""
-            told.append(f"... and {least}{len(self.problems) - SHOWN:,} more")
-        return "\n".join(told)
+            texts.append(f"... and {least}{len(self.problems) - SHOWN:,} more")
+        return "\n".join(texts)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), self.problems
@@ -197,22 +197,22 @@ class ArchError(Exception):
 
 @dataclass
 class Problems:
-    """Collects problems, so that one run tells them all."""
+    """Collects problems, so that one run reports them all."""
 
-    found: list[Problem] = field(default_factory=list)
+    collected: list[Problem] = field(default_factory=list)
 
     def add(self, code: str, message: str, span: Span | None, hint: str = "") -> None:
-        self.found.append(Problem(code, message, span, hint=hint))
-        if len(self.found) >= ENOUGH:
+        self.collected.append(Problem(code, message, span, hint=hint))
+        if len(self.collected) >= ENOUGH:
             self.stop()
 
     def extend(self, error: ArchError) -> None:
-        self.found.extend(error.problems)
+        self.collected.extend(error.problems)
 
     def stop(self) -> None:
-        """Raises what was found, in the order of the file and each thing once; nothing where nothing was found."""
-        if self.found:
-            raise ArchError(*dict.fromkeys(sorted(self.found, key=_position)))
+        """Raises what was collected, in the order of the file and each problem once; does nothing if there is none."""
+        if self.collected:
+            raise ArchError(*dict.fromkeys(sorted(self.collected, key=_position)))
 
 
 def fail(code: str, message: str, span: Span | None = None, hint: str = "") -> ArchError:
@@ -230,17 +230,17 @@ def nearest(word: str, words: Iterable[str]) -> str:
 
 
 def _closest(word: str, known: list[str]) -> str | None:
-    """The word that takes the fewest slips to mistype so; among equals the one that looks most like it."""
-    typed = word[:LETTERS].lower()
-    words = {candidate[:LETTERS].lower(): candidate for candidate in reversed(known[:COMPARED])}
-    slips = {}
+    """The word with the smallest edit distance; among equals the one that looks most like it."""
+    typed = word[:MAX_LETTERS].lower()
+    words = {candidate[:MAX_LETTERS].lower(): candidate for candidate in reversed(known[:MAX_WORDS])}
+    distances = {}
     for candidate in words:
-        room = min(SLIPS, max(len(typed), len(candidate)) // 2)  # at least half of the letters are right
-        if abs(len(typed) - len(candidate)) <= room and (count := _slips(typed, candidate, room)) <= room:
-            slips[candidate] = count
-    if slips:
-        least = min(slips.values())
-        return words[max((w for w in slips if slips[w] == least), key=lambda w: (_likeness(typed, w), w))]
+        room = min(MAX_EDITS, max(len(typed), len(candidate)) // 2)  # at least half of the letters are right
+        if abs(len(typed) - len(candidate)) <= room and (edits := _edit_distance(typed, candidate, room)) <= room:
+            distances[candidate] = edits
+    if distances:
+        least = min(distances.values())
+        return words[max((w for w in distances if distances[w] == least), key=lambda w: (_likeness(typed, w), w))]
     # Further away are words of which a part is missing: `crossentropy`, or `convolution` for `conv`.
     close = difflib.get_close_matches(typed, words, n=1, cutoff=0.65)
     bare = typed.replace("_", "")
@@ -263,10 +263,10 @@ def _shared(one: str, other: str) -> int:
     return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
-def _slips(typed: str, candidate: str, room: int) -> int:
+def _edit_distance(typed: str, candidate: str, room: int) -> int:
     """How many letters were added, left out, replaced, or swapped with their neighbour (Damerau 1964).
 
-    Only counts up to `room` are exact; whatever is more is told as more.
+    Only counts up to `room` are exact; a larger one is only known to be larger.
     """
     above: list[int] = []
     row = list(range(len(candidate) + 1))

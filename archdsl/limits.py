@@ -59,12 +59,12 @@ def raised(words: Sequence[str]) -> Limits:
     limits, known = Limits(), [field.name for field in fields(Limits)]
     for word in words:
         name, _, number = word.partition("=")
-        told = word if len(word) <= 60 else f"{word[:57]}..."
+        option = word if len(word) <= 60 else f"{word[:57]}..."
         if name not in known:
-            raise fail("ARCH203", f"`--allow {told}` names no limit", hint=nearest(name, known))
+            raise fail("ARCH203", f"`--allow {option}` names no limit", hint=nearest(name, known))
         digits = number.replace(",", "").replace("_", "")
         highest = _HIGHEST.get(name, 10**15)
         if not (digits.isascii() and digits.isdigit() and 1 <= int(digits[:18]) <= highest):
-            raise fail("ARCH203", f"`--allow {told}`: a whole number from 1 to {highest:,} is due")
+            raise fail("ARCH203", f"`--allow {option}`: a whole number from 1 to {highest:,} is due")
         limits = replace(limits, **{name: int(digits)})
     return limits

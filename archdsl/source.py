@@ -131,14 +131,14 @@ def read_with_extents(text: str, name: str, limits: Limits = DEFAULTS) -> tuple[
     """What `read` gives, and the extents of all scalars, in the order of the text."""
     if len(text) > limits.bytes:
         raise limits.exceeded("bytes", f"{name} is larger than {limits.bytes:,} bytes", code="ARCH003")
-    reader = _Reader(text, name, limits)
+    reader = _EventReader(text, name, limits)
     if (odd := _ODD_LINE_END.search(text)) is not None:
         message = f"the character U+{ord(odd[0]):04X} ends a line for some, and not for others"
         raise fail("ARCH001", message, reader.place(odd.start()), "remove it, or begin a new line")
     return reader.document(), reader.extents
 
 
-class _Reader:
+class _EventReader:
     def __init__(self, text: str, name: str, limits: Limits) -> None:
         self.text, self.name, self.limits = text, name, limits
         self.lines = LINE_END.split(text)
@@ -147,15 +147,15 @@ class _Reader:
         self.events = self._checked()
 
     def document(self) -> Node:
-        found = None
+        root = None
         for event in self.events:
-            if isinstance(event, DocumentStartEvent) and found is not None:
+            if isinstance(event, DocumentStartEvent) and root is not None:
                 raise fail("ARCH002", "a spec is one YAML document", self._span(event), "remove this `---`")
             if isinstance(event, ScalarEvent | SequenceStartEvent | MappingStartEvent):
-                found = self._node(event, 0)
-        if found is None or (isinstance(found, Scalar) and found.value is None):
+                root = self._node(event, 0)
+        if root is None or (isinstance(root, Scalar) and root.value is None):
             raise fail("ARCH006", "the file is empty", Span(self.name, 1, 1), "a spec begins with `archdsl: 1`")
-        return found
+        return root
 
     def place(self, offset: int) -> Span:
         """Where the character at an offset of the text stands."""
@@ -351,7 +351,7 @@ def _plain(text: str, span: Span) -> str | int | float | bool | None:
 
 
 def _behind(key: Scalar) -> Span:
-    """Where the value of a key without one would begin; the YAML reader tells the next word's place."""
+    """Where the value of a key without one would begin; the YAML parser gives the next word's place."""
     return replace(key.span, column=key.span.column + key.span.width + 1, width=1)
 
 

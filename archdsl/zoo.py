@@ -65,8 +65,8 @@ def load(path: str | Path, variant: str = "", limits: Limits = DEFAULTS) -> Spec
     Raises:
         ArchError: there is no such spec, or it is wrong.
     """
-    found = find(path)
-    spec = parse(read_file(found, limits), str(found), limits)
+    file = find(path)
+    spec = parse(read_file(file, limits), str(file), limits)
     return spec.varied(variant) if variant else spec
 
 

@@ -91,7 +91,7 @@ class _Parser:
             limits=self.limits,
             places=recipe.places,
         )
-        self.problems.found = causes(self.problems.found)
+        self.problems.collected = causes(self.problems.collected)
         self.problems.stop()
         return spec
 
@@ -208,7 +208,7 @@ class _Parser:
         if len(node.items) > VARIANTS:
             message = f"a file has at most {VARIANTS} variants, and here are {len(node.items):,}"
             raise fail("ARCH003", message, node.items[VARIANTS][0].span, "`--set` reaches what no variant names")
-        own = not self.problems.found  # else each variant would tell the file's own faults again
+        own = not self.problems.collected  # else each variant would tell the file's own faults again
         told = outputs if own else None
         return {key.text: self._variant(key, inner, args, inputs, told, reader) for key, inner in node.items}
 
@@ -341,7 +341,7 @@ class _Parser:
         return (Step("paths", reader.bunch(node, scope), Loop(), None, place),)
 
     def _unused(self, args: MappingType[str, Arg], scope: Scope) -> None:
-        told = {problem.span for problem in self.problems.found}
+        told = {problem.span for problem in self.problems.collected}
         for name in args.keys() - scope.used:
             if args[name].span in told:
                 continue

@@ -43,12 +43,12 @@ def read(root: Mapping, outputs: tuple[Tap, ...], problems: Problems, variant: M
     if variant is not None and all(variant.get(word) is None for word in SECTIONS):
         return None
     nodes = {word: laid_over(root.get(word), variant.get(word) if variant else None) for word in SECTIONS}
-    before = len(problems.found)
+    before = len(problems.collected)
     found = {word: None if node is None else validate(SECTIONS[word], node, problems) for word, node in nodes.items()}
     recipe = Recipe(found["data"], found["train"], dict(_places(nodes)))
     if recipe.train is not None and isinstance(nodes["train"], Mapping):
         _check_outputs(recipe.train, nodes["train"], [tap.name for tap in outputs], problems)
-    if len(problems.found) == before:
+    if len(problems.collected) == before:
         _check_together(recipe, nodes, problems)
     return recipe
 

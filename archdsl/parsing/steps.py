@@ -117,7 +117,7 @@ class Reader(ValueReader):
         if fields is None:
             scope.mention(given)
             return None
-        told = len(self.problems.found)
+        told = len(self.problems.collected)
         action = self.block(OPS[key.text], fields, key.span) if key.text in OPS else self._use(key, fields)
         self._suggest_arguments(told, fields, scope)
         return action
@@ -127,10 +127,10 @@ class Reader(ValueReader):
         words = {
             v.span: v.content for v in fields.values() if isinstance(v.content, str) and v.content in scope.visible
         }
-        for index, problem in enumerate(self.problems.found[told:], told):
+        for index, problem in enumerate(self.problems.collected[told:], told):
             if problem.span in words:
                 hint = f"did you mean `${words[problem.span]}`?"
-                self.problems.found[index] = replace(problem, hint=hint)
+                self.problems.collected[index] = replace(problem, hint=hint)
                 scope.used.add(words[problem.span])
 
     def _nearest_step(self, word: str) -> str:
@@ -203,7 +203,7 @@ class Reader(ValueReader):
         literal = {name: value.template() for name, value in fields.items() if not value.names}
         skip = [] if complete else [name for name in known if name not in fields]
         skip += [name for name, value in fields.items() if value.names]
-        self.problems.found += faults(op, literal, lambda n: fields[n].span if n in fields else span, skip)
+        self.problems.collected += faults(op, literal, lambda n: fields[n].span if n in fields else span, skip)
 
     def _word(self, role: Any, table: MappingType[str, type[Op]], value: Value | None) -> list[Part]:
         """The part of `norm: batch`, or of `activation: {leaky_relu: {slope: 0.1}}`."""

@@ -68,7 +68,7 @@ def validate(model: type[Model], node: Node, problems: Problems) -> Model | None
         return model.model_validate(plain(node))
     except ValidationError as error:
         for fault in error.errors(include_url=False):
-            problems.found.append(_problem(fault, node, model))
+            problems.collected.append(_problem(fault, node, model))
         return None
 
 
