@@ -55,6 +55,7 @@ def test_the_wheel_stands_alone(tmp_path: Path) -> None:
     assert {f"archdsl/specs/{name}.yaml" for name in zoo.names()} <= names
     assert {
         "archdsl/py.typed",
+        "archdsl/ops/keras_signatures.json",
         "archdsl/schema/schema.json",
         "archdsl/cli/commands.json",
         "archdsl/ops/index.json",

@@ -14,10 +14,10 @@ from archdsl.expansion.comments import Comments, in_brackets
 from archdsl.expansion.overlay import entries, line
 from archdsl.expansion.printer import OutputEntry, OutputGroup, OutputScalar, Tree, output_scalar, output_tree
 from archdsl.ops import Op
-from archdsl.ops.choices import Table
+from archdsl.ops.choices import WordChoice
 from archdsl.parsing.steps import ACTIVATIONS, NORMS
 from archdsl.parsing.validation import model_of, plain
-from archdsl.recipe import Choice
+from archdsl.recipe import ObjectChoice
 from archdsl.recipe.base import OrNone
 from archdsl.source import Mapping, Node, Scalar
 
@@ -119,14 +119,14 @@ class FieldWriter:
             if key.text == "none":
                 return OutputScalar("none")
             return OutputGroup((self.call(key, self.op(_ROLES[name][key.text], given, origin), origin),))
-        table = _annotated(info, Table)
+        table = _annotated(info, WordChoice)
         if table is not None and isinstance(node, Mapping):
             return self._table_entry(table, node, origin)
         if table is not None and table.optional and isinstance(node, Scalar) and node.value is None:
             return OutputScalar("none")
         return self.copy(node, origin)
 
-    def _table_entry(self, table: Table, node: Mapping, origin: str) -> Tree:
+    def _table_entry(self, table: WordChoice, node: Mapping, origin: str) -> Tree:
         """`{l2: 0.0001}` with all arguments by name; a word without arguments is Keras's own string."""
         key, given = node.items[0]
         model = table.entries[key.text]
@@ -154,7 +154,7 @@ class FieldWriter:
         given = {key.text: (key, value) for key, value in entries(node)}
         items = []
         for field, info in model.model_fields.items():
-            choice = _annotated(info, Choice)
+            choice = _annotated(info, ObjectChoice)
             if field in given:
                 key, value = given[field]
                 part = model_of(info.annotation)
@@ -177,7 +177,7 @@ class FieldWriter:
                 items.append(self._default(field, info.default, name))
         return OutputGroup(tuple(items))
 
-    def _choice(self, choice: Choice, node: Node) -> Tree:
+    def _choice(self, choice: ObjectChoice, node: Node) -> Tree:
         """A word with all its arguments; several by name, where each has its own."""
         if isinstance(node, Mapping) and choice.many(plain(node)):
             return OutputGroup(
@@ -206,7 +206,7 @@ def _ordered(op: type[Op]) -> list[tuple[str, FieldInfo]]:
     """An op's fields: the required first, what it shares with others and how its weights begin last."""
     declared = [name for kind in op.__mro__ for name in inspect.get_annotations(kind)]
     fields = [(name, op.model_fields[name]) for name in dict.fromkeys(declared) if name in op.model_fields]
-    return sorted(fields, key=lambda field: (not field[1].is_required(), _annotated(field[1], Table) is not None))
+    return sorted(fields, key=lambda field: (not field[1].is_required(), _annotated(field[1], WordChoice) is not None))
 
 
 def _annotated(info: FieldInfo, kind: type[Kind]) -> Kind | None:
@@ -216,7 +216,7 @@ def _annotated(info: FieldInfo, kind: type[Kind]) -> Kind | None:
 
 def _default_as_written(info: FieldInfo) -> Any:
     """A field's default as a spec writes it: 1 for (1, 1), `none` where a table of words has nothing."""
-    table, value = _annotated(info, Table), info.default
+    table, value = _annotated(info, WordChoice), info.default
     if value is None and table is not None and table.optional:
         return "none"
     if isinstance(value, tuple) and len(value) == 2 and value[0] == value[1]:

@@ -135,6 +135,7 @@ Border = Annotated[Pixels | Sides, WrapValidator(either("a number of pixels, or 
 Flag = Annotated[bool, Field(strict=True)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Positive = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(strict=True, ge=0, lt=1)]
 Seed = Annotated[int, BeforeValidator(whole), Field(strict=True, ge=0, le=2**31 - 1)] | None
 Numbers = Annotated[Number | tuple[Number, ...], WrapValidator(either("a number, or a list of numbers"))]

@@ -1,34 +1,17 @@
-"""Tables of words with arguments, of which Keras is told as nested calls; here they are inert data."""
+"""A choice of words with arguments, of which Keras is told as nested calls; here they are inert data."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict
 from pydantic_core import PydanticCustomError, core_schema
 
 from archdsl.errors import fail, nearest
 from archdsl.expr import Expression
 from archdsl.ops.base import Call, Written
+from archdsl.ops.keras_objects import KerasObject
 
 
-class Entry(BaseModel):
-    """One word of a table, with its arguments. Without any it is Keras's own string."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
-
-    target: ClassVar[str] = ""
-    first: ClassVar[str] = ""
-    """The argument that may stand alone, as in `{l2: 0.0001}`: Keras's first."""
-
-    def keras(self) -> Call:
-        """Its constructor, with the arguments that were said."""
-        said = [name for name in type(self).model_fields if name in self.model_fields_set]
-        positional = said[:1] if said[:1] == [self.first] else []
-        rest = {name: getattr(self, name) for name in said if name not in positional}
-        return Call(f"keras.{self.target}", tuple(getattr(self, name) for name in positional), rest)
-
-
-class Table(Written):
+class WordChoice(Written):
     """A choice of words, each with arguments: `he_normal`, `{l2: 0.0001}`, `{truncated_normal: {stddev: 0.02}}`.
 
     Args:
@@ -37,34 +20,35 @@ class Table(Written):
         optional: whether `none` may stand there.
     """
 
-    def __init__(self, what: str, entries: Mapping[str, type[Entry]], optional: bool = False) -> None:
+    def __init__(self, what: str, entries: Mapping[str, type[KerasObject]], optional: bool = False) -> None:
         self.what, self.entries, self.optional = what, entries, optional
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
         return core_schema.no_info_plain_validator_function(self.read)
 
     def read(self, value: Any) -> Any:
-        """None, a word, or an entry with arguments.
+        """None, a word, or a Keras object with arguments.
 
         Raises:
-            PydanticCustomError: the value is no word of this table, or an argument is not the word's.
+            PydanticCustomError: the value is no word of this choice, or an argument is not the word's.
             ValidationError: an argument is out of its range; Pydantic makes it a fault of the whole op.
         """
-        if isinstance(value, Entry) or value is None:
+        if isinstance(value, KerasObject) or value is None:
             return value
         word, given = _split(value)
         if word == "none" and self.optional:
             return None
-        entry = self.entries.get(word)
-        if entry is None:
-            raise _unknown(word, [*self.entries, *(["none"] if self.optional else [])])
+        if word not in self.entries:
+            raise unknown(word, [*self.entries, *(["none"] if self.optional else [])])
+        entry = self.entries[word]
         given = _arguments(word, entry, given)
-        if unknown := [name for name in given if name not in entry.model_fields]:
-            raise _unknown(unknown[0], entry.model_fields)
+        for name in given:
+            if not entry.takes(name):
+                raise unknown(name, entry.model_fields)
         return entry.model_validate(given) if given else word
 
     def keras(self, value: Any) -> Any:
-        if isinstance(value, Entry):
+        if isinstance(value, KerasObject):
             return value.keras()
         if isinstance(value, Expression):
             return Call("unless_none", (value,)) if self.optional else value
@@ -78,6 +62,12 @@ class Table(Written):
         return entry.model_construct(**given).keras() if given else word
 
 
+def unknown(word: str, known: Iterable[str]) -> PydanticCustomError:
+    """The fault of a word that is not among those that are known."""
+    expected = ", ".join(f"'{name}'" for name in known)
+    return PydanticCustomError("union_tag_invalid", "unknown", {"tag": word, "expected_tags": expected})
+
+
 def _split(value: Any) -> tuple[str, Any]:
     if isinstance(value, dict) and len(value) == 1:
         word, given = next(iter(value.items()))
@@ -87,7 +77,7 @@ def _split(value: Any) -> tuple[str, Any]:
     return value, None
 
 
-def _arguments(word: str, entry: type[Entry], given: Any) -> dict[str, Any]:
+def _arguments(word: str, entry: type[KerasObject], given: Any) -> dict[str, Any]:
     if given is None:
         return {}
     if isinstance(given, dict):
@@ -96,8 +86,3 @@ def _arguments(word: str, entry: type[Entry], given: Any) -> dict[str, Any]:
         known = ", ".join(f"{name}: ..." for name in entry.model_fields)
         raise PydanticCustomError("arguments", f"arguments stand by name: `{{{word}: {{{known}}}}}`")
     return {entry.first: given}
-
-
-def _unknown(word: str, known: Iterable[str]) -> PydanticCustomError:
-    expected = ", ".join(f"'{name}'" for name in known)
-    return PydanticCustomError("union_tag_invalid", "unknown", {"tag": word, "expected_tags": expected})

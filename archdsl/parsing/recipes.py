@@ -9,7 +9,7 @@ from typing import Any
 
 from archdsl.errors import Problems, Span, nearest
 from archdsl.parsing.validation import validate
-from archdsl.recipe import LOSSES, Data, Train
+from archdsl.recipe import Data, Train
 from archdsl.source import Mapping, Node
 from archdsl.spec import Tap
 
@@ -101,7 +101,7 @@ def _check_together(recipe: Recipe, nodes: MappingType[str, Node | None], proble
     if data is None:
         return
     mixes = [word for word in ("mixup", "cutmix") if getattr(data.augment, word)]
-    sparse = [LOSSES.word(loss) for loss in train.losses.values() if loss.sparse]
+    sparse = [loss.word for loss in train.losses.values() if loss.sparse]
     if mixes and sparse:
         message = f"`{mixes[0]}` mixes labels, and `{sparse[0]}` wants whole ones"
         hint = "take a loss of one-hot labels, such as `categorical_crossentropy`"

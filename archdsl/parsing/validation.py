@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from archdsl.errors import Problem, Problems, Span, is_number, nearest, shown
 from archdsl.expr import is_expression
-from archdsl.recipe import Choice
+from archdsl.recipe import ObjectChoice
 from archdsl.source import Mapping, Node, Scalar, Sequence
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -124,15 +124,15 @@ def _fields(model: type[BaseModel], path: tuple[str | int, ...]) -> list[str]:
         if isinstance(current, type) and issubclass(current, BaseModel) and segment in current.model_fields:
             info = current.model_fields[str(segment)]
             current = choice_of(info.annotation, info.metadata) or model_of(info.annotation)
-        elif isinstance(current, Choice):
+        elif isinstance(current, ObjectChoice):
             current = current.entries.get(str(segment), current)
     return list(current.model_fields) if isinstance(current, type) and issubclass(current, BaseModel) else []
 
 
-def choice_of(annotation: Any, metadata: Iterable[Any]) -> Choice | None:
+def choice_of(annotation: Any, metadata: Iterable[Any]) -> ObjectChoice | None:
     """The choice of words that a field has, or each entry of its list."""
     inner = [item for member in getattr(annotation, "__args__", ()) for item in getattr(member, "__metadata__", ())]
-    return next((item for item in (*metadata, *inner) if isinstance(item, Choice)), None)
+    return next((item for item in (*metadata, *inner) if isinstance(item, ObjectChoice)), None)
 
 
 def model_of(annotation: Any) -> Any:

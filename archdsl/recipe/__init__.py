@@ -1,24 +1,19 @@
 """What `data:` and `train:` may say. Keras's classes are named as data; nothing is imported."""
 
-from typing import Any
-
+from archdsl.recipe.choices import LossChoice, ObjectChoice
 from archdsl.recipe.data import PLACES, SOURCES, Augment, Data
+from archdsl.recipe.losses import LOSSES
+from archdsl.recipe.metrics import METRICS
+from archdsl.recipe.optimizers import OPTIMIZERS, SCHEDULES
 from archdsl.recipe.train import (
-    LOSSES,
-    METRICS,
-    OPTIMIZERS,
     EarlyStopping,
     Lookahead,
-    LossChoice,
     Precision,
     Rates,
     TestTime,
     Train,
     Whiten,
 )
-from archdsl.recipe.words import Choice, Words
-
-SCHEDULES: Words[Any] = Words("archdsl.recipe.schedules", "SCHEDULES")
 
 __all__ = [
     "LOSSES",
@@ -28,15 +23,14 @@ __all__ = [
     "SCHEDULES",
     "SOURCES",
     "Augment",
-    "Choice",
     "Data",
     "EarlyStopping",
     "Lookahead",
     "LossChoice",
+    "ObjectChoice",
     "Precision",
     "Rates",
     "TestTime",
     "Train",
     "Whiten",
-    "Words",
 ]

@@ -12,7 +12,6 @@ from archdsl.ops.base import whole
 Whole = Annotated[int, BeforeValidator(whole), Field(strict=True, ge=0, le=10_000_000)]
 Counted = Annotated[int, BeforeValidator(whole), Field(strict=True, ge=1, le=10_000_000)]
 Epochs = Annotated[int, BeforeValidator(whole), Field(strict=True, ge=1, le=100_000)]
-NotNegative = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
 Closed = Annotated[float, Field(strict=True, ge=0, le=1)]
 """A share that may be all."""
 

@@ -5,8 +5,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, WrapValidator, model_validator
 from pydantic_core import PydanticCustomError
 
-from archdsl.ops.base import Flag, Share, Size, either, pair, whole
-from archdsl.recipe.base import Closed, Counted, NotNegative, Section, beside
+from archdsl.ops.base import Flag, NotNegative, Share, Size, either, pair, whole
+from archdsl.ops.choices import unknown
+from archdsl.recipe.base import Closed, Counted, Section, beside
 
 SOURCES = {
     "digits": "1,797 handwritten digits of 8x8, embedded (Alpaydin & Kaynak 1998; CC BY 4.0)",
@@ -28,21 +29,16 @@ def _source(value: Any) -> Any:
     if isinstance(value, str):
         if value in SOURCES:
             return value
-        raise _unknown(value)
+        raise unknown(value, (*SOURCES, *PLACES))
     if not isinstance(value, dict) or len(value) != 1:
         wanted = "a data set's name, or one of `{npz: PATH}`, `{folder: PATH}` and `{tfds: NAME}`,"
         raise PydanticCustomError("kind", "{wanted} is due", {"wanted": wanted})
     word, place = next(iter(value.items()))
     if word not in PLACES:
-        raise _unknown(str(word))
+        raise unknown(str(word), (*SOURCES, *PLACES))
     if not isinstance(place, str) or not place.strip():
         raise PydanticCustomError("kind", "{wanted} is due", {"wanted": f"text, as in `{{{word}: ...}}`,"})
     return {word: place}
-
-
-def _unknown(word: str) -> PydanticCustomError:
-    expected = ", ".join(f"'{name}'" for name in (*SOURCES, *PLACES))
-    return PydanticCustomError("union_tag_invalid", "unknown", {"tag": word, "expected_tags": expected})
 
 
 def _named(value: Any) -> Any:

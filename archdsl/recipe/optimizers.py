@@ -1,19 +1,24 @@
 """Keras's optimizers with all their arguments, and one of archdsl's own, as inert data."""
 
 import re
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from archdsl.ops.base import Call, Flag, Number, Positive, Share, whole
-from archdsl.ops.choices import Entry
-from archdsl.recipe.base import Counted, NotNegative, Whole, beside
-from archdsl.recipe.schedules import SCHEDULES, Schedule
-from archdsl.recipe.words import Choice
+from archdsl.ops.base import Call, NotNegative, Positive, Share, whole
+from archdsl.ops.keras_objects import Argument, KerasObject, KerasWords, Word, Words
+from archdsl.recipe.base import Closed, Counted, Whole, beside
+from archdsl.recipe.choices import ObjectChoice
 
-LearningRate = Annotated[Any, Choice("a schedule", SCHEDULES, number=True)]
-Accumulated = Annotated[int, BeforeValidator(whole), Field(strict=True, ge=2, le=10_000_000)]
+
+def _schedule(word: str) -> type[KerasObject]:
+    from archdsl.recipe.schedules import MODELS
+
+    return MODELS[word]
+
+
+SCHEDULES = Words(("constant", "step", "cosine", "linear", "exponential", "one_cycle"), _schedule)
 
 
 def _name_part(text: str) -> str:
@@ -23,41 +28,16 @@ def _name_part(text: str) -> str:
     return text
 
 
-NamePart = Annotated[str, AfterValidator(_name_part)]
+class Optimizer(KerasObject):
+    """An optimizer. At most one of its three ways to clip gradients is chosen."""
 
-
-class Optimizer(Entry):
-    """What every Keras optimizer takes.
-
-    Args:
-        learning_rate: a number, or a schedule: `{cosine: {rate: 0.1}}`.
-        weight_decay: how much of each weight is taken away in a step, times the learning rate.
-        clipnorm: the largest norm of each weight's gradient.
-        clipvalue: the largest absolute value in a gradient.
-        global_clipnorm: the largest norm of all gradients together.
-        use_ema: whether the weights become a moving average of themselves (Polyak & Juditsky 1992).
-        ema_momentum: how much of the average stays in a step.
-        ema_overwrite_frequency: after how many steps each time the weights become their average; else in the end.
-        loss_scale_factor: what the loss is multiplied by and the gradients divided by, so that small ones are not lost.
-        gradient_accumulation_steps: of how many batches the gradients are averaged before the weights move.
-    """
-
-    learning_rate: LearningRate = 0.001
-    weight_decay: NotNegative | None = None
-    clipnorm: Positive | None = None
-    clipvalue: Positive | None = None
-    global_clipnorm: Positive | None = None
-    use_ema: Flag = False
-    ema_momentum: Annotated[float, Field(strict=True, ge=0, le=1)] = 0.99
-    ema_overwrite_frequency: Counted | None = None
-    loss_scale_factor: Positive | None = None
-    gradient_accumulation_steps: Accumulated | None = None
-
-    def told(self, epochs: int, steps: int) -> Call:
+    def to_call(self, epochs: int, steps: int) -> Call:
         """Its constructor; `steps` is the number of optimizer steps in an epoch."""
-        given = {name: getattr(self, name) for name in sorted(self.model_fields_set)}
-        if isinstance(self.learning_rate, Schedule):
-            given["learning_rate"] = self.learning_rate.told(epochs, steps)
+        given = self.given()
+        rate = given.get("learning_rate")
+        if isinstance(rate, KerasObject):
+            schedule: Any = rate
+            given["learning_rate"] = schedule.to_call(epochs, steps)
         return Call(self.target, (), given)
 
     @model_validator(mode="after")
@@ -68,274 +48,126 @@ class Optimizer(Entry):
         return self
 
 
-class Sgd(Optimizer):
-    """Stochastic gradient descent, with momentum. Keras `SGD`.
-
-    Args:
-        momentum: how much of the last step goes into the next.
-        nesterov: whether the gradient is taken where the momentum leads (Nesterov 1983).
-    """
-
-    target: ClassVar[str] = "optimizers.SGD"
-
-    learning_rate: LearningRate = 0.01
-    momentum: Share = 0.0
-    nesterov: Flag = False
-
-
-class RmsProp(Optimizer):
-    """Keras `RMSprop`; Hinton 2012.
-
-    Args:
-        rho: how long the mean of squared gradients remembers.
-        momentum: how much of the last step goes into the next.
-        epsilon: what is added to a divisor, so that it is never 0.
-        centered: whether gradients are divided by their standard deviation.
-    """
-
-    target: ClassVar[str] = "optimizers.RMSprop"
-
-    rho: Share = 0.9
-    momentum: Share = 0.0
-    epsilon: Positive = 1e-7
-    centered: Flag = False
-
-
-class Moments(Optimizer):
-    """What optimizers take that keep two means.
-
-    Args:
-        beta_1: how long the mean of gradients remembers.
-        beta_2: how long the mean of squared gradients remembers.
-        epsilon: what is added to a divisor, so that it is never 0.
-    """
-
-    beta_1: Share = 0.9
-    beta_2: Share = 0.999
-    epsilon: Positive = 1e-7
-
-
-class Adam(Moments):
-    """Keras `Adam`; Kingma & Ba 2015.
-
-    Args:
-        amsgrad: whether the largest mean of squared gradients so far is taken (Reddi et al. 2018).
-    """
-
-    target: ClassVar[str] = "optimizers.Adam"
-
-    amsgrad: Flag = False
-
-
-class AdamW(Adam):
-    """Keras `AdamW`; Loshchilov & Hutter 2019."""
-
-    target: ClassVar[str] = "optimizers.AdamW"
-
-    weight_decay: NotNegative | None = 0.004
-
-
-class Adamax(Moments):
-    """Adam by the largest gradient in place of the mean square. Keras `Adamax`; Kingma & Ba 2015.
-
-    Args:
-        beta_2: how long the largest gradient is remembered.
-    """
-
-    target: ClassVar[str] = "optimizers.Adamax"
-
-
-class Nadam(Moments):
-    """Adam with Nesterov's momentum. Keras `Nadam`; Dozat 2016."""
-
-    target: ClassVar[str] = "optimizers.Nadam"
-
-
-class Lamb(Moments):
-    """Adam with steps as large as each weight's norm, for large batches. Keras `Lamb`; You et al. 2020."""
-
-    target: ClassVar[str] = "optimizers.Lamb"
-
-
-class ScheduleFreeAdamW(Moments):
-    """AdamW that needs no schedule, for it averages its own iterates. Keras `ScheduleFreeAdamW`; Defazio et al. 2024.
-
-    Args:
-        warmup_steps: steps of a line up to the learning rate.
-    """
-
-    target: ClassVar[str] = "optimizers.ScheduleFreeAdamW"
-
-    learning_rate: LearningRate = 0.0025
-    beta_1: Annotated[float, Field(strict=True, gt=0, lt=1)] = 0.9
-    epsilon: Positive = 1e-8
-    warmup_steps: Whole = 0
-
-
-class Adadelta(Optimizer):
-    """Keras `Adadelta`; Zeiler 2012.
-
-    Args:
-        rho: how long the means of squared gradients and of squared steps remember.
-        epsilon: what is added to a divisor, so that it is never 0.
-    """
-
-    target: ClassVar[str] = "optimizers.Adadelta"
-
-    rho: Share = 0.95
-    epsilon: Positive = 1e-7
-
-
-class Adagrad(Optimizer):
-    """Keras `Adagrad`; Duchi et al. 2011.
-
-    Args:
-        initial_accumulator_value: what the sums of squared gradients begin with.
-        epsilon: what is added to a divisor, so that it is never 0.
-    """
-
-    target: ClassVar[str] = "optimizers.Adagrad"
-
-    initial_accumulator_value: NotNegative = 0.1
-    epsilon: Positive = 1e-7
-
-
-class Adafactor(Optimizer):
-    """Adam's second mean by rows and columns, for little memory. Keras `Adafactor`; Shazeer & Stern 2018.
-
-    Args:
-        beta_2_decay: the power of the step by which the mean of squared gradients forgets.
-        epsilon_1: what is added to squared gradients.
-        epsilon_2: the smallest size of a weight, by which its steps are measured.
-        clip_threshold: the largest root mean square of a step.
-        relative_step: whether the learning rate is at most 1 / sqrt(step).
-    """
-
-    target: ClassVar[str] = "optimizers.Adafactor"
-
-    beta_2_decay: Annotated[float, Field(strict=True, lt=0, allow_inf_nan=False)] = -0.8
-    epsilon_1: Positive = 1e-30
-    epsilon_2: Positive = 1e-3
-    clip_threshold: Positive = 1.0
-    relative_step: Flag = True
-
-
-class Ftrl(Optimizer):
-    """Follow the regularised leader. Keras `Ftrl`; McMahan et al. 2013.
-
-    Args:
-        learning_rate_power: the power by which the learning rate falls; 0 lets it stay.
-        initial_accumulator_value: what the sums of squared gradients begin with.
-        l1_regularization_strength: how strongly weights are drawn to 0, evenly.
-        l2_regularization_strength: how strongly weights are drawn to 0, by their size.
-        l2_shrinkage_regularization_strength: the same of the gradient alone, as a penalty on its size.
-        beta: what is added to the root of the sums.
-    """
-
-    target: ClassVar[str] = "optimizers.Ftrl"
-
-    learning_rate_power: Annotated[float, Field(strict=True, le=0, allow_inf_nan=False)] = -0.5
-    initial_accumulator_value: NotNegative = 0.1
-    l1_regularization_strength: NotNegative = 0.0
-    l2_regularization_strength: NotNegative = 0.0
-    l2_shrinkage_regularization_strength: NotNegative = 0.0
-    beta: Number = 0.0
-
-
-class Lion(Optimizer):
-    """Steps by the sign of a mean of gradients. Keras `Lion`; Chen et al. 2023.
-
-    Args:
-        beta_1: how much of the mean goes into a step.
-        beta_2: how long the mean of gradients remembers.
-    """
-
-    target: ClassVar[str] = "optimizers.Lion"
-
-    beta_1: Annotated[float, Field(strict=True, gt=0, le=1)] = 0.9
-    beta_2: Share = 0.99
-
-
-class Muon(Optimizer):
-    """Orthogonal steps for matrices, AdamW for all other weights, those of convolutions among them.
-
-    Keras `Muon`; Jordan et al. 2024.
-
-    Args:
-        adam_beta_1: AdamW's `beta_1`.
-        adam_beta_2: AdamW's `beta_2`.
-        adam_weight_decay: AdamW's `weight_decay`.
-        epsilon: what is added to a divisor, so that it is never 0.
-        exclude_layers: parts of names of weights that go by AdamW.
-        exclude_embeddings: whether embeddings go by AdamW.
-        muon_a: of the polynomial of a Newton-Schulz step, the factor of X.
-        muon_b: the factor of its third power.
-        muon_c: the factor of its fifth power.
-        adam_lr_ratio: AdamW's learning rate, as a factor on Muon's.
-        momentum: how much of the last step goes into the next.
-        ns_steps: Newton-Schulz steps.
-        nesterov: whether the gradient is taken where the momentum leads.
-        rms_rate: the root mean square of a step before the learning rate; none scales by the matrix's sides.
-    """
-
-    target: ClassVar[str] = "optimizers.Muon"
-
-    weight_decay: NotNegative | None = 0.004
-    adam_beta_1: Share = 0.9
-    adam_beta_2: Share = 0.999
-    adam_weight_decay: NotNegative = 0.004
-    epsilon: Positive = 1e-7
-    exclude_layers: list[NamePart] | None = None
-    exclude_embeddings: Flag = True
-    muon_a: Number = 3.4445
-    muon_b: Number = -4.775
-    muon_c: Number = 2.0315
-    adam_lr_ratio: Positive = 1.0
-    momentum: Share = 0.95
-    ns_steps: Counted = 5
-    nesterov: Flag = True
-    rms_rate: Positive | None = 0.2
-
-
-class MuonSgd(Optimizer):
-    """Orthogonal steps for kernels, those of convolutions among them, and SGD with Nesterov's momentum for the rest.
-
-    The rest are norms, biases, embeddings, and the network's last kernel. Jordan et al. 2024; Keras has none.
-
-    Args:
-        momentum: how much of the last step goes into the next, for kernels.
-        nesterov: whether the gradient is taken where the momentum leads, for kernels.
-        ns_steps: Newton-Schulz steps, which make a step nearly orthogonal.
-        hold_norm: whether a kernel is scaled to the root of the number of its filters before each step.
-        sgd_lr_ratio: the learning rate of SGD, as a factor on that of the kernels.
-        sgd_momentum: how much of the last step goes into the next, for SGD.
-    """
-
-    target: ClassVar[str] = "extra.MuonSGD"
-
-    learning_rate: LearningRate = 0.1
-    momentum: Share = 0.6
-    nesterov: Flag = True
-    ns_steps: Counted = 3
-    hold_norm: Flag = True
-    sgd_lr_ratio: Positive = 3.5
-    sgd_momentum: Share = 0.85
-
-
-OPTIMIZERS: dict[str, type[Optimizer]] = {
-    "sgd": Sgd,
-    "rmsprop": RmsProp,
-    "adam": Adam,
-    "adamw": AdamW,
-    "adadelta": Adadelta,
-    "adafactor": Adafactor,
-    "adagrad": Adagrad,
-    "adamax": Adamax,
-    "ftrl": Ftrl,
-    "lamb": Lamb,
-    "lion": Lion,
-    "muon": Muon,
-    "muon_sgd": MuonSgd,
-    "nadam": Nadam,
-    "schedule_free_adamw": ScheduleFreeAdamW,
+ARGUMENTS = {
+    "learning_rate": Argument(
+        "a number, or a schedule: `{cosine: {rate: 0.1}}`.",
+        Annotated[Any, ObjectChoice("a schedule", SCHEDULES, number=True)],
+    ),
+    "weight_decay": Argument(
+        "how much of each weight is taken away in a step, times the learning rate.", NotNegative | None
+    ),
+    "clipnorm": Argument("the largest norm of each weight's gradient.", Positive),
+    "clipvalue": Argument("the largest absolute value in a gradient.", Positive),
+    "global_clipnorm": Argument("the largest norm of all gradients together.", Positive),
+    "use_ema": Argument("whether the weights become a moving average of themselves (Polyak & Juditsky 1992)."),
+    "ema_momentum": Argument("how much of the average stays in a step.", Closed),
+    "ema_overwrite_frequency": Argument(
+        "after how many steps each time the weights become their average; else in the end.", Counted
+    ),
+    "loss_scale_factor": Argument(
+        "what the loss is multiplied by and the gradients divided by, so that small ones are not lost.", Positive
+    ),
+    "gradient_accumulation_steps": Argument(
+        "of how many batches the gradients are averaged before the weights move.",
+        Annotated[int, BeforeValidator(whole), Field(strict=True, ge=2, le=10_000_000)],
+    ),
+    "rho": Argument("how long the mean of squared gradients remembers.", Share),
+    "adadelta.rho": Argument("how long the means of squared gradients and of squared steps remember.", Share),
+    "learning_rate_power": Argument(
+        "the power by which the learning rate falls; 0 lets it stay.",
+        Annotated[float, Field(strict=True, le=0, allow_inf_nan=False)],
+    ),
+    "initial_accumulator_value": Argument("what the sums of squared gradients begin with.", NotNegative),
+    "momentum": Argument("how much of the last step goes into the next.", Share),
+    "sgd.nesterov": Argument("whether the gradient is taken where the momentum leads (Nesterov 1983)."),
+    "beta_1": Argument("how long the mean of gradients remembers.", Share),
+    "schedule_free_adamw.beta_1": Argument(
+        "how long the mean of gradients remembers.", Annotated[float, Field(strict=True, gt=0, lt=1)]
+    ),
+    "lion.beta_1": Argument("how much of the mean goes into a step.", Annotated[float, Field(strict=True, gt=0, le=1)]),
+    "beta_2": Argument("how long the mean of squared gradients remembers.", Share),
+    "adamax.beta_2": Argument("how long the largest gradient is remembered.", Share),
+    "lion.beta_2": Argument("how long the mean of gradients remembers.", Share),
+    "adam_beta_1": Argument("AdamW's `beta_1`.", Share),
+    "adam_beta_2": Argument("AdamW's `beta_2`.", Share),
+    "adam_weight_decay": Argument("AdamW's `weight_decay`.", NotNegative),
+    "epsilon": Argument("what is added to a divisor, so that it is never 0.", Positive),
+    "amsgrad": Argument("whether the largest mean of squared gradients so far is taken (Reddi et al. 2018)."),
+    "centered": Argument("whether gradients are divided by their standard deviation."),
+    "warmup_steps": Argument("steps of a line up to the learning rate.", Whole),
+    "beta_2_decay": Argument(
+        "the power of the step by which the mean of squared gradients forgets.",
+        Annotated[float, Field(strict=True, lt=0, allow_inf_nan=False)],
+    ),
+    "epsilon_1": Argument("what is added to squared gradients.", Positive),
+    "epsilon_2": Argument("the smallest size of a weight, by which its steps are measured.", Positive),
+    "clip_threshold": Argument("the largest root mean square of a step.", Positive),
+    "relative_step": Argument("whether the learning rate is at most 1 / sqrt(step)."),
+    "l1_regularization_strength": Argument("how strongly weights are drawn to 0, evenly.", NotNegative),
+    "l2_regularization_strength": Argument("how strongly weights are drawn to 0, by their size.", NotNegative),
+    "l2_shrinkage_regularization_strength": Argument(
+        "the same of the gradient alone, as a penalty on its size.", NotNegative
+    ),
+    "beta": Argument("what is added to the root of the sums."),
+    "exclude_layers": Argument(
+        "parts of names of weights that go by AdamW.", list[Annotated[str, AfterValidator(_name_part)]]
+    ),
+    "exclude_embeddings": Argument("whether embeddings go by AdamW."),
+    "muon_a": Argument("of the polynomial of a Newton-Schulz step, the factor of X."),
+    "muon_b": Argument("the factor of its third power."),
+    "muon_c": Argument("the factor of its fifth power."),
+    "adam_lr_ratio": Argument("AdamW's learning rate, as a factor on Muon's.", Positive),
+    "muon.momentum": Argument("how much of the last step goes into the next.", Share),
+    "muon_sgd.momentum": Argument("how much of the last step goes into the next, for kernels.", Share),
+    "muon_sgd.nesterov": Argument("whether the gradient is taken where the momentum leads, for kernels."),
+    "ns_steps": Argument("Newton-Schulz steps.", Counted),
+    "muon_sgd.ns_steps": Argument("Newton-Schulz steps, which make a step nearly orthogonal.", Counted),
+    "nesterov": Argument("whether the gradient is taken where the momentum leads."),
+    "rms_rate": Argument(
+        "the root mean square of a step before the learning rate; none scales by the matrix's sides.", Positive | None
+    ),
+    "hold_norm": Argument("whether a kernel is scaled to the root of the number of its filters before each step."),
+    "sgd_lr_ratio": Argument("the learning rate of SGD, as a factor on that of the kernels.", Positive),
+    "sgd_momentum": Argument("how much of the last step goes into the next, for SGD.", Share),
 }
+"""First what every optimizer takes, then what some do."""
+
+OPTIMIZERS = KerasWords(
+    __name__,
+    "optimizers",
+    Optimizer,
+    ARGUMENTS,
+    {
+        "sgd": Word("SGD", "Stochastic gradient descent, with momentum.", name="Sgd"),
+        "rmsprop": Word("RMSprop", source="Hinton 2012", name="RmsProp"),
+        "adam": Word("Adam", source="Kingma & Ba 2015"),
+        "adamw": Word("AdamW", source="Loshchilov & Hutter 2019"),
+        "adadelta": Word("Adadelta", source="Zeiler 2012"),
+        "adafactor": Word(
+            "Adafactor", "Adam's second mean by rows and columns, for little memory.", "Shazeer & Stern 2018"
+        ),
+        "adagrad": Word("Adagrad", source="Duchi et al. 2011"),
+        "adamax": Word("Adamax", "Adam by the largest gradient in place of the mean square.", "Kingma & Ba 2015"),
+        "ftrl": Word("Ftrl", "Follow the regularised leader.", "McMahan et al. 2013"),
+        "lamb": Word("Lamb", "Adam with steps as large as each weight's norm, for large batches.", "You et al. 2020"),
+        "lion": Word("Lion", "Steps by the sign of a mean of gradients.", "Chen et al. 2023"),
+        "muon": Word(
+            "Muon",
+            "Orthogonal steps for matrices, AdamW for all other weights, those of convolutions among them.",
+            "Jordan et al. 2024",
+        ),
+        "muon_sgd": Word(
+            "extra.MuonSGD",
+            "Orthogonal steps for kernels, those of convolutions among them, and SGD with Nesterov's momentum for the"
+            " rest. The rest are norms, biases, embeddings, and the network's last kernel.",
+            "Jordan et al. 2024; Keras has none",
+            name="MuonSgd",
+        ),
+        "nadam": Word("Nadam", "Adam with Nesterov's momentum.", "Dozat 2016"),
+        "schedule_free_adamw": Word(
+            "ScheduleFreeAdamW",
+            "AdamW that needs no schedule, for it averages its own iterates.",
+            "Defazio et al. 2024",
+        ),
+    },
+)

@@ -1,15 +1,15 @@
 """How a learning rate goes, by epochs that may be fractions; Keras's schedules are named as data."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from archdsl.ops.base import Call, Positive, Share
-from archdsl.ops.choices import Entry
-from archdsl.recipe.base import Closed, Epochs, NotNegative, beside
+from archdsl.ops.base import Call, NotNegative, Positive, Share
+from archdsl.ops.keras_objects import KerasObject
+from archdsl.recipe.base import Closed, Epochs, beside
 
 
-class Schedule(Entry):
+class Schedule(KerasObject):
     """How a learning rate goes.
 
     Args:
@@ -18,8 +18,8 @@ class Schedule(Entry):
 
     rate: Positive
 
-    def told(self, epochs: int, steps: int) -> "Call | float":
-        """What Keras is told.
+    def to_call(self, epochs: int, steps: int) -> "Call | float":
+        """Keras's schedule; a number where the learning rate stays.
 
         Args:
             epochs: how many there will be.
@@ -50,7 +50,9 @@ class Constant(Warm):
         rate: the learning rate.
     """
 
-    def told(self, epochs: int, steps: int) -> "Call | float":
+    word: ClassVar[str] = "constant"
+
+    def to_call(self, epochs: int, steps: int) -> "Call | float":
         return self._warmed(steps, self.rate, late=False)
 
 
@@ -62,9 +64,11 @@ class Cosine(Warm):
         final: the last learning rate, as a share of `rate`.
     """
 
+    word: ClassVar[str] = "cosine"
+
     final: Share = 0.0
 
-    def told(self, epochs: int, steps: int) -> Call:
+    def to_call(self, epochs: int, steps: int) -> Call:
         warmup = round(self.warmup * steps)
         start = {"warmup_target": self.rate, "warmup_steps": warmup} if warmup else {}
         return Call(
@@ -82,9 +86,11 @@ class Linear(Warm):
         final: the last learning rate, as a share of `rate`.
     """
 
+    word: ClassVar[str] = "linear"
+
     final: Share = 0.0
 
-    def told(self, epochs: int, steps: int) -> "Call | float":
+    def to_call(self, epochs: int, steps: int) -> "Call | float":
         length = max(1, epochs * steps - round(self.warmup * steps))
         line = Call("optimizers.schedules.PolynomialDecay", (self.rate, length, self.final * self.rate))
         return self._warmed(steps, line, late=True)
@@ -99,10 +105,12 @@ class Step(Warm):
         factor: what the learning rate is multiplied by.
     """
 
+    word: ClassVar[str] = "step"
+
     at: Annotated[list[Epochs], Field(min_length=1)]
     factor: Positive = 0.1
 
-    def told(self, epochs: int, steps: int) -> "Call | float":
+    def to_call(self, epochs: int, steps: int) -> "Call | float":
         # Keras lets a value last until the step of its boundary, that one included.
         values = [self.rate * self.factor**i for i in range(len(self.at) + 1)]
         steady = Call("optimizers.schedules.PiecewiseConstantDecay", ([epoch * steps - 1 for epoch in self.at], values))
@@ -124,10 +132,12 @@ class Exponential(Warm):
         every: in how many epochs, which may be a fraction.
     """
 
+    word: ClassVar[str] = "exponential"
+
     factor: Positive
     every: Positive = 1.0
 
-    def told(self, epochs: int, steps: int) -> "Call | float":
+    def to_call(self, epochs: int, steps: int) -> "Call | float":
         length = max(1, round(self.every * steps))
         return self._warmed(
             steps, Call("optimizers.schedules.ExponentialDecay", (self.rate, length, self.factor)), True
@@ -145,21 +155,16 @@ class OneCycle(Schedule):
         shape: whether it goes along two lines, or along two halves of a cosine as torch's `OneCycleLR`.
     """
 
+    word: ClassVar[str] = "one_cycle"
+
     start: Closed = 0.04
     peak: Annotated[float, Field(strict=True, gt=0, lt=1)] = 0.3
     final: Closed = 0.0
     shape: Literal["linear", "cosine"] = "linear"
 
-    def told(self, epochs: int, steps: int) -> Call:
+    def to_call(self, epochs: int, steps: int) -> Call:
         given = {name: getattr(self, name) for name in ("start", "peak", "final", "shape")}
         return Call("extra.OneCycle", (self.rate, epochs * steps), given)
 
 
-SCHEDULES: dict[str, type[Schedule]] = {
-    "constant": Constant,
-    "step": Step,
-    "cosine": Cosine,
-    "linear": Linear,
-    "exponential": Exponential,
-    "one_cycle": OneCycle,
-}
+MODELS = {model.word: model for model in (Constant, Step, Cosine, Linear, Exponential, OneCycle)}

@@ -2,46 +2,18 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError, WrapValidator, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BeforeValidator, Field, WrapValidator, model_validator
 
-from archdsl.ops.base import Flag, Positive, either, whole
-from archdsl.ops.choices import Entry
-from archdsl.recipe.base import NONE, Closed, Counted, Epochs, NotNegative, Section, Whole, beside
-from archdsl.recipe.words import Choice, Words, under
+from archdsl.ops.base import Flag, NotNegative, Positive, either, whole
+from archdsl.recipe.base import NONE, Closed, Counted, Epochs, Section, Whole, beside
+from archdsl.recipe.choices import LossChoice, ObjectChoice
+from archdsl.recipe.losses import LOSSES
+from archdsl.recipe.metrics import METRICS
+from archdsl.recipe.optimizers import OPTIMIZERS
 
-OPTIMIZERS: Words[Any] = Words("archdsl.recipe.optimizers", "OPTIMIZERS")
-LOSSES: Words[Any] = Words("archdsl.recipe.losses", "LOSSES")
-
-METRICS: Words[Any] = Words("archdsl.recipe.metrics", "METRICS")
-
-Metric = Annotated[Any, Choice("a metric", METRICS)]
+Metric = Annotated[Any, ObjectChoice("a metric", METRICS)]
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16", "bfloat16", "float16", "float64"]
 Monitor = Literal["validation_loss", "validation_accuracy"]
-
-
-class LossChoice(Choice):
-    """A loss: `huber`, `{huber: {delta: 2.0}}`; or one for each output by name."""
-
-    def read(self, value: Any) -> Any:
-        if not self.many(value):
-            return super().read(value)
-        found = {}
-        for output, inner in value.items():
-            try:
-                found[str(output)] = super().read(inner)
-            except ValidationError as error:
-                raise under(str(output), error) from None
-            except PydanticCustomError as error:
-                fault: Any = {"type": error, "loc": (str(output),), "input": inner}
-                raise ValidationError.from_exception_data("loss", [fault]) from None
-        return found
-
-    def many(self, value: Any) -> bool:
-        if not isinstance(value, dict) or len(value) != 1:
-            return isinstance(value, dict)
-        word, given = next(iter(value.items()))
-        return word not in self.entries or isinstance(given, str)
 
 
 class Rates(Section):
@@ -139,7 +111,7 @@ class Train(Section):
     """
 
     epochs: Epochs = 10
-    optimizer: Annotated[Any, Choice("an optimizer", OPTIMIZERS)] = Field("adam", validate_default=True)
+    optimizer: Annotated[Any, ObjectChoice("an optimizer", OPTIMIZERS)] = Field("adam", validate_default=True)
     decay: Literal["all", "kernels"] = "all"
     rates: Rates = Rates.model_construct()
     loss: Annotated[Any, LossChoice("a loss", LOSSES)] = Field("categorical_crossentropy", validate_default=True)
@@ -167,8 +139,8 @@ class Train(Section):
 
     @model_validator(mode="after")
     def _smoothing(self) -> "Train":
-        if self.label_smoothing and not any("label_smoothing" in fields(loss) for loss in self.losses.values()):
-            taking = [f"`{word}`" for word, kind in LOSSES.items() if "label_smoothing" in kind.model_fields]
+        if self.label_smoothing and not any(loss.takes("label_smoothing") for loss in self.losses.values()):
+            taking = [f"`{word}`" for word, loss in LOSSES.items() if loss.takes("label_smoothing")]
             raise beside("label_smoothing", f"`label_smoothing` wants one of the losses {', '.join(taking)}")
         return self
 
@@ -185,17 +157,12 @@ class Train(Section):
         whole = [loss for loss in self.losses.values() if loss.sparse]
         for number, metric in enumerate(self.metrics):
             if whole and not metric.sparse:
-                word, loss = METRICS.word(metric), LOSSES.word(whole[0])
-                raise beside("metrics", f"`{word}` wants one-hot labels, and `{loss}` has whole numbers", number)
+                message = f"`{metric.word}` wants one-hot labels, and `{whole[0].word}` has whole numbers"
+                raise beside("metrics", message, number)
         return self
 
     @model_validator(mode="after")
     def _decay(self) -> "Train":
         if self.decay == "kernels" and not self.optimizer.weight_decay:
-            raise beside("decay", f"`{OPTIMIZERS.word(self.optimizer)}` has no `weight_decay` that `decay` could hold")
+            raise beside("decay", f"`{self.optimizer.word}` has no `weight_decay` that `decay` could hold")
         return self
-
-
-def fields(entry: Entry) -> Any:
-    """The arguments that a word takes."""
-    return type(entry).model_fields

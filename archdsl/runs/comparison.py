@@ -11,7 +11,8 @@ from pydantic import BaseModel
 from archdsl.diff import compare, text
 from archdsl.errors import ArchError
 from archdsl.graph import Graph
-from archdsl.recipe import LOSSES, OPTIMIZERS, SCHEDULES, Train
+from archdsl.ops.keras_objects import KerasObject
+from archdsl.recipe import Train
 from archdsl.resolution import resolve
 from archdsl.runs import folder as result
 from archdsl.runs.folder import Result
@@ -91,9 +92,8 @@ def _words(path: str, value: Any) -> Iterator[tuple[str, str]]:
     if not isinstance(value, BaseModel):
         yield path, _told(value)
         return
-    for table in (OPTIMIZERS, LOSSES, SCHEDULES):
-        if type(value) in table.values():
-            yield path, table.word(value)
+    if isinstance(value, KerasObject):
+        yield path, value.word
     for name in type(value).model_fields:
         yield from _words(f"{path}.{name}", getattr(value, name))
 

@@ -11,8 +11,8 @@ from pydantic import BaseModel, Discriminator
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from archdsl.ops.choices import Table
-from archdsl.recipe import Choice, LossChoice
+from archdsl.ops.choices import WordChoice
+from archdsl.recipe import LossChoice, ObjectChoice
 from archdsl.recipe.base import OrNone
 from archdsl.schema.docstrings import arguments
 
@@ -80,12 +80,12 @@ class Annotations:
         if origin is Annotated:
             return self._read(members[0], (*_flat(members[1:]), *metadata))
         for item in metadata:
-            if isinstance(item, Choice):
+            if isinstance(item, ObjectChoice):
                 return self._choice(item)
             if isinstance(item, OrNone):
                 inner = tuple(member for member in members if member is not NoneType)
                 return either({"enum": ["none"]}, *(self._read(member, ()) for member in inner))
-            if isinstance(item, Table):
+            if isinstance(item, WordChoice):
                 return self._table(item)
             taken = getattr(item, "json_schema_input_type", PydanticUndefined)
             if taken not in (PydanticUndefined, Any):
@@ -115,7 +115,7 @@ class Annotations:
             limits = {"minItems": len(members), "maxItems": len(members)}
         return {"type": "array", **items, **limits}
 
-    def _choice(self, choice: Choice) -> Schema:
+    def _choice(self, choice: ObjectChoice) -> Schema:
         """`adam` or `{adam: {...}}`; or a number; or one for each output by name."""
         name = f"words.{choice.what.split()[-1]}"
         self.definitions[name] = self.definitions.get(name) or self._words(choice)
@@ -124,7 +124,7 @@ class Annotations:
             return either({"type": "object", "additionalProperties": found}, found)
         return either(found, {"type": "number", "exclusiveMinimum": 0}) if choice.number else found
 
-    def _words(self, choice: Choice) -> Schema:
+    def _words(self, choice: ObjectChoice) -> Schema:
         entries: dict[str, Schema] = {}
         bare = []
         for word, entry in choice.entries.items():
@@ -134,7 +134,7 @@ class Annotations:
             entries[word] = {**inner, "description": prose(entry)}
         return word_or_mapping(entries, bare)
 
-    def _table(self, table: Table) -> Schema:
+    def _table(self, table: WordChoice) -> Schema:
         """`he_normal`, `{l2: 0.0001}` or `{truncated_normal: {stddev: 0.02}}`."""
         entries = {}
         for word, entry in table.entries.items():

@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 
 from archdsl.ops import Example, Op, Shape
 from archdsl.ops.base import show
-from archdsl.ops.choices import Table
+from archdsl.ops.choices import WordChoice
 from archdsl.schema import docstrings
 
 _NAMES = {int: "a whole number", float: "a number", bool: "true or false", str: "text", types.NoneType: "none"}
@@ -80,7 +80,7 @@ def type_of(name: str, field: FieldInfo) -> str:
     if name in _WORDS and field.annotation is Any:
         return f"{_WORDS[name]}, or `none`"
     for item in field.metadata:
-        if isinstance(item, Table):
+        if isinstance(item, WordChoice):
             return item.what + (", or `none`" if item.optional else "")
     return _told(field.annotation, field.metadata)
 
@@ -127,9 +127,9 @@ def _either(words: list[str]) -> str:
     return words[0] if len(words) == 1 else ", ".join(words[:-1]) + f", or {words[-1]}"
 
 
-def _tables(op: type[Op]) -> Iterator[tuple[str, Table]]:
+def _tables(op: type[Op]) -> Iterator[tuple[str, WordChoice]]:
     for name, field in op.model_fields.items():
-        yield from ((name, item) for item in field.metadata if isinstance(item, Table))
+        yield from ((name, item) for item in field.metadata if isinstance(item, WordChoice))
 
 
 def _arguments(op: type[Op], width: int) -> Iterator[str]:
@@ -150,11 +150,11 @@ def default_of(field: FieldInfo) -> str:
     if field.default is not None:
         alike = isinstance(field.default, tuple) and len({*field.default}) == 1
         return f"default {written(field.default[0] if alike else field.default)}"
-    takes_none = any(isinstance(item, Table) and item.optional for item in field.metadata)
+    takes_none = any(isinstance(item, WordChoice) and item.optional for item in field.metadata)
     return "default none" if takes_none else "may be left out"
 
 
-def _words(table: Table, width: int) -> str:
+def _words(table: WordChoice, width: int) -> str:
     told = []
     for word, entry in table.entries.items():
         fields = {name: field.default for name, field in entry.model_fields.items() if field.default is not None}

@@ -13,8 +13,7 @@ from archdsl.errors import fail
 from archdsl.keras.optimizers import RATED, MuonSGD, OneCycle, WarmUp
 from archdsl.ops.base import Call
 from archdsl.recipe import METRICS, Train
-from archdsl.recipe.losses import FromLogits, Loss
-from archdsl.recipe.metrics import Accuracy
+from archdsl.recipe.losses import Loss
 from archdsl.training import optimizers
 
 _OURS: dict[str, Any] = {made.__name__: made for made in (MuonSGD, OneCycle, WarmUp, *RATED.values())}
@@ -110,8 +109,8 @@ def make_loss(recipe: Train, model: keras.Model) -> Any:
 
 
 def _loss(loss: Loss, recipe: Train, model: keras.Model, output: str) -> Any:
-    logits = "from_logits" in type(loss).model_fields and _logits(recipe, model, output, loss)
-    return instantiate(loss.told(logits, recipe.label_smoothing))
+    logits = loss.takes("from_logits") and _logits(recipe, model, output, loss)
+    return instantiate(loss.to_call(logits, recipe.label_smoothing))
 
 
 def make_metrics(recipe: Train, model: keras.Model, more: Sequence[Any] = ()) -> Any:
@@ -125,11 +124,11 @@ def make_metrics(recipe: Train, model: keras.Model, more: Sequence[Any] = ()) ->
     made = {output: [*_metrics(recipe, loss, model, output), *more] for output, loss in recipe.losses.items()}
     if "" in made:
         return made[""]
-    return {output: found for output, found in made.items() if isinstance(recipe.losses[output], FromLogits)}
+    return {output: found for output, found in made.items() if recipe.losses[output].takes("from_logits")}
 
 
 def _metrics(recipe: Train, loss: Loss, model: keras.Model, output: str) -> list[Any]:
-    named = {METRICS.word(metric): metric for metric in (Accuracy(), *recipe.metrics)}
+    named = {metric.word: metric for metric in (METRICS["accuracy"](), *recipe.metrics)}
     logits = any(metric.logits or metric.probabilities for metric in named.values()) and _logits(
         recipe, model, output, loss
     )
@@ -137,7 +136,7 @@ def _metrics(recipe: Train, loss: Loss, model: keras.Model, output: str) -> list
         if metric.probabilities and logits and metric.top_k is None:
             hint = f"`{{{word}: {{top_k: 1}}}}` takes the first class, whatever the outputs are"
             raise fail("ARCH401", f"`{word}` wants probabilities, and the network ends without a softmax", hint=hint)
-    return [instantiate(metric.told(word, loss.sparse, logits)) for word, metric in named.items()]
+    return [instantiate(metric.to_call(word, loss.sparse, logits)) for word, metric in named.items()]
 
 
 def _logits(recipe: Train, model: keras.Model, output: str, loss: Loss) -> bool:

@@ -12,7 +12,6 @@ import tensorflow as tf
 
 from archdsl.analysis.measures import PRECISIONS, measure
 from archdsl.errors import fail
-from archdsl.recipe import OPTIMIZERS
 from archdsl.spec import Spec
 from archdsl.training import tf_settings
 from archdsl.training.setup import Prepared, Wishes, prepare, recipe_of
@@ -132,7 +131,7 @@ def _told(
         jit_compile=bool(model.jit_compile),
         onednn=tf_settings.onednn(),
         precision=recipe.precision,
-        optimizer=OPTIMIZERS.word(recipe.optimizer) if own is None else type(own).__name__,
+        optimizer=recipe.optimizer.word if own is None else type(own).__name__,
         learning_rate=_rates(model.optimizer, recipe.epochs * prepared.steps),
         loss=loss,
         parameters=model.count_params(),

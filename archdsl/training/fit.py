@@ -200,7 +200,7 @@ def _check_epochs(spec: Spec, known: Result, epochs: int | None, state: State | 
     _, recipe = recipe_of(spec)
     optimizer, hint = recipe.optimizer, "train the spec with other epochs into a new folder"
     planned = f"the run was planned for {quantity(known.epochs, 'epoch')}, by which its"
-    if optimizer.told(known.epochs, 100) != optimizer.told(epochs, 100):
+    if optimizer.to_call(known.epochs, 100) != optimizer.to_call(epochs, 100):
         raise fail(
             "ARCH203", f"{planned} learning rate goes", hint="train the spec with other epochs into a new folder"
         )

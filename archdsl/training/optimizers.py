@@ -45,7 +45,7 @@ def call(recipe: Train, model: keras.Model, epochs: int, steps: int) -> Call:
     Args:
         epochs, steps: as in `compile_model`.
     """
-    made: Call = recipe.optimizer.told(epochs, steps)
+    made: Call = recipe.optimizer.to_call(epochs, steps)
     factors = factors_of(recipe, model)
     if not factors:
         return made

@@ -14,8 +14,7 @@ from archdsl.names import CLASS_RESERVED, RESERVED, name_fault
 from archdsl.ops import OPS
 from archdsl.parsing import FILE, LAYER, parse
 from archdsl.parsing.steps import ACTIVATIONS, NORMS
-from archdsl.recipe.optimizers import Adam
-from archdsl.recipe.schedules import Cosine
+from archdsl.recipe import OPTIMIZERS, SCHEDULES
 from archdsl.spec import SHORTCUTS, Bunch, Spec, Use
 
 HEAD = "archdsl: 1\nname: Net\ninput: [8, 8, 3]\n"
@@ -422,8 +421,8 @@ class TestSections:
             "train: {optimizer: {adam: {learning_rate: {cosine: {rate: 0.1}}}}}"
         )
         assert found.data.source == "digits"
-        assert isinstance(found.train.optimizer, Adam)
-        assert isinstance(found.train.optimizer.learning_rate, Cosine)
+        assert isinstance(found.train.optimizer, OPTIMIZERS["adam"])
+        assert isinstance(found.train.optimizer.learning_rate, SCHEDULES["cosine"])
 
     @pytest.mark.parametrize(
         ("section", "code"),

@@ -8,7 +8,6 @@ import pytest
 
 from archdsl import ArchError, Graph, loads, resolve
 from archdsl.errors import Problem
-from archdsl.recipe import LOSSES
 
 HEAD = "archdsl: 1\nname: Net\ninput: [8, 8, 4]\n"
 TWO = "archdsl: 1\nname: Net\ninputs: {left: [8, 8, 4], right: [8, 8, 4]}\n"
@@ -428,9 +427,7 @@ class TestSeveralOutputs:
         body += f"train:\n  epochs: 1\n  loss: {loss}\n"
         if not code:
             losses = loads(HEAD + body).train.losses
-            assert {name: LOSSES.word(loss) for name, loss in losses.items()} == dict.fromkeys(
-                "ab", "mean_squared_error"
-            )
+            assert {name: loss.word for name, loss in losses.items()} == dict.fromkeys("ab", "mean_squared_error")
             return
         found = problem(body)
         assert found.code == code

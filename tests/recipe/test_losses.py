@@ -21,23 +21,6 @@ LEFT_OUT = {
     "CTC": "its labels are sequences, and a data set has one class for each image",
     "Loss": "the base class",
 }
-LEFT_OUT_ARGUMENTS = {
-    "name": "a name of its own tells nobody anything",
-    "dtype": "Keras's float type; `precision` says what is computed in what",
-}
-OURS = {"from_logits": False, "label_smoothing": 0.0}
-"""Where nothing is said, `train` tells these, and without it Keras's default holds."""
-LEFT_OUT_METRICS = {
-    **LEFT_OUT_ARGUMENTS,
-    "axis": "a network for labels has its classes on the last axis",
-    "ignore_class": "a data set has no class that does not count",
-    "from_sorted_ids": "a network for labels gives a number for each class",
-    "from_logits": "`train` and the network tell",
-    "label_smoothing": "a measure is taken of the labels as they are",
-    "thresholds": "`num_thresholds` places them",
-    "num_labels": "the data set tells",
-    "label_weights": "`class_weights` of the data weigh",
-}
 
 
 def target(model: Any) -> str:
@@ -53,24 +36,6 @@ def test_every_keras_loss_is_there() -> None:
     assert {target(model) for model in LOSSES.values()} == exported - LEFT_OUT.keys()
     assert set(LEFT_OUT) <= exported
     assert len(LOSSES) >= 20
-
-
-@pytest.mark.parametrize("word", LOSSES)
-def test_its_arguments_are_kerass(word: str) -> None:
-    model = LOSSES[word]
-    signature = inspect.signature(getattr(keras.losses, target(model)).__init__).parameters
-    wanted = {name: p.default for name, p in signature.items() if name != "self" and name not in LEFT_OUT_ARGUMENTS}
-    assert {n: OURS.get(n, f.default) for n, f in model.model_fields.items()} == wanted
-
-
-@pytest.mark.parametrize("word", sorted(set(METRICS) - {"top_5_accuracy"}))
-def test_the_arguments_of_a_metric_are_kerass(word: str) -> None:
-    model = METRICS[word]
-    signature = inspect.signature(getattr(keras.metrics, target(model)).__init__).parameters
-    own = {"thresholds"} if "thresholds" in model.model_fields else set()
-    wanted = {n: p.default for n, p in signature.items() if n != "self" and n not in LEFT_OUT_METRICS.keys() - own}
-    found = {name: field.default for name, field in model.model_fields.items()}
-    assert found == wanted | ({"average": "macro"} if "average" in wanted else {})  # Keras has a list of numbers else
 
 
 def network(activation: str | None = None) -> Any:

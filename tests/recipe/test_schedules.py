@@ -21,7 +21,7 @@ EPOCHS, STEPS = 5, 4
 
 def schedule(word: str, **arguments: Any) -> Any:
     recipe = Train.model_validate({"optimizer": {"sgd": {"learning_rate": {word: {"rate": 0.5, **arguments}}}}})
-    return compilation.instantiate(recipe.optimizer.told(EPOCHS, STEPS))._learning_rate
+    return compilation.instantiate(recipe.optimizer.to_call(EPOCHS, STEPS))._learning_rate
 
 
 def rates(word: str, steps: Any = range(EPOCHS * STEPS), **arguments: Any) -> list[float]:

@@ -16,7 +16,6 @@ from archdsl.lint import Silences, lint, summarize
 from archdsl.lint.conditions import WHEN
 from archdsl.ops import Op, weights
 from archdsl.ops.base import Kind, show
-from archdsl.recipe import optimizers
 from archdsl.recipe.base import OrNone
 from archdsl.reports.columns import COLUMNS
 from archdsl.resolution import resolve
@@ -266,9 +265,10 @@ def _recipe() -> dict[str, str]:
         "test_time": recipe.TestTime,
     }
     models["expect"] = spec.Expectation
-    models["optimizer"] = optimizers.Optimizer
     found = {name: _fields(model, list(model.model_fields)) for name, model in models.items()}
-    shared = set(optimizers.Optimizer.model_fields)
+    adam = recipe.OPTIMIZERS["adam"]
+    shared = {name for name in adam.model_fields if all(model.takes(name) for model in recipe.OPTIMIZERS.values())}
+    found["optimizer"] = _fields(adam, [name for name in adam.model_fields if name in shared])
     found["optimizers"] = table(
         ["word", "what it is", "its own arguments"],
         ((f"`{w}`", vocabulary.prose(m), _own(m, shared)) for w, m in recipe.OPTIMIZERS.items()),

@@ -41,7 +41,7 @@ def test_logits_are_seen_from_the_network_unless_the_recipe_says(activation: Any
 
 def test_calls_become_keras_objects_however_nested() -> None:
     recipe = {"sgd": {"momentum": 0.9, "learning_rate": {"cosine": {"rate": 0.5, "final": 0.1, "warmup": 1}}}}
-    optimizer = compilation.instantiate(Train.model_validate({"optimizer": recipe}).optimizer.told(10, 20))
+    optimizer = compilation.instantiate(Train.model_validate({"optimizer": recipe}).optimizer.to_call(10, 20))
     assert isinstance(optimizer, keras.optimizers.SGD)
     rates = [float(optimizer._learning_rate(step)) for step in (0, 10, 20, 110, 200, 300)]
     np.testing.assert_allclose(rates, [0, 0.25, 0.5, 0.275, 0.05, 0.05], atol=1e-6)
@@ -50,7 +50,7 @@ def test_calls_become_keras_objects_however_nested() -> None:
 
 def test_a_step_falls_at_the_start_of_its_epoch() -> None:
     recipe = Train.model_validate({"optimizer": {"sgd": {"learning_rate": {"step": {"rate": 1.0, "at": [1, 3]}}}}})
-    schedule = compilation.instantiate(recipe.optimizer.told(5, 4))._learning_rate
+    schedule = compilation.instantiate(recipe.optimizer.to_call(5, 4))._learning_rate
     rates = [float(schedule(step)) for step in range(20)]
     np.testing.assert_allclose(rates, [1.0] * 4 + [0.1] * 8 + [0.01] * 8, rtol=1e-6)
 

@@ -10,7 +10,6 @@ from archdsl.graph import Graph
 from archdsl.lint.finding import Case, case
 from archdsl.ops.base import show
 from archdsl.ops.conv import Conv
-from archdsl.recipe import LOSSES
 from archdsl.spec import Bunch, Layer, Spec, Step, Use
 
 
@@ -60,7 +59,7 @@ def recipe(spec: Spec, graph: Graph, walk: Walk) -> Iterator[Case]:
         return
     losses = train.loss if isinstance(train.loss, dict) else dict.fromkeys(graph.outputs, train.loss)
     for name, entry in losses.items():
-        loss = LOSSES.word(entry)
+        loss = entry.word
         if not re.search("categorical.*cross", loss) or name not in walk.outputs:
             continue
         flow, end = walk.outputs[name], _end(walk, graph, name)
