@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from data_files import CLOTHES, KINDS, RANDOM, cifar100, fashion, idx, picture, pictures
+from data_files import CLOTHES, IMAGES, KINDS, cifar100, fashion, idx, picture, pictures
 from PIL import Image
 
 from archdsl.data.dataset import load
@@ -35,7 +35,6 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-IMAGES = RANDOM.randint(0, 256, (40, 6, 5, 3)).astype(np.uint8)
 LABELS = np.arange(40) % 4
 ARRAYS = {"x_train": IMAGES[:28], "y_train": LABELS[:28], "x_test": IMAGES[28:], "y_test": LABELS[28:]}
 

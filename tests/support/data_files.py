@@ -13,6 +13,11 @@ from PIL import Image
 
 RANDOM = np.random.RandomState(3)
 
+# Golden texts show statistics of these images: they are drawn in this order.
+IMAGES = RANDOM.randint(0, 256, (40, 6, 5, 3)).astype(np.uint8)
+CLOTHES = RANDOM.randint(0, 256, (60, 28, 28)).astype(np.uint8)
+KINDS = (np.arange(60) % 10).astype(np.uint8)
+
 
 def picture(path: Path, size: tuple[int, int] = (6, 6), **how: Any) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -31,12 +36,6 @@ def pictures(folder: Path, names: str = "ant bee", parts: str = "", count: int =
 
 def idx(array: np.ndarray) -> bytes:
     return bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
-
-
-CLOTHES = RANDOM.randint(0, 256, (60, 28, 28)).astype(np.uint8)
-
-
-KINDS = (np.arange(60) % 10).astype(np.uint8)
 
 
 def fashion(folder: Path, packed: bool = True, **changed: Any) -> Path:
