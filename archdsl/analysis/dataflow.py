@@ -1,93 +1,94 @@
-"""Each distinct body of a graph once: what flows through it, what of that is read, and how often the body is used."""
+"""Each distinct body of a graph once: what is known of its tensors, what of them is read, and how often it is used."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from archdsl.analysis.index_sets import Window
-from archdsl.analysis.liveness import Need, Needs, Reader, everything, together
-from archdsl.analysis.value_range import Flow, flow_of
-from archdsl.analysis.windows import CONVOLUTIONS, slides, windows
+from archdsl.analysis.liveness import InputLiveness, Liveness, PartialReader, all_live, joined
+from archdsl.analysis.value_range import TensorFacts, facts_of
 from archdsl.errors import shown
 from archdsl.graph import Graph, Node
-from archdsl.ops import Shape
+from archdsl.ops import Op, Shape
+from archdsl.ops.index_sets import Window
 
-Flows: TypeAlias = tuple[Flow, ...]
+# How it works. A layer's body is one graph, however often it is used; but what is known of its inputs and what is read
+# of its outputs may differ from use to use. So facts are carried forward from the inputs and liveness backward from the
+# outputs, once for each distinct pair of a body and what reaches its ends, and a use of a layer just looks that up.
+# Bodies that are used in ever other ways could make that endless: after `LEAST` or `TIMES` the nodes there are, a body
+# is taken as if nothing were known of its inputs and all of its outputs were read. Less is found then, nothing wrong.
+
+Facts: TypeAlias = tuple[TensorFacts, ...]
+
+LEAST, TIMES = 2_000, 4
 
 
 @dataclass(eq=False)
-class Body:
+class BodyFacts:
     """A layer's body (or the model's) for given inputs and given readers.
 
     Args:
         uses: how often the network has it.
         first: the body and the node of the first use; None for the model.
         inputs: what is read of its inputs.
-        skipping: the ops in it that leave some of their input unread.
+        partial: the ops in it that leave some of their input unread.
     """
 
     graph: Graph
-    sites: list[Site] = field(default_factory=list)
-    children: list[tuple[Node, Body]] = field(default_factory=list)
+    ops: list[OpFacts] = field(default_factory=list)
+    children: list[tuple[Node, BodyFacts]] = field(default_factory=list)
     uses: int = 0
-    first: tuple[Body, Node] | None = None
-    inputs: tuple[Need, ...] = ()
-    skipping: list[Reader] = field(default_factory=list)
+    first: tuple[BodyFacts, Node] | None = None
+    inputs: tuple[Liveness, ...] = ()
+    partial: list[PartialReader] = field(default_factory=list)
 
     def trail(self) -> tuple[str, ...]:
         """The chain of layers of its first use, from the inside."""
-        told, body = [], self
+        found, body = [], self
         while body.first is not None:
             outer, node = body.first
             values = ", ".join(f"{name}={shown(value).strip('`')}" for name, value in node.arguments.items())
             line = f" at line {node.span.line}" if node.span else ""
-            told.append(f"in {node.kind}, from {outer.graph.name}{line}" + (f" ({values})" if values else ""))
+            found.append(f"in {node.kind}, from {outer.graph.name}{line}" + (f" ({values})" if values else ""))
             body = outer
-        return tuple(told)
+        return tuple(found)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Site:
-    """One op where it stands: what it takes, what is known of that, and what is read of its output.
+class OpFacts:
+    """One op in its body: what it takes, what is known of that, and what is read of its output.
 
     Args:
-        given: what is known of the output.
         alone: whether nobody else reads its first input.
-        before: the node that gives its first input, where that stands in the same body.
+        before: the node that gives its first input, where that is in the same body.
         windows: how it slides along rows and columns, where it does.
     """
 
-    body: Body
+    body: BodyFacts
     node: Node
+    op: Op
     shapes: tuple[Shape, ...]
-    flows: Flows
-    given: Flow
-    need: Need
+    inputs: Facts
+    live: Liveness
     alone: bool
     before: Node | None
     windows: tuple[Window, Window] | None
 
 
-LEAST, TIMES = 2_000, 4
-"""How many nodes are looked at for each way in which their bodies are used: so many, or so many times those there are.
-After them a body is taken as it is when everything is read: then less is found, but nothing that is not so."""
-
-
-class Walk:
+class Dataflow:
     """All bodies of a model, the model's own first, each before those inside it."""
 
     def __init__(self, graph: Graph) -> None:
-        self._flows: dict[tuple[int, Flows], dict[str, Flow]] = {}
-        self._bodies: dict[Any, Body] = {}
-        self._visited = self._passed = 0
+        self._facts: dict[tuple[int, Facts], dict[str, TensorFacts]] = {}
+        self._bodies: dict[Any, BodyFacts] = {}
+        self._forward = self._backward = 0
         self._enough = max(LEAST, TIMES * sum(len(body.nodes) for body in _distinct(graph)))
         self._windows: dict[Any, tuple[Window, Window] | None] = {}
-        self.needs = Needs()
-        flows = (Flow(),) * len(graph.inputs)
-        self.outputs = {name: self._through(graph, flows)[end.ref] for name, end in graph.outputs.items()}
-        self._body(graph, flows, tuple(everything(end.shape) for end in graph.outputs.values()))
+        self._liveness = InputLiveness()
+        inputs = (TensorFacts(),) * len(graph.inputs)
+        self.outputs = {name: self._tensors(graph, inputs)[end.ref] for name, end in graph.outputs.items()}
+        self._body(graph, inputs, tuple(all_live(end.shape) for end in graph.outputs.values()))
         self.bodies = [*reversed(self._bodies.values())]
         self.bodies[0].uses = 1
         for body in self.bodies:
@@ -96,120 +97,139 @@ class Walk:
                 child.first = child.first or (body, node)
 
     @property
-    def sites(self) -> Iterator[Site]:
+    def ops(self) -> Iterator[OpFacts]:
         """Every op of every distinct body, in the order of the bodies."""
         for body in self.bodies:
-            yield from body.sites
+            yield from body.ops
 
-    def _through(self, graph: Graph, flows: Flows) -> dict[str, Flow]:
+    def _tensors(self, graph: Graph, inputs: Facts) -> dict[str, TensorFacts]:
         """What is known of every tensor of a body, by its ref."""
-        if self._passed > self._enough:
-            flows = (Flow(),) * len(graph.inputs)
-        key = id(graph), flows
-        if key not in self._flows:
-            self._flows[key] = found = dict(zip(graph.inputs, flows, strict=True))
+        if self._forward > self._enough:
+            inputs = (TensorFacts(),) * len(graph.inputs)
+        key = id(graph), inputs
+        if key not in self._facts:
+            self._facts[key] = found = dict(zip(graph.inputs, inputs, strict=True))
             shapes = graph.shapes
-            self._passed += len(graph.nodes)
+            self._forward += len(graph.nodes)
             for node in graph.nodes:
                 taken = tuple(found[ref] for ref in node.inputs)
                 if node.body is None:
-                    found[node.name] = flow_of(node, taken, [shapes[ref] for ref in node.inputs])
+                    found[node.name] = facts_of(node, taken, [shapes[ref] for ref in node.inputs])
                     continue
-                inside = self._through(node.body, taken)
+                inside = self._tensors(node.body, taken)
                 for ref, end in zip(node.output_refs, node.body.outputs.values(), strict=True):
                     found[ref] = inside[end.ref]
-        return self._flows[key]
+        return self._facts[key]
 
-    def windows(self, node: Node, shape: Shape) -> tuple[Window, Window] | None:
-        """How an op slides over a map of this shape; equal ops are asked once."""
-        key = id(node.op), shape, node.shape
-        if key not in self._windows:
-            self._windows[key] = windows(node.op, shape, node.shape)
-        return self._windows[key]
-
-    def _body(self, graph: Graph, flows: Flows, ends: tuple[Need, ...]) -> Body:
-        if self._visited > self._enough:
-            flows = (Flow(),) * len(graph.inputs)
-            ends = tuple(everything(end.shape) for end in graph.outputs.values())
-        key = id(graph), flows, ends
+    def _body(self, graph: Graph, inputs: Facts, outputs: tuple[Liveness, ...]) -> BodyFacts:
+        if self._backward > self._enough:
+            inputs = (TensorFacts(),) * len(graph.inputs)
+            outputs = tuple(all_live(end.shape) for end in graph.outputs.values())
+        key = id(graph), inputs, outputs
         if key not in self._bodies:
-            self._visited += len(graph.nodes)
-            body = _Backwards(self, graph, flows, ends).body
+            self._backward += len(graph.nodes)
+            body = self._followed_back(graph, inputs, outputs)
             self._bodies[key] = body  # behind all that is inside it
         return self._bodies[key]
 
+    def _followed_back(self, graph: Graph, inputs: Facts, outputs: Sequence[Liveness]) -> BodyFacts:
+        """A body, followed from its last node to its first."""
+        body, shapes, facts = BodyFacts(graph), graph.shapes, self._tensors(graph, inputs)
+        near = _Neighbours(graph)
+        read: dict[str, list[Liveness]] = {}
+        for end, live in zip(graph.outputs.values(), outputs, strict=True):
+            read.setdefault(end.ref, []).append(live)
 
-class _Backwards:
-    """Fills a body, from its last node to its first."""
+        def live_of(ref: str) -> Liveness:
+            return joined(read.get(ref, []), shapes[ref])
 
-    def __init__(self, walk: Walk, graph: Graph, flows: Flows, ends: Sequence[Need]) -> None:
-        self.walk, self.body = walk, Body(graph)
-        self.shapes, self.known = graph.shapes, walk._through(graph, flows)
-        self.by_name = {node.name: node for node in graph.nodes}
-        self.readers: dict[str, list[Need]] = {}
-        self.next: dict[str, list[Node]] = {}
-        for end, need in zip(graph.outputs.values(), ends, strict=True):
-            self.readers.setdefault(end.ref, []).append(need)
+        for node in reversed(graph.nodes):
+            taken = tuple(shapes[ref] for ref in node.inputs)
+            known = tuple(facts[ref] for ref in node.inputs)
+            if node.body is not None:
+                child = self._body(node.body, known, tuple(live_of(ref) for ref in node.output_refs))
+                body.children.append((node, child))
+                lives = child.inputs
+            else:
+                live = live_of(node.name)
+                lives, partial = self._liveness.of(node, taken, live, near.hint)
+                body.partial += [partial] if partial else []
+                if node.op is not None:
+                    first = node.inputs[0]
+                    windows = self._windows_of(node, node.op, taken[0])
+                    one = OpFacts(
+                        body, node, node.op, taken, known, live, first in near.alone, near.nodes.get(first), windows
+                    )
+                    body.ops.append(one)
+            for ref, one_live in zip(node.inputs, lives, strict=True):
+                read.setdefault(ref, []).append(one_live)
+        body.ops.reverse()
+        body.children.reverse()
+        body.inputs = tuple(live_of(name) for name in graph.inputs)
+        return body
+
+    def _windows_of(self, node: Node, op: Op, x: Shape) -> tuple[Window, Window] | None:
+        """How an op slides over a map of this shape; equal ops are asked once."""
+        key = id(op), x, node.shape
+        if key not in self._windows:
+            self._windows[key] = op.windows(x, node.shape)
+        return self._windows[key]
+
+
+class _Neighbours:
+    """The nodes of a body, with what gives and what takes their tensors.
+
+    Args:
+        alone: the refs that one node alone reads, and no output is.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self.nodes = {node.name: node for node in graph.nodes}
+        self.readers: dict[str, list[Node]] = {}
         for node in graph.nodes:
             for ref in node.inputs:
-                self.next.setdefault(ref, []).append(node)
-        taken = {end.ref for end in graph.outputs.values()}
-        self.alone = {ref for ref, nodes in self.next.items() if len(nodes) == 1 and ref not in taken}
-        for node in reversed(graph.nodes):
-            self._node(node)
-        self.body.sites.reverse()
-        self.body.children.reverse()
-        self.body.inputs = tuple(self._read(name) for name in graph.inputs)
+                self.readers.setdefault(ref, []).append(node)
+        outputs = {end.ref for end in graph.outputs.values()}
+        self.alone = {ref for ref, nodes in self.readers.items() if len(nodes) == 1 and ref not in outputs}
 
-    def _read(self, ref: str) -> Need:
-        return together(self.readers.get(ref, []), self.shapes[ref])
-
-    def _node(self, node: Node) -> None:
-        shapes = tuple(self.shapes[ref] for ref in node.inputs)
-        flows = tuple(self.known[ref] for ref in node.inputs)
-        if node.body is not None:
-            child = self.walk._body(node.body, flows, tuple(self._read(ref) for ref in node.output_refs))
-            self.body.children.append((node, child))
-            needs = child.inputs
-        else:
-            need = self._read(node.name)
-            needs, skipping = self.walk.needs.of(node, shapes, need, self._hint)
-            self.body.skipping += [skipping] if skipping else []
-            before = self.by_name.get(node.inputs[0])
-            alone, moves = node.inputs[0] in self.alone, self.walk.windows(node, shapes[0])
-            given = self.known[node.name]
-            self.body.sites.append(Site(self.body, node, shapes, flows, given, need, alone, before, moves))
-        for ref, one in zip(node.inputs, needs, strict=True):
-            self.readers.setdefault(ref, []).append(one)
-
-    def _hint(self, node: Node) -> str:
-        """Where a stride would better stand that reads only some of what was computed."""
+    def hint(self, node: Node) -> str:
+        """What to change about an op that leaves some of its input unread: where its stride would better be, if any."""
         op = node.op
-        if op is None or op.name == "take":
-            return "take it before the last layers, which then compute nothing for the others"
-        if op.name in ("crop", "center_crop", "take_channels"):
-            return "compute only what is kept"
+        if op is None:
+            return ""
         stride = getattr(op, "stride", None)
-        if not isinstance(op, CONVOLUTIONS) or stride == (1, 1) or slides(op):
-            return "`padding: same`, or a map that the windows cover without rest"
-        told = "" if stride is None else str(stride[0] if stride[0] == stride[1] else [*stride])
-        before = node
-        while before.inputs[0] in self.alone and before.inputs[0] in self.by_name:
-            before = self.by_name[before.inputs[0]]
-            if before.op is None or before.op.many:
-                break
-            if slides(before.op) and getattr(before.op, "stride", None) == (1, 1):
-                line = f" on line {before.span.line}" if before.span else ""
-                return f"put `stride: {told}` on `{before.name}`{line}, which then computes only what is read"
-        after = node
-        while after.name in self.alone:
-            after = self.next[after.name][0]
-            if after.op is None or after.op.many:
-                break
-            if slides(after.op) and getattr(after.op, "stride", None) == (1, 1):
-                line = f" on line {after.span.line}" if after.span else ""
-                return f"put `stride: {told}` on `{after.name}`{line}, whose windows read everything"
+        if not op.traits.filters or stride in (None, (1, 1)) or has_window(op):
+            return op.traits.unread
+        text = str(stride[0] if stride[0] == stride[1] else [*stride])
+        if (other := self._strides_instead(node, self._previous)) is not None:
+            return f"put `stride: {text}` on {_named(other)}, which then computes only what is read"
+        if (other := self._strides_instead(node, self._next)) is not None:
+            return f"put `stride: {text}` on {_named(other)}, whose windows read everything"
         return "stride a convolution whose windows read everything, or pool before it"
+
+    def _previous(self, node: Node) -> Node | None:
+        return self.nodes.get(node.inputs[0]) if node.inputs[0] in self.alone else None
+
+    def _next(self, node: Node) -> Node | None:
+        return self.readers[node.name][0] if node.name in self.alone else None
+
+    def _strides_instead(self, node: Node, step: Callable[[Node], Node | None]) -> Node | None:
+        """The first convolution with a window and no stride in one direction, before anything branches."""
+        other = step(node)
+        while other is not None and other.op is not None and not other.op.many:
+            if has_window(other.op) and getattr(other.op, "stride", None) == (1, 1):
+                return other
+            other = step(other)
+        return None
+
+
+def has_window(op: Op) -> bool:
+    """Whether it is a convolution with a window of more than one pixel."""
+    return op.traits.filters and getattr(op, "kernel", (1, 1)) != (1, 1)
+
+
+def _named(node: Node) -> str:
+    return f"`{node.name}`" + (f" on line {node.span.line}" if node.span else "")
 
 
 def _distinct(graph: Graph) -> Iterator[Graph]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from archdsl.analysis.dataflow import Walk
-from archdsl.analysis.windows import slides
+from archdsl.analysis.dataflow import Dataflow, has_window
 from archdsl.errors import quantity
 from archdsl.graph import Graph, Totals
 from archdsl.lint.finding import Case, Finding, combined, merged, percent
@@ -34,20 +33,20 @@ def lint(spec: Spec, graph: Graph, silences: Silences | None = None) -> tuple[Fi
 
 
 def _cases(spec: Spec, graph: Graph) -> Iterator[Case]:
-    walk = Walk(graph)
-    convolves = any(slides(site.node.op) for site in walk.sites)
-    for site in walk.sites:
+    flow = Dataflow(graph)
+    convolves = any(has_window(site.op) for site in flow.ops)
+    for site in flow.ops:
         yield from windows.rules(site)
         yield from neighbours.rules(site)
         if convolves:
             yield from neighbours.heavy_head(site, graph.totals.parameters)
         yield from spec_rules.rules(site)
-    yield from windows.small_maps(walk, graph.totals.parameters)
-    yield from windows.sight(graph, walk)
-    yield from waste.thrown_away(walk, graph)
-    yield from waste.unread_inputs(walk, graph)
-    yield from spec_rules.recipe(spec, graph, walk)
-    yield from spec_rules.unused_layers(spec, walk)
+    yield from windows.small_maps(flow, graph.totals.parameters)
+    yield from windows.sight(graph, flow)
+    yield from waste.thrown_away(flow, graph)
+    yield from waste.unread_inputs(flow, graph)
+    yield from spec_rules.recipe(spec, graph, flow)
+    yield from spec_rules.unused_layers(spec, flow)
 
 
 def summarize(findings: Sequence[Finding], totals: Totals) -> str:

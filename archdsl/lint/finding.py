@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from archdsl.analysis.dataflow import Body
-from archdsl.analysis.liveness import place
+from archdsl.analysis.dataflow import BodyFacts
+from archdsl.analysis.liveness import span_of
 from archdsl.errors import Problem, Span, quantity
 from archdsl.graph import Node, Totals
 
@@ -48,7 +48,7 @@ class Case:
     message: str
     span: Span | None
     step: Span | None
-    body: Body
+    body: BodyFacts
     facts: tuple[str, ...] = ()
     hint: str = ""
     parameters: int = 0
@@ -61,9 +61,11 @@ class Case:
         return self.parameters * self.body.uses, self.macs * self.body.uses
 
 
-def case(code: str, node: Node, body: Body, message: str, *facts: str, at: Sequence[str] = (), **more: Any) -> Case:
+def case(
+    code: str, node: Node, body: BodyFacts, message: str, *facts: str, at: Sequence[str] = (), **more: Any
+) -> Case:
     """A case about a node."""
-    return Case(code, message, place(node, *at), node.span, body, facts, **more)
+    return Case(code, message, span_of(node, *at), node.span, body, facts, **more)
 
 
 SHOWN = 3

@@ -1,26 +1,56 @@
 """Every activation of Keras, by Keras's names (and `swish`, `hard_swish`)."""
 
 import types
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar, NamedTuple
 
-from archdsl.ops.base import Call, Example, Flag, Kept, Kind, Number, Op, OpError, Passes, Positive, Shape, Weight
-from archdsl.ops.norm import along, sees_along
+from archdsl.ops.base import (
+    Call,
+    Example,
+    Flag,
+    Kept,
+    Kind,
+    Number,
+    Op,
+    OpError,
+    Passes,
+    Positive,
+    Shape,
+    Traits,
+    Weight,
+)
+from archdsl.ops.index_sets import ALL, LONGEST, Positions, bounded, smeared
+from archdsl.ops.norm import along, count_along, reads_along, sees_along
 from archdsl.ops.sight import HERE, Sight
+from archdsl.ops.value_range import Support, ValueRange, clip, same_sign
 from archdsl.ops.weights import Axes, Constraint, Initializer, Regularizer
 
 _X = ((4, 4, 6),)
+_ELEMENTWISE = Traits(elementwise=True)
+_THROUGH_ZERO = Traits(elementwise=True, keeps_zero=True)
 
 
-class Activation(Op):
-    """A function of each number. Any shape -> the same shape."""
+class _Elementwise(Op):
+    """A function of each number."""
 
     kind: ClassVar[Kind] = "activation"
-    function: ClassVar[str] = ""
-    """What Keras calls it; also what its layers take as `activation=`, where it has no arguments."""
     kept: ClassVar[Kept] = Kept(inputs=True)
+    traits: ClassVar[Traits] = _ELEMENTWISE
 
     def sees(self, *inputs: Shape) -> Sight:
         return HERE
+
+
+class Activation(_Elementwise):
+    """A function of each number. Any shape -> the same shape."""
+
+    function: ClassVar[str] = ""
+    """What Keras calls it; also what its layers take as `activation=`, where it has no arguments."""
+    bounds: ClassVar[ValueRange] = ValueRange()
+    """Between which numbers all that it gives lies, where it does not depend on what it takes."""
+
+    def value_range(self, *inputs: ValueRange) -> ValueRange:
+        return super().value_range(*inputs) if self.bounds == ValueRange() else self.bounds
 
     def keras(self) -> Call:
         call = self.call("ActivationFunction")
@@ -48,6 +78,7 @@ class Relu(_ByOutput, name="relu"):
     """
 
     function: ClassVar[str] = "relu"
+    traits: ClassVar[Traits] = _THROUGH_ZERO
 
     max_value: Positive | None = None
     slope: Number = 0.0
@@ -59,11 +90,21 @@ class Relu(_ByOutput, name="relu"):
         Example({"threshold": 0.5}, _X, _X[0]),
     )
 
+    def clips(self) -> ValueRange | None:
+        return ValueRange(0.0, self.max_value) if self.slope == self.threshold == 0 else None
+
+    def value_range(self, *inputs: ValueRange) -> ValueRange:
+        to = self.clips()
+        return ValueRange() if to is None else clip(inputs[0], to)
+
+    def support(self, support: Support | None, x: Shape) -> Support | None:
+        return support if self.threshold >= 0 else None
+
     def keras(self) -> Call:
         return self.call("layers.ReLU", max_value="max_value", negative_slope="slope")
 
 
-class LeakyRelu(Op, name="leaky_relu"):
+class LeakyRelu(_Elementwise, name="leaky_relu"):
     """max(x, slope * x). Any shape -> the same shape. Keras `LeakyReLU`; Maas et al. 2013.
 
     Args:
@@ -71,16 +112,11 @@ class LeakyRelu(Op, name="leaky_relu"):
     """
 
     # No `Activation`: as the string "leaky_relu" Keras takes another slope, 0.2.
-    kind: ClassVar[Kind] = "activation"
-
-    kept: ClassVar[Kept] = Kept(inputs=True)
+    traits: ClassVar[Traits] = _THROUGH_ZERO
 
     slope: Number = 0.3
 
     examples: ClassVar[tuple[Example, ...]] = (Example({}, _X, _X[0]), Example({"slope": 0.1}, _X, _X[0]))
-
-    def sees(self, *inputs: Shape) -> Sight:
-        return HERE
 
     def keras(self) -> Call:
         return self.call("layers.LeakyReLU", negative_slope="slope")
@@ -89,7 +125,7 @@ class LeakyRelu(Op, name="leaky_relu"):
         return "Leaky ReLU"
 
 
-class PRelu(Op, name="prelu"):
+class PRelu(_Elementwise, name="prelu"):
     """max(x, alpha * x), where alpha is learned. Any shape -> the same shape. Keras `PReLU`; He et al. 2015.
 
     Args:
@@ -99,8 +135,7 @@ class PRelu(Op, name="prelu"):
         alpha_constraint: what holds alpha after each step.
     """
 
-    kind: ClassVar[Kind] = "activation"
-    kept: ClassVar[Kept] = Kept(inputs=True)
+    traits: ClassVar[Traits] = _THROUGH_ZERO
 
     shared_axes: Axes | None = None
     alpha_initializer: Initializer = "zeros"
@@ -126,9 +161,6 @@ class PRelu(Op, name="prelu"):
         axes = self._axes()
         return {"alpha": Weight(tuple(1 if i in axes else side for i, side in enumerate(inputs[0], start=1)))}
 
-    def sees(self, *inputs: Shape) -> Sight:
-        return HERE
-
     def keras(self) -> Call:
         return self.call("layers.PReLU")
 
@@ -146,6 +178,7 @@ class Elu(_ByOutput, name="elu"):
     """
 
     function: ClassVar[str] = "elu"
+    traits: ClassVar[Traits] = _THROUGH_ZERO
 
     alpha: Number = 1.0
 
@@ -165,6 +198,7 @@ class Celu(Activation, name="celu"):
     """
 
     function: ClassVar[str] = "celu"
+    traits: ClassVar[Traits] = _THROUGH_ZERO
 
     alpha: Positive = 1.0
 
@@ -181,6 +215,7 @@ class Gelu(Activation, name="gelu"):
     """
 
     function: ClassVar[str] = "gelu"
+    traits: ClassVar[Traits] = _THROUGH_ZERO
 
     approximate: Flag = False
 
@@ -193,6 +228,8 @@ class _Shrink(Activation):
     Args:
         threshold: how small.
     """
+
+    traits: ClassVar[Traits] = _THROUGH_ZERO
 
     threshold: Positive = 0.5
 
@@ -219,13 +256,14 @@ class Squareplus(Activation, name="squareplus"):
     """
 
     function: ClassVar[str] = "squareplus"
+    bounds: ClassVar[ValueRange] = ValueRange(0.0)
 
     b: Number = 4.0
 
     examples: ClassVar[tuple[Example, ...]] = (Example({}, _X, _X[0]), Example({"b": 1.0}, _X, _X[0]))
 
 
-class Threshold(Op, name="threshold"):
+class Threshold(_Elementwise, name="threshold"):
     """x where it is above `threshold`, else `value`. Any shape -> the same shape. Keras `activations.threshold`.
 
     Args:
@@ -233,16 +271,10 @@ class Threshold(Op, name="threshold"):
         value: what stands below.
     """
 
-    kind: ClassVar[Kind] = "activation"
-    kept: ClassVar[Kept] = Kept(inputs=True)
-
     threshold: Number
     value: Number
 
     examples: ClassVar[tuple[Example, ...]] = (Example({"threshold": 0.5, "value": -1.0}, _X, _X[0]),)
-
-    def sees(self, *inputs: Shape) -> Sight:
-        return HERE
 
     def keras(self) -> Call:
         told = {"threshold": self.threshold, "default_value": self.value}
@@ -256,6 +288,10 @@ class _Along(Activation):
         axis: which belong together: -1 the channels. Axis 0 would be the batch.
     """
 
+    traits: ClassVar[Traits] = Traits()
+    one: ClassVar[str] = "1"
+    """What it gives where it works on one number."""
+
     axis: Axes = -1
 
     examples: ClassVar[tuple[Example, ...]] = (Example({}, _X, _X[0]), Example({"axis": 1}, ((5, 6),), (5, 6)))
@@ -266,6 +302,12 @@ class _Along(Activation):
     def sees(self, *inputs: Shape) -> Sight:
         return sees_along(self.axis, inputs[0])
 
+    def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
+        return reads_along(self.axis, needed)
+
+    def constant(self, x: Shape) -> str:
+        return self.one if count_along(self.axis, x) == 1 else ""
+
 
 class Softmax(_Along, name="softmax"):
     """exp(x) over the sum of the channels' exp. Any shape -> the same shape. Keras `Softmax`.
@@ -275,6 +317,8 @@ class Softmax(_Along, name="softmax"):
     """
 
     function: ClassVar[str] = "softmax"
+    traits: ClassVar[Traits] = Traits(sums_to_one=True)
+    bounds: ClassVar[ValueRange] = ValueRange(0.0, 1.0)
     kept: ClassVar[Kept] = Kept(output=True)
     examples: ClassVar[tuple[Example, ...]] = (Example({}, _X, _X[0]), Example({"axis": [1, 2]}, _X, _X[0]))
 
@@ -287,6 +331,7 @@ class LogSoftmax(_Along, name="log_softmax"):
     """log(softmax(x)) over the channels. Any shape -> the same shape. Keras `activations.log_softmax`."""
 
     function: ClassVar[str] = "log_softmax"
+    one: ClassVar[str] = "0"
     kept: ClassVar[Kept] = Kept(output=True)
 
 
@@ -297,6 +342,8 @@ class Sparsemax(_Along, name="sparsemax"):
     """
 
     function: ClassVar[str] = "sparsemax"
+    traits: ClassVar[Traits] = Traits(sums_to_one=True)
+    bounds: ClassVar[ValueRange] = ValueRange(0.0, 1.0)
 
 
 class Glu(Activation, name="glu"):
@@ -314,6 +361,10 @@ class Glu(Activation, name="glu"):
             raise OpError(f"`glu` halves the channels, and {channels} is odd", hint="give it an even number of them")
         return (*rest, channels // 2)
 
+    def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
+        half = output[-1]
+        return ((*needed[:-1], ALL if half > LONGEST else smeared(bounded(needed[-1], half), 2, half)),)
+
     def keras(self) -> Call:
         return Call("GatedLinearUnit")
 
@@ -329,51 +380,96 @@ _LABELS = {
     "silu": "Swish",
     "hard_silu": "Hard swish",
 }
+
+
+class _Plain(NamedTuple):
+    """An activation without arguments.
+
+    Args:
+        by_output: whether its slope can be told from its output.
+        keeps_zero: whether it is 0 at 0.
+        bounds: between which numbers its output lies.
+        odd: whether what is negative stays so, and what is not, too.
+        clips: to what it cuts numbers off, where it does nothing else.
+        identity: whether it does nothing at all.
+    """
+
+    doc: str
+    by_output: bool = False
+    keeps_zero: bool = False
+    bounds: ValueRange = ValueRange()
+    odd: bool = False
+    clips: ValueRange | None = None
+    identity: bool = False
+
+
+class _Fixed(Activation):
+    """An activation without arguments, of which `_PLAIN` says everything."""
+
+    plain: ClassVar[_Plain]
+
+    def clips(self) -> ValueRange | None:
+        return self.plain.clips
+
+    def value_range(self, *inputs: ValueRange) -> ValueRange:
+        if self.plain.clips is not None:
+            return clip(inputs[0], self.plain.clips)
+        found = super().value_range(*inputs)
+        return ValueRange(same_sign(*inputs).least, found.most) if self.plain.odd else found
+
+
+_SHARE = ValueRange(0.0, 1.0)
+_POSITIVE = ValueRange(0.0)
 _PLAIN = {
-    "exponential": "exp(x).",
-    "hard_sigmoid": "relu6(x + 3) / 6.",
-    "hard_silu": "x * hard_sigmoid(x). Howard et al. 2019.",
-    "hard_tanh": "x cut off at -1 and 1.",
-    "linear": "x.",
-    "log_sigmoid": "log(sigmoid(x)).",
-    "mish": "x * tanh(softplus(x)). Misra 2019.",
-    "relu6": "x cut off at 0 and 6. Krizhevsky 2010.",
-    "selu": "The self-normalising ELU. Klambauer et al. 2017.",
-    "sigmoid": "1 / (1 + exp(-x)).",
-    "silu": "x * sigmoid(x). Elfwing et al. 2017.",
-    "softplus": "log(exp(x) + 1).",
-    "softsign": "x / (|x| + 1).",
-    "sparse_plus": "A smooth ReLU that is 0 below -1 and x above 1.",
-    "sparse_sigmoid": "0 below -1, 1 above 1, a line between.",
-    "tanh": "The hyperbolic tangent.",
-    "tanh_shrink": "x - tanh(x).",
+    "exponential": _Plain("exp(x).", by_output=True, bounds=_POSITIVE),
+    "hard_sigmoid": _Plain("relu6(x + 3) / 6.", bounds=_SHARE),
+    "hard_silu": _Plain("x * hard_sigmoid(x). Howard et al. 2019.", keeps_zero=True),
+    "hard_tanh": _Plain("x cut off at -1 and 1.", keeps_zero=True, bounds=ValueRange(None, 1.0), odd=True),
+    "linear": _Plain("x.", keeps_zero=True, identity=True),
+    "log_sigmoid": _Plain("log(sigmoid(x))."),
+    "mish": _Plain("x * tanh(softplus(x)). Misra 2019.", keeps_zero=True),
+    "relu6": _Plain(
+        "x cut off at 0 and 6. Krizhevsky 2010.", by_output=True, keeps_zero=True, clips=ValueRange(0.0, 6.0)
+    ),
+    "selu": _Plain("The self-normalising ELU. Klambauer et al. 2017.", by_output=True, keeps_zero=True),
+    "sigmoid": _Plain("1 / (1 + exp(-x)).", by_output=True, bounds=_SHARE),
+    "silu": _Plain("x * sigmoid(x). Elfwing et al. 2017.", keeps_zero=True),
+    "softplus": _Plain("log(exp(x) + 1).", bounds=_POSITIVE),
+    "softsign": _Plain("x / (|x| + 1).", keeps_zero=True, bounds=ValueRange(None, 1.0), odd=True),
+    "sparse_plus": _Plain("A smooth ReLU that is 0 below -1 and x above 1.", bounds=_POSITIVE),
+    "sparse_sigmoid": _Plain("0 below -1, 1 above 1, a line between.", bounds=_SHARE),
+    "tanh": _Plain("The hyperbolic tangent.", by_output=True, keeps_zero=True, bounds=ValueRange(None, 1.0), odd=True),
+    "tanh_shrink": _Plain("x - tanh(x).", keeps_zero=True),
 }
-_BY_OUTPUT = frozenset({"exponential", "relu6", "selu", "sigmoid", "tanh"})
 _ALIASES = {"swish": "silu", "hard_swish": "hard_silu"}
 
 
-def _define(name: str, function: str, doc: str) -> None:
+def _define(name: str, function: str, plain: _Plain) -> None:
     """Makes the class of an activation without arguments."""
 
     def fill(space: dict[str, Any]) -> None:
-        space["__doc__"] = f"{doc} Any shape -> the same shape. Keras `activations.{function}`."
+        space["__doc__"] = f"{plain.doc} Any shape -> the same shape. Keras `activations.{function}`."
         space["__module__"] = __name__
         space["__annotations__"] = {
             "function": ClassVar[str],
+            "plain": ClassVar[_Plain],
+            "bounds": ClassVar[ValueRange],
+            "traits": ClassVar[Traits],
             "kept": ClassVar[Kept],
             "passes": ClassVar[Passes],
             "examples": ClassVar[tuple[Example, ...]],
         }
-        space["function"] = function
-        if function == "linear":
-            space["kept"], space["passes"] = Kept(), "always"
+        space["function"], space["plain"], space["bounds"] = function, plain, plain.bounds
+        traits = Traits(elementwise=True, keeps_zero=plain.keeps_zero)
+        space["traits"] = traits._replace(values="between") if plain.identity else traits
+        space["kept"] = Kept(inputs=not plain.by_output and not plain.identity, output=plain.by_output)
+        space["passes"] = "always" if plain.identity else "never"
         space["examples"] = (Example({}, _X, _X[0]),)
 
-    base = _ByOutput if function in _BY_OUTPUT else Activation
-    types.new_class(name.title().replace("_", ""), (base,), {"name": name}, fill)
+    types.new_class(name.title().replace("_", ""), (_Fixed,), {"name": name}, fill)
 
 
-for _function, _doc in _PLAIN.items():
-    _define(_function, _function, _doc)
+for _function, _plain in _PLAIN.items():
+    _define(_function, _function, _plain)
 for _alias, _function in _ALIASES.items():
     _define(_alias, _function, _PLAIN[_function])

@@ -1,6 +1,7 @@
 """Attention, and what goes with tokens."""
 
 import math
+from collections.abc import Sequence
 from typing import Annotated, ClassVar
 
 from pydantic import Field
@@ -18,9 +19,11 @@ from archdsl.ops.base import (
     Seed,
     Shape,
     Share,
+    Traits,
     Weight,
     show,
 )
+from archdsl.ops.index_sets import Positions, shifted
 from archdsl.ops.sight import HERE, Sight
 from archdsl.ops.weights import Constraint, Initializer, Kernel, Regularizer
 
@@ -190,12 +193,17 @@ class ClassToken(_Token, name="class_token"):
     def sees(self, *inputs: Shape) -> Sight:
         return "place"
 
+    def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
+        return ((shifted(needed[0], -1), *needed[1:]),)
+
     def keras(self) -> Call:
         return self.call("ClassToken")
 
 
 class PositionEmbedding(_Token, name="position_embedding"):
     """Adds numbers learned for each place. (T, C) -> (T, C), (H, W, C) -> (H, W, C). Gehring et al. 2017."""
+
+    traits: ClassVar[Traits] = Traits(elementwise=True)
 
     initializer: Initializer = "random_normal"
 

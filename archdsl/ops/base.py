@@ -1,15 +1,17 @@
 """What every op is: one frozen class with its shape rule, weights, cost, Keras form and look. Imports no framework."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WrapValidator
 from pydantic_core import PydanticCustomError
 
+from archdsl.ops.index_sets import Positions, Window, at_same_place, everything
 from archdsl.ops.registry import OPS
 from archdsl.ops.sight import Sight
+from archdsl.ops.value_range import Support, ValueRange, hull, same_sign
 
 # Nowhere in this folder do annotations become strings (`from __future__ import annotations`): Pydantic would evaluate
 # each again for every class that inherits it, which makes importing the ops a third slower.
@@ -69,6 +71,42 @@ class Kept(NamedTuple):
     inputs: bool = False
     output: bool = False
     inside: int = 0
+
+
+class Traits(NamedTuple):
+    """What the analyses of a graph go by, so that none of them has to know an op's name. The defaults claim nothing.
+
+    Args:
+        filters: each channel of the output is a sum over the input by a kernel of its own, plus a bias.
+        linear: and the kernel is the weight itself, between all channels (of a group).
+        standardizes: the kernel is normalized first, so that every weight of it reaches the output.
+        elementwise: each number of the output depends on those at its position alone.
+        shifts: a number added to a channel of all inputs is, times a constant, added to it in the output.
+        stretches: an input may be smaller than the output, and is then a gate.
+        batch_statistics: in training, each number depends on its channel's at all positions and images.
+        drops: in training, a `rate` of the numbers is zero or noise, and the mean square larger.
+        keeps_zero: zeros stay zeros.
+        values: `between` those of the inputs, or only of the `same_sign`.
+        sums_to_one: the output is a distribution.
+        flattens: a map becomes one row of numbers.
+        pools_map: a whole map becomes one number a channel.
+        unread: what to change where it leaves some of its input unread.
+    """
+
+    filters: bool = False
+    linear: bool = False
+    standardizes: bool = False
+    elementwise: bool = False
+    shifts: bool = False
+    stretches: bool = False
+    batch_statistics: bool = False
+    drops: bool = False
+    keeps_zero: bool = False
+    values: Literal["any", "between", "same_sign"] = "any"
+    sums_to_one: bool = False
+    flattens: bool = False
+    pools_map: bool = False
+    unread: str = "`padding: same`, or a map that the windows cover without rest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +209,8 @@ class Op(BaseModel):
     """When it hands its input's numbers on as they lie."""
     kept: ClassVar[Kept] = Kept()
     """What its backward pass reads, where the shapes do not decide it."""
+    traits: ClassVar[Traits] = Traits()
+    """What the analyses of a graph go by."""
     examples: ClassVar[tuple[Example, ...]] = ()
 
     def __init_subclass__(cls, name: str = "", **kwargs: Any) -> None:
@@ -178,8 +218,20 @@ class Op(BaseModel):
         if name:
             cls.name = name
             # Ops of other packages come in by their entry points, so that none can take the place of one of these.
-            if cls.__module__.startswith("archdsl."):
+            if cls.own():
                 OPS[name] = cls
+                return
+        # A class of another package may compute anything, whatever it inherits from an op of archdsl: it says itself
+        # what the analyses may go by, and else they assume the least.
+        if not cls.own():
+            for fact in ("traits", *ANALYSED):
+                if getattr(getattr(cls, fact), "__module__", "archdsl.").startswith("archdsl."):
+                    setattr(cls, fact, getattr(Op, fact))
+
+    @classmethod
+    def own(cls) -> bool:
+        """Whether it is one of archdsl's own, and not of another package."""
+        return cls.__module__.startswith("archdsl.")
 
     def fits(self, *inputs: Shape) -> None:
         """Raises where an op that keeps its input's shape cannot take it.
@@ -216,6 +268,44 @@ class Op(BaseModel):
     def sees(self, *inputs: Shape) -> Sight:
         """What one place of the output sees of an input, in inference; `whole` of an op that does not say it."""
         return "whole"
+
+    def windows(self, x: Shape, y: Shape) -> tuple[Window, Window] | None:
+        """How it slides over a map `x` and gives `y`, along rows and along columns; None of an op that does not."""
+        return None
+
+    def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
+        """The positions of each input that some positions of the output are computed from.
+
+        Args:
+            needed: of the output; no axis is empty.
+        """
+        return at_same_place(needed, inputs) if self.traits.elementwise else everything(inputs)
+
+    def value_range(self, *inputs: ValueRange) -> ValueRange:
+        """The range of its output's values, by those of its inputs'."""
+        if self.traits.values == "any":
+            return ValueRange()
+        return hull(*inputs) if self.traits.values == "between" else same_sign(*inputs)
+
+    def clips(self) -> ValueRange | None:
+        """To what it cuts values off, of an op that changes no others."""
+        return None
+
+    def support(self, support: Support | None, x: Shape) -> Support | None:
+        """Where its output can be other than 0, by where its (first) input can; None for everywhere."""
+        return support if self.traits.keeps_zero else None
+
+    def takes_mean_away(self) -> bool:
+        """Whether a number that is added to a channel of its input changes nothing."""
+        return False
+
+    def constant(self, x: Shape) -> str:
+        """What it gives for every input of this shape, if that is always the same."""
+        return ""
+
+    def plainer(self, x: Shape) -> str:
+        """A step of another op that computes the same by the same weights, if there is one that says it better."""
+        return ""
 
     def inside(self, *inputs: Shape) -> int:
         """Numbers, for one image, that it makes inside itself and holds beside its inputs and its output."""
@@ -257,6 +347,10 @@ class Op(BaseModel):
         for item in type(self).model_fields[name].metadata:
             value = item.keras(value) if isinstance(item, Written) else value
         return value
+
+
+ANALYSED = ("reads", "value_range", "clips", "support", "takes_mean_away", "constant", "plainer")
+"""The methods by which an op states facts that only hold of what it computes itself."""
 
 
 def same(value: Any, default: Any) -> bool:
@@ -313,6 +407,31 @@ def sides(padding: Any) -> Sides:
         return (padding, padding), (padding, padding)
     rows, columns = padding
     return (rows[0], rows[1]), (columns[0], columns[1])
+
+
+def sliding(
+    x: Shape,
+    y: Shape,
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    padding: Any,
+    dilation: tuple[int, int] = (1, 1),
+    upward: bool = False,
+) -> tuple[Window, Window]:
+    """A window that slides over a map `x` and gives `y`, along rows and along columns.
+
+    Args:
+        upward: the other way round, as a transposed convolution.
+    """
+    found = []
+    for axis in (0, 1):
+        before = 0 if padding == "same" else sides(padding)[axis][0]
+        if padding == "same":
+            wide, narrow = (y[axis], x[axis]) if upward else (x[axis], y[axis])
+            reach = (kernel[axis] - 1) * dilation[axis] + 1
+            before = max((narrow - 1) * stride[axis] + reach - wide, 0) // 2
+        found.append(Window(x[axis], y[axis], kernel[axis], stride[axis], dilation[axis], before, upward))
+    return found[0], found[1]
 
 
 def show(x: Shape) -> str:

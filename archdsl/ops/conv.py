@@ -1,6 +1,7 @@
 """Convolutions."""
 
 import math
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, WrapValidator
@@ -16,16 +17,18 @@ from archdsl.ops.base import (
     Pair,
     Pixels,
     Shape,
+    Traits,
     Weight,
     either,
     image,
     pair,
     per_stride,
-    sides,
+    sliding,
     times,
     window,
 )
-from archdsl.ops.sight import Sight, Taps, windowed
+from archdsl.ops.index_sets import ALL, LONGEST, Positions, Window, divided, interval, smeared, spread
+from archdsl.ops.sight import Sight, through
 from archdsl.ops.weights import Biased, Constraint, Kernel, KernelInitializer, Regularizer
 
 _MORE = {"kernel_initializer": {"truncated_normal": {"stddev": 0.02}}, "kernel_regularizer": {"l2": 1e-4}}
@@ -47,6 +50,7 @@ class _Conv(Biased):
     kind: ClassVar[Kind] = "conv"
     pad_with: ClassVar[str] = "zero_pad"
     kept: ClassVar[Kept] = Kept(inputs=True)
+    traits: ClassVar[Traits] = Traits(filters=True)
 
     kernel: Pair
     stride: Pair = (1, 1)
@@ -63,13 +67,21 @@ class _Conv(Biased):
     def activations(self, *inputs: Shape) -> int:
         return math.prod(self.output(*inputs))
 
+    def windows(self, x: Shape, y: Shape) -> tuple[Window, Window]:
+        return sliding(x, y, self.kernel, self.stride, self.padding, self.dilation)
+
     def sees(self, *inputs: Shape) -> Sight:
-        (height, width, _), (rows, columns, _) = inputs[0], self.output(*inputs)
-        before = None
-        if self.padding != "same":
-            (top, _), (left, _) = sides(self.padding)
-            before = top, left
-        return windowed((height, width), (rows, columns), self.kernel, self.stride, self.dilation, before)
+        return through(self.windows(inputs[0], self.output(*inputs)))
+
+    def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
+        rows, columns = self.windows(inputs[0], output)
+        whole = needed[-1] == ALL or max(inputs[0][-1], output[-1]) > LONGEST
+        channels = ALL if whole else self._channels_read(needed[-1], inputs[0][-1], output[-1])
+        return ((rows.read(needed[0]), columns.read(needed[1]), channels),)
+
+    def _channels_read(self, needed: int, taken: int, given: int) -> int:
+        """Of the `taken` channels of the input, those that some of the `given` ones come from."""
+        return ALL
 
     def _one_of_two(self) -> None:
         if self.stride != (1, 1) and self.dilation != (1, 1):
@@ -97,6 +109,8 @@ class Conv(_Conv, Kernel, name="conv"):
         filters: channels of the output.
         groups: parts of the channels that do not see one another.
     """
+
+    traits: ClassVar[Traits] = Traits(filters=True, linear=True)
 
     filters: Count
     groups: Count = 1
@@ -130,6 +144,18 @@ class Conv(_Conv, Kernel, name="conv"):
     def macs(self, *inputs: Shape) -> int:
         height, width, _ = self.output(*inputs)
         return height * width * self.weights(*inputs)["kernel"].size
+
+    def _channels_read(self, needed: int, taken: int, given: int) -> int:
+        inside = taken // self.groups
+        chosen = divided(needed, given, given // self.groups) & interval(0, self.groups)
+        return smeared(spread(chosen, inside), inside, 1)
+
+    def plainer(self, x: Shape) -> str:
+        if self.groups == 1 or self.groups != x[-1]:
+            return ""
+        height, width = self.kernel
+        more = "" if self.filters == self.groups else f", multiplier: {self.filters // self.groups}"
+        return f"depthwise_conv: {{kernel: {height if height == width else [height, width]}{more}}}"
 
     def keras(self) -> Call:
         return self._call("layers.Conv2D", "filters", "kernel")
@@ -191,6 +217,9 @@ class DepthwiseConv(_Depthwise, name="depthwise_conv"):
     def macs(self, *inputs: Shape) -> int:
         height, width, _ = self.output(*inputs)
         return height * width * self.weights(*inputs)["kernel"].size
+
+    def _channels_read(self, needed: int, taken: int, given: int) -> int:
+        return divided(needed, given, self.multiplier)
 
     def keras(self) -> Call:
         return self._call("layers.DepthwiseConv2D", "kernel", depth_multiplier="multiplier")
@@ -332,15 +361,8 @@ class ConvTranspose(_Conv, Kernel, name="conv_transpose"):
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
         return self._biased({"kernel": Weight((*self.kernel, self.filters, inputs[0][2]))}, self.filters)
 
-    def sees(self, *inputs: Shape) -> Sight:
-        (height, width, _), (rows, columns, _) = inputs[0], self.output(*inputs)
-        return self._taps(height, rows, 0), self._taps(width, columns, 1)
-
-    def _taps(self, x: int, y: int, axis: int) -> Taps:
-        # Places o of the output and i of the input meet where o = i * stride - cut + t, for a tap t of the kernel.
-        stride, reach = self.stride[axis], self.dilation[axis] * (self.kernel[axis] - 1)
-        cut = max((x - 1) * stride + reach + 1 - y, 0) // 2 if self.padding == "same" else 0
-        return Taps(1, cut - reach + stride - 1, cut, stride)
+    def windows(self, x: Shape, y: Shape) -> tuple[Window, Window]:
+        return sliding(x, y, self.kernel, self.stride, self.padding, self.dilation, upward=True)
 
     def macs(self, *inputs: Shape) -> int:
         height, width, _ = inputs[0]

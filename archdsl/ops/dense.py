@@ -1,9 +1,11 @@
 """Dense layers."""
 
 import math
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from archdsl.ops.base import Call, Count, Example, Kept, Kind, OpError, Shape, Weight
+from archdsl.ops.base import Call, Count, Example, Kept, Kind, OpError, Shape, Traits, Weight
+from archdsl.ops.index_sets import ALL, Positions
 from archdsl.ops.sight import HERE, Sight
 from archdsl.ops.weights import Kernel, MatrixInitializer, MatrixRegularizer
 
@@ -20,6 +22,7 @@ class Dense(Kernel, name="dense"):
 
     kind: ClassVar[Kind] = "dense"
     kept: ClassVar[Kept] = Kept(inputs=True)
+    traits: ClassVar[Traits] = Traits(filters=True, linear=True)
 
     units: Count
     activation: Any = "none"
@@ -69,6 +72,9 @@ class Dense(Kernel, name="dense"):
 
     def sees(self, *inputs: Shape) -> Sight:
         return HERE
+
+    def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
+        return ((*needed[:-1], ALL),)
 
     def keras(self) -> Call:
         return self.call("layers.Dense", "units", activation="activation", use_bias="bias")

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from archdsl.ops.base import Call, Example, Kind, Op, Passes, Positive, Seed, Shape, Share, image
+from archdsl.ops.base import Call, Example, Kind, Op, Passes, Positive, Seed, Shape, Share, Traits, image
 from archdsl.ops.sight import HERE, Sight
 
 _X = ((3, 2, 5),)
@@ -17,6 +17,7 @@ class _Noise(Op):
 
     kind: ClassVar[Kind] = "dropout"
     passes: ClassVar[Passes] = "inference"
+    traits: ClassVar[Traits] = Traits(elementwise=True)
     layer: ClassVar[str] = ""
 
     seed: Seed = None
@@ -41,6 +42,7 @@ class Dropout(_Noise, name="dropout"):
     """
 
     layer: ClassVar[str] = "layers.Dropout"
+    traits: ClassVar[Traits] = Traits(elementwise=True, drops=True, keeps_zero=True, values="same_sign")
 
     rate: Share
 
@@ -60,6 +62,7 @@ class SpatialDropout(_Noise, name="spatial_dropout"):
     """
 
     layer: ClassVar[str] = "layers.SpatialDropout2D"
+    traits: ClassVar[Traits] = Traits(elementwise=True, drops=True, keeps_zero=True, values="same_sign")
 
     rate: Share
 
@@ -82,6 +85,7 @@ class StochasticDepth(_Noise, name="stochastic_depth"):
     """
 
     layer: ClassVar[str] = "StochasticDepth"
+    traits: ClassVar[Traits] = Traits(elementwise=True, keeps_zero=True, values="same_sign")
 
     rate: Share
 
@@ -120,6 +124,7 @@ class GaussianDropout(_Noise, name="gaussian_dropout"):
     """
 
     layer: ClassVar[str] = "layers.GaussianDropout"
+    traits: ClassVar[Traits] = Traits(elementwise=True, drops=True, keeps_zero=True)
 
     rate: Share
 

@@ -1,6 +1,7 @@
 """Ops on height and width that learn nothing: borders, and other sizes."""
 
 import math
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 from archdsl.ops.base import (
@@ -15,14 +16,29 @@ from archdsl.ops.base import (
     OpError,
     Pair,
     Shape,
+    Sides,
     Size,
+    Traits,
     image,
     sides,
     times,
 )
+from archdsl.ops.index_sets import ALL, LONGEST, Positions, bounded, divided, everything, shifted
 from archdsl.ops.sight import Sight, Taps, scaled
+from archdsl.ops.value_range import Support, ValueRange, hull
 
 _X = ((4, 6, 8),)
+
+
+def moved(support: Support | None, x: Shape, edges: Sides, sign: int) -> Support | None:
+    """Where a map is other than 0 once `edges` are added to it (`sign` 1) or cut off (-1); None for everywhere."""
+    found = []
+    for axis, (before, after) in enumerate(edges):
+        first, stop = support[axis] if support else (0, x[axis])
+        length = x[axis] + sign * (before + after)
+        found.append((min(length, max(0, first + sign * before)), max(0, min(length, stop + sign * before))))
+    whole = all(part == (0, x[axis] + sign * sum(edges[axis])) for axis, part in enumerate(found))
+    return None if whole else (found[0], found[1])
 
 
 class ZeroPad(Op, name="zero_pad"):
@@ -33,6 +49,7 @@ class ZeroPad(Op, name="zero_pad"):
     """
 
     kind: ClassVar[Kind] = "shape"
+    traits: ClassVar[Traits] = Traits(values="same_sign")
 
     padding: Border
 
@@ -50,6 +67,13 @@ class ZeroPad(Op, name="zero_pad"):
         (top, _), (left, _) = sides(self.padding)
         return Taps(1, -top, -top), Taps(1, -left, -left)
 
+    def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
+        (top, _), (left, _) = sides(self.padding)
+        return ((shifted(needed[0], -top), shifted(needed[1], -left), needed[-1]),)
+
+    def support(self, support: Support | None, x: Shape) -> Support | None:
+        return moved(support, x, sides(self.padding), 1)
+
     def keras(self) -> Call:
         return self.call("layers.ZeroPadding2D", "padding")
 
@@ -66,6 +90,11 @@ class LowestPad(ZeroPad, name="lowest_pad"):
     Torch's `MaxPool2d` pads so: it is what a number as `padding` of `max_pool` puts before it.
     """
 
+    traits: ClassVar[Traits] = Traits()
+
+    def support(self, support: Support | None, x: Shape) -> Support | None:
+        return None
+
     def keras(self) -> Call:
         return self.call("LowestPadding2D", "padding")
 
@@ -73,14 +102,34 @@ class LowestPad(ZeroPad, name="lowest_pad"):
         return super().label().replace("Zero", "Lowest")
 
 
-class Crop(Op, name="crop"):
+class _Crop(Op):
+    """Takes some of a map."""
+
+    kind: ClassVar[Kind] = "shape"
+    traits: ClassVar[Traits] = Traits(values="between", unread="compute only what is kept")
+
+    def _corner(self, x: Shape) -> tuple[int, int]:
+        """The row and the column of the map at which the output begins."""
+        raise NotImplementedError
+
+    def sees(self, *inputs: Shape) -> Sight:
+        top, left = self._corner(inputs[0])
+        return Taps(1, top, top), Taps(1, left, left)
+
+    def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
+        rows, columns = (
+            shifted(bounded(places, y), start)
+            for places, y, start in zip(needed, output, self._corner(inputs[0]), strict=False)
+        )
+        return ((rows, columns, needed[-1]),)
+
+
+class Crop(_Crop, name="crop"):
     """Takes pixels away at the border. (H, W, C) -> (H - top - bottom, W - left - right, C). Keras `Cropping2D`.
 
     Args:
         border: a number of pixels, or [[top, bottom], [left, right]].
     """
-
-    kind: ClassVar[Kind] = "shape"
 
     border: Border
 
@@ -96,23 +145,24 @@ class Crop(Op, name="crop"):
             raise OpError(f"nothing is left of a map of {height}x{width}", "border")
         return height - top - bottom, width - left - right, channels
 
-    def sees(self, *inputs: Shape) -> Sight:
+    def _corner(self, x: Shape) -> tuple[int, int]:
         (top, _), (left, _) = sides(self.border)
-        return Taps(1, top, top), Taps(1, left, left)
+        return top, left
+
+    def support(self, support: Support | None, x: Shape) -> Support | None:
+        return moved(support, x, sides(self.border), -1)
 
     def keras(self) -> Call:
         return self.call("layers.Cropping2D", "border")
 
 
-class CenterCrop(Op, name="center_crop"):
+class CenterCrop(_Crop, name="center_crop"):
     """The middle of a map. (H, W, C) -> (height, width, C). Keras `CenterCrop`, on maps that are large enough.
 
     Args:
         height: rows of the output.
         width: columns of the output.
     """
-
-    kind: ClassVar[Kind] = "shape"
 
     height: Size
     width: Size
@@ -126,9 +176,8 @@ class CenterCrop(Op, name="center_crop"):
             raise OpError(fact, "height" if height < self.height else "width", "`resize` makes it larger")
         return self.height, self.width, channels
 
-    def sees(self, *inputs: Shape) -> Sight:
-        top, left = (inputs[0][0] - self.height) // 2, (inputs[0][1] - self.width) // 2
-        return Taps(1, top, top), Taps(1, left, left)
+    def _corner(self, x: Shape) -> tuple[int, int]:
+        return (x[0] - self.height) // 2, (x[1] - self.width) // 2
 
     def keras(self) -> Call:
         return self.call("layers.CenterCrop", "height", "width")
@@ -170,6 +219,19 @@ class Upsample(Op, name="upsample"):
     def sees(self, *inputs: Shape) -> Sight:
         rows, columns = (scaled(x, x * more, self.interpolation) for x, more in zip(inputs[0], self.size, strict=False))
         return rows, columns
+
+    def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
+        if self.interpolation != "nearest" or max(output[:2]) > LONGEST:
+            return everything(inputs)
+        rows, columns = (
+            ALL if places == ALL else divided(places, y, size)
+            for places, y, size in zip(needed, output, self.size, strict=False)
+        )
+        return ((rows, columns, needed[-1]),)
+
+    def value_range(self, *inputs: ValueRange) -> ValueRange:
+        # Cubic and Lanczos kernels have negative parts, which overshoot.
+        return hull(*inputs) if self.interpolation in ("nearest", "bilinear") else ValueRange()
 
     def keras(self) -> Call:
         return self.call("layers.UpSampling2D", size="size")
@@ -241,6 +303,7 @@ class SpaceToDepth(Op, name="space_to_depth"):
     """
 
     kind: ClassVar[Kind] = "shape"
+    traits: ClassVar[Traits] = Traits(values="between")
 
     block: Size
 
@@ -270,6 +333,7 @@ class DepthToSpace(Op, name="depth_to_space"):
     """
 
     kind: ClassVar[Kind] = "shape"
+    traits: ClassVar[Traits] = Traits(values="between")
 
     block: Size
 

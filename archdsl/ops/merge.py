@@ -1,8 +1,10 @@
 """Ops that make one tensor of several."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
-from archdsl.ops.base import Call, Example, Kept, Kind, Op, OpError, Shape, show
+from archdsl.ops.base import Call, Example, Kept, Kind, Op, OpError, Shape, Traits, show
+from archdsl.ops.index_sets import ALL, Positions
 from archdsl.ops.sight import HERE, Sight
 
 _TWO = ((4, 4, 6), (4, 4, 6))
@@ -13,6 +15,7 @@ class Merge(Op):
 
     kind: ClassVar[Kind] = "merge"
     many: ClassVar[bool] = True
+    traits: ClassVar[Traits] = Traits(elementwise=True)
     layer: ClassVar[str] = ""
     sign: ClassVar[str] = ""
     """What stands in its circle in a picture."""
@@ -34,6 +37,7 @@ class Merge(Op):
 class Add(Merge, name="add"):
     """The sum. Equal shapes -> that shape. Keras `Add`; He et al. 2015."""
 
+    traits: ClassVar[Traits] = Traits(elementwise=True, shifts=True, values="same_sign")
     layer: ClassVar[str] = "layers.Add"
     sign: ClassVar[str] = "+"
 
@@ -41,6 +45,7 @@ class Add(Merge, name="add"):
 class Average(Merge, name="average"):
     """The mean. Equal shapes -> that shape. Keras `Average`."""
 
+    traits: ClassVar[Traits] = Traits(elementwise=True, shifts=True, values="between")
     layer: ClassVar[str] = "layers.Average"
     sign: ClassVar[str] = "ø"
 
@@ -48,6 +53,7 @@ class Average(Merge, name="average"):
 class Maximum(Merge, name="maximum"):
     """The largest. Equal shapes -> that shape. Keras `Maximum`; Goodfellow et al. 2013."""
 
+    traits: ClassVar[Traits] = Traits(elementwise=True, values="between")
     layer: ClassVar[str] = "layers.Maximum"
     sign: ClassVar[str] = "max"
     kept: ClassVar[Kept] = Kept(inputs=True)
@@ -56,6 +62,7 @@ class Maximum(Merge, name="maximum"):
 class Minimum(Merge, name="minimum"):
     """The smallest. Equal shapes -> that shape. Keras `Minimum`."""
 
+    traits: ClassVar[Traits] = Traits(elementwise=True, values="between")
     layer: ClassVar[str] = "layers.Minimum"
     sign: ClassVar[str] = "min"
     kept: ClassVar[Kept] = Kept(inputs=True)
@@ -64,6 +71,7 @@ class Minimum(Merge, name="minimum"):
 class Subtract(Merge, name="subtract"):
     """The first of two minus the second. Equal shapes -> that shape. Keras `Subtract`."""
 
+    traits: ClassVar[Traits] = Traits(elementwise=True, shifts=True)
     layer: ClassVar[str] = "layers.Subtract"
     sign: ClassVar[str] = "−"
     examples: ClassVar[tuple[Example, ...]] = (Example({}, _TWO, _TWO[0]),)
@@ -80,6 +88,7 @@ class Multiply(Merge, name="multiply"):
     Keras `Multiply`; Hu et al. 2018.
     """
 
+    traits: ClassVar[Traits] = Traits(elementwise=True, stretches=True, values="same_sign")
     layer: ClassVar[str] = "layers.Multiply"
     sign: ClassVar[str] = "×"
     kept: ClassVar[Kept] = Kept(inputs=True)
@@ -104,6 +113,7 @@ class Concat(Merge, name="concat"):
     Keras `Concatenate`; Szegedy et al. 2014, Huang et al. 2017.
     """
 
+    traits: ClassVar[Traits] = Traits(shifts=True, values="between")
     layer: ClassVar[str] = "layers.Concatenate"
     sign: ClassVar[str] = "C"
     shortcut_first: ClassVar[bool] = True
@@ -117,3 +127,10 @@ class Concat(Merge, name="concat"):
             hint = "give all parts the same height and width"
             raise OpError("merge 'concat' needs shapes that are equal but for the channels", hint=hint)
         return (*inputs[0][:-1], sum(x[-1] for x in inputs))
+
+    def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
+        found, start = [], 0
+        for x in inputs:
+            found.append((*needed[:-1], ALL if needed[-1] == ALL else needed[-1] >> start))
+            start += x[-1]
+        return found

@@ -1,6 +1,7 @@
 """Normalisations: those that a network learns with, and those of its input."""
 
 import math
+from collections.abc import Sequence
 from typing import Annotated, ClassVar
 
 from pydantic import Field
@@ -19,8 +20,10 @@ from archdsl.ops.base import (
     OpError,
     Positive,
     Shape,
+    Traits,
     Weight,
 )
+from archdsl.ops.index_sets import ALL, Positions
 from archdsl.ops.sight import HERE, Sight
 from archdsl.ops.weights import Axes, Constraint, Initializer, Regularizer
 
@@ -33,7 +36,7 @@ _BETA = {"beta_initializer": "ones", "beta_regularizer": "l1", "beta_constraint"
 
 def along(axis: int | list[int], x: Shape, name: str) -> Shape:
     """The lengths of the axes that `axis` names, in the tensor's order; axis 0 would be the batch."""
-    wanted = axis if isinstance(axis, list) else [axis]
+    wanted = _listed(axis)
     rank = len(x) + 1
     places = {number % rank for number in wanted if -rank <= number < rank and number % rank}
     if len(places) != len(wanted):
@@ -45,7 +48,22 @@ def along(axis: int | list[int], x: Shape, name: str) -> Shape:
 def sees_along(axis: int | list[int], x: Shape) -> Sight:
     """What is seen by an op that works along `axis`: its own place where that is the channels alone."""
     channels = ((-1,), (len(x),))
-    return HERE if tuple(axis if isinstance(axis, list) else [axis]) in channels else "whole"
+    return HERE if tuple(_listed(axis)) in channels else "whole"
+
+
+def reads_along(axis: int | list[int], needed: Positions) -> Sequence[Positions]:
+    """What is read by an op that works along `axis`: all of what it brings together."""
+    together = {number - 1 if number > 0 else number + len(needed) for number in _listed(axis)}
+    return (tuple(ALL if place in together else places for place, places in enumerate(needed)),)
+
+
+def count_along(axis: int | list[int], x: Shape) -> int:
+    """How many numbers an op that works along `axis` brings together."""
+    return math.prod(x[number - 1 if number > 0 else number] for number in _listed(axis))
+
+
+def _listed(axis: int | list[int]) -> list[int]:
+    return axis if isinstance(axis, list) else [axis]
 
 
 class _Learned(Op):
@@ -102,6 +120,8 @@ class BatchNorm(_Learned, name="batch_norm"):
         synchronized: whether devices that train together share the statistics of their batches.
     """
 
+    traits: ClassVar[Traits] = Traits(elementwise=True, batch_statistics=True)
+
     momentum: Momentum = 0.99
     moving_mean_initializer: Initializer = "zeros"
     moving_variance_initializer: Initializer = "ones"
@@ -130,6 +150,9 @@ class BatchNorm(_Learned, name="batch_norm"):
 
     def sees(self, *inputs: Shape) -> Sight:
         return HERE
+
+    def takes_mean_away(self) -> bool:
+        return not self.renorm
 
     def keras(self) -> Call:
         words = {name: name for name in ("momentum", "epsilon", "center", "scale")}
@@ -166,6 +189,12 @@ class LayerNorm(_Learned, name="layer_norm"):
     def sees(self, *inputs: Shape) -> Sight:
         return sees_along(self.axis, inputs[0])
 
+    def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
+        return reads_along(self.axis, needed)
+
+    def constant(self, x: Shape) -> str:
+        return "beta" if count_along(self.axis, x) == 1 else ""
+
     def keras(self) -> Call:
         return self.call("layers.LayerNormalization")
 
@@ -196,6 +225,9 @@ class GroupNorm(_Learned, name="group_norm"):
             channels = inputs[0][-1] if inputs[0] else 0
             raise OpError(f"{channels} channels cannot be split into {self.groups} groups", "groups")
 
+    def constant(self, x: Shape) -> str:
+        return "beta" if math.prod(x) == self.groups else ""
+
     def keras(self) -> Call:
         return self.call("layers.GroupNormalization", groups="groups")
 
@@ -214,6 +246,12 @@ class InstanceNorm(_Learned, name="instance_norm"):
         Example({"epsilon": 1e-5, "center": False, "scale": False}, _X, _X[0]),
         Example({**_GAMMA, **_BETA}, _X, _X[0]),
     )
+
+    def takes_mean_away(self) -> bool:
+        return True
+
+    def constant(self, x: Shape) -> str:
+        return "beta" if math.prod(x[:-1]) == 1 else ""
 
     def keras(self) -> Call:
         call = self.call("layers.GroupNormalization")
@@ -254,6 +292,9 @@ class RmsNorm(Op, name="rms_norm"):
     def sees(self, *inputs: Shape) -> Sight:
         return sees_along(self.axis, inputs[0])
 
+    def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
+        return reads_along(self.axis, needed)
+
     def keras(self) -> Call:
         return self.call("layers.RMSNormalization")
 
@@ -280,6 +321,9 @@ class UnitNorm(Op, name="unit_norm"):
 
     def sees(self, *inputs: Shape) -> Sight:
         return sees_along(self.axis, inputs[0])
+
+    def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
+        return reads_along(self.axis, needed)
 
     def keras(self) -> Call:
         return self.call("layers.UnitNormalization")
@@ -348,6 +392,7 @@ class Rescale(Op, name="rescale"):
     """
 
     kind: ClassVar[Kind] = "shape"
+    traits: ClassVar[Traits] = Traits(elementwise=True)
 
     scale: Number
     offset: Number = 0.0
@@ -378,6 +423,7 @@ class LayerScale(Op, name="layer_scale"):
 
     kind: ClassVar[Kind] = "dense"
     kept: ClassVar[Kept] = Kept(inputs=True)
+    traits: ClassVar[Traits] = Traits(elementwise=True, keeps_zero=True)
 
     init: Number = 1e-6
     regularizer: Regularizer = None

@@ -1,6 +1,7 @@
 """Pooling."""
 
 import math
+from collections.abc import Sequence
 from typing import ClassVar
 
 from archdsl.ops.base import (
@@ -15,13 +16,15 @@ from archdsl.ops.base import (
     Padding,
     Pair,
     Shape,
+    Traits,
     image,
     per_stride,
-    sides,
+    sliding,
     times,
     window,
 )
-from archdsl.ops.sight import Sight, Taps, windowed
+from archdsl.ops.index_sets import ALL, Positions, Window
+from archdsl.ops.sight import Sight, Taps, through
 
 
 class _Pool(Op):
@@ -35,6 +38,7 @@ class _Pool(Op):
 
     kind: ClassVar[Kind] = "pool"
     layer: ClassVar[str] = ""
+    traits: ClassVar[Traits] = Traits(values="between")
 
     size: Pair = (2, 2)
     stride: Pair | None = None
@@ -44,13 +48,15 @@ class _Pool(Op):
         height, width, channels = image(inputs[0], self.name)
         return (*window((height, width), self.size, self.stride or self.size, self.padding, field="size"), channels)
 
+    def windows(self, x: Shape, y: Shape) -> tuple[Window, Window]:
+        return sliding(x, y, self.size, self.stride or self.size, self.padding)
+
     def sees(self, *inputs: Shape) -> Sight:
-        (height, width, _), (rows, columns, _) = inputs[0], self.output(*inputs)
-        before = None
-        if self.padding != "same":
-            (top, _), (left, _) = sides(self.padding)
-            before = top, left
-        return windowed((height, width), (rows, columns), self.size, self.stride or self.size, before=before)
+        return through(self.windows(inputs[0], self.output(*inputs)))
+
+    def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
+        rows, columns = self.windows(inputs[0], output)
+        return ((rows.read(needed[0]), columns.read(needed[1]), needed[-1]),)
 
     def keras(self) -> Call:
         return self.call(self.layer, "size", strides="stride", padding="padding")
@@ -95,15 +101,25 @@ class AveragePool(_Pool, name="average_pool"):
         return super().output(*inputs)
 
 
-class _GlobalPool(Op):
+class _WholeMapPool(Op):
+    """A pool that reads each channel's whole map."""
+
+    kind: ClassVar[Kind] = "pool"
+    layer: ClassVar[str] = ""
+    traits: ClassVar[Traits] = Traits(values="between")
+
+    def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
+        return ((ALL, ALL, needed[-1]),)
+
+
+class _GlobalPool(_WholeMapPool):
     """All of a map to one number a channel.
 
     Args:
         keepdims: whether the output is (1, 1, C).
     """
 
-    kind: ClassVar[Kind] = "pool"
-    layer: ClassVar[str] = ""
+    traits: ClassVar[Traits] = Traits(values="between", pools_map=True)
 
     keepdims: Flag = False
 
@@ -143,15 +159,12 @@ class GlobalMaxPool(_GlobalPool, name="global_max_pool"):
     kept: ClassVar[Kept] = Kept(inputs=True, output=True)
 
 
-class _AdaptivePool(Op):
+class _AdaptivePool(_WholeMapPool):
     """Windows as large as the output asks for.
 
     Args:
         size: height and width of the output.
     """
-
-    kind: ClassVar[Kind] = "pool"
-    layer: ClassVar[str] = ""
 
     size: Pair
 

@@ -1,11 +1,13 @@
 """Ops that move numbers about, or take some of them, and compute nothing."""
 
 import math
+from collections.abc import Sequence
 from typing import Annotated, ClassVar
 
 from pydantic import BeforeValidator, Field, WrapValidator
 
-from archdsl.ops.base import Call, Count, Example, Kind, Op, OpError, Passes, Shape, Size, either, show, whole
+from archdsl.ops.base import Call, Count, Example, Kind, Op, OpError, Passes, Shape, Size, Traits, either, show, whole
+from archdsl.ops.index_sets import ALL, LONGEST, Positions, bounded, everything, spread
 from archdsl.ops.sight import HERE, Sight
 
 _X = ((4, 6, 8),)
@@ -24,6 +26,7 @@ class Flatten(Op, name="flatten"):
 
     kind: ClassVar[Kind] = "shape"
     passes: ClassVar[Passes] = "always"
+    traits: ClassVar[Traits] = Traits(values="between", flattens=True)
     examples: ClassVar[tuple[Example, ...]] = (Example({}, ((3, 2, 5),), (30,)), Example({}, ((7,),), (7,)))
 
     def output(self, *inputs: Shape) -> Shape:
@@ -52,6 +55,7 @@ class Reshape(Op, name="reshape"):
 
     kind: ClassVar[Kind] = "shape"
     passes: ClassVar[Passes] = "always"
+    traits: ClassVar[Traits] = Traits(values="between")
 
     shape: tuple[Side, ...]
 
@@ -89,6 +93,7 @@ class Permute(Op, name="permute"):
     """
 
     kind: ClassVar[Kind] = "shape"
+    traits: ClassVar[Traits] = Traits(values="between")
 
     axes: tuple[Size, ...]
 
@@ -109,6 +114,9 @@ class Permute(Op, name="permute"):
             return HERE
         return "place" if self.axes[-1] == len(self.axes) else "whole"
 
+    def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
+        return (tuple(needed[self.axes.index(axis)] for axis in range(1, len(output) + 1)),)
+
     def keras(self) -> Call:
         return self.call("layers.Permute", "axes")
 
@@ -121,6 +129,7 @@ class RepeatVector(Op, name="repeat_vector"):
     """
 
     kind: ClassVar[Kind] = "shape"
+    traits: ClassVar[Traits] = Traits(values="between")
 
     times: Count
 
@@ -134,6 +143,9 @@ class RepeatVector(Op, name="repeat_vector"):
     def sees(self, *inputs: Shape) -> Sight:
         return "place"
 
+    def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
+        return (needed[1:],)
+
     def keras(self) -> Call:
         return self.call("layers.RepeatVector", "times")
 
@@ -146,6 +158,9 @@ class Take(Op, name="take"):
     """
 
     kind: ClassVar[Kind] = "shape"
+    traits: ClassVar[Traits] = Traits(
+        values="between", unread="take it before the last layers, which then compute nothing for the others"
+    )
 
     index: Place
 
@@ -161,6 +176,10 @@ class Take(Op, name="take"):
 
     def sees(self, *inputs: Shape) -> Sight:
         return "place"
+
+    def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
+        length = inputs[0][0]
+        return ((ALL if length > LONGEST else 1 << self.index % length, *needed),)
 
     def keras(self) -> Call:
         return self.call("TakeAt", "index")
@@ -179,6 +198,7 @@ class TakeChannels(Op, name="take_channels"):
     """
 
     kind: ClassVar[Kind] = "shape"
+    traits: ClassVar[Traits] = Traits(values="between", unread="compute only what is kept")
 
     start: Place = 0
     stop: Place | None = None
@@ -201,6 +221,13 @@ class TakeChannels(Op, name="take_channels"):
     def sees(self, *inputs: Shape) -> Sight:
         return HERE
 
+    def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
+        length = inputs[0][-1]
+        if length > LONGEST:
+            return everything(inputs)
+        first = range(*slice(self.start, self.stop, self.step).indices(length))[0]
+        return ((*needed[:-1], spread(bounded(needed[-1], output[-1]), self.step) << first),)
+
     def keras(self) -> Call:
         return self.call("ChannelSlice")
 
@@ -213,6 +240,7 @@ class ChannelShuffle(Op, name="channel_shuffle"):
     """
 
     kind: ClassVar[Kind] = "shape"
+    traits: ClassVar[Traits] = Traits(values="between")
 
     groups: Count
 

@@ -1,8 +1,10 @@
 """The op that a shortcut of the kind `pad` is."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
-from archdsl.ops.base import Call, Count, Example, Kind, Op, OpError, Pair, Shape, image, per_stride
+from archdsl.ops.base import Call, Count, Example, Kind, Op, OpError, Pair, Shape, Traits, image, per_stride
+from archdsl.ops.index_sets import ALL, LONGEST, Positions, bounded, spread
 from archdsl.ops.sight import Sight, Taps
 
 
@@ -17,6 +19,7 @@ class PadShortcut(Op, name="pad_shortcut"):
     """
 
     kind: ClassVar[Kind] = "shape"
+    traits: ClassVar[Traits] = Traits(values="same_sign")
 
     filters: Count
     stride: Pair = (1, 1)
@@ -36,6 +39,13 @@ class PadShortcut(Op, name="pad_shortcut"):
 
     def sees(self, *inputs: Shape) -> Sight:
         return Taps(self.stride[0]), Taps(self.stride[1])
+
+    def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
+        rows, columns = (
+            ALL if x > LONGEST else spread(bounded(places, y), stride)
+            for places, y, x, stride in zip(needed, output, inputs[0], self.stride, strict=False)
+        )
+        return ((rows, columns, needed[-1]),)
 
     def keras(self) -> Call:
         return self.call("PaddingShortcut", "filters", strides="stride")

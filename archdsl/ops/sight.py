@@ -2,6 +2,8 @@
 
 from typing import Literal, NamedTuple, TypeAlias
 
+from archdsl.ops.index_sets import Window
+
 
 class Taps(NamedTuple):
     """Along one axis: the place `o` of the output sees the places `first(o)` to `last(o)` of the input.
@@ -31,25 +33,15 @@ HERE: Sight = (Taps(), Taps())
 """Its own place alone, whatever the shape is."""
 
 
-def windowed(
-    x: tuple[int, int],
-    y: tuple[int, int],
-    kernel: tuple[int, int],
-    stride: tuple[int, int],
-    dilation: tuple[int, int] = (1, 1),
-    before: tuple[int, int] | None = (0, 0),
-) -> Sight:
-    """A window that slides over a map of height and width `x` and gives `y`.
-
-    Args:
-        before: rows above and columns left of the map that are padded; None for TensorFlow's `same`.
-    """
-    taps = []
-    for axis in (0, 1):
-        reach, step = dilation[axis] * (kernel[axis] - 1), stride[axis]
-        low = before[axis] if before else max((y[axis] - 1) * step + reach + 1 - x[axis], 0) // 2
-        taps.append(Taps(step, -low, reach - low))
-    return taps[0], taps[1]
+def through(windows: tuple[Window, Window]) -> Sight:
+    """What is seen through windows that slide over a map."""
+    rows, columns = (
+        Taps(1, one.before - one.reach + one.stride, one.before, one.stride)
+        if one.upward
+        else Taps(one.stride, -one.before, one.reach - 1 - one.before)
+        for one in windows
+    )
+    return rows, columns
 
 
 def scaled(x: int, y: int, interpolation: str) -> Taps:

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from archdsl.ops.base import Call, Counts, Example, Positive, Shape
+from archdsl.ops.base import Call, Counts, Example, Positive, Shape, Traits
 from archdsl.ops.conv import Conv
 
 
@@ -15,6 +15,8 @@ class StandardizedConv(Conv, name="standardized_conv"):
         epsilon: is added to the variance of a filter's weights.
     """
 
+    traits: ClassVar[Traits] = Traits(filters=True, standardizes=True)
+
     epsilon: Positive = 1e-6
 
     examples: ClassVar[tuple[Example, ...]] = (
@@ -26,6 +28,9 @@ class StandardizedConv(Conv, name="standardized_conv"):
         # timm computes the filters by a batch norm in training mode without a scale, which fvcore counts as 4 a weight.
         counts = super().fvcore(*inputs)
         return counts._replace(macs=counts.macs + 4 * self.weights(*inputs)["kernel"].size)
+
+    def plainer(self, x: Shape) -> str:
+        return ""
 
     def keras(self) -> Call:
         return self._call("StandardizedConv2D", "filters", "kernel")

@@ -14,22 +14,22 @@ from layers_of_ops import layer_of
 
 import archdsl
 from archdsl import ArchError
-from archdsl.analysis.dataflow import Body, Site, Walk
-from archdsl.analysis.index_sets import ALL
-from archdsl.analysis.liveness import Need, Needs, nothing
+from archdsl.analysis.dataflow import BodyFacts, Dataflow, OpFacts
+from archdsl.analysis.liveness import InputLiveness, Liveness, is_dead
 from archdsl.graph import Graph, Node, StepName, TensorRef, Totals
 from archdsl.lint import lint
 from archdsl.lint.rules.windows import living
 from archdsl.ops import OPS
+from archdsl.ops.index_sets import ALL
 
 pytestmark = pytest.mark.tensorflow
 
 KERNELS = ("kernel", "depthwise_kernel")
 
 
-def sites(body: Body, scope: str = "") -> Iterator[tuple[str, Site]]:
+def sites(body: BodyFacts, scope: str = "") -> Iterator[tuple[str, OpFacts]]:
     """Every op with its path, each use of a layer by itself."""
-    for site in body.sites:
+    for site in body.ops:
         yield f"{scope}{site.node.name}", site
     for node, child in body.children:
         yield from sites(child, f"{scope}{node.name}/")
@@ -38,7 +38,7 @@ def sites(body: Body, scope: str = "") -> Iterator[tuple[str, Site]]:
 def alive(graph: Graph) -> dict[str, np.ndarray]:
     """For each kernel of a convolution, by its path, which of its taps the lint calls alive."""
     found = {}
-    for path, site in sites(Walk(graph).bodies[0]):
+    for path, site in sites(Dataflow(graph).bodies[0]):
         taps = living(site) if site.node.weights else None
         name = next((name for name in KERNELS if name in site.node.weights), None)
         if taps is None or name is None:
@@ -95,7 +95,7 @@ def assert_dead_and_alive(graph: Graph, largest: dict[str, np.ndarray]) -> int:
 
 def told_dead(spec: Any, graph: Graph) -> int:
     """The dead weights of kernels; where nobody reads a whole layer, its kernel's are told with its biases."""
-    unread = {path for path, site in sites(Walk(graph).bodies[0]) if nothing(site.need.learns)}
+    unread = {path for path, site in sites(Dataflow(graph).bodies[0]) if is_dead(site.live.training)}
     others = sum(
         weight.size
         for path, weight in graph.weights()
@@ -240,10 +240,10 @@ def test_what_an_op_reads_is_where_gradients_come_from(op: Any, example: Any) ->
             ALL if len(one) == n else sum(1 << int(i) for i in one)
             for one, n in zip(needed, example.output, strict=True)
         )
-        needs, _ = Needs().of(node, example.inputs, Need(places, places), lambda node: "")
-        for need, moved in zip(needs, moving(layer, built, inputs, needed), strict=True):
-            unread = nothing(need.seen)
-            for axis, (seen, length) in enumerate(zip(need.seen, moved.shape[1:], strict=True)):
+        lives, _ = InputLiveness().of(node, example.inputs, Liveness(places, places), lambda node: "")
+        for live, moved in zip(lives, moving(layer, built, inputs, needed), strict=True):
+            unread = is_dead(live.inference)
+            for axis, (seen, length) in enumerate(zip(live.inference, moved.shape[1:], strict=True)):
                 rest = tuple(i for i in range(moved.ndim) if i != axis + 1)
                 real = {i for i in range(length) if moved.max(axis=rest)[i] > 0}
                 said = set() if unread else {i for i in range(length) if seen == ALL or seen >> i & 1}

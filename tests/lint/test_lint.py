@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from random_specs import several
 
 from archdsl import ArchError, load, loads, resolve
-from archdsl.analysis.index_sets import ALL, LONGEST, Window, kept
 from archdsl.errors import CODES
 from archdsl.lint import Finding, lint, summarize
 from archdsl.lint.conditions import WHEN
 from archdsl.lint.suppressions import Silences
+from archdsl.ops.index_sets import ALL, LONGEST, Window, clipped
 from archdsl.schema import explanations
 from archdsl.spec import Spec
 from archdsl.zoo import names
@@ -146,7 +146,7 @@ def test_what_a_window_meets_is_what_one_finds_place_by_place(window: Window, da
     stop = data.draw(st.integers(first + 1, window.length))
     all_pairs = pairs(window)
     mine = [(o, t, i) for o, t, i in all_pairs if needed >> o & 1]
-    assert window.read(needed) == kept(bits({i for _, _, i in mine}), window.length)
+    assert window.read(needed) == clipped(bits({i for _, _, i in mine}), window.length)
     assert window.live(needed, (first, stop)) == bits({t for _, t, i in mine if first <= i < stop})
     if window.upward:
         lost = {(t, i) for o, t, i in all_pairs if not needed >> o & 1}
@@ -162,7 +162,7 @@ def test_an_axis_without_end_costs_nothing() -> None:
     window = Window(LONGEST * 1_000, LONGEST * 500, 3, 2)
     assert window.read(0b101) == ALL
     assert window.live(0b101).bit_count() == 3
-    assert kept(0b1, LONGEST * 1_000) == ALL
+    assert clipped(0b1, LONGEST * 1_000) == ALL
 
 
 @settings(max_examples=150, deadline=None)
@@ -470,7 +470,7 @@ def test_random_specs_never_make_it_fail() -> None:
 
 def test_every_op_can_be_followed() -> None:
     """A need of every kind goes through every example of every op, and asks for what is there."""
-    from archdsl.analysis.liveness import Need, Needs
+    from archdsl.analysis.liveness import InputLiveness, Liveness
     from archdsl.ops import OPS
 
     asked = 0
@@ -479,12 +479,12 @@ def test_every_op_can_be_followed() -> None:
             built = op.model_validate(example.fields)
             node = loaded_node(built, example.output)
             for places in ((ALL,) * len(example.output), (1,) * len(example.output), (0,) * len(example.output)):
-                needs, _ = Needs().of(node, example.inputs, Need(places, places), lambda node: "")
+                lives, _ = InputLiveness().of(node, example.inputs, Liveness(places, places), lambda node: "")
                 asked += 1
-                assert len(needs) == len(example.inputs)
-                for need, shape in zip(needs, example.inputs, strict=True):
-                    assert len(need.seen) == len(shape)
-                    assert all(0 <= one < 1 << n or one == ALL for one, n in zip(need.seen, shape, strict=True))
+                assert len(lives) == len(example.inputs)
+                for live, shape in zip(lives, example.inputs, strict=True):
+                    assert len(live.inference) == len(shape)
+                    assert all(0 <= one < 1 << n or one == ALL for one, n in zip(live.inference, shape, strict=True))
     assert asked >= 300
 
 
@@ -512,20 +512,20 @@ def test_a_layer_stack_of_10000_is_looked_at_once() -> None:
     )
     spec = loads(text, "net.yaml")
     graph = resolve(spec)
-    from archdsl.analysis.dataflow import Walk
+    from archdsl.analysis.dataflow import Dataflow
 
-    assert len(Walk(graph).bodies) <= 4
+    assert len(Dataflow(graph).bodies) <= 4
 
 
 def test_bodies_that_are_used_in_ever_other_ways_cost_no_more_than_a_few_times_their_number() -> None:
     """Each of 131,072 uses reads one row more of the one before it; there are 18 bodies."""
-    from archdsl.analysis.dataflow import LEAST, Walk
+    from archdsl.analysis.dataflow import LEAST, Dataflow
 
     doubled = "".join(f"  L{i}: {{steps: [L{i - 1}: {{}}, L{i - 1}: {{}}]}}\n" for i in range(1, 18))
     layers = f"layers:\n  L0: {{steps: [conv: {{filters: 1, kernel: [3, 1], padding: same}}]}}\n{doubled}"
     crop = "crop: {border: [[3990, 3990], [0, 0]]}"
     graph = resolve(loads(net("L17", crop, size="[8000, 1, 1]", layers=layers), "net.yaml"))
-    assert LEAST // 2 < len(Walk(graph).bodies) < LEAST
+    assert LEAST // 2 < len(Dataflow(graph).bodies) < LEAST
 
 
 Run = Callable[..., tuple[int, str, str]]

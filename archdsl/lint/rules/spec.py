@@ -5,42 +5,35 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from archdsl.analysis.dataflow import Body, Site, Walk
+from archdsl.analysis.dataflow import BodyFacts, Dataflow, OpFacts
 from archdsl.graph import Graph
 from archdsl.lint.finding import Case, case
 from archdsl.ops.base import show
-from archdsl.ops.conv import Conv
 from archdsl.spec import Bunch, Layer, Spec, Step, Use
 
 
-def rules(site: Site) -> Iterator[Case]:
+def rules(site: OpFacts) -> Iterator[Case]:
     """What is to be said of one op's arguments."""
-    node, op = site.node, site.node.op
-    if isinstance(op, Conv) and op.name == "conv" and op.groups > 1 and op.groups == site.shapes[0][-1]:
-        multiplier = node.shape[-1] // op.groups
-        more = "" if multiplier == 1 else f", multiplier: {multiplier}"
+    node, channels = site.node, site.shapes[0][-1:]
+    if step := site.op.plainer(site.shapes[0]):
         yield case(
             "ARCH513",
             node,
             site.body,
-            f"a convolution of {op.groups} groups of one channel is a `depthwise_conv`",
-            f"`groups` is {op.groups}, and so are the channels of its input",
+            f"a convolution of {channels[0]} groups of one channel is a `{step.partition(':')[0]}`",
+            f"`groups` is {channels[0]}, and so are the channels of its input",
             at=("groups",),
-            hint=f"`depthwise_conv: {{kernel: {_pair(op.kernel)}{more}}}` has the same weights, and runs faster",
+            hint=f"`{step}` has the same weights, and runs faster",
         )
-    if node.kind == "multiply":
+    if site.op.traits.stretches:
         yield from _stretched(site)
 
 
-def _pair(pair: tuple[int, int]) -> str:
-    return str(pair[0]) if pair[0] == pair[1] else str([*pair])
-
-
-def _stretched(site: Site) -> Iterator[Case]:
+def _stretched(site: OpFacts) -> Iterator[Case]:
     """A product that stretches something which is no gate."""
     node = site.node
-    for shape, flow, part in zip(site.shapes, site.flows, site.node.parts or site.node.inputs, strict=True):
-        if shape != node.shape and flow.most != 1.0:
+    for shape, facts, part in zip(site.shapes, site.inputs, site.node.parts or site.node.inputs, strict=True):
+        if shape != node.shape and facts.range.most != 1.0:
             yield case(
                 "ARCH512",
                 node,
@@ -51,7 +44,7 @@ def _stretched(site: Site) -> Iterator[Case]:
             )
 
 
-def recipe(spec: Spec, graph: Graph, walk: Walk) -> Iterator[Case]:
+def recipe(spec: Spec, graph: Graph, flow: Dataflow) -> Iterator[Case]:
     """A loss that takes what the network gives for something else."""
     train = spec.train
     said = getattr(train, "from_logits", None)
@@ -60,37 +53,38 @@ def recipe(spec: Spec, graph: Graph, walk: Walk) -> Iterator[Case]:
     losses = train.loss if isinstance(train.loss, dict) else dict.fromkeys(graph.outputs, train.loss)
     for name, entry in losses.items():
         loss = entry.word
-        if not re.search("categorical.*cross", loss) or name not in walk.outputs:
+        if not re.search("categorical.*cross", loss) or name not in flow.outputs:
             continue
-        flow, end = walk.outputs[name], _end(walk, graph, name)
-        if said and flow.last in ("softmax", "sparsemax"):
-            message = f"the network ends in `{flow.last}`, and `from_logits: true` takes another softmax of that"
+        facts, end = flow.outputs[name], _end(flow, graph, name)
+        last = facts.producer
+        if said and last is not None and last.traits.sums_to_one:
+            message = f"the network ends in `{last.name}`, and `from_logits: true` takes another softmax of that"
             hint = "`from_logits: false`, or `activation: none` at the end"
-        elif not said and flow.most != 1.0:
+        elif not said and facts.range.most != 1.0:
             message = "the loss wants probabilities, and the network gives logits: it does not end in a softmax"
             hint = "`from_logits: true`, or `activation: softmax` at the end"
         else:
             continue
         fact = f"`train` says `loss: {loss}` and `from_logits: {str(said).lower()}`"
         if end is None:
-            yield Case("ARCH515", message, spec.span, spec.span, walk.bodies[0], (fact,), hint)
+            yield Case("ARCH515", message, spec.span, spec.span, flow.bodies[0], (fact,), hint)
         else:
             yield case("ARCH515", end.node, end.body, message, fact, hint=hint)
 
 
-def _end(walk: Walk, graph: Graph, name: str) -> Site | None:
+def _end(flow: Dataflow, graph: Graph, name: str) -> OpFacts | None:
     """The op that gives an output, in whatever layer."""
-    body, ref = walk.bodies[0], graph.outputs[name].ref
+    body, ref = flow.bodies[0], graph.outputs[name].ref
     while True:
-        site = next((site for site in body.sites if site.node.name == ref.node), None)
-        inner: Body | None = next((child for one, child in body.children if one.name == ref.node), None)
+        site = next((site for site in body.ops if site.node.name == ref.node), None)
+        inner: BodyFacts | None = next((child for one, child in body.children if one.name == ref.node), None)
         if site is not None or inner is None:
             return site
         body = inner
         ref = body.graph.outputs[ref.output].ref if ref.output else body.graph.output
 
 
-def unused_layers(spec: Spec, walk: Walk) -> Iterator[Case]:
+def unused_layers(spec: Spec, flow: Dataflow) -> Iterator[Case]:
     """Layers of the file that no step uses, whatever the arguments."""
     used: set[str] = set()
     pending = [*_used(spec.model)]
@@ -102,12 +96,12 @@ def unused_layers(spec: Spec, walk: Walk) -> Iterator[Case]:
             pending += [*_used(layer.steps), *([layer.like] if layer.like else [])]
     for name, layer in spec.layers.items():
         if name not in used:
-            yield _unused(layer, walk)
+            yield _unused(layer, flow)
 
 
-def _unused(layer: Layer, walk: Walk) -> Case:
+def _unused(layer: Layer, flow: Dataflow) -> Case:
     message = f"no step uses the layer `{layer.name}`"
-    return Case("ARCH511", message, layer.span, layer.span, walk.bodies[0], (), "use it, or remove it")
+    return Case("ARCH511", message, layer.span, layer.span, flow.bodies[0], (), "use it, or remove it")
 
 
 def _used(steps: Iterable[Step]) -> Iterator[str]:

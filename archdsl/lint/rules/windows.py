@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from archdsl.analysis.dataflow import Site, Walk
-from archdsl.analysis.index_sets import ALL, LONGEST, Window, count
-from archdsl.analysis.liveness import nothing
-from archdsl.analysis.windows import CONVOLUTIONS, slides
+from archdsl.analysis.dataflow import Dataflow, OpFacts, has_window
+from archdsl.analysis.liveness import is_dead
 from archdsl.graph import Graph
 from archdsl.lint.finding import Case, case, percent
 from archdsl.ops.base import show
+from archdsl.ops.index_sets import ALL, LONGEST, Window, count
 
 SMALL = 3
 """A map of at most so many rows and columns is small."""
@@ -20,22 +19,25 @@ SEVERAL = 3
 """So many convolutions with windows on a small map are told."""
 
 
-def rules(site: Site) -> Iterator[Case]:
+def rules(site: OpFacts) -> Iterator[Case]:
     """What is to be said of one op and its windows."""
-    if site.node.op is None or not site.node.weights:
+    if not site.node.weights:
         return
     yield from _unread_filters(site)
-    if isinstance(site.node.op, CONVOLUTIONS) and not nothing(site.need.learns):
+    if site.op.traits.filters and not is_dead(site.live.training):
         yield from _taps(site)
 
 
-def _taps(site: Site) -> Iterator[Case]:
+_SHARED = "depthwise_kernel"
+"""The weight of a separable convolution that serves all channels of its output."""
+
+
+def _taps(site: OpFacts) -> Iterator[Case]:
     """Taps of a kernel that only ever meet padding, or a kernel that reaches beyond its map."""
-    node = site.node
     both = site.windows
     if both is None:
         return
-    edges = site.flows[0].support or tuple((0, window.length) for window in both)
+    edges = site.inputs[0].support or tuple((0, window.length) for window in both)
     live = [taps.bit_count() for taps in living(site) or ()]
     taps = math.prod(window.kernel for window in both)
     dead = taps - math.prod(live)
@@ -43,13 +45,13 @@ def _taps(site: Site) -> Iterator[Case]:
         return
     size = "x".join(str(window.kernel) for window in both)
     inside = "x".join(str(stop - first) for first, stop in edges)
-    if dead and node.kind != "standardized_conv":  # whose mean and deviation bring a gradient to every tap
+    if dead and not site.op.traits.standardizes:  # whose mean and deviation bring a gradient to every tap
         yield _dead(site, dead, taps, size, inside, live)
     elif not dead and not both[0].upward:
         yield _too_large(site, both, edges, size, inside)
 
 
-def living(site: Site) -> tuple[int, int] | None:
+def living(site: OpFacts) -> tuple[int, int] | None:
     """The taps of a kernel that a gradient can reach, as sets of its rows and of its columns; a dead one is in none.
 
     None where the op does not slide.
@@ -57,20 +59,20 @@ def living(site: Site) -> tuple[int, int] | None:
     both = site.windows
     if both is None:
         return None
-    edges = site.flows[0].support or (None, None)
+    edges = site.inputs[0].support or (None, None)
     rows, columns = (
-        window.live(places, edge) for window, places, edge in zip(both, site.need.learns, edges, strict=False)
+        window.live(places, edge) for window, places, edge in zip(both, site.live.training, edges, strict=False)
     )
     return rows, columns
 
 
-def _dead(site: Site, dead: int, taps: int, size: str, inside: str, live: list[int]) -> Case:
+def _dead(site: OpFacts, dead: int, taps: int, size: str, inside: str, live: list[int]) -> Case:
     node = site.node
-    kernel = next(weight for name, weight in node.weights.items() if name in ("kernel", "depthwise_kernel"))
-    filters = node.shape[-1] if node.kind != "separable_conv" else 1
-    read = count(site.need.learns[-1], node.shape[-1]) if node.kind != "separable_conv" else 1
+    name, kernel = next((name, weight) for name, weight in node.weights.items() if name in ("kernel", _SHARED))
+    filters = node.shape[-1] if name != _SHARED else 1
+    read = count(site.live.training[-1], node.shape[-1]) if name != _SHARED else 1
     each = kernel.size // taps
-    whole = all(places == ALL for places in site.need.learns[:-1])
+    whole = all(places == ALL for places in site.live.training[:-1])
     why = "meet padding alone" if whole else "meet padding, or are for positions that nobody reads"
     reach = "x".join(map(str, live))
     fact = f"{size} on a map of {inside}: {dead} of {taps} taps {why}, whatever the input"
@@ -94,7 +96,7 @@ def _beyond(window: Window, edge: tuple[int, int]) -> bool:
 
 
 def _too_large(
-    site: Site, both: tuple[Window, Window], edges: tuple[tuple[int, int], ...], size: str, inside: str
+    site: OpFacts, both: tuple[Window, Window], edges: tuple[tuple[int, int], ...], size: str, inside: str
 ) -> Case:
     node = site.node
     met = math.prod(window.products(edge) for window, edge in zip(both, edges, strict=True))
@@ -111,17 +113,17 @@ def _too_large(
     )
 
 
-def _unread_filters(site: Site) -> Iterator[Case]:
+def _unread_filters(site: OpFacts) -> Iterator[Case]:
     """Channels of a convolution or a dense layer that no op reads."""
-    node, learns = site.node, site.need.learns
-    if not (isinstance(node.op, CONVOLUTIONS) or node.kind == "dense") or node.shape[-1] > LONGEST:
+    node, learns = site.node, site.live.training
+    if not (site.op.traits.filters) or node.shape[-1] > LONGEST:
         return
     channels = node.shape[-1]
-    unread = channels - (0 if nothing(learns) else count(learns[-1], channels))
+    unread = channels - (0 if is_dead(learns) else count(learns[-1], channels))
     if not unread:
         return
     # The depthwise half of a separable convolution serves all channels: it is dead where all of them are.
-    own = [w for name, w in node.weights.items() if name != "depthwise_kernel" or unread == channels]
+    own = [w for name, w in node.weights.items() if name != _SHARED or unread == channels]
     yield case(
         "ARCH502",
         node,
@@ -136,11 +138,11 @@ def _unread_filters(site: Site) -> Iterator[Case]:
     )
 
 
-def small_maps(walk: Walk, parameters: int) -> Iterator[Case]:
+def small_maps(flow: Dataflow, parameters: int) -> Iterator[Case]:
     """A map that becomes small while several convolutions with windows are still to come."""
-    late = [site for site in walk.sites if slides(site.node.op) and _small(site.shapes[0])]
+    late = [site for site in flow.ops if has_window(site.op) and _small(site.shapes[0])]
     times = sum(site.body.uses for site in late)
-    first = next((site for site in walk.sites if _narrows(site)), None)
+    first = next((site for site in flow.ops if _narrows(site)), None)
     if times < SEVERAL or first is None:
         return
     weights = sum(site.node.totals.parameters * site.body.uses for site in late)
@@ -156,10 +158,9 @@ def small_maps(walk: Walk, parameters: int) -> Iterator[Case]:
     )
 
 
-def sight(graph: Graph, walk: Walk) -> Iterator[Case]:
+def sight(graph: Graph, flow: Dataflow) -> Iterator[Case]:
     """A global pool behind a map whose places each see a small part of the input."""
-    kinds = ("global_average_pool", "global_max_pool")
-    pool = next((site for site in walk.bodies[0].sites if site.node.kind in kinds), None)
+    pool = next((site for site in flow.bodies[0].ops if site.op.traits.pools_map), None)
     if pool is None or len(graph.inputs) > 1 or len(graph.input) != 3:
         return
     # Fetched where there is a pool to speak of: `check` pays for every import.
@@ -186,7 +187,7 @@ def _small(shape: tuple[int, ...]) -> bool:
     return len(shape) == 3 and max(shape[:2]) <= SMALL
 
 
-def _narrows(site: Site) -> bool:
+def _narrows(site: OpFacts) -> bool:
     """Whether a map becomes small here, but is not pooled as a whole."""
     return site.windows is not None and (
         _small(site.node.shape) and not _small(site.shapes[0]) and site.node.shape[:2] != (1, 1)

@@ -1,20 +1,24 @@
-"""Sets of positions along one axis, and what windows make of them: exact, and without looking at a pixel.
+"""Sets of positions along one axis, and what windows make of them: exact, and without looking at a pixel."""
 
-A set is a whole number, whose bit i says whether position i is in it; `ALL` is every position of any axis.
-"""
-
-from __future__ import annotations
-
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
+
+# How it works. A set is a whole number whose bit i says whether position i is in it, so that unions, shifts and
+# intersections of thousands of positions are single operations on integers. A stride inserts zeros between the bits of
+# the binary text; a window of k taps is the union of k shifted copies, made by doubling in log k steps. `ALL` is every
+# position of any axis, whatever its length: most tensors are read as a whole, and those cost nothing.
 
 ALL = -1
 
 LONGEST = 1 << 13
 """How long an axis may be for a set to have gaps: what is longer is read as a whole, so that no set is expensive."""
 
+Positions: TypeAlias = tuple[int, ...]
+"""The set of positions along each axis of a tensor."""
 
-def kept(positions: int, length: int) -> int:
+
+def clipped(positions: int, length: int) -> int:
     """A set cut to an axis; `ALL` where nothing of the axis is missing."""
     if length > LONGEST:
         return ALL if positions else 0
@@ -22,7 +26,7 @@ def kept(positions: int, length: int) -> int:
     return ALL if positions & everything == everything else positions & everything
 
 
-def between(first: int, stop: int) -> int:
+def interval(first: int, stop: int) -> int:
     """The positions from `first` on, without `stop`."""
     return (1 << stop) - (1 << first) if stop > first else 0
 
@@ -64,6 +68,26 @@ def mirrored(positions: int, length: int) -> int:
     return int(f"{positions:0{length}b}"[::-1], 2)
 
 
+def divided(positions: int, length: int, by: int) -> int:
+    """Each position of an axis divided by a number, rounded down."""
+    return gathered(smeared(positions & interval(0, length), by, 1, down=True), by)
+
+
+def bounded(positions: int, length: int) -> int:
+    """`ALL` as the positions of an axis, where that is not too long."""
+    return ALL if length > LONGEST else positions & interval(0, length)
+
+
+def everything(inputs: Iterable[Sequence[int]]) -> tuple[Positions, ...]:
+    """All positions of some shapes."""
+    return tuple((ALL,) * len(x) for x in inputs)
+
+
+def at_same_place(needed: Positions, inputs: Iterable[Sequence[int]]) -> tuple[Positions, ...]:
+    """The same positions of each input; one that is stretched has fewer axes, or axes of length 1."""
+    return tuple(tuple(ALL if x[-axis] == 1 else needed[-axis] for axis in range(len(x), 0, -1)) for x in inputs)
+
+
 class Window(NamedTuple):
     """A window that slides along one axis: output o reads the inputs o * stride + t * dilation - before, t < kernel.
 
@@ -102,7 +126,7 @@ class Window(NamedTuple):
         if not needed:
             return 0
         if max(self.length, self.steps, self.reach) > LONGEST:
-            return between(0, self.kernel)
+            return interval(0, self.kernel)
         return _live(self, needed, support or (0, self.length))
 
     def products(self, support: tuple[int, int] | None = None) -> int:
@@ -121,30 +145,30 @@ class Window(NamedTuple):
             return 0.0
         if not self.upward:
             return 1 - needed.bit_count() / self.steps
-        inputs, lost = between(0, self.length), between(0, self.steps) & ~needed
+        inputs, lost = interval(0, self.length), interval(0, self.steps) & ~needed
         written = (shifted(spread(inputs, self.stride), t * self.dilation - self.before) for t in range(self.kernel))
         return sum((positions & lost).bit_count() for positions in written) / (self.length * self.kernel)
 
 
 @lru_cache(4096)
 def _read(window: Window, needed: int) -> int:
-    outputs = needed & between(0, window.steps)
+    outputs = needed & interval(0, window.steps)
     if window.upward:
         written = smeared(outputs << window.before, window.kernel, window.dilation, down=True)
-        return kept(gathered(written, window.stride), window.length)
+        return clipped(gathered(written, window.stride), window.length)
     positions = smeared(spread(outputs, window.stride), window.kernel, window.dilation)
-    return kept(positions >> window.before, window.length)
+    return clipped(positions >> window.before, window.length)
 
 
 @lru_cache(4096)
 def _live(window: Window, needed: int, support: tuple[int, int]) -> int:
     """The taps t with t * dilation = input + before - output * stride, and the other way round where it is upward."""
     first, stop = support
-    outputs = needed & between(0, window.steps)
+    outputs = needed & interval(0, window.steps)
     if window.upward:
         taps = smeared(outputs << window.before >> first * window.stride, stop - first, window.stride, down=True)
     else:
         last = (window.steps - 1) * window.stride
         taps = spread(mirrored(outputs, window.steps), window.stride)
         taps = shifted(smeared(taps, stop - first, 1), first + window.before - last)
-    return gathered(taps, window.dilation) & between(0, window.kernel)
+    return gathered(taps, window.dilation) & interval(0, window.kernel)
