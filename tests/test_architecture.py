@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from collecting import needs_tensorflow
-from house import ORDER, PACKAGE, loaded
+from house import ORDER, PACKAGE
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 HEAVY = ("tensorflow", "keras", "numpy", "matplotlib", "graphviz", "pygraphviz")
@@ -149,22 +149,6 @@ def test_no_public_name_is_a_modules() -> None:
 
     modules = {path.stem for path in PACKAGE.glob("*.py")} | {path.name for path in PACKAGE.iterdir() if path.is_dir()}
     assert not set(archdsl.__all__) & modules
-
-
-def test_the_front_loads_nothing_heavy(tmp_path: Path) -> None:
-    network = "funny_resnet_notebook"
-    words = [
-        ["check", network],
-        ["show", network],
-        ["show", network, "--json"],
-        ["eject", network],
-        ["plot", network, "--format", "dot", "--out", "drawn"],
-        ["specs"],
-        ["ops"],
-    ]
-    modules = loaded(words, tmp_path)
-    assert "archdsl" in modules
-    assert not modules & {"tensorflow", "keras", "numpy", "matplotlib"}
 
 
 def test_the_package_itself_loads_nothing_heavy() -> None:

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from edited_specs import BASE, EDITS
-from house import loaded
 
 from archdsl import zoo
 from archdsl.cli import main
@@ -173,11 +172,6 @@ class TestWhy:
     def test_a_wrong_spec(self, run: Any) -> None:
         Path("c.yaml").write_text(BASE.replace("dense", "dens"), encoding="utf-8")
         assert run("why", "c.yaml", "conv_1")[0] == 1
-
-
-def test_neither_loads_anything_heavy(tmp_path: Path) -> None:
-    words = [["diff", "resnet", "resnet[resnet101]"], ["why", "resnet", "conv_1.filters"]]
-    assert not loaded(words, tmp_path) & {"tensorflow", "keras", "numpy", "matplotlib"}
 
 
 @pytest.mark.parametrize("name", sorted(zoo.names()))

@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 from documents import printed_by
 from finished_run import DIGITS, RUN
-from house import loaded
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -221,12 +220,6 @@ def test_json_tells_what_the_tables_tell(folder: Path) -> None:
 def test_what_cannot_be_listed_is_told(folder: Path, words: str, code: int, message: str) -> None:
     ended, text = printed_by(f"archdsl {words}", folder)
     assert (ended, message in text) == (code, True), text
-
-
-def test_runs_loads_no_tensorflow(folder: Path) -> None:
-    modules = loaded([["runs"], ["runs", "runs/digits-1", "runs/digits-2", "--json"]], folder)
-    assert "archdsl" in modules
-    assert not modules & {"tensorflow", "keras", "matplotlib"}
 
 
 def test_an_old_run_can_still_be_read(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[2] / "archdsl"
@@ -23,14 +24,23 @@ from archdsl.cli import app
 for words in json.loads(sys.argv[1]):
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 0, (words, result.output, result.exception)
-print(json.dumps(sorted({name.split(".")[0] for name in sys.modules})))
+print(json.dumps(sorted(name for name, module in sys.modules.items() if module is not None)))
 """
 
 
-def loaded(words: list[list[str]], folder: Path) -> set[str]:
-    """The packages that a fresh process has loaded when it ran these commands."""
+def loaded_modules(words: list[list[str]], folder: Path, without: Iterable[str] = ()) -> set[str]:
+    """The modules that a fresh process has loaded when it ran these commands.
+
+    Args:
+        without: packages that cannot be imported there.
+    """
+    script = "import sys; sys.modules.update(dict.fromkeys(sys.argv[2:]))" + LOADED
     done = subprocess.run(
-        [sys.executable, "-c", LOADED, json.dumps(words)], cwd=folder, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", script, json.dumps(words), *without],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert done.returncode == 0, done.stderr
     return set(json.loads(done.stdout))
