@@ -1,4 +1,4 @@
-"""What went wrong, where it stands in the file, and how it prints. Imports nothing else of the package."""
+"""What went wrong, where it stands in the file, and how it prints."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
+
+from archdsl.text import WIDTH
 
 CODES = {
     "ARCH001": "the text is not YAML",
@@ -84,9 +86,6 @@ MAX_EDITS = 2
 
 MAX_WORDS, MAX_LETTERS = 200, 40
 """With how many known words a word is compared, and how many letters of each: both come from files."""
-
-WIDTH = 118
-"""How wide an excerpt of the file becomes where nobody says how wide the terminal is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,11 +279,6 @@ def _edit_distance(typed: str, candidate: str, room: int) -> int:
                 least = min(least, further[j - 1] + 1)
             row[j + 1] = least
     return row[-1]
-
-
-def quantity(number: int, noun: str) -> str:
-    """`1 row`, `2 rows`."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def _shortened(trail: tuple[str, ...]) -> tuple[str, ...]:

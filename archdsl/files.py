@@ -1,10 +1,13 @@
-"""Files that are written whole or not at all."""
+"""Files and folders that are written whole or not at all."""
 
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from archdsl.errors import fail
@@ -29,3 +32,75 @@ def writing(path: Path) -> Iterator[Path]:
         raise fail("ARCH304", f"{path} cannot be written: {error.strerror or error}") from None
     finally:
         beside.unlink(missing_ok=True)
+
+
+def write_new(target: Path, text: str) -> None:
+    """Writes a file that is not there yet, whole or not at all.
+
+    Raises:
+        ArchError: the file is there already, or cannot be written.
+    """
+    if target.exists():
+        raise fail("ARCH202", f"{target} is there already", hint="choose another name, or remove it")
+    if not target.parent.is_dir():
+        raise fail("ARCH304", f"{target} cannot be written: there is no folder {target.parent}")
+    write(target, text)
+
+
+def write(target: Path, text: str) -> None:
+    """Writes a file, whole or not at all; what stands there is replaced, and a missing folder is made.
+
+    Raises:
+        ArchError: the file cannot be written.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise fail("ARCH304", f"{target} cannot be written: {error.strerror}") from None
+    with writing(target) as beside:
+        beside.write_text(text, encoding="utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder that is being written: where its files go now, and where they will stand."""
+
+    path: Path
+    target: Path
+
+
+@contextmanager
+def new_folder(target: Path) -> Iterator[Folder]:
+    """A folder beside the target, which becomes the target when all is written; nothing is left where it is not.
+
+    Raises:
+        ArchError: the target holds something already, or cannot be written.
+    """
+    refuse_full(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        made = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    except OSError as error:
+        raise fail("ARCH304", f"{target} cannot be written: {error.strerror}") from None
+    try:
+        yield Folder(made, target)
+        made.chmod(0o777 & ~_umask())
+        os.replace(made, target)
+    except OSError as error:
+        raise fail("ARCH304", f"{target} cannot be written: {error.strerror}") from None
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def refuse_full(target: Path) -> None:
+    """Raises where something stands at the target already, but for an empty folder."""
+    if target.is_dir() and any(target.iterdir()):
+        raise fail("ARCH202", f"{target} holds something already", hint="choose another folder, or remove this one")
+    if target.exists() and not target.is_dir():
+        raise fail("ARCH202", f"{target} is a file", hint="`--out` is the folder to write")
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

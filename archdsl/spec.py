@@ -10,11 +10,12 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
 from archdsl import display
-from archdsl.errors import Span, fail, nearest, quantity, shown
+from archdsl.errors import Span, fail, nearest, shown
 from archdsl.expr import ExprError, Expression, Plain
 from archdsl.limits import DEFAULTS, Limits
 from archdsl.ops import Op, Shape
 from archdsl.ops.base import whole
+from archdsl.text import quantity
 
 SHORTCUTS = ("identity", "projection", "pad", "pool_projection", "auto", "none")
 """What a shortcut may be in one word."""

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from archdsl import resolve
-from archdsl.errors import CODES, ENOUGH, SHOWN, ArchError, Problem, Problems, Span, fail, nearest, quantity
+from archdsl.errors import CODES, ENOUGH, SHOWN, ArchError, Problem, Problems, Span, fail, nearest
 from archdsl.parsing import parse
 from archdsl.resolution.expectations import check
+from archdsl.text import quantity
 
 WRONG = sorted((Path(__file__).parent / "wrong").glob("*.yaml"))
 Golden = Callable[[str, str], None]

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from archdsl import output, zoo
+from archdsl import zoo
+from archdsl.cli.settings import parse_settings
 from archdsl.cli.shared import AllowOption, SetOption, SpecArgument, VariantOption, print_text, say
 from archdsl.errors import fail
+from archdsl.files import write_new
 from archdsl.limits import raised
 from archdsl.source import read_file
+from archdsl.text import columns
 
 if TYPE_CHECKING:
     from archdsl.drafts import Draft
@@ -37,7 +40,7 @@ def new(
 
     if listed:
         rows = [(found, zoo.load(path).doc) for found, path in drafts.templates().items()]
-        print_text(output.columns(rows))
+        print_text(columns(rows))
         return
     if file is None:
         raise fail("ARCH203", "`new` needs a file to write", hint="`archdsl new my_net.yaml`")
@@ -49,7 +52,7 @@ def new(
         draft = drafts.from_spec(file, other, name, variant or "")
     else:
         draft = drafts.from_template(file, template or drafts.STARTER, name)
-    output.write_new(file, draft.text)
+    write_new(file, draft.text)
     say(f"wrote {file}: {draft.spec.name}, {draft.graphs[0].totals.parameters:,} parameters\n{_next(file, draft)}")
 
 
@@ -58,7 +61,7 @@ def _next(file: Path, draft: Draft) -> str:
     steps = [("check", "after each change"), ("show", "shapes, parameters and costs"), ("plot", "pictures")]
     if draft.spec.data is not None:
         steps.append(("train", f"on {draft.spec.data.source}"))
-    return output.columns([(f"  archdsl {word} {shlex.quote(str(file))}", what) for word, what in steps]).rstrip()
+    return columns([(f"  archdsl {word} {shlex.quote(str(file))}", what) for word, what in steps]).rstrip()
 
 
 def expand(
@@ -73,12 +76,12 @@ def expand(
     from archdsl.expansion import expand as long_form
 
     limits, path = raised(allow or ()), zoo.find(spec)
-    given = output.settings(settings or (), zoo.load(path, variant or "", limits))
+    given = parse_settings(settings or (), zoo.load(path, variant or "", limits))
     text = long_form(read_file(path, limits), str(path), variant or "", given, origins, limits)
     if out is None:
         print_text(text)
     else:
-        output.write_new(out, text)
+        write_new(out, text)
         say(f"wrote {out}")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import sys
@@ -12,14 +11,16 @@ from typing import Annotated
 
 import typer
 
-from archdsl import output, zoo
+from archdsl import zoo
+from archdsl.cli.settings import parse_settings
 from archdsl.cli.shared import AllowOption, JsonOption, SetOption, SpecArgument, VariantOption, print_json, print_text
-from archdsl.errors import WIDTH, fail
+from archdsl.errors import fail
 from archdsl.graph import Graph
 from archdsl.limits import Limits, raised
 from archdsl.resolution import resolve
 from archdsl.source import decode
 from archdsl.spec import Spec
+from archdsl.text import WIDTH, colored, wants_color
 
 STDIN = "-"
 """The spec that is read from stdin."""
@@ -108,9 +109,9 @@ def diff(
 
 
 def _print_colored(text: str) -> None:
-    from archdsl.diff.text import colored
+    from archdsl.diff.text import COLORS
 
-    print_text(colored(text) if sys.stdout.isatty() and not os.environ.get("NO_COLOR") else text)
+    print_text(colored(text, COLORS) if wants_color(sys.stdout) else text)
 
 
 def _chosen(first: Side, after: str | None, variant: str | None, settings: list[str]) -> Side:
@@ -126,7 +127,7 @@ def _chosen(first: Side, after: str | None, variant: str | None, settings: list[
 
 def _graph(chosen: Side, limits: Limits) -> Graph:
     spec = _spec(chosen, limits)
-    return resolve(spec, **output.settings(chosen.settings, spec))
+    return resolve(spec, **parse_settings(chosen.settings, spec))
 
 
 def _spec(chosen: Side, limits: Limits) -> Spec:
@@ -159,7 +160,7 @@ def why(
     from archdsl.tracing import trace
 
     loaded = zoo.load(spec, variant or "", raised(allow or ()))
-    found = trace(loaded, path, output.settings(settings or (), loaded))
+    found = trace(loaded, path, parse_settings(settings or (), loaded))
     if as_json:
         print_json(origins.to_data(found))
     else:

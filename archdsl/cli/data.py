@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from archdsl import output, zoo
+from archdsl import zoo
+from archdsl.cli import backend
 from archdsl.cli.shared import (
     AllowOption,
     DataOption,
@@ -63,7 +64,7 @@ def _show(
     """Reads the data, prints what it is, and draws it."""
     is_moved = out is not None and data.augment != Augment()
     if bring or is_moved or data.kind == "tfds":
-        output.keras_side()  # what needs TensorFlow; all else does without
+        backend.load_keras()  # what needs TensorFlow; all else does without
     from archdsl.data import inspection, samples, sources
     from archdsl.data.dataset import divide
 

@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from archdsl import output
+from archdsl.cli.shared import next_free, stem
 from archdsl.errors import fail, nearest
+from archdsl.files import write
 from archdsl.graph import Graph
 from archdsl.ops import Shape
 from archdsl.ops.base import show
 from archdsl.spec import INPUT, OUTPUT, Spec
+from archdsl.text import columns
 
 if TYPE_CHECKING:
     from archdsl.diagrams import Options
@@ -169,7 +171,7 @@ def pictures(graph: Graph, spec: Spec, wish: Wish) -> list[Picture]:
     view = wish.view or next(iter(found))
     if view not in (*found, ALL):
         raise fail("ARCH203", f"there is no view `{view}`", hint=nearest(view, (*found, ALL)))
-    folder = wish.folder or (output.next_free("plots", spec) if view == ALL else Path())
+    folder = wish.folder or (next_free("plots", spec) if view == ALL else Path())
     return [
         Picture(found[name], form, None if form in wish.printed else wish.file or folder / f"{file}{ENDINGS[form][0]}")
         for name, file in file_names(spec, found).items()
@@ -183,7 +185,7 @@ def file_names(spec: Spec, views: Iterable[str]) -> dict[str, str]:
 
     No two are the same to a file system that takes capital letters and small ones for one.
     """
-    name = f"{output.stem(spec)}-{spec.variant}" if spec.variant else output.stem(spec)
+    name = f"{stem(spec)}-{spec.variant}" if spec.variant else stem(spec)
     model, *layers = views
     found: dict[str, str] = {}
     taken: set[str] = set()
@@ -224,7 +226,7 @@ def draw(wanted: Iterable[Picture], options: Options) -> list[str]:
         if picture.path is None:
             printed.append(text)
         elif picture.format == "mermaid":
-            output.write(picture.path, text)
+            write(picture.path, text)
         else:
             rendered.append((text, picture.path, picture.format))
     render_all(rendered)
@@ -265,7 +267,7 @@ def list_text(graph: Graph) -> str:
         call = f"{body.name}({', '.join(f'{key}={value}' for key, value in body.arguments.items())})"
         ends = {key: end.shape for key, end in body.outputs.items()}
         lines.append((name, call, f"{_shapes(body.inputs, INPUT)} -> {_shapes(ends, OUTPUT)}"))
-    return output.columns(lines)
+    return columns(lines)
 
 
 def _shapes(shapes: Mapping[str, Shape], nameless: str) -> str:

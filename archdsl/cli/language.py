@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from typing import Annotated
 
 import typer
 
-from archdsl import output, zoo
+from archdsl import zoo
 from archdsl.cli.shared import JsonOption, print_json, print_text, say
 from archdsl.errors import CODES, fail, nearest
 from archdsl.schema import docstrings, explanations
+from archdsl.text import columns, wants_color
 
 
 def explain(
@@ -22,10 +22,10 @@ def explain(
 ) -> None:
     """Explain an error's code: what it means, why the rule is there, what is wrong and what is right."""
     if code is None:
-        print_text(output.columns(list(CODES.items())))
+        print_text(columns(list(CODES.items())))
         return
     text = explanations.explain(explanations.find(code))
-    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
+    if not wants_color(sys.stdout):
         print_text(text)
         return
     from rich.console import Console
@@ -41,7 +41,7 @@ def list_specs(as_json: JsonOption = False) -> None:
         print_json([{"spec": spec, "file": str(zoo.names()[spec]), **facts} for spec, facts in index.items()])
         return
     rows = [(spec, f"{facts['parameters']:,}", facts["doc"]) for spec, facts in index.items()]
-    print_text(output.columns(rows, right={1}))
+    print_text(columns(rows, right={1}))
 
 
 def list_ops(
@@ -73,7 +73,7 @@ def list_ops(
         return
     entries = [(op.kind, word, docstrings.summary(op)) for word, op in OPS.items()]
     entries = sorted(entries, key=lambda entry: (entry[0], entry[1]))
-    print_text(output.columns([*entries, *(("installed", word, package) for word, package in others.items())]))
+    print_text(columns([*entries, *(("installed", word, package) for word, package in others.items())]))
 
 
 def print_schema(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from archdsl import output
+from archdsl.cli import backend
 from archdsl.cli.shared import (
     AllowOption,
     DataOption,
@@ -19,10 +19,12 @@ from archdsl.cli.shared import (
     SetOption,
     VariantOption,
     load_spec,
+    next_free,
     print_json,
     print_text,
 )
 from archdsl.errors import fail
+from archdsl.text import columns
 
 if TYPE_CHECKING:
     from archdsl.runs.folder import Result
@@ -58,7 +60,7 @@ def train(
         _refuse_beside_resume(spec, out, limit, seed, dry_run, settings, variant, allow)
         from archdsl.runs import folder as result
 
-        output.keras_side(result.recipe_of(resume))
+        backend.load_keras(result.recipe_of(resume))
         from archdsl.training import fit
 
         _tell(fit.resume(resume, epochs=epochs, data_dir=data_dir, log=log or ()), resume, as_json)
@@ -66,10 +68,10 @@ def train(
     if spec is None:
         raise fail("ARCH203", "there is nothing to train", hint="`archdsl train SPEC`, or `archdsl train --resume RUN`")
     loaded, arguments, _ = load_spec(spec, settings, variant, allow)
-    run = out or output.next_free("runs", loaded)
+    run = out or next_free("runs", loaded)
     given: dict[str, Any] = {"arguments": arguments, "epochs": epochs, "limit": limit}
     given |= {"data_dir": data_dir, "seed": seed}
-    output.keras_side(loaded.train)
+    backend.load_keras(loaded.train)
     if dry_run:
         from archdsl.runs import folder as result
         from archdsl.training.dry_run import rehearse
@@ -94,7 +96,7 @@ def evaluate(
     """Test a run's network on the test set."""
     from archdsl.runs import folder as result
 
-    output.keras_side(result.recipe_of(run))
+    backend.load_keras(result.recipe_of(run))
     from archdsl.training import fit
 
     found = fit.evaluate(run, data_dir=data_dir, limit=limit)
@@ -154,7 +156,7 @@ def _rehearsed(found: Rehearsal) -> str:
         ("time", f"about {_time(found.seconds)}, and {_time(found.preparing_seconds)} before it"),
         ("would write", found.out),
     ]
-    return output.columns(lines)
+    return columns(lines)
 
 
 def _bytes(number: float) -> str:

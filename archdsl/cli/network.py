@@ -9,8 +9,7 @@ from typing import Annotated
 
 import typer
 
-from archdsl import output
-from archdsl.cli import drawing
+from archdsl.cli import backend, drawing
 from archdsl.cli.shared import (
     AllowOption,
     JsonOption,
@@ -19,11 +18,14 @@ from archdsl.cli.shared import (
     SpecArgument,
     VariantOption,
     load_spec,
+    next_free,
     print_json,
     print_text,
     say,
+    stem,
 )
 from archdsl.errors import fail
+from archdsl.files import new_folder, write_new
 
 WIDE = 100
 """Characters that a table may take, whatever a terminal tells."""
@@ -91,7 +93,7 @@ def eject(
     if out is None:
         print_text(source)
     else:
-        output.write_new(out, source)
+        write_new(out, source)
         say(f"wrote {out}")
 
 
@@ -179,11 +181,11 @@ def build(
     from archdsl.reports.summary import to_text
 
     loaded, arguments, graph = load_spec(spec, settings, variant, allow)
-    with output.new_folder(out or output.next_free("build", loaded)) as folder:
+    with new_folder(out or next_free("build", loaded)) as folder:
         (folder.path / "spec.yaml").write_text(loaded.text, encoding="utf-8")
-        (folder.path / f"{output.stem(loaded)}.py").write_text(to_python(loaded), encoding="utf-8")
+        (folder.path / f"{stem(loaded)}.py").write_text(to_python(loaded), encoding="utf-8")
         (folder.path / "summary.txt").write_text(to_text(graph, depth=3), encoding="utf-8")
-        model = output.keras_side().build(loaded, **arguments)
+        model = backend.load_keras().build(loaded, **arguments)
     say(f"wrote {folder.target}")
     counts = f"{model.count_params():,} parameters in {len(model.weights):,} variables"
     print_text(f"{loaded.name}: Keras counts {counts}, as the spec does")

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from archdsl import output
+from archdsl.cli import backend
 from archdsl.cli.shared import JsonOption, complain, print_json, print_text, say
-from archdsl.errors import WIDTH, fail, nearest
+from archdsl.errors import fail, nearest
+from archdsl.text import WIDTH
 
 if TYPE_CHECKING:
     from archdsl.training.prediction import Prediction, Predictor
@@ -37,7 +38,7 @@ def predict(
         raise fail("ARCH203", "`--json` cannot stand beside `--csv`", hint="keep one of them")
     if not network.exists():
         raise fail("ARCH204", f"{network} is not there", hint="a run's folder, or a `.keras` file")
-    output.keras_side()
+    backend.load_keras()
     from archdsl.data.images import find
     from archdsl.training import prediction as predicting
 
@@ -79,7 +80,7 @@ def export(
         raise fail("ARCH203", f"`{form}` is no format", hint=nearest(str(form), ("keras", "saved_model")))
     if not network.exists():
         raise fail("ARCH204", f"{network} is not there", hint="a run's folder, or a `.keras` file")
-    output.keras_side()
+    backend.load_keras()
     from archdsl.training import export as exporting
 
     print_text(f"{out}: {exporting.told(exporting.export(network, out, raw=raw, form=form))}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import os
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -12,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from archdsl import output, zoo
+from archdsl import zoo
 from archdsl.cli.shared import (
+    COLORS,
     AllowOption,
     JsonOption,
     SetOption,
@@ -23,10 +23,11 @@ from archdsl.cli.shared import (
     print_text,
     resolved,
 )
-from archdsl.errors import SHOWN, WIDTH, ArchError, fail
+from archdsl.errors import SHOWN, ArchError, fail
 from archdsl.graph import Graph
 from archdsl.limits import Limits, raised
 from archdsl.spec import Spec
+from archdsl.text import WIDTH, colored, wants_color
 
 if TYPE_CHECKING:
     from archdsl.lint import Finding, Silences
@@ -203,7 +204,7 @@ def _print(findings: Sequence[Finding], form: Report, stream: Any) -> None:
         texts = [finding.render(wide) for finding in findings[:SHOWN]]
         more = [f"... and {len(findings) - SHOWN:,} more"] if len(findings) > SHOWN else []
         text = "\n".join(texts + more)
-        print(output.colored(text) if stream.isatty() and not os.environ.get("NO_COLOR") else text, file=stream)
+        print(colored(text, COLORS) if wants_color(stream) else text, file=stream)
 
 
 COMMANDS = {"check": check, "lint": lint}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import Sequence
@@ -12,13 +13,15 @@ from typing import Annotated, Any
 
 import typer
 
-from archdsl import output, zoo
-from archdsl.errors import WIDTH, ArchError
+from archdsl import zoo
+from archdsl.cli.settings import parse_settings
+from archdsl.errors import ArchError
 from archdsl.graph import Graph
 from archdsl.limits import raised
 from archdsl.resolution import resolve
 from archdsl.resolution.expectations import check as hold
 from archdsl.spec import Spec
+from archdsl.text import BOLD_RED, BOLD_YELLOW, GREEN, WIDTH, YELLOW, colored
 
 SpecArgument = Annotated[
     str, typer.Argument(metavar="SPEC", help="A spec's file, or the name of one of `archdsl specs`.")
@@ -42,6 +45,15 @@ OutOption = Annotated[
 DataOption = Annotated[Path | None, typer.Option("--data-dir", metavar="PATH", help="Where the data set lies.")]
 
 
+COLORS = {
+    r"error\[ARCH\d+\]": BOLD_RED,
+    r"warning\[ARCH\d+\]": BOLD_YELLOW,
+    r"^ +\| +(\^+)$": YELLOW,
+    r"^  (help:)": GREEN,
+}
+"""How a terminal shows the parts of a message: its code, the carets under a place, and the help."""
+
+
 def complain(error: ArchError, pointer: bool = True) -> None:
     """Tells an error on stderr; in a terminal it fits the width, has colours, and may point to the explanation."""
     if not sys.stderr.isatty():
@@ -50,7 +62,7 @@ def complain(error: ArchError, pointer: bool = True) -> None:
     text = error.render(min(WIDTH, shutil.get_terminal_size().columns))
     if pointer:
         text += f"\n`archdsl explain {error.problems[0].code}` says more"
-    print(text if os.environ.get("NO_COLOR") else output.colored(text), file=sys.stderr)
+    print(text if os.environ.get("NO_COLOR") else colored(text, COLORS), file=sys.stderr)
 
 
 def print_text(text: str) -> None:
@@ -74,7 +86,7 @@ def load_spec(
 
 def resolved(spec: Spec, settings: Sequence[str] | None) -> tuple[Spec, dict[str, Any], Graph]:
     """A spec that is read already, as `load_spec` gives it."""
-    arguments = output.settings(settings or (), spec)
+    arguments = parse_settings(settings or (), spec)
     graph = resolve(spec, **arguments)
     if not arguments:
         hold(spec, graph)
@@ -82,3 +94,17 @@ def resolved(spec: Spec, settings: Sequence[str] | None) -> tuple[Spec, dict[str
         told = f"{spec.file} [{spec.variant}]" if spec.variant else spec.file
         say(f"{told}: `expect` is not held, for arguments were set")
     return spec, arguments, graph
+
+
+def stem(spec: Spec) -> str:
+    """The spec's name for files: that of its own file, or else of its class."""
+    name = Path(spec.file).stem
+    return name if re.fullmatch(r"[\w.-]+", name) else spec.name
+
+
+def next_free(folder: str, spec: Spec) -> Path:
+    """`FOLDER/NAME-1`, or the first such number that is free."""
+    number = 1
+    while (free := Path(folder) / f"{stem(spec)}-{number}").exists():
+        number += 1
+    return free

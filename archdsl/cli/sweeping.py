@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from archdsl import output, zoo
+from archdsl import zoo
 from archdsl.cli.network import BatchOption, PrecisionOption
+from archdsl.cli.settings import parse_grid, parse_settings
 from archdsl.cli.shared import AllowOption, JsonOption, SetOption, SpecArgument, VariantOption, print_json, print_text
 from archdsl.errors import fail
 from archdsl.limits import raised
@@ -42,9 +43,9 @@ def sweep(
     if as_json and as_markdown:
         raise fail("ARCH203", "`--json` and `--markdown` exclude each other", hint="take one of them")
     loaded = zoo.load(spec, variant or "", raised(allow or ()))
-    fixed = output.settings(settings or (), loaded)
+    fixed = parse_settings(settings or (), loaded)
     if words:
-        chosen = [(loaded, each) for each in output.grid(words, loaded, fixed)]
+        chosen = [(loaded, each) for each in parse_grid(words, loaded, fixed)]
     else:
         chosen = [(each, {"variant": each.variant or "-"}) for each in ((loaded,) if variant else loaded.every())]
     rows = []

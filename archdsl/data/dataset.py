@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from archdsl.data import sources
 from archdsl.data.sources import Found, Stored, checks, files
-from archdsl.errors import ArchError, Problem, fail, nearest, quantity
+from archdsl.errors import ArchError, Problem, fail, nearest
 from archdsl.recipe import Data
+from archdsl.text import quantity
 
 SPLIT_SEED = 0
 """The division is the same for every seed of a training, so that runs are compared on the same images."""

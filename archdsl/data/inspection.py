@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archdsl.data.dataset import Dataset, Part, histogram
-from archdsl.errors import quantity
 from archdsl.recipe import SOURCES
+from archdsl.text import quantity
 
 PARTS = ("train", "validation", "test")
 SHOWN = 24

@@ -12,9 +12,10 @@ from PIL import Image
 
 from archdsl.data.dataset import Dataset
 from archdsl.data.inspection import in_cells
-from archdsl.errors import fail, quantity
+from archdsl.errors import fail
 from archdsl.figures import GREY, INK, figure, save, short
 from archdsl.recipe import Augment, Data
+from archdsl.text import quantity
 
 SIDE, GAP, DPI = 96, 6, 160
 """Pixels of an image's longer side and between images, and pixels in an inch."""

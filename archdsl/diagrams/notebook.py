@@ -11,13 +11,14 @@ from typing import Any
 
 from archdsl.diagrams import Options, to_dot
 from archdsl.diagrams.render import picture
-from archdsl.errors import ArchError, quantity
+from archdsl.errors import ArchError
 from archdsl.graph import Graph, Node
 from archdsl.ops import Shape
 from archdsl.reports.summary import to_text
 from archdsl.resolution import resolve
 from archdsl.resolution.layer_graph import layer_graph
 from archdsl.spec import Layer, Spec
+from archdsl.text import quantity
 
 NODES, ARROWS, LINES = 1_000, 200, 60
 """How many nodes a body may have to be looked at, how many arrows its picture, how many lines its table.

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
 from archdsl.diff.edits import Change
-from archdsl.errors import Span, quantity
+from archdsl.errors import Span
 from archdsl.graph import BranchPath, StepName
+from archdsl.text import quantity
 
 _Place: TypeAlias = tuple[str, BranchPath, str]
 """A body, a branch in it and a kind of step: what the numbers of steps are counted in."""

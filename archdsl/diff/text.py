@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from archdsl.diff import Change, Comparison, Field, Row, Tensor, total, written
 from archdsl.diff.rename_advice import advice
-from archdsl.errors import quantity
 from archdsl.graph import StepName, Totals
 from archdsl.names import stem
 from archdsl.ops.base import show
+from archdsl.text import BOLD, CYAN, GREEN, RED, YELLOW, markdown_table, quantity
 
 ARROW = "\N{RIGHTWARDS ARROW}"
 MARKS = {"added": "+", "removed": "-", "moved": ">", "renamed": ">"}
@@ -98,14 +97,14 @@ def to_markdown(comparison: Comparison, names: tuple[str, str], depth: int = 1) 
         (word, *(f"{getattr(side, name):,}" for side in totals), _percent(*(getattr(side, name) for side in totals)))
         for word, name in (("parameters", "parameters"), ("trainable", "trainable"), ("multiply-accumulates", "macs"))
     ]
-    blocks.append(_markdown_table(("", "before", "after", ""), rows))
+    blocks.append(markdown_table(("", "before", "after", ""), rows).rstrip())
     lines = [f"- `{line.mark}` {_code(line.name)} {_code(line.told)}" for line in _lines(comparison, whole=False)]
     if left_out := _following(comparison):
         lines.append(f"- {_left_out(left_out)}")
     blocks.append("\n".join(lines))
     if found := _merged(list(comparison.rows(depth))):
         table = [[_cell(cell) for cell in (f"{mark} {name}", *rest)] for mark, (name, *rest) in map(_cells, found)]
-        inner = _markdown_table(("layer", "output", "parameters", "", "MACs", ""), table)
+        inner = markdown_table(("layer", "output", "parameters", "", "MACs", ""), table).rstrip()
         blocks.append(f"<details><summary>Layers</summary>\n\n{inner}\n\n</details>")
     weights = [f"- {line}" for line in _weight_lines(comparison, _code)]
     return "\n\n".join([*blocks, "\n".join(weights)]) + "\n"
@@ -335,14 +334,12 @@ def _cell(text: str) -> str:
     return text.strip().replace("|", "\\|")
 
 
-def _markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    rule = ["---", *["---:"] * (len(head) - 1)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in [head, rule, *rows])
-
-
-def colored(text: str) -> str:
-    """The text for a terminal: what is new in green, what is gone in red, what is otherwise in yellow."""
-    for mark, colour in (("+", 32), ("-", 31), ("~", 33), (">", 36)):
-        text = re.sub(rf"(?m)^{re.escape(mark)} .*$", f"\033[{colour}m\\g<0>\033[0m", text)
-    text = re.sub(r"(?m)^(---|\+\+\+) .*$", "\033[1m\\g<0>\033[0m", text)
-    return re.sub(r"(?m)^help:", "\033[32mhelp:\033[0m", text)
+COLORS = {
+    r"^\+ .*$": GREEN,
+    r"^- .*$": RED,
+    r"^~ .*$": YELLOW,
+    r"^> .*$": CYAN,
+    r"^(?:---|\+\+\+) .*$": BOLD,
+    r"^help:": GREEN,
+}
+"""How a terminal shows what is new, gone, changed and moved, the names of the networks, and advice."""

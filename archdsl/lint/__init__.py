@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from archdsl.analysis.dataflow import Dataflow, has_window
-from archdsl.errors import quantity
 from archdsl.graph import Graph, Totals
 from archdsl.lint.finding import Case, Finding, combined, merged, percent
 from archdsl.lint.rules import neighbours, waste, windows
 from archdsl.lint.rules import spec as spec_rules
 from archdsl.lint.suppressions import Silences
 from archdsl.spec import Spec
+from archdsl.text import quantity
 
 __all__ = ["Finding", "Silences", "lint", "summarize"]
 

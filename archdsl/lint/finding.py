@@ -8,8 +8,9 @@ from typing import Any
 
 from archdsl.analysis.dataflow import BodyFacts
 from archdsl.analysis.liveness import span_of
-from archdsl.errors import Problem, Span, quantity
+from archdsl.errors import Problem, Span
 from archdsl.graph import Node, Totals
+from archdsl.text import quantity
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from archdsl.errors import fail, nearest
 from archdsl.graph import Totals
 from archdsl.ops import Shape
 from archdsl.ops.base import show
+from archdsl.text import byte_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ def _count(title: str, said: str, value: Callable[[Told], int]) -> Column:
 
 
 def _memory(title: str, said: str, value: Callable[[Told], int]) -> Column:
-    return Column(title, said, lambda told: size(value(told)) if value(told) else "", value)
+    return Column(title, said, lambda told: byte_size(value(told)) if value(told) else "", value)
 
 
 COLUMNS: dict[str, Column] = {
@@ -144,18 +145,6 @@ def seen(field: Field) -> Any:
     if field.size is None:
         return "whole"
     return list(field.size) if any(field.size) else None
-
-
-def size(number: int) -> str:
-    """Bytes as people say them, in powers of 1000: `166 kB`, `1.04 GB`."""
-    value, unit = float(number), "bytes"
-    for larger in ("kB", "MB", "GB", "TB", "PB"):
-        if value < 999.5:
-            break
-        value, unit = value / 1000, larger
-    if unit == "bytes":
-        return f"{number} bytes" if number != 1 else "1 byte"
-    return f"{value:.{2 if value < 9.995 else 1 if value < 99.95 else 0}f} {unit}"
 
 
 def _field(field: Field) -> str:

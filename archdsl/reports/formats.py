@@ -13,6 +13,7 @@ from archdsl.ops import Shape
 from archdsl.reports.columns import COLUMNS, Told, alone, seen, values
 from archdsl.reports.summary import View, heading, sums, table
 from archdsl.spec import INPUT, OUTPUT
+from archdsl.text import markdown_table
 
 
 def to_data(graph: Graph, batch: int = 1, precision: str = "float32", depth: int | None = None) -> dict[str, Any]:
@@ -66,11 +67,11 @@ def to_csv(graph: Graph, view: View, depth: int | None = None) -> str:
 def to_markdown(graph: Graph, depth: int, view: View) -> str:
     """The table as GitHub draws it, with its sums as a list below."""
     titles = ["layer", "", *(COLUMNS[name].title for name in view.columns)]
-    lines = [titles, ["---", "---", *("---:" for _ in view.columns)]]
+    lines = []
     for row, told in table(graph, depth, view):
         name = "&emsp;" * row.level + f"`{row.name}`" + (f" ×{row.times}" if row.times > 1 else "")
         lines.append([name, _escaped(row.label), *(COLUMNS[name].word(told) for name in view.columns)])
-    drawn = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    drawn = markdown_table(titles, lines, left=(0, 1)).rstrip()
     name, *doc = heading(graph).split("\n", 1)
     end = "\n".join(f"- {line}" for line in sums(graph, measure(graph, view.batch, view.precision)))
     return "\n\n".join([f"**{_escaped(name)}**", *map(_escaped, doc), drawn, end]) + "\n"

@@ -12,8 +12,9 @@ from archdsl.analysis.wires import Wires
 from archdsl.graph import BranchPath, Graph, Node, TensorRef, Totals, total
 from archdsl.ops import Shape
 from archdsl.ops.base import show
-from archdsl.reports.columns import COLUMNS, DEFAULT, SHORT, Told, show_pair, size, together
+from archdsl.reports.columns import COLUMNS, DEFAULT, SHORT, Told, show_pair, together
 from archdsl.spec import INPUT, OUTPUT
+from archdsl.text import byte_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +132,10 @@ def sums(graph: Graph, found: Measures) -> list[str]:
     if found.field is not None:
         last = next(node for node in graph.nodes if node.name == found.last_map)
         lines.append(f"{_seen(found.field)} on the last map, {last.step} ({show(last.shape)})")
-    now, kept = size(found.peak_bytes), size(found.kept_bytes)
+    now, kept = byte_size(found.peak_bytes), byte_size(found.kept_bytes)
     return [
         *lines,
-        f"{size(found.weight_bytes)} of weights, in {found.precision}",
+        f"{byte_size(found.weight_bytes)} of weights, in {found.precision}",
         f"{now} of activations at once in inference, {kept} or more kept in training, for a batch of {found.batch:,}",
     ]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from archdsl.analysis.measures import Measures
-from archdsl.reports.columns import size
+from archdsl.text import byte_size, columns, markdown_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,17 +19,17 @@ class Row:
 
 
 _COUNTS: dict[str, tuple[str, Callable[[Measures], int]]] = {
-    "parameters": ("parameters", lambda found: found.totals.parameters),
-    "trainable": ("trainable", lambda found: found.totals.trainable),
-    "macs": ("MACs", lambda found: found.totals.macs),
-    "activations": ("activations", lambda found: found.activations),
+    "parameters": ("parameters", lambda measures: measures.totals.parameters),
+    "trainable": ("trainable", lambda measures: measures.totals.trainable),
+    "macs": ("MACs", lambda measures: measures.totals.macs),
+    "activations": ("activations", lambda measures: measures.activations),
 }
 """What is counted for one image: its name in data, its title in a table, and the number."""
 
 _BYTES: dict[str, tuple[str, Callable[[Measures], int]]] = {
-    "weight_bytes": ("weights", lambda found: found.weight_bytes),
-    "peak_bytes": ("in inference", lambda found: found.peak_bytes),
-    "kept_bytes": ("in training", lambda found: found.kept_bytes),
+    "weight_bytes": ("weights", lambda measures: measures.weight_bytes),
+    "peak_bytes": ("in inference", lambda measures: measures.peak_bytes),
+    "kept_bytes": ("in training", lambda measures: measures.kept_bytes),
 }
 """What takes memory: weights, activations at once in inference, and activations that training keeps."""
 
@@ -50,21 +50,16 @@ def to_data(rows: Sequence[Row]) -> list[dict[str, Any]]:
 def to_text(rows: Sequence[Row]) -> str:
     """The rows as a table, and what its memory is for."""
     lines = _lines(rows)
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    left = {at for at in range(len(rows[0].chosen)) if not _numbers(rows, at)}
-    told = ""
-    for line in lines:
-        cells = [word.ljust(widths[at]) if at in left else word.rjust(widths[at]) for at, word in enumerate(line)]
-        told += "  ".join(cells).rstrip() + "\n"
-    found = rows[0].measures
+    numbers = [at for at in range(len(lines[0])) if at >= len(rows[0].chosen) or _is_numeric(rows, at)]
+    measures = rows[0].measures
     memory = "memory: weights; activations at once in inference; those that training keeps"
-    return f"{told}\n{memory} (batch {found.batch}, {found.precision})\n"
+    return f"{columns(lines, numbers)}\n{memory} (batch {measures.batch}, {measures.precision})\n"
 
 
 def to_markdown(rows: Sequence[Row]) -> str:
     """The rows as a table of Markdown."""
     head, *lines = _lines(rows)
-    return "".join(f"| {' | '.join(line)} |\n" for line in (head, ["---:"] * len(head), *lines))
+    return markdown_table(head, lines, left=())
 
 
 def _lines(rows: Sequence[Row]) -> list[list[str]]:
@@ -72,11 +67,11 @@ def _lines(rows: Sequence[Row]) -> list[list[str]]:
     lines = [[*rows[0].chosen, *titles]]
     for row in rows:
         counts = [f"{number(row.measures):,}" for _, number in _COUNTS.values()]
-        memory = [size(number(row.measures)) for _, number in _BYTES.values()]
+        memory = [byte_size(number(row.measures)) for _, number in _BYTES.values()]
         lines.append([*map(str, row.chosen.values()), *counts, *memory])
     return lines
 
 
-def _numbers(rows: Sequence[Row], at: int) -> bool:
+def _is_numeric(rows: Sequence[Row], at: int) -> bool:
     """Whether what was chosen in a column is a number in each row."""
     return all(isinstance(list(row.chosen.values())[at], int | float) for row in rows)

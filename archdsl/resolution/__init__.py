@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from archdsl.errors import ArchError, Problem, Span, fail, nearest, quantity, shown
+from archdsl.errors import ArchError, Problem, Span, fail, nearest, shown
 from archdsl.graph import BranchPath, Graph, Node, Role, Shortcut, StepName, Tensor, Totals, total
 from archdsl.limits import ELEMENTS
 from archdsl.ops import Op, OpError, Shape, Weight
@@ -23,6 +23,7 @@ from archdsl.resolution.loops import BODY, Budget, Values, certain
 from archdsl.resolution.merging import merge_problem
 from archdsl.resolution.shortcuts import plain_parts, shortcut_of, shortcut_steps
 from archdsl.spec import INPUT, OUTPUT, SHORTCUTS, Bunch, Fields, Layer, Part, Path, Spec, Step, Tap, Use, Value
+from archdsl.text import quantity
 
 
 def resolve(spec: Spec, /, **arguments: Any) -> Graph:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from archdsl.errors import ArchError, Problem, fail, nearest, quantity
+from archdsl.errors import ArchError, Problem, fail, nearest
 from archdsl.graph import Graph
 from archdsl.spec import Spec
+from archdsl.text import quantity
 
 CHANNELS = 8
 """With fewer, TensorFlow 2.21's oneDNN leaves the gradient of a strided 1x1 kernel unwritten without AVX-512."""

@@ -10,10 +10,10 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from archdsl.errors import quantity
 from archdsl.runs.folder import CONFUSION, CURVES, MISTAKES, MODEL, NETWORK, Result
 from archdsl.source import LINE_END
 from archdsl.spec import Spec
+from archdsl.text import percent, quantity
 
 if TYPE_CHECKING:
     from archdsl.training.reports.outcome import Outcome
@@ -61,14 +61,14 @@ def _results(result: Result, outcome: Outcome | None, pictures: Collection[str])
         tested = quantity(result.images.get("test", 0), "test image")
         several = result.plain_test_accuracy is not None
         looks = "the mean of several looks at each image" if several else tested
-        rows.append((f"Test accuracy, {looks}", _percent(result.test_accuracy)))
+        rows.append((f"Test accuracy, {looks}", percent(result.test_accuracy)))
         if result.plain_test_accuracy is not None:
-            rows.append((f"Test accuracy, one look, {tested}", _percent(result.plain_test_accuracy)))
+            rows.append((f"Test accuracy, one look, {tested}", percent(result.plain_test_accuracy)))
     if result.test_loss is not None:
         rows.append(("Test loss", f"{result.test_loss:.4f}"))
     if result.validation_accuracy is not None:
         held = quantity(result.images.get("validation", 0), "validation image")
-        rows.append((f"Validation accuracy, {held}", _percent(result.validation_accuracy)))
+        rows.append((f"Validation accuracy, {held}", percent(result.validation_accuracy)))
     rows.append(("Epochs", f"{result.epochs_run} of {result.epochs}"))
     if result.best_epoch:
         rows.append(("The network is that of epoch", str(result.best_epoch)))
@@ -89,7 +89,7 @@ def _classes(result: Result) -> list[str]:
     """Each class with its accuracy, the worst first."""
     ranked = sorted((result.class_accuracy or {}).items(), key=lambda item: item[1])
     told = ranked if len(ranked) <= TOLD else [*ranked[: TOLD // 2], *ranked[-TOLD // 2 :]]
-    rows = [(_plain(name), _percent(share)) for name, share in told]
+    rows = [(_plain(name), percent(share)) for name, share in told]
     if len(ranked) > TOLD:
         rows.insert(TOLD // 2, (f"... {len(ranked) - TOLD} more ...", ""))
     return _table(("Class", "Right"), rows)
@@ -171,9 +171,9 @@ def _limits(result: Result, outcome: Outcome | None) -> list[str]:
     lines.append(f"- It was tested on {_plain(result.source)} alone; on other pictures it may do worse.")
     if outcome is not None:
         share, right = outcome.trust(SURE)
-        sure = f"It is sure ({SURE * 100:.0f} % or more) of {_percent(share)} of the test images"
+        sure = f"It is sure ({SURE * 100:.0f} % or more) of {percent(share)} of the test images"
         lines.append(
-            f"- {sure}, and right about {_percent(right)} of these."
+            f"- {sure}, and right about {percent(right)} of these."
             if share
             else f"- It is never sure ({SURE * 100:.0f} % or more)."
         )
@@ -222,10 +222,6 @@ def _public(text: str) -> str:
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     return [f"| {' | '.join(head)} |", "|---" * (len(head) - 1) + "|---:|", *(f"| {' | '.join(row)} |" for row in rows)]
-
-
-def _percent(share: float) -> str:
-    return f"{share * 100:.2f} %"
 
 
 def _plain(text: str) -> str:

@@ -16,7 +16,8 @@ from archdsl.recipe import Train
 from archdsl.resolution import resolve
 from archdsl.runs import folder as result
 from archdsl.runs.folder import Result
-from archdsl.runs.listing import GAP, NOTHING, Kept, duration, percent
+from archdsl.runs.listing import NOTHING, Kept, duration, percent
+from archdsl.text import columns
 
 NUMBERS: dict[str, Callable[[Result], str]] = {
     "spec": lambda run: f"{run.spec} [{run.variant}]" if run.variant else run.spec,
@@ -127,10 +128,4 @@ def _loss(value: float | None) -> str:
 
 
 def _table(head: tuple[str, list[str]], rows: Sequence[tuple[str, list[str]]]) -> str:
-    lines = [[name, *values] for name, values in (head, *rows)]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-    told = [
-        [line[0].ljust(widths[0]), *(word.rjust(w) for word, w in zip(line[1:], widths[1:], strict=True))]
-        for line in lines
-    ]
-    return "\n".join(GAP.join(line).rstrip() for line in told) + "\n"
+    return columns([[name, *values] for name, values in (head, *rows)], right=range(1, len(head[1]) + 1))

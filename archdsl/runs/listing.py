@@ -9,14 +9,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from archdsl import text
 from archdsl.errors import ArchError, fail
 from archdsl.runs import folder as result
 from archdsl.runs.folder import RUN, SPEC, Result
+from archdsl.text import columns
 
 DEPTH = 3
 """How many folders deep runs are looked for."""
 
-GAP = "  "
 NOTHING = "-"
 
 
@@ -124,33 +125,22 @@ def to_text(runs: Sequence[Kept], width: int) -> str:
     while True:
         lines = [names, *([COLUMNS[name](run, known) for name in names] for run, known in good)]
         widths = [max(len(line[i]) for line in lines) for i in range(len(names))]
-        if sum(widths) + len(GAP) * (len(names) - 1) <= width or (least := next(spared, None)) is None:
+        if sum(widths) + 2 * (len(names) - 1) <= width or (least := next(spared, None)) is None:
             break
         names.remove(least)
-    told = [_line(line, widths, names) for line in lines] if good else []
-    told += [f"{run.name}: {run.error.problems[0].message}" for run in runs if run.error is not None]
-    return "\n".join(told) + "\n"
-
-
-def _line(words: Sequence[str], widths: Sequence[int], names: Sequence[str]) -> str:
-    cells = zip(words, widths, names, strict=True)
-    return GAP.join(word.rjust(w) if name in RIGHT else word.ljust(w) for word, w, name in cells).rstrip()
+    table = columns(lines, [at for at, name in enumerate(names) if name in RIGHT]) if good else ""
+    broken = [f"{run.name}: {run.error.problems[0].message}" for run in runs if run.error is not None]
+    return table + "\n".join(broken) + ("\n" if broken or not good else "")
 
 
 def percent(share: float | None) -> str:
-    return NOTHING if share is None else f"{share * 100:.2f} %"
+    """A share of 1 as `text.percent` has it; a dash where it is not known."""
+    return NOTHING if share is None else text.percent(share)
 
 
 def duration(seconds: float | None) -> str:
-    """`8 s`, `3 min 20 s`, `2 h 05 min`."""
-    if seconds is None:
-        return NOTHING
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+    """A time as `text.duration` has it; a dash where it is not known."""
+    return NOTHING if seconds is None else text.duration(seconds)
 
 
 def plain(value: Any) -> Any:

@@ -8,9 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 from archdsl.diff import written
-from archdsl.errors import WIDTH, excerpt
+from archdsl.errors import excerpt
 from archdsl.graph import Node
 from archdsl.ops.base import show
+from archdsl.text import WIDTH
 from archdsl.tracing import Origin, Trace
 
 

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Column
 
+from archdsl.text import clock
 from archdsl.training.callbacks import named
 
 REFRESH = 0.25
@@ -127,13 +128,6 @@ def plain_console() -> Console:
     if Console().is_jupyter:
         return Console(file=sys.stdout, force_jupyter=False, force_terminal=False, highlight=False)
     return Console(stderr=True, highlight=False)
-
-
-def clock(seconds: float) -> str:
-    """`1:02:03`, or `2:03`."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def _seconds(value: float) -> str:

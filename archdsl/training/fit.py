@@ -13,12 +13,13 @@ import tensorflow as tf
 
 import archdsl.keras as runtime
 from archdsl.data import dataset as data
-from archdsl.errors import fail, quantity
+from archdsl.errors import fail
 from archdsl.keras.runtime import carried_data
 from archdsl.limits import DEFAULTS
 from archdsl.runs import folder
 from archdsl.runs.folder import Result
 from archdsl.spec import Spec
+from archdsl.text import quantity
 from archdsl.training import checkpoints, compilation, evaluation, outputs, tf_settings
 from archdsl.training.checkpoints import State
 from archdsl.training.evaluation import Evaluation

@@ -11,8 +11,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from archdsl.errors import ArchError, fail, quantity
+from archdsl.errors import ArchError, fail
 from archdsl.runs.folder import Result, Status
+from archdsl.text import quantity
 from archdsl.training import callbacks, checkpoints, evaluation
 from archdsl.training.averaging import Averaged, averaged_values
 from archdsl.training.checkpoints import State

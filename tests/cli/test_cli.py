@@ -13,9 +13,10 @@ from command_line import Run
 from typer.testing import CliRunner
 
 import archdsl
-from archdsl import output
 from archdsl.cli import main
+from archdsl.cli.shared import COLORS, next_free, stem
 from archdsl.ops import OPS
+from archdsl.text import colored, columns
 from archdsl.zoo import names
 
 NETWORK = "funny_resnet_notebook"
@@ -331,9 +332,9 @@ class TestTerminal:
 
     def test_colour_changes_no_words(self) -> None:
         text = "a.yaml:1:1: error[ARCH005]: no\n    1 | a\n      | ^\n  help: do"
-        colored = output.colored(text)
-        assert colored.count("\x1b[") == 6
-        plain = colored
+        bright = colored(text, COLORS)
+        assert bright.count("\x1b[") == 6
+        plain = bright
         for code in ("\x1b[1;31m", "\x1b[33m", "\x1b[32m", "\x1b[0m"):
             plain = plain.replace(code, "")
         assert plain == text
@@ -363,14 +364,14 @@ def test_typers_runner_works_too() -> None:
 
 
 def test_columns() -> None:
-    assert output.columns([("a", "1", "x"), ("bbb", "10", "")], right={1}) == "a     1  x\nbbb  10\n"
-    assert output.columns([]) == "\n"
+    assert columns([("a", "1", "x"), ("bbb", "10", "")], right={1}) == "a     1  x\nbbb  10\n"
+    assert columns([]) == "\n"
 
 
 def test_the_next_folder_is_the_first_free_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     spec = archdsl.loads(SMALL, "small.yaml")
-    assert output.next_free("runs", spec) == Path("runs/small-1")
+    assert next_free("runs", spec) == Path("runs/small-1")
     (tmp_path / "runs" / "small-1").mkdir(parents=True)
-    assert output.next_free("runs", spec) == Path("runs/small-2")
-    assert output.stem(archdsl.loads(SMALL)) == "Net"
+    assert next_free("runs", spec) == Path("runs/small-2")
+    assert stem(archdsl.loads(SMALL)) == "Net"

@@ -14,7 +14,8 @@ from edited_specs import BASE, EDITS
 from archdsl import zoo
 from archdsl.cli import main
 from archdsl.cli.comparing import Side, side
-from archdsl.diff.text import colored
+from archdsl.diff.text import COLORS
+from archdsl.text import colored
 
 OTHER = BASE.replace(*EDITS["a_step_in_front"])
 
@@ -131,7 +132,7 @@ class TestDiff:
         monkeypatch.delenv("NO_COLOR", raising=False)
         plain = run("diff", "a.yaml", "b.yaml")[1]
         assert "\x1b" not in plain
-        bright = colored(plain)
+        bright = colored(plain, COLORS)
         assert "\x1b[32m+ conv_1" in bright
         for code in ("\x1b[0m", "\x1b[1m", "\x1b[32m", "\x1b[31m", "\x1b[33m", "\x1b[36m"):
             bright = bright.replace(code, "")

@@ -16,8 +16,8 @@ import typer
 from command_line import Run
 from documents import ROOT, blocks, named, whole
 
-from archdsl import load, loads, output, resolve
-from archdsl.cli import app, drawing, main
+from archdsl import load, loads, resolve
+from archdsl.cli import app, backend, drawing, main
 from archdsl.diagrams import Options, to_dot, views
 from archdsl.diagrams import render as renderers
 from archdsl.diagrams.mermaid import to_mermaid
@@ -347,7 +347,7 @@ class TestBuild:
     @pytest.fixture(autouse=True)
     def keras(self, monkeypatch: pytest.MonkeyPatch) -> None:
         model = SimpleNamespace(count_params=lambda: 1, weights=[])
-        monkeypatch.setattr(output, "keras_side", lambda: SimpleNamespace(build=lambda spec, **arguments: model))
+        monkeypatch.setattr(backend, "load_keras", lambda: SimpleNamespace(build=lambda spec, **arguments: model))
 
     @pytest.mark.usefixtures("renderer")
     def test_every_view_is_drawn_beside_the_module(self, plot: Plot) -> None:

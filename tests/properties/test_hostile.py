@@ -10,11 +10,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from archdsl.output import settings
 from hostile import HARMLESS, HOSTILE
 
 from archdsl import ArchError, loads, resolve
 from archdsl.limits import raised
-from archdsl.output import settings
 
 
 def quick(work: Callable[[], object]) -> bool:

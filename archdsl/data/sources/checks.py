@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from archdsl.data.sources.base import Fetch, Rows, Stored, in_memory
-from archdsl.errors import fail, quantity
+from archdsl.errors import fail
+from archdsl.text import quantity
 
 STEP = 1e-3
 """How far a fraction may be away from a whole 255th: float32 and float16 are nearer."""

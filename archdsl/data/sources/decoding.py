@@ -18,7 +18,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from archdsl.data import images
 from archdsl.data.sources.base import Rows, Wanted
 from archdsl.data.sources.files import budget
-from archdsl.errors import ArchError, Problem, fail, quantity
+from archdsl.errors import ArchError, Problem, fail
+from archdsl.text import quantity
 
 AT_ONCE = 32
 """Images in one piece of work for a thread."""

@@ -13,7 +13,8 @@ import numpy as np
 from archdsl.data import images
 from archdsl.data.sources import decoding
 from archdsl.data.sources.base import Found, Looked, Stored, Wanted
-from archdsl.errors import fail, nearest, quantity
+from archdsl.errors import fail, nearest
+from archdsl.text import quantity
 
 PARTS = {"train": "train", "test": "test", "validation": "validation", "val": "validation", "valid": "validation"}
 """What the folders of the parts may be called, in lower case."""

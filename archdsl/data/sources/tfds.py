@@ -16,7 +16,8 @@ from archdsl.data.sources import checks, files
 from archdsl.data.sources.base import Found, Looked, Stored, Wanted, in_memory
 from archdsl.data.sources.files import reason
 from archdsl.data.sources.places import not_there, ordered
-from archdsl.errors import ArchError, fail, nearest, quantity
+from archdsl.errors import ArchError, fail, nearest
+from archdsl.text import quantity
 
 PARTS = ("train", "validation", "test")
 

@@ -7,11 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from archdsl.errors import ArchError, Problem, quantity
+from archdsl.errors import ArchError, Problem
 from archdsl.keras.transfer.matching import Matching, match
 from archdsl.keras.transfer.network import Holder, Network
 from archdsl.keras.transfer.reading import read
 from archdsl.ops import Shape
+from archdsl.text import quantity
 
 if TYPE_CHECKING:
     import keras

@@ -1,0 +1,103 @@
+"""Text for people: tables, counts, sizes, times and color, each formatted in one place."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Mapping, Sequence
+from typing import IO, Any
+
+WIDTH = 118
+"""The widest that a message gets, in characters, however wide the terminal is."""
+
+
+def quantity(number: int, noun: str) -> str:
+    """A count with its noun: `1 row`, `2 rows`."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def byte_size(number: int) -> str:
+    """Bytes in powers of 1000, with three figures: `1 byte`, `166 kB`, `1.04 GB`."""
+    value, unit = float(number), "bytes"
+    for larger in ("kB", "MB", "GB", "TB", "PB"):
+        if value < 999.5:
+            break
+        value, unit = value / 1000, larger
+    if unit == "bytes":
+        return quantity(number, "byte")
+    return f"{value:.{2 if value < 9.995 else 1 if value < 99.95 else 0}f} {unit}"
+
+
+def duration(seconds: float) -> str:
+    """A time to read: `8 s`, `3 min 20 s`, `2 h 05 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+
+
+def clock(seconds: float) -> str:
+    """A time that counts on: `2:03`, `1:02:03`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def percent(share: float) -> str:
+    """A share of 1 with two places: `51.42 %`."""
+    return f"{share * 100:.2f} %"
+
+
+def columns(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> str:
+    """Rows of words as aligned columns, two spaces apart.
+
+    Args:
+        rows: equally long.
+        right: the numbers of the columns that are aligned at their right.
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        cells = [
+            word.rjust(width) if at in right else word.ljust(width)
+            for at, (word, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines) + "\n"
+
+
+def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]], left: Collection[int] = (0,)) -> str:
+    """A table of Markdown.
+
+    Args:
+        head: the titles of the columns.
+        rows: as long as the head.
+        left: the numbers of the columns that are aligned at their left; the others are at their right.
+    """
+    rule = ["---" if at in left else "---:" for at in range(len(head))]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in (head, rule, *rows))
+
+
+def wants_color(stream: IO[Any]) -> bool:
+    """Whether a stream is a terminal, and `NO_COLOR` (https://no-color.org) is not set."""
+    return stream.isatty() and not os.environ.get("NO_COLOR")
+
+
+RED, GREEN, YELLOW, CYAN, BOLD, BOLD_RED, BOLD_YELLOW = "31", "32", "33", "36", "1", "1;31", "1;33"
+"""Parameters of the escape sequence that selects how a terminal shows text (ECMA-48, SGR)."""
+
+
+def colored(text: str, styles: Mapping[str, str]) -> str:
+    """A text with the matches of some patterns in color.
+
+    Args:
+        styles: by pattern (a regular expression, `^` and `$` at the ends of lines), the style. Of a pattern with a
+            group, only the group is colored.
+    """
+    for pattern, style in styles.items():
+        spans = [found.span(found.re.groups) for found in re.finditer(pattern, text, re.MULTILINE)]
+        for start, end in reversed(spans):
+            text = f"{text[:start]}\033[{style}m{text[start:end]}\033[0m{text[end:]}"
+    return text
