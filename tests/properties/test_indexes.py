@@ -17,6 +17,8 @@ from archdsl.cli import program
 from archdsl.ops import OPS, registry
 from archdsl.resolution import resolve
 
+pytestmark = pytest.mark.generated
+
 Check: TypeAlias = Callable[[Path, Mapping[str, Any]], None]
 
 

@@ -96,6 +96,7 @@ def test_it_is_a_schema() -> None:
     Draft202012Validator.check_schema(LANGUAGE)
 
 
+@pytest.mark.generated
 def test_the_shipped_file_is_what_the_tables_say(request: pytest.FixtureRequest) -> None:
     if request.config.getoption("--update-golden"):
         schema.FILE.write_text(schema.text(), encoding="utf-8", newline="\n")
