@@ -14,10 +14,10 @@ from archdsl.names import class_fault, name_fault
 from archdsl.ops import OPS, find
 from archdsl.parsing import recipes
 from archdsl.parsing.interfaces import InterfaceReader
-from archdsl.parsing.recipes import Recipe
 from archdsl.parsing.scope import Scope
 from archdsl.parsing.steps import BUNCH, Reader
 from archdsl.parsing.validation import plain, validate
+from archdsl.recipe import Recipe
 from archdsl.source import Mapping, Node, Scalar
 from archdsl.spec import INPUT, Arg, Expectation, Fields, Layer, Loop, Signature, Spec, Step, Tap, Value, Variant
 
@@ -71,7 +71,7 @@ class _Parser:
         model = self._body(self.root, "model", reader, scope)
         outputs = self.faces.outputs(self.root.get("outputs"), scope)
         self._unused(args, scope)
-        recipe = recipes.read(self.root, outputs, self.problems) or Recipe()
+        recipe, places = recipes.read(self.root, outputs, self.problems)
         spec = Spec(
             name=name,
             doc=self._doc(self.root),
@@ -89,7 +89,7 @@ class _Parser:
             train=recipe.train,
             span=self._place("name"),
             limits=self.limits,
-            places=recipe.places,
+            places=places,
         )
         self.problems.collected = causes(self.problems.collected)
         self.problems.stop()
@@ -249,9 +249,8 @@ class _Parser:
         expect = node.get("expect")
         found = None if expect is None else validate(Expectation, expect, self.problems)
         held = {} if found is None else found.model_dump(exclude_none=True)
-        recipe = None if outputs is None else recipes.read(self.root, outputs, self.problems, node)
-        recipe = recipe or Recipe()
-        laid = (recipe.data, recipe.train, recipe.places)
+        recipe, places = (Recipe(), {}) if outputs is None else recipes.read(self.root, outputs, self.problems, node)
+        laid = (recipe.data, recipe.train, places)
         return Variant(key.text, self._doc(node), set_args, shapes, held, _spans(expect), key.span, *laid)
 
     def _told_name(self) -> str:

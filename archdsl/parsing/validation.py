@@ -54,8 +54,21 @@ def _scalars(node: Node) -> Iterator[Scalar]:
             yield from _scalars(item[1] if isinstance(item, tuple) else item)
 
 
-def validate(model: type[Model], node: Node, problems: Problems) -> Model | None:
-    """The model that a node says; None where it has problems, which are collected."""
+def validate(
+    model: type[Model],
+    node: Node,
+    problems: Problems,
+    context: MappingType[str, Any] | None = None,
+    values: MappingType[str, Any] | None = None,
+) -> Model | None:
+    """The model that a node says; None where it has problems, which are collected.
+
+    Args:
+        node: where the values stand.
+        problems: where what is wrong is collected.
+        context: what validators need to know besides.
+        values: what the node's entries have become already.
+    """
     if not isinstance(node, Mapping):
         hint = f"`{{{next(iter(model.model_fields))}: ...}}`"
         problems.add("ARCH007", f"a mapping is due, and here is {shown(plain(node))}", node.span, hint)
@@ -65,7 +78,7 @@ def validate(model: type[Model], node: Node, problems: Problems) -> Model | None
             problems.add("ARCH019", "no expression may stand here", scalar.span, "write the value itself")
         return None
     try:
-        return model.model_validate(plain(node))
+        return model.model_validate(plain(node) if values is None else values, context=context)
     except ValidationError as error:
         for fault in error.errors(include_url=False):
             problems.collected.append(_problem(fault, node, model))
@@ -94,7 +107,7 @@ def _problem(fault: Any, root: Node, model: type[BaseModel]) -> Problem:
     """The problem of one of Pydantic's errors, whose `loc` is walked through the nodes."""
     node: Node = root
     span, unknown = root.span, fault["type"] == "extra_forbidden"
-    by_key = unknown or fault["type"] == "beside"
+    by_key = unknown or fault.get("ctx", {}).get("at_key", False)
     for segment in fault["loc"]:
         inner = _inside(node, segment)
         if inner is None:
@@ -144,6 +157,8 @@ def model_of(annotation: Any) -> Any:
 
 def _describe(fault: Any, span: Span) -> Problem:
     kind, context, given = fault["type"], fault.get("ctx", {}), fault.get("input")
+    if kind == "conflict":
+        return Problem(context["code"], context["message"], span, hint=context["hint"])
     here = shown(given)
     name = f"`{fault['loc'][-1]}`" if fault["loc"] and isinstance(fault["loc"][-1], str) else "this"
     if kind == "missing":

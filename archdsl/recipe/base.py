@@ -1,6 +1,6 @@
 """What the sections of a recipe share: numbers with their ranges, and `none`. Imports no framework."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
@@ -22,16 +22,36 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
-def beside(word: str, message: str, *inside: int) -> ValidationError:
-    """A fault between fields, which is told at one of them.
+class Conflict(NamedTuple):
+    """A fault between fields, each of which could be right alone.
 
     Args:
-        word: the field.
-        inside: where in its list.
+        message: what is wrong.
+        place: the path of the field where it is reported.
+        hint: what to do about it.
+        code: the problem's code.
+        at_key: whether the key of the field is marked, and not its value.
     """
-    # Braces would be taken for a template's.
-    kind = PydanticCustomError("beside", "{message}", {"message": message})
-    return ValidationError.from_exception_data(word, [{"type": kind, "loc": (word, *inside), "input": None}])
+
+    message: str
+    place: tuple[str | int, ...]
+    hint: str = ""
+    code: str = "ARCH008"
+    at_key: bool = True
+
+
+def invalid(*conflicts: Conflict) -> ValidationError:
+    """What a validator raises for conflicts between the fields of its model."""
+    # Braces in a message would be taken for a template's.
+    faults: list[Any] = [
+        {
+            "type": PydanticCustomError("conflict", "{message}", conflict._asdict()),
+            "loc": conflict.place,
+            "input": None,
+        }
+        for conflict in conflicts
+    ]
+    return ValidationError.from_exception_data("recipe", faults)
 
 
 class OrNone(BeforeValidator):

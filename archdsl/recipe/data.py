@@ -7,7 +7,7 @@ from pydantic_core import PydanticCustomError
 
 from archdsl.ops.base import Flag, NotNegative, Share, Size, either, pair, whole
 from archdsl.ops.choices import unknown
-from archdsl.recipe.base import Closed, Counted, Section, beside
+from archdsl.recipe.base import Closed, Conflict, Counted, Section, invalid
 
 SOURCES = {
     "digits": "1,797 handwritten digits of 8x8, embedded (Alpaydin & Kaynak 1998; CC BY 4.0)",
@@ -167,5 +167,5 @@ class Data(Section):
     @model_validator(mode="after")
     def _each_class_once(self) -> "Data":
         if self.classes is not None and len(set(self.classes)) < len(self.classes):
-            raise beside("classes", "`classes` wants each class once")
+            raise invalid(Conflict("`classes` wants each class once", ("classes",)))
         return self

@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from archdsl.ops.base import Call, NotNegative, Positive, Share, whole
 from archdsl.ops.keras_objects import Argument, KerasObject, KerasWords, Word, Words
-from archdsl.recipe.base import Closed, Counted, Whole, beside
+from archdsl.recipe.base import Closed, Conflict, Counted, Whole, invalid
 from archdsl.recipe.choices import ObjectChoice
 
 
@@ -44,7 +44,8 @@ class Optimizer(KerasObject):
     def _one_clip(self) -> "Optimizer":
         clips = [name for name in ("clipnorm", "clipvalue", "global_clipnorm") if getattr(self, name) is not None]
         if len(clips) > 1:
-            raise beside(clips[1], " and ".join(f"`{clip}`" for clip in clips) + " exclude each other")
+            message = " and ".join(f"`{clip}`" for clip in clips) + " exclude each other"
+            raise invalid(Conflict(message, (clips[1],)))
         return self
 
 

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from archdsl.ops.base import Call, NotNegative, Positive, Share
 from archdsl.ops.keras_objects import KerasObject
-from archdsl.recipe.base import Closed, Epochs, beside
+from archdsl.recipe.base import Closed, Conflict, Epochs, invalid
 
 
 class Schedule(KerasObject):
@@ -119,7 +119,7 @@ class Step(Warm):
     @model_validator(mode="after")
     def _ascending(self) -> "Step":
         if self.at != sorted(set(self.at)):
-            raise beside("at", "`at` wants ascending epochs, each once")
+            raise invalid(Conflict("`at` wants ascending epochs, each once", ("at",)))
         return self
 
 

@@ -2,11 +2,13 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, WrapValidator, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, WrapValidator, model_validator
 
+from archdsl.errors import nearest
 from archdsl.ops.base import Flag, NotNegative, Positive, either, whole
-from archdsl.recipe.base import NONE, Closed, Counted, Epochs, Section, Whole, beside
+from archdsl.recipe.base import NONE, Closed, Conflict, Counted, Epochs, Section, Whole, invalid
 from archdsl.recipe.choices import LossChoice, ObjectChoice
+from archdsl.recipe.data import Data
 from archdsl.recipe.losses import LOSSES
 from archdsl.recipe.metrics import METRICS
 from archdsl.recipe.optimizers import OPTIMIZERS
@@ -141,7 +143,8 @@ class Train(Section):
     def _smoothing(self) -> "Train":
         if self.label_smoothing and not any(loss.takes("label_smoothing") for loss in self.losses.values()):
             taking = [f"`{word}`" for word, loss in LOSSES.items() if loss.takes("label_smoothing")]
-            raise beside("label_smoothing", f"`label_smoothing` wants one of the losses {', '.join(taking)}")
+            message = f"`label_smoothing` wants one of the losses {', '.join(taking)}"
+            raise invalid(Conflict(message, ("label_smoothing",)))
         return self
 
     @model_validator(mode="after")
@@ -149,7 +152,7 @@ class Train(Section):
         together, slow = self.steps_per_execution, self.lookahead
         if isinstance(together, int) and slow is not None and slow.every % together:
             message = f"`lookahead` moves every {slow.every} steps, which {together} steps in one call do not divide"
-            raise beside("steps_per_execution", message)
+            raise invalid(Conflict(message, ("steps_per_execution",)))
         return self
 
     @model_validator(mode="after")
@@ -158,11 +161,72 @@ class Train(Section):
         for number, metric in enumerate(self.metrics):
             if whole and not metric.sparse:
                 message = f"`{metric.word}` wants one-hot labels, and `{whole[0].word}` has whole numbers"
-                raise beside("metrics", message, number)
+                raise invalid(Conflict(message, ("metrics", number)))
         return self
 
     @model_validator(mode="after")
     def _decay(self) -> "Train":
         if self.decay == "kernels" and not self.optimizer.weight_decay:
-            raise beside("decay", f"`{self.optimizer.word}` has no `weight_decay` that `decay` could hold")
+            message = f"`{self.optimizer.word}` has no `weight_decay` that `decay` could hold"
+            raise invalid(Conflict(message, ("decay",)))
+        return self
+
+    @model_validator(mode="after")
+    def _outputs(self, info: ValidationInfo) -> "Train":
+        """Each of several outputs has a loss; `outputs` of the context are their names."""
+        if info.context is None:
+            return self
+        names: list[str] = info.context["outputs"]
+        conflicts = []
+        if isinstance(self.loss, dict):
+            for output in self.loss:
+                if output not in names:
+                    hint = nearest(output, names) if names else "this network has one output: write the loss alone"
+                    message = f"`{output}` is no output of this network"
+                    conflicts.append(Conflict(message, ("loss", output), hint, "ARCH005"))
+            for name in names:
+                if name not in self.loss:
+                    message, hint = f"the output `{name}` has no loss", f"add `{name}: ...`"
+                    conflicts.append(Conflict(message, ("loss",), hint, "ARCH006", at_key=False))
+        elif len(names) > 1:
+            hint = f"`loss: {{{', '.join(f'{name}: ...' for name in names)}}}`"
+            message = "each of several outputs has a loss of its own"
+            conflicts.append(Conflict(message, ("loss",), hint, "ARCH007", at_key=False))
+        if conflicts:
+            raise invalid(*conflicts)
+        return self
+
+
+class Recipe(Section):
+    """Both sections of a file, or what a variant makes of them, and what they must have in common.
+
+    Args:
+        data: where the images come from.
+        train: how the network is trained.
+    """
+
+    data: Data | None = None
+    train: Train | None = None
+
+    @model_validator(mode="after")
+    def _together(self) -> "Recipe":
+        if self.data is None:
+            return self
+        train, conflicts = self.train or Train(), []
+        mixes = [word for word in ("mixup", "cutmix") if getattr(self.data.augment, word)]
+        sparse = [loss.word for loss in train.losses.values() if loss.sparse]
+        if mixes and sparse:
+            message = f"`{mixes[0]}` mixes labels, and `{sparse[0]}` wants whole ones"
+            hint = "take a loss of one-hot labels, such as `categorical_crossentropy`"
+            conflicts.append(Conflict(message, ("data", "augment", mixes[0]), hint))
+        if not self.data.validation:
+            hint = "`data.validation` holds out a share of the training set"
+            if train.early_stopping is not None:
+                message = "without a validation part, nothing tells when to stop"
+                conflicts.append(Conflict(message, ("train", "early_stopping"), hint))
+            if "keep" in train.model_fields_set and train.keep == "best":
+                message = "without a validation part, no epoch is known to be the best"
+                conflicts.append(Conflict(message, ("train", "keep"), hint))
+        if conflicts:
+            raise invalid(*conflicts)
         return self
