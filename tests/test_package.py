@@ -6,6 +6,7 @@ import os
 import runpy
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from pathlib import Path
@@ -44,26 +45,43 @@ def test_the_zoo_is_found_from_anywhere(tmp_path: Path) -> None:
     assert len(files) == len(zoo.names()) >= 4
 
 
-@pytest.mark.slow
-def test_the_wheel_stands_alone(tmp_path: Path) -> None:
-    built = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--wheel-dir", str(tmp_path), str(ROOT)]
-    subprocess.run(built, check=True, cwd=tmp_path)
-    (wheel,) = tmp_path.glob("archdsl-*.whl")
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the wheel and the sdist."""
+    folder = tmp_path_factory.mktemp("built")
+    subprocess.run([sys.executable, "-m", "hatchling", "build", "-d", str(folder)], check=True, cwd=ROOT)
+    return folder
+
+
+def files(*folders: str) -> set[str]:
+    """The files in folders of the project, by their paths."""
+    paths = {path.relative_to(ROOT) for folder in folders for path in (ROOT / folder).rglob("*") if path.is_file()}
+    return {path.as_posix() for path in paths if "__pycache__" not in path.parts}
+
+
+def test_the_sdist_holds_the_project(built: Path) -> None:
+    (sdist,) = built.glob("archdsl-*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        names = {member.name.partition("/")[2] for member in archive.getmembers()}
+    wanted = files("archdsl", "specs", "tests", "docs", "examples", "benchmarks")
+    assert {"archdsl/py.typed", "specs/resnet.yaml", "tests/data/version_0_1_0/model.keras"} <= wanted
+    assert wanted - names == set()
+    assert {"README.md", "LICENSE", "CHANGELOG.md", "pyproject.toml", ".ci/run"} <= names
+
+
+def test_the_wheel_holds_the_package_and_stands_alone(built: Path, tmp_path: Path) -> None:
+    (wheel,) = built.glob("archdsl-*.whl")
     with zipfile.ZipFile(wheel) as archive:
-        names = set(archive.namelist())
+        names = {name for name in archive.namelist() if ".dist-info/" not in name}
         archive.extractall(tmp_path / "installed")
-    assert {f"archdsl/specs/{name}.yaml" for name in zoo.names()} <= names
+    wanted = files("archdsl") | {f"archdsl/{path}" for path in files("specs")}
     assert {
-        "archdsl/py.typed",
-        "archdsl/ops/keras_signatures.json",
         "archdsl/schema/schema.json",
-        "archdsl/cli/commands.json",
-        "archdsl/ops/index.json",
-        "archdsl/specs/index.json",
+        "archdsl/specs/resnet.yaml",
         "archdsl/data/digits.npz",
         "archdsl/data/DIGITS.md",
-    } <= names
-    assert not any(name.startswith(("tests/", "specs/")) for name in names)
+    } <= wanted
+    assert names == wanted
     environment = {**os.environ, "PYTHONPATH": str(tmp_path / "installed")}
     code = "import archdsl, archdsl.zoo as z; print(archdsl.__file__); print(z.folder()); print(len(z.names()))"
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
