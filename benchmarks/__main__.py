@@ -11,14 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.augment import augmenting
+from benchmarks.front import fronting
 from benchmarks.kernels import kernels
 from benchmarks.loop import looping, precise
 from benchmarks.scale import SPEC, scaling
 from benchmarks.timing import BASE, ROOT, Found, pairs, process, timed
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-TWIN_COUNT = "import sys; sys.path.insert(0, 'tests/support'); import twins; print(twins.built().count_params())"
 
 
 def main() -> None:
@@ -37,16 +36,6 @@ def main() -> None:
     width = max(map(len, found))
     for name, (ratio, low, high, seconds) in found.items():
         print(f"{name:{width}}  {ratio:7.3f}   pairs {low:.3f} to {high:.3f}   {seconds:.3f} s")
-
-
-def checking(count: int) -> Found:
-    check = process(sys.executable, "-m", "archdsl", "check", SPEC)
-    base = process(sys.executable, "-c", BASE)
-    build = process(sys.executable, "-c", TWIN_COUNT)
-    return {
-        "check / a process that imports pydantic, ruamel.yaml, typer": pairs(check, base, count),
-        "check / import TensorFlow, build, count": pairs(check, build, max(3, count // 2)),
-    }
 
 
 def plotting(count: int) -> Found:
@@ -128,8 +117,8 @@ def _twin_classes() -> dict[str, type]:
 
 
 BENCHMARKS = {
-    "check": checking,
-    "scale": scaling,  # before those that make this process large: see `finished`
+    "check": fronting,
+    "scale": scaling,  # before those that make this process large: see `memory`
     "plot": plotting,
     "build": building,
     "step": stepping,

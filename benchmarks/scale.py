@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.timing import BASE, Found, finished, pairs, process
+from benchmarks.timing import Found, memory, pairs, process
 
 SPEC = "funny_resnet_notebook"
 MEMORY = 100_000_000
@@ -46,12 +46,7 @@ def scaling(count: int) -> Found:
         count: how many pairs of each.
     """
     check = (sys.executable, "-m", "archdsl", "check")
-    found = {
-        "check / a process that imports pydantic, ruamel.yaml, typer (3 at most)": pairs(
-            process(*check, SPEC), process(sys.executable, "-c", BASE), count
-        ),
-        "peak memory of a check / 100 MB (1 at most)": _memory([*check, SPEC], count),
-    }
+    found = {"peak memory of a check / 100 MB (1 at most)": _memory([*check, SPEC], count)}
     with tempfile.TemporaryDirectory() as folder:
 
         def checked(name: str, text: str) -> tuple[str, ...]:
@@ -70,5 +65,5 @@ def scaling(count: int) -> Found:
 
 
 def _memory(command: list[str], count: int) -> tuple[float, float, float, float]:
-    shares = [finished(*command) / MEMORY for _ in range(count)]
+    shares = [memory(*command) / MEMORY for _ in range(count)]
     return statistics.median(shares), min(shares), max(shares), process(*command)()

@@ -6,9 +6,12 @@ import os
 import statistics
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from resource import struct_rusage
+from typing import TypeAlias, TypeVar
+
+T = TypeVar("T")
 
 ROOT = Path(__file__).parent.parent
 
@@ -20,36 +23,56 @@ Found: TypeAlias = dict[str, tuple[float, float, float, float]]
 
 
 def pairs(one: Callable[[], float], other: Callable[[], float], count: int) -> tuple[float, float, float, float]:
-    """The ratio one/other of medians over interleaved pairs, the least and largest of a pair, one's median in seconds.
+    """The `summary` of one/other over interleaved pairs."""
+    return summary(interleaved(one, other, count))
+
+
+def interleaved(one: Callable[[], T], other: Callable[[], T], count: int) -> list[tuple[T, T]]:
+    """What two measurements give in pairs, after one pair that does not count.
 
     Which of the two goes first changes from pair to pair, so that drift does not favour one.
     """
-    times: tuple[list[float], list[float]] = ([], [])
     one(), other()
+    found = []
     for number in range(count):
-        for which in (0, 1) if number % 2 else (1, 0):
-            times[which].append((one, other)[which]())
-    ratios = [a / b for a, b in zip(*times, strict=True)]
-    ours, theirs = (statistics.median(column) for column in times)
+        if number % 2:
+            first = one()
+            found.append((first, other()))
+        else:
+            second = other()
+            found.append((one(), second))
+    return found
+
+
+def summary(times: Sequence[tuple[float, float]]) -> tuple[float, float, float, float]:
+    """The ratio of the medians, the least and the largest ratio of a pair, and the first median, in seconds."""
+    ratios = [a / b for a, b in times]
+    ours, theirs = (statistics.median(column) for column in zip(*times, strict=True))
     return ours / theirs, min(ratios), max(ratios), ours
 
 
 def process(*command: str) -> Callable[[], float]:
     """Times a whole process."""
-
-    def run() -> float:
-        start = time.perf_counter()
-        finished(*command)
-        return time.perf_counter() - start
-
-    return run
+    return lambda: seconds(*command)[0]
 
 
-def finished(*command: str) -> int:
-    """Runs a command to its end, and gives its peak memory in bytes.
+def seconds(*command: str) -> tuple[float, float]:
+    """Wall and CPU time of a whole process."""
+    start = time.perf_counter()
+    usage = finished(*command)
+    return time.perf_counter() - start, usage.ru_utime + usage.ru_stime
+
+
+def memory(*command: str) -> int:
+    """The peak memory of a whole process, in bytes.
 
     Linux counts the memory of the process that starts it, too, where that has more: start it from a small one.
     """
+    return finished(*command).ru_maxrss * (1 if os.uname().sysname == "Darwin" else 1024)
+
+
+def finished(*command: str) -> struct_rusage:
+    """Runs a command to its end, and gives what it used."""
     # The libraries were compiled when they were installed, and so is archdsl on a user's machine.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     child = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -57,7 +80,7 @@ def finished(*command: str) -> int:
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:
         raise subprocess.CalledProcessError(child.returncode, command)
-    return usage.ru_maxrss * (1 if os.uname().sysname == "Darwin" else 1024)
+    return usage
 
 
 def timed(action: Callable[[], object]) -> Callable[[], float]:
