@@ -92,7 +92,7 @@ Fields: TypeAlias = Mapping[str, Value]
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class OpCall:
     """One op of a step. A conv block has several: `pad`, the conv itself (`main`), `norm`, `activation`."""
 
     role: Literal["pad", "main", "norm", "activation"]
@@ -115,16 +115,16 @@ class Loop:
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
-    """A layer of the file, with arguments."""
+class LayerCall:
+    """A call of a layer of the file, with arguments."""
 
     layer: str
     arguments: Fields
 
 
 @dataclass(frozen=True, slots=True)
-class Path:
-    """One path of a bunch. `name` is None where it has none."""
+class Branch:
+    """One of several branches. `name` is None where it has none."""
 
     name: str | None
     loop: Loop
@@ -133,18 +133,18 @@ class Path:
 
 
 @dataclass(frozen=True, slots=True)
-class Bunch:
-    """Paths side by side from one input, a shortcut beside them, what merges them, and what comes after.
+class Branches:
+    """Branches that begin at one input, a shortcut that leads past them, what merges them, and what comes after.
 
     `shortcut` is a word (or an expression that gives one), or steps. `projection` holds the conv block of a
     projection but for its filters and its stride.
     """
 
-    paths: tuple[Path, ...]
+    paths: tuple[Branch, ...]
     shortcut: Value | tuple[Step, ...]
-    merge: Part | None
+    merge: OpCall | None
     after: tuple[Step, ...]
-    projection: tuple[Part, ...]
+    projection: tuple[OpCall, ...]
 
     @property
     def place(self) -> Span:
@@ -158,7 +158,7 @@ class Bunch:
 
 
 @dataclass(frozen=True, slots=True)
-class Tap:
+class StepRef:
     """A word of `from`: the name of a step or an input, or one output of a step's layer (`stage.high`)."""
 
     name: str
@@ -168,18 +168,18 @@ class Tap:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One line of a body: an op's parts, a layer's use, or a bunch of paths.
+    """One line of a body: an op's parts, a call of a layer, or branches.
 
     Args:
-        taps: what `from` names; empty where the step takes what the step before it gave.
+        refs: what `from` names; empty where the step takes what the step before it gave.
     """
 
     kind: str
-    action: tuple[Part, ...] | Use | Bunch
+    action: tuple[OpCall, ...] | LayerCall | Branches
     loop: Loop
     name: str | None
     span: Span
-    taps: tuple[Tap, ...] = ()
+    refs: tuple[StepRef, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +226,7 @@ class Layer:
 
     Args:
         inputs: the names of its inputs; `INPUT` alone where it has one without a name.
-        outputs: the taps that it gives, by name; none where it gives what its last step gives.
+        outputs: what it gives, by name; none where it gives what its last step gives.
         spec: the one that it stands in: only there is it known what flows into it.
     """
 
@@ -238,7 +238,7 @@ class Layer:
     fixed: Mapping[str, Any]
     span: Span
     inputs: tuple[str, ...] = (INPUT,)
-    outputs: tuple[Tap, ...] = ()
+    outputs: tuple[StepRef, ...] = ()
     spec: Spec | None = field(default=None, compare=False)
 
     def __repr__(self) -> str:
@@ -294,7 +294,7 @@ class Spec:
 
     Args:
         inputs: each input's shape by its name; `INPUT` alone where the file says `input`.
-        outputs: the taps that the model gives, by name; none where it gives what its last step gives.
+        outputs: what the model gives, by name; none where it gives what its last step gives.
         data, train: None where the file does not say them.
         variant: the name of the variant that is laid over it, or nothing.
         limits: what it may cost to resolve.
@@ -306,7 +306,7 @@ class Spec:
     file: str
     text: str
     inputs: Mapping[str, Shape]
-    outputs: tuple[Tap, ...]
+    outputs: tuple[StepRef, ...]
     args: Mapping[str, Arg]
     variants: Mapping[str, Variant]
     layers: Mapping[str, Layer]

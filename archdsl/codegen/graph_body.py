@@ -1,4 +1,4 @@
-"""A body as a functional Keras graph in source: any nesting of paths and loops, taps, several inputs and outputs."""
+"""A body as a functional Keras graph in source: any nesting of branches and loops, several inputs and outputs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from archdsl.codegen.sequences import (
 )
 from archdsl.names import copy_number
 from archdsl.resolution.loops import certain
-from archdsl.spec import Bunch, Loop, Path, Step, Tap
+from archdsl.spec import Branch, Branches, Loop, Step, StepRef
 
 Flow = tuple[str, ...]
 """The sources of the tensors that go from one step to the next."""
@@ -70,7 +70,7 @@ class Wiring:
 
     def _joins(self, step: Step) -> bool:
         """Whether a step can share its `if` with a neighbour."""
-        return not (isinstance(step.action, Bunch) or step.taps or use_outputs(step, self.place)) and (
+        return not (isinstance(step.action, Branches) or step.refs or use_outputs(step, self.place)) and (
             step.name not in self.wanted
         )
 
@@ -84,21 +84,21 @@ class Wiring:
                 self._layers(step, copy, target, self.var)
         return target
 
-    def tapped(self, taps: Sequence[Tap]) -> Flow:
+    def referenced(self, refs: Sequence[StepRef]) -> Flow:
         """The sources that `from` or `outputs` names."""
         found: list[str] = []
-        for tap in taps:
-            sources = self.named[tap.name]
-            found += sources[self.outputs[tap.name].index(tap.output) :][:1] if tap.output else sources
+        for ref in refs:
+            sources = self.named[ref.name]
+            found += sources[self.outputs[ref.name].index(ref.output) :][:1] if ref.output else sources
         return tuple(found)
 
     def _step(self, step: Step, flow: Flow) -> Flow:
-        start = self.tapped(step.taps) if step.taps else flow
+        start = self.referenced(step.refs) if step.refs else flow
         looped = step.loop.many or step.loop.when is not None
         if not looped:
             end = self._once(step, start, self._variable_of(step))
-        elif isinstance(step.action, Bunch):
-            end = self._bunch_in_loop(step, step.action, start, flow)
+        elif isinstance(step.action, Branches):
+            end = self._branches_in_loop(step, step.action, start, flow)
         else:
             copy = self._copies(step.loop, step.name or step.kind, step.name)
             with self._looped(copy, step, start, flow) as (source, end):
@@ -139,8 +139,8 @@ class Wiring:
         return own
 
     def _once(self, step: Step, flow: Flow, variable: str) -> Flow:
-        if isinstance(step.action, Bunch):
-            return self._bunch(step.action, flow, variable)
+        if isinstance(step.action, Branches):
+            return self._branches(step.action, flow, variable)
         return self._layers(step, copies(step.loop, self.place, step.name or step.kind, step.name), flow, variable)
 
     def _layers(self, step: Step, copy: Copies, flow: Flow, variable: str) -> Flow:
@@ -176,11 +176,11 @@ class Wiring:
             flow = start
         if len(flow) == many:
             self.assign(target, flow)
-        source = start if step.taps else target
-        if step.taps and step.loop.many and flow != start:
+        source = start if step.refs else target
+        if step.refs and step.loop.many and flow != start:
             source = tuple(self.local(f"{self.var}_source") for _ in start)
             self.assign(source, start)
-        elif step.taps and step.loop.many:
+        elif step.refs and step.loop.many:
             source = target
         each = self.local(f"every_{step.name}") if any(self._copy_of(step, word) for word in self.wanted) else ""
         if each:
@@ -229,37 +229,37 @@ class Wiring:
         if target != source:
             self.out.add(f"{', '.join(target)} = {', '.join(source)}")
 
-    def _bunch_in_loop(self, step: Step, bunch: Bunch, start: Flow, flow: Flow) -> Flow:
+    def _branches_in_loop(self, step: Step, branches: Branches, start: Flow, flow: Flow) -> Flow:
         """Paths that are repeated, or that are there under a condition: their numbers are counted as they are made."""
         numbers, many = self.place.numbers, step.loop.many
         before = {kind: list(terms) for kind, terms in numbers.counts.items()}
         if many:
-            self.out.add(*numbers.counted(bunch, self.local, self.place.read))
+            self.out.add(*numbers.counted(branches, self.local, self.place.read))
         copy = self._copies(step.loop, step.name or step.kind, step.name)
         with self._looped(copy, step, start, flow) as (source, target):
             place, named = self.place, dict(self.named)
             self.place = copy.place
-            self.assign(target, self._bunch(bunch, source, self.var))
+            self.assign(target, self._branches(branches, source, self.var))
             if many:
-                self.out.add(*numbers.caught_up(bunch, copy.place.read))
+                self.out.add(*numbers.caught_up(branches, copy.place.read))
             self.place = place
             self.named = named if many else self.named
         if not many and step.loop.when is not None:
             numbers.under(self.place.count(step.loop.when), before)
         return target
 
-    def _bunch(self, bunch: Bunch, flow: Flow, variable: str) -> Flow:
+    def _branches(self, branches: Branches, flow: Flow, variable: str) -> Flow:
         """Writes paths side by side, the shortcut, the merge and what comes after; the end goes to the variable."""
-        parts = [self._path(path, flow) for path in bunch.paths]
-        end = self._merge(bunch, parts, flow, variable if not bunch.after else self.var)
-        if not bunch.after:
+        parts = [self._path(path, flow) for path in branches.paths]
+        end = self._merge(branches, parts, flow, variable if not branches.after else self.var)
+        if not branches.after:
             return end
         kept, self.var = self.var, variable
-        end = self.steps(bunch.after, end)
+        end = self.steps(branches.after, end)
         self.var = kept
         return end
 
-    def _path(self, path: Path, flow: Flow) -> str:
+    def _path(self, path: Branch, flow: Flow) -> str:
         """Writes a path; the item of the merge's list that it is."""
         copy = self._copies(path.loop, path_kind(path), path.name)
         name = name_literal(copy.name) if path.loop.many else self.segment(copy.name)
@@ -285,10 +285,10 @@ class Wiring:
     def is_row(self, steps: Sequence[Step]) -> bool:
         """Whether a path is a row of layers, so that a `keras.Sequential` says it."""
         inside = list(every_step(steps))
-        apart = any(isinstance(s.action, Bunch) or s.taps or s.name in self.wanted for s in inside)
+        apart = any(isinstance(s.action, Branches) or s.refs or s.name in self.wanted for s in inside)
         return not apart and not may_be_empty(steps) and not any(use_outputs(s, self.place) for s in inside)
 
-    def _forked(self, path: Path, copy: Copies, name: str, label: str, flow: Flow) -> str:
+    def _forked(self, path: Branch, copy: Copies, name: str, label: str, flow: Flow) -> str:
         """A path that forks again, or whose tensors are named from outside: a model of its own, called at once."""
         if not path.loop.many and not copy.condition:
             own = self.local(label)
@@ -331,9 +331,9 @@ class Wiring:
         renamed = dict(zip(given, targets, strict=True))
         self.named |= {word: tuple(renamed[s] for s in sources) for word, sources in defined.items()}
 
-    def _merge(self, bunch: Bunch, parts: list[str], flow: Flow, variable: str) -> Flow:
-        merge = bunch.merge
-        chosen = write_shortcut(self, bunch, parts, flow)
+    def _merge(self, branches: Branches, parts: list[str], flow: Flow, variable: str) -> Flow:
+        merge = branches.merge
+        chosen = write_shortcut(self, branches, parts, flow)
         name = number_name(merge.op.name, self.place) if merge is not None else ""
         sure = sum(not part.startswith("*") for part in parts)
         if not chosen and sure == len(parts) < 2:

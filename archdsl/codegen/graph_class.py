@@ -12,7 +12,7 @@ from archdsl.codegen.references import every_step, wanted_names
 from archdsl.codegen.sequences import Place, step_values
 from archdsl.names import RESERVED
 from archdsl.ops import Call
-from archdsl.spec import INPUT, Arg, Bunch, Layer, Spec, Step, Tap
+from archdsl.spec import INPUT, Arg, Branches, Layer, Spec, Step, StepRef
 
 _LOCALS = {"inputs", "merged", "sides", "strides", "input_shape"}
 
@@ -78,7 +78,7 @@ def _class(spec: Spec, name: str, doc: str, base: str, blocks: Sequence[Sequence
 
 
 def _wiring(
-    spec: Spec, steps: Sequence[Step], outputs: Sequence[Tap], args: Sequence[Arg], names: dict[str, str]
+    spec: Spec, steps: Sequence[Step], outputs: Sequence[StepRef], args: Sequence[Arg], names: dict[str, str]
 ) -> Wiring:
     types = {arg.name: arg.type for arg in args} | {"channels": "int"}
     place = Place(spec, Names({**names, "channels": "channels"}), types)
@@ -88,11 +88,11 @@ def _wiring(
 
 
 def _columns(step: Step) -> set[str]:
-    paths = step.action.paths if isinstance(step.action, Bunch) else ()
+    paths = step.action.paths if isinstance(step.action, Branches) else ()
     return {name for loop in (step.loop, *(path.loop for path in paths)) for name in loop.columns}
 
 
-def _body(wiring: Wiring, steps: Sequence[Step], outputs: Sequence[Tap], inputs: Mapping[str, str]) -> Source:
+def _body(wiring: Wiring, steps: Sequence[Step], outputs: Sequence[StepRef], inputs: Mapping[str, str]) -> Source:
     """Writes a body; gives back what it gives, as source.
 
     Args:
@@ -105,5 +105,5 @@ def _body(wiring: Wiring, steps: Sequence[Step], outputs: Sequence[Tap], inputs:
     end = wiring.steps(steps, flow)
     if not outputs:
         return end[0]
-    items = [before(f"{quote(tap.name)}: ", wiring.tapped([tap])[0]) for tap in outputs]
+    items = [before(f"{quote(ref.name)}: ", wiring.referenced([ref])[0]) for ref in outputs]
     return Bracket("{", tuple(items), "}", "list")

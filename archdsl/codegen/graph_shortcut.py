@@ -10,7 +10,7 @@ from archdsl.codegen.methods import raise_value_error
 from archdsl.codegen.printer import Bracket, Source, before, listed, quote
 from archdsl.codegen.projection import projection, shortcut_call, words_of
 from archdsl.codegen.sequences import sequential_call
-from archdsl.spec import Bunch, Step, Value
+from archdsl.spec import Branches, Step, Value
 
 if TYPE_CHECKING:
     from archdsl.codegen.graph_body import Flow, Wiring
@@ -25,38 +25,38 @@ def list_of(parts: list[str]) -> Source:
     return listed(parts)
 
 
-def write_shortcut(wiring: Wiring, bunch: Bunch, parts: list[str], flow: Flow) -> tuple[str, ...]:
+def write_shortcut(wiring: Wiring, branches: Branches, parts: list[str], flow: Flow) -> tuple[str, ...]:
     """Adds a shortcut that is sure to the parts; of one that is not, writes the choice.
 
     Returns:
         The words that it may be, where the lines put it into the list `parts`; else nothing.
     """
-    at = 0 if _ahead(bunch) else len(parts)
-    shortcut = bunch.shortcut
+    at = 0 if _ahead(branches) else len(parts)
+    shortcut = branches.shortcut
     if not isinstance(shortcut, Value):
         parts.insert(at, _own_steps(wiring, shortcut, wiring.segment("shortcut"), flow))
         return ()
     words = words_of(wiring.place.spec, shortcut)
-    name = "" if shortcut.content in ("none", "identity") else wiring.segment("shortcut")
+    name = wiring.segment("shortcut") if branches.may_have_steps else ""
     if words == ("none",):
         return ()
     if words == ("identity",):
         parts.insert(at, flow[0])
         return ()
-    if len(words) == 1 and words != ("auto",) and projection(bunch, wiring.place.types).known:
+    if len(words) == 1 and words != ("auto",) and projection(branches, wiring.place.types).known:
         local = wiring.local("shortcut")
-        wiring.called(local, shortcut_call(wiring.place, bunch, words[0], name), flow)
+        wiring.called(local, shortcut_call(wiring.place, branches, words[0], name), flow)
         parts.insert(at, local)
         return ()
     wiring.out.add(before("parts = ", list_of(parts)))
     first = "parts[0]" if any(not part.startswith("*") for part in parts) else f"(parts or [{flow[0]}])[0]"
-    _choose(wiring, bunch, words, name, flow[0], first)
+    _choose(wiring, branches, words, name, flow[0], first)
     return words
 
 
-def _ahead(bunch: Bunch) -> bool:
+def _ahead(branches: Branches) -> bool:
     """Whether the shortcut stands before the paths."""
-    return bool(getattr(bunch.merge and bunch.merge.op, "shortcut_first", False))
+    return bool(getattr(branches.merge and branches.merge.op, "shortcut_first", False))
 
 
 def _own_steps(wiring: Wiring, steps: tuple[Step, ...], name: str, flow: Flow) -> str:
@@ -71,7 +71,7 @@ def _own_steps(wiring: Wiring, steps: tuple[Step, ...], name: str, flow: Flow) -
     return local
 
 
-def _choose(wiring: Wiring, bunch: Bunch, words: tuple[str, ...], name: str, x: str, first: str) -> None:
+def _choose(wiring: Wiring, branches: Branches, words: tuple[str, ...], name: str, x: str, first: str) -> None:
     """Writes a shortcut that is one thing or another behind the line that puts the paths into `parts`.
 
     Args:
@@ -79,8 +79,8 @@ def _choose(wiring: Wiring, bunch: Bunch, words: tuple[str, ...], name: str, x: 
         first: the first part; what goes in where there is none.
     """
     out, kind = wiring.out, wiring.local("kind")
-    assert isinstance(bunch.shortcut, Value)
-    text = wiring.place.text(bunch.shortcut)
+    assert isinstance(branches.shortcut, Value)
+    text = wiring.place.text(branches.shortcut)
     sure = len(words) == 1 and words != ("auto",)
     if text != _AUTO and not sure:
         out.add(f"{kind} = {text}")
@@ -93,10 +93,10 @@ def _choose(wiring: Wiring, bunch: Bunch, words: tuple[str, ...], name: str, x: 
         with out.block(head) if head and not sure else nullcontext():
             part: Source = x
             if word != "identity":
-                _write_from_shapes(wiring, bunch, x, first)
-                part = before("", shortcut_call(wiring.place, bunch, word, name), f"({x})")
-            items: tuple[Source, ...] = ("0", part) if _ahead(bunch) else (part,)
-            out.add(Bracket("parts.insert(" if _ahead(bunch) else "parts.append(", items, ")"))
+                _write_from_shapes(wiring, branches, x, first)
+                part = before("", shortcut_call(wiring.place, branches, word, name), f"({x})")
+            items: tuple[Source, ...] = ("0", part) if _ahead(branches) else (part,)
+            out.add(Bracket("parts.insert(" if _ahead(branches) else "parts.append(", items, ")"))
     if not sure and text != _AUTO:
         with out.block(f'elif {kind} != "none":'):
             raise_value_error(out, "There is no such shortcut. ", f"Received: {{{kind}!r}}")
@@ -116,9 +116,9 @@ def _heads(words: tuple[str, ...], kind: str, decided: bool) -> Iterator[tuple[s
         yield word, "else:" if last else f"{'el' if index else ''}if {kind} == {quote(word)}:"
 
 
-def _write_from_shapes(wiring: Wiring, bunch: Bunch, x: str, first: str) -> None:
+def _write_from_shapes(wiring: Wiring, branches: Branches, x: str, first: str) -> None:
     """Writes what a shortcut takes from the shapes, where the paths do not tell it."""
-    known = projection(bunch, wiring.place.types)
+    known = projection(branches, wiring.place.types)
     if not known.known:
         wiring.out.add(f"merged = {first}.shape")
     if known.stride is None:

@@ -22,35 +22,35 @@ from archdsl.codegen.sequences import (
 )
 from archdsl.codegen.shortcut_choice import Choice
 from archdsl.ops import Op
-from archdsl.spec import INPUT, Bunch, Layer, Loop, Path, Step, Value
+from archdsl.spec import INPUT, Branch, Branches, Layer, Loop, Step, Value
 
 _WORDS = {"identity", "projection", "auto", "none"}
 
 
 def is_plain(methods: Methods, layer: Layer) -> bool:
-    """Whether a body is rows of layers, and bunches of paths that are rows: then its class reads as if made by hand."""
+    """Whether a body is rows of layers, and branches that are rows: then its class reads as if made by hand."""
     inside = list(every_step(layer.steps))
     if (
         layer.inputs != (INPUT,)
         or layer.outputs
-        or any(step.taps or use_outputs(step, methods.place) for step in inside)
+        or any(step.refs or use_outputs(step, methods.place) for step in inside)
     ):
         return False
-    return all(_is_plain_bunch(methods, step) for step in inside if isinstance(step.action, Bunch))
+    return all(_are_plain(methods, step) for step in inside if isinstance(step.action, Branches))
 
 
-def _is_plain_bunch(methods: Methods, step: Step) -> bool:
-    bunch = step.action
-    assert isinstance(bunch, Bunch)
+def _are_plain(methods: Methods, step: Step) -> bool:
+    branches = step.action
+    assert isinstance(branches, Branches)
     if step.loop != Loop():
         return False
-    rows = [path.steps for path in bunch.paths if path.steps or path.loop != Loop()]
-    if isinstance(bunch.shortcut, Value):
-        if not set(words_of(methods.place.spec, bunch.shortcut)) <= _WORDS:
+    rows = [path.steps for path in branches.paths if path.steps or path.loop != Loop()]
+    if isinstance(branches.shortcut, Value):
+        if not set(words_of(methods.place.spec, branches.shortcut)) <= _WORDS:
             return False
-    elif bunch.shortcut:
-        rows.append(bunch.shortcut)
-    return not any(may_be_empty(row) or any(isinstance(inner.action, Bunch) for inner in row) for row in rows)
+    elif branches.shortcut:
+        rows.append(branches.shortcut)
+    return not any(may_be_empty(row) or any(isinstance(inner.action, Branches) for inner in row) for row in rows)
 
 
 def write_steps(methods: Methods, steps: Sequence[Step], flow: Flow, label: str = "steps") -> Flow:
@@ -61,14 +61,14 @@ def write_steps(methods: Methods, steps: Sequence[Step], flow: Flow, label: str 
     """
     row: list[Step] = []
     for step in (*steps, None):
-        if step is not None and not isinstance(step.action, Bunch):
+        if step is not None and not isinstance(step.action, Branches):
             row.append(step)
             continue
         if row:
             flow = _write_row(methods, row, flow, label)
             row = []
-        if step is not None and isinstance(step.action, Bunch):
-            flow = write_bunch(methods, step.action, flow)
+        if step is not None and isinstance(step.action, Branches):
+            flow = write_branches(methods, step.action, flow)
     return flow
 
 
@@ -81,7 +81,7 @@ def keeps_shape(steps: Sequence[Step]) -> bool:
 
 def single(steps: Sequence[Step]) -> bool:
     """Whether the steps are one layer, whatever the arguments are."""
-    if len(steps) != 1 or isinstance(steps[0].action, Bunch) or steps[0].loop.many or steps[0].loop.when:
+    if len(steps) != 1 or isinstance(steps[0].action, Branches) or steps[0].loop.many or steps[0].loop.when:
         return False
     action = steps[0].action
     return not isinstance(action, tuple) or len(inlined(action)) == 1
@@ -131,11 +131,11 @@ def _variable(statements: Statements, source: str) -> str:
     return "shape"
 
 
-def write_bunch(methods: Methods, bunch: Bunch, flow: Flow) -> Flow:
+def write_branches(methods: Methods, branches: Branches, flow: Flow) -> Flow:
     """Writes paths side by side, the shortcut, the merge and what comes after."""
     start = _forked(methods, flow)
-    items = [_write_path(methods, path, start) for path in bunch.paths]
-    return write_steps(methods, bunch.after, _write_merge(methods, bunch, start, items), "after")
+    items = [_write_path(methods, path, start) for path in branches.paths]
+    return write_steps(methods, branches.after, _write_merge(methods, branches, start, items), "after")
 
 
 def _forked(methods: Methods, flow: Flow) -> Flow:
@@ -152,7 +152,7 @@ def _forked(methods: Methods, flow: Flow) -> Flow:
     return Flow(*kept)
 
 
-def _write_path(methods: Methods, path: Path, start: Flow) -> Item:
+def _write_path(methods: Methods, path: Branch, start: Flow) -> Item:
     if not path.steps:
         copy = copies(path.loop, methods.late, path_kind(path), path.name)
         methods.place.numbers.segment(copy.name, methods.place.read)
@@ -181,9 +181,9 @@ def _write_path(methods: Methods, path: Path, start: Flow) -> Item:
     return Item(f"*[path({start.x}, training=training) for path in {own}]", built, shape, sure=False)
 
 
-def _write_merge(methods: Methods, bunch: Bunch, start: Flow, items: list[Item]) -> Flow:
-    choice = _add_shortcut(methods, bunch, start, items)
-    merge = bunch.merge
+def _write_merge(methods: Methods, branches: Branches, start: Flow, items: list[Item]) -> Flow:
+    choice = _add_shortcut(methods, branches, start, items)
+    merge = branches.merge
     make, place = methods.making(merge.op.name if merge is not None else "")
     name = number_name(merge.op.name, place) if merge is not None else ""
     sure = sum(item.sure for item in items)
@@ -246,14 +246,14 @@ def _end(methods: Methods, own: str, least: int, first: bool, known: str) -> Flo
     return Flow("x", alone, known or alone)
 
 
-def _add_shortcut(methods: Methods, bunch: Bunch, start: Flow, items: list[Item]) -> Choice | None:
+def _add_shortcut(methods: Methods, branches: Branches, start: Flow, items: list[Item]) -> Choice | None:
     """Adds a shortcut that is sure to the parts; gives back one that is not."""
-    ahead = bool(getattr(bunch.merge and bunch.merge.op, "shortcut_first", False))
-    if not isinstance(bunch.shortcut, Value):
-        span = bunch.projection[0].fields["kernel"].span
-        item = _write_path(methods, Path("shortcut", Loop(), bunch.shortcut, span), start)
+    ahead = bool(getattr(branches.merge and branches.merge.op, "shortcut_first", False))
+    if not isinstance(branches.shortcut, Value):
+        span = branches.place
+        item = _write_path(methods, Branch("shortcut", Loop(), branches.shortcut, span), start)
     else:
-        choice = Choice.of(methods.place, bunch, bunch.shortcut, ahead)
+        choice = Choice.of(methods.place, branches, branches.shortcut, ahead)
         if choice.words == ("none",):
             return None
         found = choice.sure(methods, start)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from archdsl.codegen.printer import Bracket, Names, Source, quote
-from archdsl.spec import Bunch, Path, Step, Value
+from archdsl.spec import Branch, Branches, Step
 
 _PLAIN = Names({})
 
@@ -45,14 +45,14 @@ class Numbers:
             return f"{numbered} if {f'({earlier})' if ' ' in earlier else earlier} else {quote(name)}"
         return name_literal(name if number == "0" else f"{name}_{int(number) + 1}")
 
-    def counted(self, bunch: Bunch, local: Callable[[str], str], read: Callable[[str], str]) -> Iterator[Source]:
+    def counted(self, branches: Branches, local: Callable[[str], str], read: Callable[[str], str]) -> Iterator[Source]:
         """The lines before repeated paths, from which on the kinds in them are counted in a dict.
 
         Args:
             local: gives a free variable.
             read: source in the spec's names, as it reads there.
         """
-        kinds = list(dict.fromkeys(_kinds(bunch)))
+        kinds = list(dict.fromkeys(_kinds(branches)))
         new = [kind for kind in kinds if kind not in self.counters]
         for kind in kinds:
             if kind not in new:
@@ -72,9 +72,9 @@ class Numbers:
             if more != "0":
                 self.counts[kind] = [*known, f"({more} if {condition} else 0)"]
 
-    def caught_up(self, bunch: Bunch, read: Callable[[str], str]) -> Iterator[str]:
+    def caught_up(self, branches: Branches, read: Callable[[str], str]) -> Iterator[str]:
         """The lines that count what one copy of repeated paths has made."""
-        for kind in dict.fromkeys(_kinds(bunch)):
+        for kind in dict.fromkeys(_kinds(branches)):
             yield from self._caught_up(kind, read)
 
     def _caught_up(self, kind: str, read: Callable[[str], str]) -> Iterator[str]:
@@ -84,26 +84,26 @@ class Numbers:
         self.counts[kind] = [self.counters[kind]]
 
 
-def _kinds(bunch: Bunch) -> Iterator[str]:
-    """The kinds whose numbers a bunch takes in its own lane; those of paths begin with a slash."""
-    for path in bunch.paths:
+def _kinds(branches: Branches) -> Iterator[str]:
+    """The kinds whose numbers branches take in the branch around them; those of paths begin with a slash."""
+    for path in branches.paths:
         yield f"/{path.name}" if path.name and not path.loop.many else path_kind(path)
-    if not (isinstance(bunch.shortcut, Value) and bunch.shortcut.content in ("none", "identity")):
+    if branches.may_have_steps:
         yield "/shortcut"
-    if bunch.merge is not None:
-        yield bunch.merge.op.name
-    yield from _step_kinds(bunch.after)
+    if branches.merge is not None:
+        yield branches.merge.op.name
+    yield from _step_kinds(branches.after)
 
 
 def _step_kinds(steps: Sequence[Step]) -> Iterator[str]:
     for step in steps:
-        if isinstance(step.action, Bunch):
+        if isinstance(step.action, Branches):
             yield from _kinds(step.action)
         else:
             yield step.name or step.kind
 
 
-def path_kind(path: Path) -> str:
+def path_kind(path: Branch) -> str:
     """What a path's number counts."""
     return path.name or "path"
 

@@ -13,7 +13,7 @@ from archdsl.errors import Span
 from archdsl.expr import Expression, parse
 from archdsl.ops import Op
 from archdsl.resolution.shortcuts import plain_parts, shortcut_steps
-from archdsl.spec import SHORTCUTS, Bunch, Fields, Part, Spec, Step, Use, Value
+from archdsl.spec import SHORTCUTS, Branches, Fields, LayerCall, OpCall, Spec, Step, Value
 
 _KEEPS_CHANNELS = {"zero_pad", "lowest_pad", "max_pool", "average_pool"}
 
@@ -36,7 +36,7 @@ def _owner(spec: Spec, shortcut: Value) -> str:
 
 
 def _is_of(step: Step, shortcut: Value) -> bool:
-    return isinstance(step.action, Bunch) and step.action.shortcut is shortcut
+    return isinstance(step.action, Branches) and step.action.shortcut is shortcut
 
 
 def _words(spec: Spec, owner: str, value: Value, seen: frozenset[tuple[str, str]]) -> set[str]:
@@ -71,7 +71,7 @@ def _argument_words(spec: Spec, owner: str, name: str, seen: frozenset[tuple[str
             found |= {str(layer.fixed[name])} if name in layer.fixed else set()
     bodies = {layer.name: layer.steps for layer in spec.layers.values()} | {"": spec.model}
     for place, steps in bodies.items():
-        for use in (step.action for step in every_step(steps) if isinstance(step.action, Use)):
+        for use in (step.action for step in every_step(steps) if isinstance(step.action, LayerCall)):
             if use.layer in likes and name in use.arguments:
                 found |= _words(spec, place, use.arguments[name], seen)
     return found if found & set(SHORTCUTS) else set(SHORTCUTS)
@@ -90,41 +90,41 @@ class Projection:
     filters: Value | None
     stride: Value | None
 
-    def steps(self, bunch: Bunch, word: str) -> tuple[Step, ...]:
+    def steps(self, branches: Branches, word: str) -> tuple[Step, ...]:
         """The steps that a word stands for; what is not known comes from the shapes."""
-        span = bunch.projection[0].fields["kernel"].span
+        span = branches.place
         filters = self.filters or Value(parse(f"${FILTERS}"), span)
-        return shortcut_steps(word, bunch.projection, filters, self.stride or Value(parse(f"${STRIDES}"), span))
+        return shortcut_steps(word, branches.projection, filters, self.stride or Value(parse(f"${STRIDES}"), span))
 
     @property
     def known(self) -> bool:
         return self.filters is not None and self.stride is not None
 
 
-def projection(bunch: Bunch, types: Mapping[str, str]) -> Projection:
-    """What a bunch's first path tells of its projection without being built.
+def projection(branches: Branches, types: Mapping[str, str]) -> Projection:
+    """What the first of some branches tells of its projection without being built.
 
     Args:
         types: of the names that expressions see.
     """
-    path = bunch.paths[0] if bunch.paths else None
+    path = branches.paths[0] if branches.paths else None
     parts = plain_parts(path) if path else None
     if not parts:
         return Projection(None, None)
-    return Projection(_filters(parts), _stride(parts, types, bunch.projection[0].fields["kernel"].span))
+    return Projection(_filters(parts), _stride(parts, types, branches.place))
 
 
-def shortcut_call(place: Place, bunch: Bunch, word: str, name: str) -> Bracket:
+def shortcut_call(place: Place, branches: Branches, word: str, name: str) -> Bracket:
     """A shortcut that is made of layers, as a `keras.Sequential`.
 
     Args:
         name: as source.
     """
     named = replace(place.fresh(), names=Names({**place.names.by_name, **FROM_SHAPES}))
-    return sequential_call(projection(bunch, place.types).steps(bunch, word), named, name)
+    return sequential_call(projection(branches, place.types).steps(branches, word), named, name)
 
 
-def _filters(parts: Sequence[Part]) -> Value | None:
+def _filters(parts: Sequence[OpCall]) -> Value | None:
     for part in reversed(parts):
         if value := part.fields.get("filters") or part.fields.get("units"):
             return value
@@ -133,7 +133,7 @@ def _filters(parts: Sequence[Part]) -> Value | None:
     return None
 
 
-def _stride(parts: Sequence[Part], types: Mapping[str, str], span: Span) -> Value | None:
+def _stride(parts: Sequence[OpCall], types: Mapping[str, str], span: Span) -> Value | None:
     """The product of the strides, where each is one number or one expression of a whole number."""
     number, factors = 1, []
     for part in parts:

@@ -5,30 +5,30 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Container, Iterator, Sequence
 
-from archdsl.spec import Bunch, Step, Tap, Value
+from archdsl.spec import Branches, Step, StepRef, Value
 
 
 def every_step(steps: Sequence[Step]) -> Iterator[Step]:
     """The steps, and all inside their paths, shortcuts and what comes after."""
     for step in steps:
         yield step
-        if isinstance(step.action, Bunch):
-            bunch = step.action
-            for path in bunch.paths:
+        if isinstance(step.action, Branches):
+            branches = step.action
+            for path in branches.paths:
                 yield from every_step(path.steps)
-            if not isinstance(bunch.shortcut, Value):
-                yield from every_step(bunch.shortcut)
-            yield from every_step(bunch.after)
+            if not isinstance(branches.shortcut, Value):
+                yield from every_step(branches.shortcut)
+            yield from every_step(branches.after)
 
 
-def wanted_names(steps: Sequence[Step], outputs: Sequence[Tap] = ()) -> Counter[str]:
+def wanted_names(steps: Sequence[Step], outputs: Sequence[StepRef] = ()) -> Counter[str]:
     """The names that some `from` or `outputs` names, and how often."""
-    return Counter(tap.name for taps in (*(step.taps for step in every_step(steps)), outputs) for tap in taps)
+    return Counter(ref.name for refs in (*(step.refs for step in every_step(steps)), outputs) for ref in refs)
 
 
 def outer_names(steps: Sequence[Step], known: Container[str]) -> list[str]:
     """The names that stand outside of these steps and are named inside, in their order."""
-    named = (tap.name for step in every_step(steps) for tap in step.taps)
+    named = (ref.name for step in every_step(steps) for ref in step.refs)
     return list(dict.fromkeys(name for name in named if name in known))
 
 
@@ -37,4 +37,4 @@ def takes_flow(steps: Sequence[Step]) -> bool:
     if not steps:
         return True
     first = steps[0]
-    return not first.taps or first.loop.many or first.loop.when is not None
+    return not first.refs or first.loop.many or first.loop.when is not None

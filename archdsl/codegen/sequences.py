@@ -13,7 +13,7 @@ from archdsl.expr import Expression
 from archdsl.ops import Call, Op
 from archdsl.ops.activation import Activation
 from archdsl.ops.base import same
-from archdsl.spec import Bunch, Fields, Loop, Part, Spec, Step, Use, Value
+from archdsl.spec import Branches, Fields, LayerCall, Loop, OpCall, Spec, Step, Value
 
 _WHOLE_FUNCTIONS = {"round", "ceil", "floor", "len", "divisible"}
 
@@ -105,20 +105,20 @@ def uses_channels(steps: Sequence[Step]) -> bool:
 def step_values(step: Step) -> Iterator[Value]:
     """Every value that a step says, inside its paths too."""
     yield from loop_values(step.loop)
-    if isinstance(step.action, Use):
+    if isinstance(step.action, LayerCall):
         yield from step.action.arguments.values()
-    elif isinstance(step.action, Bunch):
-        bunch = step.action
-        for path in bunch.paths:
+    elif isinstance(step.action, Branches):
+        branches = step.action
+        for path in branches.paths:
             yield from loop_values(path.loop)
             for inner in path.steps:
                 yield from step_values(inner)
-        if isinstance(bunch.shortcut, Value):
-            yield bunch.shortcut
-        for inner in (*(() if isinstance(bunch.shortcut, Value) else bunch.shortcut), *bunch.after):
+        if isinstance(branches.shortcut, Value):
+            yield branches.shortcut
+        for inner in (*(() if isinstance(branches.shortcut, Value) else branches.shortcut), *branches.after):
             yield from step_values(inner)
-        if bunch.merge is not None:
-            yield from bunch.merge.fields.values()
+        if branches.merge is not None:
+            yield from branches.merge.fields.values()
     else:
         for part in step.action:
             yield from part.fields.values()
@@ -142,9 +142,9 @@ def _takes_int(annotation: Any) -> bool:
     return annotation is int or any(_takes_int(inner) for inner in get_args(annotation))
 
 
-def inlined(parts: Sequence[Part]) -> list[tuple[Part, dict[str, Any]]]:
+def inlined(parts: Sequence[OpCall]) -> list[tuple[OpCall, dict[str, Any]]]:
     """The parts, with an activation that Keras takes by name moved into the layer before it."""
-    found: list[tuple[Part, dict[str, Any]]] = []
+    found: list[tuple[OpCall, dict[str, Any]]] = []
     for part in parts:
         last = found[-1] if found else None
         fields = part.op.model_fields
@@ -164,10 +164,10 @@ def layer_calls(step: Step, place: Place, name: str) -> list[Source]:
         name: of the step, as source without quotes; an f-string's braces are in it where it has a number.
     """
     dtype = "dtype=dtype"
-    if isinstance(step.action, Use):
+    if isinstance(step.action, LayerCall):
         call = use_call(step.action, place)
         return [place.names.call(call, [dtype, f"name={name_literal(name)}"])]
-    assert not isinstance(step.action, Bunch)
+    assert not isinstance(step.action, Branches)
     calls: list[Source] = []
     for part, more in inlined(step.action):
         own = name if part.role == "main" else f"{name}_{part.role}"
@@ -175,14 +175,14 @@ def layer_calls(step: Step, place: Place, name: str) -> list[Source]:
     return calls
 
 
-def op_call(part: Part, more: Mapping[str, Any], place: Place, name: str) -> Source:
+def op_call(part: OpCall, more: Mapping[str, Any], place: Place, name: str) -> Source:
     """The constructor call of one op."""
     call = raw(part.op, part.fields, place).keras()
     call = Call(call.target, call.positional, {**call.keywords, **more})
     return place.names.call(call, ["dtype=dtype", f"name={name_literal(name)}"])
 
 
-def use_call(use: Use, place: Place) -> Call:
+def use_call(use: LayerCall, place: Place) -> Call:
     """The constructor call of a layer of the file: what is required by position, the rest by name."""
     args = place.spec.layers[use.layer].args
     given = {
@@ -199,12 +199,12 @@ def use_call(use: Use, place: Place) -> Call:
 
 def use_outputs(step: Step, place: Place) -> tuple[str, ...]:
     """The names of the outputs of the layer that a step uses, where they have names."""
-    if not isinstance(step.action, Use):
+    if not isinstance(step.action, LayerCall):
         return ()
     layer = place.spec.layers[step.action.layer]
     while layer.like is not None:
         layer = place.spec.layers[layer.like]
-    return tuple(tap.name for tap in layer.outputs)
+    return tuple(ref.name for ref in layer.outputs)
 
 
 def sequential_call(steps: Sequence[Step], place: Place, name: str) -> Bracket:

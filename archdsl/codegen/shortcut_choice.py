@@ -11,7 +11,7 @@ from archdsl.codegen.printer import before, quote
 from archdsl.codegen.projection import Projection, projection, shortcut_call, words_of
 from archdsl.codegen.sequences import Place, step_values
 from archdsl.expr import Expression
-from archdsl.spec import Bunch, Value
+from archdsl.spec import Branches, Value
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Choice:
         name: its name among the names of weights, as source; nothing where the spec says that it has none.
     """
 
-    bunch: Bunch
+    branches: Branches
     shortcut: Value
     words: tuple[str, ...]
     auto: bool
@@ -34,23 +34,23 @@ class Choice:
     name: str
 
     @classmethod
-    def of(cls, place: Place, bunch: Bunch, shortcut: Value, ahead: bool) -> Choice:
+    def of(cls, place: Place, branches: Branches, shortcut: Value, ahead: bool) -> Choice:
         found = words_of(place.spec, shortcut)
-        name = "" if shortcut.content in ("none", "identity") else place.numbers.segment("shortcut", place.read)
+        name = place.numbers.segment("shortcut", place.read) if branches.may_have_steps else ""
         auto = "auto" in found
         words = tuple(w for w in ("projection", "identity", "none") if w in found or (auto and w != "none"))
-        return cls(bunch, shortcut, words, auto, ahead, name)
+        return cls(branches, shortcut, words, auto, ahead, name)
 
     def sure(self, methods: Methods, start: Flow) -> Item | None:
         """The shortcut as a part, where it is the same whatever the arguments are."""
         if self.words == ("identity",):
             return Item(start.x, start.built, start.shape)
-        known = projection(self.bunch, methods.place.types)
+        known = projection(self.branches, methods.place.types)
         if self.words != ("projection",) or not known.known:
             return None
-        make, place = _maker(methods, known, self.bunch)
+        make, place = _maker(methods, known, self.branches)
         own = methods.attribute("shortcut", place is methods.late)
-        make.add(before(f"{own} = ", shortcut_call(place, self.bunch, "projection", self.name)))
+        make.add(before(f"{own} = ", shortcut_call(place, self.branches, "projection", self.name)))
         methods.build.add(f"{own}.build({start.built})")
         built, shape = (f"{own}.compute_output_shape({shape})" for shape in (start.built, start.shape))
         return Item(f"{own}({start.x}, training=training)", built, shape)
@@ -61,8 +61,8 @@ class Choice:
         Args:
             known_shape: whether `compute_output_shape` does without it.
         """
-        known = projection(self.bunch, methods.place.types)
-        make, place = _maker(methods, known, self.bunch) if known.known else (methods.build, methods.late)
+        known = projection(self.branches, methods.place.types)
+        make, place = _maker(methods, known, self.branches) if known.known else (methods.build, methods.late)
         argument = self._argument(methods)
         late = not known.known or place is methods.late or not argument or self.auto
         own = methods.attribute("shortcut", late) if "projection" in self.words else ""
@@ -75,7 +75,7 @@ class Choice:
             self._write_kind(methods, kind, start, items, known)
         if own and not late:
             with make.block(f'if {methods.place.read(argument)} == "projection":'):
-                make.add(before(f"{own} = ", shortcut_call(place, self.bunch, "projection", self.name)))
+                make.add(before(f"{own} = ", shortcut_call(place, self.branches, "projection", self.name)))
         targets = (methods.build, methods.call, *(() if known_shape else (methods.shape,)))
         for statements in targets:
             for word, head in self.heads(kind):
@@ -94,11 +94,11 @@ class Choice:
 
     def heads(self, kind: str) -> list[tuple[str, str]]:
         """Each word with the `if` that it stands under; nothing where it is sure."""
-        branches = [word for word in self.words if word != "none"]
+        written = [word for word in self.words if word != "none"]
         if len(self.words) == 1:
-            return [(word, "") for word in branches]
+            return [(word, "") for word in written]
         heads = []
-        for index, word in enumerate(branches):
+        for index, word in enumerate(written):
             otherwise = index > 0 and word == self.words[-1]
             heads.append((word, "else:" if otherwise else f'{"el" if index else ""}if {kind} == "{word}":'))
         return heads
@@ -136,9 +136,9 @@ class Choice:
         build.add(f'{kind} = "identity" if equal else "projection"')
 
 
-def _maker(methods: Methods, known: Projection, bunch: Bunch) -> tuple[Statements, Place]:
+def _maker(methods: Methods, known: Projection, branches: Branches) -> tuple[Statements, Place]:
     """Where a projection is made whose fields are known: in `build` where one of them reads `$channels`."""
-    late = any("channels" in v.names for step in known.steps(bunch, "projection") for v in step_values(step))
+    late = any("channels" in v.names for step in known.steps(branches, "projection") for v in step_values(step))
     return (methods.make_late, methods.late) if late else (methods.make, methods.place)
 
 
@@ -159,7 +159,7 @@ def _make_late(methods: Methods, choice: Choice, start: Flow, items: list[Item],
             raise_value_error(build, due, f"Received: input_shape={{{start_shape}}}")
         sides = f"zip({start_shape}[1:3], merged[1:3])"
         build.add(f"strides = tuple(-(-before // after) for before, after in {sides})")
-    build.add(before(f"{own} = ", shortcut_call(methods.late, choice.bunch, "projection", choice.name)))
+    build.add(before(f"{own} = ", shortcut_call(methods.late, choice.branches, "projection", choice.name)))
 
 
 def _refuse_others(make: Statements, argument: str, value: str, words: tuple[str, ...]) -> None:

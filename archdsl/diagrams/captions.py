@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from archdsl.diagrams.plan import Box, Bunch, Frame, Item, boxes, bunches, frames
+from archdsl.diagrams.plan import Box, Frame, Item, Parallel, boxes, frames, parallels
 from archdsl.diagrams.style import arguments, dimensions, short, width_of
 from archdsl.graph import Graph, Node, Totals, total
 from archdsl.ops import Shape
@@ -85,21 +85,21 @@ def width(items: tuple[Item, ...], texts: Iterable[tuple[str, list[str]]], *, co
     pills = [" " * _PILL if box.times > 1 else "" for box in boxes(items)]
     widths = [1.45, *(width_of(title + pill, lines) for (title, lines), pill in zip(texts, pills, strict=True))]
     for frame in frames(items):
-        if not any(bunches(frame.items)):
+        if not any(parallels(frame.items)):
             widths.append(2 * width_of(frame.main.kind, [told_cost(total(frame.nodes))] if costs else []))
-    lanes = [lane for bunch in bunches(items) for lane in bunch.paths]
-    widths += [2 * width_of(short(lane.name)) + (0.6 if lane.times > 1 else -0.6) for lane in lanes]
+    branches = [branch for parallel in parallels(items) for branch in parallel.paths]
+    widths += [2 * width_of(short(branch.name)) + (0.6 if branch.times > 1 else -0.6) for branch in branches]
     return round(min(max(widths), 3.6), 2)
 
 
 def chain_width(items: Iterable[Item], width: float) -> float:
-    """The width of boxes before and after a bunch: their text's where several paths stand side by side."""
-    return 0.9 if any(isinstance(item, Bunch) and len(item.paths) > 1 for item in items) else width
+    """The width of boxes before and after parallel branches: their text's where several paths stand side by side."""
+    return 0.9 if any(isinstance(item, Parallel) and len(item.paths) > 1 for item in items) else width
 
 
 def free_side(frame: Frame) -> str:
     """The side where no edge runs through a title: on the right, beside an only path, stands its shortcut."""
-    return "r" if any(len(bunch.paths) == 1 for bunch in bunches(frame.items)) else "l"
+    return "r" if any(len(parallel.paths) == 1 for parallel in parallels(frame.items)) else "l"
 
 
 def _given(box: Box) -> list[str]:

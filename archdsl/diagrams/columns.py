@@ -1,11 +1,11 @@
-"""Where the items of a plan stand: the names of their nodes in DOT, and lanes as columns of equal height."""
+"""Where the items of a plan stand: the names of their nodes in DOT, and branches as columns of equal height."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from archdsl.diagrams.plan import Box, Bunch, Frame, Item, Lane, last_of
+from archdsl.diagrams.plan import Box, DrawnBranch, Frame, Item, Parallel, last_of
 from archdsl.graph import TensorRef
 
 
@@ -26,16 +26,16 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A lane and the names of its nodes from fork to merge; `before` and `after` make it as tall as the tallest.
+    """A branch and the names of its nodes from fork to merge; `before` and `after` make it as tall as the tallest.
 
     Args:
         entry: the edge that the column begins with.
         others: the edges that come to its first item besides.
-        offset: how many rows under the fork it begins, where it begins with what another lane gives.
+        offset: how many rows under the fork it begins, where it begins with what another branch gives.
         places: the row of each node that stands in it, from its own first.
     """
 
-    lane: Lane
+    branch: DrawnBranch
     scope: str
     key: str
     entry: Entry
@@ -56,18 +56,18 @@ class Column:
 
     @property
     def is_plain(self) -> bool:
-        return all(isinstance(item, Box) for item in self.lane.items)
+        return all(isinstance(item, Box) for item in self.branch.items)
 
     @property
     def ends(self) -> bool:
         """Whether the merge takes what its last item gives."""
-        items = self.lane.items
-        return not items or self.lane.end.node == last_of(items[-1]).name
+        items = self.branch.items
+        return not items or self.branch.end.node == last_of(items[-1]).name
 
 
 def entries(item: Item, scope: str) -> tuple[Entry, ...]:
-    """The edges that come to an item; to a bunch, the one to the dot where its lanes part."""
-    if isinstance(item, Bunch):
+    """The edges that come to an item; to parallel branches, the one to the dot where they part."""
+    if isinstance(item, Parallel):
         return (Entry(item.fork, f"{scope}{item.merge.name} fork"),)
     if isinstance(item, Box):
         name = f"{scope}{item.main.name if item.main.op else item.nodes[0].name}"
@@ -91,27 +91,27 @@ def door(frame: Frame, scope: str, name: str) -> str:
 
 
 def can_fork(item: Item) -> bool:
-    """Whether lanes may start right from an item; else a dot of their own comes before them."""
+    """Whether branches may start right from an item; else a dot of their own comes before them."""
     return isinstance(item, Box) and not item.sign
 
 
-def columns(bunch: Bunch, scope: str) -> tuple[Column, ...]:
-    """A column for each lane, equally tall together with the rows that it begins later."""
+def columns(parallel: Parallel, scope: str) -> tuple[Column, ...]:
+    """A column for each branch, equally tall together with the rows that it begins later."""
     found: list[Column] = []
     places: dict[str, int] = {}
     tapped: set[str] = set()
-    for number, lane in enumerate(bunch.lanes):
-        key = f"{scope}{bunch.merge.name} {number} {lane.name}"
-        rows, own = _rows(lane.items, scope)
+    for number, branch in enumerate(parallel.branches):
+        key = f"{scope}{parallel.merge.name} {number} {branch.name}"
+        rows, own = _rows(branch.items, scope)
         rows = rows or [f"{key} identity"]
-        first = entries(lane.items[0], scope) if lane.items else (Entry(lane.end, rows[0]),)
-        entry = next((entry for entry in first if entry.ref == bunch.fork), first[0])
+        first = entries(branch.items[0], scope) if branch.items else (Entry(branch.end, rows[0]),)
+        entry = next((entry for entry in first if entry.ref == parallel.fork), first[0])
         others = tuple(other for other in first if other is not entry)
         source = entry.ref.node
         offset = places.get(source, -1) + 1
         tapped |= {source} & places.keys()
         places |= {name: offset + row for name, row in own.items()}
-        found.append(Column(lane, scope, key, entry, others, (entry.target, *rows[1:]), offset, own))
+        found.append(Column(branch, scope, key, entry, others, (entry.target, *rows[1:]), offset, own))
     tallest = max(column.offset + len(column.rows) for column in found)
     return tuple(_padded(column, tallest - column.offset - len(column.rows), tapped) for column in found)
 
@@ -124,28 +124,28 @@ def _padded(column: Column, missing: int, tapped: set[str]) -> Column:
 
 
 def _rows(items: Sequence[Item], scope: str, before: str = "") -> tuple[list[str], dict[str, int]]:
-    """The node of each rank that some items take (of a bunch, those of its tallest lane), and each node's last rank.
+    """The node of each rank that some items take, and each node's last rank; of parallel branches, the tallest counts.
 
     Args:
-        before: the node that lanes may start right from, where there is one.
+        before: the node that branches may start right from, where there is one.
     """
     rows: list[str] = []
     places: dict[str, int] = {}
     for item in items:
-        if isinstance(item, Bunch):
+        if isinstance(item, Parallel):
             rows += [] if item.fork.node == before else [entries(item, scope)[0].target]
-            lanes = columns(item, scope)
-            for column in lanes:
+            branches = columns(item, scope)
+            for column in branches:
                 above = len(rows) + column.offset + len(column.before)
                 places |= {name: above + row for name, row in column.places.items()}
-            tallest = max(lanes, key=lambda column: (len(column.names), len(column.rows)))
+            tallest = max(branches, key=lambda column: (len(column.names), len(column.rows)))
             rows += [*tallest.names, f"{scope}{item.merge.name}"]
         elif isinstance(item, Frame):
             rows += [entries(item, scope)[0].target] if item.doors else []
             rows += _rows(item.items, f"{inside(item, scope)}/", next(iter(item.doors), ""))[0]
         else:
             rows.append(entries(item, scope)[0].target)
-        names = [item.merge.name] if isinstance(item, Bunch) else [node.name for node in item.nodes]
+        names = [item.merge.name] if isinstance(item, Parallel) else [node.name for node in item.nodes]
         places |= dict.fromkeys(names, len(rows) - 1)
         before = last_of(item).name if can_fork(item) else ""
     return rows, places

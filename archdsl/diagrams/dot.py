@@ -11,7 +11,7 @@ from archdsl.diagrams.captions import chain_width, free_side, is_layer, is_model
 from archdsl.diagrams.columns import Column, Entry, can_fork, columns, door, entries, inside
 from archdsl.diagrams.nodes import Nodes, even, height, told_tensor
 from archdsl.diagrams.options import Options
-from archdsl.diagrams.plan import Box, Bunch, Frame, Item, last_of, plan
+from archdsl.diagrams.plan import Box, Frame, Item, Parallel, last_of, plan
 from archdsl.diagrams.style import attributes, dimensions, printable, quoted, width_of
 from archdsl.graph import Graph, TensorRef
 from archdsl.ops import Shape
@@ -43,7 +43,7 @@ class _Tip:
     Args:
         name: of the node in DOT.
         told: the shape that was told last on the way to it.
-        forks: whether lanes may start right there; else a dot of their own comes before them.
+        forks: whether branches may start right there; else a dot of their own comes before them.
     """
 
     name: str
@@ -59,7 +59,7 @@ class _Flow:
     Args:
         wires: of the body.
         last: the node of the body that the row has come to.
-        tips: by ref, what the body has given so far; the lanes of a body share them.
+        tips: by ref, what the body has given so far; the branches of a body share them.
     """
 
     wires: Wires
@@ -72,21 +72,21 @@ class _Place:
     """Where items stand: the layers around them, and what keeps their column straight.
 
     Args:
-        is_lane: whether it is a lane itself.
-        is_inner: whether it is an opened layer in a lane.
+        is_lane: whether it is a branch itself.
+        is_inner: whether it is an opened layer in a branch.
     """
 
     scope: str
     width: float
     weight: int
     group: str = ""
-    is_lane: bool = False
+    is_branch: bool = False
     is_inner: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """How a lane looks: its cluster, and its edges from the fork and to the merge."""
+    """How a branch looks: its cluster, and its edges from the fork and to the merge."""
 
     cluster: Mapping[str, object]
     start: Mapping[str, object]
@@ -132,7 +132,7 @@ class _Drawing(Nodes):
         for title, items in zip(("stem", "body", "head"), rows, strict=True):
             if not items:
                 continue
-            if isinstance(items[0], Bunch):  # its lanes part inside the cluster
+            if isinstance(items[0], Parallel):  # its branches part inside the cluster
                 flow.tips[items[0].fork].forks = False
             self.enter(items[0], flow, place)
             self.below(items[0], place)
@@ -195,19 +195,19 @@ class _Drawing(Nodes):
 
     def enter(self, item: Item, flow: _Flow, place: _Place) -> None:
         """The edges to an item."""
-        if not (isinstance(item, Bunch) and self.forks(item, flow)):
+        if not (isinstance(item, Parallel) and self.forks(item, flow)):
             for entry in entries(item, place.scope):
                 self.join(entry, item, flow, place)
 
-    def forks(self, bunch: Bunch, flow: _Flow) -> bool:
-        """Whether a bunch's lanes start right from the item before it."""
-        tip = flow.tips[bunch.fork]
-        return tip.forks and bunch.fork.node == flow.last
+    def forks(self, parallel: Parallel, flow: _Flow) -> bool:
+        """Whether parallel branches start right from the item before it."""
+        tip = flow.tips[parallel.fork]
+        return tip.forks and parallel.fork.node == flow.last
 
     def join(self, entry: Entry, item: Item | None, flow: _Flow, place: _Place) -> None:
         """An edge to an item, or to an output, with the shape on it where that has changed."""
         tip, start = flow.tips[entry.ref], entry.ref.node
-        if isinstance(item, Bunch):
+        if isinstance(item, Parallel):
             is_straight, is_skip = start == flow.last, False
         else:
             end = item.nodes[0].name if item else None
@@ -232,8 +232,8 @@ class _Drawing(Nodes):
         return ref.output or ("" if is_plain else flow.wires.called(ref.node))
 
     def draw(self, item: Item, flow: _Flow, place: _Place) -> None:
-        if isinstance(item, Bunch):
-            self.bunch(item, flow, place)
+        if isinstance(item, Parallel):
+            self.parallel(item, flow, place)
         elif isinstance(item, Frame):
             self.frame(item, flow, place)
         else:
@@ -242,7 +242,7 @@ class _Drawing(Nodes):
 
     def box(self, box: Box, flow: _Flow, place: _Place) -> None:
         name, told = entries(box, place.scope)[0].target, flow.tips[box.takes[0]].told
-        self.box_node(name, box, place.width, place.group, is_in_lane=place.is_lane)
+        self.box_node(name, box, place.width, place.group, is_in_branch=place.is_branch)
         for ref, shape in last_of(box).output_shapes.items():
             flow.tips[ref] = _Tip(name, shape, shape if box.kind == "block" else told, can_fork(box))
 
@@ -250,7 +250,7 @@ class _Drawing(Nodes):
         name = inside(frame, place.scope)
         look = self.frame_title(frame)
         inner = _Flow(frame.wires, next(iter(frame.body.inputs)))
-        is_inner = place.is_lane or place.is_inner
+        is_inner = place.is_branch or place.is_inner
         within = _Place(f"{name}/", chain_width(frame.items, self.width), place.weight, is_inner=is_inner)
         if len(frame.doors) > 1:  # edges come in all along the top
             look |= {"labelloc": "b"}
@@ -270,32 +270,32 @@ class _Drawing(Nodes):
             tip = inner.tips[end.ref]
             flow.tips[ref] = _Tip(tip.name, shape, tip.told, forks=False)
 
-    def bunch(self, bunch: Bunch, flow: _Flow, place: _Place) -> None:
-        merge, fork = f"{place.scope}{bunch.merge.name}", flow.tips[bunch.fork]
+    def parallel(self, parallel: Parallel, flow: _Flow, place: _Place) -> None:
+        merge, fork = f"{place.scope}{parallel.merge.name}", flow.tips[parallel.fork]
         source, told = fork.name, fork.told
-        if not self.forks(bunch, flow):
-            fork.name = entries(bunch, place.scope)[0].target
+        if not self.forks(parallel, flow):
+            fork.name = entries(parallel, place.scope)[0].target
             self.dot(fork.name)
-        found = columns(bunch, place.scope)
+        found = columns(parallel, place.scope)
         tallest = max(column.offset + len(column.names) for column in found)
-        paths = [column for column in found if not column.lane.is_shortcut]
+        paths = [column for column in found if not column.branch.is_shortcut]
         with self.stripes() as stripe:
             for index, column in enumerate(paths):
                 if 2 * index == len(paths):
                     self.spine(fork.name, merge, tallest)
                     stripe()
                 side, is_middle = "l" if 2 * index < len(paths) else "r", 2 * index + 1 == len(paths)
-                self.lane(column, flow, (bunch.fork, merge), self.path_look(column, side, is_middle))
+                self.branch(column, flow, (parallel.fork, merge), self.path_look(column, side, is_middle))
                 stripe()
             for column in found[len(paths) :]:
-                self.lane(column, flow, (bunch.fork, merge), self.shortcut_look(column, len(paths), place))
+                self.branch(column, flow, (parallel.fork, merge), self.shortcut_look(column, len(paths), place))
                 stripe()
         middles = [(column, (tallest - 1) // 2 - column.offset) for column in found]
         row = [column.names[place] for column, place in middles if 0 <= place < len(column.names)]
         unseen = {name for column in found[len(paths) :] for name in column.spaces}
         self.side_by_side(name for name in row if name not in unseen)
-        self.merge(merge, bunch)
-        flow.tips[bunch.merge.name] = _Tip(merge, bunch.merge.shape, told, forks=False)
+        self.merge(merge, parallel)
+        flow.tips[parallel.merge.name] = _Tip(merge, parallel.merge.shape, told, forks=False)
         fork.name = source
 
     def spine(self, fork: str, merge: str, count: int) -> None:
@@ -310,53 +310,53 @@ class _Drawing(Nodes):
         self.hold(points[-1], merge)
 
     def path_look(self, column: Column, side: str, is_middle: bool) -> _Look:
-        lane, ends = column.lane, {"weight": 10} if is_middle else {}
-        return _Look(self.title(lane.name, side, lane.times) | {"tooltip": f"path {lane.name}"}, ends, ends)
+        branch, ends = column.branch, {"weight": 10} if is_middle else {}
+        return _Look(self.title(branch.name, side, branch.times) | {"tooltip": f"path {branch.name}"}, ends, ends)
 
     def shortcut_look(self, column: Column, paths: int, place: _Place) -> _Look:
         """One box beside the paths, or a cluster of several."""
-        items = column.lane.items
+        items = column.branch.items
         is_box = not items or (len(items) == 1 and isinstance(items[0], Box))
         unseen = {"style": "invis", "label": "", "margin": 0}
-        cluster = unseen if is_box else self.title(column.lane.name, "r") | {"style": "rounded,filled,dashed"}
+        cluster = unseen if is_box else self.title(column.branch.name, "r") | {"style": "rounded,filled,dashed"}
         ends = {**self.dashed, "weight": 0}
         start, end = {**ends, "tail": "outer", "head": "before"}, {**ends, "tail": "behind", "head": "outer"}
-        # Inside a layer in a lane, lines from sides have hooks.
+        # Inside a layer in a branch, lines from sides have hooks.
         hangs_on = place.is_inner or (column.offset > 0 and (paths > 1 or self.is_upturned))
         if hangs_on:  # it may stand between the paths then, and come to the merge from any side
             del end["head"]
-        if hangs_on or self.is_upturned:  # where lanes are laid from below, a lower side pulls the shortcut up
+        if hangs_on or self.is_upturned:  # where branches are laid from below, a lower side pulls the shortcut up
             del start["tail"]
         return _Look(cluster, start, end)
 
-    def lane(self, column: Column, flow: _Flow, ends: tuple[str, str], look: _Look) -> None:
-        """A lane between the fork's ref and the merge's name, its two ends."""
+    def branch(self, column: Column, flow: _Flow, ends: tuple[str, str], look: _Look) -> None:
+        """A branch between the fork's ref and the merge's name, its two ends."""
         fork, merge = ends
-        lane, inner = column.lane, _Flow(flow.wires, "", flow.tips)
-        place = _Place(column.scope, self.width, 10, column.key if column.is_plain else "", is_lane=True)
+        branch, inner = column.branch, _Flow(flow.wires, "", flow.tips)
+        place = _Place(column.scope, self.width, 10, column.key if column.is_plain else "", is_branch=True)
         name = self.called(column.entry.ref, flow, column.entry.ref == fork)
         start = flow.tips[column.entry.ref]
-        before, after = ((), ()) if lane.is_shortcut else (column.before, column.after)
+        before, after = ((), ()) if branch.is_shortcut else (column.before, column.after)
         row = (start.name, *before, column.rows[0])
         tip: dict[str, object] = {"tooltip": told_tensor(column.entry.ref, start.shape)}
         self.wire(column, *row[:2], **look.start, **_labelled(name), **tip)
         for entry in column.others:
-            self.join(entry, lane.items[0], inner, place)
+            self.join(entry, branch.items[0], inner, place)
         with self.cluster(column.key, **look.cluster):
             for space in (*before, *after):
                 self.space(space, self.height, place.group or column.key)
             for one, other in pairwise(row[1:]):
                 self.wire(column, one, other, weight=10, **tip)
             self.contents(column, inner, place)
-            last = flow.tips[lane.end].name if lane.items else column.rows[0]
-            tip = {"tooltip": told_tensor(lane.end, flow.tips[lane.end].shape)}
+            last = flow.tips[branch.end].name if branch.items else column.rows[0]
+            tip = {"tooltip": told_tensor(branch.end, flow.tips[branch.end].shape)}
             for one, other in pairwise((last, *after)):
                 self.wire(column, one, other, weight=10, **tip)
-        output = lane.end.output if lane.items else ""
+        output = branch.end.output if branch.items else ""
         self.wire(column, (last, *after)[-1], merge, **look.end, **_labelled(output), **tip)
 
     def wire(self, column: Column, start: str, end: str, /, **values: object) -> None:
-        """A part of a lane's line, which runs on unbroken through the spaces above and below its boxes."""
+        """A part of a branch's line, which runs on unbroken through the spaces above and below its boxes."""
         if start in column.spaces:
             values = {**values, "tailclip": "false"}
         if end in column.spaces:
@@ -369,13 +369,13 @@ class _Drawing(Nodes):
             self.edge(one, other, style="invis", weight=weight)
 
     def contents(self, column: Column, flow: _Flow, place: _Place) -> None:
-        """What stands in a lane, but for the edges to it."""
-        items = column.lane.items
+        """What stands in a branch, but for the edges to it."""
+        items = column.branch.items
         if items:
             self.draw(items[0], flow, place)
             self.chain(items[1:], flow, place)
         else:
-            self.identity(column.rows[0], place.width, is_shortcut=column.lane.is_shortcut)
+            self.identity(column.rows[0], place.width, is_shortcut=column.branch.is_shortcut)
 
 
 def _labelled(text: str, *, is_named: bool = True) -> dict[str, object]:

@@ -125,7 +125,7 @@ class Canvas:
         return {"label": label, "labeljust": side}
 
     def dot(self, name: str) -> None:
-        """A small round node where lanes part."""
+        """A small round node where branches part."""
         look = {"color": self.theme.line, "fillcolor": self.theme.line, "style": "filled"}
         self.node(name, label="", shape="point", width=0.07, **look)
 
@@ -147,7 +147,7 @@ class Canvas:
         self.node(name, **POINT)
 
     def space(self, name: str, height: float, group: str) -> None:
-        """Room for a box where a lane has none. Its middle is seen as a part of the line that runs through it."""
+        """Room for a box where a branch has none. Its middle is seen as a part of the line that runs through it."""
         # The two edges end a point before its middle.
         rest, size = round(36 * height), 'STYLE="ROUNDED" WIDTH="2" HEIGHT="2"'
         dot = f'<TD {size} BGCOLOR="{self.theme.line}"></TD>'

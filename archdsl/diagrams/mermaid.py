@@ -11,7 +11,7 @@ from archdsl.diagrams.captions import sign, stack, told, told_cost, words
 from archdsl.diagrams.columns import entries
 from archdsl.diagrams.mermaid_writer import Sheet, escaped, plain
 from archdsl.diagrams.options import Options
-from archdsl.diagrams.plan import Box, Bunch, Frame, Item, Lane, last_of, plan
+from archdsl.diagrams.plan import Box, DrawnBranch, Frame, Item, Parallel, last_of, plan
 from archdsl.diagrams.style import THEMES, arguments, dimensions, short
 from archdsl.graph import Graph, Node, TensorRef, total
 from archdsl.ops import Shape
@@ -59,7 +59,7 @@ class _End:
 
     Args:
         target: the id of the node.
-        node: the name of the node of the body; nothing for an output or an empty lane.
+        node: the name of the node of the body; nothing for an output or an empty branch.
         takes: how many edges come there.
         port: the name of the layer's input, where it has several.
         is_output: whether it is an output of the diagram, which tells its shape and its name.
@@ -79,7 +79,7 @@ class _Flow:
     Args:
         wires: of the body.
         last: the node of the body that the row has come to.
-        tips: by ref, what the body has given so far; the lanes of a body share them.
+        tips: by ref, what the body has given so far; the branches of a body share them.
         is_dotted: whether it is a shortcut.
         is_vague: whether it stands for several rows of other sizes, so that it tells none.
     """
@@ -92,7 +92,7 @@ class _Flow:
 
 
 class _Drawing:
-    """Draws a plan. Edges may start and end anywhere, and lanes part at any box: Mermaid finds their ways."""
+    """Draws a plan. Edges may start and end anywhere, and branches part at any box: Mermaid finds their ways."""
 
     def __init__(self, options: Options) -> None:
         self.options = options
@@ -120,8 +120,8 @@ class _Drawing:
 
     def chain(self, items: Iterable[Item], flow: _Flow) -> None:
         for item in items:
-            if isinstance(item, Bunch):
-                self.bunch(item, flow)
+            if isinstance(item, Parallel):
+                self.parallel(item, flow)
             elif isinstance(item, Frame):
                 self.frame(item, flow)
             else:
@@ -190,7 +190,7 @@ class _Drawing:
             flow.tips[ref] = replace(inner.tips[tensor.ref], shape=shape, is_dotted=False)
 
     def group(self, title: str, length: int, look: str, *, is_entered_once: bool) -> AbstractContextManager[None]:
-        """A layer or a lane. An only edge that comes in runs through the middle: the title stands further left.
+        """A layer or a branch. An only edge that comes in runs through the middle: the title stands further left.
 
         Args:
             length: of the title, in letters.
@@ -210,30 +210,32 @@ class _Drawing:
         self.join(ref, replace(end, target=mark), flow)
         return _Tip(mark, tip.shape, tip.told)
 
-    def bunch(self, bunch: Bunch, flow: _Flow) -> None:
-        ends = [self.lane(lane, flow) for lane in bunch.lanes]
-        merge = self.sheet.circle(label(sign(bunch.merge), ()))
-        for lane, start in zip(bunch.lanes, ends, strict=True):
-            output = lane.end.output if lane.items else ""
-            self.sheet.link(start, merge, output, is_dotted=lane.is_shortcut)
-        flow.tips[bunch.merge.name] = _Tip(merge, bunch.merge.shape, flow.tips[bunch.fork].told)
+    def parallel(self, parallel: Parallel, flow: _Flow) -> None:
+        ends = [self.branch(branch, flow) for branch in parallel.branches]
+        merge = self.sheet.circle(label(sign(parallel.merge), ()))
+        for branch, start in zip(parallel.branches, ends, strict=True):
+            output = branch.end.output if branch.items else ""
+            self.sheet.link(start, merge, output, is_dotted=branch.is_shortcut)
+        flow.tips[parallel.merge.name] = _Tip(merge, parallel.merge.shape, flow.tips[parallel.fork].told)
 
-    def lane(self, lane: Lane, flow: _Flow) -> str:
-        """A lane; the id of the node that it ends with."""
-        inner = replace(flow, is_dotted=lane.is_shortcut)
-        if lane.is_shortcut and (not lane.items or (len(lane.items) == 1 and isinstance(lane.items[0], Box))):
-            return self.contents(lane, inner)
-        name, look = short(lane.name), "shortcut" if lane.is_shortcut else "path"
-        with self.group(escaped(name) + number(lane.times), len(name), look, is_entered_once=begins_once(lane.items)):
-            return self.contents(lane, inner)
+    def branch(self, branch: DrawnBranch, flow: _Flow) -> str:
+        """A branch; the id of the node that it ends with."""
+        inner = replace(flow, is_dotted=branch.is_shortcut)
+        if branch.is_shortcut and (not branch.items or (len(branch.items) == 1 and isinstance(branch.items[0], Box))):
+            return self.contents(branch, inner)
+        name, look = short(branch.name), "shortcut" if branch.is_shortcut else "path"
+        with self.group(
+            escaped(name) + number(branch.times), len(name), look, is_entered_once=begins_once(branch.items)
+        ):
+            return self.contents(branch, inner)
 
-    def contents(self, lane: Lane, flow: _Flow) -> str:
-        if lane.items:
-            self.chain(lane.items, flow)
-            return flow.tips[lane.end].start
-        title, details = ("Shortcut", ["identity"]) if lane.is_shortcut else ("Identity", [])
+    def contents(self, branch: DrawnBranch, flow: _Flow) -> str:
+        if branch.items:
+            self.chain(branch.items, flow)
+            return flow.tips[branch.end].start
+        title, details = ("Shortcut", ["identity"]) if branch.is_shortcut else ("Identity", [])
         target = self.sheet.box(label(title, details), "identity")
-        self.join(lane.end, _End(target), flow)
+        self.join(branch.end, _End(target), flow)
         return target
 
 
@@ -249,4 +251,4 @@ def number(times: int) -> str:
 
 def begins_once(items: Sequence[Item]) -> bool:
     """Whether one edge goes into what begins with these."""
-    return not (items and isinstance(items[0], Bunch))
+    return not (items and isinstance(items[0], Parallel))

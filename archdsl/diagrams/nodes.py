@@ -10,7 +10,7 @@ from archdsl.diagrams.dot_writer import Canvas
 from archdsl.diagrams.labels import box_label, cluster_label, legend, stack_label
 from archdsl.diagrams.layer_strips import Strips
 from archdsl.diagrams.options import Options
-from archdsl.diagrams.plan import MANY, Box, Bunch, Frame, Item, boxes, bunches
+from archdsl.diagrams.plan import MANY, Box, Frame, Item, Parallel, boxes, parallels
 from archdsl.diagrams.style import THEMES, Html, Lines, arguments, dimensions
 from archdsl.diagrams.tooltips import box_tip, frame_tip, merge_tip
 from archdsl.graph import Graph, total
@@ -18,7 +18,7 @@ from archdsl.ops import Shape
 from archdsl.spec import INPUT, OUTPUT
 
 NARROW = 14
-"""Characters in a line of a title where many lanes stand side by side."""
+"""Characters in a line of a title where many branches stand side by side."""
 
 LONG = 10
 """Rows of a chain that stands closer together, so as to fit on a page."""
@@ -31,7 +31,7 @@ class Nodes(Canvas):
     """Writes the nodes of a plan.
 
     Args:
-        items: the whole plan: its boxes share their width, and those in lanes their height.
+        items: the whole plan: its boxes share their width, and those in branches their height.
     """
 
     def __init__(self, options: Options, items: tuple[Item, ...]) -> None:
@@ -39,12 +39,14 @@ class Nodes(Canvas):
         self.options, self.items = options, items
         self.strips = Strips(items)
         self.vague = 0
-        self.is_crowded = any(len(bunch.lanes) > MANY for bunch in bunches(items))
+        self.is_crowded = any(len(parallel.branches) > MANY for parallel in parallels(items))
         self.gaps = (0.18 if self.is_crowded else 0.3, 0.22 if len(items) > LONG else 0.28)
         self.width = width(items, map(self.words, boxes(items)), costs=options.costs)
-        side_by_side = [lane for bunch in bunches(items) if len(bunch.paths) > 1 for lane in bunch.lanes]
-        in_lanes = [box for lane in side_by_side for box in boxes(lane.items) if box.kind != "block"]
-        heights = [] if options.is_full else [height(self.lines_of(box)) for box in in_lanes]
+        side_by_side = [
+            branch for parallel in parallels(items) if len(parallel.paths) > 1 for branch in parallel.branches
+        ]
+        in_branches = [box for branch in side_by_side for box in boxes(branch.items) if box.kind != "block"]
+        heights = [] if options.is_full else [height(self.lines_of(box)) for box in in_branches]
         self.height = max(heights, default=0.4)
 
     @property
@@ -53,7 +55,7 @@ class Nodes(Canvas):
         return self.vague > 0
 
     def words(self, box: Box) -> tuple[str, list[str]]:
-        """What a box says; where many lanes stand side by side, a long title in two lines."""
+        """What a box says; where many branches stand side by side, a long title in two lines."""
         title, details = words(box, costs=self.options.costs, is_vague=self.is_vague)
         if self.is_crowded and len(title) > NARROW:
             title = "\n".join(textwrap.wrap(title, len(title) // 2 + 2))
@@ -80,7 +82,7 @@ class Nodes(Canvas):
         self.node(f"({side}{more})", label=label, **self.colours("end"), width=1.1, tooltip=tip)
         return f"({side}{more})"
 
-    def box_node(self, name: str, box: Box, width: float, group: str, *, is_in_lane: bool) -> None:
+    def box_node(self, name: str, box: Box, width: float, group: str, *, is_in_branch: bool) -> None:
         """A box, a stack of ops, or the circle of a merge."""
         tip = Lines(box_tip(box))
         more = {"group": group} if group else {}
@@ -94,19 +96,19 @@ class Nodes(Canvas):
             self.node(name, label=label, shape="plain", style="solid", width=width, **more, tooltip=tip)
             return
         label = box_label(title, details, self.theme, box.times, self.strips.of(box))
-        size = {"height": self.height} if is_in_lane and self.height > 0.4 else {}
+        size = {"height": self.height} if is_in_branch and self.height > 0.4 else {}
         self.node(name, label=label, **self.colours(box.kind), width=width, **size, **more, tooltip=tip)
 
     def identity(self, name: str, width: float, *, is_shortcut: bool) -> None:
-        """A lane that passes its input on."""
+        """A branch that passes its input on."""
         title, details = ("Shortcut", ["identity"]) if is_shortcut else ("Identity", [])
         look = {"color": self.theme.shortcut, "fillcolor": self.theme.page, "style": "rounded,filled,dashed"}
         label = box_label(title, details, self.theme)
         self.node(name, label=label, width=width, height=self.height, **look, tooltip="passes its input on")
 
-    def merge(self, name: str, bunch: Bunch) -> None:
-        """The circle where lanes meet."""
-        self.circle(name, sign(bunch.merge), tooltip=Lines(merge_tip(bunch.merge)))
+    def merge(self, name: str, parallel: Parallel) -> None:
+        """The circle where branches meet."""
+        self.circle(name, sign(parallel.merge), tooltip=Lines(merge_tip(parallel.merge)))
 
     def frame_title(self, frame: Frame) -> dict[str, object]:
         """The look of an opened layer."""

@@ -1,4 +1,4 @@
-"""Graph -> what a diagram shows: boxes of one step each, lanes side by side, and equal neighbours as one."""
+"""Graph -> what a diagram shows: boxes of one step each, branches side by side, and equal neighbours as one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from archdsl.names import stem
 from archdsl.ops.merge import Merge
 
 MANY = 4
-"""More equal lanes than this, side by side, are drawn as one."""
+"""More equal branches than this, side by side, are drawn as one."""
 
 SEVERAL = 3
 """So many equal steps of ops in a row are drawn as one. Of layers, two are enough."""
@@ -87,8 +87,8 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
-    """One path of a bunch, or its shortcut; or `times` equal paths. Without items it passes its input on.
+class DrawnBranch:
+    """One of parallel branches, or their shortcut; or `times` equal paths. Without items it passes its input on.
 
     Args:
         end: the ref of what the merge takes from it.
@@ -110,20 +110,20 @@ class Lane:
 
 
 @dataclass(frozen=True, slots=True)
-class Bunch:
+class Parallel:
     """Lanes side by side, and the op that merges them; the shortcut comes last.
 
     Args:
-        fork: the ref that most lanes start from.
+        fork: the ref that most branches start from.
     """
 
     merge: Node
-    lanes: tuple[Lane, ...]
+    branches: tuple[DrawnBranch, ...]
     fork: TensorRef
 
     @property
-    def paths(self) -> tuple[Lane, ...]:
-        return tuple(lane for lane in self.lanes if not lane.is_shortcut)
+    def paths(self) -> tuple[DrawnBranch, ...]:
+        return tuple(branch for branch in self.branches if not branch.is_shortcut)
 
     @property
     def takes(self) -> tuple[TensorRef, ...]:
@@ -131,7 +131,7 @@ class Bunch:
         return (self.fork,)
 
 
-Item: TypeAlias = Box | Frame | Bunch
+Item: TypeAlias = Box | Frame | Parallel
 
 
 def plan(graph: Graph, depth: int) -> tuple[Item, ...]:
@@ -140,42 +140,42 @@ def plan(graph: Graph, depth: int) -> tuple[Item, ...]:
 
 
 def boxes(items: Iterable[Item]) -> Iterator[Box]:
-    """Every box, those of lanes and of frames too."""
+    """Every box, those of branches and of frames too."""
     for item in items:
         if isinstance(item, Box):
             yield item
         elif isinstance(item, Frame):
             yield from boxes(item.items)
         else:
-            for lane in item.lanes:
-                yield from boxes(lane.items)
+            for branch in item.branches:
+                yield from boxes(branch.items)
 
 
-def bunches(items: Iterable[Item]) -> Iterator[Bunch]:
-    """Every bunch, those inside lanes and frames too."""
+def parallels(items: Iterable[Item]) -> Iterator[Parallel]:
+    """Every item of parallel branches, those inside branches and frames too."""
     for item in items:
         if isinstance(item, Frame):
-            yield from bunches(item.items)
-        elif isinstance(item, Bunch):
+            yield from parallels(item.items)
+        elif isinstance(item, Parallel):
             yield item
-            for lane in item.lanes:
-                yield from bunches(lane.items)
+            for branch in item.branches:
+                yield from parallels(branch.items)
 
 
 def frames(items: Iterable[Item]) -> Iterator[Frame]:
-    """Every frame, those inside lanes and frames too."""
+    """Every frame, those inside branches and frames too."""
     for item in items:
         if isinstance(item, Frame):
             yield item
             yield from frames(item.items)
-        elif isinstance(item, Bunch):
-            for lane in item.lanes:
-                yield from frames(lane.items)
+        elif isinstance(item, Parallel):
+            for branch in item.branches:
+                yield from frames(branch.items)
 
 
 def last_of(item: Item) -> Node:
     """The node that gives what an item gives."""
-    return item.merge if isinstance(item, Bunch) else item.nodes[-1]
+    return item.merge if isinstance(item, Parallel) else item.nodes[-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,39 +197,39 @@ class _Planner:
             if not (waiting or node.parts):
                 row.append(node)
                 continue
-            lanes = _lanes(node, waiting)
+            branches = _branches(node, waiting)
             found += self._folded(row)
-            found += self._in_line(waiting, lanes.values(), level)
+            found += self._in_line(waiting, branches.values(), level)
             if node.parts:
-                rows = {part: waiting.get(lanes.get(part, ""), []) for part in node.parts}
-                found.append(self._bunch(node, rows, last_of(found[-1]).name if found else "", level))
+                rows = {part: waiting.get(branches.get(part, ""), []) for part in node.parts}
+                found.append(self._parallel(node, rows, last_of(found[-1]).name if found else "", level))
             row, waiting = [] if node.parts else [node], {}
         return (*found, *self._folded(row), *self._in_line(waiting, (), level))
 
-    def _in_line(self, waiting: Mapping[str, list[Node]], lanes: Iterable[str], level: int) -> list[Item]:
-        """The items of paths that nothing merges: they are no lanes."""
-        rows = [nodes for name, nodes in waiting.items() if name not in lanes]
+    def _in_line(self, waiting: Mapping[str, list[Node]], branches: Iterable[str], level: int) -> list[Item]:
+        """The items of paths that nothing merges: they are not parallel."""
+        rows = [nodes for name, nodes in waiting.items() if name not in branches]
         return [item for nodes in rows for item in self.items(nodes, level + 1)]
 
-    def _bunch(self, merge: Node, rows: Mapping[str, list[Node]], before: str, level: int) -> Bunch:
+    def _parallel(self, merge: Node, rows: Mapping[str, list[Node]], before: str, level: int) -> Parallel:
         ends = dict(zip(merge.parts, merge.inputs, strict=True))
-        lanes: list[Lane] = []
+        branches: list[DrawnBranch] = []
         for _, run in groupby(rows, lambda name: (name == "shortcut", self._look(name, rows[name], ends[name], merge))):
             names = list(run)
             shown = names[:1] if len(names) > MANY else names
-            lanes += [Lane(name, self.items(rows[name], level + 1), ends[name]) for name in shown]
+            branches += [DrawnBranch(name, self.items(rows[name], level + 1), ends[name]) for name in shown]
             if len(names) > MANY:
-                lanes[-1] = replace(lanes[-1], name=_common(names), times=len(names))
+                branches[-1] = replace(branches[-1], name=_common(names), times=len(names))
         own = {node.name for nodes in rows.values() for node in nodes}
-        starts = Counter(ref for lane in lanes for ref in lane.takes if ref.node not in own)
+        starts = Counter(ref for branch in branches for ref in branch.takes if ref.node not in own)
         fork = max(starts, key=lambda ref: (starts[ref], ref.node == before))
-        return Bunch(merge, tuple(sorted(lanes, key=lambda lane: lane.is_shortcut)), fork)
+        return Parallel(merge, tuple(sorted(branches, key=lambda branch: branch.is_shortcut)), fork)
 
-    def _look(self, lane: str, nodes: Sequence[Node], end: TensorRef, merge: Node) -> object:
-        """Equal for lanes that look equal. One that others take from looks like no other."""
+    def _look(self, branch: str, nodes: Sequence[Node], end: TensorRef, merge: Node) -> object:
+        """Equal for branches that look equal. One that others take from looks like no other."""
         inside = {node.name: str(number) for number, node in enumerate(nodes)}
         if not all(self.wires.feeds_only(name, merge.name, *inside) for name in inside):
-            return lane
+            return branch
 
         def seen(ref: TensorRef) -> TensorRef:
             return TensorRef(inside[ref.node], ref.output) if ref.node in inside else ref
@@ -281,20 +281,20 @@ class _Planner:
     def _frame(self, nodes: tuple[Node, ...], body: Graph) -> Frame:
         planner = _Planner(Wires(body), self.depth - 1)
         items = planner.items(body.nodes, 0)
-        is_direct = len(body.inputs) == 1 and bool(items) and not isinstance(items[0], Bunch)
+        is_direct = len(body.inputs) == 1 and bool(items) and not isinstance(items[0], Parallel)
         doors = tuple(name for name in body.inputs if not (is_direct and planner.wires.uses(name) == 1))
         return Frame(nodes, body, items, planner.wires, doors, len(nodes))
 
 
-def _lanes(merge: Node, waiting: Mapping[str, list[Node]]) -> dict[str, str]:
+def _branches(merge: Node, waiting: Mapping[str, list[Node]]) -> dict[str, str]:
     """The branch behind each part of a merge that has steps."""
-    lanes = {part: part for part in merge.parts if part in waiting and part != "shortcut"}
+    branches = {part: part for part in merge.parts if part in waiting and part != "shortcut"}
     if merge.shortcut is not None and merge.shortcut.branch:
-        lanes["shortcut"] = merge.shortcut.branch
-    return lanes
+        branches["shortcut"] = merge.shortcut.branch
+    return branches
 
 
 def _common(names: list[str]) -> str:
-    """What equal lanes are called together: `branch` for `branch_1`, `branch_2`, ..."""
+    """What equal branches are called together: `branch` for `branch_1`, `branch_2`, ..."""
     stems = {stem(name) for name in names}
     return stems.pop() if len(stems) == 1 else f"{names[0]} … {names[-1]}"

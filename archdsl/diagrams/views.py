@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from archdsl.diagrams.plan import Box, Bunch, Item, plan
+from archdsl.diagrams.plan import Box, Item, Parallel, plan
 from archdsl.graph import Graph
 from archdsl.reports.summary import describe_shortcut
 
@@ -42,6 +42,8 @@ def _build(items: Iterable[Item]) -> tuple[object, ...]:
         if isinstance(item, Box):
             body = item.main.body
             told.append((item.main.kind, describe_shortcut(body)) if body else tuple(node.kind for node in item.step))
-        elif isinstance(item, Bunch):
-            told.append((item.merge.kind, tuple((lane.is_shortcut, _build(lane.items)) for lane in item.lanes)))
+        elif isinstance(item, Parallel):
+            told.append(
+                (item.merge.kind, tuple((branch.is_shortcut, _build(branch.items)) for branch in item.branches))
+            )
     return tuple(one for one, before in zip(told, [None, *told], strict=False) if one != before)

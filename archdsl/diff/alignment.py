@@ -11,7 +11,7 @@ from archdsl.diff.steps import Step, steps_of
 from archdsl.graph import BranchPath, Graph, StepName
 
 MOST = 250_000
-"""Pairs of steps of one lane that are weighed against one another; above that, names alone decide."""
+"""Pairs of steps of one branch that are weighed against one another; above that, names alone decide."""
 
 ALONE = 1.0
 """What it costs to call a step new, or gone; a moved step costs a little, a changed one about as much as either."""
@@ -37,13 +37,13 @@ class Alignment:
     """Two bodies, step by step.
 
     Args:
-        lanes: the paths of the first that have another name in the second.
+        branches: those of the first that have another name in the second.
     """
 
     pairs: tuple[Pair, ...]
     removed: tuple[Step, ...]
     added: tuple[Step, ...]
-    lanes: Mapping[BranchPath, BranchPath]
+    branches: Mapping[BranchPath, BranchPath]
 
     @cached_property
     def of_before(self) -> Mapping[str, Pair]:
@@ -58,24 +58,24 @@ class Alignment:
 
 def align(before: Graph, after: Graph) -> Alignment:
     """Pairs the steps of two bodies."""
-    old, new = _by_lane(steps_of(before)), _by_lane(steps_of(after))
-    lanes = _lanes(old, new)
+    old, new = _by_path(steps_of(before)), _by_path(steps_of(after))
+    branches = _branches(old, new)
     pairs: list[Pair] = []
-    for lane, other in lanes.items():
-        pairs += _in_order(old.get(lane, []), new.get(other, []))
+    for path, other in branches.items():
+        pairs += _in_order(old.get(path, []), new.get(other, []))
     removed, added = _left(old, (p.before for p in pairs)), _left(new, (p.after for p in pairs))
     for rule in (_same_place, _same_work, _same_name):
-        found = rule(removed, added, lanes)
+        found = rule(removed, added, branches)
         pairs += found
         removed = _without(removed, (p.before for p in found))
         added = _without(added, (p.after for p in found))
-    renamed = {lane: other for lane, other in lanes.items() if lane != other}
+    renamed = {path: other for path, other in branches.items() if path != other}
     order = {step.name: number for number, step in enumerate(steps_of(after))}
     pairs.sort(key=lambda pair: order[pair.after.name])
     return Alignment(tuple(pairs), tuple(removed), tuple(added), renamed)
 
 
-def _by_lane(steps: Iterable[Step]) -> dict[BranchPath, list[Step]]:
+def _by_path(steps: Iterable[Step]) -> dict[BranchPath, list[Step]]:
     found: dict[BranchPath, list[Step]] = {(): []}
     for step in steps:
         for depth in range(len(step.name.path) + 1):
@@ -84,8 +84,8 @@ def _by_lane(steps: Iterable[Step]) -> dict[BranchPath, list[Step]]:
     return found
 
 
-def _left(lanes: Mapping[BranchPath, list[Step]], taken: Iterable[Step]) -> list[Step]:
-    return _without([step for steps in lanes.values() for step in steps], taken)
+def _left(branches: Mapping[BranchPath, list[Step]], taken: Iterable[Step]) -> list[Step]:
+    return _without([step for steps in branches.values() for step in steps], taken)
 
 
 def _without(steps: list[Step], taken: Iterable[Step]) -> list[Step]:
@@ -93,8 +93,10 @@ def _without(steps: list[Step], taken: Iterable[Step]) -> list[Step]:
     return [step for step in steps if step.name not in names]
 
 
-def _lanes(old: Mapping[BranchPath, list[Step]], new: Mapping[BranchPath, list[Step]]) -> dict[BranchPath, BranchPath]:
-    """Each lane of the first body that is one of the second: of the same name, or of the same steps."""
+def _branches(
+    old: Mapping[BranchPath, list[Step]], new: Mapping[BranchPath, list[Step]]
+) -> dict[BranchPath, BranchPath]:
+    """Each branch of the first body that is one of the second: of the same name, or of the same steps."""
     found: dict[BranchPath, BranchPath] = {(): ()}
     pending: list[BranchPath] = [()]
     while pending:
@@ -113,8 +115,8 @@ def _lanes(old: Mapping[BranchPath, list[Step]], new: Mapping[BranchPath, list[S
     return found
 
 
-def _inside(lanes: Iterable[BranchPath], parent: BranchPath) -> list[BranchPath]:
-    return sorted(lane for lane in lanes if len(lane) == len(parent) + 1 and lane[:-1] == parent)
+def _inside(branches: Iterable[BranchPath], parent: BranchPath) -> list[BranchPath]:
+    return sorted(path for path in branches if len(path) == len(parent) + 1 and path[:-1] == parent)
 
 
 def _content(
@@ -126,7 +128,7 @@ def _content(
 
 
 def _in_order(old: Sequence[Step], new: Sequence[Step]) -> list[Pair]:
-    """The pairs of one lane that keep its order, with the fewest edits."""
+    """The pairs of one branch that keep its order, with the fewest edits."""
     first, last = 0, 0
     while first < min(len(old), len(new)) and _same(old[first], new[first]):
         first += 1
@@ -205,17 +207,17 @@ def _changed(one: Step, other: Step) -> float:
     return float(min(_CHANGED + _FIELD * fields, _OTHER))
 
 
-def _same_place(removed: list[Step], added: list[Step], lanes: Mapping[BranchPath, BranchPath]) -> list[Pair]:
+def _same_place(removed: list[Step], added: list[Step], branches: Mapping[BranchPath, BranchPath]) -> list[Pair]:
     """Steps of the same name that do the same, and stand elsewhere among their neighbours."""
     names = {step.name: step for step in added}
-    places = [(step, names.get(_place(step, lanes))) for step in removed]
+    places = [(step, names.get(_place(step, branches))) for step in removed]
     return [Pair(one, other, True) for one, other in places if other is not None and one.signature == other.signature]
 
 
-def _place(step: Step, lanes: Mapping[BranchPath, BranchPath]) -> StepName:
+def _place(step: Step, branches: Mapping[BranchPath, BranchPath]) -> StepName:
     """What a step of the first body is called in the second, if its number has not moved."""
     name = step.name
-    return StepName(name.base, name.number, lanes.get(name.path, name.path))
+    return StepName(name.base, name.number, branches.get(name.path, name.path))
 
 
 def _same_work(removed: list[Step], added: list[Step], _: Mapping[BranchPath, BranchPath]) -> list[Pair]:
@@ -227,8 +229,8 @@ def _same_work(removed: list[Step], added: list[Step], _: Mapping[BranchPath, Br
     return [Pair(step, waiting[step.signature].pop(0), True) for step in removed if waiting.get(step.signature)]
 
 
-def _same_name(removed: list[Step], added: list[Step], lanes: Mapping[BranchPath, BranchPath]) -> list[Pair]:
+def _same_name(removed: list[Step], added: list[Step], branches: Mapping[BranchPath, BranchPath]) -> list[Pair]:
     """Steps of the same name and kind that were changed, and stand elsewhere."""
     names = {step.name: step for step in added}
-    places = [(step, names.get(_place(step, lanes))) for step in removed]
+    places = [(step, names.get(_place(step, branches))) for step in removed]
     return [Pair(one, other, True) for one, other in places if other is not None and one.kind == other.kind]

@@ -89,7 +89,7 @@ def changes_of(before: Graph, after: Graph, alignment: Alignment) -> list[Change
     """What differs in two bodies, not counting what is inside their layers. Paths begin at the body."""
     found: list[Change] = []
     for pair in alignment.pairs:
-        found += _of_pair(pair, alignment.lanes)
+        found += _of_pair(pair, alignment.branches)
     found += [_alone("removed", step) for step in alignment.removed]
     found += [_alone("added", step) for step in alignment.added]
     order = {node.name: number for number, node in enumerate(after.nodes)}
@@ -114,9 +114,9 @@ def _alone(what: What, step: Step) -> Change:
     )
 
 
-def _of_pair(pair: Pair, lanes: Mapping[BranchPath, BranchPath]) -> Iterator[Change]:
+def _of_pair(pair: Pair, branches: Mapping[BranchPath, BranchPath]) -> Iterator[Change]:
     one, other = pair.before, pair.after
-    fields = (*_parts(one, other, lanes), *_fields(one, other))
+    fields = (*_parts(one, other, branches), *_fields(one, other))
     # What follows from elsewhere differs from use to use, and would part what the file says once.
     fields = tuple(field for field in fields if not field.follows) or fields
     spans = one.main.span, other.main.span
@@ -131,9 +131,9 @@ def _of_pair(pair: Pair, lanes: Mapping[BranchPath, BranchPath]) -> Iterator[Cha
         yield replace(moved, parameters=other.totals.parameters)
 
 
-def _parts(one: Step, other: Step, lanes: Mapping[BranchPath, BranchPath]) -> Iterator[Field]:
+def _parts(one: Step, other: Step, branches: Mapping[BranchPath, BranchPath]) -> Iterator[Field]:
     """What a merge takes, where that differs by more than a path's name."""
-    parts = [lanes.get((*one.name.path, part), (part,))[-1] for part in one.main.parts]
+    parts = [branches.get((*one.name.path, part), (part,))[-1] for part in one.main.parts]
     if one.main.role == other.main.role == "merge" and parts != list(other.main.parts):
         yield Field("parts", list(one.main.parts), list(other.main.parts))
 
@@ -181,7 +181,7 @@ def _rewired(before: Graph, after: Graph, alignment: Alignment) -> Iterator[Chan
     new = _Sources(after, alignment.of_after)
     for pair in alignment.pairs:
         one, other = pair.before.nodes[0], pair.after.nodes[0]
-        if pair.crossed or any(_parts(pair.before, pair.after, alignment.lanes)):
+        if pair.crossed or any(_parts(pair.before, pair.after, alignment.branches)):
             continue
         if not _agree([old.of(ref) for ref in one.inputs], [new.of(ref) for ref in other.inputs]):
             uses, spans = ((pair.before.name, pair.after.name),), (one.span, other.span)

@@ -19,7 +19,7 @@ from archdsl.parsing.steps import BUNCH, Reader
 from archdsl.parsing.validation import plain, validate
 from archdsl.recipe import Recipe
 from archdsl.source import Mapping, Node, Scalar
-from archdsl.spec import INPUT, Arg, Expectation, Fields, Layer, Loop, Signature, Spec, Step, Tap, Value, Variant
+from archdsl.spec import INPUT, Arg, Expectation, Fields, Layer, Loop, Signature, Spec, Step, StepRef, Value, Variant
 
 VERSION = 1
 INTERFACE = ("args", "inputs", "outputs")
@@ -196,7 +196,7 @@ class _Parser:
         return chain
 
     def _variants(
-        self, args: MappingType[str, Arg], inputs: MappingType[str, Any], outputs: tuple[Tap, ...], reader: Reader
+        self, args: MappingType[str, Arg], inputs: MappingType[str, Any], outputs: tuple[StepRef, ...], reader: Reader
     ) -> dict[str, Variant]:
         node = self.root.get("variants")
         if node is None:
@@ -218,7 +218,7 @@ class _Parser:
         node: Node,
         args: MappingType[str, Arg],
         inputs: MappingType[str, Any],
-        outputs: tuple[Tap, ...] | None,
+        outputs: tuple[StepRef, ...] | None,
         reader: Reader,
     ) -> Variant:
         if fault := name_fault(key.text):
@@ -337,7 +337,7 @@ class _Parser:
             return reader.body(steps, scope)
         key = node.key("paths")
         place = key.span if key else node.span
-        return (Step("paths", reader.bunch(node, scope), Loop(), None, place),)
+        return (Step("paths", reader.branches(node, scope), Loop(), None, place),)
 
     def _unused(self, args: MappingType[str, Arg], scope: Scope) -> None:
         told = {problem.span for problem in self.problems.collected}

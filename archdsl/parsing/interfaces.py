@@ -13,7 +13,7 @@ from archdsl.parsing.scope import Scope
 from archdsl.parsing.validation import plain
 from archdsl.parsing.values import UNREAD, ValueReader
 from archdsl.source import Mapping, Node, Scalar, Sequence
-from archdsl.spec import INPUT, OUTPUT, TYPES, Arg, Tap
+from archdsl.spec import INPUT, OUTPUT, TYPES, Arg, StepRef
 
 _OF_DEFAULT = {bool: "bool", int: "int", float: "float", str: "str", list: "list"}
 _LARGEST = 65_536
@@ -115,12 +115,12 @@ class InterfaceReader(ValueReader):
         """The names in `outputs`, before the body is read."""
         return tuple(word.text for word in _items(node) if isinstance(word, Scalar))
 
-    def outputs(self, node: Node | None, scope: Scope) -> tuple[Tap, ...]:
+    def outputs(self, node: Node | None, scope: Scope) -> tuple[StepRef, ...]:
         """What a body gives by name; looked up among the names of its steps."""
         words = list(self._words(node, "outputs", "`outputs: [label, age]`, the names of steps"))
-        return tuple(tap for word in words if (tap := self.output(word, scope)) is not None)
+        return tuple(ref for word in words if (ref := self.output(word, scope)) is not None)
 
-    def output(self, word: Scalar, scope: Scope) -> Tap | None:
+    def output(self, word: Scalar, scope: Scope) -> StepRef | None:
         """One word of `outputs`."""
         if "." in word.text:
             hint = "the name of a step alone, which becomes the output's name"
@@ -130,7 +130,7 @@ class InterfaceReader(ValueReader):
             message = f"`{OUTPUT}` is the word for an output without a name, and cannot name one"
             self.problems.add("ARCH010", message, word.span, "name what it is, as in `label`")
             return None
-        return self.tap(word, scope)
+        return self.ref(word, scope)
 
     def _words(self, node: Node | None, key: str, hint: str) -> Iterator[Scalar]:
         if node is None:

@@ -10,7 +10,7 @@ from archdsl.errors import Problems, Span
 from archdsl.parsing.validation import validate
 from archdsl.recipe import Data, Recipe, Train
 from archdsl.source import Mapping, Node, Scalar
-from archdsl.spec import Tap
+from archdsl.spec import StepRef
 
 SECTIONS: dict[str, Any] = {"data": Data, "train": Train}
 
@@ -19,7 +19,7 @@ DEEP = ("augment",)
 
 
 def read(
-    root: Mapping, outputs: tuple[Tap, ...], problems: Problems, variant: Mapping | None = None
+    root: Mapping, outputs: tuple[StepRef, ...], problems: Problems, variant: Mapping | None = None
 ) -> tuple[Recipe, dict[str, Span]]:
     """The recipe of a file, or of one of its variants, and the place of each value by its path.
 
@@ -35,7 +35,7 @@ def read(
     laid = {word: laid_over(root.get(word), variant.get(word) if variant else None) for word in SECTIONS}
     nodes = {word: node for word, node in laid.items() if node is not None}
     before = len(problems.collected)
-    context = {"outputs": [tap.name for tap in outputs]}
+    context = {"outputs": [ref.name for ref in outputs]}
     sections = {word: validate(SECTIONS[word], node, problems, context) for word, node in nodes.items()}
     recipe = None
     if len(problems.collected) == before:

@@ -14,7 +14,7 @@ from archdsl.parsing.scope import Scope
 from archdsl.parsing.validation import faults, plain
 from archdsl.parsing.values import LOOP, NEIGHBOURS, UNREAD, ValueReader
 from archdsl.source import Mapping, Node, Scalar, Sequence
-from archdsl.spec import SHORTCUTS, Bunch, Fields, Loop, Part, Path, Signature, Step, Use, Value
+from archdsl.spec import SHORTCUTS, Branch, Branches, Fields, LayerCall, Loop, OpCall, Signature, Step, Value
 
 BUNCH = ("shortcut", "merge", "after")
 
@@ -61,7 +61,7 @@ class Reader(ValueReader):
             scope.mention(node)
             return None
         key, given = own
-        taps = self.taps(node.get("from"), scope)
+        refs = self.refs(node.get("from"), scope)
         loop, inner = self.loop(node, scope)
         action = self._action(key, given, node, inner)
         self.close(node, loop, inner, scope)
@@ -69,7 +69,7 @@ class Reader(ValueReader):
         if name is not None:
             outputs = self.signatures[key.text].outputs if key.text in self.signatures else ()
             scope.define(name, outputs, loop.many)
-        return None if action is None else Step(key.text, action, loop, name, key.span, taps)
+        return None if action is None else Step(key.text, action, loop, name, key.span, refs)
 
     def _own(self, node: Mapping) -> tuple[Scalar, Node] | None:
         """The step's own key among its neighbours."""
@@ -105,9 +105,11 @@ class Reader(ValueReader):
             OPS[word].model_fields if word in OPS else self.signatures[word].args if word in self.signatures else ()
         )
 
-    def _action(self, key: Scalar, given: Node, step: Mapping, scope: Scope) -> tuple[Part, ...] | Use | Bunch | None:
+    def _action(
+        self, key: Scalar, given: Node, step: Mapping, scope: Scope
+    ) -> tuple[OpCall, ...] | LayerCall | Branches | None:
         if key.text == "paths":
-            return self.bunch(step, scope)
+            return self.branches(step, scope)
         if key.text not in self.signatures and find(key.text, key.span) is None:
             message = f"{shown(key.value)} is neither an op nor a layer of this file"
             self.problems.add("ARCH014", message, key.span, self._nearest_step(key.text))
@@ -168,7 +170,7 @@ class Reader(ValueReader):
         told = ", ".join(f"{name}: ..." for name in sorted(names))
         return f"`{owner}: {{{told}}}`" if names else f"`{owner}` has no arguments"
 
-    def _use(self, key: Scalar, fields: dict[str, Value]) -> Use:
+    def _use(self, key: Scalar, fields: dict[str, Value]) -> LayerCall:
         args = self.signatures[key.text].args
         for name, value in fields.items():
             if not value.names and (fault := args[name].fault(args[name].taken(value.template()))):
@@ -178,13 +180,13 @@ class Reader(ValueReader):
             told = "argument" + "s" * (len(missing) > 1) + " " + " and ".join(f"`{name}`" for name in missing)
             hint = f"`{key.text}: {{{', '.join(f'{name}: ...' for name in missing)}}}`"
             self.problems.add("ARCH016", f"`{key.text}` needs its {told}", key.span, hint)
-        return Use(key.text, fields)
+        return LayerCall(key.text, fields)
 
-    def block(self, op: type[Op], given: Fields, span: Span) -> tuple[Part, ...]:
+    def block(self, op: type[Op], given: Fields, span: Span) -> tuple[OpCall, ...]:
         """An op with the file's defaults, split into padding, op, norm and activation."""
         fields = {**self.defaults.get(op.name, {}), **given}
         self.check(op, fields, span)
-        parts = [Part("main", op, fields)]
+        parts = [OpCall("main", op, fields)]
         if "norm" in op.model_fields:
             parts += self._word("norm", NORMS, fields.pop("norm", None))
         if "activation" in op.model_fields:
@@ -194,7 +196,7 @@ class Reader(ValueReader):
             fields["padding"] = padding = Value("valid", padding.span)
         if op.pad_with and padding is not None and not isinstance(padding.content, str) and padding.content is not None:
             del fields["padding"]
-            parts.insert(0, Part("pad", OPS[op.pad_with], {"padding": padding}))
+            parts.insert(0, OpCall("pad", OPS[op.pad_with], {"padding": padding}))
         return tuple(parts)
 
     def check(self, op: type[Op], fields: Fields, span: Span, complete: bool = True) -> None:
@@ -205,7 +207,7 @@ class Reader(ValueReader):
         skip += [name for name, value in fields.items() if value.names]
         self.problems.collected += faults(op, literal, lambda n: fields[n].span if n in fields else span, skip)
 
-    def _word(self, role: Any, table: MappingType[str, type[Op]], value: Value | None) -> list[Part]:
+    def _word(self, role: Any, table: MappingType[str, type[Op]], value: Value | None) -> list[OpCall]:
         """The part of `norm: batch`, or of `activation: {leaky_relu: {slope: 0.1}}`."""
         if value is None or value.content in ("none", UNREAD):
             return []
@@ -229,9 +231,9 @@ class Reader(ValueReader):
         op = table[word]
         fields = {**self.defaults.get(op.name, {}), **fields}
         self.check(op, fields, value.span)
-        return [Part(role, op, fields)]
+        return [OpCall(role, op, fields)]
 
-    def bunch(self, node: Mapping, scope: Scope) -> Bunch:
+    def branches(self, node: Mapping, scope: Scope) -> Branches:
         """`paths`, with `shortcut`, `merge` and `after` beside it."""
         paths = tuple(self._paths(node.get("paths"), scope))
         shortcut = self._shortcut(node.get("shortcut"), scope, node.span)
@@ -244,14 +246,14 @@ class Reader(ValueReader):
         part = self._merge(merge, scope) if merge is not None else None
         steps = self.body(after, scope) if after is not None else ()
         projection = self.block(OPS["conv"], self._projected(node.span), node.span)
-        return Bunch(paths, shortcut, part, steps, projection)
+        return Branches(paths, shortcut, part, steps, projection)
 
     def _projected(self, span: Span) -> dict[str, Value]:
         """A projection's own fields: a 1x1 conv, whose filters and stride are seen only where it stands."""
         own = {"filters": 1, "kernel": 1, "stride": 1, "padding": "valid", "dilation": 1, "groups": 1}
         return {name: Value(content, span) for name, content in (own | {"activation": "none"}).items()}
 
-    def _paths(self, node: Node | None, scope: Scope) -> Iterator[Path]:
+    def _paths(self, node: Node | None, scope: Scope) -> Iterator[Branch]:
         if node is not None and not isinstance(node, Scalar) and not node.items:
             self.problems.add("ARCH006", "`paths` has no path", node.span, "`paths: {main: [...]}`")
         elif isinstance(node, Mapping):
@@ -267,9 +269,9 @@ class Reader(ValueReader):
             hint = "`paths: {wide: [...], narrow: [...]}`"
             self.problems.add("ARCH007", "`paths` is a mapping or a list of paths", node.span, hint)
 
-    def _path(self, name: str | None, node: Node, scope: Scope) -> Path:
+    def _path(self, name: str | None, node: Node, scope: Scope) -> Branch:
         if isinstance(node, Sequence):
-            return Path(name, Loop(), self.body(node, scope), node.span)
+            return Branch(name, Loop(), self.body(node, scope), node.span)
         body = node.get("steps") if isinstance(node, Mapping) else None
         if not isinstance(node, Mapping) or body is None:
             keys = [key for key, _ in node.items] if isinstance(node, Mapping) else []
@@ -282,12 +284,12 @@ class Reader(ValueReader):
                 hint = "a path is a list of steps, or `{steps: [...]}` with `repeat`, `for` or `when` beside it"
                 self.problems.add("ARCH007", "this is no path", node.span, hint)
             scope.mention(node)
-            return Path(name, Loop(), (), node.span)
+            return Branch(name, Loop(), (), node.span)
         self.unknown(node, ("steps", *LOOP))
         loop, inner = self.loop(node, scope)
         steps = self.body(body, inner)
         self.close(node, loop, inner, scope)
-        return Path(name, loop, steps, node.span)
+        return Branch(name, loop, steps, node.span)
 
     def _shortcut(self, node: Node | None, scope: Scope, span: Span) -> Value | tuple[Step, ...]:
         if node is None:
@@ -301,7 +303,7 @@ class Reader(ValueReader):
             return Value("none", span)
         return value
 
-    def _merge(self, node: Node, scope: Scope) -> Part | None:
+    def _merge(self, node: Node, scope: Scope) -> OpCall | None:
         word, given = node, Mapping((), node.span)
         if isinstance(node, Mapping) and len(node.items) == 1:
             word, given = node.items[0]  # type: ignore[assignment]

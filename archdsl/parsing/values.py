@@ -12,7 +12,7 @@ from archdsl.names import RESERVED, name_fault
 from archdsl.parsing.scope import Scope
 from archdsl.parsing.validation import plain
 from archdsl.source import Mapping, Node, Scalar, Sequence
-from archdsl.spec import INPUT, Fields, Loop, Tap, Value
+from archdsl.spec import INPUT, Fields, Loop, StepRef, Value
 
 LOOP = ("for", "when", "repeat")
 NEIGHBOURS = ("name", "from", *LOOP)
@@ -132,7 +132,7 @@ class ValueReader:
             return None
         return str(value)
 
-    def taps(self, node: Node | None, scope: Scope) -> tuple[Tap, ...]:
+    def refs(self, node: Node | None, scope: Scope) -> tuple[StepRef, ...]:
         """What `from` names: one word or a list of words."""
         if node is None:
             return ()
@@ -141,9 +141,9 @@ class ValueReader:
             self.problems.add("ARCH007", "`from` is a name or a list of names", node.span, hint)
             return ()
         words = node.items if isinstance(node, Sequence) else (node,)
-        return tuple(tap for word in words if (tap := self.tap(word, scope)) is not None)
+        return tuple(ref for word in words if (ref := self.ref(word, scope)) is not None)
 
-    def tap(self, node: Node, scope: Scope) -> Tap | None:
+    def ref(self, node: Node, scope: Scope) -> StepRef | None:
         """One name of `from` or of `outputs`, looked up; None where it is no name that is seen."""
         word = self.value(node, None).content
         if word is UNREAD:
@@ -169,7 +169,7 @@ class ValueReader:
             gives = f"`{name}` gives " + (" and ".join(f"`{o}`" for o in found.outputs) or "one tensor, without a name")
             hint = nearest(output, found.outputs) if found.outputs else f"write `{name}`"
             self.problems.add("ARCH018", f"{gives}, and not `{output}`", node.span, hint)
-        return Tap(name, output, node.span)
+        return StepRef(name, output, node.span)
 
     def unknown(self, node: Mapping, words: Iterable[str], hint: str = "") -> None:
         """Collects the keys that are none of the words."""

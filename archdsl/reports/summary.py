@@ -72,9 +72,10 @@ def rows(graph: Graph, depth: int, level: int = 0, scope: str = "") -> Iterator[
             times += 1
         node, path = first[0], first[0].path
         # The first step of a path takes what comes into its paths, and a merge takes their ends.
-        is_tap = node.role != "merge" and path in last and node.inputs not in (last[path], before)
+        is_elsewhere = node.role != "merge" and path in last and node.inputs not in (last[path], before)
+        source = _origins(node.inputs, wires) if is_elsewhere else ""
         paths = tuple(f"{scope}{one.name}" for one in first)
-        yield _row(first, level, times, _taps(node.inputs, wires) if is_tap else "", paths, f"{scope}{end.name}")
+        yield _row(first, level, times, source, paths, f"{scope}{end.name}")
         before = last[path] = end.output_refs
         if node.body is not None and level + 1 < depth:
             yield from rows(node.body, depth, level + 1, f"{paths[0]}/")
@@ -159,11 +160,11 @@ def describe_shortcut(graph: Graph) -> str:
         return ""
     if shortcut.kind != "shortcut":
         return shortcut.kind
-    source = f" from {_taps(shortcut.source, Wires(graph))}" if shortcut.source else ""
+    source = f" from {_origins(shortcut.source, Wires(graph))}" if shortcut.source else ""
     return f"shortcut of {', '.join(shortcut.steps)}{source}"
 
 
-def _taps(refs: Iterable[TensorRef], wires: Wires) -> str:
+def _origins(refs: Iterable[TensorRef], wires: Wires) -> str:
     """Where tensors come from, by the names of steps."""
     return ", ".join(wires.word(ref) for ref in refs)
 
@@ -190,14 +191,14 @@ def _goes_on(end: Node, node: Node, wires: Wires) -> bool:
     return is_equal and node.inputs == end.output_refs and wires.feeds_only(end.name, node.name)
 
 
-def _row(step: Sequence[Node], level: int, times: int, taps: str, paths: tuple[str, ...], end: str) -> Row:
+def _row(step: Sequence[Node], level: int, times: int, source: str, paths: tuple[str, ...], end: str) -> Row:
     main = next((node for node in step if node.role not in ("pad", "norm", "activation")), step[0])
     if main.body is not None:
         kind = describe_shortcut(main.body)
         label = arguments(main) + (f" + {kind}" if kind else "")
     else:
         label = " · ".join(node.op.label() for node in step if node.op and node.role != "pad")
-    label += f", from {taps}" if taps else ""
+    label += f", from {source}" if source else ""
     label += f" → {', '.join(main.outputs)}" if main.outputs else ""
     shapes = tuple(main.outputs.values()) or (step[-1].shape,)
     return Row(main.name, label, shapes, total(step), level, times, paths, end)

@@ -22,7 +22,21 @@ from archdsl.resolution.body import Body, Flow
 from archdsl.resolution.loops import BODY, Budget, Values, certain
 from archdsl.resolution.merging import merge_problem
 from archdsl.resolution.shortcuts import plain_parts, shortcut_of, shortcut_steps
-from archdsl.spec import INPUT, OUTPUT, SHORTCUTS, Bunch, Fields, Layer, Part, Path, Spec, Step, Tap, Use, Value
+from archdsl.spec import (
+    INPUT,
+    OUTPUT,
+    SHORTCUTS,
+    Branch,
+    Branches,
+    Fields,
+    Layer,
+    LayerCall,
+    OpCall,
+    Spec,
+    Step,
+    StepRef,
+    Value,
+)
 from archdsl.text import quantity
 
 
@@ -66,9 +80,9 @@ class _Cost(NamedTuple):
 
 
 class _Last(NamedTuple):
-    """The use of a layer that was resolved last: its copies are mostly equal.
+    """The call of a layer that was resolved last: its copies are mostly equal.
 
-    Each row of a loop has a scope of its own, so that what has the same scope is a copy of the same use.
+    Each row of a loop has a scope of its own, so that what has the same scope is a copy of the same call.
     """
 
     scope: Values
@@ -92,13 +106,13 @@ class _Resolver:
         return self._graph(Body(spec.name, spec.inputs), spec.doc, spec.model, spec.outputs, values, spec.span)
 
     def _graph(
-        self, body: Body, doc: str, steps: tuple[Step, ...], outputs: tuple[Tap, ...], values: Values, span: Span
+        self, body: Body, doc: str, steps: tuple[Step, ...], outputs: tuple[StepRef, ...], values: Values, span: Span
     ) -> Graph:
         flow = body.flow
         body.named.update({tensor.ref: (tensor,) for tensor in flow} | {INPUT: flow})
         scope = {**values, "channels": flow[0].shape[-1] if flow[0].shape else None}
         ends = self._steps(body, steps, scope, (), flow)
-        given = {tap.name: self._one(body.tapped([tap]), f"the output `{tap.name}`", tap.span) for tap in outputs}
+        given = {ref.name: self._one(body.referenced([ref]), f"the output `{ref.name}`", ref.span) for ref in outputs}
         given = given or {OUTPUT: self._one(ends, f"`{body.owner}`", span)}
         body.hold_used(tuple(given.values()), span)
         totals = total(body.nodes)
@@ -131,9 +145,9 @@ class _Resolver:
         kind = step.name or step.kind
         for inner, name in self.budget.copies(step.loop, scope, body.numbers, path, step.name, step.kind, step.span):
             if inner is not None:
-                self.budget.spend(len(step.taps), step.span)
-                taken = end or (body.tapped(step.taps) if step.taps else x)
-                with body.apart() if step.loop.many and isinstance(step.action, Bunch) else nullcontext():
+                self.budget.spend(len(step.refs), step.span)
+                taken = end or (body.referenced(step.refs) if step.refs else x)
+                with body.apart() if step.loop.many and isinstance(step.action, Branches) else nullcontext():
                     end = self._step(body, step, inner, name, taken)
                 if step.loop.many and len(end) != len(taken):
                     message = f"`{kind}` takes {quantity(len(taken), 'tensor')}, and gives its next copy {len(end)}"
@@ -151,37 +165,39 @@ class _Resolver:
         return end
 
     def _step(self, body: Body, step: Step, scope: Values, name: StepName, x: Flow) -> Flow:
-        if isinstance(step.action, Bunch):
-            return self._bunch(body, step.action, scope, name.path, step.span, x)
-        if isinstance(step.action, Use):
-            return self._use(body, step, step.action, scope, name, x)
-        return self._parts(body, step.action, scope, name, x, step.span)
+        if isinstance(step.action, Branches):
+            return self._branches(body, step.action, scope, name.path, step.span, x)
+        if isinstance(step.action, LayerCall):
+            return self._layer_call(body, step, step.action, scope, name, x)
+        return self._op_calls(body, step.action, scope, name, x, step.span)
 
-    def _parts(
-        self, body: Body, parts: tuple[Part, ...], scope: Values, name: StepName, x: Flow, span: Span
+    def _op_calls(
+        self, body: Body, calls: tuple[OpCall, ...], scope: Values, name: StepName, x: Flow, span: Span
     ) -> tuple[Tensor]:
-        for part in parts:
-            if len(x) != 1 and not part.op.many:
+        for call in calls:
+            if len(x) != 1 and not call.op.many:
                 hint = "choose one with `from`, or merge them first"
-                raise fail("ARCH022", f"`{part.op.name}` takes one tensor, and gets {len(x)}", span, hint)
-            x = (self._op(body, part, scope, name, x, span),)
+                raise fail("ARCH022", f"`{call.op.name}` takes one tensor, and gets {len(x)}", span, hint)
+            x = (self._op(body, call, scope, name, x, span),)
         return (self._one(x, f"`{name}`", span),)
 
-    def _op(self, body: Body, part: Part, scope: Values, step: StepName, xs: Flow, span: Span, **merge: Any) -> Tensor:
+    def _op(
+        self, body: Body, call: OpCall, scope: Values, step: StepName, xs: Flow, span: Span, **merge: Any
+    ) -> Tensor:
         """Adds the node of an op.
 
         Args:
             merge: the `parts` and the `shortcut` of a merge.
         """
-        op = self._built(part, scope, span)
-        name = step if part.role == "main" else f"{step}_{part.role}"
-        shape, weights, totals = self._cost(op, part, name, xs, span)
-        role: Role = "merge" if merge else part.role
+        op = self._built(call, scope, span)
+        name = step if call.role == "main" else f"{step}_{call.role}"
+        shape, weights, totals = self._cost(op, call, name, xs, span)
+        role: Role = "merge" if merge else call.role
         refs = tuple(x.ref for x in xs)
-        more: dict[str, Any] = {"weights": weights, "fields": part.fields, "span": span, **merge}
+        more: dict[str, Any] = {"weights": weights, "fields": call.fields, "span": span, **merge}
         return self._append(body, Node(name, step, op.name, role, refs, shape, totals, op, **more))[0]
 
-    def _cost(self, op: Op, part: Part, name: str, xs: Flow, span: Span) -> _Cost:
+    def _cost(self, op: Op, call: OpCall, name: str, xs: Flow, span: Span) -> _Cost:
         """An op's shape, weights and sums, computed once for all equal uses."""
         shapes = tuple(x.shape for x in xs)
         key = id(op), shapes  # `ops` keeps each op, so that no other gets its id
@@ -190,7 +206,7 @@ class _Resolver:
         try:
             shape, weights = op.output(*shapes), op.weights(*shapes)
         except OpError as error:
-            at = part.fields[error.field].span if error.field in part.fields else span
+            at = call.fields[error.field].span if error.field in call.fields else span
             facts = tuple(f"{x.ref} -> {show(x.shape)}" for x in xs) if len(xs) > 1 else ()
             raise ArchError(Problem("ARCH020", str(error), at, facts, hint=error.hint)) from None
         if prod(shape) > ELEMENTS:
@@ -211,42 +227,44 @@ class _Resolver:
         self.budget.spend(5 * len(node.inputs), node.span)
         return body.append(node)
 
-    def _built(self, part: Part, scope: Values, span: Span) -> Op:
-        values = {name: self.budget.value(value, scope) for name, value in part.fields.items()}
-        key = part.op, repr(values)
+    def _built(self, call: OpCall, scope: Values, span: Span) -> Op:
+        values = {name: self.budget.value(value, scope) for name, value in call.fields.items()}
+        key = call.op, repr(values)
         if key not in self.ops:
             try:
-                self.ops[key] = part.op.model_validate(values)
+                self.ops[key] = call.op.model_validate(values)
             except ValidationError:
-                problems = faults(part.op, values, lambda n: part.fields[n].span if n in part.fields else span)
-                raise ArchError(*(_told(problem, part.fields, values) for problem in problems)) from None
+                problems = faults(call.op, values, lambda n: call.fields[n].span if n in call.fields else span)
+                raise ArchError(*(_told(problem, call.fields, values) for problem in problems)) from None
         return self.ops[key]
 
-    def _use(self, body: Body, step: Step, use: Use, scope: Values, name: StepName, x: Flow) -> Flow:
-        layer = self.spec.layers[use.layer]
+    def _layer_call(self, body: Body, step: Step, call: LayerCall, scope: Values, name: StepName, x: Flow) -> Flow:
+        layer = self.spec.layers[call.layer]
         if len(x) != len(layer.inputs):
             takes = "one tensor" if len(layer.inputs) == 1 else f"{len(layer.inputs)} ({', '.join(layer.inputs)})"
             hint = "choose them with `from: [...]`"
             raise fail("ARCH022", f"`{layer.name}` takes {takes}, and gets {len(x)}", step.span, hint)
-        values, graph = self._used(layer, step, use, scope, x)
+        values, graph = self._called(layer, step, call, scope, x)
         outputs = {} if OUTPUT in graph.outputs else {name: end.shape for name, end in graph.outputs.items()}
         refs = tuple(tensor.ref for tensor in x)
-        more: dict[str, Any] = {"arguments": values, "fields": use.arguments, "span": step.span, "outputs": outputs}
+        more: dict[str, Any] = {"arguments": values, "fields": call.arguments, "span": step.span, "outputs": outputs}
         node = Node(name, name, layer.name, "layer", refs, graph.shape, graph.totals, None, graph, **more)
         return self._append(body, node)
 
-    def _used(self, layer: Layer, step: Step, use: Use, scope: Values, x: Flow) -> tuple[dict[str, Any], Graph]:
-        """The arguments of a use, and its graph; those of the copy before it, where nothing is different."""
+    def _called(
+        self, layer: Layer, step: Step, call: LayerCall, scope: Values, x: Flow
+    ) -> tuple[dict[str, Any], Graph]:
+        """The arguments of a call, and its graph; those of the copy before it, where nothing is different."""
         shapes = tuple(tensor.shape for tensor in x)
         if self.last is None or self.last.scope is not scope or self.last.shapes != shapes:
-            values = self._arguments(layer, use, scope)
+            values = self._arguments(layer, call, scope)
             self.last = _Last(scope, shapes, values, self._layer(layer, values, x, step))
         return self.last.values, self.last.graph
 
-    def _arguments(self, layer: Layer, use: Use, scope: Values) -> dict[str, Any]:
+    def _arguments(self, layer: Layer, call: LayerCall, scope: Values) -> dict[str, Any]:
         values = {}
         for name, arg in layer.args.items():
-            given = use.arguments.get(name)
+            given = call.arguments.get(name)
             value = self.budget.value(given or arg.default, scope)  # type: ignore[arg-type]
             value = arg.taken(value)
             if given is not None and (fault := arg.fault(value)):
@@ -283,23 +301,23 @@ class _Resolver:
         more = self.spec.limits.exceeded("recursion", message, span, "ARCH024").problems[0]
         return ArchError(replace(more, hint=hint + more.hint if more.hint else hint.removesuffix("; ")))
 
-    def _bunch(self, body: Body, bunch: Bunch, scope: Values, path: BranchPath, span: Span, x: Flow) -> Flow:
+    def _branches(self, body: Body, branches: Branches, scope: Values, path: BranchPath, span: Span, x: Flow) -> Flow:
         begin = len(body.nodes)
         parts: dict[str, Tensor] = {}
-        for branch in bunch.paths:
+        for branch in branches.paths:
             parts |= self._path(body, branch, scope, path, x)
         nodes = body.nodes[begin:]
-        own = body.segment(path, "shortcut", bunch.place) if bunch.may_have_steps else ""
-        end = self._shortcut(body, bunch, scope, (*path, own), parts, nodes, x)
+        own = body.segment(path, "shortcut", branches.place) if branches.may_have_steps else ""
+        end = self._shortcut(body, branches, scope, (*path, own), parts, nodes, x)
         shortcut = None
         if end is not None:
             shortcut = shortcut_of(own, end.ref, body.nodes[begin + len(nodes) :], parts, nodes, len(path))
-            ahead = bunch.merge is not None and getattr(bunch.merge.op, "shortcut_first", False)
+            ahead = branches.merge is not None and getattr(branches.merge.op, "shortcut_first", False)
             parts = {"shortcut": end, **parts} if ahead else {**parts, "shortcut": end}
-        merged = self._merged(body, bunch, scope, path, span, parts, shortcut, x)
-        return self._steps(body, bunch.after, scope, path, merged)
+        merged = self._merged(body, branches, scope, path, span, parts, shortcut, x)
+        return self._steps(body, branches.after, scope, path, merged)
 
-    def _path(self, body: Body, branch: Path, scope: Values, path: BranchPath, x: Flow) -> dict[str, Tensor]:
+    def _path(self, body: Body, branch: Branch, scope: Values, path: BranchPath, x: Flow) -> dict[str, Tensor]:
         """What the copies of a path end in, by the name of each."""
         parts = {}
         for inner, name in self.budget.copies(branch.loop, scope, body.numbers, path, branch.name, "path", branch.span):
@@ -314,7 +332,7 @@ class _Resolver:
     def _merged(
         self,
         body: Body,
-        bunch: Bunch,
+        branches: Branches,
         scope: Values,
         path: BranchPath,
         span: Span,
@@ -322,7 +340,7 @@ class _Resolver:
         shortcut: Shortcut | None,
         x: Flow,
     ) -> Flow:
-        merge = bunch.merge
+        merge = branches.merge
         ends = tuple(parts.values())
         if merge is None:
             return ends[:1] or x
@@ -334,14 +352,14 @@ class _Resolver:
         except ArchError as error:
             if error.problems[0].code != "ARCH020":
                 raise
-            place = bunch.shortcut.span if isinstance(bunch.shortcut, Value) else span
+            place = branches.shortcut.span if isinstance(branches.shortcut, Value) else span
             start = x[0].ref
             raise ArchError(merge_problem(error.problems[0], body.nodes, parts, start, scope, place)) from None
 
     def _shortcut(
         self,
         body: Body,
-        bunch: Bunch,
+        branches: Branches,
         scope: Values,
         own: BranchPath,
         parts: Mapping[str, Tensor],
@@ -354,7 +372,7 @@ class _Resolver:
             own: the branch of its steps.
             parts, nodes: what the paths end in, and their nodes.
         """
-        shortcut, place = bunch.shortcut, bunch.place
+        shortcut, place = branches.shortcut, branches.place
         if not isinstance(shortcut, Value):
             ends = self._steps(body, shortcut, scope, own, x)
             return self._one(ends, "the shortcut", place)
@@ -369,19 +387,19 @@ class _Resolver:
         if word == "identity" or (word in ("auto", "pad") and end.shape == start.shape):
             return start
         first = [node for node in nodes if node.path[: len(own)] == (*own[:-1], name)]
-        stride = self._stride(bunch, first, start.shape, end.shape)
+        stride = self._stride(branches, first, start.shape, end.shape)
         filters = Value(end.shape[-1] if end.shape else 1, shortcut.span)
         pooled = word == "pool_projection" and any(side.content != 1 for side in stride)
         word = word if pooled or word == "pad" else "projection"
-        steps = shortcut_steps(word, bunch.projection, filters, Value(stride, shortcut.span))
+        steps = shortcut_steps(word, branches.projection, filters, Value(stride, shortcut.span))
         return self._one(self._steps(body, steps, scope, own, x), "the shortcut", place)
 
-    def _stride(self, bunch: Bunch, first: list[Node], x: Shape, end: Shape) -> tuple[Value, ...]:
+    def _stride(self, branches: Branches, first: list[Node], x: Shape, end: Shape) -> tuple[Value, ...]:
         """The product of the strides along the first path where that is plain ops, and else what the shapes say."""
         span = self.spec.span
         if len(x) != 3 or len(end) != 3:
             return (Value(1, span), Value(1, span))
-        if not bunch.paths or plain_parts(bunch.paths[0]) is None:
+        if not branches.paths or plain_parts(branches.paths[0]) is None:
             return tuple(Value(-(-before // after), span) for before, after in zip(x[:2], end[:2], strict=True))
         product = [1, 1]
         for node in first:

@@ -12,7 +12,7 @@ from archdsl.errors import Span, fail
 from archdsl.graph import BranchPath, Node, StepName, Tensor, TensorRef
 from archdsl.ops import Shape
 from archdsl.resolution.loops import Numbers
-from archdsl.spec import Tap
+from archdsl.spec import StepRef
 
 Flow: TypeAlias = tuple[Tensor, ...]
 """What goes from one step to the next: mostly one tensor."""
@@ -60,18 +60,18 @@ class Body:
         self.take(segment, span)
         return segment.own
 
-    def tapped(self, taps: Sequence[Tap]) -> Flow:
+    def referenced(self, refs: Sequence[StepRef]) -> Flow:
         """What `from` or `outputs` names."""
-        return tuple(tensor for tap in taps for tensor in self._tapped(tap))
+        return tuple(tensor for ref in refs for tensor in self._referenced(ref))
 
-    def _tapped(self, tap: Tap) -> Flow:
-        flow = self.named.get(tap.name, ())
-        if tap.output:
-            flow = tuple(tensor for tensor in flow if tensor.ref.output == tap.output)
+    def _referenced(self, ref: StepRef) -> Flow:
+        flow = self.named.get(ref.name, ())
+        if ref.output:
+            flow = tuple(tensor for tensor in flow if tensor.ref.output == ref.output)
         if not flow:
-            told = f"{tap.name}.{tap.output}" if tap.output else tap.name
+            told = f"{ref.name}.{ref.output}" if ref.output else ref.name
             hint = "it stands in a path, a loop or under a `when` that makes nothing here"
-            raise fail("ARCH018", f"there is no `{told}` with these arguments", tap.span, hint)
+            raise fail("ARCH018", f"there is no `{told}` with these arguments", ref.span, hint)
         return flow
 
     def append(self, node: Node) -> Flow:

@@ -10,7 +10,7 @@ from archdsl.errors import Span
 from archdsl.graph import Graph
 from archdsl.ops import Shape
 from archdsl.resolution import resolve
-from archdsl.spec import Expectation, Layer, Loop, Spec, Step, Tap, Use, Value
+from archdsl.spec import Expectation, Layer, LayerCall, Loop, Spec, Step, StepRef, Value
 
 
 def layer_graph(spec: Spec, name: str, config: Mapping[str, Any], shapes: Sequence[Shape]) -> Graph:
@@ -35,9 +35,9 @@ def _alone(layer: Layer, spec: Spec, config: Mapping[str, Any], inputs: Mapping[
     while base.like is not None:
         base = spec.layers[base.like]
     name = "the layer"  # no input is called so, for there is a blank in it
-    use = Use(layer.name, {arg: _value(config[arg], layer.span) for arg in layer.args})
-    outputs = tuple(Tap(name, tap.name, layer.span) for tap in base.outputs[:1])
-    step = Step(layer.name, use, Loop(), name, layer.span)
+    call = LayerCall(layer.name, {arg: _value(config[arg], layer.span) for arg in layer.args})
+    outputs = tuple(StepRef(name, ref.name, layer.span) for ref in base.outputs[:1])
+    step = Step(layer.name, call, Loop(), name, layer.span)
     return replace(spec, inputs=inputs, outputs=outputs, args={}, model=(step,), expect=Expectation())
 
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from archdsl.graph import Node, Shortcut, Tensor, TensorRef
 from archdsl.ops import OPS, Op
-from archdsl.spec import Loop, Part, Path, Step, Value
+from archdsl.spec import Branch, Loop, OpCall, Step, Value
 
 
-def shortcut_steps(word: str, projection: tuple[Part, ...], filters: Value, stride: Value) -> tuple[Step, ...]:
+def shortcut_steps(word: str, projection: tuple[OpCall, ...], filters: Value, stride: Value) -> tuple[Step, ...]:
     """The steps of a shortcut.
 
     Args:
@@ -27,7 +27,7 @@ def shortcut_steps(word: str, projection: tuple[Part, ...], filters: Value, stri
         pool = _main("average_pool", size=stride, stride=stride, padding=Value("same", span))
         pooled, stride = (Step("average_pool", pool, Loop(), None, span),), Value(1, span)
     own = {"filters": filters, "stride": stride}
-    parts = tuple(Part(p.role, p.op, {**p.fields, **own}) if p.role == "main" else p for p in projection)
+    parts = tuple(OpCall(p.role, p.op, {**p.fields, **own}) if p.role == "main" else p for p in projection)
     return (*pooled, Step("conv", parts, Loop(), None, span))
 
 
@@ -60,11 +60,11 @@ _WORDS = {("pad_shortcut",): "pad", ("conv",): "projection", ("average_pool", "c
 """The words for a shortcut, by the steps that they stand for."""
 
 
-def _main(op: str, **fields: Value) -> tuple[Part, ...]:
-    return (Part("main", OPS[op], fields),)
+def _main(op: str, **fields: Value) -> tuple[OpCall, ...]:
+    return (OpCall("main", OPS[op], fields),)
 
 
-def plain_parts(path: Path) -> list[Part] | None:
+def plain_parts(path: Branch) -> list[OpCall] | None:
     """The parts of a path that is nothing but ops, each once and behind the other, so that its strides multiply.
 
     None where it has a loop, a `when`, a `from`, a layer or paths in it, or an op that enlarges: then only the shapes
@@ -72,9 +72,9 @@ def plain_parts(path: Path) -> list[Part] | None:
     """
     if path.loop.many or path.loop.when is not None:
         return None
-    found: list[Part] = []
+    found: list[OpCall] = []
     for step in path.steps:
-        once = not step.loop.many and step.loop.when is None and not step.taps
+        once = not step.loop.many and step.loop.when is None and not step.refs
         if not once or not isinstance(step.action, tuple) or any(_resizes(part.op) for part in step.action):
             return None
         found += step.action

@@ -15,7 +15,7 @@ from archdsl.ops import OPS
 from archdsl.parsing import FILE, LAYER, parse
 from archdsl.parsing.steps import ACTIVATIONS, NORMS
 from archdsl.recipe import OPTIMIZERS, SCHEDULES
-from archdsl.spec import SHORTCUTS, Bunch, Spec, Use
+from archdsl.spec import SHORTCUTS, Branches, LayerCall, Spec
 
 HEAD = "archdsl: 1\nname: Net\ninput: [8, 8, 3]\n"
 
@@ -312,17 +312,17 @@ class TestSteps:
 
 
 class TestBunches:
-    def bunch(self, body: str) -> Bunch:
+    def branches(self, body: str) -> Branches:
         action = spec(f"layers: {{A: {{{body}}}}}\nmodel: [A]").layers["A"].steps[0].action
-        assert isinstance(action, Bunch)
+        assert isinstance(action, Branches)
         return action
 
     def test_paths_by_name_and_as_a_list(self) -> None:
-        assert [p.name for p in self.bunch("paths: {a: [relu], b: []}, merge: add").paths] == ["a", "b"]
-        assert [p.name for p in self.bunch("paths: [[relu], []], merge: add").paths] == [None, None]
+        assert [p.name for p in self.branches("paths: {a: [relu], b: []}, merge: add").paths] == ["a", "b"]
+        assert [p.name for p in self.branches("paths: [[relu], []], merge: add").paths] == [None, None]
 
     def test_a_path_may_be_a_mapping(self) -> None:
-        (path,) = self.bunch("paths: {a: {steps: [relu], repeat: 3}}, merge: concat").paths
+        (path,) = self.branches("paths: {a: {steps: [relu], repeat: 3}}, merge: concat").paths
         assert path.loop.many
         assert len(path.steps) == 1
 
@@ -334,12 +334,12 @@ class TestBunches:
         )
 
     def test_after_is_a_step_or_a_list(self) -> None:
-        assert len(self.bunch("paths: [[relu], []], merge: add, after: relu").after) == 1
-        assert len(self.bunch("paths: [[relu], []], merge: add, after: [relu, relu]").after) == 2
+        assert len(self.branches("paths: [[relu], []], merge: add, after: relu").after) == 1
+        assert len(self.branches("paths: [[relu], []], merge: add, after: [relu, relu]").after) == 2
 
     @pytest.mark.parametrize("merge", ["add", "average", "maximum", "multiply", "concat", "{add: {}}", "{concat: }"])
     def test_merges(self, merge: str) -> None:
-        part = self.bunch(f"paths: [[relu], []], merge: {merge}").merge
+        part = self.branches(f"paths: [[relu], []], merge: {merge}").merge
         assert part is not None
         assert part.op.many
 
@@ -352,7 +352,7 @@ class TestBunches:
 
     @pytest.mark.parametrize("shortcut", [*SHORTCUTS, "[relu]", "[]"])
     def test_shortcuts(self, shortcut: str) -> None:
-        assert self.bunch(f"paths: [[relu], [relu]], shortcut: {shortcut}, merge: add")
+        assert self.branches(f"paths: [[relu], [relu]], shortcut: {shortcut}, merge: add")
 
     @pytest.mark.parametrize("shortcut", ["relu", "3", "true", "{relu: {}}", "padd", "identiti", "''"])
     def test_what_is_no_shortcut(self, shortcut: str) -> None:
@@ -369,7 +369,7 @@ class TestBunches:
         assert problem("layers: {A: {paths: [[relu], []]}}\nmodel: [A]").code == "ARCH006"
         assert problem("layers: {A: {paths: [[relu]], shortcut: identity}}\nmodel: [A]").code == "ARCH006"
         assert problem("layers: {A: {paths: [{steps: [relu], repeat: 2}]}}\nmodel: [A]").code == "ARCH006"
-        assert self.bunch("paths: [[relu]]").merge is None
+        assert self.branches("paths: [[relu]]").merge is None
 
     @pytest.mark.parametrize("word", ["shortcut: identity", "merge: add", "after: relu", "paths: [[relu]]"])
     def test_words_that_stand_beside_paths(self, word: str) -> None:
@@ -386,7 +386,7 @@ class TestLike:
         assert list(found.layers["C"].args) == []
         assert resolve(found).shape == (8, 8, 7)
         use = found.model[0].action
-        assert isinstance(use, Use)
+        assert isinstance(use, LayerCall)
         assert use.layer == "B"
 
     def test_a_like_may_stand_before_what_it_is_like(self) -> None:

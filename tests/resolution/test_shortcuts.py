@@ -7,7 +7,7 @@ import pytest
 from archdsl import ArchError, Graph, loads, resolve
 from archdsl.graph import Node
 from archdsl.resolution.shortcuts import plain_parts
-from archdsl.spec import INPUT, SHORTCUTS, Bunch
+from archdsl.spec import INPUT, SHORTCUTS, Branches
 
 HEAD = "archdsl: 1\nname: Net\ninput: [8, 8, 4]\n"
 
@@ -220,10 +220,10 @@ class TestNamesOfWeights:
 
     def test_the_number_of_a_second_shortcut_does_not_hang_on_shapes(self) -> None:
         """Whether `auto` becomes a projection is seen from shapes; the names of the weights behind it are not."""
-        bunch = "  - {paths: {main: [conv: {filters: %d, kernel: 1}]}, shortcut: auto, merge: add}\n"
-        body = f"{HEAD}model:\n{bunch % 4}{bunch % 6}"
+        branches = "  - {paths: {main: [conv: {filters: %d, kernel: 1}]}, shortcut: auto, merge: add}\n"
+        body = f"{HEAD}model:\n{branches % 4}{branches % 6}"
         assert "shortcut_2/conv_1/kernel" in dict(resolve(loads(body)).weights())
-        body = f"{HEAD}model:\n{bunch % 5}{bunch % 6}"
+        body = f"{HEAD}model:\n{branches % 5}{branches % 6}"
         assert {"shortcut/conv_1/kernel", "shortcut_2/conv_1/kernel"} <= set(dict(resolve(loads(body)).weights()))
 
 
@@ -256,9 +256,9 @@ class TestStride:
     @staticmethod
     def parts(path: str) -> bool:
         spec = loads(f"{HEAD}layers:\n  B: {{steps: [relu]}}\n  A: {{paths: [{path}], merge: add}}\nmodel: [A, B]\n")
-        bunch = spec.layers["A"].steps[0].action
-        assert isinstance(bunch, Bunch)
-        return plain_parts(bunch.paths[0]) is not None
+        branches = spec.layers["A"].steps[0].action
+        assert isinstance(branches, Branches)
+        return plain_parts(branches.paths[0]) is not None
 
     def test_what_is_plain(self) -> None:
         assert [path for path in self.PLAIN if not self.parts(path)] == []

@@ -9,7 +9,7 @@ from archdsl.analysis.dataflow import BodyFacts, Dataflow, OpFacts
 from archdsl.graph import Graph
 from archdsl.lint.finding import Case, case
 from archdsl.ops.base import show
-from archdsl.spec import Bunch, Layer, Spec, Step, Use
+from archdsl.spec import Branches, Layer, LayerCall, Spec, Step
 
 
 def rules(site: OpFacts) -> Iterator[Case]:
@@ -106,12 +106,12 @@ def _unused(layer: Layer, flow: Dataflow) -> Case:
 
 def _used(steps: Iterable[Step]) -> Iterator[str]:
     for step in steps:
-        if isinstance(step.action, Use):
+        if isinstance(step.action, LayerCall):
             yield step.action.layer
-        elif isinstance(step.action, Bunch):
-            bunch = step.action
-            for path in bunch.paths:
+        elif isinstance(step.action, Branches):
+            branches = step.action
+            for path in branches.paths:
                 yield from _used(path.steps)
-            if isinstance(bunch.shortcut, tuple):
-                yield from _used(bunch.shortcut)
-            yield from _used(bunch.after)
+            if isinstance(branches.shortcut, tuple):
+                yield from _used(branches.shortcut)
+            yield from _used(branches.after)
