@@ -1,4 +1,10 @@
-"""Which step of one body is which step of another: by name where that fits, else by the fewest edits."""
+"""Which step of one body is which step of another: by name where that fits, else by the fewest edits.
+
+How it works: branches are matched first, from the outermost in, by name or by what is in them. The steps of each
+matched branch are then aligned in order by an edit distance whose costs prefer equal names, then equal work. Equal
+beginnings and ends are cut off before, and above `MOST` pairs names alone decide. What is left is paired across the
+whole body: steps of the same name and work, steps with weights of the same work, steps of the same name and kind.
+"""
 
 from __future__ import annotations
 
@@ -20,11 +26,11 @@ _MOVED, _CHANGED, _FIELD, _OTHER = 0.001, 0.8, 0.05, 1.5
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class StepPair:
     """A step of each body that are the same one.
 
     Args:
-        crossed: whether it stands elsewhere among its neighbours than it did.
+        crossed: whether it is elsewhere among its neighbors than it was.
     """
 
     before: Step
@@ -37,45 +43,45 @@ class Alignment:
     """Two bodies, step by step.
 
     Args:
-        branches: those of the first that have another name in the second.
+        branches: the paths of the first that have another name in the second.
     """
 
-    pairs: tuple[Pair, ...]
+    pairs: tuple[StepPair, ...]
     removed: tuple[Step, ...]
     added: tuple[Step, ...]
     branches: Mapping[BranchPath, BranchPath]
 
     @cached_property
-    def of_before(self) -> Mapping[str, Pair]:
+    def of_before(self) -> Mapping[str, StepPair]:
         """The pairs by every name of a node of the first body."""
         return {node.name: pair for pair in self.pairs for node in pair.before.nodes}
 
     @cached_property
-    def of_after(self) -> Mapping[str, Pair]:
+    def of_after(self) -> Mapping[str, StepPair]:
         """The pairs by every name of a node of the second body."""
         return {node.name: pair for pair in self.pairs for node in pair.after.nodes}
 
 
 def align(before: Graph, after: Graph) -> Alignment:
     """Pairs the steps of two bodies."""
-    old, new = _by_path(steps_of(before)), _by_path(steps_of(after))
-    branches = _branches(old, new)
-    pairs: list[Pair] = []
-    for path, other in branches.items():
-        pairs += _in_order(old.get(path, []), new.get(other, []))
+    old, new = _by_branch(steps_of(before)), _by_branch(steps_of(after))
+    branches = _matched_branches(old, new)
+    pairs: list[StepPair] = []
+    for branch, other in branches.items():
+        pairs += _in_order(old.get(branch, []), new.get(other, []))
     removed, added = _left(old, (p.before for p in pairs)), _left(new, (p.after for p in pairs))
     for rule in (_same_place, _same_work, _same_name):
         found = rule(removed, added, branches)
         pairs += found
         removed = _without(removed, (p.before for p in found))
         added = _without(added, (p.after for p in found))
-    renamed = {path: other for path, other in branches.items() if path != other}
+    renamed = {branch: other for branch, other in branches.items() if branch != other}
     order = {step.name: number for number, step in enumerate(steps_of(after))}
     pairs.sort(key=lambda pair: order[pair.after.name])
     return Alignment(tuple(pairs), tuple(removed), tuple(added), renamed)
 
 
-def _by_path(steps: Iterable[Step]) -> dict[BranchPath, list[Step]]:
+def _by_branch(steps: Iterable[Step]) -> dict[BranchPath, list[Step]]:
     found: dict[BranchPath, list[Step]] = {(): []}
     for step in steps:
         for depth in range(len(step.name.path) + 1):
@@ -93,7 +99,7 @@ def _without(steps: list[Step], taken: Iterable[Step]) -> list[Step]:
     return [step for step in steps if step.name not in names]
 
 
-def _branches(
+def _matched_branches(
     old: Mapping[BranchPath, list[Step]], new: Mapping[BranchPath, list[Step]]
 ) -> dict[BranchPath, BranchPath]:
     """Each branch of the first body that is one of the second: of the same name, or of the same steps."""
@@ -116,7 +122,7 @@ def _branches(
 
 
 def _inside(branches: Iterable[BranchPath], parent: BranchPath) -> list[BranchPath]:
-    return sorted(path for path in branches if len(path) == len(parent) + 1 and path[:-1] == parent)
+    return sorted(branch for branch in branches if len(branch) == len(parent) + 1 and branch[:-1] == parent)
 
 
 def _content(
@@ -127,7 +133,7 @@ def _content(
     return sorted((one[size:], [s.signature for s in steps]) for one, steps in branches.items() if one[:size] == path)
 
 
-def _in_order(old: Sequence[Step], new: Sequence[Step]) -> list[Pair]:
+def _in_order(old: Sequence[Step], new: Sequence[Step]) -> list[StepPair]:
     """The pairs of one branch that keep its order, with the fewest edits."""
     first, last = 0, 0
     while first < min(len(old), len(new)) and _same(old[first], new[first]):
@@ -140,7 +146,7 @@ def _in_order(old: Sequence[Step], new: Sequence[Step]) -> list[Pair]:
     ]
     old, new = old[first : len(old) - last], new[first : len(new) - last]
     middle = _fewest_edits(old, new) if len(old) * len(new) <= MOST else _by_name(old, new)
-    return [Pair(one, other) for one, other in [*ends, *middle]]
+    return [StepPair(one, other) for one, other in [*ends, *middle]]
 
 
 def _same(one: Step, other: Step) -> bool:
@@ -162,7 +168,7 @@ def _by_name(old: Sequence[Step], new: Sequence[Step]) -> list[tuple[Step, Step]
 def _fewest_edits(old: Sequence[Step], new: Sequence[Step]) -> list[tuple[Step, Step]]:
     """The cheapest way from one list of steps to the other (Wagner & Fischer 1974), whichever way it is read."""
     costs = [[ALONE * column for column in range(len(new) + 1)]]
-    paired = [[_cost(one, other) for other in new] for one in old]
+    paired = [[cost(one, other) for other in new] for one in old]
     for i in range(len(old)):
         above, row = costs[-1], [ALONE * (i + 1)]
         for j in range(len(new)):
@@ -177,7 +183,7 @@ def _fewest_edits(old: Sequence[Step], new: Sequence[Step]) -> list[tuple[Step, 
             found.append((old[i], new[j]))
             continue
         gone, come = here == costs[i - 1][j] + ALONE, here == costs[i][j - 1] + ALONE
-        # Where both are as cheap, what is left out does not hang on which of the lists is called the first.
+        # Where both are as cheap, what is left out does not depend on which of the lists is called the first.
         if gone and (not come or _key(old[i - 1]) >= _key(new[j - 1])):
             i -= 1
         else:
@@ -189,29 +195,33 @@ def _key(step: Step) -> tuple[str, tuple[str, str]]:
     return step.name.own, step.signature
 
 
-def _cost(one: Step, other: Step) -> float:
+def cost(one: Step, other: Step) -> float:
     """What it costs to call two steps the same one; more than to call one gone and the other new where they are not."""
     is_named = one.name.own == other.name.own
     if one.signature == other.signature:
         return 0 if is_named else _MOVED
     if one.kind == other.kind:
         return _changed(one, other) if is_named else _OTHER
-    if one.main.body and other.main.body and (one.told, one.totals) == (other.told, other.totals):
+    if one.main.body and other.main.body and (one.settings, one.totals) == (other.settings, other.totals):
         return _CHANGED  # the layer has another name
     merges = one.main.role == other.main.role == "merge"
     return _OTHER if merges or (is_named and not one.is_numbered) else 3 * ALONE
 
 
 def _changed(one: Step, other: Step) -> float:
-    fields: int = sum(one.told.get(name) != other.told.get(name) for name in one.told.keys() | other.told.keys())
+    fields: int = sum(
+        one.settings.get(name) != other.settings.get(name) for name in one.settings.keys() | other.settings.keys()
+    )
     return float(min(_CHANGED + _FIELD * fields, _OTHER))
 
 
-def _same_place(removed: list[Step], added: list[Step], branches: Mapping[BranchPath, BranchPath]) -> list[Pair]:
-    """Steps of the same name that do the same, and stand elsewhere among their neighbours."""
+def _same_place(removed: list[Step], added: list[Step], branches: Mapping[BranchPath, BranchPath]) -> list[StepPair]:
+    """Steps of the same name that do the same, and stand elsewhere among their neighbors."""
     names = {step.name: step for step in added}
     places = [(step, names.get(_place(step, branches))) for step in removed]
-    return [Pair(one, other, True) for one, other in places if other is not None and one.signature == other.signature]
+    return [
+        StepPair(one, other, True) for one, other in places if other is not None and one.signature == other.signature
+    ]
 
 
 def _place(step: Step, branches: Mapping[BranchPath, BranchPath]) -> StepName:
@@ -220,17 +230,17 @@ def _place(step: Step, branches: Mapping[BranchPath, BranchPath]) -> StepName:
     return StepName(name.base, name.number, branches.get(name.path, name.path))
 
 
-def _same_work(removed: list[Step], added: list[Step], _: Mapping[BranchPath, BranchPath]) -> list[Pair]:
+def _same_work(removed: list[Step], added: list[Step], _: Mapping[BranchPath, BranchPath]) -> list[StepPair]:
     """Steps with weights that do the same anywhere in the body."""
     waiting: dict[tuple[str, str], list[Step]] = defaultdict(list)
     for step in added:
         if step.totals.variables:
             waiting[step.signature].append(step)
-    return [Pair(step, waiting[step.signature].pop(0), True) for step in removed if waiting.get(step.signature)]
+    return [StepPair(step, waiting[step.signature].pop(0), True) for step in removed if waiting.get(step.signature)]
 
 
-def _same_name(removed: list[Step], added: list[Step], branches: Mapping[BranchPath, BranchPath]) -> list[Pair]:
+def _same_name(removed: list[Step], added: list[Step], branches: Mapping[BranchPath, BranchPath]) -> list[StepPair]:
     """Steps of the same name and kind that were changed, and stand elsewhere."""
     names = {step.name: step for step in added}
     places = [(step, names.get(_place(step, branches))) for step in removed]
-    return [Pair(one, other, True) for one, other in places if other is not None and one.kind == other.kind]
+    return [StepPair(one, other, True) for one, other in places if other is not None and one.kind == other.kind]

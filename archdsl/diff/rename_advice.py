@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
-from archdsl.diff.edits import Change
+from archdsl.diff.edits import Edit, Insert, Move, Rename
 from archdsl.errors import Span
 from archdsl.graph import BranchPath, StepName
 from archdsl.text import quantity
@@ -15,29 +15,29 @@ _Place: TypeAlias = tuple[str, BranchPath, str]
 """A body, a branch in it and a kind of step: what the numbers of steps are counted in."""
 
 
-def advice(changes: Sequence[Change]) -> tuple[str, ...]:
+def advice(edits: Sequence[Edit]) -> tuple[str, ...]:
     """What to write into the second file, so that steps keep the names that their weights go by; each once."""
-    moved = [c for c in changes if c.parameters and all(c.uses[0]) and c.uses[0][0].own != c.uses[0][1].own]
-    beside = [c for c in changes if c.parameters and c.what == "renamed" and c not in moved]
-    return tuple(dict.fromkeys([*_by_name(moved, changes), *_by_path(beside)]))
+    moved = [e for e in edits if e.parameters and all(e.uses[0]) and e.uses[0][0].own != e.uses[0][1].own]
+    in_renamed_branches = [e for e in edits if e.parameters and isinstance(e, Rename) and e not in moved]
+    return tuple(dict.fromkeys([*_by_name(moved, edits), *_by_path(in_renamed_branches)]))
 
 
-def _by_name(moved: Sequence[Change], changes: Sequence[Change]) -> Iterator[str]:
+def _by_name(moved: Sequence[Edit], edits: Sequence[Edit]) -> Iterator[str]:
     """For steps whose own name is another one."""
     cured: Counter[str] = Counter()
-    newcomers = _newcomers(changes)
+    newcomers = _newcomers(edits)
     together: dict[Span | None, list[tuple[StepName, StepName]]] = {}
-    for change in moved:
-        together.setdefault(change.spans[1], []).extend(change.uses)
-    for change in moved:
-        old, new = change.uses[0]
-        newcomer = _newcomer(change, newcomers) if change.what == "moved" else None
+    for edit in moved:
+        together.setdefault(edit.spans[1], []).extend(edit.uses)
+    for edit in moved:
+        old, new = edit.uses[0]
+        newcomer = _newcomer(edit, newcomers) if isinstance(edit, Move) else None
         if newcomer is not None:
-            cured[f"give the new `{newcomer.uses[0][1].own}`{_line(newcomer)} a `name:`"] += change.count
+            cured[f"give the new `{newcomer.uses[0][1].own}`{_line(newcomer)} a `name:`"] += edit.count
             continue
-        name = _pinned(old, together[change.spans[1]])
-        cure = f"write `name: {name}` beside what is now `{new.own}`{_line(change)}" if name else ""
-        yield f"{cure}, and it keeps its weights" if cure else f"`{new.own}`{_line(change)} was `{old.own}`"
+        name = _pinned(old, together[edit.spans[1]])
+        cure = f"write `name: {name}` beside what is now `{new.own}`{_line(edit)}" if name else ""
+        yield f"{cure}, and it keeps its weights" if cure else f"`{new.own}`{_line(edit)} was `{old.own}`"
     for told, count in cured.items():
         behind = (
             "the step behind it keeps its name" if count == 1 else f"the {quantity(count, 'step')} behind keep theirs"
@@ -59,30 +59,30 @@ def _pinned(was: StepName, uses: Sequence[tuple[StepName, StepName]]) -> str:
     return was.base if is_numbered else ""
 
 
-def _by_path(renamed: Sequence[Change]) -> Iterator[str]:
+def _by_path(renamed: Sequence[Edit]) -> Iterator[str]:
     """For steps in a path that has another name."""
-    for change in renamed:
-        old, new = ("".join(name.path[-1:]) for name in change.uses[0])
+    for edit in renamed:
+        old, new = ("".join(name.path[-1:]) for name in edit.uses[0])
         if old and new and old != new:
-            yield f"call the path `{new}`{_line(change)} `{old}` again, and what is in it keeps its weights"
+            yield f"call the path `{new}`{_line(edit)} `{old}` again, and what is in it keeps its weights"
 
 
-def _newcomers(changes: Sequence[Change]) -> dict[_Place, list[tuple[int, Change]]]:
+def _newcomers(edits: Sequence[Edit]) -> dict[_Place, list[tuple[int, Edit]]]:
     """The new steps of each branch and kind, with their numbers."""
-    found: dict[_Place, list[tuple[int, Change]]] = {}
-    for change in changes:
-        for _, name in change.uses if change.what == "added" else ():
-            found.setdefault((name.scope, name.path, change.kind), []).append((name.number, change))
+    found: dict[_Place, list[tuple[int, Edit]]] = {}
+    for edit in edits:
+        for _, name in edit.uses if isinstance(edit, Insert) else ():
+            found.setdefault((name.scope, name.path, edit.kind), []).append((name.number, edit))
     return found
 
 
-def _newcomer(moved: Change, newcomers: dict[_Place, list[tuple[int, Change]]]) -> Change | None:
+def _newcomer(moved: Edit, newcomers: dict[_Place, list[tuple[int, Edit]]]) -> Edit | None:
     """The new step that took a number from one that moved."""
     name = moved.uses[0][1]
     known = newcomers.get((name.scope, name.path, moved.kind), ())
-    return next((change for number, change in known if number < name.number), None)
+    return next((edit for number, edit in known if number < name.number), None)
 
 
-def _line(change: Change) -> str:
-    span = change.spans[1]
+def _line(edit: Edit) -> str:
+    span = edit.spans[1]
     return f" (line {span.line})" if span else ""

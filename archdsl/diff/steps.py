@@ -13,7 +13,7 @@ from archdsl.graph import Graph, Node, StepName, Totals, total
 from archdsl.ops import Shape
 from archdsl.spec import Value
 
-_WORDS = ("norm", "activation")
+_FIELDS = ("norm", "activation")
 
 
 @dataclass(frozen=True)
@@ -49,17 +49,17 @@ class Step:
         return total(self.nodes)
 
     @cached_property
-    def told(self) -> Mapping[str, Any]:
-        """What the spec's words are for it: an op's fields with its padding, norm and activation; or arguments."""
+    def settings(self) -> Mapping[str, Any]:
+        """An op's fields with its padding, norm and activation, as a spec writes them; or a layer's arguments."""
         main = self.main
         if main.op is None:
-            return {name: plain(value) for name, value in main.arguments.items()}
-        fields = {name: plain(getattr(main.op, name)) for name in type(main.op).model_fields}
-        fields |= dict.fromkeys(fields.keys() & _WORDS, "none")
+            return {name: plain_value(value) for name, value in main.arguments.items()}
+        fields = {name: plain_value(getattr(main.op, name)) for name in type(main.op).model_fields}
+        fields |= dict.fromkeys(fields.keys() & _FIELDS, "none")
         for node in self.nodes:
             if node is main or node.op is None:
                 continue
-            inner = {name: plain(getattr(node.op, name)) for name in type(node.op).model_fields}
+            inner = {name: plain_value(getattr(node.op, name)) for name in type(node.op).model_fields}
             if node.role == "pad":
                 fields["padding"] = inner["padding"]
             else:
@@ -70,19 +70,19 @@ class Step:
     @cached_property
     def signature(self) -> tuple[str, str]:
         """What two steps have in common that do the same."""
-        return self.kind, repr(sorted(self.told.items()))
+        return self.kind, repr(sorted(self.settings.items()))
 
     @cached_property
     def label(self) -> str:
         """What to call it in a line of text."""
         if self.main.op is None:
             given = self.main.fields or self.main.arguments
-            arguments = ", ".join(f"{name}={written(self.told[name])}" for name in given)
+            arguments = ", ".join(f"{name}={format_value(self.settings[name])}" for name in given)
             return f"{self.kind}({arguments})"
         return " · ".join(node.op.label() for node in self.nodes if node.op is not None and node.role != "pad")
 
-    def said(self, field: str) -> Value | None:
-        """What the spec says of one of the words of `told`, where that is known."""
+    def value_of(self, field: str) -> Value | None:
+        """What the spec says of one of its `settings`, where that is known."""
         role, dot, name = field.rpartition(".")
         wanted = role if dot else "main"
         if field == "padding" and field not in self.main.fields:
@@ -96,31 +96,31 @@ def steps_of(graph: Graph) -> list[Step]:
     return [Step(nodes) for nodes in graph.steps()]
 
 
-def plain(value: Any) -> Any:
+def plain_value(value: Any) -> Any:
     """A field's value as a spec writes it: 3 for (3, 3), lists for tuples, words for what is made of them."""
     if isinstance(value, BaseModel):
         word = str(getattr(value, "target", "") or type(value).__name__).rpartition(".")[2]
-        return {word: plain(value.model_dump(exclude_unset=True))}
+        return {word: plain_value(value.model_dump(exclude_unset=True))}
     if isinstance(value, tuple | list):
-        items = [plain(item) for item in value]
+        items = [plain_value(item) for item in value]
         alike = isinstance(value, tuple) and len(items) == 2 and items[0] == items[1]
         return items[0] if alike else items
     if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
+        return {key: plain_value(item) for key, item in value.items()}
     return value
 
 
-def written(value: Any) -> str:
+def format_value(value: Any) -> str:
     """A plain value on one line, cut where it is long."""
-    text = _written(value)
+    text = _full_text(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _written(value: Any) -> str:
+def _full_text(value: Any) -> str:
     if isinstance(value, list):
-        return f"[{', '.join(map(_written, value))}]"
+        return f"[{', '.join(map(_full_text, value))}]"
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {_written(item)}" for key, item in value.items()) + "}"
+        return "{" + ", ".join(f"{key}: {_full_text(item)}" for key, item in value.items()) + "}"
     if value is None:
         return "none"
     return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)

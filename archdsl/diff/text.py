@@ -6,29 +6,42 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from archdsl.diff import Change, Comparison, Field, Row, Tensor, total, written
+from archdsl.diff.comparison import Comparison, StepRow
+from archdsl.diff.edits import (
+    Edit,
+    FieldEdit,
+    InputEdit,
+    Insert,
+    Move,
+    OutputEdit,
+    Remove,
+    Rename,
+    Rewire,
+    Update,
+)
 from archdsl.diff.rename_advice import advice
+from archdsl.diff.steps import format_value
+from archdsl.diff.weights import WeightTensor, parameters
 from archdsl.graph import StepName, Totals
 from archdsl.names import stem
 from archdsl.ops.base import show
 from archdsl.text import BOLD, CYAN, GREEN, RED, YELLOW, markdown_table, quantity
 
 ARROW = "\N{RIGHTWARDS ARROW}"
-MARKS = {"added": "+", "removed": "-", "moved": ">", "renamed": ">"}
-"""What stands in front of a change; `~` in front of any other."""
-
+MARKS: dict[type[Edit], str] = {Insert: "+", Remove: "-", Move: ">", Rename: ">"}
+"""What a line begins with, by the kind of edit; `~` for any other."""
 
 FEW = 3
-"""How many pieces of advice are told; `--json` has them all."""
+"""How many pieces of advice are shown; `--json` has them all."""
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One difference: its mark, what it is about, and what is said of it."""
+class DiffLine:
+    """One difference: its mark, what it is about, and a description."""
 
     mark: str
     name: str
-    told: str
+    description: str
 
 
 def to_text(comparison: Comparison, names: tuple[str, str], depth: int = 1, whole: bool = False) -> str:
@@ -38,7 +51,7 @@ def to_text(comparison: Comparison, names: tuple[str, str], depth: int = 1, whol
         comparison: what differs.
         names: what to call the two networks.
         depth: how many levels of layers the table opens.
-        whole: whether changes are told that only follow from others.
+        whole: whether to show edits that only follow from others.
     """
     blocks = [[f"--- {names[0]}", f"+++ {names[1]}"]]
     if comparison.is_equal:
@@ -46,7 +59,7 @@ def to_text(comparison: Comparison, names: tuple[str, str], depth: int = 1, whol
     else:
         lines = list(_lines(comparison, whole))
         width = min(max((len(line.name) for line in lines), default=0), 60)
-        told = [f"{line.mark} {line.name:{width}}  {line.told}".rstrip() for line in lines]
+        told = [f"{line.mark} {line.name:{width}}  {line.description}".rstrip() for line in lines]
         if (left_out := _following(comparison)) and not whole:
             told.append(f"  {_left_out(left_out)} (--all)")
         blocks.append(told)
@@ -72,18 +85,18 @@ def to_data(comparison: Comparison, names: tuple[str, str]) -> dict[str, Any]:
             for side, name, graph in zip(("before", "after"), names, both, strict=True)
         },
         "arguments": [_field_data(field) for field in comparison.arguments],
-        "changes": [_change_data(change) for change in comparison.changes],
+        "changes": [_edit_data(edit) for edit in comparison.edits],
         "layers": [_row_data(row) for row in comparison.rows(depth=10**6)],
         "weights": {
             kind: {
                 "tensors": len(found),
-                "parameters": total(found),
+                "parameters": parameters(found),
                 **({} if kind == "carried" else {"paths": [_tensor_data(tensor) for tensor in found]}),
             }
             for kind in ("carried", "strangers", "moved", "reshaped", "new", "missing")
             for found in [getattr(weights, kind)]
         },
-        "advice": list(advice(comparison.changes)),
+        "advice": list(advice(comparison.edits)),
     }
 
 
@@ -98,7 +111,9 @@ def to_markdown(comparison: Comparison, names: tuple[str, str], depth: int = 1) 
         for word, name in (("parameters", "parameters"), ("trainable", "trainable"), ("multiply-accumulates", "macs"))
     ]
     blocks.append(markdown_table(("", "before", "after", ""), rows).rstrip())
-    lines = [f"- `{line.mark}` {_code(line.name)} {_code(line.told)}" for line in _lines(comparison, whole=False)]
+    lines = [
+        f"- `{line.mark}` {_code(line.name)} {_code(line.description)}" for line in _lines(comparison, whole=False)
+    ]
     if left_out := _following(comparison):
         lines.append(f"- {_left_out(left_out)}")
     blocks.append("\n".join(lines))
@@ -110,74 +125,73 @@ def to_markdown(comparison: Comparison, names: tuple[str, str], depth: int = 1) 
     return "\n\n".join([*blocks, "\n".join(weights)]) + "\n"
 
 
-def _lines(comparison: Comparison, whole: bool) -> Iterator[Line]:
+def _lines(comparison: Comparison, whole: bool) -> Iterator[DiffLine]:
     before, after = comparison.before, comparison.after
     if before.name != after.name:
-        yield Line("~", "the model", f"name {before.name} {ARROW} {after.name}")
+        yield DiffLine("~", "the model", f"name {before.name} {ARROW} {after.name}")
     if comparison.arguments:
-        yield Line("~", after.name, ", ".join(map(_field, comparison.arguments)))
-    for first, last in _runs([change for change in comparison.changes if whole or not change.follows]):
+        yield DiffLine("~", after.name, ", ".join(map(_field, comparison.arguments)))
+    for first, last in _runs([edit for edit in comparison.edits if whole or not edit.follows]):
         if first is last:
-            yield Line(MARKS.get(first.what, "~"), _name(first), _told(first))
+            yield DiffLine(MARKS.get(type(first), "~"), _where(first), _describe(first))
         else:
             (old, new), (old_end, new_end) = first.uses[0], last.uses[0]
             more = f" (in {quantity(first.count, 'layer')})" if first.count > 1 else ""
-            yield Line(MARKS["moved"], f"{new} to {new_end.own}", f"were {old} to {old_end.own}{more}")
+            yield DiffLine(MARKS[Move], f"{new} to {new_end.own}", f"were {old} to {old_end.own}{more}")
 
 
-def _runs(changes: Sequence[Change]) -> Iterator[tuple[Change, Change]]:
-    """The changes, those of steps behind one another that moved equally far by the first and the last."""
-    runs: list[tuple[Change, Change]] = []
-    for change in changes:
-        if runs and _shift(change) and _shift(change) == _shift(runs[-1][1]):
-            runs[-1] = (runs[-1][0], change)
+def _runs(edits: Sequence[Edit]) -> Iterator[tuple[Edit, Edit]]:
+    """The edits; of steps after one another whose numbers moved equally far, the first and the last."""
+    runs: list[tuple[Edit, Edit]] = []
+    for edit in edits:
+        if runs and _shift(edit) and _shift(edit) == _shift(runs[-1][1]):
+            runs[-1] = (runs[-1][0], edit)
         else:
-            runs.append((change, change))
+            runs.append((edit, edit))
     yield from runs
 
 
-def _shift(change: Change) -> tuple[Any, ...]:
-    """Where and how far the number of a step moved; nothing where something else was done."""
-    if change.what != "moved" or change.crossed:
+def _shift(edit: Edit) -> tuple[Any, ...]:
+    """In which branch and how far the number of a step moved; nothing for any other edit."""
+    if not isinstance(edit, Move) or edit.crossed:
         return ()
-    old, new = change.uses[0]
+    old, new = edit.uses[0]
     places = [(name.scope, name.path, name.base) for name in (old, new)]
-    return change.kind, change.count, *places, new.number - old.number
+    return edit.kind, edit.count, *places, new.number - old.number
 
 
 def _following(comparison: Comparison) -> int:
-    return sum(change.follows for change in comparison.changes)
+    return sum(edit.follows for edit in comparison.edits)
 
 
-def _name(change: Change) -> str:
-    """Where a change is: the first path, and how many more there are."""
-    more = change.count - 1
-    if change.what in ("input", "output"):
-        return change.what if change.path == change.what else f"{change.what} {change.path}"
-    return change.path + (f" and {more:,} more" if more else "")
+def _where(edit: Edit) -> str:
+    """The first step that has an edit, and how many more there are."""
+    if isinstance(edit, InputEdit | OutputEdit):
+        return edit.word if edit.path == edit.word else f"{edit.word} {edit.path}"
+    return edit.path + (f" and {edit.count - 1:,} more" if edit.count > 1 else "")
 
 
-def _told(change: Change) -> str:
-    old, new = change.uses[0]
-    match change.what:
-        case "input":
-            return f"{change.fields[0].before} {ARROW} {change.fields[0].after}"
-        case "changed":
-            was = f" (was {old})" if old.own != new.own else ""
-            return ", ".join(map(_field, change.fields)) + was
-        case "moved" if change.crossed:
-            return "stands elsewhere" + (f", and was {old}" if old.own != new.own else "")
-        case "moved" | "renamed":
+def _describe(edit: Edit) -> str:
+    old, new = edit.uses[0]
+    was = f"was {old}" if old.own != new.own else ""
+    match edit:
+        case InputEdit(fields=(shape,)):
+            return f"{shape.before} {ARROW} {shape.after}"
+        case Update(fields=fields):
+            return ", ".join(map(_field, fields)) + (f" ({was})" if was else "")
+        case Move(crossed=True):
+            return "stands elsewhere" + (f", and {was}" if was else "")
+        case Move() | Rename():
             return f"was {old}"
-        case "rewired":
-            return f"takes {change.before} {ARROW} {change.after}"
-        case "output":
-            return f"{change.before} {ARROW} {change.after}" if old and new else "new" if new else "gone"
-    return change.label + (f", {change.parameters:,} parameters" if change.parameters else "")
+        case Rewire(before=before, after=after):
+            return f"takes {before} {ARROW} {after}"
+        case OutputEdit(before=before, after=after):
+            return f"{before} {ARROW} {after}" if old and new else "new" if new else "gone"
+    return edit.label + (f", {edit.parameters:,} parameters" if edit.parameters else "")
 
 
-def _field(field: Field) -> str:
-    return f"{field.name} {written(field.before)} {ARROW} {written(field.after)}"
+def _field(field: FieldEdit) -> str:
+    return f"{field.name} {format_value(field.before)} {ARROW} {format_value(field.after)}"
 
 
 def _table(comparison: Comparison, depth: int) -> list[str]:
@@ -186,7 +200,7 @@ def _table(comparison: Comparison, depth: int) -> list[str]:
     if not rows:
         return []
     name, totals = StepName("total"), (comparison.before.totals, comparison.after.totals)
-    sums = Row(name, name, "", 0, (None, None), totals)
+    sums = StepRow(name, name, "", 0, (None, None), totals)
     found = [_cells((row, times)) for row, times in [*rows, (sums, 1)]]
     lines = [("", ("", "output", "parameters", "", "MACs", "")), *found]
     widths = [max(len(cells[i]) for _, cells in lines) for i in range(6)]
@@ -197,9 +211,9 @@ def _table(comparison: Comparison, depth: int) -> list[str]:
     return told
 
 
-def _merged(rows: Sequence[Row]) -> list[tuple[Row, int]]:
+def _merged(rows: Sequence[StepRow]) -> list[tuple[StepRow, int]]:
     """Rows, and how many equal ones follow one another."""
-    found: list[tuple[Row, int]] = []
+    found: list[tuple[StepRow, int]] = []
     for row in rows:
         if found and _alike(found[-1][0], row):
             found[-1] = (found[-1][0], found[-1][1] + 1)
@@ -208,13 +222,13 @@ def _merged(rows: Sequence[Row]) -> list[tuple[Row, int]]:
     return found
 
 
-def _alike(one: Row, other: Row) -> bool:
+def _alike(one: StepRow, other: StepRow) -> bool:
     names = [stem(name) for row in (one, other) for name in (row.name, row.was)]
     facts = [(row.level, row.shapes, row.totals) for row in (one, other)]
     return names[:2] == names[2:] and facts[0] == facts[1]
 
 
-def _cells(merged: tuple[Row, int]) -> tuple[str, tuple[str, ...]]:
+def _cells(merged: tuple[StepRow, int]) -> tuple[str, tuple[str, ...]]:
     row, times = merged
     mark = "" if row.name and row.was else "+" if row.name else "-"
     name = "  " * row.level + (row.name or row.was) + (f" ×{times}" if times > 1 else "")
@@ -244,14 +258,14 @@ def _weight_lines(comparison: Comparison, quoted: Callable[[str], str]) -> Itera
     weights, totals = comparison.weights, comparison.after.totals
     yield (
         f"{len(weights.carried):,} of {quantity(totals.variables, 'weight tensor')} carry over by path and shape: "
-        f"{total(weights.carried):,} of {totals.parameters:,} parameters"
+        f"{parameters(weights.carried):,} of {totals.parameters:,} parameters"
     )
     for kind, one, many in _KINDS:
-        found: tuple[Tensor, ...] = getattr(weights, kind)
+        found: tuple[WeightTensor, ...] = getattr(weights, kind)
         if found:
-            told = f"{len(found):,} {one if len(found) == 1 else many}, {quantity(total(found), 'parameter')}"
+            told = f"{len(found):,} {one if len(found) == 1 else many}, {quantity(parameters(found), 'parameter')}"
             yield f"{told}: {quoted(_first(found[0]))}{_more(found)}"
-    lines = advice(comparison.changes)
+    lines = advice(comparison.edits)
     for line in lines[:FEW]:
         yield f"help: {line}"
     if len(lines) > FEW:
@@ -268,12 +282,12 @@ _KINDS = (
 """The kinds of weights that do not simply carry over, as one and as several are told."""
 
 
-def _first(tensor: Tensor) -> str:
+def _first(tensor: WeightTensor) -> str:
     shapes = f" {show(tensor.before)} {ARROW} {show(tensor.shape)}" if tensor.before is not None else ""
     return (f"{tensor.was} {ARROW} " if tensor.was else "") + tensor.path + shapes
 
 
-def _more(tensors: Sequence[Tensor]) -> str:
+def _more(tensors: Sequence[WeightTensor]) -> str:
     return f" and {len(tensors) - 1:,} more" if len(tensors) > 1 else ""
 
 
@@ -281,27 +295,29 @@ def _left_out(number: int) -> str:
     return f"and {quantity(number, 'change')} that {'follows' if number == 1 else 'follow'} from these"
 
 
-def _field_data(field: Field) -> dict[str, Any]:
+def _field_data(field: FieldEdit) -> dict[str, Any]:
     return {"name": field.name, "before": field.before, "after": field.after}
 
 
-def _change_data(change: Change) -> dict[str, Any]:
+def _edit_data(edit: Edit) -> dict[str, Any]:
+    fields = edit.fields if isinstance(edit, Update | InputEdit) else ()
+    before, after = (edit.before, edit.after) if isinstance(edit, Rewire | OutputEdit) else ("", "")
     return {
-        "what": change.what,
-        "class": change.kind,
-        "label": change.label,
-        "count": change.count,
-        "follows": change.follows,
-        "fields": [_field_data(field) for field in change.fields],
-        "paths": [{"before": old or None, "after": new or None} for old, new in change.uses],
-        "inputs": {"before": change.before, "after": change.after} if change.before or change.after else None,
+        "what": edit.word,
+        "class": edit.kind,
+        "label": edit.label,
+        "count": edit.count,
+        "follows": edit.follows,
+        "fields": [_field_data(field) for field in fields],
+        "paths": [{"before": old or None, "after": new or None} for old, new in edit.uses],
+        "inputs": {"before": before, "after": after} if before or after else None,
         "lines": {
-            side: span.line if span else None for side, span in zip(("before", "after"), change.spans, strict=True)
+            side: span.line if span else None for side, span in zip(("before", "after"), edit.spans, strict=True)
         },
     }
 
 
-def _row_data(row: Row) -> dict[str, Any]:
+def _row_data(row: StepRow) -> dict[str, Any]:
     sides = zip(("before", "after"), (row.was, row.name), row.shapes, row.totals, strict=True)
     return {
         "path": row.path,
@@ -320,7 +336,7 @@ def _row_data(row: Row) -> dict[str, Any]:
     }
 
 
-def _tensor_data(tensor: Tensor) -> dict[str, Any]:
+def _tensor_data(tensor: WeightTensor) -> dict[str, Any]:
     more = {"was": tensor.was} if tensor.was else {"before": list(tensor.before)} if tensor.before is not None else {}
     return {"path": tensor.path, "shape": list(tensor.shape), **more}
 

@@ -11,7 +11,7 @@ from archdsl.ops import Shape, Weight
 
 
 @dataclass(frozen=True, slots=True)
-class Tensor:
+class WeightTensor:
     """A weight tensor of the second network; of the first where it is missing.
 
     Args:
@@ -27,7 +27,7 @@ class Tensor:
 
 
 @dataclass(frozen=True, slots=True)
-class Weights:
+class CarriedWeights:
     """The weight tensors of two networks.
 
     Every tensor of the second is in one of `carried`, `moved`, `reshaped` and `new`. What is `missing` is in the first
@@ -40,44 +40,44 @@ class Weights:
         reshaped: of the same path, and another shape.
     """
 
-    carried: tuple[Tensor, ...]
-    strangers: tuple[Tensor, ...]
-    moved: tuple[Tensor, ...]
-    reshaped: tuple[Tensor, ...]
-    new: tuple[Tensor, ...]
-    missing: tuple[Tensor, ...]
+    carried: tuple[WeightTensor, ...]
+    strangers: tuple[WeightTensor, ...]
+    moved: tuple[WeightTensor, ...]
+    reshaped: tuple[WeightTensor, ...]
+    new: tuple[WeightTensor, ...]
+    missing: tuple[WeightTensor, ...]
 
 
-def weights_of(before: Graph, after: Graph, align: Callable[[Graph, Graph], Alignment]) -> Weights:
+def carried_weights(before: Graph, after: Graph, align: Callable[[Graph, Graph], Alignment]) -> CarriedWeights:
     """Sorts the weight tensors of two networks."""
     old, new = dict(before.weights()), dict(after.weights())
     sources = dict(_sources(before, after, "", "", align))
     carried, strangers, moved, reshaped, fresh = [], [], [], [], []
+
+    def tensor(path: str, weight: Weight, was: str = "") -> WeightTensor:
+        return WeightTensor(path, weight.shape, weight.size, was)
+
     for path, weight in new.items():
         there, source = old.get(path), sources.get(path, "")
         fits = bool(source) and old[source].shape == weight.shape
         if there is not None and there.shape == weight.shape:
-            carried.append(_tensor(path, weight))
+            carried.append(tensor(path, weight))
             if source != path:
-                strangers.append(_tensor(path, weight, source))
+                strangers.append(tensor(path, weight, source))
         elif fits:
-            moved.append(_tensor(path, weight, source))
+            moved.append(tensor(path, weight, source))
         elif there is not None:
-            reshaped.append(Tensor(path, weight.shape, weight.size, "", there.shape))
+            reshaped.append(WeightTensor(path, weight.shape, weight.size, "", there.shape))
         else:
-            fresh.append(_tensor(path, weight))
+            fresh.append(tensor(path, weight))
     used = {tensor.was for tensor in moved}
-    missing = [_tensor(path, weight) for path, weight in old.items() if path not in new and path not in used]
-    return Weights(*map(tuple, (carried, strangers, moved, reshaped, fresh, missing)))
+    missing = [tensor(path, weight) for path, weight in old.items() if path not in new and path not in used]
+    return CarriedWeights(*map(tuple, (carried, strangers, moved, reshaped, fresh, missing)))
 
 
-def total(tensors: tuple[Tensor, ...]) -> int:
+def parameters(tensors: tuple[WeightTensor, ...]) -> int:
     """How many parameters some tensors have."""
     return sum(tensor.size for tensor in tensors)
-
-
-def _tensor(path: str, weight: Weight, was: str = "") -> Tensor:
-    return Tensor(path, weight.shape, weight.size, was)
 
 
 def _sources(

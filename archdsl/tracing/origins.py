@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from archdsl.diff.steps import plain, written
+from archdsl.diff.steps import format_value, plain_value
 from archdsl.errors import Span
 from archdsl.expr import Expression
 from archdsl.graph import Graph, Node
@@ -70,7 +70,7 @@ class Origins:
         node, level = target.node, len(target.nodes) - 1
         if node.op is None:
             return self._argument(target, name, level + 1)
-        value = plain(getattr(node.op, name))
+        value = plain_value(getattr(node.op, name))
         if name in node.fields:
             return self._value(target, level, name, node.fields[name], value)
         beside = self._beside(target, name)
@@ -85,8 +85,10 @@ class Origins:
             return None
         if part is not None and role == "pad":
             inner = Target((*target.nodes[:-1], part), target.bodies)
-            return self._value(inner, len(target.nodes) - 1, name, part.fields[name], plain(getattr(part.op, name)))
-        value = part.kind.removesuffix("_norm") if part is not None else plain(getattr(node.op, name))
+            return self._value(
+                inner, len(target.nodes) - 1, name, part.fields[name], plain_value(getattr(part.op, name))
+            )
+        value = part.kind.removesuffix("_norm") if part is not None else plain_value(getattr(node.op, name))
         if name == "activation" and self._is_made(node):
             return self._made(node, name, value)
         found = self._said(node, name)
@@ -110,7 +112,7 @@ class Origins:
         user = target.nodes[level - 1]
         owner = self.spec.layers[user.kind]
         path = target.path(level - 1)
-        value = plain(self._values(user)[name])
+        value = plain_value(self._values(user)[name])
         while owner.like is not None:
             if name in owner.fixed:
                 node = self.places.at("layers", owner.name, "with", name)
@@ -131,11 +133,11 @@ class Origins:
     def _model_argument(self, name: str) -> Origin:
         arg = self.spec.args[name]
         if name in self.settings:
-            value = plain(arg.taken(self.settings[name]))
-            return Origin(name, value, "setting", f"`--set {name}={written(value)}`")
+            value = plain_value(arg.taken(self.settings[name]))
+            return Origin(name, value, "setting", f"`--set {name}={format_value(value)}`")
         default = arg.default
         span = default.span if default else arg.span
-        value = plain(default.template()) if default else None
+        value = plain_value(default.template()) if default else None
         variant = self.places.section(span)
         told = variant if variant.startswith("variant") else f"an argument of {self.spec.name}"
         return Origin(name, value, "written", told, span=span)
@@ -180,7 +182,7 @@ class Origins:
 
     def _column(self, target: Target, level: int, name: str, scope: Seen) -> Origin:
         """Where a column of a loop has a row's value from."""
-        column, value = scope.loop.columns[name], plain(scope.row[name])
+        column, value = scope.loop.columns[name], plain_value(scope.row[name])
         told = f"row {scope.number + 1} of the `for`"
         if isinstance(column.content, tuple):
             item = column.content[scope.number]
@@ -220,7 +222,7 @@ def _text(value: Value) -> str:
         return "{" + ", ".join(f"{key}: {_text(item)}" for key, item in value.content.items()) + "}"
     if isinstance(value.content, tuple):
         return "[" + ", ".join(map(_text, value.content)) + "]"
-    return written(value.content)
+    return format_value(value.content)
 
 
 def _in_order(value: Value) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from archdsl.diff import written
+from archdsl.diff.steps import format_value
 from archdsl.errors import excerpt
 from archdsl.graph import Node
 from archdsl.ops.base import show
@@ -78,8 +78,8 @@ def _steps(path: str, origin: Origin, width: int) -> Iterator[str]:
 
 def _sentence(origin: Origin) -> str:
     """`$filters = $channels // 4 = 32: an argument of ResidualLayer, ...`."""
-    words = [origin.name, origin.text, written(origin.value)]
-    if origin.text in ("", origin.name, written(origin.value)) or origin.told.endswith(origin.text):
+    words = [origin.name, origin.text, format_value(origin.value)]
+    if origin.text in ("", origin.name, format_value(origin.value)) or origin.told.endswith(origin.text):
         words.remove(origin.text)
     return " = ".join(words) + (f": {origin.told}" if origin.told else "")
 
@@ -104,11 +104,11 @@ def _cost(node: Node) -> str:
 def _table(origins: tuple[Origin, ...], width: int) -> Iterator[str]:
     """A line for each field; those that somebody said come before those that are an op's own."""
     said = [origin for origin in origins if origin.how != "default"]
-    rows = [(origin.name, written(origin.value), _short(origin)) for origin in said]
+    rows = [(origin.name, format_value(origin.value), _short(origin)) for origin in said]
     widths = [max((len(row[i]) for row in rows), default=0) for i in range(2)]
     for name, value, told in rows:
         yield f"{name:{widths[0]}}  {value:{widths[1]}}  {told}"
-    rest = [f"{origin.name} {written(origin.value)}" for origin in origins if origin.how == "default"]
+    rest = [f"{origin.name} {format_value(origin.value)}" for origin in origins if origin.how == "default"]
     if rest:
         yield textwrap.fill(f"by default: {', '.join(rest)}", width, subsequent_indent="  ")
 
@@ -117,7 +117,9 @@ def _short(origin: Origin) -> str:
     """Where a field is from, in one line: what is written, and the ends of the way."""
     line = f"line {origin.span.line}" if origin.span else ""
     told = [origin.text if origin.causes else origin.told, line]
-    ends = {f"{end.name} {written(end.value)}, {end.told}" + _line(end) for end in origin.ends() if end is not origin}
+    ends = {
+        f"{end.name} {format_value(end.value)}, {end.told}" + _line(end) for end in origin.ends() if end is not origin
+    }
     return ", ".join(filter(None, told)) + (f": {'; '.join(sorted(ends))}" if ends else "")
 
 

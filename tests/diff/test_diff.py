@@ -13,8 +13,9 @@ from edited_specs import BASE, EDITS, FIRST, NEW
 from random_specs import several
 
 from archdsl import ArchError, loads, resolve, zoo
-from archdsl.diff import Comparison, alignment, compare, total
+from archdsl.diff import Comparison, alignment, compare
 from archdsl.diff.text import to_data, to_markdown, to_text
+from archdsl.diff.weights import parameters
 from archdsl.graph import Graph
 from archdsl.limits import Limits
 
@@ -60,7 +61,7 @@ def test_all_tells_what_follows() -> None:
 
 
 def whats(found: Comparison) -> set[tuple[str, str, str]]:
-    return {(change.what, *use) for change in found.changes for use in change.uses}
+    return {(edit.word, *use) for edit in found.edits for use in edit.uses}
 
 
 def test_what_takes_another_input_is_told() -> None:
@@ -73,8 +74,8 @@ def test_what_takes_another_input_is_told() -> None:
     )
     other = text.replace("from: early", "from: seen")
     found = compare(graph_of(text), graph_of(other))
-    (change,) = [change for change in found.changes if change.what == "rewired"]
-    assert (change.path, change.before, change.after) == ("side", "early", "seen")
+    (edit,) = [edit for edit in found.edits if edit.word == "rewired"]
+    assert (edit.path, edit.before, edit.after) == ("side", "early", "seen")
     assert "takes early → seen" in to_text(found, ("a", "b"))
 
 
@@ -84,7 +85,7 @@ def test_an_order_of_paths_is_a_change_where_it_counts() -> None:
     end = text.index("    shortcut: none")
     other = text[:wide] + text[narrow:end] + text[wide:narrow] + text[end:]
     found = compare(graph_of(text), graph_of(other))
-    assert [(c.what, c.count, [f.name for f in c.fields]) for c in found.changes] == [("changed", 3, ["parts"])]
+    assert [(c.word, c.count, [f.name for f in c.fields]) for c in found.edits] == [("changed", 3, ["parts"])]
 
 
 def test_steps_that_moved_say_what_it_does_to_their_weights() -> None:
@@ -115,9 +116,9 @@ def test_weights_that_fit_by_path_and_belong_to_another_step_are_told() -> None:
 
 def test_one_place_of_the_file_is_one_change() -> None:
     found = edited("a_field_in_a_layer")
-    (change,) = [change for change in found.changes if not change.follows]
-    assert (change.count, change.path) == (3, "Block_1/wide/conv_2")
-    assert [(field.name, field.before, field.after) for field in change.fields] == [("kernel", 3, 5)]
+    (edit,) = [edit for edit in found.edits if not edit.follows]
+    assert (edit.count, edit.path) == (3, "Block_1/wide/conv_2")
+    assert [(field.name, field.before, field.after) for field in edit.fields] == [("kernel", 3, 5)]
 
 
 @pytest.mark.parametrize("name", sorted(zoo.names()))
@@ -128,7 +129,7 @@ def test_a_network_is_equal_to_itself(name: str) -> None:
     assert found.is_equal
     assert list(found.rows(99)) == []
     assert len(found.weights.carried) == one.totals.variables
-    assert total(found.weights.carried) == one.totals.parameters
+    assert parameters(found.weights.carried) == one.totals.parameters
     assert to_text(found, ("a", "b")) == "--- a\n+++ b\n\nthe networks are equal\n"
 
 
@@ -150,7 +151,7 @@ def hold_sound(one: Graph, other: Graph) -> None:
     kinds = (weights.carried, weights.moved, weights.reshaped, weights.new)
     paths = [tensor.path for kind in kinds for tensor in kind]
     assert sorted(paths) == sorted(new)
-    assert sum(map(total, kinds)) == other.totals.parameters
+    assert sum(map(parameters, kinds)) == other.totals.parameters
     assert all(tensor.path in old and tensor.path not in new for tensor in weights.missing)
     assert all(old[tensor.was].shape == new[tensor.path].shape for tensor in weights.moved)
     mirrored = {"added": "removed", "removed": "added"}
@@ -215,8 +216,8 @@ def test_a_random_change_is_told_where_it_was_made(seed: int) -> None:
     )
     head = "archdsl: 1\nname: Net\ninput: [8, 8, 3]\nmodel:\n"
     graphs = [graph_of(head + "".join(f"  - {step}\n" for step in body)) for body in (steps, other)]
-    found = [change for change in compare(*graphs).changes if change.what in ("changed", "added", "removed")]
-    assert [change.what for change in found] == [what]
+    found = [edit for edit in compare(*graphs).edits if edit.word in ("changed", "added", "removed")]
+    assert [edit.word for edit in found] == [what]
     word = steps[at].partition(":")[0] if what == "removed" else "conv"
     if what != "removed":  # of equal steps beside one another it is not known which is gone
         number = sum(step.startswith("conv") for step in other[: at + 1])
@@ -228,8 +229,8 @@ def test_what_follows_does_not_part_what_is_written_once() -> None:
     found = compare(
         graph_of(BASE), graph_of(BASE.replace("width: 8", "width: 16").replace(*EDITS["a_field_in_a_layer"]))
     )
-    (change,) = [change for change in found.changes if not change.follows]
-    assert (change.count, [field.name for field in change.fields]) == (3, ["kernel"])
+    (edit,) = [edit for edit in found.edits if not edit.follows]
+    assert (edit.count, [field.name for field in edit.fields]) == (3, ["kernel"])
 
 
 def test_as_many_numbers_in_another_shape_do_not_carry_over() -> None:
@@ -241,13 +242,13 @@ def test_as_many_numbers_in_another_shape_do_not_carry_over() -> None:
 
 
 def test_long_chains_are_not_weighed_pair_by_pair(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(alignment, "_cost")
+    monkeypatch.delattr(alignment, "cost")
     head = "archdsl: 1\nname: Net\ninput: [4, 4, 3]\nmodel:\n"
     steps = [f"  - conv: {{filters: {n % 37 + 1}, kernel: 1}}\n" for n in range(1200)]
     limits = Limits(values=100_000)
     one, other = (resolve(loads(head + "".join(body), limits=limits)) for body in (steps, [NEW, *steps]))
     found = compare(one, other)
-    assert found.changes
+    assert found.edits
     hold_sound(one, other)
 
 

@@ -12,7 +12,7 @@ import pytest
 from random_specs import several
 
 from archdsl import ArchError, expr, loads, resolve, source, zoo
-from archdsl.diff.steps import Step, plain, steps_of
+from archdsl.diff.steps import Step, plain_value, steps_of
 from archdsl.graph import Graph
 from archdsl.ops.base import show, whole
 from archdsl.parsing.validation import plain as plain_node
@@ -160,8 +160,8 @@ def hold_true(origin: Origin) -> int:
         if found is None:
             return steps + 1
         word = next(iter(found)) if isinstance(found, dict) and origin.name in ("norm", "activation") else found
-        pair = plain(tuple(word)) if isinstance(word, list) else word
-        assert whole(origin.value) in (whole(plain(word)), pair), origin
+        pair = plain_value(tuple(word)) if isinstance(word, list) else word
+        assert whole(origin.value) in (whole(plain_value(word)), pair), origin
     if origin.how in ("expression", "loop") and origin.causes and origin.text[0] not in "[{":
         value = expr.parse(origin.text).evaluate(scope)
         if "over" in origin.told:
@@ -180,11 +180,15 @@ def hold_all(spec: Spec, **arguments: Any) -> int:
     for target in targets(tracing.graph):
         if id(target.body) not in known:
             known[id(target.body)] = {node.name: step for step in steps_of(target.body) for node in step.nodes}
-        words = known[id(target.body)][target.node.name].told
+        words = known[id(target.body)][target.node.name].settings
         for name in fields_of(target.node):
             origin = tracing.origins.field(target, name)
             node = target.node
-            mains = words.get(name) if node.role not in ("pad", "norm", "activation") else plain(getattr(node.op, name))
+            mains = (
+                words.get(name)
+                if node.role not in ("pad", "norm", "activation")
+                else plain_value(getattr(node.op, name))
+            )
             assert origin.value == mains, (target.path(), name)
             steps += hold_true(origin)
         found = tracing.trace(f"{target.path()}.shape")
