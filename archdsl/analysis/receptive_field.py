@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeAlias
 
 from archdsl.analysis.costs import Depth, opens
 from archdsl.graph import Graph
-from archdsl.ops.sight import HERE, Sight, Taps
+from archdsl.ops.receptive_field import HERE, Sight, Taps
 
 _LONGEST = 4096
 """Places after which an axis repeats itself, at most; what is more uneven counts as seeing the whole input."""

@@ -51,20 +51,20 @@ def list_ops(
     as_json: JsonOption = False,
 ) -> None:
     """List the ops, which are what a step may be beside a layer of the file; or tell all of one."""
-    from archdsl.ops import OPS, find, installed
+    from archdsl.ops import OPS, find, plugins
     from archdsl.schema import op_reference
 
     if name is not None:
         op = find(name)
         if op is None:
-            hint = nearest(name, {*OPS, *installed.names()})
+            hint = nearest(name, {*OPS, *plugins.names()})
             raise fail("ARCH203", f"there is no op `{name}`", hint=hint)
         if as_json:
             print_json(op_reference.data(op))
         else:
             print_text(op_reference.describe(op, shutil.get_terminal_size().columns))
         return
-    others = installed.names()
+    others = plugins.names()
     for word in others.keys() & OPS:
         say(f"`{word}` of {others.pop(word)} is not used, for archdsl has an op of this name")
     if as_json:

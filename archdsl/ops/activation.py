@@ -21,7 +21,7 @@ from archdsl.ops.base import (
 )
 from archdsl.ops.index_sets import ALL, LONGEST, Positions, bounded, smeared
 from archdsl.ops.norm import along, count_along, reads_along, sees_along
-from archdsl.ops.sight import HERE, Sight
+from archdsl.ops.receptive_field import HERE, Sight
 from archdsl.ops.value_range import Support, ValueRange, clip, same_sign
 from archdsl.ops.weights import Axes, Constraint, Initializer, Regularizer
 

@@ -24,7 +24,7 @@ from archdsl.ops.base import (
     show,
 )
 from archdsl.ops.index_sets import Positions, shifted
-from archdsl.ops.sight import HERE, Sight
+from archdsl.ops.receptive_field import HERE, Sight
 from archdsl.ops.weights import Constraint, Initializer, Kernel, Regularizer
 
 _TOKENS = ((5, 6),)

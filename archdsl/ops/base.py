@@ -9,8 +9,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic_core import PydanticCustomError
 
 from archdsl.ops.index_sets import Positions, Window, at_same_place, everything
+from archdsl.ops.receptive_field import Sight
 from archdsl.ops.registry import OPS
-from archdsl.ops.sight import Sight
 from archdsl.ops.value_range import Support, ValueRange, hull, same_sign
 
 # Nowhere in this folder do annotations become strings (`from __future__ import annotations`): Pydantic would evaluate

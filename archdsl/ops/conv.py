@@ -28,7 +28,7 @@ from archdsl.ops.base import (
     window,
 )
 from archdsl.ops.index_sets import ALL, LONGEST, Positions, Window, divided, interval, smeared, spread
-from archdsl.ops.sight import Sight, through
+from archdsl.ops.receptive_field import Sight, through
 from archdsl.ops.weights import Biased, Constraint, Kernel, KernelInitializer, Regularizer
 
 _MORE = {"kernel_initializer": {"truncated_normal": {"stddev": 0.02}}, "kernel_regularizer": {"l2": 1e-4}}

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from archdsl.ops.base import Call, Count, Example, Kept, Kind, OpError, Shape, Traits, Weight
 from archdsl.ops.index_sets import ALL, Positions
-from archdsl.ops.sight import HERE, Sight
+from archdsl.ops.receptive_field import HERE, Sight
 from archdsl.ops.weights import Kernel, MatrixInitializer, MatrixRegularizer
 
 

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from archdsl.ops.base import Call, Example, Kind, Op, Passes, Positive, Seed, Shape, Share, Traits, image
-from archdsl.ops.sight import HERE, Sight
+from archdsl.ops.receptive_field import HERE, Sight
 
 _X = ((3, 2, 5),)
 

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from archdsl.ops.base import Call, Example, Kept, Kind, Op, OpError, Shape, Traits, show
 from archdsl.ops.index_sets import ALL, Positions
-from archdsl.ops.sight import HERE, Sight
+from archdsl.ops.receptive_field import HERE, Sight
 
 _TWO = ((4, 4, 6), (4, 4, 6))
 

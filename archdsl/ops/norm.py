@@ -24,7 +24,7 @@ from archdsl.ops.base import (
     Weight,
 )
 from archdsl.ops.index_sets import ALL, Positions
-from archdsl.ops.sight import HERE, Sight
+from archdsl.ops.receptive_field import HERE, Sight
 from archdsl.ops.weights import Axes, Constraint, Initializer, Regularizer
 
 Momentum = Annotated[float, Field(strict=True, ge=0, le=1)]

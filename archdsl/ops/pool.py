@@ -24,7 +24,7 @@ from archdsl.ops.base import (
     window,
 )
 from archdsl.ops.index_sets import ALL, Positions, Window
-from archdsl.ops.sight import Sight, Taps, through
+from archdsl.ops.receptive_field import Sight, Taps, through
 
 
 class _Pool(Op):

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, WrapValidator
 
 from archdsl.ops.base import Call, Count, Example, Kind, Op, OpError, Passes, Shape, Size, Traits, either, show, whole
 from archdsl.ops.index_sets import ALL, LONGEST, Positions, bounded, everything, spread
-from archdsl.ops.sight import HERE, Sight
+from archdsl.ops.receptive_field import HERE, Sight
 
 _X = ((4, 6, 8),)
 

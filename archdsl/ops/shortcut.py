@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from archdsl.ops.base import Call, Count, Example, Kind, Op, OpError, Pair, Shape, Traits, image, per_stride
 from archdsl.ops.index_sets import ALL, LONGEST, Positions, bounded, spread
-from archdsl.ops.sight import Sight, Taps
+from archdsl.ops.receptive_field import Sight, Taps
 
 
 class PadShortcut(Op, name="pad_shortcut"):

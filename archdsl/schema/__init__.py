@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from archdsl.ops import OPS, Op, installed
+from archdsl.ops import OPS, Op, plugins
 from archdsl.parsing import VERSION
 from archdsl.recipe import Data, Train
 from archdsl.schema import vocabulary
@@ -37,7 +37,7 @@ def all_ops() -> dict[str, type[Op]]:
     Raises:
         ArchError: an installed package's op cannot be used.
     """
-    found = {name: installed.find(name) for name in installed.names()}
+    found = {name: plugins.find(name) for name in plugins.names()}
     return own_ops() | {name: op for name, op in found.items() if op is not None}
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from archdsl.ops import OPS, Example, Op
 from archdsl.ops.base import Counts, Kept
-from archdsl.ops.sight import HERE, Taps
+from archdsl.ops.receptive_field import HERE, Taps
 
 EXAMPLES = [(name, example) for name, op in sorted(OPS.items()) for example in op.examples]
 ids = [f"{name}-{i}" for name, op in sorted(OPS.items()) for i, _ in enumerate(op.examples)]

@@ -16,7 +16,7 @@ import pytest
 
 from archdsl import loads, resolve
 from archdsl.cli import main
-from archdsl.ops import OPS, find, installed
+from archdsl.ops import OPS, find, plugins
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "archdsl-example-ops"
 SOURCE = EXAMPLE / "src"
@@ -68,7 +68,7 @@ def imported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callab
     monkeypatch.chdir(tmp_path)
 
     def as_if_new(path: list[Path]) -> None:
-        installed.forget()
+        plugins.forget()
         for name in sys.modules.keys() - modules:
             if str(getattr(sys.modules[name], "__file__", "")).startswith((str(tmp_path), str(SOURCE))):
                 del sys.modules[name]

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from archdsl import schema
 from archdsl.cli import app
 from archdsl.errors import ArchError
-from archdsl.ops import OPS, Op, installed
+from archdsl.ops import OPS, Op, plugins
 from archdsl.parsing import FILE, LAYER, VARIANT, parse
 from archdsl.parsing.steps import BUNCH
 from archdsl.parsing.values import NEIGHBOURS
@@ -319,7 +319,7 @@ def test_the_commands() -> None:
 def test_an_installed_op_is_known_on_demand_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     space: dict[str, Any] = {"__module__": "elsewhere", "__doc__": "An op of another package."}
     monkeypatch.setitem(OPS, "foreign", type("Foreign", (Op,), space))
-    monkeypatch.setattr(installed, "names", lambda: {"foreign": "elsewhere 1.0"})
+    monkeypatch.setattr(plugins, "names", lambda: {"foreign": "elsewhere 1.0"})
     document = spec(model=["foreign", {"foreign": {}}])
     assert not Draft202012Validator(schema.language()).is_valid(document)
     assert Draft202012Validator(schema.language(schema.all_ops())).is_valid(document)

@@ -24,7 +24,7 @@ from archdsl.ops.base import (
     times,
 )
 from archdsl.ops.index_sets import ALL, LONGEST, Positions, bounded, divided, everything, shifted
-from archdsl.ops.sight import Sight, Taps, scaled
+from archdsl.ops.receptive_field import Sight, Taps, scaled
 from archdsl.ops.value_range import Support, ValueRange, hull
 
 _X = ((4, 6, 8),)
