@@ -60,6 +60,11 @@ class Mapping:
 Node: TypeAlias = Scalar | Sequence | Mapping
 
 
+def entries(node: Node | None) -> tuple[tuple[Scalar, Node], ...]:
+    """The entries of a mapping; none where there is no mapping, as for an op without arguments."""
+    return node.items if isinstance(node, Mapping) else ()
+
+
 @dataclass(frozen=True, slots=True)
 class Extent:
     """Where the text of a scalar begins and ends, as offsets; its first line, from 1; and whether it is a block."""

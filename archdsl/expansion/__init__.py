@@ -12,11 +12,11 @@ from archdsl import source
 from archdsl.expansion.comments import Comments
 from archdsl.expansion.fields import FieldWriter
 from archdsl.expansion.long_form import ORDER, LongForm
-from archdsl.expansion.overlay import Overlay, entries
+from archdsl.expansion.overlay import Overlay
 from archdsl.expansion.printer import OutputEntry, OutputGroup, print_group
 from archdsl.limits import DEFAULTS, Limits
-from archdsl.parsing import parse, understand
-from archdsl.source import Mapping
+from archdsl.parsing import parse, parse_tree
+from archdsl.source import Mapping, entries
 
 __all__ = ["expand", "lay_over"]
 
@@ -80,7 +80,7 @@ def _read(
 ) -> tuple[Overlay, Comments]:
     text = source.LINE_END.sub("\n", text)
     root, extents = source.read_with_extents(text, file, limits)
-    spec = understand(root, text, file, limits)
+    spec = parse_tree(root, text, file, limits)
     spec = spec.varied(variant) if variant else spec
     if not isinstance(root, Mapping):
         raise TypeError("what was understood is a mapping")

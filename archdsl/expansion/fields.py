@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from archdsl.expansion.comments import Comments, in_brackets
-from archdsl.expansion.overlay import entries, line
+from archdsl.expansion.overlay import line
 from archdsl.expansion.printer import OutputEntry, OutputGroup, OutputScalar, Tree, output_scalar, output_tree
 from archdsl.ops import Op
 from archdsl.ops.choices import WordChoice
@@ -19,7 +19,7 @@ from archdsl.parsing.steps import ACTIVATIONS, NORMS
 from archdsl.parsing.validation import model_of, plain
 from archdsl.recipe import ObjectChoice
 from archdsl.recipe.base import OrNone
-from archdsl.source import Mapping, Node, Scalar
+from archdsl.source import Mapping, Node, Scalar, entries
 
 Kind = TypeVar("Kind")
 

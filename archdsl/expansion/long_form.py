@@ -10,14 +10,14 @@ from archdsl import expr
 from archdsl.errors import Span
 from archdsl.expansion.comments import Comments, EntryComments
 from archdsl.expansion.fields import FieldWriter, word_of
-from archdsl.expansion.overlay import Overlay, entries, line
+from archdsl.expansion.overlay import Overlay, line
 from archdsl.expansion.printer import OutputEntry, OutputGroup, output_tree
 from archdsl.ops import OPS
 from archdsl.parsing.recipes import SECTIONS
 from archdsl.parsing.steps import BUNCH
 from archdsl.parsing.validation import plain
 from archdsl.parsing.values import LOOP, NEIGHBOURS
-from archdsl.source import Mapping, Node, Scalar, Sequence
+from archdsl.source import Mapping, Node, Scalar, Sequence, entries
 from archdsl.spec import TYPES
 
 ORDER = (

@@ -10,7 +10,7 @@ from archdsl.errors import Span, fail, nearest
 from archdsl.expr import is_expression
 from archdsl.parsing.recipes import SECTIONS, laid_over
 from archdsl.parsing.validation import plain
-from archdsl.source import Mapping, Node, Scalar, Sequence
+from archdsl.source import Mapping, Node, Scalar, Sequence, entries
 from archdsl.spec import TYPES, Spec
 
 _BRACKETS = Span("", 1, 1, 1, "{")
@@ -126,8 +126,3 @@ class Overlay:
 def line(node: Node) -> str:
     """Where a value is in its own file."""
     return f"line {node.span.line}"
-
-
-def entries(node: Node | None) -> Iterator[tuple[Scalar, Node]]:
-    """The entries of a mapping; none where there is no mapping, as for an op without arguments."""
-    yield from node.items if isinstance(node, Mapping) else ()

@@ -12,7 +12,7 @@ from archdsl.ops import Shape
 from archdsl.parsing.scope import Scope
 from archdsl.parsing.validation import plain
 from archdsl.parsing.values import UNREAD, ValueReader
-from archdsl.source import Mapping, Node, Scalar, Sequence
+from archdsl.source import Mapping, Node, Scalar, Sequence, entries
 from archdsl.spec import INPUT, OUTPUT, TYPES, Arg, StepRef
 
 _OF_DEFAULT = {bool: "bool", int: "int", float: "float", str: "str", list: "list"}
@@ -24,13 +24,8 @@ class InterfaceReader(ValueReader):
 
     def args(self, node: Node | None) -> dict[str, Arg]:
         """The arguments, each with a type or a default."""
-        if node is None:
-            return {}
-        if not isinstance(node, Mapping):
-            self.problems.add("ARCH007", "`args` is a mapping", node.span, "`args: {filters: int, stride: 1}`")
-            return {}
         args = {}
-        for key, inner in node.items:
+        for key, inner in entries(self.mapping(node, "`args` is a mapping", "`args: {filters: int, stride: 1}`")):
             fault = name_fault(key.text, RESERVED) or ("it is a class of this file" if key.text in self.classes else "")
             if fault:
                 self.problems.add("ARCH010", f"`{key.text}` cannot name an argument: {fault}", key.span)
@@ -50,7 +45,7 @@ class InterfaceReader(ValueReader):
     def set_args(self, node: Node | None, args: MappingType[str, Arg], owner: str) -> dict[str, Any]:
         """Values for arguments that exist, as `with` and a variant's `args` give them."""
         values = {}
-        for key, inner in node.items if isinstance(node, Mapping) else ():
+        for key, inner in entries(node):
             value = self.value(inner, None)
             if key.text not in args:
                 hint = nearest(key.text, args) if args else f"`{owner}` has no arguments"

@@ -10,9 +10,10 @@ from typing import Any
 from archdsl.errors import Span, nearest, shown
 from archdsl.names import name_fault
 from archdsl.ops import OPS, Op, find
+from archdsl.parsing.interfaces import InterfaceReader
 from archdsl.parsing.scope import Scope
 from archdsl.parsing.validation import faults, plain
-from archdsl.parsing.values import LOOP, NEIGHBOURS, UNREAD, ValueReader
+from archdsl.parsing.values import LOOP, NEIGHBOURS, UNREAD
 from archdsl.source import Mapping, Node, Scalar, Sequence
 from archdsl.spec import SHORTCUTS, Branch, Branches, Fields, LayerCall, Loop, OpCall, Signature, Step, Value
 
@@ -23,7 +24,7 @@ ACTIVATIONS = OPS.of_kind("activation")
 
 
 @dataclass(frozen=True)
-class Reader(ValueReader):
+class StepReader(InterfaceReader):
     """Reads bodies. It knows what each layer takes and gives, but no layer's body.
 
     Args:

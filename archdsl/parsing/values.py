@@ -32,6 +32,13 @@ class ValueReader:
     problems: Problems
     classes: frozenset[str]
 
+    def mapping(self, node: Node | None, message: str, hint: str) -> Mapping | None:
+        """The node if it is a mapping; any other one is a problem."""
+        if node is None or isinstance(node, Mapping):
+            return node
+        self.problems.add("ARCH007", message, node.span, hint)
+        return None
+
     def value(self, node: Node, scope: Scope | None) -> Value:
         """A value; its expressions are read, and their names looked up. Without a scope, none may stand there."""
         if isinstance(node, Sequence):
