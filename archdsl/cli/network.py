@@ -65,7 +65,7 @@ def show(
         raise fail("ARCH203", "`--json`, `--csv` and `--markdown` exclude each other", hint="take one of them")
     if as_json and columns:
         raise fail("ARCH203", "`--columns` does not go with `--json`", hint="JSON tells all of them")
-    names = known.chosen(columns) if columns else tuple(known.COLUMNS) if as_csv else known.DEFAULT
+    names = known.parse_columns(columns) if columns else tuple(known.COLUMNS) if as_csv else known.DEFAULT
     width = None if columns == "all" else max(WIDE, shutil.get_terminal_size().columns)
     view = View(names, batch, precision, width)
     _, _, graph = load_spec(spec, settings, variant, allow)

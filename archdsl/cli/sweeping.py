@@ -38,7 +38,7 @@ def sweep(
 ) -> None:
     """Show what a network costs for each of some values of an argument: parameters, work and memory."""
     from archdsl.analysis.measures import measure
-    from archdsl.reports.sweep import Row, to_data, to_markdown, to_text
+    from archdsl.reports.sweep import SweepRow, to_data, to_markdown, to_text
 
     if as_json and as_markdown:
         raise fail("ARCH203", "`--json` and `--markdown` exclude each other", hint="take one of them")
@@ -51,7 +51,7 @@ def sweep(
     rows = []
     for each, values in chosen:
         graph = resolve(each, **fixed, **(values if words else {}))
-        rows.append(Row(values, measure(graph, batch, precision)))
+        rows.append(SweepRow(values, measure(graph, batch, precision)))
     if as_json:
         print_json(to_data(rows))
     else:

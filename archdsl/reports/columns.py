@@ -1,4 +1,4 @@
-"""The columns of a table of layers: what each tells of a node or of a row, as a word and as plain data."""
+"""The columns of a table of layers, each as text and as plain data."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from archdsl.text import byte_size
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What is known of a node, or of the nodes of a row together."""
+class RowFacts:
+    """What a row of the table shows: the measures of one node, or of the nodes of a step together."""
 
     shapes: tuple[Shape, ...]
     totals: Totals
@@ -32,68 +32,68 @@ class Column(NamedTuple):
     """One column.
 
     Args:
-        title: what stands above it in a text.
-        said: what it counts, for the documentation.
-        word: its cell in a text.
-        data: its cell in CSV, and its value in JSON.
+        title: its heading in text.
+        description: what it counts, for the documentation.
+        text: a cell in text.
+        data: a cell in CSV, and the value in JSON.
     """
 
     title: str
-    said: str
-    word: Callable[[Told], str]
-    data: Callable[[Told], Any]
+    description: str
+    text: Callable[[RowFacts], str]
+    data: Callable[[RowFacts], Any]
 
 
-def _count(title: str, said: str, value: Callable[[Told], int]) -> Column:
-    return Column(title, said, lambda told: f"{value(told):,}" if value(told) else "", value)
+def _count(title: str, description: str, value: Callable[[RowFacts], int]) -> Column:
+    return Column(title, description, lambda facts: f"{value(facts):,}" if value(facts) else "", value)
 
 
-def _memory(title: str, said: str, value: Callable[[Told], int]) -> Column:
-    return Column(title, said, lambda told: byte_size(value(told)) if value(told) else "", value)
+def _memory(title: str, description: str, value: Callable[[RowFacts], int]) -> Column:
+    return Column(title, description, lambda facts: byte_size(value(facts)) if value(facts) else "", value)
 
 
 COLUMNS: dict[str, Column] = {
     "output": Column(
         "output",
         "the shape of the output, without the batch; of each, where there are several",
-        lambda told: ", ".join(map(show, told.shapes)),
-        lambda told: ", ".join(map(show, told.shapes)),
+        lambda facts: ", ".join(map(show, facts.shapes)),
+        lambda facts: ", ".join(map(show, facts.shapes)),
     ),
-    "parameters": _count("parameters", "the numbers in all weights", lambda told: told.totals.parameters),
-    "trainable": _count("trainable", "those of them that gradients move", lambda told: told.totals.trainable),
-    "macs": _count("MACs", "multiply-accumulates for one image, as papers count them", lambda told: told.totals.macs),
+    "parameters": _count("parameters", "the numbers in all weights", lambda facts: facts.totals.parameters),
+    "trainable": _count("trainable", "those of them that gradients move", lambda facts: facts.totals.trainable),
+    "macs": _count("MACs", "multiply-accumulates for one image, as papers count them", lambda facts: facts.totals.macs),
     "activations": _count(
-        "activations", "numbers that convolutions and dense layers give for one image", lambda told: told.activations
+        "activations", "numbers that convolutions and dense layers give for one image", lambda facts: facts.activations
     ),
     "fvcore_macs": _count(
-        "fvcore MACs", "multiply-accumulates as fvcore and timm count them", lambda told: told.fvcore.macs
+        "fvcore MACs", "multiply-accumulates as fvcore and timm count them", lambda facts: facts.fvcore.macs
     ),
     "fvcore_activations": _count(
-        "fvcore act.", "activations as fvcore and timm count them", lambda told: told.fvcore.activations
+        "fvcore act.", "activations as fvcore and timm count them", lambda facts: facts.fvcore.activations
     ),
     "field": Column(
         "field",
         "the receptive field, in pixels of the input, with its stride; `whole` where all of it is seen",
-        lambda told: _field(told.field),
-        lambda told: seen(told.field),
+        lambda facts: _field_text(facts.field),
+        lambda facts: field_data(facts.field),
     ),
     "stride": Column(
         "stride",
         "how far apart in the input neighbours of the map lie",
-        lambda told: show_pair(told.field.stride) if told.field.stride else "",
-        lambda told: list(told.field.stride) if told.field.stride else None,
+        lambda facts: show_pair(facts.field.stride) if facts.field.stride else "",
+        lambda facts: list(facts.field.stride) if facts.field.stride else None,
     ),
-    "weight_bytes": _memory("weights", "bytes of its weights", lambda told: told.weight_bytes),
-    "output_bytes": _memory("memory", "bytes of its output, for the batch", lambda told: told.output_bytes),
+    "weight_bytes": _memory("weights", "bytes of its weights", lambda facts: facts.weight_bytes),
+    "output_bytes": _memory("memory", "bytes of its output, for the batch", lambda facts: facts.output_bytes),
     "peak_bytes": _memory(
-        "peak", "bytes of all activations that are there while it runs, for the batch", lambda told: told.peak_bytes
+        "peak", "bytes of all activations that are there while it runs, for the batch", lambda facts: facts.peak_bytes
     ),
 }
 SHORT = ("output", "parameters", "macs")
 DEFAULT = (*SHORT, "field")
 
 
-def chosen(words: str) -> tuple[str, ...]:
+def parse_columns(words: str) -> tuple[str, ...]:
     """The columns of `--columns`: names between commas, or `all`, where `field` tells the stride.
 
     Raises:
@@ -109,15 +109,15 @@ def chosen(words: str) -> tuple[str, ...]:
     return names
 
 
-def together(shapes: tuple[Shape, ...], totals: Totals, layers: Sequence[Layer], last: Layer) -> Told:
-    """What is known of a row.
+def step_facts(shapes: tuple[Shape, ...], totals: Totals, layers: Sequence[Layer], last: Layer) -> RowFacts:
+    """What a row shows of a step.
 
     Args:
         layers: the nodes of the row's (first) step.
         last: the node that gives the row's output: of several equal layers, the last one's.
     """
     counts = zip(*(layer.fvcore for layer in layers), strict=True)
-    return Told(
+    return RowFacts(
         shapes,
         totals,
         sum(layer.activations for layer in layers),
@@ -129,25 +129,25 @@ def together(shapes: tuple[Shape, ...], totals: Totals, layers: Sequence[Layer],
     )
 
 
-def alone(layer: Layer) -> Told:
-    """What is known of one node."""
+def layer_facts(layer: Layer) -> RowFacts:
+    """What a row shows of one node."""
     shapes = tuple(layer.node.outputs.values()) or (layer.node.shape,)
-    return together(shapes, layer.totals, [layer], layer)
+    return step_facts(shapes, layer.totals, [layer], layer)
 
 
-def values(told: Told, names: Iterable[str]) -> dict[str, Any]:
+def column_data(facts: RowFacts, names: Iterable[str]) -> dict[str, Any]:
     """Columns as plain data, by name."""
-    return {name: COLUMNS[name].data(told) for name in names}
+    return {name: COLUMNS[name].data(facts) for name in names}
 
 
-def seen(field: Field) -> Any:
+def field_data(field: Field) -> Any:
     """A receptive field as plain data: rows and columns, `whole`, or nothing where no map is seen."""
     if field.size is None:
         return "whole"
     return list(field.size) if any(field.size) else None
 
 
-def _field(field: Field) -> str:
+def _field_text(field: Field) -> str:
     """`27 /4`, with the stride as labels have it."""
     if field.size is None:
         return "whole"

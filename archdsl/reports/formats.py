@@ -10,8 +10,8 @@ from typing import Any
 from archdsl.analysis.measures import Measures, layers, measure
 from archdsl.graph import Graph
 from archdsl.ops import Shape
-from archdsl.reports.columns import COLUMNS, Told, alone, seen, values
-from archdsl.reports.summary import View, heading, sums, table
+from archdsl.reports.columns import COLUMNS, RowFacts, column_data, field_data, layer_facts
+from archdsl.reports.summary import View, heading, table, totals_lines
 from archdsl.spec import INPUT, OUTPUT
 from archdsl.text import markdown_table
 
@@ -32,7 +32,7 @@ def to_data(graph: Graph, batch: int = 1, precision: str = "float32", depth: int
             "path": path,
             "inputs": list(layer.node.inputs),
             "output": _plain(layer.node.outputs or {OUTPUT: layer.node.shape}, OUTPUT),
-            **values(alone(layer), (name for name in COLUMNS if name != "output")),
+            **column_data(layer_facts(layer), (name for name in COLUMNS if name != "output")),
         }
         for path, layer in layers(graph, batch, precision, depth).items()
     ]
@@ -59,7 +59,7 @@ def to_csv(graph: Graph, view: View, depth: int | None = None) -> str:
     lines = csv.writer(written, lineterminator="\n")
     lines.writerow(["path", "class", *view.columns])
     for path, layer in layers(graph, view.batch, view.precision, depth).items():
-        cells = values(alone(layer), view.columns).values()
+        cells = column_data(layer_facts(layer), view.columns).values()
         lines.writerow([path, layer.node.kind, *map(_cell, cells)])
     return written.getvalue()
 
@@ -68,30 +68,34 @@ def to_markdown(graph: Graph, depth: int, view: View) -> str:
     """The table as GitHub draws it, with its sums as a list below."""
     titles = ["layer", "", *(COLUMNS[name].title for name in view.columns)]
     lines = []
-    for row, told in table(graph, depth, view):
+    for row, facts in table(graph, depth, view):
         name = "&emsp;" * row.level + f"`{row.name}`" + (f" ×{row.times}" if row.times > 1 else "")
-        lines.append([name, _escaped(row.label), *(COLUMNS[name].word(told) for name in view.columns)])
+        lines.append([name, _escaped(row.label), *(COLUMNS[name].text(facts) for name in view.columns)])
     drawn = markdown_table(titles, lines, left=(0, 1)).rstrip()
     name, *doc = heading(graph).split("\n", 1)
-    end = "\n".join(f"- {line}" for line in sums(graph, measure(graph, view.batch, view.precision)))
+    end = "\n".join(f"- {line}" for line in totals_lines(graph, measure(graph, view.batch, view.precision)))
     return "\n\n".join([f"**{_escaped(name)}**", *map(_escaped, doc), drawn, end]) + "\n"
 
 
-def _totals(found: Measures) -> dict[str, Any]:
-    told = Told((), found.totals, found.activations, found.fvcore)
+def _totals(measures: Measures) -> dict[str, Any]:
+    facts = RowFacts((), measures.totals, measures.activations, measures.fvcore)
     field = None
-    if found.field is not None:
-        stride = found.field.stride
-        field = {"at": found.last_map, "size": seen(found.field), "stride": list(stride) if stride else None}
+    if measures.field is not None:
+        stride = measures.field.stride
+        field = {
+            "at": measures.last_map,
+            "size": field_data(measures.field),
+            "stride": list(stride) if stride else None,
+        }
     return {
-        **values(told, ("trainable", "macs", "activations", "fvcore_macs", "fvcore_activations")),
-        "variables": found.totals.variables,
+        **column_data(facts, ("trainable", "macs", "activations", "fvcore_macs", "fvcore_activations")),
+        "variables": measures.totals.variables,
         "field": field,
-        "batch": found.batch,
-        "precision": found.precision,
-        "weight_bytes": found.weight_bytes,
-        "peak_bytes": found.peak_bytes,
-        "kept_bytes": found.kept_bytes,
+        "batch": measures.batch,
+        "precision": measures.precision,
+        "weight_bytes": measures.weight_bytes,
+        "peak_bytes": measures.peak_bytes,
+        "kept_bytes": measures.kept_bytes,
     }
 
 

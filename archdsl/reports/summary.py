@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from archdsl.analysis.measures import Field, Layer, Measures, layers, measure
+from archdsl.analysis.measures import Field, Measures, layers, measure
 from archdsl.analysis.wires import Wires
 from archdsl.graph import BranchPath, Graph, Node, TensorRef, Totals, total
 from archdsl.ops import Shape
 from archdsl.ops.base import show
-from archdsl.reports.columns import COLUMNS, DEFAULT, SHORT, Told, show_pair, together
+from archdsl.reports.columns import COLUMNS, DEFAULT, SHORT, RowFacts, show_pair, step_facts
 from archdsl.spec import INPUT, OUTPUT
-from archdsl.text import byte_size
+from archdsl.text import byte_size, columns
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TableRow:
     """One line of the table: a step of a body, or several equal ones that follow one another.
 
     `shapes` are those of its outputs, `totals` those of one of the `times` equal steps.
@@ -31,8 +31,8 @@ class Row:
     name: str
     label: str
     shapes: tuple[Shape, ...]
-    totals: Totals
-    level: int
+    totals: Totals = Totals()  # noqa: RUF009 - it is frozen
+    level: int = 0
     times: int = 1
     paths: tuple[str, ...] = ()
     end: str = ""
@@ -55,7 +55,7 @@ class View:
     width: int | None = None
 
 
-def rows(graph: Graph, depth: int, level: int = 0, scope: str = "") -> Iterator[Row]:
+def rows(graph: Graph, depth: int, level: int = 0, scope: str = "") -> Iterator[TableRow]:
     """The steps of a body, each layer with those inside it down to `depth` levels.
 
     A conv, its norm and its activation are one row; so are equal layers that follow one another.
@@ -90,54 +90,61 @@ def to_text(graph: Graph, depth: int = 2, view: View | None = None) -> str:
     """
     names = view.columns if view else SHORT
     lines = [("", "", *(COLUMNS[name].title for name in names))]
-    for row, told in table(graph, depth, view):
+    for row, facts in table(graph, depth, view):
         times = f" ×{row.times}" if row.times > 1 else ""
-        cells = (COLUMNS[name].word(told) for name in names)
+        cells = (COLUMNS[name].text(facts) for name in names)
         lines.append(("  " * row.level + row.name + times, row.label, *cells))
-    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    room = widths[1]
     if view and view.width:
-        widths[1] = max(min(widths[1], _NARROW), widths[1] - max(0, sum(widths) + 2 * len(widths) - 2 - view.width))
-    drawn = [_line(line, widths) for line in lines]
-    rule = "─" * max(map(len, drawn))
-    end = sums(graph, measure(graph, view.batch, view.precision)) if view else _sums(graph.totals)
-    return "\n".join([heading(graph), "", drawn[0], rule, *drawn[1:], rule, *end]) + "\n"
+        room = max(min(room, _NARROW), room - max(0, sum(widths) + 2 * len(widths) - 2 - view.width))
+    lines = [(name, _fitted(label, room).ljust(room), *cells) for name, label, *cells in lines]
+    head, *body = columns(lines, right=range(2, len(widths))).splitlines()
+    rule = "─" * max(map(len, (head, *body)))
+    end = totals_lines(graph, measure(graph, view.batch, view.precision)) if view else _counts(graph.totals)
+    return "\n".join([heading(graph), "", head, rule, *body, rule, *end]) + "\n"
 
 
 _NARROW = 24
 """What labels are never cut down below."""
 
 
-def table(graph: Graph, depth: int, view: View | None) -> Iterator[tuple[Row, Told]]:
+def table(graph: Graph, depth: int, view: View | None) -> Iterator[tuple[TableRow, RowFacts]]:
     """The rows between the model's inputs and its outputs that have names, with what is known of each."""
     body = [*rows(graph, depth)]
     # Of equal layers that follow one another only the first is opened: the others need not be looked into.
     opened = {row.paths[0] for row, after in pairwise(body) if after.level > row.level}
-    found = layers(graph, view.batch, view.precision, opened) if view else {}
-    for row in (*_ends(graph.inputs, INPUT, "Input"), *body, *_outputs(graph)):
-        yield row, _told(row, found)
+    measured = layers(graph, view.batch, view.precision, opened) if view else {}
+    for name, shape in graph.inputs.items():
+        yield TableRow(name, "" if name == INPUT else "Input", (shape,)), RowFacts((shape,), Totals())
+    for row in body:
+        if measured:
+            yield row, step_facts(row.shapes, row.totals, [measured[path] for path in row.paths], measured[row.end])
+        else:
+            yield row, RowFacts(row.shapes, row.totals)
+    wires = Wires(graph)
+    for name, end in graph.outputs.items() if OUTPUT not in graph.outputs else ():
+        source = wires.word(end.ref)
+        label = "Output" if source == name else f"Output, from {source}"
+        yield TableRow(name, label, (end.shape,)), RowFacts((end.shape,), Totals())
 
 
-def _told(row: Row, found: Mapping[str, Layer]) -> Told:
-    if not found or not row.paths:
-        return Told(row.shapes, row.totals)
-    return together(row.shapes, row.totals, [found[path] for path in row.paths], found[row.end])
-
-
-def sums(graph: Graph, found: Measures) -> list[str]:
-    """What stands below the table of `show`: what all of it counts to."""
+def totals_lines(graph: Graph, measures: Measures) -> list[str]:
+    """The lines below the table of `show`: what all of it counts to."""
     lines = [
-        *_sums(found.totals),
-        f"{found.fvcore.macs:,} MACs, {found.fvcore.activations:,} activations, as fvcore and timm count them",
+        *_counts(measures.totals),
+        f"{measures.fvcore.macs:,} MACs, {measures.fvcore.activations:,} activations, as fvcore and timm count them",
     ]
-    lines[1] += f", {found.activations:,} activations, as papers count them"
-    if found.field is not None:
-        last = next(node for node in graph.nodes if node.name == found.last_map)
-        lines.append(f"{_seen(found.field)} on the last map, {last.step} ({show(last.shape)})")
-    now, kept = byte_size(found.peak_bytes), byte_size(found.kept_bytes)
+    lines[1] += f", {measures.activations:,} activations, as papers count them"
+    if measures.field is not None:
+        last = next(node for node in graph.nodes if node.name == measures.last_map)
+        lines.append(f"{_seen(measures.field)} on the last map, {last.step} ({show(last.shape)})")
+    peak, kept = byte_size(measures.peak_bytes), byte_size(measures.kept_bytes)
     return [
         *lines,
-        f"{byte_size(found.weight_bytes)} of weights, in {found.precision}",
-        f"{now} of activations at once in inference, {kept} or more kept in training, for a batch of {found.batch:,}",
+        f"{byte_size(measures.weight_bytes)} of weights, in {measures.precision}",
+        f"{peak} of activations at once in inference, {kept} or more kept in training, "
+        f"for a batch of {measures.batch:,}",
     ]
 
 
@@ -169,29 +176,13 @@ def _origins(refs: Iterable[TensorRef], wires: Wires) -> str:
     return ", ".join(wires.word(ref) for ref in refs)
 
 
-def _ends(shapes: Mapping[str, Shape], nameless: str, label: str) -> list[Row]:
-    return [Row(name, "" if name == nameless else label, (shape,), Totals(), 0) for name, shape in shapes.items()]
-
-
-def _outputs(graph: Graph) -> list[Row]:
-    """A row for each output that has a name, with the step that gives it where that has another."""
-    if OUTPUT in graph.outputs:
-        return []
-    wires = Wires(graph)
-    words = {name: wires.word(end.ref) for name, end in graph.outputs.items()}
-    return [
-        Row(name, "Output" if words[name] == name else f"Output, from {words[name]}", (end.shape,), Totals(), 0)
-        for name, end in graph.outputs.items()
-    ]
-
-
 def _goes_on(end: Node, node: Node, wires: Wires) -> bool:
     """Whether a layer does once more what the one before it did."""
     is_equal = node.body is not None and node.body is end.body and node.path == end.path
     return is_equal and node.inputs == end.output_refs and wires.feeds_only(end.name, node.name)
 
 
-def _row(step: Sequence[Node], level: int, times: int, source: str, paths: tuple[str, ...], end: str) -> Row:
+def _row(step: Sequence[Node], level: int, times: int, source: str, paths: tuple[str, ...], end: str) -> TableRow:
     main = next((node for node in step if node.role not in ("pad", "norm", "activation")), step[0])
     if main.body is not None:
         kind = describe_shortcut(main.body)
@@ -201,17 +192,11 @@ def _row(step: Sequence[Node], level: int, times: int, source: str, paths: tuple
     label += f", from {source}" if source else ""
     label += f" → {', '.join(main.outputs)}" if main.outputs else ""
     shapes = tuple(main.outputs.values()) or (step[-1].shape,)
-    return Row(main.name, label, shapes, total(step), level, times, paths, end)
-
-
-def _line(line: tuple[str, ...], widths: list[int]) -> str:
-    name, label, *cells = line
-    right = (f"{cell:>{width}}" for cell, width in zip(cells, widths[2:], strict=True))
-    return "  ".join([f"{name:{widths[0]}}", f"{_fitted(label, widths[1]):{widths[1]}}", *right]).rstrip()
+    return TableRow(main.name, label, shapes, total(step), level, times, paths, end)
 
 
 def _fitted(label: str, room: int) -> str:
-    """A label that fits: of a layer it is the arguments that are cut, for what stands behind them says more."""
+    """A label that fits: of a layer it is the arguments that are cut, for what follows them says more."""
     if len(label) <= room:
         return label
     found = re.fullmatch(r"(\w+\()(.*)(\).*)", label)
@@ -221,11 +206,11 @@ def _fitted(label: str, room: int) -> str:
 
 def heading(graph: Graph) -> str:
     """The network with its arguments, and what it is."""
-    told = ", ".join(f"{name}={value}" for name, value in graph.arguments.items())
-    return f"{graph.name}({told})" + (f"\n{graph.doc}" if graph.doc else "")
+    arguments = ", ".join(f"{name}={value}" for name, value in graph.arguments.items())
+    return f"{graph.name}({arguments})" + (f"\n{graph.doc}" if graph.doc else "")
 
 
-def _sums(totals: Totals) -> list[str]:
+def _counts(totals: Totals) -> list[str]:
     frozen = totals.parameters - totals.trainable
     return [
         f"{totals.parameters:,} parameters in {totals.variables:,} variables: "

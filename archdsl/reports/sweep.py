@@ -11,7 +11,7 @@ from archdsl.text import byte_size, columns, markdown_table
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SweepRow:
     """One network: what was chosen for it, by name, and what it counts to."""
 
     chosen: Mapping[str, Any]
@@ -34,7 +34,7 @@ _BYTES: dict[str, tuple[str, Callable[[Measures], int]]] = {
 """What takes memory: weights, activations at once in inference, and activations that training keeps."""
 
 
-def to_data(rows: Sequence[Row]) -> list[dict[str, Any]]:
+def to_data(rows: Sequence[SweepRow]) -> list[dict[str, Any]]:
     """The rows as plain data; memory is in bytes."""
     return [
         {
@@ -47,7 +47,7 @@ def to_data(rows: Sequence[Row]) -> list[dict[str, Any]]:
     ]
 
 
-def to_text(rows: Sequence[Row]) -> str:
+def to_text(rows: Sequence[SweepRow]) -> str:
     """The rows as a table, and what its memory is for."""
     lines = _lines(rows)
     numbers = [at for at in range(len(lines[0])) if at >= len(rows[0].chosen) or _is_numeric(rows, at)]
@@ -56,13 +56,13 @@ def to_text(rows: Sequence[Row]) -> str:
     return f"{columns(lines, numbers)}\n{memory} (batch {measures.batch}, {measures.precision})\n"
 
 
-def to_markdown(rows: Sequence[Row]) -> str:
+def to_markdown(rows: Sequence[SweepRow]) -> str:
     """The rows as a table of Markdown."""
     head, *lines = _lines(rows)
     return markdown_table(head, lines, left=())
 
 
-def _lines(rows: Sequence[Row]) -> list[list[str]]:
+def _lines(rows: Sequence[SweepRow]) -> list[list[str]]:
     titles = [title for title, _ in (*_COUNTS.values(), *_BYTES.values())]
     lines = [[*rows[0].chosen, *titles]]
     for row in rows:
@@ -72,6 +72,6 @@ def _lines(rows: Sequence[Row]) -> list[list[str]]:
     return lines
 
 
-def _is_numeric(rows: Sequence[Row], at: int) -> bool:
+def _is_numeric(rows: Sequence[SweepRow], at: int) -> bool:
     """Whether what was chosen in a column is a number in each row."""
     return all(isinstance(list(row.chosen.values())[at], int | float) for row in rows)

@@ -414,9 +414,9 @@ def counted(name: str, asked: Counter[str]) -> Callable[..., Any]:
 @given(st.integers(min_value=0, max_value=10**18))
 @settings(max_examples=60, deadline=None)
 def test_bytes_read_well(number: int) -> None:
-    from archdsl.reports.columns import size
+    from archdsl.text import byte_size
 
-    word, unit = size(number).split(" ")
+    word, unit = byte_size(number).split(" ")
     scale = {"byte": 1, "bytes": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, "PB": 1e15}[unit]
     assert float(word) * scale == pytest.approx(number, rel=0.006)
     assert len(word) <= 4

@@ -9,7 +9,7 @@ import pytest
 
 from archdsl.graph import Graph
 from archdsl.parsing import parse
-from archdsl.reports.columns import COLUMNS, DEFAULT, chosen
+from archdsl.reports.columns import COLUMNS, DEFAULT, parse_columns
 from archdsl.reports.formats import to_csv, to_data, to_markdown
 from archdsl.reports.summary import View, describe_shortcut, rows, to_text
 from archdsl.resolution import resolve
@@ -142,7 +142,7 @@ def test_plain_data_goes_by_name_where_there_are_names() -> None:
     assert json.loads(json.dumps(data)) == data
 
 
-EVERY = View(chosen("all"), batch=32, precision="mixed_bfloat16")
+EVERY = View(parse_columns("all"), batch=32, precision="mixed_bfloat16")
 
 
 def test_every_column(golden: Callable[[str, str], None]) -> None:
@@ -188,4 +188,4 @@ def test_csv_has_a_line_for_each_node_that_json_has() -> None:
 
 def test_the_default_columns_are_some_of_all() -> None:
     assert set(DEFAULT) < set(COLUMNS)
-    assert chosen("all") == tuple(name for name in COLUMNS if name != "stride")
+    assert parse_columns("all") == tuple(name for name in COLUMNS if name != "stride")

@@ -91,7 +91,8 @@ def tables() -> dict[str, str]:
         "functions": _functions(),
         "limits": _limits(),
         "columns": table(
-            ["column", "above it", "what it tells"], ((f"`{name}`", c.title, c.said) for name, c in COLUMNS.items())
+            ["column", "above it", "what it tells"],
+            ((f"`{name}`", c.title, c.description) for name, c in COLUMNS.items()),
         ),
         "precisions": table(
             ["policy", "bytes of a weight", "bytes of an activation"],
