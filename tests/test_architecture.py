@@ -144,6 +144,34 @@ def test_no_assert_for_users_and_no_eval(path: Path) -> None:
     assert "exec" not in called or name_of(path) == "keras/runtime.py"
 
 
+READERS = ("analysis", "codegen", "diagrams", "diff", "keras", "lint", "reports", "resolution", "tracing")
+WORDS = {"diff/steps.py": "words such as `norm.axis`, and Python's own names"}
+PYTHON = {"codegen/module.py": "names of modules", "keras/transfer/description.py": "names of Keras's classes"}
+KERAS = {"keras/transfer/reading.py": "paths of Keras's variables"}
+
+
+def test_no_reader_of_a_graph_takes_a_name_apart() -> None:
+    """The graph knows what a name is made of; `names.py` holds what is said of names as text."""
+    found, rooms = set(), set()
+    for path in FILES:
+        rooms.add(path.relative_to(PACKAGE).parts[0])
+        if path.relative_to(PACKAGE).parts[0] in READERS and any(map(takes_apart, ast.walk(tree(path)))):
+            found.add(name_of(path))
+    assert rooms >= {*READERS}
+    assert found == WORDS.keys() | PYTHON.keys() | KERAS.keys()
+
+
+def takes_apart(node: ast.AST) -> bool:
+    """Whether a piece of code looks for the slash, the dot or the number in a name."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        splits = node.func.attr in ("partition", "rpartition", "split", "rsplit")
+        if splits and any(isinstance(word, ast.Constant) and word.value in ("/", ".", "_") for word in node.args):
+            return True
+        ends = node.func.attr in ("removeprefix", "removesuffix")
+        return ends and any(isinstance(word, ast.JoinedStr) for word in node.args)
+    return isinstance(node, ast.Constant) and isinstance(node.value, str) and r"_\d" in node.value
+
+
 def test_no_public_name_is_a_modules() -> None:
     import archdsl
 

@@ -13,6 +13,10 @@ def sound(graph: Graph) -> None:
     for node in graph.nodes:
         assert node.name not in names
         names.add(node.name)
+        assert node.name in (node.step, f"{node.step}_{node.role}")
+        assert node.path == tuple(node.name.split("/")[:-1])
+        assert all(ref == (f"{ref.node}.{ref.output}" if ref.output else ref.node) for ref in node.inputs)
+        assert (node.shortcut is not None) == ("shortcut" in node.parts)
         shapes = [seen[ref] for ref in node.inputs]
         if node.op is not None:
             assert node.op.output(*shapes) == node.shape
