@@ -43,9 +43,6 @@ class StepName(str):
         name.base, name.number, name.path, name.scope = base, number, path, scope
         return name
 
-    def __getnewargs__(self) -> tuple[Any, ...]:
-        return self.base, self.number, self.path, self.scope
-
     @property
     def own(self) -> str:
         """The name without the branches and the nodes around it: `conv_3`."""
@@ -77,9 +74,6 @@ class TensorRef(str):
         ref = super().__new__(cls, f"{node}.{output}" if output else node)
         ref.node, ref.output = node, output
         return ref
-
-    def __getnewargs__(self) -> tuple[str, str]:  # type: ignore[override]
-        return self.node, self.output
 
 
 @dataclass(frozen=True, slots=True)
