@@ -13,7 +13,7 @@ from archdsl.expansion.fields import FieldWriter, word_of
 from archdsl.expansion.overlay import Overlay, line
 from archdsl.expansion.printer import OutputEntry, OutputGroup, output_tree
 from archdsl.ops import OPS
-from archdsl.parsing.recipes import SECTIONS
+from archdsl.parsing.recipes import SECTIONS, section_model
 from archdsl.parsing.steps import BUNCH
 from archdsl.parsing.validation import plain
 from archdsl.parsing.values import LOOP, NEIGHBOURS
@@ -77,7 +77,7 @@ class LongForm(FieldWriter):
         validation = data.get("validation") if isinstance(data, Mapping) else None
         # Without a validation part no epoch is the best, and `keep: best` may not be said.
         defaults = {"keep": "last"} if validation is not None and not plain(validation) else {}
-        return self.recipe(SECTIONS[word], node, word, defaults)
+        return self.recipe(section_model(word), node, word, defaults)
 
     def _variant(self, node: Node) -> OutputGroup:
         ordered = sorted(entries(node), key=lambda entry: _VARIANT_ORDER.index(entry[0].text))

@@ -71,7 +71,7 @@ class _SpecParser:
         model = self._model(scope)
         outputs = self.reader.outputs(self.root.get("outputs"), scope)
         self._check_unused(args, scope)
-        recipe, places = recipes.read(self.root, outputs, self.problems)
+        data, train, places = recipes.read(self.root, outputs, self.problems)
         variants, expect = self._variants(name, args, inputs, outputs), self.root.get("expect")
         spec = Spec(
             name=name,
@@ -86,8 +86,8 @@ class _SpecParser:
             model=model,
             expect=(validate(Expectation, expect, self.problems) if expect else None) or Expectation(),
             expect_spans=_spans(expect),
-            data=recipe.data,
-            train=recipe.train,
+            data=data,
+            train=train,
             span=(self.root.get("name") or self.root).span,
             limits=self.limits,
             places=places,
@@ -196,8 +196,8 @@ class _SpecParser:
         for key, inner in entries(node):
             variant = self._variant(key, inner, owner, args, inputs)
             if with_recipe and isinstance(inner, Mapping):
-                recipe, places = recipes.read(self.root, outputs, self.problems, inner)
-                variant = replace(variant, data=recipe.data, train=recipe.train, places=places)
+                data, train, places = recipes.read(self.root, outputs, self.problems, inner)
+                variant = replace(variant, data=data, train=train, places=places)
             variants[key.text] = variant
         return variants
 

@@ -4,26 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from collections.abc import Mapping as MappingType
-from typing import Any
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel
 
 from archdsl.errors import Problems, Span
 from archdsl.parsing.validation import validate
-from archdsl.recipe import Data, Recipe, Train
 from archdsl.source import Mapping, Node, Scalar
 from archdsl.spec import StepRef
 
-SECTIONS: dict[str, Any] = {"data": Data, "train": Train}
+if TYPE_CHECKING:
+    from archdsl.recipe import Data, Train
+
+SECTIONS = ("data", "train")
 
 DEEP = ("augment",)
 """What a variant lays over by key, too; any other mapping inside a section is replaced as a whole."""
 
 
+def section_model(section: str) -> type[BaseModel]:
+    """The model of a section; a file without these sections never imports it."""
+    from archdsl import recipe
+
+    return recipe.Data if section == "data" else recipe.Train
+
+
 def read(
     root: Mapping, outputs: tuple[StepRef, ...], problems: Problems, variant: Mapping | None = None
-) -> tuple[Recipe, dict[str, Span]]:
-    """The recipe of a file, or of one of its variants, and the place of each value by its path.
+) -> tuple[Data | None, Train | None, dict[str, Span]]:
+    """Both sections of a file, or of one of its variants, and the place of each value by its path.
 
-    A path is such as `train.whiten.layer`. Both are empty where a variant says nothing of the recipe.
+    A path is such as `train.whiten.layer`. All three are empty where a variant says nothing of the recipe.
 
     Args:
         outputs: those of the network, each of which has a loss.
@@ -31,17 +42,21 @@ def read(
         variant: what is laid over the file's own.
     """
     if variant is not None and all(variant.get(word) is None for word in SECTIONS):
-        return Recipe(), {}
+        return None, None, {}
     laid = {word: laid_over(root.get(word), variant.get(word) if variant else None) for word in SECTIONS}
     nodes = {word: node for word, node in laid.items() if node is not None}
+    if not nodes:
+        return None, None, {}
+    from archdsl.recipe import Recipe
+
     before = len(problems.collected)
     context = {"outputs": [ref.name for ref in outputs]}
-    sections = {word: validate(SECTIONS[word], node, problems, context) for word, node in nodes.items()}
-    recipe = None
-    if len(problems.collected) == before:
-        both = Mapping(tuple((Scalar(word, word, node.span), node) for word, node in nodes.items()), root.span)
-        recipe = validate(Recipe, both, problems, values=sections)
-    return recipe or Recipe(), dict(_places(nodes))
+    sections = {word: validate(section_model(word), node, problems, context) for word, node in nodes.items()}
+    if len(problems.collected) > before:
+        return None, None, {}
+    both = Mapping(tuple((Scalar(word, word, node.span), node) for word, node in nodes.items()), root.span)
+    recipe = validate(Recipe, both, problems, values=sections) or Recipe()
+    return recipe.data, recipe.train, dict(_places(nodes))
 
 
 def laid_over(own: Node | None, laid: Node | None, deep: tuple[str, ...] = DEEP) -> Node | None:

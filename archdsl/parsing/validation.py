@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from archdsl.errors import Problem, Problems, Span, is_number, nearest, shown
 from archdsl.expr import is_expression
-from archdsl.recipe import ObjectChoice
+from archdsl.ops.choices import WordChoice
 from archdsl.source import Mapping, Node, Scalar, Sequence
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -137,15 +137,15 @@ def _fields(model: type[BaseModel], path: tuple[str | int, ...]) -> list[str]:
         if isinstance(current, type) and issubclass(current, BaseModel) and segment in current.model_fields:
             info = current.model_fields[str(segment)]
             current = choice_of(info.annotation, info.metadata) or model_of(info.annotation)
-        elif isinstance(current, ObjectChoice):
+        elif isinstance(current, WordChoice):
             current = current.entries.get(str(segment), current)
     return list(current.model_fields) if isinstance(current, type) and issubclass(current, BaseModel) else []
 
 
-def choice_of(annotation: Any, metadata: Iterable[Any]) -> ObjectChoice | None:
+def choice_of(annotation: Any, metadata: Iterable[Any]) -> WordChoice | None:
     """The choice of words that a field has, or each entry of its list."""
     inner = [item for member in getattr(annotation, "__args__", ()) for item in getattr(member, "__metadata__", ())]
-    return next((item for item in (*metadata, *inner) if isinstance(item, ObjectChoice)), None)
+    return next((item for item in (*metadata, *inner) if isinstance(item, WordChoice)), None)
 
 
 def model_of(annotation: Any) -> Any:
