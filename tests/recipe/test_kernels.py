@@ -129,7 +129,7 @@ def test_gradients_that_are_not_refused_are_right(tmp_path: Path) -> None:
         assert one == pytest.approx(other, rel=1e-3, abs=1e-4), step
 
 
-ASKED = "from archdsl.training import modes; print(modes.onednn())"
+ASKED = "from archdsl.training import tf_settings; print(tf_settings.onednn())"
 
 
 @has_onednn
