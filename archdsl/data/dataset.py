@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archdsl.data import sources
-from archdsl.data.sources import Found, Stored, checks, files
+from archdsl.data.readers import array_checks as checks
+from archdsl.data.readers import files
+from archdsl.data.sources import Found, Stored
 from archdsl.errors import ArchError, Problem, fail, nearest
 from archdsl.recipe import Data
 from archdsl.text import quantity

@@ -16,8 +16,8 @@ from PIL import Image
 
 from archdsl.cli import main
 from archdsl.data.dataset import load
+from archdsl.data.readers import search as places
 from archdsl.data.samples import SIDE, Augmented, augmentation, choose, draw
-from archdsl.data.sources import places
 from archdsl.recipe import Augment, Data
 
 Golden = Callable[[str, str], None]

@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 
 from archdsl.data.dataset import load
-from archdsl.data.sources import cifar10, places
+from archdsl.data.readers import search as places
+from archdsl.data.sources import cifar10
 from archdsl.errors import ArchError
 from archdsl.recipe import Data
 

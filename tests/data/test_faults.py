@@ -17,7 +17,8 @@ from data_files import CLOTHES, IMAGES, KINDS, cifar100, fashion, idx, picture, 
 from PIL import Image
 
 from archdsl.data.dataset import load
-from archdsl.data.sources import files, places
+from archdsl.data.readers import files
+from archdsl.data.readers import search as places
 from archdsl.errors import ArchError
 from archdsl.recipe import Data
 

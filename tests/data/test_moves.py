@@ -15,7 +15,8 @@ ndimage = pytest.importorskip("scipy.ndimage")
 from keras.src.legacy.preprocessing import image as legacy  # noqa: E402
 from pipelines import made  # noqa: E402
 
-from archdsl.data.pipeline import affine, crop, filling  # noqa: E402
+from archdsl.data.pipeline import affine, crop  # noqa: E402
+from archdsl.data.pipeline import fill_mode as filling  # noqa: E402
 from archdsl.data.pipeline import random_streams as drawing  # noqa: E402
 from archdsl.recipe import Augment  # noqa: E402
 

@@ -18,7 +18,8 @@ from PIL import Image
 
 from archdsl.data.dataset import Dataset, choose, load, weights
 from archdsl.data.inspection import Twins, twins
-from archdsl.data.sources import KNOWN, places
+from archdsl.data.readers import search as places
+from archdsl.data.sources import KNOWN
 from archdsl.data.sources import cifar100 as cifar
 from archdsl.recipe import Data
 

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from archdsl.data.pipeline.crop import offsets
-from archdsl.data.pipeline.filling import inside, seen
+from archdsl.data.pipeline.fill_mode import inside, seen
 from archdsl.data.pipeline.random_streams import Draws
 from archdsl.recipe import Augment
 

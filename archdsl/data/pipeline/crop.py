@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from archdsl.data.pipeline.filling import inside, seen
+from archdsl.data.pipeline.fill_mode import inside, seen
 from archdsl.data.pipeline.random_streams import Draws
 from archdsl.recipe import Augment
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from archdsl.data.readers.search import VARIABLE, not_there, ordered
+from archdsl.data.readers.splits import Found, Looked, Stored, Wanted
 from archdsl.data.sources import cifar10, cifar100, digits, fashion_mnist, folder, npz
-from archdsl.data.sources.base import Found, Looked, Stored, Wanted
-from archdsl.data.sources.places import VARIABLE, not_there, ordered
 from archdsl.errors import fail
 from archdsl.recipe import SOURCES, Data
 

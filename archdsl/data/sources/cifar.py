@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from archdsl.data.sources import files, pickles
-from archdsl.data.sources.base import Stored, in_memory
+from archdsl.data.readers import files, pickles
+from archdsl.data.readers.splits import Stored, in_memory
 from archdsl.data.sources.known import part
 from archdsl.errors import fail
 

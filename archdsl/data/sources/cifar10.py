@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from archdsl.data.readers.search import Search
 from archdsl.data.sources import cifar
 from archdsl.data.sources.known import KnownSet
-from archdsl.data.sources.places import Search
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from archdsl.data.readers.search import Search
 from archdsl.data.sources import cifar
 from archdsl.data.sources.known import KnownSet
-from archdsl.data.sources.places import Search
 
 NAMES = """
 apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel can castle

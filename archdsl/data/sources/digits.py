@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from archdsl.data.sources.base import Found, in_memory
+from archdsl.data.readers.splits import Found, in_memory
 
 CLASSES = tuple("0123456789")
 LARGEST = 16

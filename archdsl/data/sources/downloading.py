@@ -6,8 +6,8 @@ import contextlib
 import sys
 from pathlib import Path
 
+from archdsl.data.readers.files import reason
 from archdsl.data.sources import KNOWN, title
-from archdsl.data.sources.files import reason
 from archdsl.errors import fail
 from archdsl.recipe import Data
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from archdsl.data.sources import idx
-from archdsl.data.sources.base import Stored
+from archdsl.data.readers import idx
+from archdsl.data.readers.search import Search
+from archdsl.data.readers.splits import Stored
 from archdsl.data.sources.known import KnownSet, part
-from archdsl.data.sources.places import Search
 from archdsl.errors import fail
 
 CLASSES = (

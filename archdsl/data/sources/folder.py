@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from archdsl.data import images
-from archdsl.data.sources import decoding
-from archdsl.data.sources.base import Found, Looked, Stored, Wanted
+from archdsl.data.readers import image_files as decoding
+from archdsl.data.readers.splits import Found, Looked, Stored, Wanted
 from archdsl.errors import fail, nearest
 from archdsl.text import quantity
 

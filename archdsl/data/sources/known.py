@@ -9,9 +9,10 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from archdsl.data.sources import checks, files
-from archdsl.data.sources.base import Found, Stored
-from archdsl.data.sources.places import Search
+from archdsl.data.readers import array_checks as checks
+from archdsl.data.readers import files
+from archdsl.data.readers.search import Search
+from archdsl.data.readers.splits import Found, Stored
 from archdsl.errors import fail
 
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")

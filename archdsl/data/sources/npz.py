@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from archdsl.data.sources import checks, files
-from archdsl.data.sources.base import Found, Looked, Stored
+from archdsl.data.readers import array_checks as checks
+from archdsl.data.readers import files
+from archdsl.data.readers.splits import Found, Looked, Stored
 from archdsl.data.sources.known import ARRAYS, require
 from archdsl.errors import fail
 

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from archdsl.data.sources import checks, files
-from archdsl.data.sources.base import Found, Looked, Stored, Wanted, in_memory
-from archdsl.data.sources.files import reason
-from archdsl.data.sources.places import not_there, ordered
+from archdsl.data.readers import array_checks as checks
+from archdsl.data.readers import files
+from archdsl.data.readers.files import reason
+from archdsl.data.readers.search import not_there, ordered
+from archdsl.data.readers.splits import Found, Looked, Stored, Wanted, in_memory
 from archdsl.errors import ArchError, fail, nearest
 from archdsl.text import quantity
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from archdsl.data.sources.base import Looked
+from archdsl.data.readers.splits import Looked
 from archdsl.errors import ArchError, fail
 
 VARIABLE = "ARCHDSL_DATA"

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from archdsl.data.sources.base import Fetch, Rows, Stored, in_memory
+from archdsl.data.readers.splits import Fetch, Rows, Stored, in_memory
 from archdsl.errors import fail
 from archdsl.text import quantity
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from archdsl.data.sources.files import AGAIN, reason
+from archdsl.data.readers.files import AGAIN, reason
 from archdsl.errors import fail
 
 

@@ -16,8 +16,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from archdsl.data import images
-from archdsl.data.sources.base import Rows, Wanted
-from archdsl.data.sources.files import budget
+from archdsl.data.readers.files import budget
+from archdsl.data.readers.splits import Rows, Wanted
 from archdsl.errors import ArchError, Problem, fail
 from archdsl.text import quantity
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from archdsl.data.sources import files
+from archdsl.data.readers import files
 from archdsl.errors import fail
 
 BYTES = 0x08
