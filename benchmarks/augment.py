@@ -48,10 +48,10 @@ def _images() -> tuple[Any, Any]:
 
 def _batches(words: dict[str, Any]) -> Any:
     from archdsl.data import pipeline
-    from archdsl.data.dataset import Dataset, Part, measure
+    from archdsl.data.dataset import Dataset, Split, measure
     from archdsl.recipe import Augment, Data
 
-    part = Part(*_images())
+    part = Split(*_images())
     statistics = measure(part.images, 255.0, True)
     dataset = Dataset(part, part, part, tuple("0123456789"), 255, 255.0, statistics, "made up")
     return pipeline.training_batches(

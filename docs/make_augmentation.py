@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from archdsl.data import pipeline
-from archdsl.data.dataset import Dataset, Part
+from archdsl.data.dataset import Dataset, Split
 from archdsl.figures import GREY, INK, figure, save
 from archdsl.recipe import Augment, Data
 
@@ -68,7 +68,7 @@ def scene(number: int) -> NDArray[np.uint8]:
 
 def rows() -> list[tuple[str, list[NDArray[np.float32]]]]:
     """What a row is called, and its images, float32 (64, 64, 3) in [0, 255]."""
-    part = Part(np.stack([scene(number) for number in range(EPOCHS)]), np.arange(EPOCHS))
+    part = Split(np.stack([scene(number) for number in range(EPOCHS)]), np.arange(EPOCHS))
     classes = tuple(map(str, range(EPOCHS)))
     dataset = Dataset(part, part, part, classes, 255, 255.0, None, "painted")
     made = []

@@ -21,10 +21,10 @@ from archdsl.cli.shared import (
     say,
 )
 from archdsl.errors import fail, nearest
-from archdsl.recipe import SOURCES, Augment, Data
+from archdsl.recipe import DATA_SOURCES, Augment, Data
 
-ASIDE = 64
-"""The side that images get where a folder's differ in size and no spec says what they become."""
+FALLBACK_SIDE = 64
+"""The height and width of a folder's images where their own differ and no spec sets a size."""
 
 
 def show_data(
@@ -49,42 +49,25 @@ def show_data(
     if out is not None and out.suffix.lower() != ".png":
         raise fail("ARCH203", f"`--out {out}`: the picture is a PNG", hint="for one, `--out samples.png`")
     data, shape, seed = _asked(target, settings, variant, allow)
-    _show(data, shape, seed, data_dir, out, bring, as_json)
-
-
-def _show(
-    data: Data,
-    shape: tuple[int | None, ...] | None,
-    seed: int,
-    data_dir: Path | None,
-    out: Path | None,
-    bring: bool,
-    as_json: bool,
-) -> None:
-    """Reads the data, prints what it is, and draws it."""
-    is_moved = out is not None and data.augment != Augment()
-    if bring or is_moved or data.kind == "tfds":
-        backend.load_keras()  # what needs TensorFlow; all else does without
+    augments = out is not None and data.augment != Augment()
+    if bring or augments or DATA_SOURCES[data.kind].needs_tensorflow:
+        backend.load_keras()
     from archdsl.data import inspection, samples, sources
-    from archdsl.data.dataset import divide
+    from archdsl.data.dataset import from_raw
 
     if bring:
-        from archdsl.data.sources.downloading import download
-
-        download(data, data_dir)
-    bare = shape is None
-    found = sources.read(data, data_dir, shape, ASIDE if bare else None)
-    if bare and found.validation is None:
+        sources.download(data, data_dir)
+    raw = sources.read(data, data_dir, shape, FALLBACK_SIDE if shape is None else None)
+    if shape is None and raw.validation is None:
         data = data.model_copy(update={"validation": 0.0})
-    dataset = divide(found, data)
-    seen = inspection.inspect(dataset, shape)
+    dataset = from_raw(raw, data)
+    result = inspection.inspect(dataset, shape)
     if as_json:
-        print_json(seen.data())
+        print_json(result.data())
     else:
-        print_text(inspection.to_text(seen))
+        print_text(inspection.to_text(result))
     if out is not None:
-        moved = samples.augmented(dataset, data, seed) if is_moved else None
-        samples.draw(dataset, out, moved)
+        samples.draw(dataset, out, samples.augmented(dataset, data, seed) if augments else None)
         say(f"wrote {out}")
 
 
@@ -106,20 +89,22 @@ def _asked(
 
 def _source(target: str) -> str | dict[str, str] | None:
     """The source that a word names; None where it is a spec's."""
-    if target in SOURCES:
+    takes = {name: source.takes for name, source in DATA_SOURCES.items()}
+    if takes.get(target) == "":
         return target
-    if target.startswith("tfds:"):
-        return {"tfds": target.removeprefix("tfds:")}
+    prefix, colon, name = target.partition(":")
+    if colon and takes.get(prefix) == "name":
+        return {prefix: name}
     path = Path(target)
-    if path.suffix == ".npz":
-        return {"npz": target}
+    suffix = path.suffix.removeprefix(".")
+    if takes.get(suffix) == "file":
+        return {suffix: target}
     if path.is_dir():
         return {"folder": target}
     if path.exists() or len(path.parts) > 1 or path.suffix in (".yaml", ".yml") or target in zoo.names():
         return None
-    raise fail(
-        "ARCH203", f"there is no data set `{target}`, nor a spec", hint=nearest(target, [*SOURCES, *zoo.names()])
-    )
+    known = [*(name for name, argument in takes.items() if not argument), *zoo.names()]
+    raise fail("ARCH203", f"there is no data set `{target}`, nor a spec", hint=nearest(target, known))
 
 
 COMMANDS = {"data": show_data}

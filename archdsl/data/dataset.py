@@ -1,29 +1,33 @@
-"""Reads a recipe's data set, and divides it into what trains, what chooses the best epoch, and what tests."""
+"""Reads a recipe's data set, and splits it into images to train, to validate and to test with."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from archdsl.data import sources
-from archdsl.data.readers import array_checks as checks
 from archdsl.data.readers import files
-from archdsl.data.sources import Found, Stored
+from archdsl.data.readers.search import SearchedPath
+from archdsl.data.readers.splits import LazySplit
+from archdsl.data.sources.base import RawDataset
 from archdsl.errors import ArchError, Problem, fail, nearest
 from archdsl.recipe import Data
 from archdsl.text import quantity
 
 SPLIT_SEED = 0
-"""The division is the same for every seed of a training, so that runs are compared on the same images."""
+"""The split is the same for every seed of a training, so that runs are compared on the same images."""
+
+Labeled = TypeVar("Labeled", "Split", LazySplit)
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """A part of a data set: images (N, H, W, C) as they are in the file, uint8, and labels (N,), int64."""
+class Split:
+    """A split of a data set: images (N, H, W, C) as they are in the file, uint8, and labels (N,), int64."""
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
@@ -31,14 +35,14 @@ class Part:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def take(self, rows: NDArray[np.int64]) -> Part:
+    def take(self, rows: NDArray[np.int64]) -> Split:
         """The images of these rows, in this order."""
-        return Part(self.images[rows], self.labels[rows])
+        return Split(self.images[rows], self.labels[rows])
 
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """What `standardize` takes away and divides by: float32 of shape (1,), or (C,) for `channel`."""
+    """What `standardize` subtracts and divides by: float32 of shape (1,), or (C,) for `channel`."""
 
     mean: NDArray[np.float32]
     std: NDArray[np.float32]
@@ -46,18 +50,22 @@ class Statistics:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A data set in its three parts, and what the network's input is made with.
+    """A data set in its three splits, and how the network's input is computed from it.
 
-    `divisor` is what pixels are divided by: the source's largest value, or 1 where the recipe does not scale.
-    `statistics` are those of the training part after that division, or None where nothing is standardized.
-    `origin` is the file or folder that the images came from. `name` is the source's: `cifar10`, `npz flowers.npz`.
-    `class_weights` are what images of each class weigh in the loss, float32 (classes,), or None where all weigh 1.
-    `notes` are sentences on what a reader of the set should know; `looked` are the places that were looked at.
+    Attributes:
+        largest: the largest value that a pixel can have.
+        divisor: what pixels are divided by: `largest`, or 1 where the recipe does not scale.
+        statistics: those of the training split after that division, or None where nothing is standardized.
+        origin: the file or folder that the images came from.
+        name: the source's: `cifar10`, `npz flowers.npz`.
+        class_weights: the weight of each class in the loss, float32 (classes,), or None where all are 1.
+        notes: sentences on what a reader of the data set should know.
+        searched: the places where it was searched for.
     """
 
-    train: Part
-    validation: Part
-    test: Part
+    train: Split
+    validation: Split
+    test: Split
     classes: tuple[str, ...]
     largest: int
     divisor: float
@@ -66,7 +74,7 @@ class Dataset:
     name: str = ""
     class_weights: NDArray[np.float32] | None = None
     notes: tuple[str, ...] = ()
-    looked: tuple[sources.Looked, ...] = ()
+    searched: tuple[SearchedPath, ...] = ()
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -77,7 +85,7 @@ class Dataset:
 
 def load(
     data: Data,
-    folder: Path | None = None,
+    data_dir: Path | None = None,
     limit: int | None = None,
     seed: int = SPLIT_SEED,
     shape: Sequence[int | None] | None = None,
@@ -85,73 +93,71 @@ def load(
     """The data set of a recipe.
 
     Args:
-        folder: where the set is; without it, the usual places are looked at (see `sources.places`).
-        limit: how many training images to take, before the validation part is split off; the test set stays whole.
-            It goes before the recipe's own.
-        seed: decides which images `limit` takes and which the validation part holds.
-        shape: of the network's input: height, width, channels. Images of a folder become so.
+        data_dir: the only folder to search; without it, the usual ones are searched (see `readers.search`).
+        limit: how many training images to take, before the validation split is held out; the test split stays whole.
+            It overrides the recipe's own.
+        seed: decides which images `limit` takes and which the validation split gets.
+        shape: of the network's input: height, width, channels. Images of a folder are resized to it.
 
     Raises:
         ArchError: the data is not there (ARCH301), cannot be read (ARCH302), does not fit the recipe or the memory
-            (ARCH303), or a share or `limit` leaves a part empty (ARCH203).
+            (ARCH303), or a share or `limit` leaves a split empty (ARCH203).
     """
-    return divide(sources.read(data, folder, shape), data, limit, seed)
+    return from_raw(sources.read(data, data_dir, shape), data, limit, seed)
 
 
-def divide(found: Found, data: Data, limit: int | None = None, seed: int = SPLIT_SEED) -> Dataset:
-    """What a source holds, as a recipe wants it: its classes, so many images, in three parts. As `load`."""
-    name, notes = sources.title(data), found.notes
-    learning, validation, test, classes = _of_classes(found, data, name)
+def from_raw(raw: RawDataset, data: Data, limit: int | None = None, seed: int = SPLIT_SEED) -> Dataset:
+    """What a source holds, as a recipe wants it: its classes, so many images, in three splits. As `load`."""
+    name, notes = data.source_name, raw.notes
+    train, validation, test, classes = _select_classes(raw, data)
     if test is None:
-        learning, test = _held_out(learning, data.test, SPLIT_SEED, "test", "test")
-        notes = (
-            *notes,
-            f"{data.test:.0%} of the images are held out to test: the source has no test images of its own",
-        )
+        train, test = _hold_out(train, data.test, SPLIT_SEED, "test", "image")
+        held_out = f"{data.test:.0%} of the images are held out to test: the source has no test images of its own"
+        notes = (*notes, held_out)
     limit = data.limit if limit is None else limit
     if limit is not None:
-        learning = learning.take(_limited(learning.labels, limit, seed))
+        train = limited(train, limit, seed)
     if not data.validation:
-        validation = learning.take(np.arange(0))
+        validation = train.take(np.arange(0))
     elif validation is None:
-        learning, validation = _held_out(learning, data.validation, seed, "validation", "training")
-    size = data.size or found.shape[:2]
-    fitting = (*size, found.shape[2])
-    _check_memory([learning, validation, test], fitting, name)
-    train, choosing, testing = _brought([learning, validation, test], found.shape, fitting)
-    divisor = float(found.largest) if data.scale else 1.0
+        train, validation = _hold_out(train, data.validation, seed, "validation", "training image")
+    height, width = data.size or raw.shape[:2]
+    shape = (height, width, raw.shape[2])
+    splits = [train, validation, test]
+    files.check_memory(name, sum(map(len, splits)), shape)
+    if shape != raw.shape:
+        splits = [split.resized(height, width) for split in splits]
+    train_images, validation_images, test_images = _read_images(splits, shape)
+    divisor = float(raw.largest) if data.scale else 1.0
+    pixels = train_images.images
     return Dataset(
-        train,
-        choosing,
-        testing,
+        train_images,
+        validation_images,
+        test_images,
         classes=classes,
-        largest=found.largest,
+        largest=raw.largest,
         divisor=divisor,
-        statistics=measure(train.images, divisor, data.standardize == "channel") if data.standardize else None,
-        origin=found.origin,
+        statistics=measure(pixels, divisor, data.standardize == "channel") if data.standardize else None,
+        origin=raw.origin,
         name=name,
-        class_weights=weights(data, train.labels, classes, name),
+        class_weights=class_weights(data, train_images.labels, classes),
         notes=notes,
-        looked=found.looked,
+        searched=raw.searched,
     )
 
 
-def limited(part: Part, limit: int, seed: int = SPLIT_SEED) -> Part:
-    """A part with `limit` of its images, each class with its share.
+def limited(split: Labeled, limit: int, seed: int = SPLIT_SEED) -> Labeled:
+    """A split with `limit` of its images, each class with its share.
 
     Raises:
         ArchError: `limit` is not a positive number (ARCH203).
     """
-    return part.take(_limited(part.labels, limit, seed))
-
-
-def _limited(labels: NDArray[np.int64], limit: int, seed: int) -> NDArray[np.int64]:
     if limit < 1:
         raise fail("ARCH203", f"a limit of {limit} images leaves nothing: it must be 1 or more")
-    return choose(labels, limit, seed)
+    return split.take(stratified_rows(split.labels, limit, seed))
 
 
-def choose(labels: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]:
+def stratified_rows(labels: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]:
     """Sorted rows of `count` images, in which every class has its share; all of them where there are no more."""
     # RandomState, and not the newer Generator: NumPy promises that its numbers never change.
     random = np.random.RandomState(seed)
@@ -167,7 +173,7 @@ def choose(labels: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64
 def measure(images: NDArray[np.uint8], divisor: float, each_channel: bool) -> Statistics:
     """Mean and standard deviation of pixels over `divisor`.
 
-    They come from counts of the 256 values, so that neither the order of the images nor rounding can move them.
+    They come from counts of the 256 values, so that neither the order of the images nor rounding can change them.
     """
     counts = histogram(images)
     if not each_channel:
@@ -180,7 +186,7 @@ def measure(images: NDArray[np.uint8], divisor: float, each_channel: bool) -> St
 
 
 def histogram(images: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """How often each of the 256 values stands in each channel: (C, 256)."""
+    """How often each channel has each of the 256 values: (C, 256)."""
     channels = images.shape[-1]
     counts = np.zeros((channels, 256), np.int64)
     for start in range(0, len(images), 1000):
@@ -189,16 +195,14 @@ def histogram(images: NDArray[np.uint8]) -> NDArray[np.int64]:
     return counts
 
 
-def weights(
-    data: Data, labels: NDArray[np.int64], classes: Sequence[str], name: str = ""
-) -> NDArray[np.float32] | None:
-    """What the images of each class weigh in the loss, float32 (classes,); None where all weigh 1.
+def class_weights(data: Data, labels: NDArray[np.int64], classes: Sequence[str]) -> NDArray[np.float32] | None:
+    """The weight of each class in the loss, float32 (classes,); None where all are 1.
 
     `balanced` is n / (classes * count), as scikit-learn's `compute_class_weight` has it, so that the mean over all
-    images is 1. A class without an image weighs 0.
+    images is 1. A class without an image gets 0.
 
     Raises:
-        ArchError: a weight is told for a class that is not there (ARCH303).
+        ArchError: the recipe weights a class that is not there (ARCH303).
     """
     if data.class_weights == "none":
         return None
@@ -206,67 +210,60 @@ def weights(
         counts = np.bincount(labels, minlength=len(classes))
         balanced = len(labels) / (len(classes) * np.maximum(counts, 1))
         return np.where(counts > 0, balanced, 0).astype(np.float32)
-    _known(data.class_weights, classes, "class_weights", name)
+    _check_classes(data.class_weights, classes, "class_weights", data)
     return np.array([data.class_weights.get(each, 1.0) for each in classes], np.float32)
 
 
-def _known(names: Sequence[str] | dict[str, float], classes: Sequence[str], field: str, source: str) -> None:
+def _check_classes(names: Iterable[str], classes: Sequence[str], field: str, data: Data) -> None:
     for each in names:
         if each not in classes:
-            message = f"`data.{field}` names the class `{each}`, which {source} does not have"
+            message = f"`data.{field}` names the class `{each}`, which {data.source_name} does not have"
             raise fail("ARCH303", message, hint=nearest(each, classes))
 
 
-def _of_classes(found: Found, data: Data, name: str) -> tuple[Stored, Stored | None, Stored | None, tuple[str, ...]]:
+def _select_classes(
+    raw: RawDataset, data: Data
+) -> tuple[LazySplit, LazySplit | None, LazySplit | None, tuple[str, ...]]:
     """The training, validation and test images of the recipe's classes, which are numbered in its order."""
     if data.classes is None:
-        return found.train, found.validation, found.test, found.classes
-    _known(data.classes, found.classes, "classes", name)
-    numbers = np.full(len(found.classes), -1, np.int64)
-    numbers[[found.classes.index(each) for each in data.classes]] = np.arange(len(data.classes))
+        return raw.train, raw.validation, raw.test, raw.classes
+    _check_classes(data.classes, raw.classes, "classes", data)
+    numbers = np.full(len(raw.classes), -1, np.int64)
+    numbers[[raw.classes.index(each) for each in data.classes]] = np.arange(len(data.classes))
 
-    def only(stored: Stored) -> Stored:
-        rows = np.flatnonzero(numbers[stored.labels] >= 0)
-        kept = stored.take(rows)
-        return Stored(numbers[kept.labels], kept.fetch)
+    def select(split: LazySplit) -> LazySplit:
+        kept = split.take(np.flatnonzero(numbers[split.labels] >= 0))
+        return LazySplit(numbers[kept.labels], kept.fetch)
 
-    parts = [None if part is None else only(part) for part in (found.validation, found.test)]
-    return only(found.train), parts[0], parts[1], tuple(data.classes)
+    validation, test = (None if split is None else select(split) for split in (raw.validation, raw.test))
+    return select(raw.train), validation, test, tuple(data.classes)
 
 
-def _held_out(stored: Stored, share: float, seed: int, part: str, among: str) -> tuple[Stored, Stored]:
-    """The rest, and a share of each class that is held out of it."""
-    held = choose(stored.labels, round(share * len(stored)), seed) if len(stored) else np.arange(0)
-    rest = np.setdiff1d(np.arange(len(stored)), held)
+def _hold_out(split: LazySplit, share: float, seed: int, name: str, kind: str) -> tuple[LazySplit, LazySplit]:
+    """The rest, and a share of each class that is held out of it.
+
+    Args:
+        name: of what is held out: `test` or `validation`.
+        kind: what the images of `split` are called in the message.
+    """
+    held = stratified_rows(split.labels, round(share * len(split)), seed) if len(split) else np.arange(0)
+    rest = np.setdiff1d(np.arange(len(split)), held)
     if not len(held) or not len(rest):
-        shown = quantity(len(stored), "training image" if among == "training" else "image")
-        message = f"a {part} share of {share:g} of {shown} leaves one of the two parts empty"
-        raise fail("ARCH203", message, hint=f"a larger --limit, or another `data.{part}`")
-    return stored.take(rest), stored.take(held)
+        message = f"a {name} share of {share:g} of {quantity(len(split), kind)} leaves one of the two parts empty"
+        raise fail("ARCH203", message, hint=f"a larger --limit, or another `data.{name}`")
+    return split.take(rest), split.take(held)
 
 
-def _check_memory(parts: Sequence[Stored], shape: tuple[int, int, int], name: str) -> None:
-    count = sum(map(len, parts))
-    if count * int(np.prod(shape)) > files.budget():
-        raise files.too_large(name, count, shape)
-
-
-def _brought(parts: Sequence[Stored], own: tuple[int, int, int], shape: tuple[int, int, int]) -> list[Part]:
-    """The images of all parts; what is broken in any of them is told at once."""
-    made: list[Part] = []
+def _read_images(splits: Sequence[LazySplit], shape: tuple[int, int, int]) -> list[Split]:
+    """The images of all splits; what is broken in any of them is reported at once."""
+    read: list[Split] = []
     problems: list[Problem] = []
-    for stored in parts:
+    for split in splits:
         try:
-            made.append(_part(stored, own, shape))
+            pixels = split.fetch(np.arange(len(split))) if len(split) else np.empty((0, *shape), np.uint8)
+            read.append(Split(pixels, split.labels))
         except ArchError as error:
             problems += error.problems
     if problems:
         raise ArchError(*problems)
-    return made
-
-
-def _part(stored: Stored, own: tuple[int, int, int], shape: tuple[int, int, int]) -> Part:
-    if not len(stored):
-        return Part(np.empty((0, *shape), np.uint8), np.empty(0, np.int64))
-    fetch = stored.fetch if shape == own else checks.resized(stored.fetch, shape[:2])
-    return Part(fetch(np.arange(len(stored))), stored.labels)
+    return read

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import warnings
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,28 +21,43 @@ SUFFIXES = {
 """The endings that are looked for in folders; a file that is named itself may have any."""
 
 
+@dataclass(frozen=True, slots=True)
+class RequestedFormat:
+    """The size and channels that images are to have; None where any will do.
+
+    Attributes:
+        fallback_side: the height and width of images whose own sizes differ or do not fit into memory, where no size
+            is requested; without it, that is an error.
+    """
+
+    height: int | None = None
+    width: int | None = None
+    channels: int | None = None
+    fallback_side: int | None = None
+
+
 def find(words: Iterable[str | Path]) -> list[Path]:
     """The image files that words name, each once: files, folders with all below them, and patterns such as `*/*.png`.
 
-    A word that names nothing stands for itself, so that reading it tells what is wrong.
+    A word that names nothing is taken for a path, so that reading it reports what is wrong.
     """
-    found: dict[Path, None] = {}
+    paths: dict[Path, None] = {}
     for word in words:
         path = Path(word)
         if path.is_dir():
-            found |= dict.fromkeys(_below(path))
+            paths |= dict.fromkeys(_below(path))
         elif path.exists() or not glob.has_magic(str(word)):
-            found[path] = None
+            paths[path] = None
         else:
             matches = [Path(match) for match in sorted(glob.glob(str(word), recursive=True))]
             files = [file for match in matches for file in (_below(match) if match.is_dir() else [match])]
-            found |= dict.fromkeys(files or [path])
-    return list(found)
+            paths |= dict.fromkeys(files or [path])
+    return list(paths)
 
 
 def _below(folder: Path) -> list[Path]:
-    inside = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-    return [path for path in inside if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    return [path for path in paths if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
 
 
 def read(path: Path, channels: int, size: Sequence[int] | None) -> NDArray[np.uint8]:
@@ -50,7 +66,7 @@ def read(path: Path, channels: int, size: Sequence[int] | None) -> NDArray[np.ui
     It is turned as its EXIF data says, laid on white where it is transparent, and resized with antialiasing, without
     regard to its proportions. Of a moving picture, the first frame is read; 16 bits become 8.
 
-    Pillow only warns of images of very many pixels: a caller that is not to read them makes it an error (`refusing`).
+    Pillow only warns of images of very many pixels: `reject_bombs` makes that an error.
 
     Args:
         channels: 1 for grey, 3 for red, green and blue, 4 with opacity.
@@ -61,7 +77,7 @@ def read(path: Path, channels: int, size: Sequence[int] | None) -> NDArray[np.ui
     """
     try:
         with Image.open(path) as opened:
-            image = _as(ImageOps.exif_transpose(opened), channels)
+            image = _converted(ImageOps.exif_transpose(opened), channels)
     except (FileNotFoundError, NotADirectoryError):
         raise fail("ARCH301", f"{path} is not there") from None
     except UnidentifiedImageError:
@@ -78,15 +94,23 @@ def read(path: Path, channels: int, size: Sequence[int] | None) -> NDArray[np.ui
     return pixels.reshape(*pixels.shape[:2], channels)
 
 
-def refusing() -> warnings.catch_warnings[None]:
-    """A context in which images of very many pixels are refused. To be set once around all threads, not in each."""
+def resize(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """An image (H, W, C) in another size: linear, with antialiasing, without regard to its proportions."""
+    if image.shape[:2] == (height, width):
+        return image
+    opened = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
+    return np.asarray(opened.resize((width, height), Image.Resampling.BILINEAR)).reshape(height, width, -1)
+
+
+def reject_bombs() -> warnings.catch_warnings[None]:
+    """A context in which images of very many pixels are refused. Enter it around all threads: it is the process's."""
     return warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning)
 
 
-def _as(image: Image.Image, channels: int) -> Image.Image:
+def _converted(image: Image.Image, channels: int) -> Image.Image:
     """An image in grey, in colour, or in colour with opacity, all of 8 bits."""
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        image = _of_8_bits(image)
+        image = _to_8_bits(image)
     if channels == 4:
         return image.convert("RGBA")
     if image.has_transparency_data:
@@ -96,7 +120,7 @@ def _as(image: Image.Image, channels: int) -> Image.Image:
     return image.convert("L" if channels == 1 else "RGB")
 
 
-def _of_8_bits(image: Image.Image) -> Image.Image:
+def _to_8_bits(image: Image.Image) -> Image.Image:
     """An image of deeper grey: from 0 to 65,535, or from 0 to 1 where it is of fractions."""
     values = np.asarray(image, np.float64)
     largest = 1.0 if image.mode == "F" and values.max(initial=0) <= 1 else 65_535.0

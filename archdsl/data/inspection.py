@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from archdsl.data.dataset import Dataset, Part, histogram
-from archdsl.recipe import SOURCES
+from archdsl.data.dataset import Dataset, Split, histogram
+from archdsl.recipe import DATA_SOURCES
 from archdsl.text import quantity
 
 PARTS = ("train", "validation", "test")
@@ -64,7 +64,7 @@ class Inspection:
         return {
             "source": dataset.name,
             "origin": dataset.origin,
-            "looked": [{"place": str(one.place), "found": one.found} for one in dataset.looked],
+            "looked": [{"place": str(one.path), "found": one.found} for one in dataset.searched],
             "shape": list(dataset.image_shape),
             "images": {part: len(getattr(dataset, part)) for part in PARTS},
             "classes": [
@@ -128,15 +128,15 @@ def twins(dataset: Dataset) -> Twins:
     return Twins(sum(digest in known for digest in test), len(learning) - len(known), contradicted)
 
 
-def _hashes(part: Part) -> list[bytes]:
+def _hashes(part: Split) -> list[bytes]:
     return [hashlib.blake2b(image.data, digest_size=16).digest() for image in np.ascontiguousarray(part.images)]
 
 
 def to_text(found: Inspection) -> str:
     """What there is to say, in lines of at most 80 cells but for paths and notes."""
     dataset = found.dataset
-    named = SOURCES.get(dataset.name)
-    lines = [f"{dataset.name}: {named}" if named else dataset.name, ""]
+    named = DATA_SOURCES.get(dataset.name)
+    lines = [f"{dataset.name}: {named.title}" if named else dataset.name, ""]
     lines += [*_about(found), ""]
     lines += _table(found)
     return "\n".join(lines) + "\n"
@@ -145,10 +145,10 @@ def to_text(found: Inspection) -> str:
 def _about(found: Inspection) -> Iterator[str]:
     """Lines of a word and what there is to say of it."""
     dataset = found.dataset
-    width = max((len(str(one.place)) for one in dataset.looked), default=0)
-    for number, one in enumerate(dataset.looked):
+    width = max((len(str(one.path)) for one in dataset.searched), default=0)
+    for number, one in enumerate(dataset.searched):
         told = "found" if one.found else "not there"
-        yield f"{'' if number else 'looked in':<12}{one.place!s:<{width}}  {told}"
+        yield f"{'' if number else 'looked in':<12}{one.path!s:<{width}}  {told}"
     yield f"{'read from':<12}{dataset.origin if dataset.origin != 'embedded' else 'the package itself'}"
     height, across, channels = dataset.image_shape
     kind = {1: "grey", 3: "colour", 4: "colour and opacity"}[channels]

@@ -1,7 +1,7 @@
 """What `data:` and `train:` may say. Keras's classes are named as data; nothing is imported."""
 
 from archdsl.recipe.choices import LossChoice, ObjectChoice
-from archdsl.recipe.data import PLACES, SOURCES, Augment, Data
+from archdsl.recipe.data import DATA_SOURCES, Augment, Data, DataSource
 from archdsl.recipe.losses import LOSSES
 from archdsl.recipe.metrics import METRICS
 from archdsl.recipe.optimizers import OPTIMIZERS, SCHEDULES
@@ -17,14 +17,14 @@ from archdsl.recipe.train import (
 )
 
 __all__ = [
+    "DATA_SOURCES",
     "LOSSES",
     "METRICS",
     "OPTIMIZERS",
-    "PLACES",
     "SCHEDULES",
-    "SOURCES",
     "Augment",
     "Data",
+    "DataSource",
     "EarlyStopping",
     "Lookahead",
     "LossChoice",

@@ -1,44 +1,74 @@
 """What `data:` may say: where the images come from, and what is done to them before a network sees them."""
 
-from typing import Annotated, Any, Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Union
 
-from pydantic import BeforeValidator, Field, WrapValidator, model_validator
+from pydantic import BeforeValidator, Field, WrapValidator, create_model, model_validator
 from pydantic_core import PydanticCustomError
 
 from archdsl.ops.base import Flag, NotNegative, Share, Size, either, pair, whole
 from archdsl.ops.choices import unknown
 from archdsl.recipe.base import Closed, Conflict, Counted, Section, invalid
 
-SOURCES = {
-    "digits": "1,797 handwritten digits of 8x8, embedded (Alpaydin & Kaynak 1998; CC BY 4.0)",
-    "fashion_mnist": "70,000 pictures of clothes of 28x28 in 10 classes (Xiao et al. 2017)",
-    "cifar10": "60,000 photographs of 32x32 in 10 classes (Krizhevsky 2009)",
-    "cifar100": "60,000 photographs of 32x32 in 100 classes (Krizhevsky 2009)",
-}
-"""The data sets that have a name, and what they are."""
 
-PLACES = {
-    "npz": "arrays in one file of NumPy, such as `{npz: flowers.npz}`",
-    "folder": "a folder of images with a folder for each class, such as `{folder: flowers}`",
-    "tfds": "a data set of TensorFlow Datasets, such as `{tfds: oxford_flowers102}`",
+@dataclass(frozen=True, slots=True)
+class DataSource:
+    """A word of `source`. The module of its name in `archdsl.data.sources` reads it.
+
+    Attributes:
+        title: what it is, in one line.
+        takes: what the word takes: nothing, the path of a file or of a folder, or a name.
+        argument: what that is, for the JSON schema.
+        needs_tensorflow: whether reading it imports TensorFlow.
+    """
+
+    title: str
+    takes: Literal["", "file", "folder", "name"] = ""
+    argument: str = ""
+    needs_tensorflow: bool = False
+
+
+DATA_SOURCES: dict[str, DataSource] = {
+    "digits": DataSource("1,797 handwritten digits of 8x8, embedded (Alpaydin & Kaynak 1998; CC BY 4.0)"),
+    "fashion_mnist": DataSource("70,000 pictures of clothes of 28x28 in 10 classes (Xiao et al. 2017)"),
+    "cifar10": DataSource("60,000 photographs of 32x32 in 10 classes (Krizhevsky 2009)"),
+    "cifar100": DataSource("60,000 photographs of 32x32 in 100 classes (Krizhevsky 2009)"),
+    "npz": DataSource("arrays in one file of NumPy, such as `{npz: flowers.npz}`", "file", "its path"),
+    "folder": DataSource(
+        "a folder of images with a folder for each class, such as `{folder: flowers}`",
+        "folder",
+        "its path; in it is a folder for each class",
+    ),
+    "tfds": DataSource(
+        "a data set of TensorFlow Datasets, such as `{tfds: oxford_flowers102}`",
+        "name",
+        "its name",
+        needs_tensorflow=True,
+    ),
 }
-"""Where else images may come from: the words that take a path or a name."""
+"""The words of `source`, in the order in which they are listed."""
+
+_WITH_ARGUMENT = {name: source for name, source in DATA_SOURCES.items() if source.takes}
+_WITHOUT_ARGUMENT = tuple(name for name in DATA_SOURCES if name not in _WITH_ARGUMENT)
 
 
 def _source(value: Any) -> Any:
     if isinstance(value, str):
-        if value in SOURCES:
+        if value in _WITHOUT_ARGUMENT:
             return value
-        raise unknown(value, (*SOURCES, *PLACES))
+        raise unknown(value, DATA_SOURCES)
     if not isinstance(value, dict) or len(value) != 1:
-        wanted = "a data set's name, or one of `{npz: PATH}`, `{folder: PATH}` and `{tfds: NAME}`,"
+        *forms, last = (
+            f"`{{{name}: {'NAME' if source.takes == 'name' else 'PATH'}}}`" for name, source in _WITH_ARGUMENT.items()
+        )
+        wanted = f"a data set's name, or one of {', '.join(forms)} and {last},"
         raise PydanticCustomError("kind", "{wanted} is due", {"wanted": wanted})
-    word, place = next(iter(value.items()))
-    if word not in PLACES:
-        raise unknown(str(word), (*SOURCES, *PLACES))
-    if not isinstance(place, str) or not place.strip():
+    word, argument = next(iter(value.items()))
+    if word not in _WITH_ARGUMENT:
+        raise unknown(str(word), DATA_SOURCES)
+    if not isinstance(argument, str) or not argument.strip():
         raise PydanticCustomError("kind", "{wanted} is due", {"wanted": f"text, as in `{{{word}: ...}}`,"})
-    return {word: place}
+    return {word: argument}
 
 
 def _named(value: Any) -> Any:
@@ -46,38 +76,15 @@ def _named(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-class Npz(Section):
-    """Arrays in a file of NumPy.
-
-    Args:
-        npz: its path.
-    """
-
-    npz: str
+def _section(name: str, source: DataSource) -> type[Section]:
+    """`{npz: PATH}` as a model, for the JSON schema."""
+    doc = f"{source.title}.\n\nArgs:\n    {name}: {source.argument}."
+    fields: dict[str, Any] = {name: (str, ...)}
+    return create_model(name.capitalize(), __base__=Section, __module__=__name__, __doc__=doc, **fields)
 
 
-class Folder(Section):
-    """A folder of images.
-
-    Args:
-        folder: its path; in it is a folder for each class.
-    """
-
-    folder: str
-
-
-class Tfds(Section):
-    """A data set of TensorFlow Datasets.
-
-    Args:
-        tfds: its name.
-    """
-
-    tfds: str
-
-
-Named = Literal["digits", "fashion_mnist", "cifar10", "cifar100"]
-Source = Annotated[str | dict[str, str], BeforeValidator(_source, json_schema_input_type=Named | Npz | Folder | Tfds)]
+_Input: Any = Union[Literal[_WITHOUT_ARGUMENT], *(_section(*item) for item in _WITH_ARGUMENT.items())]
+Source = Annotated[str | dict[str, str], BeforeValidator(_source, json_schema_input_type=_Input)]
 ClassName = Annotated[str, BeforeValidator(_named)]
 ClassWeights = Annotated[
     Literal["none", "balanced"] | dict[ClassName, NotNegative],
@@ -160,9 +167,14 @@ class Data(Section):
         return self.source if isinstance(self.source, str) else next(iter(self.source))
 
     @property
-    def place(self) -> str:
-        """The path or the name that the source's word takes; nothing where it takes none."""
+    def argument(self) -> str:
+        """The path or the name that the source's word takes; empty where it takes none."""
         return "" if isinstance(self.source, str) else next(iter(self.source.values()))
+
+    @property
+    def source_name(self) -> str:
+        """What the source is called in messages: `cifar10`, `npz flowers.npz`."""
+        return f"{self.kind} {self.argument}".strip()
 
     @model_validator(mode="after")
     def _each_class_once(self) -> "Data":

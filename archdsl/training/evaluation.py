@@ -12,7 +12,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from archdsl.data import pipeline
-from archdsl.data.dataset import Dataset, Part
+from archdsl.data.dataset import Dataset, Split
 from archdsl.errors import fail
 from archdsl.recipe import Data, TestTime, Train
 from archdsl.training import compilation
@@ -94,7 +94,7 @@ def views(images: tf.Tensor, test_time: TestTime | None) -> Iterator[tuple[float
 
 def answer(
     model: keras.Model,
-    part: Part,
+    part: Split,
     dataset: Dataset,
     source: Data,
     test_time: TestTime | None = None,

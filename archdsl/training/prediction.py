@@ -143,7 +143,7 @@ def standardized(pixels: Any, data: Mapping[str, Any]) -> Any:
 
 def _read(path: Path, channels: int, size: tuple[int, int] | None) -> NDArray[np.uint8] | ArchError:
     try:
-        with images.refusing():
+        with images.reject_bombs():
             return images.read(path, channels, size)
     except ArchError as error:
         return error

@@ -15,7 +15,7 @@ import tensorflow as tf
 import archdsl.keras as runtime
 from archdsl.data import dataset as data
 from archdsl.data import input_description, pipeline
-from archdsl.data.dataset import Dataset, Part
+from archdsl.data.dataset import Dataset, Split
 from archdsl.errors import fail
 from archdsl.graph import Graph
 from archdsl.keras.runtime import carry_data
@@ -85,7 +85,7 @@ class Prepared:
         batches = pipeline.training_batches(self.dataset, self.source, self.recipe.seed, one_hot, first=first)
         return self._for_heads(batches)
 
-    def evaluation_batches(self, part: Part) -> tf.data.Dataset:
+    def evaluation_batches(self, part: Split) -> tf.data.Dataset:
         """The batches of another part, once."""
         one_hot = compilation.one_hot(self.recipe)
         return self._for_heads(pipeline.evaluation_batches(part, self.dataset, self.source, one_hot))

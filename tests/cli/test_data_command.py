@@ -16,7 +16,7 @@ from PIL import Image
 
 from archdsl.cli import main
 from archdsl.data.dataset import load
-from archdsl.data.readers import search as places
+from archdsl.data.readers import search
 from archdsl.data.samples import SIDE, Augmented, augmentation, choose, draw
 from archdsl.recipe import Augment, Data
 
@@ -38,7 +38,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ARCHDSL_DATA", str(tmp_path / "variable"))
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.setattr(places, "SYSTEM", (Path("/system"),))
+    monkeypatch.setattr(search, "SYSTEM", (Path("/system"),))
 
     def command(*words: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["archdsl", "data", *words])

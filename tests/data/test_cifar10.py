@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from archdsl.data.dataset import load
-from archdsl.data.readers import search as places
-from archdsl.data.sources import cifar10
+from archdsl.data.readers import search
+from archdsl.data.sources import cifar10, read
 from archdsl.errors import ArchError
 from archdsl.recipe import Data
 
@@ -30,7 +30,7 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test finds a data set of this machine."""
     monkeypatch.delenv("ARCHDSL_DATA", raising=False)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.setattr(places, "SYSTEM", ())
+    monkeypatch.setattr(search, "SYSTEM", ())
     monkeypatch.chdir(tmp_path)
 
 
@@ -115,10 +115,10 @@ LAYOUTS: dict[str, Callable[[Path], Path]] = {
 @pytest.mark.parametrize("itself", [False, True], ids=["in a folder", "itself"])
 def test_every_layout_gives_the_same_arrays(layout: str, itself: bool, tmp_path: Path) -> None:
     found = LAYOUTS[layout](tmp_path)
-    read = cifar10.SET.read(found if itself else tmp_path)
+    raw = read(CIFAR, found if itself else tmp_path)
     wanted = synthetic()
-    assert (read.origin, read.classes, read.shape) == (str(found), cifar10.CLASSES, (32, 32, 3))
-    for part, name in ((read.train, "train"), (read.test, "test")):
+    assert (raw.origin, raw.classes, raw.shape) == (str(found), cifar10.SOURCE.classes, (32, 32, 3))
+    for part, name in ((raw.train, "train"), (raw.test, "test")):
         assert part is not None
         images = part.fetch(np.arange(len(part)))
         assert images.dtype == np.uint8
@@ -132,10 +132,10 @@ def test_the_places_are_looked_at_in_their_order(tmp_path: Path, monkeypatch: py
         place.mkdir(parents=True)
         write_npz(place)
     monkeypatch.setenv("ARCHDSL_DATA", str(there["variable"]))
-    monkeypatch.setattr(places, "SYSTEM", (tmp_path / "system",))
-    found = [cifar10.SET.read(there["given"]).origin]
+    monkeypatch.setattr(search, "SYSTEM", (tmp_path / "system",))
+    found = [read(CIFAR, there["given"]).origin]
     for place in list(there)[1:]:
-        found.append(cifar10.SET.read().origin)
+        found.append(read(CIFAR).origin)
         (there[place] / "cifar10.npz").unlink()
     assert found == [str(place / "cifar10.npz") for place in there.values()]
 
@@ -144,7 +144,7 @@ def test_kerass_own_cache_is_found(tmp_path: Path) -> None:
     cache = tmp_path / "keras" / "datasets" / "cifar-10-batches-py-target"
     cache.mkdir(parents=True)
     write_pickles(cache)
-    assert cifar10.SET.read().origin == str(cache / "cifar-10-batches-py")
+    assert read(CIFAR).origin == str(cache / "cifar-10-batches-py")
 
 
 def test_data_that_is_not_there_is_named_with_a_way_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,7 +187,7 @@ def test_a_pickle_that_calls_something_is_refused_and_nothing_is_run(
     folder = write_pickles(tmp_path)
     (folder / "data_batch_3").write_bytes(pickle.dumps({"data": thing, "labels": [1]}, number))
     with pytest.raises(ArchError, match=rf"ARCH302.*data_batch_3.*`\w+.{name}`, which no batch needs"):
-        cifar10.SET.read(tmp_path)
+        read(CIFAR, tmp_path)
     assert not Path("harmed").exists()
 
 
@@ -196,7 +196,7 @@ def test_a_pickle_cannot_ask_for_memory_that_it_does_not_fill(tmp_path: Path) ->
     call = b"\x80\x02}(U\x04datacnumpy\nndarray\nJ\x00\x00\x00\x7f\x85RU\x06labels]u."
     (folder / "data_batch_1").write_bytes(call)
     with pytest.raises(ArchError, match=r"ARCH302.*data_batch_1.*not callable"):
-        cifar10.SET.read(tmp_path)
+        read(CIFAR, tmp_path)
 
 
 def cut(path: Path, share: float = 0.5) -> None:

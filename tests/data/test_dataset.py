@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from archdsl.data.dataset import choose, load, measure
+from archdsl.data.dataset import load, measure, stratified_rows
 from archdsl.errors import ArchError
 from archdsl.recipe import Data
 
@@ -58,7 +58,7 @@ def test_a_limit_that_leaves_nothing_is_refused(limit: int) -> None:
 def test_shares_are_rounded_to_the_wanted_number() -> None:
     labels = np.repeat([0, 1, 2], [70, 20, 10]).astype(np.int64)
     for count in range(101):
-        rows = choose(labels, count, 3)
+        rows = stratified_rows(labels, count, 3)
         assert len(set(rows.tolist())) == len(rows) == count
         assert np.abs(np.bincount(labels[rows], minlength=3) - np.array([0.7, 0.2, 0.1]) * count).max() < 1
 

@@ -17,8 +17,7 @@ from data_files import CLOTHES, IMAGES, KINDS, cifar100, fashion, idx, picture, 
 from PIL import Image
 
 from archdsl.data.dataset import load
-from archdsl.data.readers import files
-from archdsl.data.readers import search as places
+from archdsl.data.readers import files, search
 from archdsl.errors import ArchError
 from archdsl.recipe import Data
 
@@ -31,7 +30,7 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test finds a data set of this machine; all have the same memory."""
     monkeypatch.delenv("ARCHDSL_DATA", raising=False)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.setattr(places, "SYSTEM", (Path("/system"),))
+    monkeypatch.setattr(search, "SYSTEM", (Path("/system"),))
     monkeypatch.setattr(files, "budget", lambda: 4_000_000)
     monkeypatch.chdir(tmp_path)
 

@@ -16,12 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from archdsl.data.dataset import Dataset, choose, load, weights
+from archdsl.data import sources
+from archdsl.data.dataset import Dataset, class_weights, load, stratified_rows
 from archdsl.data.inspection import Twins, twins
-from archdsl.data.readers import search as places
-from archdsl.data.sources import KNOWN
+from archdsl.data.readers import search
 from archdsl.data.sources import cifar100 as cifar
-from archdsl.recipe import Data
+from archdsl.data.sources.base import Source
+from archdsl.recipe import DATA_SOURCES, Data
 
 MINE = Data(source={"folder": "mine"}, validation=0.0)
 
@@ -30,7 +31,7 @@ MINE = Data(source={"folder": "mine"}, validation=0.0)
 def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ARCHDSL_DATA", raising=False)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.setattr(places, "SYSTEM", ())
+    monkeypatch.setattr(search, "SYSTEM", ())
     monkeypatch.chdir(tmp_path)
 
 
@@ -222,7 +223,7 @@ def test_the_recipes_limit_gives_way_to_the_commands(tmp_path: Path) -> None:
 @given(labels=st.lists(st.integers(0, 4), min_size=1, max_size=60), count=st.integers(0, 70), seed=st.integers(0, 9))
 def test_what_is_chosen_has_every_class_with_its_share(labels: list[int], count: int, seed: int) -> None:
     numbers = np.array(labels, np.int64)
-    rows = choose(numbers, count, seed)
+    rows = stratified_rows(numbers, count, seed)
     assert len(rows) == len(set(rows.tolist())) == min(count, len(labels))
     shares = np.bincount(numbers, minlength=5) * min(count, len(labels)) / len(labels)
     assert (np.abs(np.bincount(numbers[rows], minlength=5) - shares) < 1).all()
@@ -232,7 +233,7 @@ def test_what_is_chosen_has_every_class_with_its_share(labels: list[int], count:
 @settings(max_examples=50)
 def test_balanced_weights_make_every_class_weigh_alike(labels: list[int]) -> None:
     numbers = np.array(labels, np.int64)
-    found = weights(Data(source="digits", class_weights="balanced"), numbers, "abcd")
+    found = class_weights(Data(source="digits", class_weights="balanced"), numbers, "abcd")
     assert found is not None
     counts = np.bincount(numbers, minlength=4)
     there = counts > 0
@@ -244,7 +245,7 @@ def test_balanced_weights_make_every_class_weigh_alike(labels: list[int]) -> Non
 def test_weights_are_those_of_scikit_learn() -> None:
     utils = pytest.importorskip("sklearn.utils.class_weight")
     labels = np.array([0] * 50 + [1] * 7 + [2] * 3)
-    found = weights(Data(source="digits", class_weights="balanced"), labels, "abc")
+    found = class_weights(Data(source="digits", class_weights="balanced"), labels, "abc")
     wanted = utils.compute_class_weight("balanced", classes=np.arange(3), y=labels)
     np.testing.assert_allclose(found, wanted, rtol=1e-6)
 
@@ -320,7 +321,10 @@ def test_a_set_of_tensorflow_datasets_is_read_where_it_was_prepared(tmp_path: Pa
         load(data, tmp_path)
 
 
-def test_the_sources_of_the_language_are_those_that_are_read() -> None:
-    from archdsl.recipe import SOURCES
-
-    assert SOURCES.keys() == {*KNOWN, "digits"}
+def test_each_word_of_the_language_has_a_module_that_reads_it() -> None:
+    folder = Path(sources.__file__).parent
+    modules = {path.stem for path in folder.glob("*.py") if "\nSOURCE = " in path.read_text(encoding="utf-8")}
+    assert DATA_SOURCES.keys() == modules
+    assert len(modules) >= 7
+    for name in DATA_SOURCES:
+        assert isinstance(sources.source(name), Source)

@@ -16,7 +16,7 @@ from archdsl.ops import OPS
 from archdsl.parsing import FILE, LAYER
 from archdsl.parsing.steps import ACTIVATIONS, BUNCH, NORMS
 from archdsl.parsing.values import LOOP, NEIGHBOURS
-from archdsl.recipe import LOSSES, METRICS, OPTIMIZERS, PLACES, SCHEDULES, SOURCES, Augment, Data, Train
+from archdsl.recipe import DATA_SOURCES, LOSSES, METRICS, OPTIMIZERS, SCHEDULES, Augment, Data, Train
 from archdsl.spec import SHORTCUTS, TYPES, Expectation
 
 LETTERS = string.ascii_lowercase + "_"
@@ -42,7 +42,7 @@ def _vocabularies() -> dict[str, set[str]]:
         "schedules": set(SCHEDULES),
         "losses": set(LOSSES),
         "metrics": set(METRICS),
-        "sources": {*SOURCES, *PLACES},
+        "sources": set(DATA_SOURCES),
     }
     models |= {**OPTIMIZERS, **SCHEDULES, **LOSSES}
     models |= {f"the metric {name}": metric for name, metric in METRICS.items() if metric.model_fields}

@@ -278,8 +278,8 @@ def _recipe() -> dict[str, str]:
         ["word", "what it does", "arguments"],
         ((f"`{w}`", vocabulary.prose(m), _own(m, set())) for w, m in recipe.SCHEDULES.items()),
     )
-    places = {f"{{{word}: ...}}": text for word, text in recipe.PLACES.items()}
-    found["sources"] = table(["source", "what it is"], ((f"`{w}`", t) for w, t in {**recipe.SOURCES, **places}.items()))
+    forms = {(f"{{{name}: ...}}" if one.takes else name): one.title for name, one in recipe.DATA_SOURCES.items()}
+    found["sources"] = table(["source", "what it is"], ((f"`{form}`", title) for form, title in forms.items()))
     found["losses"] = table(
         ["word", "what it is", "labels", "arguments"],
         (

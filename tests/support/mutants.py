@@ -18,7 +18,7 @@ from archdsl.ops import OPS
 from archdsl.parsing import FILE, LAYER, VARIANT
 from archdsl.parsing.steps import ACTIVATIONS, BUNCH, NORMS
 from archdsl.parsing.values import NEIGHBOURS
-from archdsl.recipe import LOSSES, METRICS, OPTIMIZERS, PLACES, SCHEDULES, SOURCES, Augment, Data, Train
+from archdsl.recipe import DATA_SOURCES, LOSSES, METRICS, OPTIMIZERS, SCHEDULES, Augment, Data, Train
 from archdsl.source import LINE_END, Mapping, Node, Scalar, Sequence, read
 from archdsl.spec import SHORTCUTS, TYPES, Expectation
 from archdsl.zoo import names
@@ -28,7 +28,7 @@ Where: TypeAlias = tuple[int, ...]
 
 VOCABULARY = {*OPS, *FILE, *LAYER, *VARIANT, *NEIGHBOURS, *BUNCH, *SHORTCUTS, *TYPES, *NORMS, *ACTIVATIONS, "none"}
 VOCABULARY |= {field for op in OPS.values() for field in op.model_fields} | {"same", "valid", "true", "false"}
-VOCABULARY |= {*OPTIMIZERS, *SCHEDULES, *SOURCES, *LOSSES, *PLACES, *METRICS}
+VOCABULARY |= {*OPTIMIZERS, *SCHEDULES, *DATA_SOURCES, *LOSSES, *METRICS}
 VOCABULARY |= {field for model in (Augment, Data, Train, Expectation) for field in model.model_fields}
 VOCABULARY |= {
     field

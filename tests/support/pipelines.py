@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from archdsl.data import pipeline
-from archdsl.data.dataset import Dataset, Part
+from archdsl.data.dataset import Dataset, Split
 from archdsl.recipe import Data
 
 COUNT = 23
@@ -18,7 +18,7 @@ def made(height: int = 6, width: int = 6, channels: int = 3, count: int = COUNT,
     """Images of noise, the first pixel of each of which is its index; class 0, 1, ... 9, 0, ..."""
     pixels = np.random.RandomState(1).randint(0, 256, (count, height, width, channels)).astype(np.uint8)
     pixels[:, 0, 0, 0] = np.arange(count) % 256
-    part = Part(pixels, (np.arange(count) % 10).astype(np.int64))
+    part = Split(pixels, (np.arange(count) % 10).astype(np.int64))
     given = {"largest": 255, "divisor": 1.0, "statistics": None, "origin": "made up"} | changed
     return Dataset(part, part, part, tuple("0123456789"), **given)
 

@@ -18,7 +18,7 @@ keras = pytest.importorskip("keras")
 
 import archdsl  # noqa: E402
 from archdsl.data import input_description  # noqa: E402
-from archdsl.data.dataset import Dataset, Part, Statistics  # noqa: E402
+from archdsl.data.dataset import Dataset, Split, Statistics  # noqa: E402
 from archdsl.data.pipeline import standardize  # noqa: E402
 from archdsl.errors import ArchError  # noqa: E402
 from archdsl.keras.runtime import carried_data, carry_data  # noqa: E402
@@ -43,7 +43,7 @@ model:
 CLASSES = ("cat", "dog", "a $ign")
 RANDOM = np.random.default_rng(0)
 PIXELS = RANDOM.integers(0, 256, (7, 6, 8, 3), np.uint8)
-PART = Part(PIXELS, np.zeros(7, np.int64))
+PART = Split(PIXELS, np.zeros(7, np.int64))
 STATISTICS = Statistics(np.array([0.4, 0.5, 0.6], np.float32), np.array([0.2, 0.25, 0.3], np.float32))
 DATASET = Dataset(PART, PART, PART, CLASSES, 255, 255.0, STATISTICS, "/somewhere", "pets")
 

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from archdsl.data.dataset import Dataset, Part
+from archdsl.data.dataset import Dataset, Split
 from archdsl.data.pipeline import random_streams as drawing
 from archdsl.data.pipeline.augment import compiled, looks
 from archdsl.data.pipeline.mixing import mix
@@ -85,7 +85,7 @@ def training_batches(
     return _ready(tf.data.Dataset.counter(first).flat_map(epoch_of), batch_of, threads)
 
 
-def evaluation_batches(part: Part, dataset: Dataset, data: Data, one_hot: bool = True) -> tf.data.Dataset:
+def evaluation_batches(part: Split, dataset: Dataset, data: Data, one_hot: bool = True) -> tf.data.Dataset:
     """The images of a part in their own order, once, scaled and standardized but not moved.
 
     Returns:
@@ -116,7 +116,7 @@ def augmented(dataset: Dataset, data: Data, seed: int, epoch: int, rows: Sequenc
     return np.asarray(pixels, np.float32)
 
 
-def steps(part: Part, data: Data) -> int:
+def steps(part: Split, data: Data) -> int:
     """Batches in one epoch."""
     return math.ceil(len(part) / data.batch_size)
 

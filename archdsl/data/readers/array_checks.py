@@ -1,24 +1,35 @@
-"""Holds arrays to what images and labels must be, and says what is otherwise."""
+"""Checks that arrays are images and labels, and reports what is wrong with them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from archdsl.data.readers.splits import Fetch, Rows, Stored, in_memory
+from archdsl.data.readers.splits import LazySplit, in_memory
 from archdsl.errors import fail
 from archdsl.text import quantity
+
+SPLIT_ARRAYS = ("x_train", "y_train", "x_test", "y_test")
+"""The arrays of an `.npz` file with both splits."""
 
 STEP = 1e-3
 """How far a fraction may be away from a whole 255th: float32 and float16 are nearer."""
 
 
-def images_of(array: NDArray[Any], name: str, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
-    """Images of a known set, which have one type and shape.
+def require(arrays: dict[str, NDArray[Any]], names: Sequence[str], path: Path) -> None:
+    """Raises where an `.npz` file lacks one of these arrays (ARCH302)."""
+    missing = [name for name in names if name not in arrays]
+    if missing:
+        holds = f"it holds: {', '.join(list(arrays)[:8])}" if arrays else "it holds no array"
+        raise fail("ARCH302", f"{path} has no array {' and no array '.join(missing)}", hint=holds)
+
+
+def exact_images(array: NDArray[Any], name: str, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+    """Images that must be uint8 of one shape, as those of a published set are.
 
     Raises:
         ArchError: they have another (ARCH302).
@@ -29,7 +40,7 @@ def images_of(array: NDArray[Any], name: str, shape: tuple[int, int, int]) -> ND
     return np.ascontiguousarray(array)
 
 
-def pixels_of(array: NDArray[Any], name: str) -> NDArray[np.uint8]:
+def any_images(array: NDArray[Any], name: str) -> NDArray[np.uint8]:
     """Images of anybody's array as uint8 (N, H, W, C): of 0 to 255, or of fractions of 1; grey may lack its axis.
 
     Raises:
@@ -39,9 +50,10 @@ def pixels_of(array: NDArray[Any], name: str) -> NDArray[np.uint8]:
         array = array[..., None]
     if array.ndim != 4 or array.shape[3] not in (1, 3, 4):
         message = f"{name}: images have the shape (N, height, width, channels), and these are {_kind(array)}"
-        first = array.ndim == 4 and array.shape[1] in (1, 3, 4)
-        turn = "channels stand last: `x.transpose(0, 2, 3, 1)`" if first else ""
-        raise fail("ARCH302", message, hint=turn or "1, 3 or 4 channels; grey images may also be (N, height, width)")
+        hint = "1, 3 or 4 channels; grey images may also be (N, height, width)"
+        if array.ndim == 4 and array.shape[1] in (1, 3, 4):
+            hint = "channels stand last: `x.transpose(0, 2, 3, 1)`"
+        raise fail("ARCH302", message, hint=hint)
     if array.dtype.kind not in "biuf":
         raise fail("ARCH302", f"{name}: pixels are numbers, and these are {_kind(array)}")
     if array.dtype == np.uint8 or not array.size:
@@ -63,16 +75,13 @@ def _bytes_of(array: NDArray[Any], name: str) -> NDArray[np.uint8]:
     values = array * array.dtype.type(255) if array.dtype.kind == "f" and most <= 1 else array
     whole = np.rint(values)
     if array.dtype.kind == "f" and np.abs(values - whole).max() > STEP * 255:
-        message = f"{name}: pixels between the 256 steps that images have, such as {_between(array, values, whole):g}"
+        example = float(array.flat[int(np.abs(values - whole).argmax())])
+        message = f"{name}: pixels between the 256 steps that images have, such as {example:g}"
         raise fail("ARCH302", message, hint="`numpy.rint(255 * x).astype('uint8')` rounds fractions of 1")
     return np.ascontiguousarray(whole, np.uint8)
 
 
-def _between(array: NDArray[Any], values: NDArray[Any], whole: NDArray[Any]) -> float:
-    return float(array.flat[int(np.abs(values - whole).argmax())])
-
-
-def labels_of(array: NDArray[Any], name: str) -> NDArray[np.int64]:
+def labels(array: NDArray[Any], name: str) -> NDArray[np.int64]:
     """Labels as int64 (N,).
 
     Raises:
@@ -86,7 +95,7 @@ def labels_of(array: NDArray[Any], name: str) -> NDArray[np.int64]:
     return array.reshape(-1).astype(np.int64)
 
 
-def stored(images: NDArray[np.uint8], labels: NDArray[np.int64], name: str, classes: Sequence[str]) -> Stored:
+def split(images: NDArray[np.uint8], labels: NDArray[np.int64], name: str, classes: Sequence[str]) -> LazySplit:
     """Images and their labels, as many of the one as of the other, each of a class.
 
     Raises:
@@ -104,34 +113,12 @@ def stored(images: NDArray[np.uint8], labels: NDArray[np.int64], name: str, clas
     return in_memory(images, labels)
 
 
-def every_class(train: Stored, origin: str, classes: Sequence[str], hint: str) -> None:
+def every_class(train: LazySplit, origin: str, classes: Sequence[str], hint: str) -> None:
     """Raises where a class has no training image: then labels are shifted, or it is another set."""
     empty = np.flatnonzero(np.bincount(train.labels, minlength=len(classes)) == 0)
     if empty.size:
         shown = ", ".join(f"`{classes[label]}`" for label in empty[:5]) + (", ..." if empty.size > 5 else "")
         raise fail("ARCH303", f"{origin}: no training image of the class {shown}", hint=hint)
-
-
-def resized(fetch: Fetch, size: Sequence[int]) -> Fetch:
-    """Images of another height and width: linear, with antialiasing, without regard to their proportions."""
-    height, width = size
-
-    def brought(rows: Rows) -> NDArray[np.uint8]:
-        images = fetch(rows)
-        made = np.empty((len(images), height, width, images.shape[3]), np.uint8)
-        for row, image in enumerate(images):
-            made[row] = scaled(image, height, width)
-        return made
-
-    return brought
-
-
-def scaled(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """One image (H, W, C), resized."""
-    if image.shape[:2] == (height, width):
-        return image
-    opened = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
-    return np.asarray(opened.resize((width, height), Image.Resampling.BILINEAR)).reshape(height, width, -1)
 
 
 def _kind(array: NDArray[Any]) -> str:

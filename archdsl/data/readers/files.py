@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from archdsl.errors import ArchError, fail
 
 LARGEST_FILE = 2**30
-"""Bytes of one file of a known set, unpacked. The largest of them takes 184 MB."""
-
+"""Bytes of one file of a published set, unpacked. The largest of them takes 184 MB."""
 
 AGAIN = "fetch it, or save it, again"
 """What helps where a file is damaged."""
@@ -32,7 +31,7 @@ def budget() -> int:
 
 
 def content(path: Path, hint: str = "") -> bytes:
-    """The bytes of a file of a known set.
+    """The bytes of a file of a published set.
 
     Raises:
         ArchError: it is missing, too large or cannot be read (ARCH302).
@@ -58,12 +57,12 @@ def unzipped(path: Path, hint: str = "") -> bytes:
     content(path, hint)
     try:
         with GzipFile(path) as packed:
-            found = packed.read(LARGEST_FILE + 1)
+            unpacked = packed.read(LARGEST_FILE + 1)
     except (BadGzipFile, EOFError, zlib.error, OSError) as error:
         raise fail("ARCH302", f"{path} cannot be unpacked: {reason(error)}", hint=AGAIN) from None
-    if len(found) > LARGEST_FILE:
+    if len(unpacked) > LARGEST_FILE:
         raise fail("ARCH302", f"{path} unpacks to more than {LARGEST_FILE:,} bytes, more than this set can need")
-    return found
+    return unpacked
 
 
 def arrays(path: Path, most: int = LARGEST_FILE) -> dict[str, NDArray[Any]]:
@@ -89,23 +88,30 @@ def arrays(path: Path, most: int = LARGEST_FILE) -> dict[str, NDArray[Any]]:
     except OSError as error:
         raise fail("ARCH302", f"{path} cannot be read: {reason(error)}") from None
     except Exception as error:  # a broken file ends in any of a dozen exceptions, from zlib's to NumPy's
-        raise fail("ARCH302", f"{path} cannot be read as an .npz file: {_plain(error)}", hint=AGAIN) from None
-
-
-def _plain(error: Exception) -> str:
-    text = reason(error)
-    return "it holds an array of objects, which is a pickle, and no pickle is run" if "allow_pickle" in text else text
+        why = reason(error)
+        if "allow_pickle" in why:
+            why = "it holds an array of objects, which is a pickle, and no pickle is run"
+        raise fail("ARCH302", f"{path} cannot be read as an .npz file: {why}", hint=AGAIN) from None
 
 
 def reason(error: Exception) -> str:
-    """An exception's own words, on one line."""
-    told = getattr(error, "strerror", None) or " ".join(str(error).split())
-    return str(told)[:200] or type(error).__name__
+    """An exception's own message, on one line."""
+    text = getattr(error, "strerror", None) or " ".join(str(error).split())
+    return str(text)[:200] or type(error).__name__
 
 
-def too_large(title: str, count: int, shape: tuple[int, int, int]) -> ArchError:
-    """What is said of more images than memory holds."""
-    each = " x ".join(map(str, shape))
-    message = f"{title}: {count:,} images of {each} take {count * math.prod(shape):,} bytes of memory"
-    hint = f"half of this machine's are {budget():,}: a smaller `size`, a `limit`, or fewer `classes` in `data`"
-    return fail("ARCH303", message, hint=hint)
+def check_memory(title: str, count: int, shape: tuple[int, int, int]) -> None:
+    """Refuses more images than memory holds.
+
+    Args:
+        title: of the data set.
+        shape: of one image: height, width, channels.
+
+    Raises:
+        ArchError: they take more than `budget` (ARCH303).
+    """
+    needed = count * math.prod(shape)
+    if needed > budget():
+        each = " x ".join(map(str, shape))
+        hint = f"half of this machine's are {budget():,}: a smaller `size`, a `limit`, or fewer `classes` in `data`"
+        raise fail("ARCH303", f"{title}: {count:,} images of {each} take {needed:,} bytes of memory", hint=hint)

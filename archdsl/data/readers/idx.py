@@ -17,27 +17,27 @@ BYTES = 0x08
 
 
 def read(path: Path, axes: int) -> NDArray[np.uint8]:
-    """The array of an idx file, packed by gzip or not.
+    """The array of an idx file, compressed by gzip or not.
 
     Args:
-        axes: how many it has: 3 for grey images, 1 for labels.
+        axes: how many axes it has: 3 for grey images, 1 for labels.
 
     Raises:
         ArchError: it is missing, no idx file of bytes with so many axes, or of another length than it says (ARCH302).
     """
     content = files.unzipped(path)
     start = 4 + 4 * axes
-    wanted = bytes([0, 0, BYTES, axes])
-    if content[:4] != wanted:
+    expected = bytes([0, 0, BYTES, axes])
+    if content[:4] != expected:
         shown = content[:4].hex(" ") or "nothing"
         kind = "images" if axes == 3 else "labels"
-        raise fail("ARCH302", f"{path} is no idx file of {kind}: it begins with {shown}, not {wanted.hex(' ')}")
+        raise fail("ARCH302", f"{path} is no idx file of {kind}: it begins with {shown}, not {expected.hex(' ')}")
     if len(content) < start:
         raise fail("ARCH302", f"{path} is cut short: it ends within its header", hint=files.AGAIN)
     shape = struct.unpack(f">{axes}I", content[4:start])
-    due, there = math.prod(shape), len(content) - start
-    if due != there:
+    expected_size, size = math.prod(shape), len(content) - start
+    if size != expected_size:
         times = " x ".join(f"{side:,}" for side in shape)
-        what = "is cut short" if there < due else "is longer than it says"
-        raise fail("ARCH302", f"{path} {what}: {times} bytes are due, and {there:,} are there", hint=files.AGAIN)
+        what = "is cut short" if size < expected_size else "is longer than it says"
+        raise fail("ARCH302", f"{path} {what}: {times} bytes are due, and {size:,} are there", hint=files.AGAIN)
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import pickle
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +18,19 @@ from archdsl.data.readers.files import AGAIN, reason
 from archdsl.errors import fail
 
 
-def batch(content: bytes, path: Path, pixels: int, labels: Sequence[str]) -> tuple[NDArray[Any], NDArray[Any]]:
+def batch(content: bytes, path: Path, pixels: int, label_key: str) -> tuple[NDArray[Any], NDArray[Any]]:
     """The arrays `data` (N, pixels) and the labels (N,) of a pickle, as Python 2 or 3 wrote it.
 
     Args:
-        labels: the names under which the labels may stand.
+        label_key: the name of the labels.
 
     Raises:
         ArchError: it is no such pickle, or asks for anything else than arrays (ARCH302).
     """
     try:
-        found = _Arrays(content).load()
-        plain = {key.decode() if isinstance(key, bytes) else key: value for key, value in found.items()}
-        name = next((name for name in labels if name in plain), labels[0])
-        images, numbers = plain["data"], np.asarray(plain[name])
+        loaded = _ArrayUnpickler(content).load()
+        arrays = {key.decode() if isinstance(key, bytes) else key: value for key, value in loaded.items()}
+        images, labels = arrays["data"], np.asarray(arrays[label_key])
     except KeyError as error:
         raise fail("ARCH302", f"{path} is no batch of this set: it has no {error}") from None
     except Exception as error:  # a broken pickle can end in nearly every exception there is
@@ -40,10 +38,10 @@ def batch(content: bytes, path: Path, pixels: int, labels: Sequence[str]) -> tup
     if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.shape[1:] != (pixels,):
         kind = f"{images.dtype} {images.shape}" if isinstance(images, np.ndarray) else type(images).__name__
         raise fail("ARCH302", f"{path}: `data` must be uint8 of shape (N, {pixels}), and is {kind}")
-    return images, numbers
+    return images, labels
 
 
-class _Arrays(pickle.Unpickler):
+class _ArrayUnpickler(pickle.Unpickler):
     """Rebuilds NumPy arrays of whole numbers by functions of this module; any other global is refused unseen."""
 
     def __init__(self, content: bytes) -> None:

@@ -1,85 +1,97 @@
-"""Where data sets are looked for, in this order; and what is said where one lies in none of the places."""
+"""Where data sets are searched for, and in which order."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
-from archdsl.data.readers.splits import Looked
-from archdsl.errors import ArchError, fail
+from archdsl.errors import fail
 
 VARIABLE = "ARCHDSL_DATA"
 SYSTEM: tuple[Path, ...] = (Path("/usr/share/datasets"), Path("/usr/share"))
 """Where packages of the system put data sets: Debian's `dataset-fashion-mnist` has been in both."""
 
+Result = TypeVar("Result")
 
-def ordered(folder: Path | None = None, system: bool = True) -> list[Path]:
-    """The places in the order in which they are looked at. A given folder is the only one.
+
+@dataclass(frozen=True, slots=True)
+class SearchedPath:
+    """A place that was searched, and whether the data set is there."""
+
+    path: Path
+    found: bool
+
+
+def folders(data_dir: Path | None = None, system: bool = True) -> list[Path]:
+    """The folders that are searched, in this order. A given `data_dir` is the only one.
 
     Args:
         system: whether those of the system are among them.
     """
-    if folder is not None:
-        return [_expanded(folder)]
-    given = os.environ.get(VARIABLE)
-    return [*([_expanded(given)] if given else []), keras_cache(), Path("data"), *(SYSTEM if system else ())]
+    if data_dir is not None:
+        return [_expanded(data_dir)]
+    chosen = os.environ.get(VARIABLE)
+    keras_cache = _expanded(os.environ.get("KERAS_HOME") or "~/.keras") / "datasets"
+    return [*([_expanded(chosen)] if chosen else []), keras_cache, Path("data"), *(SYSTEM if system else ())]
 
 
-def keras_cache() -> Path:
-    """Where Keras's own loaders put what they download."""
-    return _expanded(os.environ.get("KERAS_HOME") or "~/.keras") / "datasets"
+def is_chosen(folder: Path, data_dir: Path | None) -> bool:
+    """Whether the user named this one of `folders`, by `--data-dir` or by the variable."""
+    chosen = os.environ.get(VARIABLE)
+    return data_dir is not None or bool(chosen and folder == _expanded(chosen))
 
 
 def _expanded(path: str | Path) -> Path:
     return Path(os.path.expanduser(path))
 
 
-@dataclass(frozen=True, slots=True)
-class Search:
-    """How a set is known: the names that it has inside a place, and what tells that a place is the set itself.
+def first(
+    places: Iterable[Path], look: Callable[[Path], Result | None], title: str, hint: str
+) -> tuple[Result, tuple[SearchedPath, ...]]:
+    """What `look` returns at the first place where it returns something, and the places that were searched.
 
-    `elsewhere` says how somebody comes by it without us.
+    Args:
+        title: what is searched for.
+        hint: how to get it where it is in none of the places.
+
+    Raises:
+        ArchError: it is in none of them (ARCH301), or a place cannot be looked at (ARCH302).
     """
-
-    name: str
-    title: str
-    inside: tuple[str, ...]
-    itself: Callable[[Path], bool]
-    elsewhere: str
-
-    @property
-    def get_it(self) -> str:
-        """What to do where the set is not there."""
-        return f"`archdsl data {self.name} --download` puts it where it is looked for; or {self.elsewhere}"
-
-    def find(self, folder: Path | None) -> tuple[Path, tuple[Looked, ...]]:
-        """The file or folder that holds the set, and the places that were looked at.
-
-        A place that somebody named, by `--data-dir` or the variable, may be the set itself; elsewhere the set has one
-        of its names, for another set may have the same files.
-
-        Raises:
-            ArchError: it lies in none of them (ARCH301), or a place cannot be looked at (ARCH302).
-        """
-        looked: list[Looked] = []
-        for place in ordered(folder):
-            found = self._in(place, folder is not None or str(place) == str(_expanded(os.environ.get(VARIABLE) or "")))
-            looked.append(Looked(place, found is not None))
-            if found is not None:
-                return found, tuple(looked)
-        raise not_there(self.title, [one.place for one in looked], self.get_it)
-
-    def _in(self, place: Path, named: bool) -> Path | None:
+    searched: list[SearchedPath] = []
+    for place in places:
         try:
-            if named and (place.is_file() or self.itself(place)):
-                return place
-            return next((place / name for name in self.inside if (place / name).exists()), None)
+            result = look(place)
         except OSError as error:
             raise fail("ARCH302", f"{place} cannot be looked at: {error.strerror}") from None
+        searched.append(SearchedPath(place, result is not None))
+        if result is not None:
+            return result, tuple(searched)
+    looked_in = ", ".join(str(one.path) for one in searched)
+    raise fail("ARCH301", f"{title} is not there; looked in: {looked_in}", hint=hint)
 
 
-def not_there(title: str, looked: Sequence[Path], hint: str) -> ArchError:
-    """What is said of a set that is in none of the places."""
-    return fail("ARCH301", f"{title} is not there; looked in: {', '.join(map(str, looked))}", hint=hint)
+def find(name: str, kind: str, data_dir: Path | None) -> tuple[Path, tuple[SearchedPath, ...]]:
+    """A user's own file or folder: relative to the working folder, or in one of `folders`.
+
+    Args:
+        kind: `file` or `folder`.
+        data_dir: the only folder to search; it may also be the file or folder itself.
+
+    Raises:
+        ArchError: as `first`.
+    """
+    own = Path(name).expanduser()
+    if data_dir is not None:
+        data_dir = data_dir.expanduser()
+        inside = data_dir / own
+        is_it = data_dir.is_file() if kind == "file" else data_dir.is_dir() and not inside.exists()
+        candidates = [data_dir if is_it else inside]
+    elif own.is_absolute():
+        candidates = [own]
+    else:
+        candidates = list(dict.fromkeys([own, *(folder / own for folder in folders(system=False))]))
+    hint = f"a path is taken from the working folder, from --data-dir, or from {VARIABLE}"
+    return first(candidates, lambda path: path if path.exists() else None, f"the {kind} {name}", hint)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from archdsl.data.readers.search import Search
-from archdsl.data.sources import cifar
-from archdsl.data.sources.known import KnownSet
+from archdsl.data.sources.cifar10 import Cifar
 
-NAMES = """
+CLASSES = """
 apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel can castle
 caterpillar cattle chair chimpanzee clock cloud cockroach couch crab crocodile cup dinosaur dolphin elephant flatfish
 forest fox girl hamster house kangaroo keyboard lamp lawn_mower leopard lion lizard lobster man maple_tree motorcycle
@@ -15,21 +13,17 @@ possum rabbit raccoon ray road rocket rose sea seal shark shrew skunk skyscraper
 sunflower sweet_pepper table tank telephone television tiger tractor train trout tulip turtle wardrobe whale
 willow_tree wolf woman worm
 """.split()  # noqa: SIM905 - a hundred words are read more easily so
-CLASSES = tuple(NAMES)
 
-ARCHIVE = cifar.Archive(
+SOURCE = Cifar(
+    title="CIFAR-100",
+    classes=tuple(CLASSES),
+    folders=(
+        "cifar-100-python",
+        "cifar-100-python-target/cifar-100-python",  # where Keras 3 unpacks it
+        "cifar-100-binary",
+    ),
     training=("train",),
-    test="test",
-    labels=("fine_labels",),
+    testing="test",
+    label_key="fine_labels",
     label_bytes=2,
-    classes=CLASSES,
 )
-
-INSIDE = (
-    "cifar100.npz",
-    "cifar-100-python",
-    "cifar-100-python-target/cifar-100-python",  # where Keras 3 unpacks it
-    "cifar-100-binary",
-)
-SEARCH = Search("cifar100", "CIFAR-100", INSIDE, ARCHIVE.itself, cifar.ELSEWHERE)
-SET = KnownSet(SEARCH, CLASSES, cifar.SHAPE, (50_000, 10_000), ARCHIVE.read)

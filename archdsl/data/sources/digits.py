@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from archdsl.data.readers.splits import Found, in_memory
+from archdsl.data.images import RequestedFormat
+from archdsl.data.readers.splits import in_memory
+from archdsl.data.sources.base import RawDataset, Source
+from archdsl.recipe import Data
 
 CLASSES = tuple("0123456789")
 LARGEST = 16
 """A pixel counts the dark points of a 4x4 cell."""
 
 
-def read() -> Found:
-    """The digits; a fifth of each class tests."""
-    with resources.files("archdsl.data").joinpath("digits.npz").open("rb") as file:
-        arrays: Any = np.load(file, allow_pickle=False)
-        train, test = (
-            in_memory(arrays[f"x_{part}"], arrays[f"y_{part}"].astype(np.int64)) for part in ("train", "test")
-        )
-    return Found(train, test, CLASSES, (8, 8, 1), "embedded", largest=LARGEST)
+class Digits(Source):
+    """The embedded digits; a fifth of each class is the test split."""
+
+    why_no_download = "is a part of the package"
+
+    def read(self, data: Data, data_dir: Path | None, requested: RequestedFormat) -> RawDataset:
+        """The digits, in their own size wherever a folder is named."""
+        with resources.files("archdsl.data").joinpath("digits.npz").open("rb") as file:
+            arrays: Any = np.load(file, allow_pickle=False)
+            train, test = (
+                in_memory(arrays[f"x_{part}"], arrays[f"y_{part}"].astype(np.int64)) for part in ("train", "test")
+            )
+        return RawDataset(train, test, CLASSES, (8, 8, 1), "embedded", largest=LARGEST)
+
+
+SOURCE = Digits()

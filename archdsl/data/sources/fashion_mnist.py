@@ -7,65 +7,58 @@ from pathlib import Path
 import numpy as np
 
 from archdsl.data.readers import idx
-from archdsl.data.readers.search import Search
-from archdsl.data.readers.splits import Stored
-from archdsl.data.sources.known import KnownSet, part
+from archdsl.data.readers.splits import LazySplit
+from archdsl.data.sources.published import PublishedSet
 from archdsl.errors import fail
 
-CLASSES = (
-    "T-shirt/top",
-    "Trouser",
-    "Pullover",
-    "Dress",
-    "Coat",
-    "Sandal",
-    "Shirt",
-    "Sneaker",
-    "Bag",
-    "Ankle boot",
-)
-SHAPE = (28, 28, 1)
-ELSEWHERE = (
-    "`apt install dataset-fashion-mnist`; or take its four files from "
-    "https://github.com/zalandoresearch/fashion-mnist, and name their folder with --data-dir"
-)
-DIGITS = (5, 0, 4, 1, 9, 2, 1, 3, 1, 4, 3, 5, 3, 6, 1, 7)
+MNIST_LABELS = (5, 0, 4, 1, 9, 2, 1, 3, 1, 4, 3, 5, 3, 6, 1, 7)
 """The first labels of MNIST's training set, whose files have the same names and shapes."""
 
 
-def read_folder(folder: Path) -> tuple[Stored, Stored]:
-    """The training images and the test images of the four files.
+class FashionMnist(PublishedSet):
+    """The set in four files, each packed by gzip or not; `train-images.idx3-ubyte` is the same name."""
 
-    Raises:
-        ArchError: a file is missing or broken (ARCH302), or it is MNIST (ARCH303).
-    """
-    parts = [_part(folder, stem) for stem in ("train", "t10k")]
-    if tuple(parts[0].labels[: len(DIGITS)]) == DIGITS and len(parts[0]) >= 10_000:
-        raise fail("ARCH303", f"{folder} holds MNIST's handwritten digits, and not Fashion-MNIST", hint=ELSEWHERE)
-    return parts[0], parts[1]
+    def is_set(self, folder: Path) -> bool:
+        """Whether a folder has the training images in it."""
+        return any((folder / name).is_file() for name in _names("train-images-idx3-ubyte"))
 
+    def read_folder(self, folder: Path) -> tuple[LazySplit, LazySplit]:
+        """The training images and the test images of the four files; MNIST's are refused."""
+        train, test = (self._read(folder, stem) for stem in ("train", "t10k"))
+        if tuple(train.labels[: len(MNIST_LABELS)]) == MNIST_LABELS and len(train) >= 10_000:
+            message = f"{folder} holds MNIST's handwritten digits, and not Fashion-MNIST"
+            raise fail("ARCH303", message, hint=self.how_to_get)
+        return train, test
 
-def _part(folder: Path, stem: str) -> Stored:
-    images = idx.read(_file(folder, f"{stem}-images-idx3-ubyte"), 3)
-    path = _file(folder, f"{stem}-labels-idx1-ubyte")
-    return part(images, idx.read(path, 1).astype(np.int64), str(path), SHAPE, CLASSES)
+    def _read(self, folder: Path, stem: str) -> LazySplit:
+        images = idx.read(self._file(folder, f"{stem}-images-idx3-ubyte"), 3)
+        path = self._file(folder, f"{stem}-labels-idx1-ubyte")
+        return self.split(images, idx.read(path, 1).astype(np.int64), str(path))
 
-
-def _file(folder: Path, name: str) -> Path:
-    """The file as it is, or packed by gzip; `train-images.idx3-ubyte` is the same name."""
-    names = (name, f"{name}.gz", name.replace("-idx", ".idx"), f"{name.replace('-idx', '.idx')}.gz")
-    found = next((folder / one for one in names if (folder / one).is_file()), None)
-    if found is None:
-        message = f"{folder / name} is missing, packed or not: the folder holds a part of the set"
-        raise fail("ARCH302", message, hint=ELSEWHERE)
-    return found
-
-
-def _itself(folder: Path) -> bool:
-    names = (f"train-images{dash}idx3-ubyte{packed}" for dash in "-." for packed in ("", ".gz"))
-    return any((folder / name).is_file() for name in names)
+    def _file(self, folder: Path, name: str) -> Path:
+        path = next((folder / one for one in _names(name) if (folder / one).is_file()), None)
+        if path is None:
+            message = f"{folder / name} is missing, packed or not: the folder holds a part of the set"
+            raise fail("ARCH302", message, hint=self.how_to_get)
+        return path
 
 
-INSIDE = ("fashion_mnist.npz", "fashion-mnist", "fashion_mnist", "dataset-fashion-mnist", "FashionMNIST/raw")
-SEARCH = Search("fashion_mnist", "Fashion-MNIST", INSIDE, _itself, ELSEWHERE)
-SET = KnownSet(SEARCH, CLASSES, SHAPE, (60_000, 10_000), read_folder)
+def _names(name: str) -> tuple[str, ...]:
+    dotted = name.replace("-idx", ".idx")
+    return name, f"{name}.gz", dotted, f"{dotted}.gz"
+
+
+SOURCE = FashionMnist(
+    title="Fashion-MNIST",
+    classes=(
+        *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
+        *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
+    ),
+    shape=(28, 28, 1),
+    counts=(60_000, 10_000),
+    folders=("fashion-mnist", "fashion_mnist", "dataset-fashion-mnist", "FashionMNIST/raw"),
+    how_to_get=(
+        "`apt install dataset-fashion-mnist`; or take its four files from "
+        "https://github.com/zalandoresearch/fashion-mnist, and name their folder with --data-dir"
+    ),
+)

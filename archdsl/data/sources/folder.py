@@ -11,72 +11,68 @@ from pathlib import Path
 import numpy as np
 
 from archdsl.data import images
-from archdsl.data.readers import image_files as decoding
-from archdsl.data.readers.splits import Found, Looked, Stored, Wanted
+from archdsl.data.readers import image_files, search
+from archdsl.data.readers.splits import LazySplit
+from archdsl.data.sources.base import RawDataset, Source
 from archdsl.errors import fail, nearest
+from archdsl.recipe import Data
 from archdsl.text import quantity
 
-PARTS = {"train": "train", "test": "test", "validation": "validation", "val": "validation", "valid": "validation"}
-"""What the folders of the parts may be called, in lower case."""
+SPLITS = {"train": "train", "test": "test", "validation": "validation", "val": "validation", "valid": "validation"}
+"""What the folders of the splits may be called, in lower case."""
 
 JUNK = frozenset({"__macosx", "thumbs.db", "desktop.ini", "@eadir"})
-"""What systems leave behind, in lower case; such files are passed over like hidden ones."""
+"""What systems leave behind, in lower case; such files are skipped like hidden ones."""
 
 
-def read(root: Path, wanted: Wanted, looked: tuple[Looked, ...] = ()) -> Found:
-    """The images of a folder: they are listed, and read when their rows are asked for.
+class ImageFolder(Source):
+    """Reads a folder of images with a folder for each class."""
 
-    Args:
-        wanted: their height, width and channels; where nothing is said, they must be of one size.
+    def read(self, data: Data, data_dir: Path | None, requested: images.RequestedFormat) -> RawDataset:
+        """The images of a folder: they are listed, and read when their rows are fetched.
 
-    Raises:
-        ArchError: it holds no classes, or a class no images (ARCH302); one class alone, the parts have other classes,
-            or images differ in size and nobody says what size is wanted (ARCH303).
-    """
-    found = _parts(root)
-    others: Counter[str] = Counter()
-    listed = {part: _classes(folder, others) for part, folder in found.items()}
-    train = listed["train"]
-    classes = tuple(train)
-    if len(classes) < 2:
-        raise _one_class(found["train"], classes)
-    for part in listed.keys() - {"train"}:
-        _same_classes(found[part], tuple(listed[part]), found["train"], classes)
-    form = decoding.form([file for part in listed.values() for files in part.values() for file in files], wanted)
-    stored = {part: _stored(listed[part], classes, form, part) for part in listed}
-    return Found(
-        stored["train"],
-        stored.get("test"),
-        classes,
-        form.shape,
-        str(root.absolute()),
-        validation=stored.get("validation"),
-        notes=tuple(_notes(others, form)),
-        looked=looked,
-    )
-
-
-def holds_images(root: Path) -> bool:
-    """Whether a folder has folders of images in it, or parts with such."""
-    try:
-        inside = _folders(root)
-        deeper = [folder for one in inside if one.name.lower() in PARTS for folder in _folders(one)]
-        return any(next(_files(folder, Counter(), ()), None) is not None for folder in deeper or inside)
-    except OSError:
-        return False
+        Raises:
+            ArchError: it is not there (ARCH301); it holds no classes, or a class no images (ARCH302); it holds one
+                class alone, the splits have other classes, or images differ in size and none is requested (ARCH303).
+        """
+        root, searched = search.find(data.argument, "folder", data_dir)
+        folders = _splits(root)
+        skipped: Counter[str] = Counter()
+        listed = {split: _classes(folder, skipped) for split, folder in folders.items()}
+        classes = tuple(listed["train"])
+        if len(classes) < 2:
+            raise _one_class(folders["train"], classes)
+        for split in listed.keys() - {"train"}:
+            _check_same_classes(folders[split], tuple(listed[split]), folders["train"], classes)
+        every_file = [file for split in listed.values() for files in split.values() for file in files]
+        image_format = image_files.choose_format(every_file, requested)
+        splits = {split: _lazy_split(listed[split], classes, image_format, split) for split in listed}
+        notes = [image_format.note] if image_format.note else []
+        if skipped:
+            shown = ", ".join(f"{count:,} of {suffix}" for suffix, count in skipped.most_common(4))
+            notes.append(f"passed over, for they are no images: {shown}")
+        return RawDataset(
+            splits["train"],
+            splits.get("test"),
+            classes,
+            image_format.shape,
+            str(root.absolute()),
+            validation=splits.get("validation"),
+            notes=tuple(notes),
+            searched=searched,
+        )
 
 
-def _parts(root: Path) -> dict[str, Path]:
-    """The folder of each part; a folder without parts is all of it `train`."""
+def _splits(root: Path) -> dict[str, Path]:
+    """The folder of each split; a folder without them is all of it `train`."""
     folders = _folders(root)
-    named = {PARTS[one.name.lower()]: one for one in folders if one.name.lower() in PARTS}
+    named = {SPLITS[one.name.lower()]: one for one in folders if one.name.lower() in SPLITS}
     if "train" in named:
         return named
     if named.keys() & {"test", "validation"} and all(_folders(one) for one in named.values()):
         shown = ", ".join(f"`{one.name}`" for one in named.values())
-        raise fail(
-            "ARCH302", f"{root} has {shown}, and no `train`", hint="the folder with the training images: `train`"
-        )
+        hint = "the folder with the training images: `train`"
+        raise fail("ARCH302", f"{root} has {shown}, and no `train`", hint=hint)
     return {"train": root}
 
 
@@ -108,7 +104,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _classes(folder: Path, others: Counter[str]) -> dict[str, list[Path]]:
+def _classes(folder: Path, skipped: Counter[str]) -> dict[str, list[Path]]:
     """The images of each class, by name.
 
     Raises:
@@ -119,7 +115,7 @@ def _classes(folder: Path, others: Counter[str]) -> dict[str, list[Path]]:
         loose = sum(Path(entry.name).suffix.lower() in images.SUFFIXES for entry in _entries(folder))
         holds = f"{quantity(loose, 'image')} and no folder" if loose else "no folders of images"
         raise fail("ARCH302", f"{folder} holds {holds}", hint="the images of each class lie in a folder of its name")
-    listed = {one.name: list(_files(one, others, (os.path.realpath(folder),))) for one in folders}
+    listed = {one.name: list(_files(one, skipped, (os.path.realpath(folder),))) for one in folders}
     for name, files in listed.items():
         if not files:
             inside = [entry.name for entry in _entries(folder / name)]
@@ -130,7 +126,7 @@ def _classes(folder: Path, others: Counter[str]) -> dict[str, list[Path]]:
     return listed
 
 
-def _files(folder: Path, others: Counter[str], above: tuple[str, ...]) -> Iterator[Path]:
+def _files(folder: Path, skipped: Counter[str], above: tuple[str, ...]) -> Iterator[Path]:
     """The images below a folder, in the order of their names; other files are counted by their ending.
 
     Raises:
@@ -141,11 +137,11 @@ def _files(folder: Path, others: Counter[str], above: tuple[str, ...]) -> Iterat
         raise fail("ARCH302", f"{folder} is a link that leads back to {real}", hint="remove the link")
     for entry in _entries(folder):
         if _is_folder(entry):
-            yield from _files(Path(entry.path), others, (*above, real))
+            yield from _files(Path(entry.path), skipped, (*above, real))
         elif (suffix := Path(entry.name).suffix.lower()) in images.SUFFIXES:
             yield Path(entry.path)
         else:
-            others[suffix or "no ending"] += 1
+            skipped[suffix or "no ending"] += 1
 
 
 def _one_class(folder: Path, classes: tuple[str, ...]) -> Exception:
@@ -157,8 +153,8 @@ def _one_class(folder: Path, classes: tuple[str, ...]) -> Exception:
     return fail("ARCH303", message, hint=hint)
 
 
-def _same_classes(folder: Path, classes: tuple[str, ...], training: Path, known: tuple[str, ...]) -> None:
-    """Raises where a part has other classes than the training part."""
+def _check_same_classes(folder: Path, classes: tuple[str, ...], training: Path, known: tuple[str, ...]) -> None:
+    """Raises where a split has other classes than the training split."""
     for name in classes:
         if name not in known:
             raise fail("ARCH303", f"{folder} has the class `{name}`, and {training} has not", hint=nearest(name, known))
@@ -168,16 +164,13 @@ def _same_classes(folder: Path, classes: tuple[str, ...], training: Path, known:
         raise fail("ARCH303", f"{folder} has no folder {shown}, and {training} has", hint="each part has every class")
 
 
-def _stored(listed: dict[str, list[Path]], classes: tuple[str, ...], form: decoding.Form, part: str) -> Stored:
+def _lazy_split(
+    listed: dict[str, list[Path]], classes: tuple[str, ...], image_format: image_files.ImageFormat, split: str
+) -> LazySplit:
     counts = [len(listed[name]) for name in classes]
     files = [file for name in classes for file in listed[name]]
     labels = np.repeat(np.arange(len(classes), dtype=np.int64), counts)
-    return Stored(labels, partial(decoding.read, files, form, part))
+    return LazySplit(labels, partial(image_files.read, files, image_format, split))
 
 
-def _notes(others: Counter[str], form: decoding.Form) -> Iterator[str]:
-    if form.note:
-        yield form.note
-    if others:
-        shown = ", ".join(f"{count:,} of {suffix}" for suffix, count in others.most_common(4))
-        yield f"passed over, for they are no images: {shown}"
+SOURCE = ImageFolder()

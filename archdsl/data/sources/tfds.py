@@ -11,56 +11,73 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
-from archdsl.data.readers import array_checks as checks
-from archdsl.data.readers import files
+from archdsl.data import images
+from archdsl.data.images import RequestedFormat
+from archdsl.data.readers import array_checks, files, search
 from archdsl.data.readers.files import reason
-from archdsl.data.readers.search import not_there, ordered
-from archdsl.data.readers.splits import Found, Looked, Stored, Wanted, in_memory
-from archdsl.errors import ArchError, fail, nearest
+from archdsl.data.readers.splits import LazySplit, in_memory
+from archdsl.data.sources.base import RawDataset, Source
+from archdsl.errors import fail, nearest
+from archdsl.recipe import Data
 from archdsl.text import quantity
 
-PARTS = ("train", "validation", "test")
+SPLITS = ("train", "validation", "test")
+OWN_FOLDER = Path("~/tensorflow_datasets")
+"""Where the package itself puts data."""
 
 
-def read(name: str, folder: Path | None, wanted: Wanted) -> Found:
-    """A set that was prepared on this machine, by TensorFlow Datasets or by `archdsl data tfds:NAME --download`.
+class TensorFlowDatasets(Source):
+    """Reads sets by names such as `mnist`, `mnist:3.0.1` or `oxford_flowers102`. Imports TensorFlow."""
 
-    Args:
-        name: such as `mnist`, `mnist:3.0.1`, or `oxford_flowers102`.
-        folder: its `data_dir`; without it, the usual places and TensorFlow Datasets' own, ~/tensorflow_datasets.
+    def read(self, data: Data, data_dir: Path | None, requested: RequestedFormat) -> RawDataset:
+        """A set that was prepared on this machine, by TensorFlow Datasets or by `archdsl data tfds:NAME --download`.
 
-    Raises:
-        ArchError: the package is not there (ARCH306); the set is not there, or there is none of this name (ARCH301); it
-            cannot be read (ARCH302); it holds no images with one label each, or too many (ARCH303).
-    """
-    builder, looked = _builder(name, folder)
-    image, label = _features(builder, name)
-    classes = tuple(map(str, builder.info.features[label].names))
-    shape = _shape(builder.info.features[image].shape, wanted, name)
-    splits = [part for part in PARTS if part in builder.info.splits]
-    if "train" not in splits:
-        shown = ", ".join(builder.info.splits) or "none"
-        raise fail("ARCH303", f"tfds {name} has no split `train`; its splits: {shown}")
-    _fits(sum(builder.info.splits[part].num_examples for part in splits), shape, name)
-    parts = {part: _part(builder, part, image, label, shape, classes) for part in splits}
-    return Found(
-        parts["train"],
-        parts.get("test"),
-        classes,
-        shape,
-        str(Path(builder.data_dir).absolute()),
-        validation=parts.get("validation"),
-        looked=looked,
-    )
+        Raises:
+            ArchError: the package is not installed (ARCH306); the set is not there, or there is none of this name
+                (ARCH301); it cannot be read (ARCH302); it holds no images with one label each, or too many (ARCH303).
+        """
+        name, title = data.argument, data.source_name
+        _package()
+        places = [*search.folders(data_dir, system=False), *([OWN_FOLDER.expanduser()] if data_dir is None else [])]
+        command = f"archdsl data tfds:{name} --download"
+        hint = f"`{command}` brings it, where TensorFlow Datasets knows it and a network is there"
+        builder, searched = search.first(places, lambda place: _prepared(name, place), title, hint)
+        image, label = _features(builder, title)
+        classes = tuple(map(str, builder.info.features[label].names))
+        shape = _shape(builder.info.features[image].shape, requested, title)
+        there = [split for split in SPLITS if split in builder.info.splits]
+        if "train" not in there:
+            shown = ", ".join(builder.info.splits) or "none"
+            raise fail("ARCH303", f"{title} has no split `train`; its splits: {shown}")
+        files.check_memory(title, sum(builder.info.splits[split].num_examples for split in there), shape)
+        splits = {split: _read_split(builder, split, image, label, shape, classes) for split in there}
+        return RawDataset(
+            splits["train"],
+            splits.get("test"),
+            classes,
+            shape,
+            str(Path(builder.data_dir).absolute()),
+            validation=splits.get("validation"),
+            searched=searched,
+        )
+
+    def download(self, data: Data, data_dir: Path | None) -> None:
+        """Downloads a set and prepares it, in `data_dir` or in the package's own folder."""
+        tfds, name = _package(), data.argument
+        base, known = name.partition(":")[0], tfds.list_builders(with_community_datasets=False)
+        if base not in known:
+            raise fail("ARCH301", f"TensorFlow Datasets has no set `{base}`", hint=nearest(base, known))
+        logging.getLogger("urllib3").setLevel(logging.ERROR)  # it reports each new attempt
+        try:
+            with contextlib.redirect_stdout(sys.stderr):  # its bars; stdout carries data
+                tfds.builder(name, data_dir=data_dir or OWN_FOLDER.expanduser()).download_and_prepare()
+        except Exception as error:  # requests' for the network, and the package's own
+            raise fail("ARCH301", f"{data.source_name} cannot be brought: {reason(error)}") from None
 
 
-def package() -> Any:
-    """The package `tensorflow_datasets`.
-
-    Raises:
-        ArchError: it is not there (ARCH306).
-    """
+def _package() -> Any:
     try:
         import tensorflow_datasets
     except ImportError as error:
@@ -69,131 +86,79 @@ def package() -> Any:
     return tensorflow_datasets
 
 
-def own_place() -> Path:
-    """Where the package itself puts data."""
-    return Path("~/tensorflow_datasets").expanduser()
-
-
-def _builder(name: str, folder: Path | None) -> tuple[Any, tuple[Looked, ...]]:
-    """The builder of a set that is prepared in one of the places."""
-    package()
-    looked: list[Looked] = []
-    inside = ordered(folder) if folder is not None else [*ordered(system=False), own_place()]
-    for place in inside:
-        builder = _prepared(name, place)
-        looked.append(Looked(place, builder is not None))
-        if builder is not None:
-            return builder, tuple(looked)
-    hint = f"`archdsl data tfds:{name} --download` brings it, where TensorFlow Datasets knows it and a network is there"
-    raise not_there(f"tfds {name}", [one.place for one in looked], hint)
-
-
 def _prepared(name: str, place: Path) -> Any:
     """The builder of a set in a place, or of a place that is the set's own folder; None where nothing is prepared."""
-    tfds = package()
+    tfds = _package()
+    base, _, version = name.partition(":")
     try:
         if (place / "dataset_info.json").is_file():
             return tfds.builder_from_directory(place)
-        return tfds.builder(name, data_dir=place, try_gcs=False) if _may_hold(name, place) else None
-    except ArchError:
-        raise
+        if any((place / base).glob(f"**/{version.rstrip('*')}*/dataset_info.json")):
+            return tfds.builder(name, data_dir=place, try_gcs=False)
+        return None
     except Exception as error:  # TensorFlow Datasets has one for each way in which a folder can be wrong
         raise fail("ARCH302", f"{place}: tfds {name} cannot be read: {reason(error)}") from None
 
 
-def _may_hold(name: str, place: Path) -> bool:
-    """Whether a place has a version of the set that was prepared to its end."""
-    base, _, version = name.partition(":")
-    return any((place / base).glob(f"**/{version.rstrip('*')}*/dataset_info.json"))
-
-
-def _features(builder: Any, name: str) -> tuple[str, str]:
+def _features(builder: Any, title: str) -> tuple[str, str]:
     """The names of the one image and the one label that an example has."""
-    kinds = package().features
+    kinds = _package().features
     features = dict(builder.info.features.items())
-    found = [
-        [key for key, feature in features.items() if isinstance(feature, kind)]
-        for kind in (kinds.Image, kinds.ClassLabel)
-    ]
+    image_names = [name for name, feature in features.items() if isinstance(feature, kinds.Image)]
+    label_names = [name for name, feature in features.items() if isinstance(feature, kinds.ClassLabel)]
     supervised = builder.info.supervised_keys
-    if supervised and len(supervised) == 2 and supervised[0] in found[0] and supervised[1] in found[1]:
+    if supervised and len(supervised) == 2 and supervised[0] in image_names and supervised[1] in label_names:
         return str(supervised[0]), str(supervised[1])
-    if [len(keys) for keys in found] != [1, 1]:
-        message = f"tfds {name} holds no images with one label each; an example has: {', '.join(features)}"
+    if len(image_names) != 1 or len(label_names) != 1:
+        message = f"{title} holds no images with one label each; an example has: {', '.join(features)}"
         raise fail("ARCH303", message)
-    return found[0][0], found[1][0]
+    return image_names[0], label_names[0]
 
 
-def _shape(own: tuple[int | None, ...], wanted: Wanted, name: str) -> tuple[int, int, int]:
-    height, width = wanted.height or own[0] or wanted.otherwise, wanted.width or own[1] or wanted.otherwise
+def _shape(own: tuple[int | None, ...], requested: RequestedFormat, title: str) -> tuple[int, int, int]:
+    height = requested.height or own[0] or requested.fallback_side
+    width = requested.width or own[1] or requested.fallback_side
     if height is None or width is None:
         hint = "`size: [64, 64]` in `data` says the height and width that they become"
-        raise fail("ARCH303", f"the images of tfds {name} differ in size", hint=hint)
-    return height, width, wanted.channels or own[2] or 3
+        raise fail("ARCH303", f"the images of {title} differ in size", hint=hint)
+    return height, width, requested.channels or own[2] or 3
 
 
-def _fits(count: int, shape: tuple[int, int, int], name: str) -> None:
-    needed = count * int(np.prod(shape))
-    if needed > files.budget():
-        raise files.too_large(f"tfds {name}", count, shape)
-
-
-def _part(
-    builder: Any, part: str, image: str, label: str, shape: tuple[int, int, int], classes: tuple[str, ...]
-) -> Stored:
-    """All images of a split, resized as they come."""
-    count = builder.info.splits[part].num_examples
-    images, labels = np.empty((count, *shape), np.uint8), np.empty(count, np.int64)
-    seen = 0
-    for pixels, number in _examples(builder, part, image, label):
-        if seen == count:
-            raise fail("ARCH302", f"{builder.data_dir}: `{part}` has more than the {count:,} images that it tells of")
-        images[seen] = checks.scaled(_channels(pixels, shape[2]), *shape[:2])
-        labels[seen] = number
-        seen += 1
-    if seen < count:
-        message = f"{builder.data_dir}: `{part}` has {quantity(seen, 'image')}, and tells of {count:,}"
+def _read_split(
+    builder: Any, split: str, image: str, label: str, shape: tuple[int, int, int], classes: tuple[str, ...]
+) -> LazySplit:
+    """All images of a split, each resized when it is read."""
+    count = builder.info.splits[split].num_examples
+    pixels, labels = np.empty((count, *shape), np.uint8), np.empty(count, np.int64)
+    read = 0
+    for own, number in _examples(builder, split, image, label):
+        if read == count:
+            raise fail("ARCH302", f"{builder.data_dir}: `{split}` has more than the {count:,} images that it tells of")
+        pixels[read] = images.resize(_with_channels(own, shape[2]), *shape[:2])
+        labels[read] = number
+        read += 1
+    if read < count:
+        message = f"{builder.data_dir}: `{split}` has {quantity(read, 'image')}, and tells of {count:,}"
         raise fail("ARCH302", message)
-    checks.stored(images, labels, f"{builder.data_dir}: {part}", classes)
-    return in_memory(images, labels)
+    array_checks.split(pixels, labels, f"{builder.data_dir}: {split}", classes)
+    return in_memory(pixels, labels)
 
 
-def _examples(builder: Any, part: str, image: str, label: str) -> Iterator[tuple[NDArray[np.uint8], int]]:
+def _examples(builder: Any, split: str, image: str, label: str) -> Iterator[tuple[NDArray[np.uint8], int]]:
     try:
-        for example in package().as_numpy(builder.as_dataset(split=part, shuffle_files=False)):
+        for example in _package().as_numpy(builder.as_dataset(split=split, shuffle_files=False)):
             yield example[image], int(example[label])
     except Exception as error:  # TensorFlow's, for a file that is cut short or damaged
-        raise fail("ARCH302", f"{builder.data_dir}: `{part}` cannot be read: {reason(error)}") from None
+        raise fail("ARCH302", f"{builder.data_dir}: `{split}` cannot be read: {reason(error)}") from None
 
 
-def _channels(pixels: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
-    """Grey as colour, or colour as grey by its brightness (ITU-R 601-2, as Pillow)."""
-    from PIL import Image
-
+def _with_channels(pixels: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
+    """Grey as color, or color as grey by its brightness (ITU-R 601-2, as Pillow)."""
     if pixels.shape[2] == channels:
         return pixels
     opened = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
-    made = opened.convert({1: "L", 3: "RGB", 4: "RGBA"}[channels])
-    return np.asarray(made).reshape(*pixels.shape[:2], channels)
+    converted = opened.convert({1: "L", 3: "RGB", 4: "RGBA"}[channels])
+    return np.asarray(converted).reshape(*pixels.shape[:2], channels)
 
 
-def download(name: str, folder: Path | None) -> None:
-    """Brings a set and prepares it, in `folder` or in the package's own place.
-
-    Raises:
-        ArchError: there is no network, or no set of this name (ARCH301).
-    """
-    tfds = package()
-    place = folder or own_place()
-    base, known = name.partition(":")[0], tfds.list_builders(with_community_datasets=False)
-    if base not in known:
-        raise fail("ARCH301", f"TensorFlow Datasets has no set `{base}`", hint=nearest(base, known))
-    logging.getLogger("urllib3").setLevel(logging.ERROR)  # it tells of each new attempt
-    try:
-        with contextlib.redirect_stdout(sys.stderr):  # its bars; stdout carries data
-            tfds.builder(name, data_dir=place).download_and_prepare()
-    except Exception as error:  # requests' for the network, and the package's own
-        raise fail("ARCH301", f"tfds {name} cannot be brought: {reason(error)}") from None
-
-
-__all__ = ["download", "own_place", "package", "read"]
+SOURCE = TensorFlowDatasets()

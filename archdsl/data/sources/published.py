@@ -1,0 +1,120 @@
+"""Data sets that somebody published under a name, with known classes and shapes; Keras can download them."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from abc import abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from archdsl.data.images import RequestedFormat
+from archdsl.data.readers import array_checks, files, search
+from archdsl.data.readers.splits import LazySplit
+from archdsl.data.sources.base import RawDataset, Source
+from archdsl.errors import fail
+from archdsl.recipe import Data
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedSet(Source):
+    """A data set with a name.
+
+    Attributes:
+        title: what it is called in messages.
+        shape: of one image: height, width, channels.
+        counts: how many training and test images the whole set has.
+        folders: the names that a folder of the set's own files has inside a searched folder. An `.npz` file of the
+            source's name, with `x_train`, `y_train`, `x_test` and `y_test`, is found for every set.
+        how_to_get: how to come by the set without this package.
+    """
+
+    title: str
+    classes: tuple[str, ...]
+    shape: tuple[int, int, int]
+    counts: tuple[int, int]
+    folders: tuple[str, ...]
+    how_to_get: str
+
+    @abstractmethod
+    def is_set(self, folder: Path) -> bool:
+        """Whether a folder has the set's own files in it."""
+
+    @abstractmethod
+    def read_folder(self, folder: Path) -> tuple[LazySplit, LazySplit]:
+        """The training and the test images in a folder of the set's own files.
+
+        Raises:
+            ArchError: a file is missing or broken (ARCH302), or holds another set (ARCH303).
+        """
+
+    def read(self, data: Data, data_dir: Path | None, requested: RequestedFormat) -> RawDataset:
+        """The set, from the first of the searched folders that has it. Its images have their own size."""
+
+        def look(folder: Path) -> Path | None:
+            # A folder that the user named may be the set itself; elsewhere another set may have the same files.
+            if search.is_chosen(folder, data_dir) and (folder.is_file() or self.is_set(folder)):
+                return folder
+            names = (f"{data.kind}.npz", *self.folders)
+            return next((folder / name for name in names if (folder / name).exists()), None)
+
+        hint = f"`archdsl data {data.kind} --download` puts it where it is looked for; or {self.how_to_get}"
+        path, searched = search.first(search.folders(data_dir), look, self.title, hint)
+        if path.is_dir():
+            train, test = self.read_folder(path)
+        elif path.suffix == ".npz":
+            train, test = self._read_arrays(path)
+        else:
+            raise fail("ARCH302", f"{path} is neither an .npz file nor a folder", hint="unpack an archive first")
+        array_checks.every_class(train, str(path), self.classes, f"is this {self.title}, and all of it?")
+        return RawDataset(
+            train,
+            test,
+            self.classes,
+            self.shape,
+            str(path.absolute()),
+            notes=self._notes(len(train), len(test)),
+            searched=searched,
+        )
+
+    def _read_arrays(self, path: Path) -> tuple[LazySplit, LazySplit]:
+        arrays = files.arrays(path)
+        array_checks.require(arrays, array_checks.SPLIT_ARRAYS, path)
+        train, test = (
+            self.split(arrays[f"x_{part}"], arrays[f"y_{part}"], f"{path}: x_{part}") for part in ("train", "test")
+        )
+        return train, test
+
+    def split(self, images: NDArray[Any], labels: NDArray[Any], name: str) -> LazySplit:
+        """Images and labels whose types, shapes and values are those of the set; grey images may lack the last axis.
+
+        Raises:
+            ArchError: they are not (ARCH302, ARCH303).
+        """
+        if self.shape[2] == 1 and images.ndim == 3:
+            images = images[..., None]
+        pixels = array_checks.exact_images(images, name, self.shape)
+        return array_checks.split(pixels, array_checks.labels(labels, name), name, self.classes)
+
+    def _notes(self, train: int, test: int) -> tuple[str, ...]:
+        if (train, test) == self.counts:
+            return ()
+        whole = " and ".join(f"{count:,}" for count in self.counts)
+        return (f"a part of the set: {train:,} training and {test:,} test images, where the whole has {whole}",)
+
+    def download(self, data: Data, data_dir: Path | None) -> None:
+        """Puts the set in Keras's cache, by Keras's own loader."""
+        if data_dir is not None:
+            hint = "without --data-dir it goes to Keras's cache, where it is looked for"
+            raise fail("ARCH203", "`--download` puts the set where Keras's own loader does", hint=hint)
+        import keras
+
+        try:
+            with contextlib.redirect_stdout(sys.stderr):  # Keras's bar; stdout carries data
+                getattr(keras.datasets, data.kind).load_data()
+        except Exception as error:  # Keras raises a bare one
+            message = f"{self.title} cannot be downloaded: {files.reason(error)}"
+            raise fail("ARCH301", message, hint=self.how_to_get) from None
