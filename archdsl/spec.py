@@ -113,6 +113,11 @@ class Loop:
         """Whether it can make several copies."""
         return bool(self.columns) or self.repeat is not None
 
+    def values(self) -> Iterator[Value]:
+        """The values of its columns, of `when` and of `repeat`."""
+        yield from self.columns.values()
+        yield from (value for value in (self.when, self.repeat) if value is not None)
+
 
 @dataclass(frozen=True, slots=True)
 class LayerCall:
@@ -155,6 +160,11 @@ class Branches:
     def may_have_steps(self) -> bool:
         """Whether the shortcut may be steps, which then have a branch of their own, whatever the shapes say."""
         return not (isinstance(self.shortcut, Value) and self.shortcut.content in ("none", "identity"))
+
+    @property
+    def shortcut_first(self) -> bool:
+        """Whether the shortcut is merged before the branches."""
+        return self.merge is not None and bool(getattr(self.merge.op, "shortcut_first", False))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,361 +2,455 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
-from archdsl.codegen.graph_shortcut import list_of, write_shortcut
-from archdsl.codegen.methods import Statements
-from archdsl.codegen.numbering import name_literal, path_kind
-from archdsl.codegen.printer import WIDTH, Bracket, Source, before, flat, listed, quote
-from archdsl.codegen.references import every_step, outer_names, takes_flow, wanted_names
-from archdsl.codegen.sequences import (
-    Copies,
-    Place,
-    copies,
-    grouped,
-    layer_calls,
-    may_be_empty,
-    number_name,
-    op_call,
-    sequential_call,
-    use_outputs,
-)
+from archdsl.codegen.expressions import ExpressionWriter
+from archdsl.codegen.loops import LoopClauses, count_copy, count_if, loop_clauses, start_counting
+from archdsl.codegen.printer import WIDTH, Bracket, Source, Statements, flat, list_literal, quote, surround
+from archdsl.codegen.references import every_step, may_be_empty, outer_names, output_names, takes_flow, wanted_names
+from archdsl.codegen.scope import SourceScope, free_name, module_names, name_literal
+from archdsl.codegen.sequences import grouped, layer_calls, op_call, sequential_call
+from archdsl.codegen.shortcuts import ShortcutChoice
 from archdsl.names import copy_number
 from archdsl.resolution.loops import certain
-from archdsl.spec import Branch, Branches, Loop, Step, StepRef
+from archdsl.spec import Arg, Branch, Branches, Spec, Step, StepRef, Value
 
-Flow = tuple[str, ...]
+Tensors: TypeAlias = tuple[str, ...]
 """The sources of the tensors that go from one step to the next."""
 
+_LOCALS = {"inputs", "merged", "sides", "strides", "input_shape"}
 
-def called_with(flow: Flow) -> str:
+# A graph runs while the class is built, so that each layer is made and called in one line, and loops are Python's. The
+# tensor so far is in `x`. A step that `from` or `outputs` names gets a variable of its own. A branch that is a row of
+# layers becomes a `keras.Sequential`; one that forks again, or whose steps are named from outside, a `keras.Model` with
+# inputs of its own, so that its weights too have the branch's name.
+
+
+def _called_with(x: Tensors) -> str:
     """What a layer is called with: one tensor, or a list."""
-    return flow[0] if len(flow) == 1 else f"[{', '.join(flow)}]"
+    return x[0] if len(x) == 1 else f"[{', '.join(x)}]"
 
 
 @dataclass
-class Wiring:
+class GraphBodyWriter:
     """The lines of a functional graph while they are written.
 
     Args:
         out: the lines.
-        place: how the spec's names read there.
+        scope: what expressions see there.
         taken: the names that no variable may have.
-        wanted: the names that some `from` or `outputs` of the body names, and how often.
-        named: the sources of the steps that have names, so far.
+        wanted: how often `from` and `outputs` of the body refer to each name.
+        named: the tensors of the steps that have names, so far.
         outputs: the names of the outputs of those that are layers with several.
-        var: the variable that holds the tensor so far.
+        variable: holds the tensor so far.
         number: the variable that the next loop counts its copies in.
-        fixed: whether heights and widths are known for certain when the lines run.
+        fixed_sizes: whether heights and widths are known for certain when the lines run.
     """
 
     out: Statements
-    place: Place
+    scope: SourceScope
     taken: set[str]
     wanted: Mapping[str, int]
-    named: dict[str, Flow]
+    named: dict[str, Tensors] = field(default_factory=dict)
     outputs: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    var: str = "x"
+    variable: str = "x"
     number: str = "number"
-    fixed: bool = True
+    fixed_sizes: bool = True
 
-    def steps(self, steps: Sequence[Step], flow: Flow) -> Flow:
-        """Writes steps one behind the other; gives back what they end in."""
-        for group in grouped(steps, self._joins):
-            flow = self._step(group[0], flow) if len(group) == 1 else self._together(group, flow)
-        return flow
+    @classmethod
+    def of(
+        cls,
+        spec: Spec,
+        steps: Sequence[Step],
+        outputs: Sequence[StepRef],
+        args: Sequence[Arg],
+        names: Mapping[str, str],
+        fixed_sizes: bool = True,
+    ) -> GraphBodyWriter:
+        """A writer for one body.
 
-    def _joins(self, step: Step) -> bool:
-        """Whether a step can share its `if` with a neighbour."""
-        return not (isinstance(step.action, Branches) or step.refs or use_outputs(step, self.place)) and (
-            step.name not in self.wanted
-        )
+        Args:
+            spec: the whole file.
+            steps: of the body.
+            outputs: the refs that it returns.
+            args: of its layer or model.
+            names: how these read in the method.
+            fixed_sizes: whether heights and widths are known for certain when the lines run.
+        """
+        types = {arg.name: arg.type for arg in args} | {"channels": "int"}
+        scope = SourceScope(spec, ExpressionWriter({**names, "channels": "channels"}), types)
+        loops = [step.loop for step in every_step(steps)]
+        for step in every_step(steps):
+            loops += [branch.loop for branch in step.action.paths] if isinstance(step.action, Branches) else []
+        columns = {name for loop in loops for name in loop.columns}
+        taken = module_names(spec) | set(types) | columns | _LOCALS
+        return cls(Statements(), scope, taken, wanted_names(steps, outputs), fixed_sizes=fixed_sizes)
 
-    def _together(self, steps: Sequence[Step], flow: Flow) -> Flow:
-        """Writes neighbours that stand under the same condition."""
-        target = (self.var,)
-        self.assign(target, flow)
-        made = [copies(step.loop, self.place, step.name or step.kind, step.name) for step in steps]
-        with self.out.block(f"if {made[0].condition}:"):
-            for step, copy in zip(steps, made, strict=True):
-                self._layers(step, copy, target, self.var)
+    def steps(self, steps: Sequence[Step], x: Tensors) -> Tensors:
+        """Writes steps one after the other; the tensors that the last one gives."""
+        for group in grouped(steps, self._can_share_if):
+            x = self._step(group[0], x) if len(group) == 1 else self._under_one_if(group, x)
+        return x
+
+    def _can_share_if(self, step: Step) -> bool:
+        apart = isinstance(step.action, Branches) or step.refs or output_names(step, self.scope.spec)
+        return not apart and step.name not in self.wanted
+
+    def _under_one_if(self, steps: Sequence[Step], x: Tensors) -> Tensors:
+        """Writes neighbors that have the same condition."""
+        target = (self.variable,)
+        self._assign(target, x)
+        clauses = [loop_clauses(step, self.scope) for step in steps]
+        with self.out.block(f"if {clauses[0].condition}:"):
+            for step, own in zip(steps, clauses, strict=True):
+                self._layers(step, own, target, self.variable)
         return target
 
-    def referenced(self, refs: Sequence[StepRef]) -> Flow:
-        """The sources that `from` or `outputs` names."""
-        found: list[str] = []
+    def referenced(self, refs: Sequence[StepRef]) -> Tensors:
+        """The tensors that `from` or `outputs` names."""
+        tensors: list[str] = []
         for ref in refs:
             sources = self.named[ref.name]
-            found += sources[self.outputs[ref.name].index(ref.output) :][:1] if ref.output else sources
-        return tuple(found)
+            tensors += sources[self.outputs[ref.name].index(ref.output) :][:1] if ref.output else sources
+        return tuple(tensors)
 
-    def _step(self, step: Step, flow: Flow) -> Flow:
-        start = self.referenced(step.refs) if step.refs else flow
+    def _step(self, step: Step, x: Tensors) -> Tensors:
+        start = self.referenced(step.refs) if step.refs else x
+        wanted = step.name if step.name and step.name in self.wanted else ""
         looped = step.loop.many or step.loop.when is not None
-        if not looped:
-            end = self._once(step, start, self._variable_of(step))
-        elif isinstance(step.action, Branches):
-            end = self._branches_in_loop(step, step.action, start, flow)
+        if looped:
+            end = self._looped_step(step, start, x)
         else:
-            copy = self._copies(step.loop, step.name or step.kind, step.name)
-            with self._looped(copy, step, start, flow) as (source, end):
-                self.assign(end, self._layers(step, copy, source, self.var))
-        return self._keep(step, end, looped)
-
-    def _variable_of(self, step: Step) -> str:
-        """The variable that a step's tensor goes to: one of its own where it is named, and wanted later."""
-        return self.local(step.name) if step.name in self.wanted and step.name else self.var
-
-    def _keep(self, step: Step, end: Flow, looped: bool) -> Flow:
-        """Keeps what a named step gives for those that name it."""
-        if not step.name or step.name not in self.wanted:
+            variable = self.local(wanted) if wanted else self.variable
+            if isinstance(step.action, Branches):
+                end = self._branches(step.action, start, variable)
+            else:
+                end = self._layers(step, loop_clauses(step, self.scope), start, variable)
+        if not wanted:
             return end
         if looped and len(end) == 1:
-            own = self.local(step.name)
+            own = self.local(wanted)
             self.out.add(f"{own} = {end[0]}")
             end = (own,)
-        self.named[step.name], self.outputs[step.name] = end, use_outputs(step, self.place)
+        self.named[wanted], self.outputs[wanted] = end, output_names(step, self.scope.spec)
         return end
 
     def local(self, name: str) -> str:
         """A free local variable like this one, with a number where it is taken."""
-        number, found = 1, name
-        while found in self.taken:
-            number += 1
-            found = f"{name}_{number}"
-        self.taken.add(found)
-        return found
+        own = free_name(name, self.taken)
+        self.taken.add(own)
+        return own
 
-    def segment(self, name: str) -> str:
-        """A path's name among the names of weights, as source; one that is counted goes into a variable."""
-        source = self.place.numbers.segment(name, self.place.read)
+    def _branch_name(self, name: str) -> str:
+        """The name of a branch within those of weights, as source; a numbered one goes into a variable."""
+        source = self.scope.branch_name(name)
         if not source.endswith(f" else {quote(name)}"):
             return source
         own = self.local(f"{name}_name")
         self.out.add(f"{own} = {source}")
         return own
 
-    def _once(self, step: Step, flow: Flow, variable: str) -> Flow:
-        if isinstance(step.action, Branches):
-            return self._branches(step.action, flow, variable)
-        return self._layers(step, copies(step.loop, self.place, step.name or step.kind, step.name), flow, variable)
-
-    def _layers(self, step: Step, copy: Copies, flow: Flow, variable: str) -> Flow:
-        """Writes the layers of one copy of an op or of a layer's use; gives back what the last one gives."""
-        *first, last = layer_calls(step, copy.place, copy.name)
+    def _layers(self, step: Step, clauses: LoopClauses, x: Tensors, variable: str) -> Tensors:
+        """Writes the layers of one copy of an op or of a layer's use; the tensors that the last one gives."""
+        *first, last = layer_calls(step, clauses.scope, clauses.name)
         for call in first:
-            self.called(self.var, call, flow)
-            flow = (self.var,)
-        outputs = use_outputs(step, self.place)
+            self._call(self.variable, call, x)
+            x = (self.variable,)
+        outputs = output_names(step, self.scope.spec)
         own = self.local(step.name or step.kind.lower()) if outputs else variable
-        self.called(own, last, flow)
+        self._call(own, last, x)
         return tuple(f"{own}[{quote(output)}]" for output in outputs) or (own,)
 
-    def called(self, variable: str, call: Source, flow: Flow) -> None:
-        """A layer made and called at once where that fits on a line, else on two."""
-        on = called_with(flow)
-        whole = before(f"{variable} = ", call, f"({on})")
+    def _call(self, variable: str, layer: Source, x: Tensors) -> None:
+        """Writes that a layer is made and called: on one line where that fits, else on two."""
+        whole = surround(f"{variable} = ", layer, f"({_called_with(x)})")
         forced = isinstance(whole, Bracket) and whole.forced
         if forced or self.out.indent + len(flat(whole)) > WIDTH:
-            self.out.add(before("layer = ", call), f"{variable} = layer({on})")
+            self.out.add(surround("layer = ", layer), f"{variable} = layer({_called_with(x)})")
         else:
             self.out.add(whole)
 
-    @contextmanager
-    def _looped(self, copy: Copies, step: Step, start: Flow, flow: Flow) -> Iterator[tuple[Flow, Flow]]:
-        """The blocks of a loop: what a copy takes, and where what it gives goes.
+    def _assign(self, target: Tensors, source: Tensors) -> None:
+        self.out.assign(", ".join(target), ", ".join(source))
 
-        Where no copy is made, what flowed before flows on; `from` feeds the first copy that is.
-        """
-        many = len(use_outputs(step, self.place)) or 1
-        target = (self.var,) if many == 1 else tuple(self.local(f"{self.var}_{i + 1}") for i in range(many))
-        if certain(step.loop):
-            flow = start
-        if len(flow) == many:
-            self.assign(target, flow)
-        source = start if step.refs else target
-        if step.refs and step.loop.many and flow != start:
-            source = tuple(self.local(f"{self.var}_source") for _ in start)
-            self.assign(source, start)
-        elif step.refs and step.loop.many:
-            source = target
-        each = self.local(f"every_{step.name}") if any(self._copy_of(step, word) for word in self.wanted) else ""
-        if each:
-            self.out.add(f"{each} = []")
-        with self._blocks(copy, each, target):
-            yield source, target
-            if source != target and step.loop.many:
-                self.assign(source, target)
-        for word in self.wanted if each else ():
-            if number := self._copy_of(step, word):
-                self.outputs[word] = use_outputs(step, self.place)
-                chosen = f"{each}[{number - 1}]"
-                self.named[word] = (chosen,) if many == 1 else tuple(f"{chosen}[{i}]" for i in range(many))
-
-    def _copies(self, loop: Loop, kind: str, pinned: str | None) -> Copies:
-        """The copies of a loop, numbered by a variable that no loop around it has."""
-        return copies(loop, self.place, kind, pinned, self.number)
-
-    def _copy_of(self, step: Step, word: str) -> int:
-        """The number of the copy of a looped step that a word names, or 0."""
-        return copy_number(word, step.name) if step.loop.many and step.name else 0
-
-    @contextmanager
-    def _blocks(self, copy: Copies, each: str, target: Flow) -> Iterator[None]:
-        """The `for` and the `if` of a loop; each copy is kept where a name asks for it."""
-        if copy.header:
-            outer = self.number
-            self.number = self.local("number")
-            with self.out.block(f"{copy.header}:"):
-                if copy.condition:
-                    with self.out.block(f"if {copy.condition}:"):
-                        yield
-                else:
-                    yield
-                if each:
-                    one = target[0] if len(target) == 1 else f"({', '.join(target)})"
-                    self.out.add(f"{each}.append({one})")
-            self.taken.discard(self.number)
-            self.number = outer
-        else:
-            with self.out.block(f"if {copy.condition}:"):
-                yield
-
-    def assign(self, target: Flow, source: Flow) -> None:
-        """An assignment, where it changes something."""
-        if target != source:
-            self.out.add(f"{', '.join(target)} = {', '.join(source)}")
-
-    def _branches_in_loop(self, step: Step, branches: Branches, start: Flow, flow: Flow) -> Flow:
-        """Paths that are repeated, or that are there under a condition: their numbers are counted as they are made."""
-        numbers, many = self.place.numbers, step.loop.many
-        before = {kind: list(terms) for kind, terms in numbers.counts.items()}
+    def _looped_step(self, step: Step, start: Tensors, x: Tensors) -> Tensors:
+        """Writes a step under a `for` or an `if`."""
+        if not isinstance(step.action, Branches):
+            clauses = loop_clauses(step, self.scope, self.number)
+            with self._loop(clauses, step, start, x) as (source, target):
+                self._assign(target, self._layers(step, clauses, source, self.variable))
+            return target
+        counters, many = self.scope.counters, step.loop.many
+        before = {kind: list(terms) for kind, terms in counters.terms.items()}
         if many:
-            self.out.add(*numbers.counted(branches, self.local, self.place.read))
-        copy = self._copies(step.loop, step.name or step.kind, step.name)
-        with self._looped(copy, step, start, flow) as (source, target):
-            place, named = self.place, dict(self.named)
-            self.place = copy.place
-            self.assign(target, self._branches(branches, source, self.var))
+            self.out.add(*start_counting(step.action, self.scope, self.local))
+        clauses = loop_clauses(step, self.scope, self.number)
+        with self._loop(clauses, step, start, x) as (source, target):
+            scope, named = self.scope, dict(self.named)
+            self.scope = clauses.scope
+            self._assign(target, self._branches(step.action, source, self.variable))
             if many:
-                self.out.add(*numbers.caught_up(branches, copy.place.read))
-            self.place = place
+                self.out.add(*count_copy(step.action, clauses.scope))
+            self.scope = scope
             self.named = named if many else self.named
         if not many and step.loop.when is not None:
-            numbers.under(self.place.count(step.loop.when), before)
+            count_if(self.scope.count(step.loop.when), self.scope, before)
         return target
 
-    def _branches(self, branches: Branches, flow: Flow, variable: str) -> Flow:
-        """Writes paths side by side, the shortcut, the merge and what comes after; the end goes to the variable."""
-        parts = [self._path(path, flow) for path in branches.paths]
-        end = self._merge(branches, parts, flow, variable if not branches.after else self.var)
+    @contextmanager
+    def _loop(self, clauses: LoopClauses, step: Step, start: Tensors, x: Tensors) -> Iterator[tuple[Tensors, Tensors]]:
+        """The blocks of a step's loop: yields what a copy takes, and the variables for what it gives.
+
+        Where no copy is made, the tensors before the step go on; `from` feeds the first copy that is.
+        """
+        many = len(output_names(step, self.scope.spec)) or 1
+        variable = self.variable
+        target = (variable,) if many == 1 else tuple(self.local(f"{variable}_{i + 1}") for i in range(many))
+        if certain(step.loop):
+            x = start
+        if len(x) == many:
+            self._assign(target, x)
+        source = start if step.refs else target
+        if step.refs and step.loop.many and x != start:
+            source = tuple(self.local(f"{variable}_source") for _ in start)
+            self._assign(source, start)
+        elif step.refs and step.loop.many:
+            source = target
+        copies = {}
+        if step.loop.many and step.name:
+            numbers = {word: copy_number(word, step.name) for word in self.wanted}
+            copies = {word: number for word, number in numbers.items() if number}
+        every = self.local(f"every_{step.name}") if copies else ""
+        if every:
+            self.out.add(f"{every} = []")
+        with self._blocks(clauses, every, target):
+            yield source, target
+            if source != target and step.loop.many:
+                self._assign(source, target)
+        for word, number in copies.items():
+            self.outputs[word] = output_names(step, self.scope.spec)
+            copy = f"{every}[{number - 1}]"
+            self.named[word] = (copy,) if many == 1 else tuple(f"{copy}[{i}]" for i in range(many))
+
+    @contextmanager
+    def _blocks(self, clauses: LoopClauses, every: str = "", target: Tensors = ()) -> Iterator[None]:
+        """The `for` and the `if` of a loop; each copy is kept in the list `every`, where there is one."""
+        condition = f"if {clauses.condition}:" if clauses.condition else ""
+        if not clauses.header:
+            with self.out.block(condition):
+                yield
+            return
+        outer = self.number
+        self.number = self.local("number")
+        with self.out.block(f"{clauses.header}:"):
+            with self.out.block(condition):
+                yield
+            if every:
+                one = target[0] if len(target) == 1 else f"({', '.join(target)})"
+                self.out.add(f"{every}.append({one})")
+        self.taken.discard(self.number)
+        self.number = outer
+
+    def _branches(self, branches: Branches, x: Tensors, variable: str) -> Tensors:
+        """Writes branches, the shortcut, the merge and what comes after; the end goes to the variable."""
+        parts = [self._branch(branch, x) for branch in branches.paths]
+        end = self._merge(branches, parts, x, variable if not branches.after else self.variable)
         if not branches.after:
             return end
-        kept, self.var = self.var, variable
+        outer, self.variable = self.variable, variable
         end = self.steps(branches.after, end)
-        self.var = kept
+        self.variable = outer
         return end
 
-    def _path(self, path: Branch, flow: Flow) -> str:
-        """Writes a path; the item of the merge's list that it is."""
-        copy = self._copies(path.loop, path_kind(path), path.name)
-        name = name_literal(copy.name) if path.loop.many else self.segment(copy.name)
-        sure = not path.loop.many and not copy.condition
-        if not path.steps and sure:
-            return called_with(flow)
-        label = path.name or (copy.name if copy.name.isidentifier() else "path")
-        if not self.is_row(path.steps):
-            return self._forked(path, copy, name, label, flow)
-        sequential = sequential_call(path.steps, copy.place.fresh(), name)
-        local = self.local(label if sure or path.name else "paths")
+    def _branch(self, branch: Branch, x: Tensors) -> str:
+        """Writes a branch; the item of the merge's list that it is, starred where it is a list of copies."""
+        clauses = loop_clauses(branch, self.scope, self.number)
+        name = name_literal(clauses.name) if branch.loop.many else self._branch_name(clauses.name)
+        sure = not branch.loop.many and not clauses.condition
+        if not branch.steps and sure:
+            return _called_with(x)
+        label = branch.name or (clauses.name if clauses.name.isidentifier() else "path")
+        if not self._is_row(branch.steps):
+            return self._branch_as_model(branch, clauses, name, label, x)
+        sequential = sequential_call(branch.steps, clauses.scope, name)
+        own = self.local(label if sure or branch.name else "paths")
         if sure:
-            self.called(local, sequential, flow)
-            return local
-        made = before("", sequential, f"({called_with(flow)})")
-        if path.loop.many:
-            self.out.add(Bracket(f"{local} = [", (made, *copy.clauses), "]", "comprehension"))
-        else:
-            one = Bracket("[", (made,), "]", "list")
-            self.out.add(Bracket(f"{local} = ", (one, f"if {copy.condition}", "else []"), "", "operands"))
-        return f"*{local}"
+            self._call(own, sequential, x)
+            return own
+        self.out.add(clauses.assigned_list(own, surround("", sequential, f"({_called_with(x)})")))
+        return f"*{own}"
 
-    def is_row(self, steps: Sequence[Step]) -> bool:
-        """Whether a path is a row of layers, so that a `keras.Sequential` says it."""
-        inside = list(every_step(steps))
-        apart = any(isinstance(s.action, Branches) or s.refs or s.name in self.wanted for s in inside)
-        return not apart and not may_be_empty(steps) and not any(use_outputs(s, self.place) for s in inside)
+    def _is_row(self, steps: Sequence[Step]) -> bool:
+        """Whether the steps of a branch are a row of layers, which a `keras.Sequential` can hold."""
+        return not may_be_empty(steps) and not any(
+            isinstance(step.action, Branches)
+            or step.refs
+            or step.name in self.wanted
+            or output_names(step, self.scope.spec)
+            for step in steps
+        )
 
-    def _forked(self, path: Branch, copy: Copies, name: str, label: str, flow: Flow) -> str:
-        """A path that forks again, or whose tensors are named from outside: a model of its own, called at once."""
-        if not path.loop.many and not copy.condition:
+    def _branch_as_model(self, branch: Branch, clauses: LoopClauses, name: str, label: str, x: Tensors) -> str:
+        """Writes a branch that forks again, or whose tensors are named from outside."""
+        if not branch.loop.many and not clauses.condition:
             own = self.local(label)
-            self.model(path.steps, copy.place, name, own, flow)
+            self._model(branch.steps, clauses.scope, name, own, x)
             return own
         several, own = self.local(f"{label}_paths"), self.local(label)
         self.out.add(f"{several} = []")
         named = dict(self.named)
-        with self._blocks(copy, "", ()):
-            self.model(path.steps, copy.place, name, own, flow)
+        with self._blocks(clauses):
+            self._model(branch.steps, clauses.scope, name, own, x)
             self.out.add(f"{several}.append({own})")
-        self.named = named if path.loop.many else self.named
+        self.named = named if branch.loop.many else self.named
         return f"*{several}"
 
-    def model(self, steps: Sequence[Step], place: Place, name: str, own: str, flow: Flow) -> None:
-        """Writes a `keras.Model` of a path's steps, called on what the path takes; its tensor goes to `own`."""
+    def _model(self, steps: Sequence[Step], scope: SourceScope, name: str, own: str, x: Tensors) -> None:
+        """Writes a `keras.Model` of some steps and its call; its tensor goes to the variable `own`.
+
+        It takes the tensors before the steps and those that they name outside of themselves. It gives what its last
+        step gives, and the tensors that are named from outside.
+        """
         outer = outer_names(steps, self.named)
-        feeds = [*(flow if takes_flow(steps) else ()), *(source for word in outer for source in self.named[word])]
-        feeds = list(dict.fromkeys(feeds))
-        inputs = {
-            source: self.local(f"{own}_input" if i == 0 else f"{own}_input_{i + 1}") for i, source in enumerate(feeds)
-        }
+        feeds = [*(x if takes_flow(steps) else ()), *(source for word in outer for source in self.named[word])]
+        names = (f"{own}_input_{number}" if number > 1 else f"{own}_input" for number in itertools.count(1))
+        inputs = {source: self.local(name) for source, name in zip(dict.fromkeys(feeds), names, strict=False)}
         for source, variable in inputs.items():
             self.out.add(f"{variable} = keras.Input({source}.shape[1:], dtype={source}.dtype)")
         inside = {word: tuple(inputs.get(s, s) for s in sources) for word, sources in self.named.items()}
-        inner = replace(self, place=place.fresh(), named=dict(inside), var=own)
+        inner = replace(self, scope=scope.numbered_anew(), named=dict(inside), variable=own)
         with self.out.block(Bracket("with keras.name_scope(", (name,), "):")):
-            end = inner.steps(steps, tuple(inputs.get(source, source) for source in flow))
+            end = inner.steps(steps, tuple(inputs.get(source, source) for source in x))
         within = wanted_names(steps)
         defined = {w: s for w, s in inner.named.items() if inside.get(w) != s and self.wanted[w] > within[w]}
-        given = list(dict.fromkeys([*end, *(s for sources in defined.values() for s in sources)]))
-        targets = [
-            own,
-            *(s if s.isidentifier() and s not in inputs.values() else self.local(f"{own}_tap") for s in given[1:]),
-        ]
-        takes = "[" + ", ".join(inputs.values()) + "]" if len(inputs) != 1 else next(iter(inputs.values()))
-        gives = given[0] if len(given) == 1 else f"[{', '.join(given)}]"
-        call = Bracket("keras.Model(", (takes, gives, f"name={name}"), ")")
-        self.called(", ".join(targets), call, tuple(inputs))
-        renamed = dict(zip(given, targets, strict=True))
+        results = list(dict.fromkeys([*end, *(s for sources in defined.values() for s in sources)]))
+        targets = [own]
+        for source in results[1:]:
+            is_variable = source.isidentifier() and source not in inputs.values()
+            targets.append(source if is_variable else self.local(f"{own}_tap"))
+        ends = _called_with(tuple(inputs.values())), _called_with(tuple(results))
+        call = Bracket("keras.Model(", (*ends, f"name={name}"), ")")
+        self._call(", ".join(targets), call, tuple(inputs))
+        renamed = dict(zip(results, targets, strict=True))
         self.named |= {word: tuple(renamed[s] for s in sources) for word, sources in defined.items()}
 
-    def _merge(self, branches: Branches, parts: list[str], flow: Flow, variable: str) -> Flow:
+    def _merge(self, branches: Branches, parts: list[str], x: Tensors, variable: str) -> Tensors:
+        """Writes the merge of the branches and the shortcut: of one part it is that part, of none what goes in."""
+        choice = self._shortcut(branches, parts, x)
         merge = branches.merge
-        chosen = write_shortcut(self, branches, parts, flow)
-        name = number_name(merge.op.name, self.place) if merge is not None else ""
+        name = self.scope.next_name(merge.op.name) if merge is not None else ""
         sure = sum(not part.startswith("*") for part in parts)
-        if not chosen and sure == len(parts) < 2:
-            return (parts[0],) if parts else flow
-        call = op_call(merge, {}, self.place, name) if merge is not None else ""
-        if not chosen and sure > 1:
-            self.called(variable, call, (flat(listed(parts)),))
+        if not choice and sure == len(parts) < 2:
+            return (parts[0],) if parts else x
+        call = op_call(merge, self.scope, name) if merge is not None else ""
+        if not choice and sure > 1:
+            self._call(variable, call, (flat(list_literal(parts)),))
             return (variable,)
-        least = sure + (bool(chosen) and "none" not in chosen)
-        listed_parts, alone = list_of(parts), not chosen and len(parts) == 1
-        if not chosen:
-            self.out.add(before("parts = ", listed_parts, f" or [{called_with(flow)}]" if alone and not least else ""))
+        least = sure + (choice is not None and "none" not in choice.outcomes)
+        alone = not choice and len(parts) == 1
+        otherwise = f" or [{_called_with(x)}]"
+        if not choice:
+            self.out.add(surround("parts = ", list_literal(parts), otherwise if alone and not least else ""))
         if not least and not alone:
-            self.out.add(f"parts = parts or [{called_with(flow)}]")
+            self.out.add(f"parts = parts{otherwise}")
         if merge is not None and least > 1:
-            self.called(variable, call, ("parts",))
+            self._call(variable, call, ("parts",))
             return (variable,)
         if merge is not None:
             with self.out.block("if len(parts) > 1:"):
-                whole = before("parts = [", call, "(parts)]")
+                whole = surround("parts = [", call, "(parts)]")
                 if self.out.indent + len(flat(whole)) <= WIDTH:
                     self.out.add(whole)
                 else:
-                    self.out.add(before("layer = ", call), "parts = [layer(parts)]")
+                    self.out.add(surround("layer = ", call), "parts = [layer(parts)]")
         self.out.add(f"{variable} = parts[0]")
         return (variable,)
+
+    def _shortcut(self, branches: Branches, parts: list[str], x: Tensors) -> ShortcutChoice | None:
+        """Adds a shortcut to the parts if it is the same for all arguments and shapes.
+
+        Returns:
+            One that is not, whose lines put it into the list `parts` when they run.
+        """
+        name = self._branch_name("shortcut") if branches.may_have_steps else ""
+        if not isinstance(branches.shortcut, Value):
+            part = self._shortcut_steps(branches.shortcut, name, x)
+        else:
+            choice = ShortcutChoice.of(branches, self.scope, name)
+            if choice.outcomes == ("none",):
+                return None
+            if choice.outcomes == ("identity",):
+                part = x[0]
+            elif len(choice.outcomes) == 1 and choice.is_static:
+                part = self.local("shortcut")
+                self._call(part, choice.call(choice.outcomes[0], self.scope), x)
+            else:
+                self.out.add(surround("parts = ", list_literal(parts)))
+                first = "parts[0]" if any(not part.startswith("*") for part in parts) else f"(parts or [{x[0]}])[0]"
+                self._chosen_shortcut(choice, x[0], first)
+                return choice
+        parts.insert(0 if branches.shortcut_first else len(parts), part)
+        return None
+
+    def _shortcut_steps(self, steps: Sequence[Step], name: str, x: Tensors) -> str:
+        """Writes a shortcut that is steps of its own."""
+        if not steps:
+            return x[0]
+        own = self.local("shortcut")
+        if self._is_row(steps):
+            self._call(own, sequential_call(steps, self.scope, name), x)
+        else:
+            self._model(steps, self.scope, name, own, x)
+        return own
+
+    def _chosen_shortcut(self, choice: ShortcutChoice, x: str, first: str) -> None:
+        """Writes a shortcut that arguments or shapes decide, after the line that lists the branches.
+
+        Args:
+            choice: what it may be.
+            x: what it takes.
+            first: what the first branch gives, or `x` where there is none.
+        """
+        out, kind = self.out, self.local("kind")
+        assert isinstance(choice.branches.shortcut, Value)
+        text = self.scope.write(choice.branches.shortcut)
+        is_auto, sure = text == quote("auto"), len(choice.outcomes) == 1
+        if not is_auto and not sure:
+            out.add(f"{kind} = {text}")
+        if "auto" in choice.words:
+            with out.block("" if is_auto else f'if {kind} == "auto":'):
+                self._refuse_unknown_size(x, "`auto`")
+                out.add(f'{kind} = "identity" if {first}.shape == {x}.shape else "projection"')
+        for word, head in choice.heads(kind, exhaustive=is_auto):
+            with out.block(head):
+                part: Source = x
+                if word != "identity":
+                    self._fields_from_shapes(choice, x, first)
+                    part = surround("", choice.call(word, self.scope), f"({x})")
+                if choice.branches.shortcut_first:
+                    out.add(Bracket("parts.insert(", ("0", part), ")"))
+                else:
+                    out.add(Bracket("parts.append(", (part,), ")"))
+        if not sure and not is_auto:
+            with out.block(f'elif {kind} != "none":'):
+                out.raise_value_error("There is no such shortcut. ", f"Received: {{{kind}!r}}")
+        self.taken.discard(kind)
+
+    def _fields_from_shapes(self, choice: ShortcutChoice, x: str, first: str) -> None:
+        """Writes what a shortcut takes from the shapes, where the branches do not determine it."""
+        if not choice.is_static:
+            self.out.add(f"merged = {first}.shape")
+        if choice.stride is None:
+            self._refuse_unknown_size(x, "This shortcut")
+            self.out.add(f"sides = zip({x}.shape[1:3], merged[1:3])")
+            self.out.add("strides = tuple(-(-before // after) for before, after in sides)")
+
+    def _refuse_unknown_size(self, x: str, what: str) -> None:
+        """Writes the lines that refuse a tensor whose height or width is not known."""
+        if not self.fixed_sizes:
+            with self.out.block(f"if None in {x}.shape[1:]:"):
+                self.out.raise_value_error(f"{what} needs a known height and width. ", f"Received: {{{x}.shape}}")

@@ -1,264 +1,379 @@
-"""A layer's body as the statements of its methods: what is made, built, called, and its output's shape."""
+"""The body of a plain layer: the statements of `__init__`, `build`, `call` and `compute_output_shape`."""
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
-from archdsl.codegen.methods import Flow, Item, Methods, Statements, assign
-from archdsl.codegen.numbering import name_literal, path_kind
-from archdsl.codegen.printer import Bracket, Source, before, listed
-from archdsl.codegen.projection import words_of
-from archdsl.codegen.references import every_step
-from archdsl.codegen.sequences import (
-    copies,
-    inlined,
-    loop_values,
-    may_be_empty,
-    number_name,
-    op_call,
-    sequential_call,
-    stack_items,
-    use_outputs,
-)
-from archdsl.codegen.shortcut_choice import Choice
+from archdsl.codegen.expressions import ExpressionWriter
+from archdsl.codegen.loops import counted_kind, loop_clauses
+from archdsl.codegen.printer import Bracket, Statements, list_literal, quote, surround
+from archdsl.codegen.references import every_step, may_be_empty, output_names, uses_channels
+from archdsl.codegen.scope import SourceScope, free_name, module_names, name_literal
+from archdsl.codegen.sequences import fused, layer_list, op_call, sequential_call
+from archdsl.codegen.shortcuts import ShortcutChoice, possible_words
+from archdsl.expr import Expression
+from archdsl.names import RESERVED
 from archdsl.ops import Op
-from archdsl.spec import INPUT, Branch, Branches, Layer, Loop, Step, Value
+from archdsl.spec import INPUT, Arg, Branch, Branches, Layer, Loop, Spec, Step, Value
 
-_WORDS = {"identity", "projection", "auto", "none"}
+_PLAIN_WORDS = {"identity", "projection", "auto", "none"}
+_GIVES_FIRST_SHAPE = ("add", "average", "maximum")
+"""The merges whose output has the shape of their first part."""
 
 
-def is_plain(methods: Methods, layer: Layer) -> bool:
-    """Whether a body is rows of layers, and branches that are rows: then its class reads as if made by hand."""
-    inside = list(every_step(layer.steps))
-    if (
-        layer.inputs != (INPUT,)
-        or layer.outputs
-        or any(step.refs or use_outputs(step, methods.place) for step in inside)
-    ):
+def is_plain(spec: Spec, layer: Layer) -> bool:
+    """Whether a body is rows of layers, and branches that are rows: then its class reads as written by hand."""
+    steps = list(every_step(layer.steps))
+    if layer.inputs != (INPUT,) or layer.outputs or any(step.refs or output_names(step, spec) for step in steps):
         return False
-    return all(_are_plain(methods, step) for step in inside if isinstance(step.action, Branches))
+    return all(_are_plain(spec, step.loop, step.action) for step in steps if isinstance(step.action, Branches))
 
 
-def _are_plain(methods: Methods, step: Step) -> bool:
-    branches = step.action
-    assert isinstance(branches, Branches)
-    if step.loop != Loop():
-        return False
-    rows = [path.steps for path in branches.paths if path.steps or path.loop != Loop()]
+def _are_plain(spec: Spec, loop: Loop, branches: Branches) -> bool:
+    rows = [branch.steps for branch in branches.paths if branch.steps or branch.loop != Loop()]
     if isinstance(branches.shortcut, Value):
-        if not set(words_of(methods.place.spec, branches.shortcut)) <= _WORDS:
+        if not set(possible_words(spec, branches.shortcut)) <= _PLAIN_WORDS:
             return False
     elif branches.shortcut:
         rows.append(branches.shortcut)
-    return not any(may_be_empty(row) or any(isinstance(inner.action, Branches) for inner in row) for row in rows)
+    nested = any(isinstance(step.action, Branches) for row in rows for step in row)
+    return loop == Loop() and not nested and not any(may_be_empty(row) for row in rows)
 
 
-def write_steps(methods: Methods, steps: Sequence[Step], flow: Flow, label: str = "steps") -> Flow:
-    """Writes steps in their order; rows of plain steps become one list of layers.
+@dataclass(frozen=True)
+class LayerTensor:
+    """A tensor of a plain layer as source: itself in `call`, its shape in `build` and in `compute_output_shape`.
+
+    A starred list of tensors is one too.
+    """
+
+    call: str
+    build: str
+    shape: str
+
+    @property
+    def is_one(self) -> bool:
+        return not self.call.startswith("*")
+
+    def through(self, layer: str, training: bool = True) -> LayerTensor:
+        """What a layer makes of it."""
+        return LayerTensor(
+            f"{layer}({self.call}{', training=training' if training else ''})",
+            f"{layer}.compute_output_shape({self.build})",
+            f"{layer}.compute_output_shape({self.shape})",
+        )
+
+
+LAYER_INPUT = LayerTensor("inputs", "input_shape", "input_shape")
+
+
+@dataclass(frozen=True)
+class Construction:
+    """Where layers are made: in `__init__`, or in `build`.
 
     Args:
-        label: what such a list is called.
+        scope: what expressions see there.
+        statements: the lines that make them.
     """
-    row: list[Step] = []
-    for step in (*steps, None):
-        if step is not None and not isinstance(step.action, Branches):
-            row.append(step)
-            continue
-        if row:
-            flow = _write_row(methods, row, flow, label)
-            row = []
-        if step is not None and isinstance(step.action, Branches):
-            flow = write_branches(methods, step.action, flow)
-    return flow
+
+    scope: SourceScope
+    statements: Statements = field(default_factory=Statements)
 
 
-def keeps_shape(steps: Sequence[Step]) -> bool:
-    """Whether all steps are ops that never change a shape."""
-    return all(
-        isinstance(step.action, tuple) and all(part.op.output is Op.output for part in step.action) for step in steps
-    )
+class LayerBodyWriter:
+    """The four methods of a plain layer while they are written.
+
+    Each step goes to all of them: its layers are made in `__init__` (in `build` where they depend on the channels),
+    built in `build`, called in `call`, and asked for their shapes in `build` and `compute_output_shape`.
+    """
+
+    def __init__(self, spec: Spec, args: Sequence[Arg]) -> None:
+        names = ExpressionWriter({arg.name: arg.name for arg in args})
+        late_names = ExpressionWriter({**{arg.name: f"self.{arg.name}" for arg in args}, "channels": "channels"})
+        types = {arg.name: "floats" if _has_float(arg) else arg.type for arg in args} | {"channels": "int"}
+        scope = SourceScope(spec, names, types)
+        self.init = Construction(scope)
+        self.late = Construction(replace(scope, names=late_names))
+        self.build, self.call, self.shape = Statements(), Statements(), Statements()
+        self.made_in_build: set[str] = set()
+        self._attributes = {arg.name for arg in args}
+        self._variables = module_names(spec)
+
+    def steps(self, steps: Sequence[Step], x: LayerTensor, label: str = "steps") -> LayerTensor:
+        """Writes steps in their order; rows of plain steps become one list of layers.
+
+        Args:
+            steps: of a body.
+            x: what goes into the first.
+            label: what such a list is called.
+        """
+        row: list[Step] = []
+        for step in (*steps, None):
+            if step is not None and not isinstance(step.action, Branches):
+                row.append(step)
+                continue
+            if row:
+                x = self._row(row, x, label)
+                row = []
+            if step is not None and isinstance(step.action, Branches):
+                x = self._branches(step.action, x)
+        return x
+
+    def _attribute(self, name: str, where: Construction) -> str:
+        """A free attribute like this one, as `self.name`."""
+        own = free_name(name, self._attributes | RESERVED, "layer")
+        self._attributes.add(own)
+        if where is self.late:
+            self.made_in_build.add(own)
+        return f"self.{own}"
+
+    def _where(self, *kinds: str, steps: Sequence[Step] = ()) -> Construction:
+        """Where layers are made: late where they, or the numbers of their kinds, depend on the channels."""
+        counts = [self.init.scope.counters.count(kind) for kind in kinds]
+        late = uses_channels(steps) or any(re.search(r"\bchannels\b", count) for count in counts)
+        return self.late if late else self.init
+
+    def _row(self, row: Sequence[Step], x: LayerTensor, label: str) -> LayerTensor:
+        where = self._where(*(counted_kind(step) for step in row), steps=row)
+        items = layer_list(row, where.scope)
+        keeps_shape = all(
+            isinstance(step.action, tuple) and all(part.op.output is Op.output for part in step.action) for step in row
+        )
+        if not _is_one_layer(row):
+            own = self._attribute(label, where)
+            where.statements.add(surround(f"{own} = ", list_literal(items, one_per_line=True)))
+            self._loop_over(own, x, keeps_shape)
+            return LayerTensor("x", "shape", x.shape if keeps_shape else "shape")
+        step = row[0]
+        numbered = f"{step.kind}_{len(where.scope.counters.terms.get(step.kind, ()))}"
+        own = self._attribute(step.name or numbered, where)
+        where.statements.add(surround(f"{own} = ", items[0]))
+        if not x.build.isidentifier():
+            self.build.add(f"shape = {x.build}")
+            x = replace(x, build="shape")
+        self.build.add(f"{own}.build({x.build})")
+        end = x.through(own, training=not isinstance(step.action, tuple))
+        self.call.add(f"x = {end.call}")
+        return replace(x, call="x") if keeps_shape else replace(end, call="x")
+
+    def _loop_over(self, own: str, x: LayerTensor, keeps_shape: bool) -> None:
+        """Runs `x` and `shape` through a list of layers."""
+        self.build.assign("shape", x.build)
+        with self.build.block(f"for layer in {own}:"):
+            self.build.add("layer.build(shape)", "shape = layer.compute_output_shape(shape)")
+        self.call.assign("x", x.call)
+        with self.call.block(f"for layer in {own}:"):
+            self.call.add("x = layer(x, training=training)")
+        if not keeps_shape:
+            self.shape.assign("shape", x.shape)
+            with self.shape.block(f"for layer in {own}:"):
+                self.shape.add("shape = layer.compute_output_shape(shape)")
+
+    def _branches(self, branches: Branches, x: LayerTensor) -> LayerTensor:
+        """Writes branches, the shortcut, the merge and what comes after."""
+        start = self._in_variables(x)
+        parts = [self._branch(branch, start) for branch in branches.paths]
+        return self.steps(branches.after, self._merge(branches, start, parts), "after")
+
+    def _in_variables(self, x: LayerTensor) -> LayerTensor:
+        """The tensor in variables that the branches leave alone."""
+        if x == LAYER_INPUT:
+            return x
+        fork = free_name("fork", self._variables, "inside")
+        self._variables |= {fork, f"{fork}_shape"}
+        variables = {}
+        for method, untouched in vars(LAYER_INPUT).items():
+            source = getattr(x, method)
+            if source != untouched:
+                getattr(self, method).add(f"{fork} = {source}")
+            variables[method] = untouched if source == untouched else fork
+        return LayerTensor(**variables)
+
+    def _branch(self, branch: Branch, start: LayerTensor) -> LayerTensor:
+        """Writes the layers of a branch's copies; the part of the merge that they give."""
+        if not branch.steps:
+            self.init.scope.branch_name(loop_clauses(branch, self.late.scope).name)
+            return start
+        where = self._where(counted_kind(branch), *map(counted_kind, branch.steps), steps=branch.steps)
+        if any("channels" in value.names for value in branch.loop.values()):
+            where = self.late
+        clauses = loop_clauses(branch, where.scope)
+        name = name_literal(clauses.name) if branch.loop.many else where.scope.branch_name(clauses.name)
+        own = self._attribute(branch.name or (clauses.name if clauses.name.isidentifier() else "paths"), where)
+        sequential = sequential_call(branch.steps, clauses.scope, name)
+        if not branch.loop.many and not clauses.condition:
+            where.statements.add(surround(f"{own} = ", sequential))
+            self.build.add(f"{own}.build({start.build})")
+            return start.through(own)
+        where.statements.add(clauses.assigned_list(own, sequential))
+        with self.build.block(f"for path in {own}:"):
+            self.build.add(f"path.build({start.build})")
+        each = vars(start.through("path")).items()
+        return LayerTensor(**{method: f"*[{source} for path in {own}]" for method, source in each})
+
+    def _merge(self, branches: Branches, start: LayerTensor, parts: list[LayerTensor]) -> LayerTensor:
+        """Writes the merge of the branches and the shortcut.
+
+        The parts are listed as `parts` and `shapes`; a merge of one part is that part, and of none what goes in.
+        """
+        choice = self._sure_shortcut(branches, start, parts)
+        merge = branches.merge.op.name if branches.merge is not None else ""
+        where = self._where(merge)
+        name = where.scope.next_name(merge) if merge else ""
+        sure = sum(part.is_one for part in parts)
+        least = sure + (choice is not None and "none" not in choice.outcomes)
+        if choice is None and sure == len(parts) < 2:
+            return parts[0] if parts else start
+        own = self._attribute(name if name.isidentifier() else merge, self.init) if merge else ""
+        gives_first = not merge or merge in _GIVES_FIRST_SHAPE
+        known = parts[0].shape if gives_first and parts and parts[0].is_one else ""
+        tensors = list_literal([part.call for part in parts])
+        calls_list = choice is None and least > 1
+        self.call.add(Bracket(f"x = {own}(", (tensors,), ")") if calls_list else surround("parts = ", tensors))
+        self.build.add(surround("shapes = ", list_literal([part.build for part in parts])))
+        if not known:
+            self.shape.add(surround("shapes = ", list_literal([part.shape for part in parts])))
+        if choice is not None:
+            self._chosen_shortcut(choice, start, parts, bool(known))
+        if branches.merge is not None:
+            where.statements.add(surround(f"{own} = ", op_call(branches.merge, where.scope, name)))
+        if not least:
+            self.call.add(f"parts = parts or [{start.call}]")
+            self.build.add(f"shapes = shapes or [{start.build}]")
+            if not known:
+                self.shape.add(f"shapes = shapes or [{start.shape}]")
+        if least > 1 and not calls_list:
+            self.call.add(f"x = {own}(parts)")
+        elif least < 2:
+            self.call.add(f"x = {own}(parts) if len(parts) > 1 else parts[0]" if own else "x = parts[0]")
+        merged = f"{own}.compute_output_shape(shapes)"
+        if merge:
+            with self.build.block("if len(shapes) > 1:" if least < 2 else ""):
+                self.build.add(f"{own}.build(shapes)")
+        if least < 2:
+            merged = "shapes[0]" if gives_first else f"{merged} if len(shapes) > 1 else shapes[0]"
+        return LayerTensor("x", merged, known or merged)
+
+    def _sure_shortcut(self, branches: Branches, start: LayerTensor, parts: list[LayerTensor]) -> ShortcutChoice | None:
+        """Adds a shortcut to the parts if it is the same for all arguments and shapes; returns one that is not."""
+        if not isinstance(branches.shortcut, Value):
+            part = self._branch(Branch("shortcut", Loop(), branches.shortcut, branches.place), start)
+        else:
+            name = self.init.scope.branch_name("shortcut") if branches.may_have_steps else ""
+            choice = ShortcutChoice.of(branches, self.init.scope, name)
+            if choice.outcomes == ("none",):
+                return None
+            if choice.outcomes == ("identity",):
+                part = start
+            elif choice.outcomes == ("projection",) and choice.is_static:
+                where = self.late if choice.needs_channels else self.init
+                own = self._attribute("shortcut", where)
+                where.statements.add(surround(f"{own} = ", choice.call("projection", where.scope)))
+                self.build.add(f"{own}.build({start.build})")
+                part = start.through(own)
+            else:
+                return choice
+        parts.insert(0 if branches.shortcut_first else len(parts), part)
+        return None
+
+    def _chosen_shortcut(
+        self, choice: ShortcutChoice, start: LayerTensor, parts: Sequence[LayerTensor], known_shape: bool
+    ) -> None:
+        """Writes a shortcut that arguments or shapes decide, after the lines that list the branches.
+
+        Args:
+            choice: what it may be.
+            start: what it takes.
+            parts: what the branches give.
+            known_shape: whether `compute_output_shape` does without it.
+        """
+        shortcut, scope = choice.branches.shortcut, self.init.scope
+        assert isinstance(shortcut, Value)
+        tree = shortcut.content.tree if isinstance(shortcut.content, Expression) else None
+        argument = tree.id if isinstance(tree, ast.Name) and tree.id in scope.types else ""
+        by_argument = bool(argument) and "auto" not in choice.words
+        early = by_argument and choice.is_static and not choice.needs_channels
+        has_projection = "projection" in choice.outcomes
+        own = self._attribute("shortcut", self.init if early else self.late) if has_projection else ""
+        if argument:
+            self._refuse_other_words(argument, choice.words)
+        first = "shapes[0]" if any(part.is_one for part in parts) else f"(shapes or [{start.build}])[0]"
+        kind = f"self.{argument}"
+        if len(choice.outcomes) > 1 and not by_argument:
+            kind = self._attribute("shortcut_kind", self.late)
+            self._decide_kind(choice, kind, start, first)
+        if own and early:
+            with self.init.statements.block(f'if {scope.read(argument)} == "projection":'):
+                self.init.statements.add(surround(f"{own} = ", choice.call("projection", scope)))
+        heads = list(choice.heads(kind, exhaustive="none" not in choice.outcomes))
+        for method in ("build", "call", *(() if known_shape else ("shape",))):
+            statements: Statements = getattr(self, method)
+            for word, head in heads:
+                part = start.through(own) if word == "projection" else start
+                with statements.block(head):
+                    if word == "projection" and method == "build":
+                        if not early:
+                            self._late_projection(choice, own, start, first)
+                        statements.add(f"{own}.build({start.build})")
+                    put = "insert(0, " if choice.branches.shortcut_first else "append("
+                    statements.add(f"{'parts' if method == 'call' else 'shapes'}.{put}{getattr(part, method)})")
+
+    def _decide_kind(self, choice: ShortcutChoice, kind: str, start: LayerTensor, first: str) -> None:
+        """Writes the lines in `build` that decide which word a shortcut is."""
+        assert isinstance(choice.branches.shortcut, Value)
+        text = self.late.scope.write(choice.branches.shortcut)
+        is_auto = text == quote("auto")
+        if not is_auto:
+            self.build.add(f"{kind} = {text}")
+            if "auto" not in choice.words:
+                return
+        stride = choice.stride
+        with self.build.block("" if is_auto else f'if {kind} == "auto":'):
+            self.build.add(f"equal = tuple({first}) == tuple({start.build})")
+            if stride is None or stride.content != 1:
+                known = stride is None or type(stride.content) is int
+                moves = "" if known else f"{self.late.scope.write(stride)} != 1 and "  # type: ignore[arg-type]
+                with self.build.block(f"if equal and {moves}None in {start.build}[1:]:"):
+                    received = f"Received: input_shape={{{start.build}}}"
+                    self.build.raise_value_error("`auto` needs a known height and width. ", received)
+            self.build.add(f'{kind} = "identity" if equal else "projection"')
+
+    def _late_projection(self, choice: ShortcutChoice, own: str, start: LayerTensor, first: str) -> None:
+        """Writes the making of a projection in `build`, from the shapes where only they determine its fields."""
+        if not choice.is_static:
+            self.build.add(f"merged = {first}")
+        if choice.stride is None:
+            with self.build.block(f"if None in {start.build}[1:]:"):
+                received = f"Received: input_shape={{{start.build}}}"
+                self.build.raise_value_error("This projection needs a known height and width. ", received)
+            sides = f"zip({start.build}[1:3], merged[1:3])"
+            self.build.add(f"strides = tuple(-(-before // after) for before, after in {sides})")
+        self.build.add(surround(f"{own} = ", choice.call("projection", self.late.scope)))
+
+    def _refuse_other_words(self, argument: str, words: Sequence[str]) -> None:
+        """Writes the lines in `__init__` that refuse every other value of an argument that decides structure."""
+        init = self.init.statements
+        known = f"{', '.join(quote(word) for word in words)}{',' if len(words) == 1 else ''}"
+        head = f"if {self.init.scope.read(argument)} not in ({known}):"
+        if any(line.strip() == head for line in init.text):
+            return
+        *first, last = (f"'{word}'" for word in words)
+        either = f"{', '.join(first)} or {last}" if first else last
+        with init.block(head):
+            init.raise_value_error(f"`{argument}` must be {either}. ", f"Received: {argument}={{{argument}!r}}")
 
 
-def single(steps: Sequence[Step]) -> bool:
+def _has_float(arg: Arg) -> bool:
+    value = arg.default.template() if arg.type == "list" and arg.default is not None else None
+    return isinstance(value, list) and any(type(item) is float for item in value)
+
+
+def _is_one_layer(steps: Sequence[Step]) -> bool:
     """Whether the steps are one layer, whatever the arguments are."""
     if len(steps) != 1 or isinstance(steps[0].action, Branches) or steps[0].loop.many or steps[0].loop.when:
         return False
     action = steps[0].action
-    return not isinstance(action, tuple) or len(inlined(action)) == 1
-
-
-def _write_row(methods: Methods, row: Sequence[Step], flow: Flow, label: str) -> Flow:
-    maker, place = methods.maker(row)
-    late = place is methods.late
-    items = stack_items(row, place)
-    kept = keeps_shape(row)
-    if not single(row):
-        own = methods.attribute(label, late)
-        maker.add(before(f"{own} = ", listed(items, open=True)))
-        _loop_over(methods, own, flow, kept)
-        return Flow("x", "shape", flow.shape if kept else "shape")
-    step = row[0]
-    numbered = f"{step.kind}_{len(place.numbers.counts.get(step.kind, ()))}"
-    own = methods.attribute(step.name or numbered, late)
-    maker.add(before(f"{own} = ", items[0]))
-    built = _variable(methods.build, flow.built)
-    methods.build.add(f"{own}.build({built})")
-    methods.call.add(f"x = {own}({flow.x}{'' if isinstance(step.action, tuple) else ', training=training'})")
-    if kept:
-        return Flow("x", built, flow.shape)
-    return Flow("x", f"{own}.compute_output_shape({built})", f"{own}.compute_output_shape({flow.shape})")
-
-
-def _loop_over(methods: Methods, own: str, flow: Flow, kept: bool) -> None:
-    """Runs `x` and `shape` through a list of layers."""
-    assign(methods.build, "shape", flow.built)
-    with methods.build.block(f"for layer in {own}:"):
-        methods.build.add("layer.build(shape)", "shape = layer.compute_output_shape(shape)")
-    assign(methods.call, "x", flow.x)
-    with methods.call.block(f"for layer in {own}:"):
-        methods.call.add("x = layer(x, training=training)")
-    if not kept:
-        assign(methods.shape, "shape", flow.shape)
-        with methods.shape.block(f"for layer in {own}:"):
-            methods.shape.add("shape = layer.compute_output_shape(shape)")
-
-
-def _variable(statements: Statements, source: str) -> str:
-    """The source where it is a name, else `shape`, which is assigned first."""
-    if source.isidentifier():
-        return source
-    statements.add(f"shape = {source}")
-    return "shape"
-
-
-def write_branches(methods: Methods, branches: Branches, flow: Flow) -> Flow:
-    """Writes paths side by side, the shortcut, the merge and what comes after."""
-    start = _forked(methods, flow)
-    items = [_write_path(methods, path, start) for path in branches.paths]
-    return write_steps(methods, branches.after, _write_merge(methods, branches, start, items), "after")
-
-
-def _forked(methods: Methods, flow: Flow) -> Flow:
-    """The flow in variables that the paths leave alone."""
-    if flow == Flow("inputs", "input_shape", "input_shape"):
-        return flow
-    fork = methods.variable("fork", "inside")
-    given = ((methods.call, flow.x, "inputs"), (methods.build, flow.built, "input_shape"))
-    kept = []
-    for statements, source, untouched in (*given, (methods.shape, flow.shape, "input_shape")):
-        if source != untouched:
-            statements.add(f"{fork} = {source}")
-        kept.append(untouched if source == untouched else fork)
-    return Flow(*kept)
-
-
-def _write_path(methods: Methods, path: Branch, start: Flow) -> Item:
-    if not path.steps:
-        copy = copies(path.loop, methods.late, path_kind(path), path.name)
-        methods.place.numbers.segment(copy.name, methods.place.read)
-        return Item(start.x, start.built, start.shape)
-    maker, place = methods.maker(path.steps)
-    numbered = methods.making(path_kind(path))[1]
-    if numbered is methods.late or any("channels" in value.names for value in loop_values(path.loop)):
-        maker, place = methods.make_late, methods.late
-    copy = copies(path.loop, place, path_kind(path), path.name)
-    name = name_literal(copy.name) if path.loop.many else place.numbers.segment(copy.name, place.read)
-    own = methods.attribute(path.name or (copy.name if copy.name.isidentifier() else "paths"), place is methods.late)
-    sequential = sequential_call(path.steps, copy.place.fresh(), name)
-    if not path.loop.many and not copy.condition:
-        maker.add(before(f"{own} = ", sequential))
-        methods.build.add(f"{own}.build({start.built})")
-        built, shape = (f"{own}.compute_output_shape({shape})" for shape in (start.built, start.shape))
-        return Item(f"{own}({start.x}, training=training)", built, shape)
-    if path.loop.many:
-        maker.add(Bracket(f"{own} = [", (sequential, *copy.clauses), "]", "comprehension"))
-    else:
-        listed_one = Bracket("[", (sequential,), "]", "list")
-        maker.add(Bracket(f"{own} = ", (listed_one, f"if {copy.condition}", "else []"), "", "operands"))
-    with methods.build.block(f"for path in {own}:"):
-        methods.build.add(f"path.build({start.built})")
-    built, shape = (f"*[path.compute_output_shape({shape}) for path in {own}]" for shape in (start.built, start.shape))
-    return Item(f"*[path({start.x}, training=training) for path in {own}]", built, shape, sure=False)
-
-
-def _write_merge(methods: Methods, branches: Branches, start: Flow, items: list[Item]) -> Flow:
-    choice = _add_shortcut(methods, branches, start, items)
-    merge = branches.merge
-    make, place = methods.making(merge.op.name if merge is not None else "")
-    name = number_name(merge.op.name, place) if merge is not None else ""
-    sure = sum(item.sure for item in items)
-    least = sure + (choice is not None and "none" not in choice.words)
-    if choice is None and sure == len(items) < 2:
-        only = items[0] if items else Item(start.x, start.built, start.shape)
-        return Flow(only.x, only.built, only.shape)
-    own = ""
-    if merge is not None:
-        own = methods.attribute(name if name.isidentifier() else merge.op.name)
-    first = merge is None or merge.op.name in _FIRST_SHAPE
-    known = items[0].shape if first and items and items[0].sure else ""
-    called = choice is None and least > 1
-    methods.call.add(
-        Bracket(f"x = {own}(", (_listed(items, "x"),), ")") if called else before("parts = ", _listed(items, "x"))
-    )
-    methods.build.add(before("shapes = ", _listed(items, "built")))
-    if not known:
-        methods.shape.add(before("shapes = ", _listed(items, "shape")))
-    if choice is not None:
-        choice.write(methods, start, items, bool(known))
-    if merge is not None:
-        make.add(before(f"{own} = ", op_call(merge, {}, place, name)))
-    if not called:
-        _write_parts(methods, own, start, least, bool(known))
-    return _end(methods, own, least, first, known)
-
-
-_FIRST_SHAPE = ("add", "average", "maximum")
-"""The merges that give the shape of their first part."""
-
-
-def _listed(items: Sequence[Item], word: str) -> Source:
-    return listed([getattr(item, word) for item in items])
-
-
-def _write_parts(methods: Methods, own: str, start: Flow, least: int, known: bool) -> None:
-    """Writes the merge of the list `parts`; a merge of one part is that part, and of none what goes in."""
-    if not least:
-        methods.call.add(f"parts = parts or [{start.x}]")
-        methods.build.add(f"shapes = shapes or [{start.built}]")
-        if not known:
-            methods.shape.add(f"shapes = shapes or [{start.shape}]")
-    if least > 1:
-        methods.call.add(f"x = {own}(parts)")
-    else:
-        methods.call.add(f"x = {own}(parts) if len(parts) > 1 else parts[0]" if own else "x = parts[0]")
-
-
-def _end(methods: Methods, own: str, least: int, first: bool, known: str) -> Flow:
-    """Writes the building of a merge, and what flows behind it."""
-    merged = f"{own}.compute_output_shape(shapes)"
-    if least > 1:
-        methods.build.add(f"{own}.build(shapes)")
-        return Flow("x", merged, known or merged)
-    if own:
-        with methods.build.block("if len(shapes) > 1:"):
-            methods.build.add(f"{own}.build(shapes)")
-    alone = "shapes[0]" if first else f"{merged} if len(shapes) > 1 else shapes[0]"
-    return Flow("x", alone, known or alone)
-
-
-def _add_shortcut(methods: Methods, branches: Branches, start: Flow, items: list[Item]) -> Choice | None:
-    """Adds a shortcut that is sure to the parts; gives back one that is not."""
-    ahead = bool(getattr(branches.merge and branches.merge.op, "shortcut_first", False))
-    if not isinstance(branches.shortcut, Value):
-        span = branches.place
-        item = _write_path(methods, Branch("shortcut", Loop(), branches.shortcut, span), start)
-    else:
-        choice = Choice.of(methods.place, branches, branches.shortcut, ahead)
-        if choice.words == ("none",):
-            return None
-        found = choice.sure(methods, start)
-        if found is None:
-            return choice
-        item = found
-    items.insert(0 if ahead else len(items), item)
-    return None
+    return not isinstance(action, tuple) or len(fused(action)) == 1

@@ -1,40 +1,77 @@
-"""Which names of steps a body's own text asks for."""
+"""What the text of a body contains: its steps and values at any depth, and the names that it refers to."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Container, Iterator, Sequence
 
-from archdsl.spec import Branches, Step, StepRef, Value
+from archdsl.spec import Branches, LayerCall, Spec, Step, StepRef, Value
 
 
 def every_step(steps: Sequence[Step]) -> Iterator[Step]:
-    """The steps, and all inside their paths, shortcuts and what comes after."""
+    """The steps, and all inside their branches, shortcuts and what comes after."""
     for step in steps:
         yield step
         if isinstance(step.action, Branches):
             branches = step.action
-            for path in branches.paths:
-                yield from every_step(path.steps)
+            for branch in branches.paths:
+                yield from every_step(branch.steps)
             if not isinstance(branches.shortcut, Value):
                 yield from every_step(branches.shortcut)
             yield from every_step(branches.after)
 
 
+def every_value(steps: Sequence[Step]) -> Iterator[Value]:
+    """Every value that the steps give: loops, arguments, the fields of ops, and shortcuts."""
+    for step in every_step(steps):
+        yield from step.loop.values()
+        if isinstance(step.action, LayerCall):
+            yield from step.action.arguments.values()
+        elif isinstance(step.action, Branches):
+            for branch in step.action.paths:
+                yield from branch.loop.values()
+            if isinstance(step.action.shortcut, Value):
+                yield step.action.shortcut
+            if step.action.merge is not None:
+                yield from step.action.merge.fields.values()
+        else:
+            for part in step.action:
+                yield from part.fields.values()
+
+
+def uses_channels(steps: Sequence[Step]) -> bool:
+    """Whether any expression of the steps names `$channels`, so that only `build` can make them."""
+    return any("channels" in value.names for value in every_value(steps))
+
+
 def wanted_names(steps: Sequence[Step], outputs: Sequence[StepRef] = ()) -> Counter[str]:
-    """The names that some `from` or `outputs` names, and how often."""
+    """How often `from` and `outputs` refer to each name."""
     return Counter(ref.name for refs in (*(step.refs for step in every_step(steps)), outputs) for ref in refs)
 
 
 def outer_names(steps: Sequence[Step], known: Container[str]) -> list[str]:
-    """The names that stand outside of these steps and are named inside, in their order."""
-    named = (ref.name for step in every_step(steps) for ref in step.refs)
-    return list(dict.fromkeys(name for name in named if name in known))
+    """The known names that the steps refer to, in their order."""
+    return list(dict.fromkeys(name for name in wanted_names(steps) if name in known))
+
+
+def output_names(step: Step, spec: Spec) -> tuple[str, ...]:
+    """The names of the outputs of the layer that a step uses, where they have names."""
+    if not isinstance(step.action, LayerCall):
+        return ()
+    layer = spec.layers[step.action.layer]
+    while layer.like is not None:
+        layer = spec.layers[layer.like]
+    return tuple(ref.name for ref in layer.outputs)
 
 
 def takes_flow(steps: Sequence[Step]) -> bool:
-    """Whether steps may take what flows to them, and not only what their first one names."""
+    """Whether the steps can take the tensor before them, and not only what the first one names with `from`."""
     if not steps:
         return True
     first = steps[0]
     return not first.refs or first.loop.many or first.loop.when is not None
+
+
+def may_be_empty(steps: Sequence[Step]) -> bool:
+    """Whether there are arguments for which no step is left."""
+    return all(step.loop.when is not None or step.loop.many for step in steps)

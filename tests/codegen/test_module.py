@@ -160,14 +160,14 @@ def brackets(draw: Any, depth: int = 3) -> Bracket:
     items = draw(st.lists(NAMES if depth == 0 else NAMES | brackets(depth - 1), min_size=2, max_size=5))
     if draw(st.booleans()):
         return Bracket(f"{draw(st.sampled_from(['f', 'layers.Conv2D']))}(", tuple(items), ")")
-    return Bracket("[", tuple(items), "]", "list", open=draw(st.booleans()))
+    return Bracket("[", tuple(items), "]", "list", one_per_line=draw(st.booleans()))
 
 
 @pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(brackets())
 def test_lines_are_broken_as_ruff_breaks_them(bracket: Bracket) -> None:
-    one = Bracket("x = " + bracket.head, bracket.items, bracket.tail, bracket.style, bracket.open)
+    one = Bracket("x = " + bracket.head, bracket.items, bracket.tail, bracket.style, bracket.one_per_line)
     source = "\n".join(lines(one)) + "\n"
     assert ruff(source, "format", "--diff") == ""
 

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ValidationError
 
 import archdsl
 from archdsl import expr
-from archdsl.codegen.printer import Names, flat
+from archdsl.codegen.expressions import ExpressionWriter
+from archdsl.codegen.printer import flat
 from archdsl.errors import ArchError
 from archdsl.ops import OPS, Call, Op, weights
 from archdsl.ops.base import Written
@@ -116,7 +117,7 @@ def build(name: str, **fields: Any) -> Op:
 )
 def test_a_word_with_arguments_is_a_nested_call(field: str, value: Any, source: str) -> None:
     for op in (build("dense", units=3, **{field: value}), OPS["dense"].model_construct(units=3, **{field: value})):
-        assert flat(Names({}).write(op.keras())) == f"layers.Dense(3, {field}={source})"
+        assert flat(ExpressionWriter({}).write(op.keras())) == f"layers.Dense(3, {field}={source})"
 
 
 @pytest.mark.parametrize("value", ["none", None])
@@ -131,7 +132,7 @@ def test_none_and_the_default_say_nothing(value: Any) -> None:
 def test_expressions_stay_expressions() -> None:
     decay, word = expr.parse("$decay / 2"), expr.parse("$word")
     fields = {"kernel_regularizer": {"l2": decay}, "bias_regularizer": word, "kernel_initializer": word}
-    source = flat(Names({}).write(OPS["dense"].model_construct(units=3, **fields).keras()))
+    source = flat(ExpressionWriter({}).write(OPS["dense"].model_construct(units=3, **fields).keras()))
     assert "kernel_regularizer=keras.regularizers.L2(decay / 2)" in source
     assert "bias_regularizer=unless_none(word)" in source
     assert "kernel_initializer=word" in source

@@ -6,7 +6,8 @@ from typing import Any
 
 import keras
 
-from archdsl.codegen.printer import Names, flat
+from archdsl.codegen.expressions import ExpressionWriter
+from archdsl.codegen.printer import flat
 from archdsl.keras import layers
 from archdsl.ops import Op
 
@@ -18,5 +19,5 @@ def layer_of(op: Op, **more: Any) -> Any:
         more: arguments of every layer, such as `dtype`.
     """
     words = [f"{name}={value!r}" for name, value in more.items()]
-    source = flat(Names({}).call(op.keras(), words))
+    source = flat(ExpressionWriter({}).call(op.keras(), words))
     return eval(source, {"keras": keras, "layers": keras.layers, **vars(layers)})  # noqa: S307 - of our own making

@@ -1,0 +1,211 @@
+"""The classes of a generated module: a plain layer, a layer that is a graph, a layer like another one, the model."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+
+from archdsl.codegen.expressions import SPEC_NAMES
+from archdsl.codegen.graph_body import GraphBodyWriter
+from archdsl.codegen.layer_body import LAYER_INPUT, LayerBodyWriter, is_plain
+from archdsl.codegen.printer import WIDTH, Bracket, Source, Statements, lines, quote, surround
+from archdsl.codegen.references import uses_channels
+from archdsl.codegen.scope import free_name
+from archdsl.names import RESERVED
+from archdsl.ops import Call
+from archdsl.spec import INPUT, Arg, Layer, Spec, Step, StepRef
+
+
+def layer_class(spec: Spec, layer: Layer) -> str:
+    """The source of a layer's class, of the kind that its body needs."""
+    if layer.like is not None:
+        return _subclass(spec, layer, layer.like)
+    args = list(layer.args.values())
+    methods = _plain_methods(spec, layer, args) if is_plain(spec, layer) else _graph_methods(spec, layer, args)
+    if args:
+        methods.append(_get_config(args, "**super().get_config()"))
+    return _class(spec, layer.name, layer.doc, "layers.Layer", methods)
+
+
+def _plain_methods(spec: Spec, layer: Layer, args: Sequence[Arg]) -> list[list[str]]:
+    """The methods of a layer whose body is rows of layers and branches of rows: they read as written by hand."""
+    body = LayerBodyWriter(spec, args)
+    end = body.steps(layer.steps, LAYER_INPUT)
+    made, made_late = body.init.statements.text, body.late.statements.text
+    methods = []
+    if args or made:
+        methods.append(_init(args, [*_dtype_line(made), *made]))
+    built = [*made_late, *body.build.text]
+    channels = any(re.search(r"(?<!\.)\bchannels\b", line) for line in built)
+    channel_line = ["        channels = input_shape[-1]"] if channels else []
+    head = ["    def build(self, input_shape):", *_dtype_line(built), *channel_line]
+    methods.append([*head, *(built or ["        pass"])])
+    methods.append(["    def call(self, inputs, training=False):", *body.call.returning(end.call, "x")])
+    shape = body.shape.returning(end.shape, "shape")
+    attributes = {name for line in shape for name in re.findall(r"self\.(\w+)", line)}
+    build_first = _BUILD_FIRST if attributes & body.made_in_build else []
+    methods.append(["    def compute_output_shape(self, input_shape):", *build_first, *shape])
+    return methods
+
+
+_BUILD_FIRST = ["        if not self.built:", "            self.build(input_shape)"]
+
+
+def _dtype_line(text: Sequence[str]) -> list[str]:
+    return ["        dtype = self.dtype_policy"] if any("dtype=dtype" in line for line in text) else []
+
+
+def _graph_methods(spec: Spec, layer: Layer, args: Sequence[Arg]) -> list[list[str]]:
+    """The methods of a layer that builds a functional graph of its own once it knows the shapes of its inputs."""
+    attribute = f"self.{free_name('body', {arg.name for arg in args} | RESERVED, 'graph')}"
+    names = {arg.name: f"self.{arg.name}" for arg in args}
+    body = GraphBodyWriter.of(spec, layer.steps, layer.outputs, args, names, fixed_sizes=False)
+    build = Statements()
+    build.add("dtype = self.dtype_policy")
+    if layer.inputs == (INPUT,):
+        variables: tuple[str, ...] = ("inputs",)
+        build.add("inputs = keras.Input(input_shape[1:], dtype=self.compute_dtype)")
+    else:
+        variables = tuple(body.local(name) for name in layer.inputs)
+        item = "keras.Input(shape[1:], dtype=self.compute_dtype)"
+        build.add(Bracket("inputs = [", (item, "for shape in input_shape"), "]", "comprehension"))
+        build.add(f"{', '.join(variables)}{',' if len(variables) == 1 else ''} = inputs")
+    outputs = _graph_outputs(body, layer.steps, layer.outputs, dict(zip(layer.inputs, variables, strict=True)))
+    build.text += body.out.text
+    build.add(Bracket(f"{attribute} = keras.Model(", ("inputs", outputs), ")"))
+    shape_result = f"        return {attribute}.compute_output_shape(input_shape)"
+    return [
+        *([_init(args)] if args else []),
+        ["    def build(self, input_shape):", *build.text],
+        ["    def call(self, inputs, training=False):", f"        return {attribute}(inputs, training=training)"],
+        ["    def compute_output_shape(self, input_shape):", *_BUILD_FIRST, shape_result],
+    ]
+
+
+def _subclass(spec: Spec, layer: Layer, like: str) -> str:
+    """A layer that is another one with some of its arguments fixed."""
+    args = _required_first(layer.args.values())
+    base = _required_first(spec.layers[like].args.values())
+    passed: list[Source] = []
+    for position, arg in enumerate(args):
+        positional = arg.default is None and base[position].name == arg.name
+        passed.append(arg.name if positional else f"{arg.name}={arg.name}")
+    passed += [surround(f"{name}=", _immutable(value)) for name, value in layer.fixed.items()]
+    init = Statements()
+    init.add(Bracket("super().__init__(", (*passed, "**kwargs"), ")"))
+    methods = [[*_signature(args, "**kwargs"), *init.text]]
+    if layer.fixed:
+        config = Statements()
+        fixed = ", ".join(f"config[{quote(name)}]" for name in layer.fixed)
+        config.add("config = super().get_config()", f"del {fixed}", "return config")
+        methods.append(["    def get_config(self):", *config.text])
+    return _class(spec, layer.name, layer.doc, like, methods)
+
+
+def model_class(spec: Spec) -> str:
+    """The source of the model's class, a functional `keras.Model`."""
+    args = list(spec.args.values())
+    body = GraphBodyWriter.of(spec, spec.model, spec.outputs, args, {arg.name: arg.name for arg in args})
+    init = Statements()
+    init.add("dtype = keras.dtype_policies.get(dtype)")
+    several = INPUT not in spec.inputs
+    variables = tuple(body.local(name) for name in spec.inputs) if several else ("inputs",)
+    for variable, (name, shape) in zip(variables, spec.inputs.items(), strict=True):
+        init.add(surround(f"{variable} = ", SPEC_NAMES.call(Call("keras.Input", (shape,), {"name": name}))))
+    outputs = _graph_outputs(body, spec.model, spec.outputs, dict(zip(spec.inputs, variables, strict=True)))
+    init.text += body.out.text
+    inputs = f"[{', '.join(variables)}]" if several else "inputs"
+    init.add(Bracket("super().__init__(", (f"inputs={inputs}", surround("outputs=", outputs), "name=name"), ")"))
+    init.add("self.dtype_policy = dtype", *_assignments(args))
+    policy = '"dtype": keras.dtype_policies.serialize(self.dtype_policy)'
+    config = _get_config(args, '"name": self.name', policy)
+    methods = [[*_signature(args, "name=None", "dtype=None"), *init.text], config]
+    return _class(spec, spec.name, spec.doc, "keras.Model", methods)
+
+
+def _graph_outputs(
+    body: GraphBodyWriter, steps: Sequence[Step], outputs: Sequence[StepRef], inputs: Mapping[str, str]
+) -> Source:
+    """Writes the steps of a graph; the source of what it returns.
+
+    Args:
+        body: what the steps are written to.
+        steps: of the body.
+        outputs: the refs that it returns by name; none where it returns what its last step gives.
+        inputs: the variables of its inputs by name.
+    """
+    start = tuple(inputs.values())
+    body.named = {name: (variable,) for name, variable in inputs.items()} | {INPUT: start}
+    if uses_channels(steps):
+        body.out.add(f"channels = {start[0]}.shape[-1]")
+    end = body.steps(steps, start)
+    if not outputs:
+        return end[0]
+    items = [surround(f"{quote(ref.name)}: ", body.referenced([ref])[0]) for ref in outputs]
+    return Bracket("{", tuple(items), "}", "list")
+
+
+def _class(spec: Spec, name: str, doc: str, base: str, methods: Sequence[Sequence[str]]) -> str:
+    about = doc or (f"The model {name}." if base == "keras.Model" else f"A layer of {spec.name}.")
+    head = [
+        f"@keras.saving.register_keras_serializable(package={quote(spec.name)})",
+        f"class {name}({base}):",
+        docstring(about, 4),
+    ]
+    return "\n".join([*head, *("\n" + "\n".join(method) for method in methods)])
+
+
+def docstring(text: str, indent: int) -> str:
+    """A docstring that no text can break out of."""
+    clean = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    clean = clean.replace("\\", "\\\\").replace('"""', "'''") or "."
+    clean = (" " if clean.startswith('"') else "") + clean + (" " if clean.endswith(('"', "\\")) else "")
+    margin = " " * indent
+    if len(clean) + indent + 6 <= WIDTH or " " not in clean.strip():
+        return f'{margin}"""{clean}"""'
+    width = WIDTH - indent - (3 if len(clean) > WIDTH - indent - 3 else 6)
+    first, *rest = textwrap.wrap(clean, width, break_long_words=False, break_on_hyphens=False)
+    return "\n".join([f'{margin}"""{first}', *(margin + line for line in rest), f'{margin}"""'])
+
+
+def _init(args: Sequence[Arg], made: Sequence[str] = ()) -> list[str]:
+    """The method `__init__` of a layer, which keeps its arguments."""
+    body = Statements()
+    body.add("super().__init__(**kwargs)", *_assignments(args))
+    return [*_signature(args, "**kwargs"), *body.text, *made]
+
+
+def _assignments(args: Iterable[Arg]) -> Iterable[str]:
+    """The arguments as attributes; lists are copied."""
+    return (f"self.{arg.name} = {f'list({arg.name})' if arg.type == 'list' else arg.name}" for arg in args)
+
+
+def _signature(args: Iterable[Arg], *more: str) -> list[str]:
+    """`def __init__(self, ...):`, what is required first."""
+    written = [
+        surround(f"{arg.name}=", _immutable(arg.default.template())) if arg.default else arg.name
+        for arg in _required_first(args)
+    ]
+    return lines(Bracket("def __init__(", ("self", *written, *more), "):"), 4)
+
+
+def _required_first(args: Iterable[Arg]) -> list[Arg]:
+    return sorted(args, key=lambda arg: arg.default is not None)
+
+
+def _immutable(value: object) -> Source:
+    """A default as source, with lists as tuples."""
+
+    def frozen(value: object) -> object:
+        return tuple(frozen(item) for item in value) if isinstance(value, list) else value
+
+    return SPEC_NAMES.write(frozen(value))
+
+
+def _get_config(args: Iterable[Arg], *first: Source) -> list[str]:
+    """The method `get_config`, with these items before the arguments."""
+    items = list(first)
+    items += [f"{quote(a.name)}: " + (f"list(self.{a.name})" if a.type == "list" else f"self.{a.name}") for a in args]
+    body = Bracket("return {", tuple(items), "}", "list", one_per_line=len(items) > 2)
+    return ["    def get_config(self):", *lines(body, 8)]

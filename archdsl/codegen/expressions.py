@@ -1,0 +1,164 @@
+"""Expressions of a spec as Python source: how their names read, their types, and their sums."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import io
+import tokenize
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from archdsl.codegen.printer import Bracket, Source, quote, surround
+from archdsl.expr import Expression
+from archdsl.ops import Call
+from archdsl.spec import Value
+
+_INT_FUNCTIONS = {"round", "ceil", "floor", "len", "divisible"}
+
+
+@dataclass(frozen=True, slots=True)
+class ExpressionWriter:
+    """Writes values as source, with each name as it reads in the method: `filters`, or `self.filters`."""
+
+    by_name: Mapping[str, str]
+
+    def write(self, value: Any) -> Source:
+        """A literal, an expression, a list, a tuple or a `Call` as source."""
+        if isinstance(value, Expression):
+            return self.expression(value.tree)
+        if isinstance(value, Call):
+            return self.call(value)
+        if isinstance(value, str):
+            return quote(value)
+        if isinstance(value, list | tuple):
+            marks = "[]" if isinstance(value, list) else "()"
+            items = tuple(self.write(item) for item in value)
+            closing = "," + marks[1] if isinstance(value, tuple) and len(items) == 1 else marks[1]
+            return Bracket(marks[0], items, closing, "list")
+        return repr(value)
+
+    def call(self, call: Call, extra: Sequence[Source] = ()) -> Bracket:
+        """A constructor's call, with extra arguments after its own."""
+        items = [self.write(value) for value in call.positional]
+        items += [surround(f"{key}=", self.write(value)) for key, value in call.keywords.items()]
+        return Bracket(f"{call.target}(", (*items, *extra), ")")
+
+    def expression(self, tree: ast.expr) -> str:
+        """An expression's source, with double quotes."""
+        source = _unparse(_Rename(self.by_name).visit(copy.deepcopy(tree)))
+        tokens = tokenize.generate_tokens(io.StringIO(source).readline) if "'" in source else ()
+        edits = [(t.start[1], t.end[1], quote(ast.literal_eval(t.string))) for t in tokens if t.type == tokenize.STRING]
+        for start, end, text in reversed(edits):
+            source = source[:start] + text + source[end:]
+        return source
+
+
+SPEC_NAMES = ExpressionWriter({})
+"""Writes expressions in the spec's own names."""
+
+
+class _Rename(ast.NodeTransformer):
+    def __init__(self, by_name: Mapping[str, str]) -> None:
+        self.by_name = by_name
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        if node.id in ("true", "false") and node.id not in self.by_name:
+            return ast.Constant(node.id == "true")
+        return ast.parse(self.by_name.get(node.id, node.id), mode="eval").body
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        function = {"ceil": "math.ceil", "floor": "math.floor"}.get(ast.unparse(node.func))
+        arguments = [self.visit(argument) for argument in node.args]
+        return ast.Call(ast.parse(function, mode="eval").body if function else node.func, arguments, node.keywords)
+
+
+def _unparse(tree: ast.expr) -> str:
+    """The tree's source, without the second pair of brackets around a generator that is a call's one argument."""
+    generators: dict[str, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and len(node.args) == 1 and isinstance(node.args[0], ast.GeneratorExp):
+            name = f"__generator_{len(generators)}__"
+            generators[name] = _unparse(node.args[0])[1:-1]
+            node.args = [ast.Name(name)]
+    text = ast.unparse(tree)
+    for name, inner in generators.items():
+        text = text.replace(name, inner)
+    return text
+
+
+def called_functions(values: Iterable[Value]) -> set[str]:
+    """The functions that the expressions of some values call."""
+    nodes = (node for value in values for expression, _ in value.expressions() for node in ast.walk(expression.tree))
+    return {node.func.id for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+
+
+def expression_type(tree: ast.expr, types: Mapping[str, str]) -> str:
+    """The type of an expression as far as its source determines it: `int`, `float`, or `any`.
+
+    Args:
+        types: of the names in it; `floats` is a list that holds a float.
+    """
+    match tree:
+        case ast.Constant():
+            return type(tree.value).__name__
+        case ast.Name():
+            return types.get(tree.id, "any")
+        case ast.BinOp():
+            both = expression_type(tree.left, types), expression_type(tree.right, types)
+            return "float" if isinstance(tree.op, ast.Div) or "float" in both else "any" if "any" in both else "int"
+        case ast.UnaryOp(op=ast.USub() | ast.UAdd()):
+            return expression_type(tree.operand, types)
+        case ast.IfExp():
+            both = expression_type(tree.body, types), expression_type(tree.orelse, types)
+            return "float" if "float" in both else "any" if "any" in both else both[0]
+        case ast.Call(func=ast.Name(id=name)):
+            floats = any(expression_type(argument, types) in ("float", "floats") for argument in tree.args)
+            return "int" if name in _INT_FUNCTIONS else "float" if floats else "any"
+        case ast.Subscript(slice=ast.Slice()):
+            return expression_type(tree.value, types)
+        case ast.Subscript(value=ast.Name(id=name)) if types.get(name) == "floats":
+            return "float"
+    return "any"
+
+
+def value_type(value: Value, types: Mapping[str, str]) -> str:
+    """The type of a value, as `expression_type`; `list` for a list."""
+    if isinstance(value.content, Expression):
+        return expression_type(value.content.tree, types)
+    return "list" if isinstance(value.content, tuple) else type(value.content).__name__
+
+
+def row_type(column: Value, types: Mapping[str, str]) -> str:
+    """The type that a column of a `for` has in each row."""
+    if isinstance(column.content, tuple):
+        kinds = {value_type(item, types) for item in column.content}
+        return kinds.pop() if len(kinds) == 1 else "float" if "float" in kinds else "any"
+    return "int" if value_type(column, types) == "int" else "any"
+
+
+def plus(*terms: str) -> str:
+    """The sum of some terms as source, with its numbers added up: `depth - 1` and 1 give `depth`."""
+    number, trees = 0, []
+    for term in terms:
+        tree = ast.parse(term, mode="eval").body
+        while isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Add | ast.Sub) and _is_int(tree.right):
+            number += tree.right.value * (1 if isinstance(tree.op, ast.Add) else -1)  # type: ignore[attr-defined]
+            tree = tree.left
+        if _is_int(tree):
+            number += tree.value  # type: ignore[attr-defined]
+        else:
+            trees.append(tree)
+    if not trees:
+        return str(number)
+    total = trees[0]
+    for tree in trees[1:]:
+        total = ast.BinOp(total, ast.Add(), tree)
+    if number:
+        total = ast.BinOp(total, ast.Add() if number > 0 else ast.Sub(), ast.Constant(abs(number)))
+    return SPEC_NAMES.expression(total)
+
+
+def _is_int(tree: ast.expr) -> bool:
+    return isinstance(tree, ast.Constant) and type(tree.value) is int

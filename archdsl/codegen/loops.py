@@ -1,0 +1,180 @@
+"""Where `for`, `when` and `repeat` become Python's `for` and `if`, with the numbers that the names of copies have."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from archdsl.codegen.expressions import SPEC_NAMES, ExpressionWriter, plus, value_type
+from archdsl.codegen.printer import Bracket, Source, flat, quote
+from archdsl.codegen.scope import SourceScope
+from archdsl.spec import Branch, Branches, Loop, Step
+
+
+@dataclass(frozen=True)
+class LoopClauses:
+    """The copies of a step or a branch, as source.
+
+    Args:
+        name: of one copy, with an expression in braces where its number is known only at run time.
+        header: the `for` clause; empty where there is one copy.
+        condition: of its `when`, as it reads inside the loop; empty where it has none.
+        scope: what is seen inside the loop.
+    """
+
+    name: str
+    header: str
+    condition: str
+    scope: SourceScope
+
+    @property
+    def of_comprehension(self) -> tuple[str, ...]:
+        """The `for` and the `if` of a comprehension."""
+        return (self.header, *([f"if {self.condition}"] if self.condition else []))
+
+    def assigned_list(self, variable: str, copy: Source) -> Bracket:
+        """`variable = [copy for ...]`, or `variable = [copy] if ... else []`."""
+        if self.header:
+            return Bracket(f"{variable} = [", (copy, *self.of_comprehension), "]", "comprehension")
+        alone = Bracket("[", (copy,), "]", "list")
+        return Bracket(f"{variable} = ", (alone, f"if {self.condition}", "else []"), "", "operands")
+
+
+def loop_clauses(item: Step | Branch, scope: SourceScope, number: str = "number") -> LoopClauses:
+    """The clauses for the copies of a step or a branch; the counters of the scope go on after them.
+
+    `repeat: $depth` of a conv after two others becomes `for number in range(3, depth + 3)`, with the name
+    `conv_{number}`. `for: {width: [4, 6]}` becomes `for number, width in enumerate([4, 6], start=3)`; a table has
+    its columns in a `zip`. A copy that fails its `when` has a number too.
+
+    Args:
+        item: what is copied.
+        scope: where the clauses are written.
+        number: the variable that counts the copies.
+    """
+    loop, kind = item.loop, counted_kind(item)
+    inner = scope.inside_loop(loop.columns)
+    condition = inner.write(loop.when) if loop.when is not None else ""
+    if not loop.many:
+        return LoopClauses(item.name or scope.next_name(kind), "", condition, scope)
+    count = scope.counters.count(kind)
+    if not loop.columns:
+        assert loop.repeat is not None
+        times = scope.count(loop.repeat)
+        ends = [scope.read(plus(*terms)) for terms in ((count, "1"), (count, times, "1"))]
+        scope.counters.advance(kind, _times_if_kept(loop, times))
+        return LoopClauses(f"{kind}_{{{number}}}", f"for {number} in range({', '.join(ends)})", condition, scope)
+    columns = list(loop.columns)
+    target = ", ".join(columns)
+    rows, total = _rows(loop, scope)
+    if loop.repeat is not None:
+        times = _times_if_kept(loop, inner.count(loop.repeat))
+        total = f"sum({times} for {target} in {rows})"
+        row = next(name for name in ("row", "row_of_table", "row_of_columns") if name not in inner.types)
+        cells = {name: row if len(columns) == 1 else f"{row}[{index}]" for index, name in enumerate(columns)}
+        own_times = ExpressionWriter(cells).expression(ast.parse(times, mode="eval").body)
+        rows = f"({row} for {row} in {rows} for _ in range({own_times}))"
+    scope.counters.advance(kind, total)
+    if loop.repeat is None and len(columns) == 1 and rows.startswith("range("):
+        own = scope.read(plus(columns[0], count, "1"))
+        return LoopClauses(f"{kind}_{{{own}}}", f"for {target} in {scope.read(rows)}", condition, inner)
+    target = target if len(columns) == 1 else f"({target})"
+    start = scope.read(plus(count, "1"))
+    header = f"for {number}, {target} in enumerate({scope.read(rows)}, start={start})"
+    return LoopClauses(f"{kind}_{{{number}}}", header, condition, inner)
+
+
+def counted_kind(item: Step | Branch) -> str:
+    """The kind that a step or a branch is numbered by."""
+    return item.name or (item.kind if isinstance(item, Step) else "path")
+
+
+def _times_if_kept(loop: Loop, times: str) -> str:
+    """How many numbers a repeated row takes: one where its `when` fails."""
+    if loop.when is None or times == "1":
+        return times
+    return f"({times} if {flat(SPEC_NAMES.write(loop.when.template()))} else 1)"
+
+
+def _rows(loop: Loop, scope: SourceScope) -> tuple[str, str]:
+    """The rows of a `for` and how many there are, as source in the spec's own names."""
+    texts, count = [], ""
+    for value in loop.columns.values():
+        text = flat(SPEC_NAMES.write(value.template()))
+        if isinstance(value.content, tuple):
+            count = str(len(value.content))
+        elif value_type(value, scope.types) in ("list", "floats"):
+            count = count or f"len({text})"
+        else:
+            length = scope.count(value)
+            text = f"range({length})"
+            count = count if count.isdigit() else length
+        texts.append(text)
+    if len(texts) == 1:
+        return texts[0], count
+    literal = all(isinstance(v.content, tuple | int) for v in loop.columns.values())
+    return f"zip({', '.join(texts)}{'' if literal else ', strict=True'})", count
+
+
+# Counts that differ from one copy of a repeated branches to the next are kept by the generated code: before the loop it
+# has `counts = {"conv": 2, ...}`, inside the loop names go on from `counts["conv"]`, and each copy ends with the lines
+# that count what it has made.
+
+
+def start_counting(branches: Branches, scope: SourceScope, local: Callable[[str], str]) -> Iterator[Source]:
+    """The lines before a repeated branches, after which its kinds are counted at run time.
+
+    Args:
+        branches: what is repeated.
+        scope: where the lines are written.
+        local: gives a free variable.
+    """
+    variables = scope.counters.variables
+    kinds = list(dict.fromkeys(_kinds(branches)))
+    new = [kind for kind in kinds if kind not in variables]
+    yield from _counted([kind for kind in kinds if kind not in new], scope)
+    if new:
+        variable = local("counts")
+        items = tuple(f"{quote(kind)}: {scope.read(scope.counters.count(kind))}" for kind in new)
+        yield Bracket(f"{variable} = {{", items, "}", "list")
+        variables |= {kind: f"{variable}[{quote(kind)}]" for kind in new}
+        scope.counters.terms |= {kind: [variables[kind]] for kind in new}
+
+
+def count_copy(branches: Branches, scope: SourceScope) -> Iterator[str]:
+    """The lines that count what one copy of a repeated branches has made."""
+    return _counted(dict.fromkeys(_kinds(branches)), scope)
+
+
+def _counted(kinds: Iterable[str], scope: SourceScope) -> Iterator[str]:
+    counters = scope.counters
+    for kind in kinds:
+        more = plus(*counters.terms[kind][1:])
+        if more != "0":
+            yield f"{counters.variables[kind]} += {scope.read(more)}"
+        counters.terms[kind] = [counters.variables[kind]]
+
+
+def count_if(condition: str, scope: SourceScope, before: Mapping[str, Sequence[str]]) -> None:
+    """Counts what came since `before`, a copy of the counters' terms, only where a condition holds."""
+    for kind, terms in scope.counters.terms.items():
+        known = before.get(kind, ())
+        more = plus(*terms[len(known) :])
+        if more != "0":
+            scope.counters.terms[kind] = [*known, f"({more} if {condition} else 0)"]
+
+
+def _kinds(branches: Branches) -> Iterator[str]:
+    """The kinds that branches count in the body that they are in; those of branches begin with a slash."""
+    for branch in branches.paths:
+        yield f"/{branch.name}" if branch.name and not branch.loop.many else counted_kind(branch)
+    if branches.may_have_steps:
+        yield "/shortcut"
+    if branches.merge is not None:
+        yield branches.merge.op.name
+    for step in branches.after:
+        if isinstance(step.action, Branches):
+            yield from _kinds(step.action)
+        else:
+            yield counted_kind(step)

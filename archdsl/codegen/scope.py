@@ -1,0 +1,127 @@
+"""What an expression of a spec sees where source is written: how names read, their types, and the numbers of steps."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import itertools
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from archdsl.codegen.expressions import SPEC_NAMES, ExpressionWriter, expression_type, plus, row_type
+from archdsl.codegen.printer import flat, quote
+from archdsl.expr import Expression
+from archdsl.names import RESERVED
+from archdsl.ops import Call
+from archdsl.spec import Fields, Spec, Value
+
+# Steps and branches without a name are numbered by kind: the third conv of a body is `conv_3`. After `repeat: $depth`
+# the number is known only at run time, so counts are kept as source in the spec's own names (`depth + 2`), added up by
+# `plus`, and read in each method as its names do (`self.depth + 2`). The kind of a branch begins with a slash.
+
+
+@dataclass
+class NameCounters:
+    """How many steps of each kind there are so far.
+
+    Args:
+        terms: by kind, the terms of the sum, as source in the spec's own names.
+        variables: by kind, what holds the count where the generated code counts: see `loops.start_counting`.
+    """
+
+    terms: dict[str, list[str]] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
+
+    def count(self, kind: str) -> str:
+        return plus(*self.terms.get(kind, ()))
+
+    def advance(self, kind: str, count: str = "1") -> None:
+        self.terms.setdefault(kind, []).append(count)
+
+
+@dataclass(frozen=True)
+class SourceScope:
+    """What an expression of a spec sees where source is written.
+
+    Args:
+        spec: the whole file.
+        names: how names read there.
+        types: the types of the names, as `expression_type` has them.
+        counters: the numbers that names of steps go on from.
+    """
+
+    spec: Spec
+    names: ExpressionWriter
+    types: Mapping[str, str]
+    counters: NameCounters = field(default_factory=NameCounters)
+
+    def inside_loop(self, columns: Fields) -> SourceScope:
+        """The same scope with the columns of a `for` as local variables."""
+        names = ExpressionWriter({**self.names.by_name, **{name: name for name in columns}})
+        types = {name: row_type(column, self.types) for name, column in columns.items()}
+        return SourceScope(self.spec, names, {**self.types, **types}, self.counters)
+
+    def numbered_anew(self) -> SourceScope:
+        """The same scope in a body of its own, where numbers begin at 1."""
+        return SourceScope(self.spec, self.names, self.types)
+
+    def write(self, value: Value) -> str:
+        """A value as source."""
+        return flat(self.names.write(value.template()))
+
+    def read(self, text: str) -> str:
+        """Source in the spec's own names as it reads here."""
+        return self.names.expression(ast.parse(text, mode="eval").body)
+
+    def integer(self, value: Any) -> Any:
+        """The value, checked to be whole at run time where it is an expression of floats."""
+        if isinstance(value, Expression) and expression_type(value.tree, self.types) == "float":
+            return Call("whole", (value,))
+        return [self.integer(item) for item in value] if isinstance(value, list) else value
+
+    def count(self, value: Value) -> str:
+        """A `repeat` or the end of a range, as source in the spec's own names."""
+        return flat(SPEC_NAMES.write(self.integer(value.template())))
+
+    def next_name(self, kind: str) -> str:
+        """The name of the next step of a kind; counts it."""
+        number = self.read(plus(self.counters.count(kind), "1"))
+        self.counters.advance(kind)
+        return f"{kind}_{number}" if number.isdigit() else f"{kind}_{{{number}}}"
+
+    def branch_name(self, name: str) -> str:
+        """The name of a branch within those of weights, as source, and counted: a body's second `main` is `main_2`."""
+        if "{" in name:  # it has a number of its own already
+            return name_literal(name)
+        earlier = self.counters.count(f"/{name}")
+        self.counters.advance(f"/{name}")
+        if earlier.isdigit():
+            return name_literal(name if earlier == "0" else f"{name}_{int(earlier) + 1}")
+        numbered, condition = name_literal(f"{name}_{{{self.read(plus(earlier, '1'))}}}"), self.read(earlier)
+        return f"{numbered} if {f'({condition})' if ' ' in condition else condition} else {quote(name)}"
+
+
+def name_literal(name: str) -> str:
+    """A name as a literal; one with an expression in braces becomes an f-string."""
+    if "{" not in name:
+        return f'"{name}"'
+    kind, _, rest = name.partition("{")
+    expression, _, ending = rest.rpartition("}")
+    single = ast.unparse(ast.parse(expression, mode="eval")) if '"' in expression else expression
+    if '"' in single or "\\" in single:
+        return f'"{kind}" + str({expression})' + (f' + "{ending}"' if ending else "")
+    return f'f"{kind}{{{single}}}{ending}"'
+
+
+def module_names(spec: Spec) -> set[str]:
+    """The names that the generated module uses, and Python's own: no variable of a method may be one of them."""
+    return {spec.name, *spec.layers, "divisible", "whole", *dir(builtins)} | RESERVED
+
+
+def free_name(name: str, taken: Container[str], ending: str = "") -> str:
+    """A name like this one that is not taken: itself, or with an ending, or with a number."""
+    if name in taken and ending:
+        name = f"{name}_{ending}"
+    numbered = (f"{name}_{number}" for number in itertools.count(2))
+    return next(free for free in itertools.chain([name], numbered) if free not in taken)

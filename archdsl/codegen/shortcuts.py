@@ -1,0 +1,180 @@
+"""A shortcut that is given by a word: which words it may be, and the layers that its projection is made of."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from archdsl.codegen.expressions import ExpressionWriter, expression_type
+from archdsl.codegen.printer import Bracket, quote
+from archdsl.codegen.references import every_step, uses_channels
+from archdsl.codegen.scope import SourceScope
+from archdsl.codegen.sequences import sequential_call
+from archdsl.errors import Span
+from archdsl.expr import Expression, parse
+from archdsl.ops import Op
+from archdsl.resolution.shortcuts import plain_parts, shortcut_steps
+from archdsl.spec import SHORTCUTS, Branches, LayerCall, OpCall, Spec, Step, Value
+
+_KEEPS_CHANNELS = {"zero_pad", "lowest_pad", "max_pool", "average_pool"}
+_BY_SHAPES = {"shapes": "merged[-1]", "parts": "strides"}
+"""What stands for the filters and the stride that only shapes determine: no argument has these names."""
+
+# How a shortcut is chosen. The resolver knows the arguments and the shapes, the generated class does not: it gets code
+# for every word that the file may give to it (`possible_words`). One word alone needs no `if`. `auto` is decided by the
+# shapes when the layer is built: an identity where they are equal, else a projection. The filters and the stride of a
+# projection are the last filters and the product of the strides of the first branch where that is plain ops; otherwise
+# they too come from the shapes.
+
+
+def possible_words(spec: Spec, shortcut: Value) -> tuple[str, ...]:
+    """The words that a shortcut may be, over all values that the file gives to its arguments."""
+    owners = (
+        layer.name
+        for layer in spec.layers.values()
+        for step in every_step(layer.steps)
+        if isinstance(step.action, Branches) and step.action.shortcut is shortcut
+    )
+    words = _words(spec, next(owners, ""), shortcut.content, frozenset())
+    return tuple(word for word in SHORTCUTS if word in words)
+
+
+def _words(spec: Spec, owner: str, content: Any, seen: frozenset[tuple[str, str]]) -> set[str]:
+    """The words that a value in the body of a layer may be; `owner` is empty in the model's body."""
+    match content:
+        case Expression():
+            return _words(spec, owner, content.tree, seen)
+        case ast.Constant():
+            return {str(content.value)}
+        case ast.IfExp():
+            return _words(spec, owner, content.body, seen) | _words(spec, owner, content.orelse, seen)
+        case ast.Name():
+            key = owner, content.id
+            return set() if key in seen else _argument_words(spec, owner, content.id, seen | {key})
+        case ast.expr():
+            return set(SHORTCUTS)
+    return {str(content)}
+
+
+def _argument_words(spec: Spec, owner: str, name: str, seen: frozenset[tuple[str, str]]) -> set[str]:
+    """The default of an argument, and the words that the file passes for it."""
+    if not owner or name not in spec.layers[owner].args:  # whoever builds the model may choose
+        return set(SHORTCUTS)
+    default = spec.layers[owner].args[name].default
+    words = {str(default.content)} if default else set()
+    likes = {owner}
+    for layer in spec.layers.values():
+        if layer.like in likes:
+            likes.add(layer.name)
+            words |= {str(layer.fixed[name])} if name in layer.fixed else set()
+    bodies = {layer.name: layer.steps for layer in spec.layers.values()} | {"": spec.model}
+    for user, steps in bodies.items():
+        for use in (step.action for step in every_step(steps) if isinstance(step.action, LayerCall)):
+            if use.layer in likes and name in use.arguments:
+                words |= _words(spec, user, use.arguments[name].content, seen)
+    return words if words & set(SHORTCUTS) else set(SHORTCUTS)
+
+
+@dataclass(frozen=True)
+class ShortcutChoice:
+    """What a shortcut may be.
+
+    Args:
+        branches: the branches that it leads past.
+        words: the words that it may be.
+        filters: of its projection; None where only shapes determine them.
+        stride: of its projection; None where only shapes determine it.
+        name: its name within the names of weights, as source; empty where it has no layers.
+    """
+
+    branches: Branches
+    words: tuple[str, ...]
+    filters: Value | None
+    stride: Value | None
+    name: str
+
+    @classmethod
+    def of(cls, branches: Branches, scope: SourceScope, name: str) -> ShortcutChoice:
+        """The choice that the word or the expression of some branches leaves."""
+        assert isinstance(branches.shortcut, Value)
+        parts = plain_parts(branches.paths[0]) if branches.paths else None
+        filters = _filters(parts) if parts else None
+        stride = _stride(parts, scope.types, branches.place) if parts else None
+        return cls(branches, possible_words(scope.spec, branches.shortcut), filters, stride, name)
+
+    @property
+    def outcomes(self) -> tuple[str, ...]:
+        """What it may be in the end: `auto` is an identity or a projection."""
+        words = {*self.words} | ({"projection", "identity"} if "auto" in self.words else set())
+        return tuple(w for w in ("projection", "pool_projection", "pad", "identity", "none") if w in words)
+
+    @property
+    def is_static(self) -> bool:
+        """Whether the text alone determines the filters and the stride of its projection."""
+        return self.filters is not None and self.stride is not None
+
+    @property
+    def needs_channels(self) -> bool:
+        """Whether only `build` can make its projection though its fields are known: one of them is `$channels`."""
+        return uses_channels(self._steps("projection"))
+
+    def _steps(self, word: str) -> tuple[Step, ...]:
+        span = self.branches.place
+        filters, stride = (Value(parse(f"${name}"), span) for name in _BY_SHAPES)
+        return shortcut_steps(word, self.branches.projection, self.filters or filters, self.stride or stride)
+
+    def call(self, word: str, scope: SourceScope) -> Bracket:
+        """The `keras.Sequential` of the layers that a word stands for; it may use `merged` and `strides`."""
+        names = ExpressionWriter({**scope.names.by_name, **_BY_SHAPES})
+        return sequential_call(self._steps(word), replace(scope, names=names), self.name)
+
+    def heads(self, kind: str, exhaustive: bool) -> Iterator[tuple[str, str]]:
+        """Each word that has a tensor, with its `if` or `else`; one word alone needs none.
+
+        Args:
+            kind: what holds the word at run time.
+            exhaustive: whether the last word may have an `else`.
+        """
+        words = [word for word in self.outcomes if word != "none"]
+        for index, word in enumerate(words):
+            if len(self.outcomes) == 1:
+                yield word, ""
+            elif exhaustive and 0 < index == len(words) - 1:
+                yield word, "else:"
+            else:
+                yield word, f"{'el' if index else ''}if {kind} == {quote(word)}:"
+
+
+def _filters(parts: Sequence[OpCall]) -> Value | None:
+    """The filters of the last of some ops that changes the channels."""
+    for part in reversed(parts):
+        if value := part.fields.get("filters") or part.fields.get("units"):
+            return value
+        if part.op.output is not Op.output and part.op.name not in _KEEPS_CHANNELS:
+            return None
+    return None
+
+
+def _stride(parts: Sequence[OpCall], types: Mapping[str, str], span: Span) -> Value | None:
+    """The product of the strides of some ops, where each is an integer or an expression of integers."""
+    number, factors = 1, []
+    for part in parts:
+        size = part.op.model_fields.get("size")
+        value = part.fields.get("stride") or part.fields.get("size")
+        content = value.content if value else size.default[0] if size else 1
+        if isinstance(content, Expression):
+            factors.append(content)
+        elif type(content) is int:
+            number *= content
+        else:
+            return None
+    if not factors:
+        return Value(number, span)
+    if len(factors) == 1 and number == 1:
+        return Value(factors[0], span)
+    if any(expression_type(factor.tree, types) != "int" for factor in factors):
+        return None
+    texts = [f.text if isinstance(f.tree, ast.Name) else f"({f.text})" for f in factors]
+    return Value(parse(" * ".join([*texts, *([str(number)] if number != 1 else [])])), span)
