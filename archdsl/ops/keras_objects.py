@@ -1,6 +1,6 @@
 """Keras's optimizers, losses, initializers and the like as inert data: one model for each word of a table.
 
-`keras_signatures.json` has the names and defaults of arguments; `docs/make_keras_signatures.py` reads them off Keras.
+`keras_signatures.json` has the names and defaults of arguments; `docs/keras_signatures.py` reads them off Keras.
 The tables add by hand what signatures do not say: what an argument means, and which values it may have. A model is
 built when somebody asks for its word. Imports no framework.
 """

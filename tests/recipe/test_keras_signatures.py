@@ -36,14 +36,15 @@ OWN_DEFAULTS = {"from_logits": None, "label_smoothing": None, "average": "macro"
 """Where nothing is said, `train` tells the first two; Keras's own `average` gives a list of numbers."""
 
 
+@pytest.mark.generated
 @pytest.mark.tensorflow
 def test_the_file_is_what_keras_has() -> None:
-    spec = importlib.util.spec_from_file_location("make_keras_signatures", ROOT / "docs/make_keras_signatures.py")
+    spec = importlib.util.spec_from_file_location("keras_signatures", ROOT / "docs/keras_signatures.py")
     assert spec is not None
     assert spec.loader is not None
     program = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(program)
-    again = "run `python docs/make_keras_signatures.py`, and give new arguments their meaning and their range"
+    again = "run `python docs/keras_signatures.py`, and give new arguments their meaning and their range"
     assert FILE.read_text(encoding="utf-8") == program.text(), again
 
 
