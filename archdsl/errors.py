@@ -51,28 +51,9 @@ CODES = {
     "ARCH307": "an op of an installed package that cannot be used",
     "ARCH308": "weights that do not fit another model",
     "ARCH401": "training went wrong",
-    "ARCH501": "weights that no gradient ever reaches",
-    "ARCH502": "channels that nobody reads",
-    "ARCH503": "a window larger than its map",
-    "ARCH504": "work whose results are thrown away",
-    "ARCH505": "pixels of the input that are never read",
-    "ARCH506": "a bias that a norm takes away",
-    "ARCH507": "an activation that does nothing, or stands behind another",
-    "ARCH508": "a norm behind a norm",
-    "ARCH509": "a map that is small too early",
-    "ARCH510": "a network that sees only parts of its input",
-    "ARCH511": "a layer that no step uses",
-    "ARCH512": "a product that stretches what is no gate",
-    "ARCH513": "groups of one channel",
-    "ARCH514": "dropout before batch norm",
-    "ARCH515": "a loss that takes logits for probabilities, or the other way round",
-    "ARCH516": "an op whose output is always the same",
-    "ARCH517": "a dense layer that holds most of the network",
-    "ARCH518": "two linear layers in a row",
-    "ARCH599": "a silence that silences nothing",
 }
-"""Every code, by what it stands for. The hundreds say how the program ends: see `ArchError.exit_code`. Those of 500 are
-warnings: what can be built, and is likely not meant so."""
+"""Every code of an error, by what it stands for. The hundreds say how the program ends: see `ArchError.exit_code`. The
+warnings, ARCH5xx, are for what can be built and is likely not meant so: the rules of the lint have them."""
 
 
 SHOWN = 20
@@ -113,6 +94,11 @@ class Problem:
     facts: tuple[str, ...] = ()
     trail: tuple[str, ...] = ()
     hint: str = ""
+
+    @property
+    def title(self) -> str:
+        """What its code stands for."""
+        return CODES.get(self.code, "")
 
     @property
     def level(self) -> str:
@@ -156,7 +142,7 @@ class Problem:
             "col": self.span.column,
             "endColumn": self.span.column + self.span.width,
         }
-        properties = {**(place or {}), "title": f"{self.code} {CODES[self.code]}"}
+        properties = {**(place or {}), "title": f"{self.code} {self.title}"}
         pairs = ",".join(f"{key}={_escaped(str(value), _IN_PROPERTY)}" for key, value in properties.items())
         hint = [f"help: {self.hint}"] if self.hint else []
         text = "\n".join([self.message, *self.facts, *_shortened(self.trail), *hint])

@@ -172,6 +172,26 @@ def takes_apart(node: ast.AST) -> bool:
     return isinstance(node, ast.Constant) and isinstance(node.value, str) and r"_\d" in node.value
 
 
+@pytest.mark.parametrize("room", ["analysis", "lint"])
+def test_facts_and_rules_name_no_op(room: str) -> None:
+    """An op states what they go by (`Traits`, `reads`, ...); the examples of rules are specs, and may name ops."""
+    ops = json.loads((PACKAGE / "ops" / "index.json").read_text(encoding="utf-8"))
+    families = {f"archdsl.ops.{facts['family']}" for facts in ops.values()}
+    assert len(ops) >= 80
+    found = []
+    for path in (path for path in FILES if path.relative_to(PACKAGE).parts[0] == room):
+        found += [module for module in imports(path) if module in families]
+        pending: list[ast.AST] = [tree(path)]
+        while pending:
+            node = pending.pop()
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "example":
+                continue
+            if isinstance(node, ast.Constant) and node.value in ops:
+                found.append(f"{name_of(path)}:{node.lineno}: {node.value}")
+            pending.extend(ast.iter_child_nodes(node))
+    assert found == []
+
+
 def test_no_public_name_is_a_modules() -> None:
     import archdsl
 

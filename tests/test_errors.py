@@ -16,6 +16,7 @@ from archdsl import resolve
 from archdsl.errors import CODES, ENOUGH, SHOWN, ArchError, Problem, Problems, Span, fail, nearest
 from archdsl.parsing import parse
 from archdsl.resolution.expectations import check
+from archdsl.schema import explanations
 from archdsl.text import quantity
 
 WRONG = sorted((Path(__file__).parent / "wrong").glob("*.yaml"))
@@ -78,11 +79,11 @@ def test_the_registry_holds_every_code_that_the_package_raises_and_no_other() ->
     package = Path(__file__).parents[1] / "archdsl"
     texts = [path.read_text("utf-8") for path in package.rglob("*.py") if path.name != "errors.py"]
     raised = {code for text in texts for code in re.findall(r'"(ARCH\d{3})"', text)}
-    assert raised == set(CODES)
+    assert raised == set(explanations.CODES)
 
 
 def test_the_hundreds_say_how_the_program_ends() -> None:
-    ends = {code: fail(code, "").exit_code for code in CODES}
+    ends = {code: fail(code, "").exit_code for code in explanations.CODES}
     assert {end for code, end in ends.items() if code < "ARCH100"} == {1}
     assert {end for code, end in ends.items() if code > "ARCH100"} == {2, 3, 4, 5}
     assert all(end == int(code[4]) for code, end in ends.items() if code > "ARCH100")
@@ -92,8 +93,8 @@ def test_a_warning_says_so() -> None:
     span = Span("a.yaml", 1, 1, 1, "a: 1")
     assert Problem("ARCH504", "no", span).render().startswith("a.yaml:1:1: warning[ARCH504]: no\n")
     assert Problem("ARCH504", "no", span).annotation().startswith("::warning file=a.yaml,")
-    assert {Problem(code, "").level for code in CODES if code[4] == "5"} == {"warning"}
-    assert {Problem(code, "").level for code in CODES if code[4] != "5"} == {"error"}
+    assert {Problem(code, "").level for code in explanations.CODES if code[4] == "5"} == {"warning"}
+    assert {Problem(code, "").level for code in explanations.CODES if code[4] != "5"} == {"error"}
 
 
 def test_an_error_is_data_too() -> None:

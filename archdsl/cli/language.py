@@ -10,8 +10,8 @@ import typer
 
 from archdsl import zoo
 from archdsl.cli.shared import JsonOption, print_json, print_text, say
-from archdsl.errors import CODES, fail, nearest
-from archdsl.schema import docstrings, explanations
+from archdsl.errors import fail, nearest
+from archdsl.schema import docstrings
 from archdsl.text import columns, wants_color
 
 
@@ -21,8 +21,10 @@ def explain(
     ] = None,
 ) -> None:
     """Explain an error's code: what it means, why the rule is there, what is wrong and what is right."""
+    from archdsl.schema import explanations
+
     if code is None:
-        print_text(columns(list(CODES.items())))
+        print_text(columns(list(explanations.CODES.items())))
         return
     text = explanations.explain(explanations.find(code))
     if not wants_color(sys.stdout):

@@ -30,7 +30,7 @@ from archdsl.spec import Spec
 from archdsl.text import WIDTH, colored, wants_color
 
 if TYPE_CHECKING:
-    from archdsl.lint import Finding, Silences
+    from archdsl.lint import Finding, Suppressions
 
 WARNED = 5
 """The exit code where there are warnings: always of `lint`, of `check` with `--strict`."""
@@ -165,15 +165,15 @@ class _Review:
     settings: Sequence[str] | None
     variant: str | None
     complete: bool = True
-    silences: Silences | None = None
+    suppressions: Suppressions | None = None
     seen: set[Any] = field(default_factory=set)
 
     def of(self, spec: Spec, graph: Graph) -> Sequence[Finding]:
         """The findings of one variant."""
-        from archdsl.lint import Silences, lint
+        from archdsl.lint import Suppressions, lint
 
-        self.silences = self.silences or Silences(spec)
-        return lint(spec, graph, self.silences)
+        self.suppressions = self.suppressions or Suppressions(spec)
+        return lint(spec, graph, self.suppressions)
 
     def tell(
         self, told: str, graph: Graph, findings: Sequence[Finding], form: Report, stream: Any, quiet: bool
@@ -190,9 +190,9 @@ class _Review:
             print(f"{told}: {summary}{before}", file=stream)
 
     def idle(self) -> Sequence[Finding]:
-        """What is to be said of the silences, where everything was seen that they could speak of."""
-        asked = self.silences is None or self.settings or self.variant or not self.complete
-        return () if asked or self.silences is None else tuple(self.silences.idle())
+        """The findings about the suppressions, where everything was seen that they could speak of."""
+        asked = self.suppressions is None or self.settings or self.variant or not self.complete
+        return () if asked or self.suppressions is None else tuple(self.suppressions.unused())
 
 
 def _print(findings: Sequence[Finding], form: Report, stream: Any) -> None:

@@ -1,4 +1,4 @@
-"""Comments that silence a finding on their line: `# archdsl: allow ARCH506 - the paper has it so`."""
+"""Comments that suppress a finding on their line: `# archdsl: allow ARCH506 - the paper has it so`."""
 
 from __future__ import annotations
 
@@ -9,21 +9,25 @@ from dataclasses import dataclass, field
 
 from archdsl.errors import CODES, Span, nearest
 from archdsl.lint.finding import Finding
+from archdsl.lint.rules import RULES
+from archdsl.lint.rules.spec import UnusedSuppression
 from archdsl.source import LINE_END, read_with_extents
 from archdsl.spec import Spec
 
-_SILENCE = re.compile(r"(?:^|(?<=\s))#\s*archdsl:\s*allow\b(?P<rest>.*)")
+UNUSED = UnusedSuppression()
+
+_COMMENT = re.compile(r"(?:^|(?<=\s))#\s*archdsl:\s*allow\b(?P<rest>.*)")
 _CODES = re.compile(r"\s*(?P<codes>\w+(?:\s*,\s*\w+)*)?\s*(?:-+\s*(?P<reason>\S.*)?)?")
 _WRITE = "write `# archdsl: allow ARCH501 - ` and the reason"
 
 
 @dataclass(eq=False)
-class _Silence:
+class _Suppression:
     """One code of one comment.
 
     Args:
         line: the line of which it speaks.
-        fault: why it silences nothing, where that is certain.
+        fault: why it suppresses nothing, where that is certain.
     """
 
     code: str
@@ -35,22 +39,22 @@ class _Silence:
 
 
 @dataclass
-class Silences:
-    """The silences of a file, and which of them were of use.
+class Suppressions:
+    """The suppressions of a file, and which of them were of use.
 
     A comment behind something speaks of its line, one on a line of its own of the next line that is none; on a layer's
     first line it speaks of the whole layer, on the file's first of the whole file.
     """
 
     spec: Spec
-    _found: list[_Silence] = field(init=False)
+    _found: list[_Suppression] = field(init=False)
 
     def __post_init__(self) -> None:
         spec = self.spec
         self._found = list(_read(spec)) if "archdsl:" in spec.text and "allow" in spec.text else []
 
     def cover(self, finding: Finding) -> bool:
-        """Whether a finding is silenced."""
+        """Whether a finding is suppressed."""
         if not self._found:
             return False
         lines = self._lines(finding)
@@ -60,7 +64,7 @@ class Silences:
         return bool(matching)
 
     def _lines(self, finding: Finding) -> set[int]:
-        """The lines on which a finding may be silenced: its own, its step's, its layer's, and the file's first."""
+        """The lines on which a finding may be suppressed: its own, its step's, its layer's, and the file's first."""
         own = {place.line for place in (finding.span, finding.step) if place is not None}
         heads = sorted(layer.span.line for layer in self.spec.layers.values())
         end = self._model_line()
@@ -79,33 +83,33 @@ class Silences:
         steps = self.spec.model
         return steps[0].span.line if steps else 0
 
-    def idle(self) -> Iterator[Finding]:
-        """What is to be said of the silences themselves: no reason, no such code, or nothing to silence."""
+    def unused(self) -> Iterator[Finding]:
+        """The findings about the suppressions themselves: no reason, no such code, or nothing to suppress."""
         for one in self._found:
             if one.fault:
-                yield Finding("ARCH599", one.fault, one.span, hint=one.hint)
+                yield Finding(UNUSED.code, one.fault, one.span, hint=one.hint, rule=UNUSED)
             elif not one.used:
                 hint = "remove it; it speaks of its own line, its layer or its file"
-                yield Finding("ARCH599", f"nothing here is told as {one.code}", one.span, hint=hint)
+                yield Finding(UNUSED.code, f"nothing here is told as {one.code}", one.span, hint=hint, rule=UNUSED)
 
 
-def _read(spec: Spec) -> Iterator[_Silence]:
+def _read(spec: Spec) -> Iterator[_Suppression]:
     _, extents = read_with_extents(spec.text, spec.file, spec.limits)
     starts = [extent.start for extent in extents]
     lines = LINE_END.split(spec.text)
     offset = 0
     for number, (text, end) in enumerate(zip(lines, [*LINE_END.findall(spec.text), ""], strict=True), 1):
-        if (match := _SILENCE.search(text)) is not None:
+        if (match := _COMMENT.search(text)) is not None:
             at = offset + match.start()
             before = extents[bisect_right(starts, at) - 1] if starts and starts[0] <= at else None
             body = spec.text[before.start : at] if before is not None else ""
             inside = before is not None and at < before.end and not (before.is_block and "\n" not in body)
             if not inside:
-                yield from _silences(spec, lines, number, match)
+                yield from _suppressions(spec, lines, number, match)
         offset += len(text) + len(end)
 
 
-def _silences(spec: Spec, lines: list[str], number: int, match: re.Match[str]) -> Iterator[_Silence]:
+def _suppressions(spec: Spec, lines: list[str], number: int, match: re.Match[str]) -> Iterator[_Suppression]:
     text = lines[number - 1]
     line = number
     if not text[: match.start()].strip():
@@ -114,14 +118,15 @@ def _silences(spec: Spec, lines: list[str], number: int, match: re.Match[str]) -
     span = Span(spec.file, number, match.start() + 1, len(match[0].rstrip()), text)
     words = _CODES.fullmatch(match["rest"].rstrip())
     if words is None or not words["codes"]:
-        yield _Silence("", line, span, "a silence names the codes that it silences", _WRITE)
+        yield _Suppression("", line, span, "a silence names the codes that it silences", _WRITE)
         return
+    warnings = [rule.code for rule in RULES]
     for code in re.split(r"\s*,\s*", words["codes"]):
-        if code not in CODES or not code.startswith("ARCH5"):
-            known = nearest(code, [known for known in CODES if known.startswith("ARCH5")])
+        if code not in warnings:
+            known = nearest(code, warnings)
             what = "is an error, and no warning" if code in CODES else "is no code"
-            yield _Silence(code, line, span, f"`{code}` {what}", known)
+            yield _Suppression(code, line, span, f"`{code}` {what}", known)
         elif not words["reason"]:
-            yield _Silence(code, line, span, f"{code} is not silenced without a reason", _WRITE)
+            yield _Suppression(code, line, span, f"{code} is not silenced without a reason", _WRITE)
         else:
-            yield _Silence(code, line, span)
+            yield _Suppression(code, line, span)

@@ -18,7 +18,7 @@ from archdsl.analysis.dataflow import BodyFacts, Dataflow, OpFacts
 from archdsl.analysis.liveness import InputLiveness, Liveness, is_dead
 from archdsl.graph import Graph, Node, StepName, TensorRef, Totals
 from archdsl.lint import lint
-from archdsl.lint.rules.windows import living
+from archdsl.lint.rules.windows import live_taps
 from archdsl.ops import OPS
 from archdsl.ops.index_sets import ALL
 
@@ -39,7 +39,7 @@ def alive(graph: Graph) -> dict[str, np.ndarray]:
     """For each kernel of a convolution, by its path, which of its taps the lint calls alive."""
     found = {}
     for path, site in sites(Dataflow(graph).bodies[0]):
-        taps = living(site) if site.node.weights else None
+        taps = live_taps(site) if site.node.weights else None
         name = next((name for name in KERNELS if name in site.node.weights), None)
         if taps is None or name is None:
             continue

@@ -17,10 +17,7 @@ from hypothesis import strategies as st
 from random_specs import several
 
 from archdsl import ArchError, load, loads, resolve
-from archdsl.errors import CODES
-from archdsl.lint import Finding, lint, summarize
-from archdsl.lint.conditions import WHEN
-from archdsl.lint.suppressions import Silences
+from archdsl.lint import RULES, Finding, Suppressions, lint, summarize
 from archdsl.ops.index_sets import ALL, LONGEST, Window, clipped
 from archdsl.schema import explanations
 from archdsl.spec import Spec
@@ -28,7 +25,7 @@ from archdsl.zoo import names
 
 Golden = Callable[[str, str], None]
 
-WARNINGS = [code for code in CODES if code[4] == "5"]
+WARNINGS = [rule.code for rule in RULES]
 KERAS = {"ARCH504", "ARCH506"}
 TOLD: dict[str, set[str]] = {
     "cifar_fast": {"ARCH504"},
@@ -50,7 +47,7 @@ def findings(text: str, **arguments: Any) -> tuple[Finding, ...]:
 
 def aloud(spec: Spec) -> tuple[Finding, ...]:
     """What is said of a spec, whatever its comments silence."""
-    return lint(spec, resolve(spec), Silences(replace(spec, text="")))
+    return lint(spec, resolve(spec), Suppressions(replace(spec, text="")))
 
 
 def net(*steps: str, size: str = "[8, 8, 3]", layers: str = "") -> str:
@@ -71,8 +68,14 @@ def test_a_finding_word_for_word(code: str, golden: Golden) -> None:
     assert all(finding.span and finding.span.text == wrong.splitlines()[finding.span.line - 1] for finding in told)
 
 
-def test_every_finding_has_its_condition() -> None:
-    assert list(WHEN) == WARNINGS
+def test_the_rules_are_complete_and_in_order() -> None:
+    assert sorted(set(WARNINGS)) == WARNINGS
+    assert len(RULES) >= 19
+    for rule in RULES:
+        assert re.fullmatch("ARCH5[0-9][0-9]", rule.code)
+        assert rule.title
+        assert rule.condition
+        assert rule.page.count("```yaml") == 2
 
 
 def test_the_notebook_has_44564480_dead_parameters_and_throws_a_third_of_its_work_away() -> None:
@@ -440,10 +443,10 @@ def test_a_silence_that_another_variant_needs_is_not_idle() -> None:
     )
     text = text.replace("input: [8, 8, 3]\n", "input: [8, 8, 3]\nvariants: {small: {input: [4, 4, 3]}}\n")
     spec = loads(text, "net.yaml")
-    silences = Silences(spec)
+    suppressions = Suppressions(spec)
     for one in spec.every():
-        assert lint(one, resolve(one), silences) == ()
-    assert [*silences.idle()] == []
+        assert lint(one, resolve(one), suppressions) == ()
+    assert [*suppressions.unused()] == []
     assert lint(spec, resolve(spec)) == ()  # alone it cannot know
 
 
@@ -458,7 +461,7 @@ def test_random_specs_never_make_it_fail() -> None:
             continue
         looked += 1
         for one in lint(spec, graph):
-            assert one.code in WHEN
+            assert one.code in WARNINGS
             assert one.message
             assert "{" not in one.message
             assert 0 <= one.parameters <= graph.totals.parameters

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from archdsl import ArchError, loads, resolve
+from archdsl import ArchError, errors, loads, resolve
 from archdsl.cli import main
-from archdsl.errors import CODES
 from archdsl.lint import lint
 from archdsl.resolution.expectations import check
 from archdsl.schema import explanations
+from archdsl.schema.explanations import CODES
 
 FOLDER = Path(explanations.__file__).parent
 BUILT = {"ARCH027"}  # only a built Keras model can be counted otherwise
@@ -40,8 +40,8 @@ def hold(text: str) -> None:
     check(spec, resolve(spec))
 
 
-def test_every_code_has_one_file_and_every_file_a_code() -> None:
-    assert {path.stem for path in FOLDER.glob("*.md")} == set(CODES)
+def test_every_error_has_one_file_and_every_file_a_code() -> None:
+    assert {path.stem for path in FOLDER.glob("*.md")} == set(errors.CODES)
 
 
 @pytest.mark.parametrize("code", OF_SPECS)

@@ -9,17 +9,15 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from archdsl import expr, limits, recipe, schema, spec, zoo
+from archdsl import errors, expr, limits, recipe, schema, spec, zoo
 from archdsl.analysis.measures import PRECISIONS
-from archdsl.errors import CODES
-from archdsl.lint import Silences, lint, summarize
-from archdsl.lint.conditions import WHEN
+from archdsl.lint import RULES, Suppressions, lint, summarize
 from archdsl.ops import Op, weights
 from archdsl.ops.base import Kind, show
 from archdsl.recipe.base import OrNone
 from archdsl.reports.columns import COLUMNS
 from archdsl.resolution import resolve
-from archdsl.schema import docstrings, vocabulary
+from archdsl.schema import docstrings, explanations, vocabulary
 from archdsl.schema.op_reference import data, default_of, fields_of, type_of, written
 
 KINDS: dict[Kind, str] = {
@@ -98,11 +96,9 @@ def tables() -> dict[str, str]:
             ["policy", "bytes of a weight", "bytes of an activation"],
             ((f"`{policy}`", *map(str, both)) for policy, both in PRECISIONS.items()),
         ),
-        "codes": table(
-            ["code", "what is wrong"], ((f"`{code}`", text) for code, text in CODES.items() if code[4] != "5")
-        ),
+        "codes": table(["code", "what is wrong"], ((f"`{code}`", text) for code, text in errors.CODES.items())),
         "warnings": table(
-            ["code", "what it is", "told where"], ((f"`{c}`", CODES[c], when) for c, when in WHEN.items())
+            ["code", "what it is", "told where"], ((f"`{rule.code}`", rule.title, rule.condition) for rule in RULES)
         ),
         "notebook": f"```text\n{_notebook()}```\n",
         "reviewed": _reviewed(),
@@ -125,10 +121,13 @@ def _reviewed() -> str:
     for name, path in zoo.names().items():
         told: dict[str, set[str]] = {}
         for one in zoo.load(path).every():
-            loud = Silences(replace(one, text=""))  # what its comments silence is told here, too
+            loud = Suppressions(replace(one, text=""))  # what its comments silence is told here, too
             for finding in lint(one, resolve(one), loud):
                 told.setdefault(finding.code, set()).add(one.variant or "-")
-        rows += [(f"`{name}`", f"`{code}`", CODES[code], str(len(variants))) for code, variants in sorted(told.items())]
+        rows += [
+            (f"`{name}`", f"`{code}`", explanations.CODES[code], str(len(variants)))
+            for code, variants in sorted(told.items())
+        ]
     return table(["spec", "code", "what it is", "networks"], rows, right="networks")
 
 

@@ -1,13 +1,18 @@
-"""What each code means, why the rule is there, and what is right: one Markdown file for each code of `CODES`."""
+"""What each code means, why it is there, and what is right: a Markdown file for each error, a page for each rule."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-from archdsl.errors import CODES, fail, nearest
+from archdsl import errors
+from archdsl.errors import fail, nearest
+from archdsl.lint.rules import RULES
 
 _FOLDER = Path(__file__).parent
+
+CODES = errors.CODES | {rule.code: rule.title for rule in RULES}
+"""Every code, of errors and of warnings, by what it stands for."""
 
 
 def find(word: str) -> str:
@@ -25,4 +30,6 @@ def find(word: str) -> str:
 
 def explain(code: str) -> str:
     """The explanation of a code, as Markdown."""
-    return f"# {code}: {CODES[code]}\n\n{(_FOLDER / f'{code}.md').read_text(encoding='utf-8')}"
+    page = next((rule.page for rule in RULES if rule.code == code), None)
+    text = (_FOLDER / f"{code}.md").read_text(encoding="utf-8") if page is None else page
+    return f"# {code}: {CODES[code]}\n\n{text}"
