@@ -39,7 +39,7 @@ class StepName(str):
 
     def __new__(cls, base: str, number: int = 0, path: BranchPath = (), scope: str = "") -> StepName:
         own = f"{base}_{number}" if number else base
-        name = super().__new__(cls, scope + "/".join((*path, own)))
+        name = str.__new__(cls, scope + "/".join((*path, own)) if path else scope + own)
         name.base, name.number, name.path, name.scope = base, number, path, scope
         return name
 
@@ -71,7 +71,7 @@ class TensorRef(str):
     output: str
 
     def __new__(cls, node: str, output: str = "") -> TensorRef:
-        ref = super().__new__(cls, f"{node}.{output}" if output else node)
+        ref = str.__new__(cls, f"{node}.{output}" if output else node)
         ref.node, ref.output = node, output
         return ref
 
@@ -176,7 +176,9 @@ class Node:
     @property
     def output_refs(self) -> tuple[TensorRef, ...]:
         """The tensors that it produces."""
-        return tuple(TensorRef(self.name, output) for output in self.outputs) or (TensorRef(self.name),)
+        if not self.outputs:
+            return (TensorRef(self.name),)
+        return tuple(TensorRef(self.name, output) for output in self.outputs)
 
     @property
     def output_shapes(self) -> dict[TensorRef, Shape]:

@@ -190,7 +190,7 @@ class _Resolver:
             merge: the `parts` and the `shortcut` of a merge.
         """
         op = self._built(call, scope, span)
-        name = step if call.role == "main" else f"{step}_{call.role}"
+        name = str(step) if call.role == "main" else f"{step}_{call.role}"
         shape, weights, totals = self._cost(op, call, name, xs, span)
         role: Role = "merge" if merge else call.role
         refs = tuple(x.ref for x in xs)
@@ -248,7 +248,7 @@ class _Resolver:
         outputs = {} if OUTPUT in graph.outputs else {name: end.shape for name, end in graph.outputs.items()}
         refs = tuple(tensor.ref for tensor in x)
         more: dict[str, Any] = {"arguments": values, "fields": call.arguments, "span": step.span, "outputs": outputs}
-        node = Node(name, name, layer.name, "layer", refs, graph.shape, graph.totals, None, graph, **more)
+        node = Node(str(name), name, layer.name, "layer", refs, graph.shape, graph.totals, None, graph, **more)
         return self._append(body, node)
 
     def _called(

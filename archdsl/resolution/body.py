@@ -81,8 +81,7 @@ class Body:
             raise fail("ARCH010", message, node.span, "choose another name for the input, or `name:` the step")
         self.take(node.name, node.span)
         self.nodes.append(node)
-        shapes = node.outputs.values() or (node.shape,)
-        return tuple(map(Tensor, node.output_refs, shapes))
+        return tuple(map(Tensor, node.output_refs, node.outputs.values() or (node.shape,)))
 
     def hold_used(self, ends: Flow, span: Span) -> None:
         """Raises where a step or an input leads to nothing that the body gives."""
