@@ -10,10 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from archdsl.output import settings
 from hostile import HARMLESS, HOSTILE
 
 from archdsl import ArchError, loads, resolve
+from archdsl.cli.settings import parse_settings
 from archdsl.limits import raised
 
 
@@ -161,7 +161,7 @@ def test_settings_are_literals_of_the_right_type(setting: str) -> None:
 
     def given() -> None:
         with pytest.raises(ArchError) as caught:
-            resolve(spec, **settings([setting], spec))
+            resolve(spec, **parse_settings([setting], spec))
         assert len(str(caught.value)) < 2_000
 
     assert quick(given)
@@ -170,7 +170,7 @@ def test_settings_are_literals_of_the_right_type(setting: str) -> None:
 @pytest.mark.parametrize("setting", ["w=__import__('os')", "w='$(id)'", "w=../../etc/passwd", "l=[]", "rate=1e-308"])
 def test_settings_that_only_look_so(setting: str) -> None:
     spec = loads(SPEC)
-    assert resolve(spec, **settings([setting], spec)).nodes
+    assert resolve(spec, **parse_settings([setting], spec)).nodes
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "__class__", "", "wide\0", "$wide", "a" * 9_999], ids=ascii)
