@@ -208,7 +208,7 @@ class Arg:
     def fault(self, value: Any) -> str:
         """Why the value does not fit the type, or nothing where it does."""
         fits = isinstance(value, TYPES[self.type]) and (self.type == "bool" or not isinstance(value, bool))
-        return "" if fits else f"`{self.name}` is {_ARTICLE[self.type]}, and here is {shown(value)}"
+        return "" if fits else f"`{self.name}` is {TYPE_NAMES[self.type]}, and here is {shown(value)}"
 
     @property
     def doubt(self) -> str:
@@ -218,7 +218,8 @@ class Arg:
         return f"on line {self.span.line} `{text}` is text: {near}" if near.startswith("did you mean") else ""
 
 
-_ARTICLE = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text", "list": "a list"}
+TYPE_NAMES = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text", "list": "a list"}
+"""The types of arguments as messages and docs name them."""
 
 
 @dataclass(frozen=True, slots=True)

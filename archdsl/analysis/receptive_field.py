@@ -89,10 +89,15 @@ def receptive_fields(graph: Graph, depth: Depth = None) -> dict[str, Field]:
     return dict(_Fields().told(graph, _entrance(graph), "", depth, 1))
 
 
+def views(graph: Graph) -> dict[str, State]:
+    """What each tensor of a graph sees of each of the graph's inputs, by its ref."""
+    return _Fields().of(graph)
+
+
 def last_map(graph: Graph) -> tuple[str, Field] | None:
     """The last node of the model, layers closed, that gives a map of more than one place, and its field."""
     found = [node.name for node in graph.nodes if len(node.shape) == 3 and node.shape[:2] != (1, 1)]
-    return (found[-1], field(_through(_entrance(graph), _Fields().of(graph)[found[-1]]))) if found else None
+    return (found[-1], field(_through(_entrance(graph), views(graph)[found[-1]]))) if found else None
 
 
 class _Fields:

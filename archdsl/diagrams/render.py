@@ -150,7 +150,7 @@ def _drawn(jobs: Sequence[_Job]) -> tuple[dict[_Job, bytes], ArchError | None]:
         folder = Path(name)
         for dot, file in files.items():
             (folder / file).write_bytes(dot.encode(errors="replace"))
-        for renderer, program in _programs():
+        for renderer, program in renderers():
             missing = [job for job in jobs if job not in drawn]
             if missing:
                 commands = _commands(renderer, program, [(files[dot], form) for dot, form in missing])
@@ -180,8 +180,8 @@ def _content(path: Path, format: str) -> bytes:
     return content if content.rstrip().endswith(_ENDS[format]) else b""
 
 
-def _programs() -> Iterator[tuple[str, str]]:
-    """The renderers that are here, in the order in which they are asked."""
+def renderers() -> Iterator[tuple[str, str]]:
+    """The installed renderers in the order in which they are tried, each with its program, or pygraphviz's folder."""
     if program := shutil.which("dot"):
         yield "dot", program
     if package := _pygraphviz():

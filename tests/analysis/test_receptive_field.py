@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from archdsl import ArchError, loads, resolve
 from archdsl.analysis.measures import receptive_fields
-from archdsl.analysis.receptive_field import Axis, _Fields
+from archdsl.analysis.receptive_field import Axis, views
 from archdsl.graph import Graph, Node
 
 # Along one axis a map is a matrix: a row for each place, a column for each pixel of the input that was moved. All
@@ -124,7 +124,7 @@ def moves(graph: Graph, axis: int, entering: Mapping[str, Moves]) -> dict[str, M
 
 def hold(graph: Graph) -> int:
     """Compares each place of each node, and gives the number of those that see nothing of any padding."""
-    places, states, fields = 0, _Fields().of(graph), receptive_fields(graph, 1)
+    places, states, fields = 0, views(graph), receptive_fields(graph, 1)
     ops: list[Any] = [node.op for _, node in graph.walk() if node.op is not None]
     for axis in (0, 1):
         length = graph.input[axis]

@@ -332,7 +332,7 @@ def test_a_place_that_cannot_be_written_to(plot: Plot, name: str) -> None:
 
 
 def test_where_nothing_can_draw_the_text_is_there(plot: Plot, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(renderers, "_programs", lambda: iter(()))
+    monkeypatch.setattr(renderers, "renderers", lambda: iter(()))
     done = plot("--view", "all")
     assert (done.code, done.out) == (3, "")
     told = Path("plots/net-1/net.dot")
@@ -358,7 +358,7 @@ class TestBuild:
         assert there("built/pictures") == names
 
     def test_without_a_renderer_the_rest_is_there(self, plot: Plot, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(renderers, "_programs", lambda: iter(()))
+        monkeypatch.setattr(renderers, "renderers", lambda: iter(()))
         done = plot("--plot", "--out", "built", name="build")
         assert done.code == 3
         assert str(Path("built/pictures/net.dot")) in done.err

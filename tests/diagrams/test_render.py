@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import shutil
 import subprocess
 import time
 import xml.etree.ElementTree as ElementTree
@@ -23,11 +23,18 @@ STARTS = {"svg": b"<?xml", "png": b"\x89PNG", "pdf": b"%PDF"}
 
 @pytest.fixture
 def bare(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """A machine without any renderer."""
+    """A machine without any renderer, but for a `dot` on the PATH that a test sets."""
     monkeypatch.setenv("PATH", "")
-    monkeypatch.setattr(module, "_pygraphviz", lambda: None)
-    monkeypatch.setattr(module, "_pure", lambda: None)
+    monkeypatch.setattr(module, "renderers", dot_alone)
     return monkeypatch
+
+
+def dot_alone() -> list[tuple[str, str]]:
+    return [("dot", program) for program in [shutil.which("dot")] if program]
+
+
+def dot_and_pygraphviz() -> list[tuple[str, str]]:
+    return [*dot_alone(), ("pygraphviz", PROGRAMS["pygraphviz"])]
 
 
 @pytest.fixture(params=RENDERERS)
@@ -97,7 +104,7 @@ def test_equal_pictures_are_drawn_once(engine: str, tmp_path: Path, started: lis
 def test_formats_of_one_scale_share_a_layout(
     bare: pytest.MonkeyPatch, tmp_path: Path, started: list[subprocess.Popen[bytes]]
 ) -> None:
-    bare.setattr(module, "_pygraphviz", lambda: PROGRAMS["pygraphviz"])
+    bare.setattr(module, "renderers", dot_and_pygraphviz)
     render_all([(DOT, tmp_path / f"net.{form}", form) for form in ("svg", "png", "pdf")])
     (process,) = started
     assert list(process.args)[-2:] == ["2.dot:svg:pdf", "2.dot:png"]  # type: ignore[arg-type]
@@ -115,7 +122,7 @@ def test_only_a_png_is_drawn_larger(engine: str, tmp_path: Path) -> None:
 def test_a_broken_program_is_passed_over(
     bare: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    bare.setattr(module, "_pygraphviz", lambda: PROGRAMS["pygraphviz"])
+    bare.setattr(module, "renderers", dot_and_pygraphviz)
     bare.setenv("PATH", program(tmp_path, "echo no plugins >&2; exit 1"))
     assert b"<svg" in render(DOT, tmp_path / "net.svg").read_bytes()
     assert capfd.readouterr() == ("", "")
@@ -124,7 +131,7 @@ def test_a_broken_program_is_passed_over(
 @pytest.mark.skipif("pygraphviz" not in PROGRAMS, reason="pygraphviz is not here")
 def test_what_one_renderer_leaves_out_another_draws(bare: pytest.MonkeyPatch, tmp_path: Path) -> None:
     bare.setenv("PATH", program(tmp_path, 'echo "<svg>by dot</svg>" >"$file.svg"; exit 1'))
-    bare.setattr(module, "_pygraphviz", lambda: PROGRAMS["pygraphviz"])
+    bare.setattr(module, "renderers", dot_and_pygraphviz)
     one, two = render_all([(DOT, tmp_path / "one.svg", "svg"), (OTHER, tmp_path / "two.svg", "svg")])
     assert 'data-name="a"' in one.read_text()
     assert "by dot" in two.read_text()
@@ -204,29 +211,39 @@ def test_a_renderer_that_hangs_is_stopped(bare: pytest.MonkeyPatch, tmp_path: Pa
     assert time.monotonic() - start < 20
 
 
-def test_a_renderer_that_gets_on_is_waited_for(tmp_path: Path) -> None:
+def test_a_renderer_that_gets_on_is_waited_for(bare: pytest.MonkeyPatch, tmp_path: Path) -> None:
     class Slow:
-        """Begins a picture after each wait, until there are three."""
+        """Draws one picture during each wait."""
 
-        def wait(self, timeout: float) -> int:
-            begun = len(list(tmp_path.iterdir()))
-            if begun == 3:
+        def __init__(self, command: list[str], *, cwd: Path, **_: object) -> None:
+            self.left = [cwd / f"{file}.svg" for file in command[command.index("-O") + 1 :]]
+
+        def wait(self, timeout: float | None = None) -> int:
+            if not self.left:
                 return 0
-            (tmp_path / f"{begun}.dot.svg").touch()
-            raise subprocess.TimeoutExpired("dot", timeout)
+            self.left.pop().write_text("<svg></svg>")
+            raise subprocess.TimeoutExpired("dot", timeout or 0)
 
-    assert module._awaited(Slow(), tmp_path / "0.log") == ""  # type: ignore[arg-type]
-    assert len(list(tmp_path.iterdir())) == 3
+        def kill(self) -> None:
+            assert self.left == []
+
+    bare.setenv("PATH", program(tmp_path, ""))
+    bare.setattr(module.subprocess, "Popen", Slow)
+    wanted = [(dot, tmp_path / f"{number}.svg", "svg") for number, dot in enumerate((DOT, OTHER, f"{DOT} "))]
+    assert [path.read_text()[:4] for path in render_all(wanted)] == ["<svg"] * 3
 
 
 def test_an_interruption_stops_the_renderer(
     bare: pytest.MonkeyPatch, tmp_path: Path, started: list[subprocess.Popen[bytes]]
 ) -> None:
-    def interrupted(*_: object) -> str:
-        raise KeyboardInterrupt
+    class Interrupted(module.subprocess.Popen):  # type: ignore[misc,name-defined]
+        def wait(self, timeout: float | None = None) -> int:
+            if timeout:
+                raise KeyboardInterrupt
+            return int(super().wait())
 
     bare.setenv("PATH", program(tmp_path, "exec sleep 60"))
-    bare.setattr(module, "_awaited", interrupted)
+    bare.setattr(module.subprocess, "Popen", Interrupted)
     with pytest.raises(KeyboardInterrupt):
         render(DOT, tmp_path / "net.svg")
     assert [process.returncode for process in started] == [-9]
@@ -249,13 +266,18 @@ def test_a_place_that_cannot_be_written_to(tmp_path: Path) -> None:
         render(DOT, tmp_path / "file" / "net.dot", "dot")
 
 
-def test_matplotlib_s_letters_are_known_to_the_renderer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_matplotlib_s_letters_are_known_to_the_renderer(bare: pytest.MonkeyPatch, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
-    monkeypatch.delenv("FONTCONFIG_FILE", raising=False)
-    monkeypatch.setattr(module.sys, "platform", "linux")
-    config = Path(module._environment(tmp_path)["FONTCONFIG_FILE"])
-    fonts = ElementTree.parse(config).findtext("dir")
+    bare.delenv("FONTCONFIG_FILE", raising=False)
+    bare.setattr(module.sys, "platform", "linux")
+    copied = tmp_path / "fonts.conf"
+    bare.setenv("PATH", program(tmp_path, f'cp "$FONTCONFIG_FILE" {copied}; echo "<svg></svg>" >"$file.svg"'))
+    render(DOT, tmp_path / "net.svg")
+    fonts = ElementTree.parse(copied).findtext("dir")
     assert fonts is not None
     assert (Path(fonts) / "DejaVuSans.ttf").exists()
-    monkeypatch.setenv("FONTCONFIG_FILE", "mine")
-    assert module._environment(tmp_path) is os.environ
+    mine = tmp_path / "mine.conf"
+    mine.write_text("mine")
+    bare.setenv("FONTCONFIG_FILE", str(mine))
+    render(DOT, tmp_path / "net.svg")
+    assert copied.read_text() == "mine"

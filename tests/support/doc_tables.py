@@ -159,7 +159,7 @@ def _functions() -> str:
 
 
 def _values(kind: str) -> str:
-    article = spec._ARTICLE[kind]
+    article = spec.TYPE_NAMES[kind]
     return f"{article} or a whole one" if kind == "float" else article
 
 

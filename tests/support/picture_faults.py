@@ -80,7 +80,7 @@ class View:
         """The names of the layers that are drawn with their inside."""
         return list(self._frames(self.graph, "", self.options.depth))
 
-    def _bodies(self, graph: Graph, scope: str, depth: int) -> Iterator[tuple[Graph, str, int]]:
+    def bodies(self, graph: Graph, scope: str, depth: int) -> Iterator[tuple[Graph, str, int]]:
         if depth > 1:
             for node in graph.nodes:
                 inner = f"{scope}{node.name}/"
@@ -88,7 +88,7 @@ class View:
                     yield node.body, inner, depth - 1
 
     def _frames(self, graph: Graph, scope: str, depth: int) -> Iterator[str]:
-        for body, inner, left in self._bodies(graph, scope, depth):
+        for body, inner, left in self.bodies(graph, scope, depth):
             yield inner.removesuffix("/")
             yield from self._frames(body, inner, left)
 
@@ -96,7 +96,7 @@ class View:
         for node in graph.nodes:
             if node.parts and f"{scope}{node.name}" in self.picture.nodes:
                 yield self._bunch(node, scope)
-        for body, inner, left in self._bodies(graph, scope, depth):
+        for body, inner, left in self.bodies(graph, scope, depth):
             yield from self._bunches(body, inner, left)
 
     def _bunch(self, merge: Node, scope: str) -> Bunch:
@@ -297,7 +297,7 @@ def _telling(view: View, graph: Graph, scope: str, depth: int) -> Iterator[str]:
         tip = view.picture.nodes[f"{scope}{node.name}"].tip
         if not all(re.search(rf"{re.escape(word)}(?![\d×])", tip) for word in (node.name, *wanted)):
             yield f"`{scope}{node.name}` tells `{tip}`, not {wanted}"
-    for body, inner, left in view._bodies(graph, scope, depth):
+    for body, inner, left in view.bodies(graph, scope, depth):
         yield from _telling(view, body, inner, left)
 
 

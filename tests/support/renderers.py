@@ -6,7 +6,7 @@ import pytest
 
 from archdsl.diagrams import render
 
-PROGRAMS = dict(render._programs())
+PROGRAMS = dict(render.renderers())
 RENDERERS = list(dict.fromkeys(["dot", "pygraphviz", *PROGRAMS]))
 
 
@@ -14,5 +14,5 @@ def only(name: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """Leaves one renderer, or skips the test where it is not here."""
     if name not in PROGRAMS:
         pytest.skip(f"{name} is not here")
-    monkeypatch.setattr(render, "_programs", lambda: [(name, PROGRAMS[name])])
+    monkeypatch.setattr(render, "renderers", lambda: [(name, PROGRAMS[name])])
     return name
