@@ -11,7 +11,7 @@ from typing import Any
 
 import keras
 
-from archdsl.data.pipeline.normalizing import EPSILON
+from archdsl.data.pipeline.normalization import EPSILON
 from archdsl.errors import fail
 from archdsl.files import writing
 from archdsl.training import prediction

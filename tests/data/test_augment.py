@@ -14,9 +14,8 @@ from pipelines import COUNT, epochs, made, recipe  # noqa: E402
 
 from archdsl.data import pipeline  # noqa: E402
 from archdsl.data.dataset import Statistics  # noqa: E402
-from archdsl.data.pipeline import augment as looks  # noqa: E402
-from archdsl.data.pipeline import color, cutout, mixing  # noqa: E402
-from archdsl.data.pipeline import random_streams as drawing  # noqa: E402
+from archdsl.data.pipeline import augment as augmentation  # noqa: E402
+from archdsl.data.pipeline import color, cutout, mixing, random_streams  # noqa: E402
 from archdsl.recipe import Augment  # noqa: E402
 
 pytestmark = pytest.mark.tensorflow
@@ -65,24 +64,24 @@ def pixels() -> np.ndarray:
 def test_colours_change_as_in_keras(pixels: np.ndarray, amount: float) -> None:
     range_, each = {"value_range": (0, 255)}, floats(amount, amount)
     layer = LAYERS["RandomBrightness"](factor=(amount, amount), **range_)
-    np.testing.assert_allclose(color.brighten(pixels, each, 255.0), layer(pixels, training=True), atol=1e-3)
+    np.testing.assert_allclose(color.adjust_brightness(pixels, each, 255.0), layer(pixels, training=True), atol=1e-3)
     layer = LAYERS["RandomContrast"](factor=0.5, **range_)
     wanted = layer.transform_images(tf.constant(pixels), {"contrast_factor": (1 + each)[:, None, None, None]})
-    np.testing.assert_allclose(color.contrast(pixels, 1 + each, 255.0), wanted, atol=1e-3)
+    np.testing.assert_allclose(color.adjust_contrast(pixels, 1 + each, 255.0), wanted, atol=1e-3)
     layer = LAYERS["RandomSaturation"](factor=((1 + amount) / 2,) * 2, value_range=(0, 1))
     wanted = 255 * layer(tf.constant(pixels / 255), training=True)
-    np.testing.assert_allclose(color.saturate(pixels, (1 + each) / 2), wanted, atol=0.02)
+    np.testing.assert_allclose(color.adjust_saturation(pixels, (1 + each) / 2), wanted, atol=0.02)
     layer = LAYERS["RandomHue"](factor=0.5, **range_)
     wanted = layer.transform_images(tf.constant(pixels), {"factor": each / 2})
-    np.testing.assert_allclose(color.turn(tf.constant(pixels), each / 2), wanted, atol=0.02)
+    np.testing.assert_allclose(color.adjust_hue(tf.constant(pixels), each / 2), wanted, atol=0.02)
 
 
 def test_colours_by_hand() -> None:
     orange = tf.constant([[[[200.0, 100.0, 0.0]]]])
-    assert color.brighten(orange, floats(0.4), 255.0)[0, 0, 0].numpy().tolist() == [255.0, 202.0, 102.0]
-    np.testing.assert_allclose(color.turn(orange, floats(1 / 3))[0, 0, 0], [0, 200, 100], atol=1e-3)
-    np.testing.assert_allclose(color.saturate(orange, floats(0.0))[0, 0, 0], [200, 200, 200], atol=1e-3)
-    np.testing.assert_allclose(color.saturate(orange, floats(1 / 3))[0, 0, 0], [200, 150, 100], atol=1e-3)
+    assert color.adjust_brightness(orange, floats(0.4), 255.0)[0, 0, 0].numpy().tolist() == [255.0, 202.0, 102.0]
+    np.testing.assert_allclose(color.adjust_hue(orange, floats(1 / 3))[0, 0, 0], [0, 200, 100], atol=1e-3)
+    np.testing.assert_allclose(color.adjust_saturation(orange, floats(0.0))[0, 0, 0], [200, 200, 200], atol=1e-3)
+    np.testing.assert_allclose(color.adjust_saturation(orange, floats(1 / 3))[0, 0, 0], [200, 150, 100], atol=1e-3)
 
 
 @pytest.mark.parametrize("drawn", [0.0, 0.5, 1.0])
@@ -90,13 +89,13 @@ def test_the_ends_of_what_is_drawn_are_the_words_values(pixels: np.ndarray, draw
     chance, side, raw = floats(drawn, drawn), floats(1, 1) * (2 * drawn - 1), tf.constant(pixels)
 
     def changed(**words: float) -> Any:
-        return color.recolour(raw, dict.fromkeys(words, chance), Augment(**words), 255.0)
+        return color.adjust_colors(raw, dict.fromkeys(words, chance), Augment(**words), 255.0)
 
     for found, wanted in (
-        (changed(brightness=0.2), color.brighten(raw, 0.2 * side, 255.0)),
-        (changed(contrast=0.3), color.contrast(raw, 1 + 0.3 * side, 255.0)),
-        (changed(saturation=0.4), color.saturate(raw, 0.5 + 0.2 * side)),
-        (changed(hue=0.5), color.turn(raw, 0.25 * side)),
+        (changed(brightness=0.2), color.adjust_brightness(raw, 0.2 * side, 255.0)),
+        (changed(contrast=0.3), color.adjust_contrast(raw, 1 + 0.3 * side, 255.0)),
+        (changed(saturation=0.4), color.adjust_saturation(raw, 0.5 + 0.2 * side)),
+        (changed(hue=0.5), color.adjust_hue(raw, 0.25 * side)),
     ):
         np.testing.assert_allclose(found, wanted, atol=1e-2)
         assert np.allclose(found, raw, atol=1e-2) == (drawn == 0.5)
@@ -138,8 +137,8 @@ def test_images_and_labels_are_mixed_with_the_partner_as_it_looks_itself(words: 
     augment = Augment(flip="horizontal", crop=1, **words)
     dataset, data = made(), recipe(augment=augment)
     ((images, targets),) = epochs(data, 1, one_hot=True)
-    rows = drawing.order(COUNT, 3, 0).numpy()
-    mixes = {name: values.numpy() for name, values in drawing.mixing_draws(COUNT, augment, 3, 0).items()}
+    rows = random_streams.permutation(COUNT, 3, 0).numpy()
+    mixes = {name: values.numpy() for name, values in random_streams.mixing_values(COUNT, augment, 3, 0).items()}
     shown = pipeline.augmented(dataset, data, 3, 0, range(COUNT))
     boxed, blended = 0, 0
     for row, image, target in zip(rows, images, targets, strict=True):
@@ -165,13 +164,13 @@ def test_a_recipe_that_mixes_nothing_looks_at_one_image_each() -> None:
     seen = []
     dataset = made(count=20)
 
-    class Spy(looks.Looks):
+    class Spy(augmentation.ImageAugmentation):
         def __call__(self, images: Any, draws: Any) -> Any:
             seen.append(images.shape[0])
             return super().__call__(images, draws)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(looks, "Looks", Spy)
+        patch.setattr(augmentation, "ImageAugmentation", Spy)
         for augment in (Augment(crop=1), Augment(crop=1, mixup=1.0)):
             next(iter(pipeline.training_batches(dataset, recipe(augment=augment), 0)))
     assert set(seen) == {5, 10}

@@ -15,9 +15,7 @@ ndimage = pytest.importorskip("scipy.ndimage")
 from keras.src.legacy.preprocessing import image as legacy  # noqa: E402
 from pipelines import made  # noqa: E402
 
-from archdsl.data.pipeline import affine, crop  # noqa: E402
-from archdsl.data.pipeline import fill_mode as filling  # noqa: E402
-from archdsl.data.pipeline import random_streams as drawing  # noqa: E402
+from archdsl.data.pipeline import affine, crop, fill_mode, random_streams  # noqa: E402
 from archdsl.recipe import Augment  # noqa: E402
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.filterwarnings("ignore:Please import `affine_transform`")]
@@ -41,7 +39,7 @@ def moved(pixels: np.ndarray, augment: Augment, **named: Any) -> np.ndarray:
 
 def cut(pixels: np.ndarray, augment: Augment, **named: Any) -> np.ndarray:
     drawn = {name: tf.constant([value]) for name, value in named.items()}
-    found: np.ndarray = crop.cut(tf.constant(pixels[None]), drawn, augment).numpy()[0]
+    found: np.ndarray = crop.crop_and_flip(tf.constant(pixels[None]), drawn, augment).numpy()[0]
     return found
 
 
@@ -49,9 +47,9 @@ def test_what_stands_outside_an_image() -> None:
     row, places = np.array(list("abcd")), tf.range(-5, 9)
     wanted = {"nearest": "aaaaaabcddddd", "reflect": "bcdcbabcdcbab", "wrap": "dabcdabcdabcd"}
     for fill, letters in wanted.items():
-        assert "".join(row[filling.inside(places, 4, fill).numpy()])[: len(letters)] == letters
-    assert filling.seen(places, 4).numpy().tolist() == [False] * 5 + [True] * 4 + [False] * 5
-    assert filling.inside(places, 1, "reflect").numpy().tolist() == [0] * 14
+        assert "".join(row[fill_mode.source_positions(places, 4, fill).numpy()])[: len(letters)] == letters
+    assert fill_mode.in_bounds(places, 4).numpy().tolist() == [False] * 5 + [True] * 4 + [False] * 5
+    assert fill_mode.source_positions(places, 1, "reflect").numpy().tolist() == [0] * 14
 
 
 @settings(max_examples=50, deadline=None)
@@ -59,7 +57,7 @@ def test_what_stands_outside_an_image() -> None:
 def test_outside_is_as_numpy_pads(size: int, fill: str, far: int) -> None:
     mode = {"nearest": "edge", "reflect": "reflect", "wrap": "wrap"}[fill]
     wanted = np.pad(np.arange(size), far, mode=mode)  # type: ignore[call-overload]
-    np.testing.assert_array_equal(filling.inside(tf.range(-far, size + far), size, fill).numpy(), wanted)
+    np.testing.assert_array_equal(fill_mode.source_positions(tf.range(-far, size + far), size, fill).numpy(), wanted)
 
 
 @pytest.mark.parametrize("fill", FILLS)
@@ -88,7 +86,9 @@ def test_a_crop_by_hand() -> None:
 
 
 def test_every_place_of_a_crop_is_drawn_alike() -> None:
-    found = np.stack(crop.offsets(drawing.draws(25_000, Augment(crop=2), 1, 0), Augment(crop=2)))
+    found = np.stack(
+        crop.crop_offsets(random_streams.augmentation_values(25_000, Augment(crop=2), 1, 0), Augment(crop=2))
+    )
     assert np.abs(found).max() == 2
     counts = np.bincount(5 * (found[0] + 2) + found[1] + 2, minlength=25)
     assert 850 < counts.min() <= counts.max() < 1150
@@ -146,7 +146,7 @@ def by_keras(image: np.ndarray, augment: Augment, drawn: dict[str, np.ndarray]) 
 
 def test_all_moves_together_are_those_of_keras_pixel_by_pixel() -> None:
     images = made(8, 8).train.images
-    drawn = drawing.draws(len(images), WARPED, 11, 0)
+    drawn = random_streams.augmentation_values(len(images), WARPED, 11, 0)
     found = affine.warp(tf.constant(images), drawn, WARPED).numpy()
     for place, image in enumerate(images):
         one = {name: values[place].numpy() for name, values in drawn.items()}
@@ -155,8 +155,8 @@ def test_all_moves_together_are_those_of_keras_pixel_by_pixel() -> None:
 
 def test_the_map_of_an_oblong_image_is_about_its_own_centre() -> None:
     """Keras's generator takes the height for the width there, so that its formula stands here."""
-    drawn = drawing.draws(50, WARPED, 11, 0)
-    found = affine.maps(drawn, WARPED, 6, 9).numpy()
+    drawn = random_streams.augmentation_values(50, WARPED, 11, 0)
+    found = affine.matrices(drawn, WARPED, 6, 9).numpy()
     for place in range(50):
         one = {name: values[place].numpy().astype(float) for name, values in drawn.items()}
         spread = {name: 2 * values - 1 for name, values in one.items()}
@@ -175,7 +175,9 @@ def test_many_draws_have_the_moments_of_keras() -> None:
     """Mean and spread of each pixel over 4,000 draws; the tolerance is 5 standard errors of the widest pixel."""
     image = np.kron(np.random.RandomState(3).randint(0, 256, (4, 4, 1)), np.ones((3, 3, 1))).astype(np.uint8)
     count = 4_000
-    ours = affine.warp(tf.constant(np.repeat(image[None], count, 0)), drawing.draws(count, WARPED, 1, 0), WARPED)
+    ours = affine.warp(
+        tf.constant(np.repeat(image[None], count, 0)), random_streams.augmentation_values(count, WARPED, 1, 0), WARPED
+    )
     generator = legacy.ImageDataGenerator(
         rotation_range=45, width_shift_range=0.25, height_shift_range=0.25, zoom_range=0.25, shear_range=15,
         horizontal_flip=True, vertical_flip=True,
@@ -205,7 +207,7 @@ def test_every_fill_is_one_of_scipy(pixels: np.ndarray, fill: str, mode: str) ->
 
 
 def test_a_map_without_a_word_is_none() -> None:
-    drawn = drawing.draws(3, Augment(flip="horizontal", shift=0.25), 1, 0)
-    maps = affine.maps(drawn, Augment(shift=0.25), 8, 8).numpy()
+    drawn = random_streams.augmentation_values(3, Augment(flip="horizontal", shift=0.25), 1, 0)
+    maps = affine.matrices(drawn, Augment(shift=0.25), 8, 8).numpy()
     np.testing.assert_allclose(np.abs(maps[:, :2, :2]), np.broadcast_to(np.eye(2), (3, 2, 2)), atol=1e-6)
-    assert (np.abs(affine.maps(drawn, Augment(flip="horizontal"), 8, 8).numpy()[:, 1, 2]) < 1e-5).all()
+    assert (np.abs(affine.matrices(drawn, Augment(flip="horizontal"), 8, 8).numpy()[:, 1, 2]) < 1e-5).all()

@@ -16,8 +16,8 @@ from pipelines import COUNT, digest, epochs, made, recipe  # noqa: E402
 
 from archdsl.data import pipeline  # noqa: E402
 from archdsl.data.dataset import Statistics, load  # noqa: E402
-from archdsl.data.pipeline import augment as looks  # noqa: E402
-from archdsl.data.pipeline import random_streams as drawing  # noqa: E402
+from archdsl.data.pipeline import augment as augmentation  # noqa: E402
+from archdsl.data.pipeline import random_streams  # noqa: E402
 from archdsl.errors import ArchError  # noqa: E402
 from archdsl.recipe import Augment, Data  # noqa: E402
 
@@ -35,13 +35,13 @@ MIXED = Augment(crop=1, flip="horizontal", mixup=0.4, cutmix=1.0)
 def uncompiled(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Compiling costs a second or more for each pipeline: only tests that ask for `compiled` do."""
     if "compiled" not in request.fixturenames:
-        monkeypatch.setattr(looks, "xla_works", lambda: False)
+        monkeypatch.setattr(augmentation, "xla_works", lambda: False)
 
 
 @pytest.fixture
 def compiled() -> None:
     """Has batches compiled, as they are in a training."""
-    assert looks.xla_works()
+    assert augmentation.xla_works()
 
 
 def test_every_epoch_holds_each_image_once_in_an_order_of_its_own() -> None:
@@ -126,34 +126,40 @@ def test_an_image_looks_otherwise_in_every_epoch() -> None:
 def test_what_is_shown_of_an_epoch_is_what_trains() -> None:
     dataset, data = made(), recipe(augment=EVERYTHING)
     for epoch, (images, _) in enumerate(epochs(data, 2)):
-        rows = drawing.order(COUNT, 3, epoch).numpy()
+        rows = random_streams.permutation(COUNT, 3, epoch).numpy()
         np.testing.assert_allclose(images, pipeline.augmented(dataset, data, 3, epoch, rows), atol=1e-2)
 
 
 def test_every_stream_has_numbers_of_its_own() -> None:
-    keys = {tuple(drawing.key(7, epoch, stream).numpy().tolist()) for epoch in range(20) for stream in drawing.STREAMS}
-    assert len(keys) == 20 * len(drawing.STREAMS)
-    assert len(drawing.STREAMS) <= drawing.ROOM
-    columns = [drawing.uniform(2000, 1, drawing.key(7, 3, stream)).numpy() for stream in drawing.STREAMS]
+    keys = {
+        tuple(random_streams.key(7, epoch, stream).numpy().tolist())
+        for epoch in range(20)
+        for stream in random_streams.STREAMS
+    }
+    assert len(keys) == 20 * len(random_streams.STREAMS)
+    assert len(random_streams.STREAMS) <= random_streams.STREAMS_PER_EPOCH
+    columns = [
+        random_streams.uniform(2000, 1, random_streams.key(7, 3, stream)).numpy() for stream in random_streams.STREAMS
+    ]
     between = np.corrcoef(columns) - np.eye(len(columns))
     assert np.abs(between).max() < 0.1
 
 
 def test_no_two_draws_of_an_epoch_share_a_stream(monkeypatch: pytest.MonkeyPatch) -> None:
     used: list[str] = []
-    key = drawing.key
+    key = random_streams.key
 
     def noted(seed: int, epoch: Any, stream: str) -> Any:
         used.append(stream)
         return key(seed, epoch, stream)
 
-    monkeypatch.setattr(drawing, "key", noted)
+    monkeypatch.setattr(random_streams, "key", noted)
     augment = Augment(**EVERYTHING.model_dump() | {"mixup": 1.0, "cutmix": 1.0})
-    drawing.order(COUNT, 3, 1)
-    drawing.draws(COUNT, augment, 3, 1)
-    drawing.mixing_draws(COUNT, augment, 3, 1)
-    drawing.mirrored(COUNT, Augment(flip="alternate"), 3, 1)
-    assert sorted(used) == sorted(drawing.STREAMS)
+    random_streams.permutation(COUNT, 3, 1)
+    random_streams.augmentation_values(COUNT, augment, 3, 1)
+    random_streams.mixing_values(COUNT, augment, 3, 1)
+    random_streams.mirrored(COUNT, Augment(flip="alternate"), 3, 1)
+    assert sorted(used) == sorted(random_streams.STREAMS)
 
 
 @settings(max_examples=20, deadline=None)
@@ -161,14 +167,14 @@ def test_no_two_draws_of_an_epoch_share_a_stream(monkeypatch: pytest.MonkeyPatch
 def test_a_word_more_leaves_what_the_others_draw(data: Any) -> None:
     words = {"rotation": 20.0, "shift": 0.1, "crop": 2, "cutout": 3, "hue": 0.1, "flip": "both", "mixup": 1.0}
     few = data.draw(st.sets(st.sampled_from(sorted(words))))
-    some = drawing.draws(COUNT, Augment(**{word: words[word] for word in few}), 3, 2)
-    every = drawing.draws(COUNT, Augment(**words), 3, 2)
+    some = random_streams.augmentation_values(COUNT, Augment(**{word: words[word] for word in few}), 3, 2)
+    every = random_streams.augmentation_values(COUNT, Augment(**words), 3, 2)
     assert all((every[name].numpy() == drawn.numpy()).all() for name, drawn in some.items())
 
 
 def test_draws_are_spread_evenly() -> None:
     augment = Augment(flip="both", crop=2, shift=0.5)
-    found = drawing.draws(20_000, augment, 5, 0)
+    found = random_streams.augmentation_values(20_000, augment, 5, 0)
     counts = np.histogram(found["shift"].numpy()[:, 1], 10, (0, 1))[0]
     assert 1800 < counts.min() <= counts.max() < 2200
     assert (np.abs(found["mirror"].numpy().mean(axis=0) - 0.5) < 0.02).all()
@@ -176,11 +182,11 @@ def test_draws_are_spread_evenly() -> None:
 
 def test_shares_of_a_mixture_follow_the_beta_distribution() -> None:
     for alpha in (0.2, 1.0, 3.0):
-        share = drawing.mixing_draws(20_000, Augment(mixup=alpha), 5, 0)["share"].numpy()
+        share = random_streams.mixing_values(20_000, Augment(mixup=alpha), 5, 0)["share"].numpy()
         assert ((share >= 0) & (share <= 1)).all()
         assert abs(share.mean() - 0.5) < 0.02
         assert abs(share.var() - 1 / (4 * (2 * alpha + 1))) < 0.005
-    both = drawing.mixing_draws(20_000, Augment(mixup=1.0, cutmix=1.0), 5, 0)
+    both = random_streams.mixing_values(20_000, Augment(mixup=1.0, cutmix=1.0), 5, 0)
     assert abs(both["pasted"].numpy().mean() - 0.5) < 0.02
     assert np.histogram(both["partner"].numpy(), 10, (0, 20_000))[0].min() > 1800
 
@@ -217,7 +223,7 @@ def test_pixels_are_scaled_and_standardized_but_for_rounding() -> None:
     np.testing.assert_allclose(images, wanted, atol=1e-6, rtol=0)
     np.testing.assert_array_equal(labels, dataset.test.labels)
     shuffled, _ = next(pipeline.training_batches(dataset, data, 0, one_hot=False).as_numpy_iterator())
-    np.testing.assert_allclose(shuffled, wanted[drawing.order(COUNT, 0, 0).numpy()], atol=1e-6, rtol=0)
+    np.testing.assert_allclose(shuffled, wanted[random_streams.permutation(COUNT, 0, 0).numpy()], atol=1e-6, rtol=0)
 
 
 def test_no_tuner_holds_up_the_end_of_a_program() -> None:
@@ -265,6 +271,6 @@ def test_what_cannot_be_augmented_so(augment: Augment, channels: int, one_hot: b
 def test_without_xla_batches_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     data = recipe(augment=MIXED)
     found = epochs(data, 1, one_hot=True)[0]
-    monkeypatch.setattr(looks, "xla_works", lambda: False)
+    monkeypatch.setattr(augmentation, "xla_works", lambda: False)
     for one, other in zip(epochs(data, 1, one_hot=True)[0], found, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-3)

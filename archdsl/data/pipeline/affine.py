@@ -3,33 +3,34 @@
 from __future__ import annotations
 
 import math
+from functools import reduce
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from archdsl.data.pipeline.crop import offsets
-from archdsl.data.pipeline.fill_mode import inside, seen
-from archdsl.data.pipeline.random_streams import Draws
+from archdsl.data.pipeline.crop import crop_offsets
+from archdsl.data.pipeline.fill_mode import in_bounds, source_positions
+from archdsl.data.pipeline.random_streams import RandomValues
 from archdsl.recipe import Augment
 
 
-def warp(images: tf.Tensor, draws: Draws, augment: Augment) -> tf.Tensor:
-    """Moves each image by its map. (N, H, W, C) of any type -> float32 (N, H, W, C)."""
+def warp(images: tf.Tensor, values: RandomValues, augment: Augment) -> tf.Tensor:
+    """Moves each image by its matrix. (N, H, W, C) of any type -> float32 (N, H, W, C)."""
     height, width = int(images.shape[1]), int(images.shape[2])
-    return sample(images, maps(draws, augment, height, width), augment.fill)
+    return sample(images, matrices(values, augment, height, width), augment.fill)
 
 
-def sample(images: tf.Tensor, matrices: tf.Tensor, fill: str) -> tf.Tensor:
-    """Each image as its map moves it.
+def sample(images: tf.Tensor, matrix: tf.Tensor, fill: str) -> tf.Tensor:
+    """Each image as its matrix moves it.
 
     Args:
         images: (N, H, W, C).
-        matrices: from a pixel's place (x, y, 1) in the moved image to the one in the original, float32 (N, 3, 3).
+        matrix: from a pixel's position (x, y, 1) in the moved image to that in the original, float32 (N, 3, 3).
     """
     height, width, channels = (int(size) for size in images.shape[1:])
     rows, columns = np.indices((height, width), np.float32)
-    entry = tf.reshape(matrices, [-1, 9])[:, :, None, None]
+    entry = tf.reshape(matrix, [-1, 9])[:, :, None, None]
     x = entry[:, 0] * columns + entry[:, 1] * rows + entry[:, 2]
     y = entry[:, 3] * columns + entry[:, 4] * rows + entry[:, 5]
     left, above = tf.floor(x), tf.floor(y)
@@ -38,53 +39,52 @@ def sample(images: tf.Tensor, matrices: tf.Tensor, fill: str) -> tf.Tensor:
     flat = tf.reshape(images, [-1, height * width, channels])
 
     def at(row: tf.Tensor, column: tf.Tensor) -> tf.Tensor:
-        places = inside(row, height, fill) * width + inside(column, width, fill)
-        pixels = tf.cast(tf.gather(flat, places, axis=1, batch_dims=1), tf.float32)
+        positions = source_positions(row, height, fill) * width + source_positions(column, width, fill)
+        pixels = tf.cast(tf.gather(flat, positions, axis=1, batch_dims=1), tf.float32)
         if fill != "black":
             return pixels
-        return pixels * tf.cast(seen(row, height) & seen(column, width), tf.float32)[..., None]
+        return pixels * tf.cast(in_bounds(row, height) & in_bounds(column, width), tf.float32)[..., None]
 
     upper = at(above, left) * (1 - right_share) + at(above, left + 1) * right_share
     lower = at(above + 1, left) * (1 - right_share) + at(above + 1, left + 1) * right_share
     return upper * (1 - lower_share) + lower * lower_share
 
 
-def maps(draws: Draws, augment: Augment, height: int, width: int) -> tf.Tensor:
-    """The map of each image, as `sample` takes it: float32 (N, 3, 3).
+def matrices(values: RandomValues, augment: Augment, height: int, width: int) -> tf.Tensor:
+    """The matrix of each image, as `sample` takes it: float32 (N, 3, 3).
 
     It is that of Keras's `ImageDataGenerator` about the image's centre, after the crop.
     """
-    like = tf.zeros_like(next(iter(draws.values())), tf.float32)
+    like = tf.zeros_like(next(iter(values.values())), tf.float32)
     like = like if like.shape.rank == 1 else like[:, 0]
 
-    def spread(name: str, place: int = 0) -> tf.Tensor:
+    def spread(name: str, axis: int = 0) -> tf.Tensor:
         """Numbers in [-1, 1); 0 where nothing was drawn."""
-        if name not in draws:
+        if name not in values:
             return like
-        drawn = draws[name]
-        return 2 * (drawn if drawn.shape.rank == 1 else drawn[:, place]) - 1
+        drawn = values[name]
+        return 2 * (drawn if drawn.shape.rank == 1 else drawn[:, axis]) - 1
 
     angle = spread("angle") * math.radians(augment.rotation)
     shear = spread("shear") * math.radians(augment.shear)
-    mirror = tf.where(draws["mirror"], -1.0, 1.0) if "mirror" in draws else tf.ones_like(like)[:, None] * [1.0, 1.0]
-    top, left = (tf.cast(offset, tf.float32) for offset in offsets(draws, augment)) if augment.crop else (0.0, 0.0)
+    mirror = tf.where(values["mirror"], -1.0, 1.0) if "mirror" in values else tf.ones_like(like)[:, None] * [1.0, 1.0]
+    top, left = (
+        (tf.cast(offset, tf.float32) for offset in crop_offsets(values, augment)) if augment.crop else (0.0, 0.0)
+    )
     x, y = (width - 1) / 2, (height - 1) / 2
     chain = [
-        _affine(like, x=x + left, y=y + top),
-        _affine(like, a=tf.cos(angle), b=-tf.sin(angle), c=tf.sin(angle), d=tf.cos(angle)),
-        _affine(like, x=spread("shift", 0) * augment.shift * width, y=spread("shift", 1) * augment.shift * height),
-        _affine(like, b=-tf.sin(shear), d=tf.cos(shear)),
-        _affine(like, a=1 + spread("zoom", 0) * augment.zoom, d=1 + spread("zoom", 1) * augment.zoom),
-        _affine(like, a=mirror[:, 0], d=mirror[:, 1]),
-        _affine(like, x=-x, y=-y),
+        _matrix(like, x=x + left, y=y + top),
+        _matrix(like, a=tf.cos(angle), b=-tf.sin(angle), c=tf.sin(angle), d=tf.cos(angle)),
+        _matrix(like, x=spread("shift", 0) * augment.shift * width, y=spread("shift", 1) * augment.shift * height),
+        _matrix(like, b=-tf.sin(shear), d=tf.cos(shear)),
+        _matrix(like, a=1 + spread("zoom", 0) * augment.zoom, d=1 + spread("zoom", 1) * augment.zoom),
+        _matrix(like, a=mirror[:, 0], d=mirror[:, 1]),
+        _matrix(like, x=-x, y=-y),
     ]
-    whole = chain[0]
-    for step in chain[1:]:
-        whole = tf.matmul(whole, step)
-    return whole
+    return reduce(tf.matmul, chain)
 
 
-def _affine(like: tf.Tensor, a: Any = 1.0, b: Any = 0.0, x: Any = 0.0, c: Any = 0.0, d: Any = 1.0, y: Any = 0.0) -> Any:
+def _matrix(like: tf.Tensor, a: Any = 1.0, b: Any = 0.0, x: Any = 0.0, c: Any = 0.0, d: Any = 1.0, y: Any = 0.0) -> Any:
     """Matrices [[a, b, x], [c, d, y], [0, 0, 1]], (N, 3, 3), of numbers and of vectors as long as `like`."""
     rows = (a, b, x, c, d, y, 0.0, 0.0, 1.0)
     entries = [tf.broadcast_to(tf.cast(value, tf.float32), tf.shape(like)) for value in rows]

@@ -1,4 +1,4 @@
-"""What happens to a batch's images and labels, compiled into one program where TensorFlow can."""
+"""Augments a batch's images, compiled into one program where TensorFlow can."""
 
 from __future__ import annotations
 
@@ -11,60 +11,61 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from archdsl.data import dataset as sources
-from archdsl.data.dataset import Dataset
+from archdsl.data.dataset import Dataset, measure
 from archdsl.data.pipeline.affine import warp
-from archdsl.data.pipeline.color import recolour
-from archdsl.data.pipeline.crop import cut
+from archdsl.data.pipeline.color import adjust_colors
+from archdsl.data.pipeline.crop import crop_and_flip
 from archdsl.data.pipeline.cutout import cut_out
-from archdsl.data.pipeline.random_streams import Draws
+from archdsl.data.pipeline.random_streams import RandomValues
 from archdsl.recipe import Augment
 
-TURNING = ("shift", "rotation", "zoom", "shear")
+INTERPOLATED = ("shift", "rotation", "zoom", "shear")
 """The words that move an image by parts of a pixel."""
 
 
 @dataclass(frozen=True)
-class Looks:
-    """How images look after augmentation.
+class ImageAugmentation:
+    """What a recipe does to single images.
 
     Attributes:
         largest: the largest value that a pixel can have.
-        grey: what cutout puts, raw, float32 (C,).
+        cutout_pixel: what cutout puts, raw, float32 (C,).
     """
 
     augment: Augment
     largest: float
-    grey: NDArray[np.float32]
+    cutout_pixel: NDArray[np.float32]
 
-    def __call__(self, images: tf.Tensor, draws: Draws) -> tf.Tensor:
-        """Moves, recolours and cuts out: (N, H, W, C) of any type -> float32 (N, H, W, C), raw.
+    def __call__(self, images: tf.Tensor, values: RandomValues) -> tf.Tensor:
+        """Moves, recolors and cuts out: (N, H, W, C) of any type -> float32 (N, H, W, C), raw.
 
         Args:
-            draws: a row for each image.
+            values: a row for each image.
         """
         augment = self.augment
-        if any(getattr(augment, word) for word in TURNING):
-            images = warp(images, draws, augment)
+        if any(getattr(augment, word) for word in INTERPOLATED):
+            images = warp(images, values, augment)
         elif augment.crop or augment.flip != "none":
-            images = cut(images, draws, augment)
-        pixels = recolour(tf.cast(images, tf.float32), draws, augment, self.largest)
+            images = crop_and_flip(images, values, augment)
+        pixels = adjust_colors(tf.cast(images, tf.float32), values, augment, self.largest)
         if augment.cutout:
-            pixels = cut_out(pixels, draws["cutout"], augment.cutout, self.grey)
+            pixels = cut_out(pixels, values["cutout"], augment.cutout, self.cutout_pixel)
         return pixels
 
 
-def looks(dataset: Dataset, augment: Augment) -> Looks:
-    """How the images of a data set look after augmentation."""
-    return Looks(augment, float(dataset.largest), grey(dataset) if augment.cutout else np.zeros(1, np.float32))
+def image_augmentation(dataset: Dataset, augment: Augment) -> ImageAugmentation:
+    """What a recipe does to the images of a data set.
 
-
-def grey(dataset: Dataset) -> NDArray[np.float32]:
-    """The raw pixel that becomes 0 by standardizing, or the training part's mean of each channel: float32 (C,)."""
-    channels = dataset.image_shape[2]
-    if dataset.statistics is None:
-        return sources.measure(dataset.train.images, 1.0, True).mean
-    return np.broadcast_to(dataset.statistics.mean * np.float32(dataset.divisor), (channels,))
+    Cutout puts the raw pixel that becomes 0 by standardization, or else each channel's mean in the training split.
+    """
+    pixel = np.zeros(1, np.float32)
+    if augment.cutout:
+        statistics = dataset.statistics
+        if statistics is None:
+            pixel = measure(dataset.train.images, 1.0, True).mean
+        else:
+            pixel = np.broadcast_to(statistics.mean * np.float32(dataset.divisor), (dataset.image_shape[2],))
+    return ImageAugmentation(augment, float(dataset.largest), pixel)
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,50 +1,50 @@
-"""Brightness, contrast, saturation and hue, each as the Keras layer of its name means it."""
+"""Brightness, contrast, saturation and hue, each as the Keras layer of its name defines it."""
 
 from __future__ import annotations
 
 import tensorflow as tf
 
-from archdsl.data.pipeline.random_streams import Draws
+from archdsl.data.pipeline.random_streams import RandomValues
 from archdsl.recipe import Augment
 
 EPSILON = 1e-7
 """Keras's, which keeps a full saturation finite."""
 
 
-def recolour(pixels: tf.Tensor, draws: Draws, augment: Augment, largest: float) -> tf.Tensor:
-    """Changes each image's colours, by what was drawn for it. float32 (N, H, W, C), raw -> the same.
+def adjust_colors(pixels: tf.Tensor, values: RandomValues, augment: Augment, largest: float) -> tf.Tensor:
+    """Changes each image's colors, by its random values. float32 (N, H, W, C), raw -> the same.
 
     - `brightness` b: adds a share of `largest` in [-b, b]. `RandomBrightness(b)`.
     - `contrast` c: multiplies the distance from each channel's mean by a factor in [1 - c, 1 + c]. `RandomContrast(c)`.
     - `saturation` s: Keras's factor f lies in [(1 - s) / 2, (1 + s) / 2], and multiplies by f / (1 - f): 1 for its
       middle. `RandomSaturation(((1 - s) / 2, (1 + s) / 2))`.
-    - `hue` h: turns the circle of colours by at most h / 2 either way. `RandomHue(h)`.
+    - `hue` h: rotates the hue by at most h / 2 either way. `RandomHue(h)`.
 
-    What leaves the range is clipped. Saturation and hue are for images of three channels.
+    Values out of range are clipped. Saturation and hue need images of three channels.
     """
     if augment.brightness:
-        pixels = brighten(pixels, _between(draws["brightness"], 0, augment.brightness), largest)
+        pixels = adjust_brightness(pixels, _between(values["brightness"], 0, augment.brightness), largest)
     if augment.contrast:
-        pixels = contrast(pixels, _between(draws["contrast"], 1, augment.contrast), largest)
+        pixels = adjust_contrast(pixels, _between(values["contrast"], 1, augment.contrast), largest)
     if augment.saturation:
-        pixels = saturate(pixels, _between(draws["saturation"], 0.5, augment.saturation / 2))
+        pixels = adjust_saturation(pixels, _between(values["saturation"], 0.5, augment.saturation / 2))
     if augment.hue:
-        pixels = turn(pixels, _between(draws["hue"], 0, augment.hue / 2))
+        pixels = adjust_hue(pixels, _between(values["hue"], 0, augment.hue / 2))
     return pixels
 
 
-def brighten(pixels: tf.Tensor, share: tf.Tensor, largest: float) -> tf.Tensor:
+def adjust_brightness(pixels: tf.Tensor, share: tf.Tensor, largest: float) -> tf.Tensor:
     """Adds a share, float32 (N,), of `largest` to each image."""
     return tf.clip_by_value(pixels + _each(share) * largest, 0.0, largest)
 
 
-def contrast(pixels: tf.Tensor, factor: tf.Tensor, largest: float) -> tf.Tensor:
+def adjust_contrast(pixels: tf.Tensor, factor: tf.Tensor, largest: float) -> tf.Tensor:
     """Multiplies each pixel's distance from the mean of its image and channel by a factor, float32 (N,)."""
     mean = tf.reduce_mean(pixels, axis=[1, 2], keepdims=True)
     return tf.clip_by_value((pixels - mean) * _each(factor) + mean, 0.0, largest)
 
 
-def saturate(pixels: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
+def adjust_saturation(pixels: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
     """Multiplies each image's saturation, in HSV, by f / (1 - f) for its factor f, float32 (N,), up to 1."""
     value = tf.reduce_max(pixels, axis=-1, keepdims=True)
     chroma = value - tf.reduce_min(pixels, axis=-1, keepdims=True)
@@ -52,8 +52,8 @@ def saturate(pixels: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
     return value - (value - pixels) * gain
 
 
-def turn(pixels: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
-    """Turns each image's hue, in HSV, by a share of the circle, float32 (N,)."""
+def adjust_hue(pixels: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
+    """Rotates each image's hue, in HSV, by a share of the circle, float32 (N,)."""
     # TensorFlow's own conversion asks which channel equals the largest. Compiled, it computes both anew, rounds them
     # in different ways, and takes a wrong colour. Here the three formulas agree where two channels are nearly equal.
     red, green, blue = tf.unstack(pixels, axis=-1)
@@ -68,8 +68,8 @@ def turn(pixels: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
     return tf.stack(channels, axis=-1)
 
 
-def _between(chance: tf.Tensor, middle: float, width: float) -> tf.Tensor:
-    return middle + (2 * chance - 1) * width
+def _between(uniform: tf.Tensor, middle: float, width: float) -> tf.Tensor:
+    return middle + (2 * uniform - 1) * width
 
 
 def _each(values: tf.Tensor) -> tf.Tensor:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import tensorflow as tf
 
 
-def boxed(centre: tf.Tensor, tall: tf.Tensor, wide: tf.Tensor, height: int, width: int) -> tf.Tensor:
-    """Which pixels lie in a box, cut off at the border: bool (N, height, width).
+def box_mask(center: tf.Tensor, tall: tf.Tensor, wide: tf.Tensor, height: int, width: int) -> tf.Tensor:
+    """Which pixels are in a box, clipped at the border: bool (N, height, width).
 
     Args:
-        centre: uniform numbers in [0, 1) for the row and the column of the box's middle, float32 (N, 2).
+        center: uniform numbers in [0, 1) for the row and the column of the box's middle, float32 (N, 2).
         tall: rows of the box, int32 (N,) or ().
         wide: its columns.
     """
-    middle = tf.cast(tf.floor(centre * tf.constant([height, width], tf.float32)), tf.int32)
+    middle = tf.cast(tf.floor(center * tf.constant([height, width], tf.float32)), tf.int32)
     rows, columns = tf.range(height)[None], tf.range(width)[None]
     top, left = (middle[:, 0] - tall // 2)[:, None], (middle[:, 1] - wide // 2)[:, None]
     tall, wide = tf.reshape(tall, [-1, 1]), tf.reshape(wide, [-1, 1])
@@ -21,14 +21,15 @@ def boxed(centre: tf.Tensor, tall: tf.Tensor, wide: tf.Tensor, height: int, widt
     return lines[:, :, None] & ((columns >= left) & (columns < left + wide))[:, None]
 
 
-def cut_out(pixels: tf.Tensor, centre: tf.Tensor, side: int, grey: tf.Tensor) -> tf.Tensor:
-    """Puts a square of `grey`, float32 (C,), on each image. The square's middle is any pixel: it may stand out.
+def cut_out(pixels: tf.Tensor, center: tf.Tensor, side: int, pixel: tf.Tensor) -> tf.Tensor:
+    """Puts a square of one pixel value on each image. Its center is any pixel, so that the border may clip it.
 
     Args:
         pixels: float32 (N, H, W, C).
-        centre: as `boxed` takes it.
+        center: as `box_mask` takes it.
         side: of the square, in pixels.
+        pixel: what the square shows, float32 (C,).
     """
     height, width = int(pixels.shape[1]), int(pixels.shape[2])
     sides = tf.constant(side)
-    return tf.where(boxed(centre, sides, sides, height, width)[..., None], grey, pixels)
+    return tf.where(box_mask(center, sides, sides, height, width)[..., None], pixel, pixels)

@@ -1,6 +1,6 @@
-"""What stands outside an image: `fill` as a rule from any place to one inside.
+"""What fills the outside of an image: `fill` as a rule from any position to one inside.
 
-With the pixels a b c d in a row, and what stands beside them on either side:
+The pixels a b c d of a row, with what `fill` puts on either side:
 
     nearest   a a a | a b c d | d d d
     reflect   d c b | a b c d | c b a    the border is not repeated: NumPy's and PyTorch's `reflect`, SciPy's `mirror`
@@ -13,23 +13,26 @@ from __future__ import annotations
 import tensorflow as tf
 
 
-def inside(places: tf.Tensor, size: int, fill: str) -> tf.Tensor:
-    """The places, int32 of any shape, in [0, size) whose pixels stand at the given ones; see `seen` for `black`."""
+def source_positions(positions: tf.Tensor, size: int, fill: str) -> tf.Tensor:
+    """The positions in [0, size) whose pixels appear at the given ones: int32 of any shape -> the same.
+
+    With `black`, those that are not `in_bounds` are black instead.
+    """
     if fill == "wrap":
-        return _modulo(places, size)
+        return _modulo(positions, size)
     if fill == "reflect" and size > 1:
         period = 2 * (size - 1)
-        turned = _modulo(places, period)
+        turned = _modulo(positions, period)
         return tf.minimum(turned, period - turned)
-    return tf.clip_by_value(places, 0, size - 1)
+    return tf.clip_by_value(positions, 0, size - 1)
 
 
-def seen(places: tf.Tensor, size: int) -> tf.Tensor:
-    """Whether the places, int32 of any shape, lie inside."""
-    return (places >= 0) & (places < size)
+def in_bounds(positions: tf.Tensor, size: int) -> tf.Tensor:
+    """Whether positions, int32 of any shape, are inside the image."""
+    return (positions >= 0) & (positions < size)
 
 
-def _modulo(places: tf.Tensor, size: int) -> tf.Tensor:
-    """The places modulo `size`; exact for places below 2**24."""
+def _modulo(positions: tf.Tensor, size: int) -> tf.Tensor:
+    """The positions modulo `size`; exact below 2**24."""
     # Floats divide many at a time, whole numbers one by one.
-    return places - size * tf.cast(tf.floor(tf.cast(places, tf.float32) / size), tf.int32)
+    return positions - size * tf.cast(tf.floor(tf.cast(positions, tf.float32) / size), tf.int32)

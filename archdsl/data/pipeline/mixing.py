@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from archdsl.data.pipeline.cutout import boxed
-from archdsl.data.pipeline.random_streams import Draws
+from archdsl.data.pipeline.cutout import box_mask
+from archdsl.data.pipeline.random_streams import RandomValues
 
 
-def mix(pixels: tf.Tensor, partners: tf.Tensor, draws: Draws) -> tuple[tf.Tensor, tf.Tensor]:
-    """Blends each image with its partner, or pastes a box of the partner into it, as was drawn.
+def mix(pixels: tf.Tensor, partners: tf.Tensor, values: RandomValues) -> tuple[tf.Tensor, tf.Tensor]:
+    """Blends each image with its partner, or pastes a box of the partner into it, as its random values say.
 
     Args:
         pixels, partners: float32 (N, H, W, C).
-        draws: `share`, `pasted` and `box`, as `mixing_draws` gives them, one row for each image.
+        values: `share`, `pasted` and `box`, as `mixing_values` returns them, one row for each image.
 
     Returns:
         The images, and the partner's share of each, float32 (N, 1), by which its labels are to be mixed: that of the
-        blend, or that of the box's area after it was cut off at the border.
+        blend, or that of the box's area after it was clipped at the border.
     """
     height, width = int(pixels.shape[1]), int(pixels.shape[2])
-    pasted, side = draws["pasted"], tf.sqrt(1 - draws["share"])
+    pasted, side = values["pasted"], tf.sqrt(1 - values["share"])
     tall, wide = (tf.cast(tf.floor(side * size), tf.int32) for size in (height, width))
-    box = tf.cast(boxed(draws["box"], tall, wide, height, width), tf.float32)
-    taken = tf.where(pasted[:, None, None], box, (1 - draws["share"])[:, None, None])
-    share = tf.where(pasted, tf.reduce_mean(box, axis=[1, 2]), 1 - draws["share"])
+    box = tf.cast(box_mask(values["box"], tall, wide, height, width), tf.float32)
+    taken = tf.where(pasted[:, None, None], box, (1 - values["share"])[:, None, None])
+    share = tf.where(pasted, tf.reduce_mean(box, axis=[1, 2]), 1 - values["share"])
     return pixels * (1 - taken[..., None]) + partners * taken[..., None], share[:, None]

@@ -8,17 +8,17 @@ import tensorflow as tf
 
 from archdsl.recipe import Augment
 
-Draws: TypeAlias = dict[str, tf.Tensor]
-"""By purpose, what was drawn: row i belongs to image i, whatever its place in the epoch."""
+RandomValues: TypeAlias = dict[str, tf.Tensor]
+"""The values of each purpose: row i belongs to image i, whatever its position in the epoch."""
 
 STREAMS = (
     *("order", "angle", "shift", "shear", "zoom", "flip", "turn", "crop", "cutout"),
     *("brightness", "contrast", "saturation", "hue", "partner", "mixup", "cutmix", "box", "choice"),
 )
-"""A stream's place here decides its numbers: new ones go to the end."""
+"""A stream's position here decides its numbers: new ones go to the end."""
 
-ROOM = 64
-"""Streams that an epoch has room for."""
+STREAMS_PER_EPOCH = 64
+"""How many streams an epoch can have."""
 
 UNIFORM = {
     "angle": 1,
@@ -32,46 +32,46 @@ UNIFORM = {
     "saturation": 1,
     "hue": 1,
 }
-"""Streams of uniform numbers, and how many of them an image takes."""
+"""Streams of uniform numbers, and how many each image gets."""
 
 FIELDS = {"angle": "rotation"}
-"""The fields of `Augment` that ask for a stream, where their name is another."""
+"""The field of `Augment` that uses a stream, where its name differs from the stream's."""
 
 
-def order(count: int, seed: int, epoch: Any) -> tf.Tensor:
-    """A permutation of `count` rows, int32: the order of one epoch."""
+def permutation(count: int, seed: int, epoch: Any) -> tf.Tensor:
+    """The order of one epoch: a permutation of `count` rows, int32."""
     full = {"minval": None, "maxval": None, "dtype": tf.int64, "alg": "philox"}
     return tf.argsort(tf.random.stateless_uniform([count], key(seed, epoch, "order"), **full), stable=True)
 
 
-def draws(count: int, augment: Augment, seed: int, epoch: Any) -> Draws:
-    """What an epoch draws for `count` images, of what `augment` asks for.
+def augmentation_values(count: int, augment: Augment, seed: int, epoch: Any) -> RandomValues:
+    """The random values with which an epoch augments `count` images, of what `augment` asks for.
 
     Returns:
-        Uniform numbers in [0, 1), float32 (count,) or (count, 2), and under `mirror` what flips: bool (count, 2), left
-        and right first.
+        Uniform numbers in [0, 1), float32 (count,) or (count, 2), and under `mirror` which images flip: left to
+        right and above to below, bool (count, 2).
     """
-    found = {}
+    values = {}
     for name, size in UNIFORM.items():
         if getattr(augment, FIELDS.get(name, name)):
-            found[name] = uniform(count, size, key(seed, epoch, name))
+            values[name] = uniform(count, size, key(seed, epoch, name))
     if augment.flip != "none":
-        found["mirror"] = mirrored(count, augment, seed, epoch)
-    return found
+        values["mirror"] = mirrored(count, augment, seed, epoch)
+    return values
 
 
 def mirrored(count: int, augment: Augment, seed: int, epoch: Any) -> tf.Tensor:
     """Which images are mirrored left to right, and which above to below: bool (count, 2)."""
     if augment.flip == "alternate":
-        first = uniform(count, 1, key(seed, 0, "turn")) < 0.5
-        turned = tf.math.logical_xor(first, tf.cast(epoch, tf.int64) % 2 == 1)
-        return tf.stack([turned, tf.zeros_like(turned)], axis=1)
-    wanted = [augment.flip in ("horizontal", "both"), augment.flip in ("vertical", "both")]
-    return (uniform(count, 2, key(seed, epoch, "flip")) < 0.5) & tf.constant(wanted)
+        initial = uniform(count, 1, key(seed, 0, "turn")) < 0.5
+        mirror = tf.math.logical_xor(initial, tf.cast(epoch, tf.int64) % 2 == 1)
+        return tf.stack([mirror, tf.zeros_like(mirror)], axis=1)
+    axes = [augment.flip in ("horizontal", "both"), augment.flip in ("vertical", "both")]
+    return (uniform(count, 2, key(seed, epoch, "flip")) < 0.5) & tf.constant(axes)
 
 
-def mixing_draws(count: int, augment: Augment, seed: int, epoch: Any) -> Draws:
-    """What an epoch draws to mix each of `count` images with another.
+def mixing_values(count: int, augment: Augment, seed: int, epoch: Any) -> RandomValues:
+    """The random values with which an epoch mixes each of `count` images with another.
 
     Returns:
         partner: the other image's row, int32 (count,).
@@ -98,7 +98,7 @@ def uniform(count: int, size: int, start: tf.Tensor) -> tf.Tensor:
 
 def key(seed: int, epoch: Any, stream: str) -> tf.Tensor:
     """The two numbers that a stateless draw starts from; no two of them are equal."""
-    number = ROOM * tf.cast(epoch, tf.int64) + STREAMS.index(stream)
+    number = STREAMS_PER_EPOCH * tf.cast(epoch, tf.int64) + STREAMS.index(stream)
     return tf.stack([tf.constant(seed, tf.int64), number])
 
 
