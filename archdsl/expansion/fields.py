@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Container
 from collections.abc import Mapping as MappingType
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -89,7 +90,7 @@ class FieldWriter:
         comments = self.comments.take(*([] if origin else [key]))
         return OutputEntry(key.text, fields, origin or line(key), comments)
 
-    def op(self, op: type[Op], given: Node | None, origin: str = "", skip: frozenset[str] = frozenset()) -> OutputGroup:
+    def op(self, op: type[Op], given: Node | None, origin: str = "", skip: Container[str] = ()) -> OutputGroup:
         """All fields of an op, required ones first.
 
         Args:

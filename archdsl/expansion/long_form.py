@@ -14,9 +14,9 @@ from archdsl.expansion.overlay import Overlay, line
 from archdsl.expansion.printer import OutputEntry, OutputGroup, output_tree
 from archdsl.ops import OPS
 from archdsl.parsing.recipes import SECTIONS, section_model
-from archdsl.parsing.steps import BUNCH
+from archdsl.parsing.steps import PATHS_KEYS, PROJECTION
 from archdsl.parsing.validation import plain
-from archdsl.parsing.values import LOOP, NEIGHBOURS
+from archdsl.parsing.values import LOOP_KEYS, STEP_KEYS
 from archdsl.source import Mapping, Node, Scalar, Sequence, entries
 from archdsl.spec import TYPES
 
@@ -28,11 +28,9 @@ ORDER = (
 
 _LAYER_ORDER = ("doc", "like", "with", "inputs", "args", "steps", "outputs")
 _VARIANT_ORDER = ("doc", "input", "inputs", "args", "expect", "data", "train")
-_NEIGHBOUR_ORDER = ("from", *LOOP, "name")
+_NEIGHBOUR_ORDER = ("from", *LOOP_KEYS, "name")
 
 _NONE = Scalar("none", "none", Span("", 0, 0))
-_PROJECTED = frozenset({"filters", "kernel", "groups", "stride", "padding", "dilation", "activation"})
-"""The fields that a projection chooses itself."""
 
 _UNKNOWN = "unknown"
 _PROJECTING = {"projection", "pool_projection", "auto", _UNKNOWN}
@@ -88,7 +86,7 @@ class LongForm(FieldWriter):
         if not _may_project(self.root):
             return None
         conv = node.key("conv") if isinstance(node, Mapping) else None
-        fields = self.op(OPS["conv"], node.get("conv") if isinstance(node, Mapping) else None, skip=_PROJECTED)
+        fields = self.op(OPS["conv"], node.get("conv") if isinstance(node, Mapping) else None, skip=PROJECTION)
         section = self.item("defaults", OutputGroup((self.item("conv", fields, "", conv),), open=True), "", key)
         return section if key else replace(section, comments=EntryComments(above=("",)))
 
@@ -118,7 +116,7 @@ class LongForm(FieldWriter):
         elif node.get("paths") is not None:
             items = self._paths(node)
         else:
-            items = [self._call(key, given) for key, given in node.items if key.text not in NEIGHBOURS]
+            items = [self._call(key, given) for key, given in node.items if key.text not in STEP_KEYS]
         neighbours = self._neighbours(node) if isinstance(node, Mapping) else []
         return self.item("", OutputGroup((*items, *neighbours), open=True), "", node)
 
@@ -161,7 +159,7 @@ class LongForm(FieldWriter):
             inners = paths.items if isinstance(paths, Sequence) else ()
             group = OutputGroup(tuple(self._path("", inner, inner) for inner in inners), listed=True, open=True)
         items = [self.item("paths", group, "", node.key("paths"))]
-        shortcut, merge, after = (node.get(word) for word in BUNCH)
+        shortcut, merge, after = (node.get(word) for word in PATHS_KEYS)
         default = "default of paths"
         value = self._body(shortcut) if isinstance(shortcut, Sequence) else self.copy(shortcut or _NONE)
         items.append(self.item("shortcut", value, line(shortcut) if shortcut else default, node.key("shortcut")))

@@ -15,7 +15,7 @@ from archdsl.names import class_fault, name_fault
 from archdsl.ops import OPS, Shape, find
 from archdsl.parsing import recipes
 from archdsl.parsing.scope import Scope
-from archdsl.parsing.steps import BUNCH, StepReader
+from archdsl.parsing.steps import PATHS_KEYS, StepReader
 from archdsl.parsing.validation import plain, validate
 from archdsl.source import Mapping, Node, Scalar, entries
 from archdsl.spec import INPUT, Arg, Expectation, Fields, Layer, Loop, Signature, Spec, Step, StepRef, Value, Variant
@@ -24,7 +24,7 @@ VERSION = 1
 INTERFACE = ("args", "inputs", "outputs")
 SECTIONS = ("expect", "data", "train")
 FILE = ("archdsl", "name", "doc", "input", *INTERFACE, "variants", "defaults", "layers", "model", *SECTIONS)
-LAYER = ("doc", *INTERFACE, "steps", "paths", *BUNCH, "like", "with")
+LAYER = ("doc", *INTERFACE, "steps", "paths", *PATHS_KEYS, "like", "with")
 VARIANT = ("args", "input", "inputs", "expect", "data", "train", "doc")
 
 
@@ -260,7 +260,7 @@ class _SpecParser:
 
     def _like(self, key: Scalar, node: Mapping) -> Layer:
         base = str(plain(node.get("like")))  # type: ignore[arg-type]
-        for word in (*INTERFACE, "steps", "paths", *BUNCH):
+        for word in (*INTERFACE, "steps", "paths", *PATHS_KEYS):
             if (stray := node.key(word)) is not None:
                 hint = f"`{key.text}` has all of `{base}`; write the layer out where it differs in more than arguments"
                 self.problems.add("ARCH005", f"`{word}` cannot stand beside `like`", stray.span, hint)
@@ -291,7 +291,7 @@ class _SpecParser:
             return ()
         if paths is not None:
             return (Step("paths", self.reader.branches(node, scope), Loop(), None, paths.span),)
-        for word in BUNCH:
+        for word in PATHS_KEYS:
             if (stray := node.key(word)) is not None:
                 hint = "write `paths` in place of `steps`, or let a step of `steps` be `paths`"
                 self.problems.add("ARCH005", f"`{word}` stands beside `paths`", stray.span, hint)

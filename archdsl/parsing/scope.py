@@ -12,17 +12,17 @@ from archdsl.spec import INPUT
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NamedStep:
     """A step that has a name.
 
     Args:
         outputs: of its layer, where they have names.
-        twice: whether two steps of the body have the name.
+        ambiguous: whether two steps of the body have the name.
     """
 
     outputs: tuple[str, ...] = ()
     many: bool = False
-    twice: bool = False
+    ambiguous: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,14 +40,14 @@ class Scope:
     visible: Mapping[str, str]
     used: set[str] = field(default_factory=set)
     inputs: tuple[str, ...] = (INPUT,)
-    named: dict[str, Named] = field(default_factory=dict)
+    named: dict[str, NamedStep] = field(default_factory=dict)
     looped: set[str] = field(default_factory=set)
     apart: bool = False
 
     @classmethod
     def of(cls, types: Mapping[str, str], inputs: tuple[str, ...]) -> Scope:
         """What a body with these arguments and inputs sees at its begin."""
-        return cls({**types, "channels": "int"}, set(), inputs, dict.fromkeys((INPUT, *inputs), Named()))
+        return cls({**types, "channels": "int"}, set(), inputs, dict.fromkeys((INPUT, *inputs), NamedStep()))
 
     def inner(self, names: Iterable[str], apart: bool = False) -> Scope:
         """The scope inside a `for`, whose columns hold whatever their lists hold.
@@ -61,20 +61,20 @@ class Scope:
 
     def define(self, name: str, outputs: tuple[str, ...], many: bool) -> None:
         """Names a step, for what comes after it."""
-        self.named[name] = Named(outputs, many, name in self.named)
+        self.named[name] = NamedStep(outputs, many, name in self.named)
         if self.apart:
             self.looped.add(name)
 
-    def find(self, name: str) -> Named | None:
+    def find(self, name: str) -> NamedStep | None:
         """The step of a name; of what stands in a loop, each copy has a name too: `x_1`, `x_2`."""
         own, base = self.named.get(name), stem(name)
         looped = self.named.get(base)
         if looped is None or not looped.many or not copy_number(name, base):
             return own
-        return looped if own is None else replace(own, twice=True)
+        return looped if own is None else replace(own, ambiguous=True)
 
     def mention(self, node: Node) -> None:
-        """Takes the names in what was refused for used, so that nobody is told of them too."""
+        """Takes the names in what was refused for used, so that they are not reported too."""
         if isinstance(node, Scalar):
             self.used.update(mentioned(node.text))
         else:

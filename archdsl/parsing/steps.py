@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from collections.abc import Mapping as MappingType
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,11 +13,23 @@ from archdsl.ops import OPS, Op, find
 from archdsl.parsing.interfaces import InterfaceReader
 from archdsl.parsing.scope import Scope
 from archdsl.parsing.validation import faults, plain
-from archdsl.parsing.values import LOOP, NEIGHBOURS, UNREAD
+from archdsl.parsing.values import LOOP_KEYS, STEP_KEYS, UNREAD
 from archdsl.source import Mapping, Node, Scalar, Sequence
 from archdsl.spec import SHORTCUTS, Branch, Branches, Fields, LayerCall, Loop, OpCall, Signature, Step, Value
 
-BUNCH = ("shortcut", "merge", "after")
+PATHS_KEYS = ("shortcut", "merge", "after")
+"""The keys next to `paths`."""
+
+PROJECTION: dict[str, int | str] = {
+    "filters": 1,
+    "kernel": 1,
+    "stride": 1,
+    "padding": "valid",
+    "dilation": 1,
+    "groups": 1,
+    "activation": "none",
+}
+"""A projection's own fields: a 1x1 conv, whose filters and stride are known only where it is used."""
 
 NORMS = OPS.of_kind("norm", suffix="_norm")
 ACTIVATIONS = OPS.of_kind("activation")
@@ -37,14 +49,8 @@ class StepReader(InterfaceReader):
 
     def body(self, node: Node, scope: Scope) -> tuple[Step, ...]:
         """A list of steps, or one step by itself."""
-        if not isinstance(node, Sequence):
-            return tuple(self._each([node], scope))
-        return tuple(self._each(node.items, scope))
-
-    def _each(self, nodes: Iterable[Node], scope: Scope) -> Iterator[Step]:
-        for node in nodes:
-            if (step := self._step(node, scope)) is not None:
-                yield step
+        nodes = node.items if isinstance(node, Sequence) else (node,)
+        return tuple(step for inner in nodes if (step := self._step(inner, scope)) is not None)
 
     def _step(self, node: Node, scope: Scope) -> Step | None:
         if isinstance(node, Scalar):
@@ -74,7 +80,7 @@ class StepReader(InterfaceReader):
 
     def _own(self, node: Mapping) -> tuple[Scalar, Node] | None:
         """The step's own key among its neighbours."""
-        words = {*NEIGHBOURS, *(BUNCH if node.get("paths") else ())}
+        words = {*STEP_KEYS, *(PATHS_KEYS if node.get("paths") else ())}
         own = [(key, value) for key, value in node.items if key.text not in words]
         known = [(key, value) for key, value in own if self._is_known(key)]
         if len(own) == 1:
@@ -93,7 +99,7 @@ class StepReader(InterfaceReader):
                 hint = nearest(key.text, words)
                 if key.text in inside:
                     hint = f"it belongs inside: `{known[0][0].text}: {{{key.text}: ...}}`"
-                elif key.text in BUNCH:
+                elif key.text in PATHS_KEYS:
                     hint = f"`{key.text}` stands beside `paths`"
                 self.problems.add("ARCH005", f"`{key.text}` is not known here", key.span, hint)
         return None
@@ -120,17 +126,17 @@ class StepReader(InterfaceReader):
         if fields is None:
             scope.mention(given)
             return None
-        told = len(self.problems.collected)
+        known = len(self.problems.collected)
         action = self.block(OPS[key.text], fields, key.span) if key.text in OPS else self._use(key, fields)
-        self._suggest_arguments(told, fields, scope)
+        self._suggest_arguments(known, fields, scope)
         return action
 
-    def _suggest_arguments(self, told: int, fields: Fields, scope: Scope) -> None:
-        """Of the problems behind the first `told`, says where a `$` is missing before an argument's name."""
+    def _suggest_arguments(self, known: int, fields: Fields, scope: Scope) -> None:
+        """Of the problems after the first `known`, says where a `$` is missing before an argument's name."""
         words = {
             v.span: v.content for v in fields.values() if isinstance(v.content, str) and v.content in scope.visible
         }
-        for index, problem in enumerate(self.problems.collected[told:], told):
+        for index, problem in enumerate(self.problems.collected[known:], known):
             if problem.span in words:
                 hint = f"did you mean `${words[problem.span]}`?"
                 self.problems.collected[index] = replace(problem, hint=hint)
@@ -155,7 +161,7 @@ class StepReader(InterfaceReader):
         for key, value in node.items:
             if key.text not in known:
                 hint = nearest(key.text, known) if known else f"`{owner}` has no arguments"
-                hint = f"`{key.text}` stands beside `{owner}`, not inside" if key.text in NEIGHBOURS else hint
+                hint = f"`{key.text}` stands beside `{owner}`, not inside" if key.text in STEP_KEYS else hint
                 self.problems.add("ARCH015", f"`{owner}` has no argument `{key.text}`", key.span, hint)
                 if scope is not None:
                     scope.mention(value)
@@ -168,8 +174,8 @@ class StepReader(InterfaceReader):
         else:
             needed = [name for name, arg in self.signatures[owner].args.items() if arg.default is None]
         names = needed or sorted(self._fields_of(owner))[:1]
-        told = ", ".join(f"{name}: ..." for name in sorted(names))
-        return f"`{owner}: {{{told}}}`" if names else f"`{owner}` has no arguments"
+        arguments = ", ".join(f"{name}: ..." for name in sorted(names))
+        return f"`{owner}: {{{arguments}}}`" if names else f"`{owner}` has no arguments"
 
     def _use(self, key: Scalar, fields: dict[str, Value]) -> LayerCall:
         args = self.signatures[key.text].args
@@ -178,9 +184,9 @@ class StepReader(InterfaceReader):
                 self.problems.add("ARCH007", fault, value.span, args[name].doubt)
         missing = [name for name, arg in args.items() if arg.default is None and name not in fields]
         if missing:
-            told = "argument" + "s" * (len(missing) > 1) + " " + " and ".join(f"`{name}`" for name in missing)
+            arguments = "argument" + "s" * (len(missing) > 1) + " " + " and ".join(f"`{name}`" for name in missing)
             hint = f"`{key.text}: {{{', '.join(f'{name}: ...' for name in missing)}}}`"
-            self.problems.add("ARCH016", f"`{key.text}` needs its {told}", key.span, hint)
+            self.problems.add("ARCH016", f"`{key.text}` needs its {arguments}", key.span, hint)
         return LayerCall(key.text, fields)
 
     def block(self, op: type[Op], given: Fields, span: Span) -> tuple[OpCall, ...]:
@@ -189,9 +195,9 @@ class StepReader(InterfaceReader):
         self.check(op, fields, span)
         parts = [OpCall("main", op, fields)]
         if "norm" in op.model_fields:
-            parts += self._word("norm", NORMS, fields.pop("norm", None))
+            parts += self._norm_or_activation("norm", NORMS, fields.pop("norm", None))
         if "activation" in op.model_fields:
-            parts += self._word("activation", ACTIVATIONS, fields.pop("activation", None))
+            parts += self._norm_or_activation("activation", ACTIVATIONS, fields.pop("activation", None))
         padding = fields.get("padding")
         if op.pad_with and padding is not None and padding.content == 0 and type(padding.content) is int:
             fields["padding"] = padding = Value("valid", padding.span)
@@ -208,7 +214,7 @@ class StepReader(InterfaceReader):
         skip += [name for name, value in fields.items() if value.names]
         self.problems.collected += faults(op, literal, lambda n: fields[n].span if n in fields else span, skip)
 
-    def _word(self, role: Any, table: MappingType[str, type[Op]], value: Value | None) -> list[OpCall]:
+    def _norm_or_activation(self, role: Any, table: MappingType[str, type[Op]], value: Value | None) -> list[OpCall]:
         """The part of `norm: batch`, or of `activation: {leaky_relu: {slope: 0.1}}`."""
         if value is None or value.content in ("none", UNREAD):
             return []
@@ -246,13 +252,9 @@ class StepReader(InterfaceReader):
             self.problems.add("ARCH006", "`merge` is missing", key.span if key else node.span, "`merge: add`, for one")
         part = self._merge(merge, scope) if merge is not None else None
         steps = self.body(after, scope) if after is not None else ()
-        projection = self.block(OPS["conv"], self._projected(node.span), node.span)
+        own = {name: Value(content, node.span) for name, content in PROJECTION.items()}
+        projection = self.block(OPS["conv"], own, node.span)
         return Branches(paths, shortcut, part, steps, projection)
-
-    def _projected(self, span: Span) -> dict[str, Value]:
-        """A projection's own fields: a 1x1 conv, whose filters and stride are seen only where it stands."""
-        own = {"filters": 1, "kernel": 1, "stride": 1, "padding": "valid", "dilation": 1, "groups": 1}
-        return {name: Value(content, span) for name, content in (own | {"activation": "none"}).items()}
 
     def _paths(self, node: Node | None, scope: Scope) -> Iterator[Branch]:
         if node is not None and not isinstance(node, Scalar) and not node.items:
@@ -278,15 +280,14 @@ class StepReader(InterfaceReader):
             keys = [key for key, _ in node.items] if isinstance(node, Mapping) else []
             near = [key for key in keys if nearest(key.text, ["steps"]).startswith("did you mean")]
             if near:
-                self.problems.add(
-                    "ARCH005", f"`{near[0].text}` is not known here", near[0].span, "did you mean `steps`?"
-                )
+                message = f"`{near[0].text}` is not known here"
+                self.problems.add("ARCH005", message, near[0].span, "did you mean `steps`?")
             else:
                 hint = "a path is a list of steps, or `{steps: [...]}` with `repeat`, `for` or `when` beside it"
                 self.problems.add("ARCH007", "this is no path", node.span, hint)
             scope.mention(node)
             return Branch(name, Loop(), (), node.span)
-        self.unknown(node, ("steps", *LOOP))
+        self.unknown(node, ("steps", *LOOP_KEYS))
         loop, inner = self.loop(node, scope)
         steps = self.body(body, inner)
         self.close(node, loop, inner, scope)

@@ -1,4 +1,4 @@
-"""Pydantic's findings, told as problems of the file: where each stands, and what would be right."""
+"""Pydantic's errors as problems of the file: where each is, and what would be right."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ def validate(
         hint = f"`{{{next(iter(model.model_fields))}: ...}}`"
         problems.add("ARCH007", f"a mapping is due, and here is {shown(plain(node))}", node.span, hint)
         return None
-    if found := [scalar for scalar in _scalars(node) if is_expression(scalar.value)]:
-        for scalar in found:
+    if expressions := [scalar for scalar in _scalars(node) if is_expression(scalar.value)]:
+        for scalar in expressions:
             problems.add("ARCH019", "no expression may stand here", scalar.span, "write the value itself")
         return None
     try:
@@ -98,8 +98,8 @@ def faults(
     try:
         model.model_validate(dict(values))
     except ValidationError as error:
-        found = [f for f in error.errors(include_url=False) if not f["loc"] or f["loc"][0] not in skip]
-        return [_describe(f, span(str(f["loc"][0])) if f["loc"] else span("")) for f in found]
+        known = [f for f in error.errors(include_url=False) if not f["loc"] or f["loc"][0] not in skip]
+        return [_describe(f, span(str(f["loc"][0])) if f["loc"] else span("")) for f in known]
     return []
 
 

@@ -14,8 +14,8 @@ from archdsl.parsing.validation import plain
 from archdsl.source import Mapping, Node, Scalar, Sequence
 from archdsl.spec import INPUT, Fields, Loop, StepRef, Value
 
-LOOP = ("for", "when", "repeat")
-NEIGHBOURS = ("name", "from", *LOOP)
+LOOP_KEYS = ("for", "when", "repeat")
+STEP_KEYS = ("name", "from", *LOOP_KEYS)
 
 UNREAD = expr.parse("$unread")
 """Stands for an expression that was refused, so that nothing else is said of it."""
@@ -71,12 +71,12 @@ class ValueReader:
         return Value(expression, node.span)
 
     def loop(self, node: Mapping, scope: Scope) -> tuple[Loop, Scope]:
-        """What stands beside a step or a path, and the scope inside it."""
+        """The `for`, `when` and `repeat` of a step or a path, and the scope inside it."""
         table = node.get("for")
         columns = {} if table is None else self._columns(table, scope)
         inner = scope.inner(columns, apart=True) if columns or node.get("repeat") is not None else scope
-        found = {word: node.get(word) for word in ("when", "repeat")}
-        when, repeat = (None if at is None else self.value(at, inner) for at in found.values())
+        nodes = (node.get("when"), node.get("repeat"))
+        when, repeat = (None if at is None else self.value(at, inner) for at in nodes)
         self._check_loop(table, columns, when, repeat)
         return Loop(columns, when, repeat), inner
 
@@ -91,9 +91,8 @@ class ValueReader:
 
     def _columns(self, table: Node, scope: Scope) -> dict[str, Value]:
         if not isinstance(table, Mapping) or not table.items:
-            self.problems.add(
-                "ARCH007", "`for` is a mapping of columns", table.span, "`for: {i: 3, f: [64, 128, 256]}`"
-            )
+            hint = "`for: {i: 3, f: [64, 128, 256]}`"
+            self.problems.add("ARCH007", "`for` is a mapping of columns", table.span, hint)
             return {}
         columns = {}
         for key, node in table.items:
@@ -114,11 +113,11 @@ class ValueReader:
         literal = {n: v for n, v in columns.items() if isinstance(v.content, tuple) or type(v.content) is int}
         lengths = {n: len(v.content) if isinstance(v.content, tuple) else v.content for n, v in literal.items()}
         if len(set(lengths.values())) > 1:
-            told = ", ".join(f"`{name}` {length}" for name, length in lengths.items())
+            listed = ", ".join(f"`{name}` {length}" for name, length in lengths.items())
             odd = min(reversed(lengths), key=lambda name: list(lengths.values()).count(lengths[name]))
             hint = "give each column as many entries, or loop in two steps"
             place = _column(table, odd) or columns[odd].span
-            self.problems.add("ARCH023", f"columns of one `for` are equally long: {told}", place, hint)
+            self.problems.add("ARCH023", f"columns of one `for` are equally long: {listed}", place, hint)
         if when is not None and not when.names and not isinstance(when.content, bool):
             self.problems.add("ARCH007", "`when` is true or false", when.span, "compare, as in `$stride > 1`")
         if repeat is not None and not repeat.names and not (type(repeat.content) is int and repeat.content >= 0):
@@ -159,22 +158,22 @@ class ValueReader:
             self.problems.add("ARCH007", f"a name is due, and here is {shown(plain(node))}", node.span)
             return None
         name, dot, output = word.partition(".")
-        found = scope.find(name)
-        if found is None and name in scope.looped:
+        step = scope.find(name)
+        if step is None and name in scope.looped:
             hint = "merge the paths, or name the step that has the loop"
             self.problems.add("ARCH018", f"`{name}` stands in a loop, and is seen only there", node.span, hint)
             return None
-        if found is None:
+        if step is None:
             hint = nearest(name, scope.named) if scope.named else f"`{INPUT}` is the body's own input"
             later = "a name is seen from the next line on; " if name not in scope.named else ""
             self.problems.add("ARCH018", f"no step above is named `{name}`", node.span, later + hint)
             return None
-        if found.twice:
+        if step.ambiguous:
             message = f"two steps are named `{name}`, and it is not clear which is meant"
             self.problems.add("ARCH018", message, node.span, "give one of them another name")
-        elif dot and output not in found.outputs:
-            gives = f"`{name}` gives " + (" and ".join(f"`{o}`" for o in found.outputs) or "one tensor, without a name")
-            hint = nearest(output, found.outputs) if found.outputs else f"write `{name}`"
+        elif dot and output not in step.outputs:
+            gives = f"`{name}` gives " + (" and ".join(f"`{o}`" for o in step.outputs) or "one tensor, without a name")
+            hint = nearest(output, step.outputs) if step.outputs else f"write `{name}`"
             self.problems.add("ARCH018", f"{gives}, and not `{output}`", node.span, hint)
         return StepRef(name, output, node.span)
 
@@ -182,9 +181,8 @@ class ValueReader:
         """Collects the keys that are none of the words."""
         for key, _ in node.items:
             if key.text not in words:
-                self.problems.add(
-                    "ARCH005", f"`{key.text}` is not known here", key.span, hint or nearest(key.text, words)
-                )
+                message = f"`{key.text}` is not known here"
+                self.problems.add("ARCH005", message, key.span, hint or nearest(key.text, words))
 
 
 def _column(table: Node | None, name: str) -> Span | None:

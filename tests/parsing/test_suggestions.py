@@ -14,8 +14,8 @@ from archdsl.errors import nearest
 from archdsl.limits import Limits
 from archdsl.ops import OPS
 from archdsl.parsing import FILE, LAYER
-from archdsl.parsing.steps import ACTIVATIONS, BUNCH, NORMS
-from archdsl.parsing.values import LOOP, NEIGHBOURS
+from archdsl.parsing.steps import ACTIVATIONS, NORMS, PATHS_KEYS
+from archdsl.parsing.values import LOOP_KEYS, STEP_KEYS
 from archdsl.recipe import DATA_SOURCES, LOSSES, METRICS, OPTIMIZERS, SCHEDULES, Augment, Data, Train
 from archdsl.spec import SHORTCUTS, TYPES, Expectation
 
@@ -29,9 +29,9 @@ def _vocabularies() -> dict[str, set[str]]:
         "steps": {*OPS, "paths"},
         "keys of a file": set(FILE),
         "keys of a layer": set(LAYER),
-        "keys of a path": {"steps", *LOOP},
-        "beside a step": set(NEIGHBOURS),
-        "beside paths": {*NEIGHBOURS, *BUNCH},
+        "keys of a path": {"steps", *LOOP_KEYS},
+        "beside a step": set(STEP_KEYS),
+        "beside paths": {*STEP_KEYS, *PATHS_KEYS},
         "shortcuts": set(SHORTCUTS),
         "merges": {name for name, op in OPS.items() if op.many},
         "norms": {*NORMS, "none"},

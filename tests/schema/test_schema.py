@@ -21,8 +21,8 @@ from archdsl.cli import app
 from archdsl.errors import ArchError
 from archdsl.ops import OPS, Op, plugins
 from archdsl.parsing import FILE, LAYER, VARIANT, parse
-from archdsl.parsing.steps import BUNCH
-from archdsl.parsing.values import NEIGHBOURS
+from archdsl.parsing.steps import PATHS_KEYS
+from archdsl.parsing.values import STEP_KEYS
 from archdsl.schema import vocabulary
 from archdsl.spec import SHORTCUTS
 
@@ -208,8 +208,8 @@ def test_it_knows_the_words_of_the_parser() -> None:
     assert set(LANGUAGE["properties"]) == set(FILE)
     assert set(definitions["layer"]["properties"]) == set(LAYER)
     assert set(definitions["variant"]["properties"]) == set(VARIANT)
-    assert set(vocabulary.NEIGHBOURS) == set(NEIGHBOURS)
-    assert set(vocabulary.BUNCH) == {"paths", *BUNCH}
+    assert set(vocabulary.NEIGHBOURS) == set(STEP_KEYS)
+    assert set(vocabulary.BUNCH) == {"paths", *PATHS_KEYS}
     assert set(vocabulary.SHORTCUTS) == set(SHORTCUTS)
 
 

@@ -16,8 +16,8 @@ from typing import TypeAlias
 
 from archdsl.ops import OPS
 from archdsl.parsing import FILE, LAYER, VARIANT
-from archdsl.parsing.steps import ACTIVATIONS, BUNCH, NORMS
-from archdsl.parsing.values import NEIGHBOURS
+from archdsl.parsing.steps import ACTIVATIONS, NORMS, PATHS_KEYS
+from archdsl.parsing.values import STEP_KEYS
 from archdsl.recipe import DATA_SOURCES, LOSSES, METRICS, OPTIMIZERS, SCHEDULES, Augment, Data, Train
 from archdsl.source import LINE_END, Mapping, Node, Scalar, Sequence, read
 from archdsl.spec import SHORTCUTS, TYPES, Expectation
@@ -26,7 +26,7 @@ from archdsl.zoo import names
 Where: TypeAlias = tuple[int, ...]
 """The way to an entry: which entry of which entry."""
 
-VOCABULARY = {*OPS, *FILE, *LAYER, *VARIANT, *NEIGHBOURS, *BUNCH, *SHORTCUTS, *TYPES, *NORMS, *ACTIVATIONS, "none"}
+VOCABULARY = {*OPS, *FILE, *LAYER, *VARIANT, *STEP_KEYS, *PATHS_KEYS, *SHORTCUTS, *TYPES, *NORMS, *ACTIVATIONS, "none"}
 VOCABULARY |= {field for op in OPS.values() for field in op.model_fields} | {"same", "valid", "true", "false"}
 VOCABULARY |= {*OPTIMIZERS, *SCHEDULES, *DATA_SOURCES, *LOSSES, *METRICS}
 VOCABULARY |= {field for model in (Augment, Data, Train, Expectation) for field in model.model_fields}
