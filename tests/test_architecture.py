@@ -193,6 +193,53 @@ def test_facts_and_rules_name_no_op(room: str) -> None:
     assert found == []
 
 
+def is_private(name: str) -> bool:
+    return name.startswith("_") and not name.endswith("_")
+
+
+def test_no_test_uses_a_private_name_of_the_package() -> None:
+    """Tests go by what the package offers, so that what is inside can change without them."""
+    own = {name for path in FILES for node in ast.walk(tree(path)) for name in names_given(node) if is_private(name)}
+    paths = sorted(Path(__file__).parent.rglob("*.py"))
+    assert len(own) >= 400
+    assert len(paths) >= 80
+    found = [
+        f"{path.relative_to(PACKAGE.parent)}:{node.lineno}: {name}"
+        for path in paths
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.stmt | ast.expr)
+        for name in private_names_used(node, own)
+    ]
+    assert not found, "\n" + "\n".join(found)
+
+
+def names_given(node: ast.AST) -> list[str]:
+    """The names that a piece of code makes."""
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return [node.name]
+    if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Store):
+        return [node.id if isinstance(node, ast.Name) else node.attr]
+    return []
+
+
+def private_names_used(node: ast.AST, own: set[str]) -> list[str]:
+    """The private names that a piece of a test imports from the package, reads from a value, or gives as text."""
+    match node:
+        case ast.ImportFrom(module=str(module)) if module.split(".")[0] == "archdsl":
+            return [name for name in (*module.split("."), *(alias.name for alias in node.names)) if is_private(name)]
+        case ast.Import():
+            dotted = [alias.name.split(".") for alias in node.names]
+            return [name for first, *names in dotted if first == "archdsl" for name in names if is_private(name)]
+        case ast.Attribute(attr=name, value=value):
+            is_outside = not (isinstance(value, ast.Name) and value.id in ("self", "cls"))
+            return [name] if is_outside and name in own else []
+        case ast.Call(args=[_, ast.Constant(value=str(name)), *_]) if "attr" in ast.unparse(node.func):
+            return [name] if name in own else []  # `setattr`, `getattr`, ...
+        case ast.Constant(value=str(text)) if re.fullmatch(r"archdsl(\.\w+)+", text):
+            return [name for name in text.split(".") if is_private(name)]
+    return []
+
+
 def test_no_public_name_is_a_modules() -> None:
     import archdsl
 
