@@ -142,12 +142,12 @@ class _Room:
 
     def _op(self, node: Node, taken: list[int]) -> _Step:
         op, base = node.op, self.live
-        if op is None or op.passes != "never":
+        if op is None or op.aliases_input != "never":
             self._bind(node.name, taken[0])
             return _Step(node, base, base)
         self._bind(node.name, self._new(math.prod(node.shape)))
         self.live += math.prod(node.shape)
-        return _Step(node, self.live + op.inside(*(self.shapes[ref] for ref in node.inputs)), base)
+        return _Step(node, self.live + op.workspace(*(self.shapes[ref] for ref in node.inputs)), base)
 
     def _layer(self, node: Node, body: Graph, taken: list[int]) -> _Step:
         distinct, counts = [*dict.fromkeys(taken)], Counter(taken)
@@ -242,15 +242,15 @@ class _Tape:
         """Adds an op."""
         op, inputs = node.op, [self.shapes[ref] for ref in node.inputs]
         moved = any(self.moved[tensor] for tensor in taken) or any(w.trainable for w in node.weights.values())
-        if op is None or op.passes == "always":
+        if op is None or op.aliases_input == "always":
             self.tensors[node.name] = taken[0]
             return
         self.tensors[node.name] = self._new(math.prod(node.shape), moved)
         if moved:
-            keeps = op.keeps(*inputs)
-            self.kept |= {*taken} if keeps.inputs else set()
-            self.kept |= {self.tensors[node.name]} if keeps.output else set()
-            self.inside += keeps.inside
+            saved = op.saved_for_backward(*inputs)
+            self.kept |= {*taken} if saved.inputs else set()
+            self.kept |= {self.tensors[node.name]} if saved.output else set()
+            self.inside += saved.workspace
 
     def layer(self, node: Node, held: _Held, taken: list[int]) -> None:
         """Adds a layer, of which is known what is kept inside it."""

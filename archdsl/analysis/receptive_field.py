@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeAlias
 
 from archdsl.analysis.costs import Depth, opens
 from archdsl.graph import Graph
-from archdsl.ops.receptive_field import HERE, Sight, Taps
+from archdsl.ops.receptive_field import POINTWISE, Reach, ReceptiveField
 
 _LONGEST = 4096
 """Places after which an axis repeats itself, at most; what is more uneven counts as seeing the whole input."""
@@ -119,7 +119,7 @@ class _Fields:
                         states[ref] = _through(entrance, inner[end.ref])
                     states[node.name] = states[node.output_refs[0]]
                 elif node.op is not None:
-                    seen = _view(node.op.sees(*(shapes[ref] for ref in node.inputs)))
+                    seen = _view(node.op.receptive_field(*(shapes[ref] for ref in node.inputs)))
                     states[node.name] = _joined(
                         [{key: _beyond(view, seen) for key, view in states[ref].items()} for ref in node.inputs]
                     )
@@ -184,18 +184,18 @@ def _joined(states: list[State]) -> State:
     return joined
 
 
-def _view(sight: Sight) -> View:
-    if sight == HERE:
+def _view(rule: ReceptiveField) -> View:
+    if rule == POINTWISE:
         return _SAME
-    if sight == "whole":
+    if rule == "whole":
         return None
-    return Points(1, 1) if sight == "place" else (_axis(sight[0]), _axis(sight[1]))
+    return Points(1, 1) if rule == "place" else (_axis(rule[0]), _axis(rule[1]))
 
 
-def _axis(taps: Taps) -> Axis:
-    places = taps.over // gcd(taps.step, taps.over)
-    starts, ends = (tuple(map(side, range(places))) for side in (taps.first, taps.last))
-    return Axis(taps.step * places // taps.over, starts, ends)
+def _axis(reach: Reach) -> Axis:
+    places = reach.over // gcd(reach.step, reach.over)
+    starts, ends = (tuple(map(side, range(places))) for side in (reach.first, reach.last))
+    return Axis(reach.step * places // reach.over, starts, ends)
 
 
 def _beyond(outer: View, inner: View) -> View:

@@ -5,23 +5,23 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
 
 from archdsl.ops.base import (
+    AliasesInput,
     Call,
     Example,
     Flag,
-    Kept,
     Kind,
     Number,
     Op,
     OpError,
-    Passes,
     Positive,
+    SavedForBackward,
     Shape,
     Traits,
     Weight,
 )
 from archdsl.ops.index_sets import ALL, LONGEST, Positions, bounded, smeared
-from archdsl.ops.norm import along, count_along, reads_along, sees_along
-from archdsl.ops.receptive_field import HERE, Sight
+from archdsl.ops.norm import along, count_along, reads_along, receptive_field_along
+from archdsl.ops.receptive_field import POINTWISE, ReceptiveField
 from archdsl.ops.value_range import Support, ValueRange, clip, same_sign
 from archdsl.ops.weights import Axes, Constraint, Initializer, Regularizer
 
@@ -34,11 +34,11 @@ class _Elementwise(Op):
     """A function of each number."""
 
     kind: ClassVar[Kind] = "activation"
-    kept: ClassVar[Kept] = Kept(inputs=True)
+    saved: ClassVar[SavedForBackward] = SavedForBackward(inputs=True)
     traits: ClassVar[Traits] = _ELEMENTWISE
 
-    def sees(self, *inputs: Shape) -> Sight:
-        return HERE
+    def receptive_field(self, *inputs: Shape) -> ReceptiveField:
+        return POINTWISE
 
 
 class Activation(_Elementwise):
@@ -61,9 +61,9 @@ class Activation(_Elementwise):
 
 
 class _ByOutput(Activation):
-    """A function whose slope can be told from its output, so that its input need not be kept."""
+    """A function whose slope follows from its output, so that its input need not be saved."""
 
-    kept: ClassVar[Kept] = Kept(output=True)
+    saved: ClassVar[SavedForBackward] = SavedForBackward(output=True)
 
 
 class Relu(_ByOutput, name="relu"):
@@ -277,8 +277,8 @@ class Threshold(_Elementwise, name="threshold"):
     examples: ClassVar[tuple[Example, ...]] = (Example({"threshold": 0.5, "value": -1.0}, _X, _X[0]),)
 
     def keras(self) -> Call:
-        told = {"threshold": self.threshold, "default_value": self.value}
-        return Call("ActivationFunction", ("threshold",), told)
+        arguments = {"threshold": self.threshold, "default_value": self.value}
+        return Call("ActivationFunction", ("threshold",), arguments)
 
 
 class _Along(Activation):
@@ -299,8 +299,8 @@ class _Along(Activation):
     def fits(self, *inputs: Shape) -> None:
         along(self.axis, inputs[0], self.name)
 
-    def sees(self, *inputs: Shape) -> Sight:
-        return sees_along(self.axis, inputs[0])
+    def receptive_field(self, *inputs: Shape) -> ReceptiveField:
+        return receptive_field_along(self.axis, inputs[0])
 
     def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
         return reads_along(self.axis, needed)
@@ -319,7 +319,7 @@ class Softmax(_Along, name="softmax"):
     function: ClassVar[str] = "softmax"
     traits: ClassVar[Traits] = Traits(sums_to_one=True)
     bounds: ClassVar[ValueRange] = ValueRange(0.0, 1.0)
-    kept: ClassVar[Kept] = Kept(output=True)
+    saved: ClassVar[SavedForBackward] = SavedForBackward(output=True)
     examples: ClassVar[tuple[Example, ...]] = (Example({}, _X, _X[0]), Example({"axis": [1, 2]}, _X, _X[0]))
 
     def keras(self) -> Call:
@@ -332,7 +332,7 @@ class LogSoftmax(_Along, name="log_softmax"):
 
     function: ClassVar[str] = "log_softmax"
     one: ClassVar[str] = "0"
-    kept: ClassVar[Kept] = Kept(output=True)
+    saved: ClassVar[SavedForBackward] = SavedForBackward(output=True)
 
 
 class Sparsemax(_Along, name="sparsemax"):
@@ -386,7 +386,7 @@ class _Plain(NamedTuple):
     """An activation without arguments.
 
     Args:
-        by_output: whether its slope can be told from its output.
+        by_output: whether its slope follows from its output.
         keeps_zero: whether it is 0 at 0.
         bounds: between which numbers its output lies.
         odd: whether what is negative stays so, and what is not, too.
@@ -455,15 +455,15 @@ def _define(name: str, function: str, plain: _Plain) -> None:
             "plain": ClassVar[_Plain],
             "bounds": ClassVar[ValueRange],
             "traits": ClassVar[Traits],
-            "kept": ClassVar[Kept],
-            "passes": ClassVar[Passes],
+            "saved": ClassVar[SavedForBackward],
+            "aliases_input": ClassVar[AliasesInput],
             "examples": ClassVar[tuple[Example, ...]],
         }
         space["function"], space["plain"], space["bounds"] = function, plain, plain.bounds
         traits = Traits(elementwise=True, keeps_zero=plain.keeps_zero)
         space["traits"] = traits._replace(values="between") if plain.identity else traits
-        space["kept"] = Kept(inputs=not plain.by_output and not plain.identity, output=plain.by_output)
-        space["passes"] = "always" if plain.identity else "never"
+        space["saved"] = SavedForBackward(inputs=not plain.by_output and not plain.identity, output=plain.by_output)
+        space["aliases_input"] = "always" if plain.identity else "never"
         space["examples"] = (Example({}, _X, _X[0]),)
 
     types.new_class(name.title().replace("_", ""), (_Fixed,), {"name": name}, fill)

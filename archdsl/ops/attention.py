@@ -12,10 +12,10 @@ from archdsl.ops.base import (
     Counts,
     Example,
     Flag,
-    Kept,
     Kind,
     Op,
     OpError,
+    SavedForBackward,
     Seed,
     Shape,
     Share,
@@ -24,7 +24,7 @@ from archdsl.ops.base import (
     show,
 )
 from archdsl.ops.index_sets import Positions, shifted
-from archdsl.ops.receptive_field import HERE, Sight
+from archdsl.ops.receptive_field import POINTWISE, ReceptiveField
 from archdsl.ops.weights import Constraint, Initializer, Kernel, Regularizer
 
 _TOKENS = ((5, 6),)
@@ -123,16 +123,16 @@ class Attention(Kernel, name="attention"):
         weighed = math.prod(inputs[0][:-1]) * self.heads * (self.value or self.key)
         return Counts(self.macs(*inputs), self.activations(*inputs) + self._scores(inputs[0]) + weighed)
 
-    def inside(self, *inputs: Shape) -> int:
+    def workspace(self, *inputs: Shape) -> int:
         # Queries, keys and values, and the scores, of which the softmax takes the place.
         return math.prod(inputs[0][:-1]) * self._projected() + self._scores(inputs[0])
 
-    def keeps(self, *inputs: Shape) -> Kept:
+    def saved_for_backward(self, *inputs: Shape) -> SavedForBackward:
         weighed = math.prod(inputs[0][:-1]) * self.heads * (self.value or self.key)
-        return Kept(inputs=True, inside=self.inside(*inputs) + weighed)
+        return SavedForBackward(inputs=True, workspace=self.workspace(*inputs) + weighed)
 
     def _scores(self, x: Shape) -> int:
-        """How many scores there are: of each head, each place with each that it sees."""
+        """How many scores there are: of each head, each position with each that it attends to."""
         places = x[:-1]
         seen = math.prod(places[axis - 1] for axis in self.axes) if self.axes else math.prod(places)
         return math.prod(places) * self.heads * seen
@@ -190,7 +190,7 @@ class ClassToken(_Token, name="class_token"):
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
         return {"token": Weight((1, inputs[0][-1]))}
 
-    def sees(self, *inputs: Shape) -> Sight:
+    def receptive_field(self, *inputs: Shape) -> ReceptiveField:
         return "place"
 
     def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
@@ -219,8 +219,8 @@ class PositionEmbedding(_Token, name="position_embedding"):
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
         return {"embedding": Weight(inputs[0])}
 
-    def sees(self, *inputs: Shape) -> Sight:
-        return HERE
+    def receptive_field(self, *inputs: Shape) -> ReceptiveField:
+        return POINTWISE
 
     def keras(self) -> Call:
         return self.call("PositionEmbedding")

@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic_core import PydanticCustomError
 
 from archdsl.ops.index_sets import Positions, Window, at_same_place, everything
-from archdsl.ops.receptive_field import Sight
+from archdsl.ops.receptive_field import ReceptiveField
 from archdsl.ops.registry import OPS
 from archdsl.ops.value_range import Support, ValueRange, hull, same_sign
 
@@ -43,8 +43,8 @@ class Weight(NamedTuple):
         return math.prod(self.shape)
 
 
-Passes: TypeAlias = Literal["never", "always", "inference"]
-"""When an op hands its input's numbers on as they lie, so that its output takes no memory of its own."""
+AliasesInput: TypeAlias = Literal["never", "always", "inference"]
+"""When the output of an op is its input's memory, unchanged."""
 
 
 class Counts(NamedTuple):
@@ -59,18 +59,18 @@ class Counts(NamedTuple):
     activations: int = 0
 
 
-class Kept(NamedTuple):
-    """What training keeps of an op until its backward pass, because a gradient reads it.
+class SavedForBackward(NamedTuple):
+    """What training saves of an op for its backward pass, because a gradient reads it.
 
     Args:
         inputs: whether all inputs are read.
         output: whether the output is read.
-        inside: numbers for one image of what the op makes inside itself and reads again.
+        workspace: numbers, for one image, that the op makes for itself and reads again.
     """
 
     inputs: bool = False
     output: bool = False
-    inside: int = 0
+    workspace: int = 0
 
 
 class Traits(NamedTuple):
@@ -119,10 +119,10 @@ class Call:
 
 
 class Written:
-    """Stands in the metadata of a field whose value Keras is told in another form."""
+    """Metadata of a field whose value has another form in Keras."""
 
     def keras(self, value: Any) -> Any:
-        """What Keras is told: of a validated value, or of what a spec writes, with expressions in it."""
+        """The form in Keras of a validated value, or of what a spec writes, with expressions in it."""
         raise NotImplementedError
 
 
@@ -205,10 +205,10 @@ class Op(BaseModel):
     """Whether it merges several inputs into one."""
     pad_with: ClassVar[str] = ""
     """The op that goes before it where its `padding` is a number."""
-    passes: ClassVar[Passes] = "never"
-    """When it hands its input's numbers on as they lie."""
-    kept: ClassVar[Kept] = Kept()
-    """What its backward pass reads, where the shapes do not decide it."""
+    aliases_input: ClassVar[AliasesInput] = "never"
+    """When its output is its input's memory, unchanged."""
+    saved: ClassVar[SavedForBackward] = SavedForBackward()
+    """What its backward pass reads, if the shapes do not decide it."""
     traits: ClassVar[Traits] = Traits()
     """What the analyses of a graph go by."""
     examples: ClassVar[tuple[Example, ...]] = ()
@@ -265,8 +265,8 @@ class Op(BaseModel):
         """What fvcore counts of torch's twin of it for one image, and with it timm: as papers, unless it says so."""
         return Counts(self.macs(*inputs), self.activations(*inputs))
 
-    def sees(self, *inputs: Shape) -> Sight:
-        """What one place of the output sees of an input, in inference; `whole` of an op that does not say it."""
+    def receptive_field(self, *inputs: Shape) -> ReceptiveField:
+        """What a position of the output depends on in inference; all of the input, if an op does not say it."""
         return "whole"
 
     def windows(self, x: Shape, y: Shape) -> tuple[Window, Window] | None:
@@ -307,13 +307,13 @@ class Op(BaseModel):
         """A step of another op that computes the same by the same weights, if there is one that says it better."""
         return ""
 
-    def inside(self, *inputs: Shape) -> int:
-        """Numbers, for one image, that it makes inside itself and holds beside its inputs and its output."""
+    def workspace(self, *inputs: Shape) -> int:
+        """Numbers, for one image, that it needs while it runs, besides its inputs and its output."""
         return 0
 
-    def keeps(self, *inputs: Shape) -> Kept:
-        """What training keeps of it until its backward pass; nothing of an op that does not say it."""
-        return self.kept
+    def saved_for_backward(self, *inputs: Shape) -> SavedForBackward:
+        """What training saves of it for its backward pass; nothing of an op that does not say it."""
+        return self.saved
 
     def keras(self) -> Call:
         """The constructor of its Keras layer. Fields pass through as they are: numbers, or expressions."""
@@ -331,18 +331,18 @@ class Op(BaseModel):
             positional: fields that the layer takes by place.
             keywords: the layer's words for fields; a field that is not among them goes by its own name.
         """
-        told = {name: self.told(name) for name in type(self).model_fields}
-        own = {name: name for name in told.keys() - {*positional, *keywords.values(), "norm"}}
-        names = {**keywords, **{name: name for name in told if name in own}}
+        values = {name: self.keras_value(name) for name in type(self).model_fields}
+        elsewhere = {*positional, *keywords.values(), "norm"}
+        names = {**keywords, **{name: name for name in values if name not in elsewhere}}
         given = {
-            key: told[name]
+            key: values[name]
             for key, name in names.items()
-            if not same(told[name], type(self).model_fields[name].default)
+            if not same(values[name], type(self).model_fields[name].default)
         }
-        return Call(target, tuple(told[name] for name in positional), given)
+        return Call(target, tuple(values[name] for name in positional), given)
 
-    def told(self, name: str) -> Any:
-        """What Keras is told of a field."""
+    def keras_value(self, name: str) -> Any:
+        """A field's value as Keras takes it."""
         value = getattr(self, name)
         for item in type(self).model_fields[name].metadata:
             value = item.keras(value) if isinstance(item, Written) else value

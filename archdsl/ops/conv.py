@@ -10,12 +10,12 @@ from archdsl.ops.base import (
     Call,
     Count,
     Example,
-    Kept,
     Kind,
     OpError,
     Padding,
     Pair,
     Pixels,
+    SavedForBackward,
     Shape,
     Traits,
     Weight,
@@ -28,7 +28,7 @@ from archdsl.ops.base import (
     window,
 )
 from archdsl.ops.index_sets import ALL, LONGEST, Positions, Window, divided, interval, smeared, spread
-from archdsl.ops.receptive_field import Sight, through
+from archdsl.ops.receptive_field import ReceptiveField, through
 from archdsl.ops.weights import Biased, Constraint, Kernel, KernelInitializer, Regularizer
 
 _MORE = {"kernel_initializer": {"truncated_normal": {"stddev": 0.02}}, "kernel_regularizer": {"l2": 1e-4}}
@@ -49,7 +49,7 @@ class _Conv(Biased):
 
     kind: ClassVar[Kind] = "conv"
     pad_with: ClassVar[str] = "zero_pad"
-    kept: ClassVar[Kept] = Kept(inputs=True)
+    saved: ClassVar[SavedForBackward] = SavedForBackward(inputs=True)
     traits: ClassVar[Traits] = Traits(filters=True)
 
     kernel: Pair
@@ -70,7 +70,7 @@ class _Conv(Biased):
     def windows(self, x: Shape, y: Shape) -> tuple[Window, Window]:
         return sliding(x, y, self.kernel, self.stride, self.padding, self.dilation)
 
-    def sees(self, *inputs: Shape) -> Sight:
+    def receptive_field(self, *inputs: Shape) -> ReceptiveField:
         return through(self.windows(inputs[0], self.output(*inputs)))
 
     def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
@@ -146,9 +146,9 @@ class Conv(_Conv, Kernel, name="conv"):
         return height * width * self.weights(*inputs)["kernel"].size
 
     def _channels_read(self, needed: int, taken: int, given: int) -> int:
-        inside = taken // self.groups
+        per_group = taken // self.groups
         chosen = divided(needed, given, given // self.groups) & interval(0, self.groups)
-        return smeared(spread(chosen, inside), inside, 1)
+        return smeared(spread(chosen, per_group), per_group, 1)
 
     def plainer(self, x: Shape) -> str:
         if self.groups == 1 or self.groups != x[-1]:
@@ -283,15 +283,15 @@ class SeparableConv(_Depthwise, name="separable_conv"):
         return height * width * sum(w.size for name, w in self.weights(*inputs).items() if name != "bias")
 
     def activations(self, *inputs: Shape) -> int:
-        return self.inside(*inputs) + math.prod(self.output(*inputs))
+        return self.workspace(*inputs) + math.prod(self.output(*inputs))
 
-    def inside(self, *inputs: Shape) -> int:
+    def workspace(self, *inputs: Shape) -> int:
         # What the depthwise convolution gives to the 1x1 convolution behind it.
         height, width, _ = self.output(*inputs)
         return height * width * inputs[0][2] * self.multiplier
 
-    def keeps(self, *inputs: Shape) -> Kept:
-        return Kept(inputs=True, inside=self.inside(*inputs))
+    def saved_for_backward(self, *inputs: Shape) -> SavedForBackward:
+        return SavedForBackward(inputs=True, workspace=self.workspace(*inputs))
 
     def keras(self) -> Call:
         return self._call("layers.SeparableConv2D", "filters", "kernel", depth_multiplier="multiplier")

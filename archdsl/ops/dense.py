@@ -4,9 +4,9 @@ import math
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from archdsl.ops.base import Call, Count, Example, Kept, Kind, OpError, Shape, Traits, Weight
+from archdsl.ops.base import Call, Count, Example, Kind, OpError, SavedForBackward, Shape, Traits, Weight
 from archdsl.ops.index_sets import ALL, Positions
-from archdsl.ops.receptive_field import HERE, Sight
+from archdsl.ops.receptive_field import POINTWISE, ReceptiveField
 from archdsl.ops.weights import Kernel, MatrixInitializer, MatrixRegularizer
 
 
@@ -21,7 +21,7 @@ class Dense(Kernel, name="dense"):
     """
 
     kind: ClassVar[Kind] = "dense"
-    kept: ClassVar[Kept] = Kept(inputs=True)
+    saved: ClassVar[SavedForBackward] = SavedForBackward(inputs=True)
     traits: ClassVar[Traits] = Traits(filters=True, linear=True)
 
     units: Count
@@ -70,8 +70,8 @@ class Dense(Kernel, name="dense"):
     def activations(self, *inputs: Shape) -> int:
         return math.prod(self.output(*inputs))
 
-    def sees(self, *inputs: Shape) -> Sight:
-        return HERE
+    def receptive_field(self, *inputs: Shape) -> ReceptiveField:
+        return POINTWISE
 
     def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
         return ((*needed[:-1], ALL),)

@@ -2,8 +2,8 @@
 
 from typing import ClassVar
 
-from archdsl.ops.base import Call, Example, Kind, Op, Passes, Positive, Seed, Shape, Share, Traits, image
-from archdsl.ops.receptive_field import HERE, Sight
+from archdsl.ops.base import AliasesInput, Call, Example, Kind, Op, Positive, Seed, Shape, Share, Traits, image
+from archdsl.ops.receptive_field import POINTWISE, ReceptiveField
 
 _X = ((3, 2, 5),)
 
@@ -16,14 +16,14 @@ class _Noise(Op):
     """
 
     kind: ClassVar[Kind] = "dropout"
-    passes: ClassVar[Passes] = "inference"
+    aliases_input: ClassVar[AliasesInput] = "inference"
     traits: ClassVar[Traits] = Traits(elementwise=True)
     layer: ClassVar[str] = ""
 
     seed: Seed = None
 
-    def sees(self, *inputs: Shape) -> Sight:
-        return HERE
+    def receptive_field(self, *inputs: Shape) -> ReceptiveField:
+        return POINTWISE
 
     def label(self) -> str:
         return f"{super().label()} {getattr(self, 'rate', 0):g}"

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
-from archdsl.ops.base import Call, Example, Kept, Kind, Op, OpError, Shape, Traits, show
+from archdsl.ops.base import Call, Example, Kind, Op, OpError, SavedForBackward, Shape, Traits, show
 from archdsl.ops.index_sets import ALL, Positions
-from archdsl.ops.receptive_field import HERE, Sight
+from archdsl.ops.receptive_field import POINTWISE, ReceptiveField
 
 _TWO = ((4, 4, 6), (4, 4, 6))
 
@@ -27,8 +27,8 @@ class Merge(Op):
             raise OpError(f"merge '{self.name}' needs equal shapes", hint="give all parts the same shape")
         return inputs[0]
 
-    def sees(self, *inputs: Shape) -> Sight:
-        return HERE
+    def receptive_field(self, *inputs: Shape) -> ReceptiveField:
+        return POINTWISE
 
     def keras(self) -> Call:
         return Call(self.layer)
@@ -56,7 +56,7 @@ class Maximum(Merge, name="maximum"):
     traits: ClassVar[Traits] = Traits(elementwise=True, values="between")
     layer: ClassVar[str] = "layers.Maximum"
     sign: ClassVar[str] = "max"
-    kept: ClassVar[Kept] = Kept(inputs=True)
+    saved: ClassVar[SavedForBackward] = SavedForBackward(inputs=True)
 
 
 class Minimum(Merge, name="minimum"):
@@ -65,7 +65,7 @@ class Minimum(Merge, name="minimum"):
     traits: ClassVar[Traits] = Traits(elementwise=True, values="between")
     layer: ClassVar[str] = "layers.Minimum"
     sign: ClassVar[str] = "min"
-    kept: ClassVar[Kept] = Kept(inputs=True)
+    saved: ClassVar[SavedForBackward] = SavedForBackward(inputs=True)
 
 
 class Subtract(Merge, name="subtract"):
@@ -91,7 +91,7 @@ class Multiply(Merge, name="multiply"):
     traits: ClassVar[Traits] = Traits(elementwise=True, stretches=True, values="same_sign")
     layer: ClassVar[str] = "layers.Multiply"
     sign: ClassVar[str] = "×"
-    kept: ClassVar[Kept] = Kept(inputs=True)
+    saved: ClassVar[SavedForBackward] = SavedForBackward(inputs=True)
     examples: ClassVar[tuple[Example, ...]] = (
         Example({}, _TWO, _TWO[0]),
         Example({}, ((6,), (4, 4, 6)), (4, 4, 6)),

@@ -12,19 +12,19 @@ from archdsl.ops.base import (
     Counts,
     Example,
     Flag,
-    Kept,
     Kind,
     Number,
     Numbers,
     Op,
     OpError,
     Positive,
+    SavedForBackward,
     Shape,
     Traits,
     Weight,
 )
 from archdsl.ops.index_sets import ALL, Positions
-from archdsl.ops.receptive_field import HERE, Sight
+from archdsl.ops.receptive_field import POINTWISE, ReceptiveField
 from archdsl.ops.weights import Axes, Constraint, Initializer, Regularizer
 
 Momentum = Annotated[float, Field(strict=True, ge=0, le=1)]
@@ -45,10 +45,10 @@ def along(axis: int | list[int], x: Shape, name: str) -> Shape:
     return tuple(x[place - 1] for place in sorted(places))
 
 
-def sees_along(axis: int | list[int], x: Shape) -> Sight:
+def receptive_field_along(axis: int | list[int], x: Shape) -> ReceptiveField:
     """What is seen by an op that works along `axis`: its own place where that is the channels alone."""
     channels = ((-1,), (len(x),))
-    return HERE if tuple(_listed(axis)) in channels else "whole"
+    return POINTWISE if tuple(_listed(axis)) in channels else "whole"
 
 
 def reads_along(axis: int | list[int], needed: Positions) -> Sequence[Positions]:
@@ -82,7 +82,7 @@ class _Learned(Op):
     """
 
     kind: ClassVar[Kind] = "norm"
-    kept: ClassVar[Kept] = Kept(inputs=True)
+    saved: ClassVar[SavedForBackward] = SavedForBackward(inputs=True)
 
     epsilon: Positive = 1e-3
     center: Flag = True
@@ -148,8 +148,8 @@ class BatchNorm(_Learned, name="batch_norm"):
     def fvcore(self, *inputs: Shape) -> Counts:
         return Counts(math.prod(inputs[0]) * (2 if self.scale or self.center else 1))
 
-    def sees(self, *inputs: Shape) -> Sight:
-        return HERE
+    def receptive_field(self, *inputs: Shape) -> ReceptiveField:
+        return POINTWISE
 
     def takes_mean_away(self) -> bool:
         return not self.renorm
@@ -186,8 +186,8 @@ class LayerNorm(_Learned, name="layer_norm"):
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
         return self._learned(along(self.axis, inputs[0], self.name))
 
-    def sees(self, *inputs: Shape) -> Sight:
-        return sees_along(self.axis, inputs[0])
+    def receptive_field(self, *inputs: Shape) -> ReceptiveField:
+        return receptive_field_along(self.axis, inputs[0])
 
     def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
         return reads_along(self.axis, needed)
@@ -272,7 +272,7 @@ class RmsNorm(Op, name="rms_norm"):
     """
 
     kind: ClassVar[Kind] = "norm"
-    kept: ClassVar[Kept] = Kept(inputs=True)
+    saved: ClassVar[SavedForBackward] = SavedForBackward(inputs=True)
 
     epsilon: Positive = 1e-6
     axis: Axes = -1
@@ -289,8 +289,8 @@ class RmsNorm(Op, name="rms_norm"):
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
         return {"scale": Weight(along(self.axis, inputs[0], self.name))}
 
-    def sees(self, *inputs: Shape) -> Sight:
-        return sees_along(self.axis, inputs[0])
+    def receptive_field(self, *inputs: Shape) -> ReceptiveField:
+        return receptive_field_along(self.axis, inputs[0])
 
     def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
         return reads_along(self.axis, needed)
@@ -310,7 +310,7 @@ class UnitNorm(Op, name="unit_norm"):
     """
 
     kind: ClassVar[Kind] = "norm"
-    kept: ClassVar[Kept] = Kept(inputs=True)
+    saved: ClassVar[SavedForBackward] = SavedForBackward(inputs=True)
 
     axis: Axes = -1
 
@@ -319,8 +319,8 @@ class UnitNorm(Op, name="unit_norm"):
     def fits(self, *inputs: Shape) -> None:
         along(self.axis, inputs[0], self.name)
 
-    def sees(self, *inputs: Shape) -> Sight:
-        return sees_along(self.axis, inputs[0])
+    def receptive_field(self, *inputs: Shape) -> ReceptiveField:
+        return receptive_field_along(self.axis, inputs[0])
 
     def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
         return reads_along(self.axis, needed)
@@ -359,25 +359,25 @@ class Normalization(Op, name="normalization"):
     )
 
     def fits(self, *inputs: Shape) -> None:
-        kept = along(self.axis, inputs[0], self.name)
+        sides = along(self.axis, inputs[0], self.name)
         if (self.mean is None) != (self.variance is None):
             missing = "mean" if self.mean is None else "variance"
             raise OpError("`mean` and `variance` go together", "variance" if missing == "mean" else "mean")
         lengths = [len(part) for part in (self.mean, self.variance) if isinstance(part, tuple)]
         if len(lengths) == 1 or len(set(lengths)) > 1:
             raise OpError("`mean` and `variance` are equally long", "variance")
-        if lengths and lengths[0] not in (1, *kept[-1:]):
-            raise OpError(f"{lengths[0]} means are given, and there are {(kept or (1,))[-1]} channels", "mean")
+        if lengths and lengths[0] not in (1, *sides[-1:]):
+            raise OpError(f"{lengths[0]} means are given, and there are {(sides or (1,))[-1]} channels", "mean")
 
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
         if self.mean is not None:
             return {}
-        kept = along(self.axis, inputs[0], self.name)
-        shapes: dict[str, Shape] = {"mean": kept, "variance": kept, "count": ()}
+        sides = along(self.axis, inputs[0], self.name)
+        shapes: dict[str, Shape] = {"mean": sides, "variance": sides, "count": ()}
         return {name: Weight(shape, trainable=False) for name, shape in shapes.items()}
 
-    def sees(self, *inputs: Shape) -> Sight:
-        return HERE
+    def receptive_field(self, *inputs: Shape) -> ReceptiveField:
+        return POINTWISE
 
     def keras(self) -> Call:
         return self.call("layers.Normalization", mean="mean", variance="variance")
@@ -402,8 +402,8 @@ class Rescale(Op, name="rescale"):
         Example({"scale": 2.0, "offset": -1.0}, _X, _X[0]),
     )
 
-    def sees(self, *inputs: Shape) -> Sight:
-        return HERE
+    def receptive_field(self, *inputs: Shape) -> ReceptiveField:
+        return POINTWISE
 
     def keras(self) -> Call:
         return self.call("layers.Rescaling", "scale")
@@ -422,7 +422,7 @@ class LayerScale(Op, name="layer_scale"):
     """
 
     kind: ClassVar[Kind] = "dense"
-    kept: ClassVar[Kept] = Kept(inputs=True)
+    saved: ClassVar[SavedForBackward] = SavedForBackward(inputs=True)
     traits: ClassVar[Traits] = Traits(elementwise=True, keeps_zero=True)
 
     init: Number = 1e-6
@@ -437,8 +437,8 @@ class LayerScale(Op, name="layer_scale"):
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
         return {"gamma": Weight(inputs[0][-1:])}
 
-    def sees(self, *inputs: Shape) -> Sight:
-        return HERE
+    def receptive_field(self, *inputs: Shape) -> ReceptiveField:
+        return POINTWISE
 
     def keras(self) -> Call:
         return self.call("LayerScale")

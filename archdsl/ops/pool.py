@@ -9,12 +9,12 @@ from archdsl.ops.base import (
     Counts,
     Example,
     Flag,
-    Kept,
     Kind,
     Op,
     OpError,
     Padding,
     Pair,
+    SavedForBackward,
     Shape,
     Traits,
     image,
@@ -24,7 +24,7 @@ from archdsl.ops.base import (
     window,
 )
 from archdsl.ops.index_sets import ALL, Positions, Window
-from archdsl.ops.receptive_field import Sight, Taps, through
+from archdsl.ops.receptive_field import Reach, ReceptiveField, through
 
 
 class _Pool(Op):
@@ -51,7 +51,7 @@ class _Pool(Op):
     def windows(self, x: Shape, y: Shape) -> tuple[Window, Window]:
         return sliding(x, y, self.size, self.stride or self.size, self.padding)
 
-    def sees(self, *inputs: Shape) -> Sight:
+    def receptive_field(self, *inputs: Shape) -> ReceptiveField:
         return through(self.windows(inputs[0], self.output(*inputs)))
 
     def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
@@ -73,7 +73,7 @@ class MaxPool(_Pool, name="max_pool"):
 
     layer: ClassVar[str] = "layers.MaxPooling2D"
     pad_with: ClassVar[str] = "lowest_pad"
-    kept: ClassVar[Kept] = Kept(inputs=True, output=True)
+    saved: ClassVar[SavedForBackward] = SavedForBackward(inputs=True, output=True)
     examples: ClassVar[tuple[Example, ...]] = (
         Example({}, ((9, 8, 3),), (4, 4, 3)),
         Example({"size": 3, "stride": 2, "padding": "same"}, ((9, 8, 3),), (5, 4, 3)),
@@ -156,7 +156,7 @@ class GlobalMaxPool(_GlobalPool, name="global_max_pool"):
     """
 
     layer: ClassVar[str] = "layers.GlobalMaxPooling2D"
-    kept: ClassVar[Kept] = Kept(inputs=True, output=True)
+    saved: ClassVar[SavedForBackward] = SavedForBackward(inputs=True, output=True)
 
 
 class _AdaptivePool(_WholeMapPool):
@@ -177,8 +177,8 @@ class _AdaptivePool(_WholeMapPool):
         *_, channels = image(inputs[0], self.name)
         return *self.size, channels
 
-    def sees(self, *inputs: Shape) -> Sight:
-        rows, columns = (Taps(x, 0, x - 1, y) for x, y in zip(inputs[0], self.size, strict=False))
+    def receptive_field(self, *inputs: Shape) -> ReceptiveField:
+        rows, columns = (Reach(x, 0, x - 1, y) for x, y in zip(inputs[0], self.size, strict=False))
         return rows, columns
 
     def keras(self) -> Call:
@@ -208,4 +208,4 @@ class AdaptiveMaxPool(_AdaptivePool, name="adaptive_max_pool"):
     """
 
     layer: ClassVar[str] = "CoveringMaxPooling2D"
-    kept: ClassVar[Kept] = Kept(inputs=True, output=True)
+    saved: ClassVar[SavedForBackward] = SavedForBackward(inputs=True, output=True)

@@ -6,17 +6,31 @@ from typing import Annotated, ClassVar
 
 from pydantic import BeforeValidator, Field, WrapValidator
 
-from archdsl.ops.base import Call, Count, Example, Kind, Op, OpError, Passes, Shape, Size, Traits, either, show, whole
+from archdsl.ops.base import (
+    AliasesInput,
+    Call,
+    Count,
+    Example,
+    Kind,
+    Op,
+    OpError,
+    Shape,
+    Size,
+    Traits,
+    either,
+    show,
+    whole,
+)
 from archdsl.ops.index_sets import ALL, LONGEST, Positions, bounded, everything, spread
-from archdsl.ops.receptive_field import HERE, Sight
+from archdsl.ops.receptive_field import POINTWISE, ReceptiveField
 
 _X = ((4, 6, 8),)
 
 
-def sees_reshaped(x: Shape, y: Shape) -> Sight:
+def receptive_field_reshaped(x: Shape, y: Shape) -> ReceptiveField:
     """What is seen where the same numbers stand in another shape: one place where they stay together."""
     if x == y:
-        return HERE
+        return POINTWISE
     # (H, W, C) -> (H * W, C) keeps the channels of a place together, and (1, 1, C) -> (C,) too.
     return "place" if x and y and x[-1] == y[-1] else "whole"
 
@@ -25,15 +39,15 @@ class Flatten(Op, name="flatten"):
     """All numbers in one row. (H, W, C) -> (H * W * C,). Keras `Flatten`."""
 
     kind: ClassVar[Kind] = "shape"
-    passes: ClassVar[Passes] = "always"
+    aliases_input: ClassVar[AliasesInput] = "always"
     traits: ClassVar[Traits] = Traits(values="between", flattens=True)
     examples: ClassVar[tuple[Example, ...]] = (Example({}, ((3, 2, 5),), (30,)), Example({}, ((7,),), (7,)))
 
     def output(self, *inputs: Shape) -> Shape:
         return (math.prod(inputs[0]),)
 
-    def sees(self, *inputs: Shape) -> Sight:
-        return sees_reshaped(inputs[0], self.output(*inputs))
+    def receptive_field(self, *inputs: Shape) -> ReceptiveField:
+        return receptive_field_reshaped(inputs[0], self.output(*inputs))
 
     def keras(self) -> Call:
         return Call("layers.Flatten")
@@ -54,7 +68,7 @@ class Reshape(Op, name="reshape"):
     """
 
     kind: ClassVar[Kind] = "shape"
-    passes: ClassVar[Passes] = "always"
+    aliases_input: ClassVar[AliasesInput] = "always"
     traits: ClassVar[Traits] = Traits(values="between")
 
     shape: tuple[Side, ...]
@@ -75,8 +89,8 @@ class Reshape(Op, name="reshape"):
             raise OpError(f"{show(inputs[0])} has {count:,} numbers, which do not make {asked}", "shape")
         return tuple(count // known if side == -1 else side for side in self.shape)
 
-    def sees(self, *inputs: Shape) -> Sight:
-        return sees_reshaped(inputs[0], self.output(*inputs))
+    def receptive_field(self, *inputs: Shape) -> ReceptiveField:
+        return receptive_field_reshaped(inputs[0], self.output(*inputs))
 
     def keras(self) -> Call:
         return self.call("layers.Reshape", "shape")
@@ -108,10 +122,10 @@ class Permute(Op, name="permute"):
             raise OpError(f"`axes` has each of {known} once" if known else "a number has no axes", "axes")
         return tuple(inputs[0][axis - 1] for axis in self.axes)
 
-    def sees(self, *inputs: Shape) -> Sight:
+    def receptive_field(self, *inputs: Shape) -> ReceptiveField:
         # The channels stay together where the last axis stays the last; height and width lie the other way round then.
         if self.axes == tuple(range(1, len(self.axes) + 1)):
-            return HERE
+            return POINTWISE
         return "place" if self.axes[-1] == len(self.axes) else "whole"
 
     def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
@@ -140,7 +154,7 @@ class RepeatVector(Op, name="repeat_vector"):
             raise OpError(f"`repeat_vector` wants channels alone, and gets {show(inputs[0])}")
         return self.times, *inputs[0]
 
-    def sees(self, *inputs: Shape) -> Sight:
+    def receptive_field(self, *inputs: Shape) -> ReceptiveField:
         return "place"
 
     def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
@@ -174,7 +188,7 @@ class Take(Op, name="take"):
             raise OpError(f"there is no {self.index} along the first axis of {show(inputs[0])}", "index")
         return inputs[0][1:]
 
-    def sees(self, *inputs: Shape) -> Sight:
+    def receptive_field(self, *inputs: Shape) -> ReceptiveField:
         return "place"
 
     def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
@@ -218,8 +232,8 @@ class TakeChannels(Op, name="take_channels"):
             raise OpError(f"there are only {inputs[0][-1]} channels", "stop")
         return (*inputs[0][:-1], channels)
 
-    def sees(self, *inputs: Shape) -> Sight:
-        return HERE
+    def receptive_field(self, *inputs: Shape) -> ReceptiveField:
+        return POINTWISE
 
     def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
         length = inputs[0][-1]
@@ -254,8 +268,8 @@ class ChannelShuffle(Op, name="channel_shuffle"):
         if channels % self.groups or not channels:
             raise OpError(f"{channels} channels cannot be split into {self.groups} groups", "groups")
 
-    def sees(self, *inputs: Shape) -> Sight:
-        return HERE
+    def receptive_field(self, *inputs: Shape) -> ReceptiveField:
+        return POINTWISE
 
     def keras(self) -> Call:
         return self.call("ChannelShuffle", "groups")

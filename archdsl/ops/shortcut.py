@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from archdsl.ops.base import Call, Count, Example, Kind, Op, OpError, Pair, Shape, Traits, image, per_stride
 from archdsl.ops.index_sets import ALL, LONGEST, Positions, bounded, spread
-from archdsl.ops.receptive_field import Sight, Taps
+from archdsl.ops.receptive_field import Reach, ReceptiveField
 
 
 class PadShortcut(Op, name="pad_shortcut"):
@@ -37,8 +37,8 @@ class PadShortcut(Op, name="pad_shortcut"):
             raise OpError(f"{channels} channels cannot be padded to {self.filters}", "filters", hint)
         return -(-height // self.stride[0]), -(-width // self.stride[1]), self.filters
 
-    def sees(self, *inputs: Shape) -> Sight:
-        return Taps(self.stride[0]), Taps(self.stride[1])
+    def receptive_field(self, *inputs: Shape) -> ReceptiveField:
+        return Reach(self.stride[0]), Reach(self.stride[1])
 
     def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
         rows, columns = (

@@ -24,7 +24,7 @@ from archdsl.ops.base import (
     times,
 )
 from archdsl.ops.index_sets import ALL, LONGEST, Positions, bounded, divided, everything, shifted
-from archdsl.ops.receptive_field import Sight, Taps, scaled
+from archdsl.ops.receptive_field import Reach, ReceptiveField, scaled
 from archdsl.ops.value_range import Support, ValueRange, hull
 
 _X = ((4, 6, 8),)
@@ -63,9 +63,9 @@ class ZeroPad(Op, name="zero_pad"):
         (top, bottom), (left, right) = sides(self.padding)
         return height + top + bottom, width + left + right, channels
 
-    def sees(self, *inputs: Shape) -> Sight:
+    def receptive_field(self, *inputs: Shape) -> ReceptiveField:
         (top, _), (left, _) = sides(self.padding)
-        return Taps(1, -top, -top), Taps(1, -left, -left)
+        return Reach(1, -top, -top), Reach(1, -left, -left)
 
     def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
         (top, _), (left, _) = sides(self.padding)
@@ -112,9 +112,9 @@ class _Crop(Op):
         """The row and the column of the map at which the output begins."""
         raise NotImplementedError
 
-    def sees(self, *inputs: Shape) -> Sight:
+    def receptive_field(self, *inputs: Shape) -> ReceptiveField:
         top, left = self._corner(inputs[0])
-        return Taps(1, top, top), Taps(1, left, left)
+        return Reach(1, top, top), Reach(1, left, left)
 
     def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
         rows, columns = (
@@ -216,7 +216,7 @@ class Upsample(Op, name="upsample"):
     def fvcore(self, *inputs: Shape) -> Counts:
         return Counts(_WORK.get(self.interpolation, 0) * math.prod(self.output(*inputs)))
 
-    def sees(self, *inputs: Shape) -> Sight:
+    def receptive_field(self, *inputs: Shape) -> ReceptiveField:
         rows, columns = (scaled(x, x * more, self.interpolation) for x, more in zip(inputs[0], self.size, strict=False))
         return rows, columns
 
@@ -281,10 +281,10 @@ class Resize(Op, name="resize"):
     def fvcore(self, *inputs: Shape) -> Counts:
         return Counts(_WORK.get(self.interpolation, 0) * math.prod(self.output(*inputs)))
 
-    def sees(self, *inputs: Shape) -> Sight:
+    def receptive_field(self, *inputs: Shape) -> ReceptiveField:
         height, width, _ = inputs[0]
         if self.crop or self.pad or self.antialias:
-            return "whole"  # how far it sees then depends on more than the two sizes
+            return "whole"  # how far it reaches then depends on more than the two sizes
         return scaled(height, self.height, self.interpolation), scaled(width, self.width, self.interpolation)
 
     def keras(self) -> Call:
@@ -315,9 +315,9 @@ class SpaceToDepth(Op, name="space_to_depth"):
             raise OpError(f"a map of {height}x{width} has no whole number of blocks of {self.block}", "block")
         return height // self.block, width // self.block, channels * self.block**2
 
-    def sees(self, *inputs: Shape) -> Sight:
-        taps = Taps(self.block, 0, self.block - 1)
-        return taps, taps
+    def receptive_field(self, *inputs: Shape) -> ReceptiveField:
+        reach = Reach(self.block, 0, self.block - 1)
+        return reach, reach
 
     def keras(self) -> Call:
         return self.call("SpaceToDepth", "block")
@@ -345,9 +345,9 @@ class DepthToSpace(Op, name="depth_to_space"):
             raise OpError(f"{channels} channels make no blocks of {self.block}x{self.block}", "block")
         return height * self.block, width * self.block, channels // self.block**2
 
-    def sees(self, *inputs: Shape) -> Sight:
-        taps = Taps(over=self.block)
-        return taps, taps
+    def receptive_field(self, *inputs: Shape) -> ReceptiveField:
+        reach = Reach(over=self.block)
+        return reach, reach
 
     def keras(self) -> Call:
         return self.call("DepthToSpace", "block")

@@ -291,16 +291,16 @@ class Flat:
         return [refs[end.ref] for end in body.outputs.values()]
 
     def _op(self, op: Op, taken: list[int], forms: list[Any], node: Any) -> int:
-        if op.passes == "always" or (op.passes == "inference" and not self.training):
+        if op.aliases_input == "always" or (op.aliases_input == "inference" and not self.training):
             self.steps.append((taken, None, 0))
             return taken[0]
         made = self.tensor(node.shape)
-        self.steps.append((taken, made, op.inside(*forms)))
+        self.steps.append((taken, made, op.workspace(*forms)))
         if any(weight.trainable for weight in node.weights.values()) or self.moved & {*taken}:
             self.moved.add(made)
-            keeps = op.keeps(*forms)
-            self.kept |= {*(taken if keeps.inputs else []), *([made] if keeps.output else [])}
-            self.inside += keeps.inside
+            saved = op.saved_for_backward(*forms)
+            self.kept |= {*(taken if saved.inputs else []), *([made] if saved.output else [])}
+            self.inside += saved.workspace
         return made
 
 
@@ -387,15 +387,15 @@ def test_equal_layers_are_measured_once(monkeypatch: pytest.MonkeyPatch) -> None
     }
     graph = network([{"Outer": {}, "repeat": 10}], (8, 8, 4), layers=deep)
     asked: Counter[str] = Counter()
-    for name in ("sees", "fvcore", "keeps", "inside"):
+    for name in ("receptive_field", "fvcore", "saved_for_backward", "workspace"):
         monkeypatch.setattr("archdsl.ops.conv.Conv." + name, counted(name, asked))
     found = measure(graph)
     assert found.field == Field((2 * 9000 + 1, 2 * 9000 + 1), (1, 1))
     assert found.peak_bytes == 4 * 512
-    assert asked["sees"] == asked["fvcore"] == 1
+    assert asked["receptive_field"] == asked["fvcore"] == 1
     # Once for the image, of which no gradient is asked, and once for all else; and so for who holds the input.
-    assert asked["keeps"] == 2
-    assert 1 <= asked["inside"] <= 4
+    assert asked["saved_for_backward"] == 2
+    assert 1 <= asked["workspace"] <= 4
 
 
 def counted(name: str, asked: Counter[str]) -> Callable[..., Any]:

@@ -205,6 +205,6 @@ def test_a_word_that_the_weight_has_no_axes_for_is_not_known(name: str, fields: 
 
 def test_a_matrix_takes_every_word() -> None:
     for word in weights.INITIALIZERS:
-        assert build("dense", units=3, kernel_initializer=word).told("kernel_initializer") == word
+        assert build("dense", units=3, kernel_initializer=word).keras_value("kernel_initializer") == word
     for word in weights.REGULARIZERS:
-        assert build("dense", units=3, kernel_regularizer=word).told("kernel_regularizer") == word
+        assert build("dense", units=3, kernel_regularizer=word).keras_value("kernel_regularizer") == word

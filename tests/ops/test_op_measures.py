@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from archdsl.ops import OPS, Example, Op
-from archdsl.ops.base import Counts, Kept
-from archdsl.ops.receptive_field import HERE, Taps
+from archdsl.ops.base import Counts, SavedForBackward
+from archdsl.ops.receptive_field import POINTWISE, Reach
 
 EXAMPLES = [(name, example) for name, op in sorted(OPS.items()) for example in op.examples]
 ids = [f"{name}-{i}" for name, op in sorted(OPS.items()) for i, _ in enumerate(op.examples)]
@@ -35,19 +35,19 @@ def test_what_it_counts(name: str, example: Example) -> None:
     assert found.activations >= activations
     assert (activations >= places) == (macs > 0), "what does work for its numbers counts them"
     assert bool(activations) == (op.kind in ("conv", "dense") and name not in {*WITHOUT, "layer_scale"})
-    assert (op.inside(*example.inputs) > 0) == (name in MORE)
+    assert (op.workspace(*example.inputs) > 0) == (name in MORE)
 
 
 @pytest.mark.parametrize(("name", "example"), EXAMPLES, ids=ids)
 def test_what_it_keeps(name: str, example: Example) -> None:
     op = build(name, example)
-    found = op.keeps(*example.inputs)
-    assert isinstance(found, Kept)
+    found = op.saved_for_backward(*example.inputs)
+    assert isinstance(found, SavedForBackward)
     learns = any(weight.trainable for weight in op.weights(*example.inputs).values())
     assert not learns or found.inputs or name in WITHOUT
-    assert found.inside >= op.inside(*example.inputs)
-    if op.passes != "never":
-        assert found == Kept()
+    assert found.workspace >= op.workspace(*example.inputs)
+    if op.aliases_input != "never":
+        assert found == SavedForBackward()
         assert math.prod(example.output) == math.prod(example.inputs[0])
         assert op.weights(*example.inputs) == {}
 
@@ -55,17 +55,17 @@ def test_what_it_keeps(name: str, example: Example) -> None:
 @pytest.mark.parametrize(("name", "example"), EXAMPLES, ids=ids)
 def test_what_it_sees(name: str, example: Example) -> None:
     op = build(name, example)
-    assert (type(op).sees is Op.sees) == (name in BLIND)
-    sight = op.sees(*example.inputs)
-    if isinstance(sight, str):
-        assert sight in ("place", "whole")
+    assert (type(op).receptive_field is Op.receptive_field) == (name in BLIND)
+    field = op.receptive_field(*example.inputs)
+    if isinstance(field, str):
+        assert field in ("place", "whole")
         return
-    if sight == HERE:
+    if field == POINTWISE:
         assert example.output[:-1] in {x[:-1] for x in example.inputs}
         return
-    for taps, x, y in zip(sight, example.inputs[0], example.output, strict=False):
+    for taps, x, y in zip(field, example.inputs[0], example.output, strict=False):
         ends = [(taps.first(place), taps.last(place)) for place in range(y)]
-        assert isinstance(taps, Taps)
+        assert isinstance(taps, Reach)
         assert ends == sorted(ends)
         seen = [last >= 0 and first < x for first, last in ends]
         # Padding may see nothing of the map, and so may a place between the windows of a transposed convolution.
@@ -73,16 +73,16 @@ def test_what_it_sees(name: str, example: Example) -> None:
 
 
 def test_there_are_ops_of_each_kind() -> None:
-    found = [build(name, example).sees(*example.inputs) for name, example in EXAMPLES]
-    assert found.count(HERE) > 60
-    assert sum(isinstance(sight, tuple) and sight != HERE for sight in found) > 25
-    assert {OPS[name].passes for name in OPS} == {"never", "always", "inference"}
+    found = [build(name, example).receptive_field(*example.inputs) for name, example in EXAMPLES]
+    assert found.count(POINTWISE) > 60
+    assert sum(isinstance(field, tuple) and field != POINTWISE for field in found) > 25
+    assert {OPS[name].aliases_input for name in OPS} == {"never", "always", "inference"}
 
 
 def windows(name: str, example: Example) -> bool:
     """Whether it goes from maps to a map, sees less than all of it, and runs on a CPU."""
     maps = [x for x in (*example.inputs, example.output) if len(x) == 3]
-    whole = isinstance(build(name, example).sees(*example.inputs), str)
+    whole = isinstance(build(name, example).receptive_field(*example.inputs), str)
     return (
         len(maps) == len(example.inputs) + 1
         and not whole
@@ -125,15 +125,15 @@ def test_it_sees_what_keras_sees(name: str, example: Example) -> None:
 
 def hold(op: Op, example: Example, seen: Any, np: Any) -> None:
     """Compares the pixels that each place of the output sees with those that are told."""
-    sight, (height, width, _) = op.sees(*example.inputs), example.inputs[0]
-    assert isinstance(sight, tuple)
+    field, (height, width, _) = op.receptive_field(*example.inputs), example.inputs[0]
+    assert isinstance(field, tuple)
     assert seen.any()
     for row in range(example.output[0]):
         for column in range(example.output[1]):
             pixels = np.argwhere(seen[:, row, column].reshape(height, width))
             told = [
                 [max(taps.first(place), 0), min(taps.last(place), x - 1)]
-                for taps, place, x in zip(sight, (row, column), (height, width), strict=True)
+                for taps, place, x in zip(field, (row, column), (height, width), strict=True)
             ]
             if not len(pixels):
                 assert "pad" in op.name or op.name == "conv_transpose"

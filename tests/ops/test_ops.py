@@ -70,8 +70,8 @@ def test_the_keras_form_has_no_default_in_it(name: str, i: int, example: Example
     """What is required stands there, and what is said, and by name nothing else."""
     op, fields = build(name, **example.fields), OPS[name].model_fields
     call = op.keras()
-    said = [n for n, info in fields.items() if info.is_required() or op.told(n) != info.default]
-    expected = [repr(op.told(n)) for n in said if n != "norm"]
+    said = [n for n, info in fields.items() if info.is_required() or op.keras_value(n) != info.default]
+    expected = [repr(op.keras_value(n)) for n in said if n != "norm"]
     by_name = [repr(value) for value in call.keywords.values()]
     assert set(by_name) <= set(expected)
     assert set(expected) <= {*by_name, *map(repr, call.positional)}

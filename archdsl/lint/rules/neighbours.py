@@ -64,7 +64,7 @@ class RedundantActivation(Rule):
             most = f" and {given.most:g} at most" if given.most is not None else ""
             fact = f"what it gets from `{last.name}` is 0 at least{most}"
             yield self.at(one, f"this `{node.kind}` changes nothing", fact, hint="remove it")
-        elif last.kind == "activation" and "always" not in (last.passes, op.passes):
+        elif last.kind == "activation" and "always" not in (last.aliases_input, op.aliases_input):
             yield self.at(
                 one,
                 f"two activations in a row: `{node.kind}` of `{last.name}`",
