@@ -104,3 +104,11 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def next_free(folder: str, name: str) -> Path:
+    """`FOLDER/NAME-1`, or the first such number that is free."""
+    number = 1
+    while (free := Path(folder) / f"{name}-{number}").exists():
+        number += 1
+    return free

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from reprlib import repr as shortened
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -335,6 +337,12 @@ class Spec:
         # A variant gives its layers other arguments, so that each has layers of its own.
         owned = {name: replace(layer, spec=self) for name, layer in self.layers.items()}
         object.__setattr__(self, "layers", owned)
+
+    @property
+    def file_stem(self) -> str:
+        """Its name for files: that of its own file, or else of its class."""
+        name = Path(self.file).stem
+        return name if re.fullmatch(r"[\w.-]+", name) else self.name
 
     def __repr__(self) -> str:
         variant = f", variant {self.variant}" if self.variant else ""

@@ -10,8 +10,9 @@ from hashlib import sha256
 from html import escape
 from pathlib import Path
 
-import archdsl
 from archdsl.cli.drawing import list_text
+
+import archdsl
 from archdsl.diagrams import Options, to_dot, views
 from archdsl.diagrams.mermaid import to_mermaid
 from archdsl.diagrams.render import render

@@ -19,11 +19,11 @@ from archdsl.cli.shared import (
     SetOption,
     VariantOption,
     load_spec,
-    next_free,
     print_json,
     print_text,
 )
 from archdsl.errors import fail
+from archdsl.files import next_free
 from archdsl.text import columns
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def train(
     if spec is None:
         raise fail("ARCH203", "there is nothing to train", hint="`archdsl train SPEC`, or `archdsl train --resume RUN`")
     loaded, arguments, _ = load_spec(spec, settings, variant, allow)
-    run = out or next_free("runs", loaded)
+    run = out or next_free("runs", loaded.file_stem)
     given: dict[str, Any] = {"arguments": arguments, "epochs": epochs, "limit": limit}
     given |= {"data_dir": data_dir, "seed": seed}
     backend.load_keras(loaded.train)

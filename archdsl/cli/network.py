@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from archdsl.cli import backend, drawing
+from archdsl.cli import backend, viewer
 from archdsl.cli.shared import (
     AllowOption,
     JsonOption,
@@ -18,14 +17,12 @@ from archdsl.cli.shared import (
     SpecArgument,
     VariantOption,
     load_spec,
-    next_free,
     print_json,
     print_text,
     say,
-    stem,
 )
 from archdsl.errors import fail
-from archdsl.files import new_folder, write_new
+from archdsl.files import new_folder, next_free, write_new
 
 WIDE = 100
 """Characters that a table may take, whatever a terminal tells."""
@@ -138,32 +135,53 @@ def plot(
 
     What `--format dot` and `--format mermaid` give is text, and goes to stdout where there is no `--out`.
     """
+    from archdsl.diagrams import Options, pictures
+
     if listed or as_json:
-        drawing.refuse_beside_list(context)
+        _refuse_beside_list(context)
         graph = load_spec(spec, settings, variant, allow)[2]
         if as_json:
-            print_json(drawing.list_data(graph))
+            print_json(pictures.list_data(graph))
         else:
-            print_text(drawing.list_text(graph))
+            print_text(pictures.list_text(graph))
         return
-    wish = drawing.wish(view, formats or (), out, opened)
-    options = drawing.options(theme=theme, depth=depth, direction=direction, detail=detail, costs=costs)
+    request = pictures.request(view, formats or (), out, opened)
+    options = Options(theme=theme, depth=depth, direction=direction, detail=detail, costs=costs)
     loaded, _, graph = load_spec(spec, settings, variant, allow)
-    pictures = drawing.pictures(graph, loaded, wish)
-    for text in drawing.draw(pictures, options):
+    chosen = pictures.pictures(graph, loaded, request)
+    for text in pictures.draw(chosen, options):
         print_text(text)
-    _tell([picture.path for picture in pictures if picture.path is not None], opened)
-
-
-def _tell(files: Sequence[Path], is_opened: bool) -> None:
-    """Says what was written, and opens the first of it."""
+    files = [picture.path for picture in chosen if picture.path is not None]
     if len(files) > FEW:
         say(f"wrote {len(files)} pictures into {files[0].parent}")
     else:
         for file in files:
             say(f"wrote {file}")
-    if is_opened and not drawing.open_file(files[0]):
+    if opened and not viewer.open_file(files[0]):
         say(f"there is no viewer here to open {files[0]} with")
+
+
+def _refuse_beside_list(context: typer.Context) -> None:
+    """Holds `--list` to the spec's own options, and `--json` to `--list`.
+
+    Raises:
+        ArchError: another option was given, which `--list` would ignore.
+    """
+    given = {name for name in context.params if _is_given(context, name)}
+    if "listed" not in given:
+        raise fail("ARCH203", "`--json` stands beside `--list`", hint="`--format dot` and `--format mermaid` are text")
+    for option in context.command.params:
+        if option.name in given - _OF_LISTS:
+            hint = "`--list` draws nothing"
+            raise fail("ARCH203", f"`--list` cannot stand beside `{option.opts[0]}`", hint=hint)
+
+
+_OF_LISTS = {"spec", "listed", "as_json", "settings", "variant", "allow"}
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def build(
@@ -178,19 +196,20 @@ def build(
 ) -> None:
     """Build the Keras model, check that Keras counts what the spec says, and write module, summary and pictures."""
     from archdsl.codegen.module import to_python
+    from archdsl.diagrams.pictures import draw_all
     from archdsl.reports.summary import to_text
 
     loaded, arguments, graph = load_spec(spec, settings, variant, allow)
-    with new_folder(out or next_free("build", loaded)) as folder:
+    with new_folder(out or next_free("build", loaded.file_stem)) as folder:
         (folder.path / "spec.yaml").write_text(loaded.text, encoding="utf-8")
-        (folder.path / f"{stem(loaded)}.py").write_text(to_python(loaded), encoding="utf-8")
+        (folder.path / f"{loaded.file_stem}.py").write_text(to_python(loaded), encoding="utf-8")
         (folder.path / "summary.txt").write_text(to_text(graph, depth=3), encoding="utf-8")
         model = backend.load_keras().build(loaded, **arguments)
     say(f"wrote {folder.target}")
     counts = f"{model.count_params():,} parameters in {len(model.weights):,} variables"
     print_text(f"{loaded.name}: Keras counts {counts}, as the spec does")
     if pictures:  # last, so that a machine without a renderer has all the rest
-        drawing.draw_all(graph, loaded, folder.target / "pictures")
+        draw_all(graph, loaded, folder.target / "pictures")
 
 
 COMMANDS = {"show": show, "eject": eject, "plot": plot, "build": build}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import sys
 from collections.abc import Sequence
@@ -94,17 +93,3 @@ def resolved(spec: Spec, settings: Sequence[str] | None) -> tuple[Spec, dict[str
         told = f"{spec.file} [{spec.variant}]" if spec.variant else spec.file
         say(f"{told}: `expect` is not held, for arguments were set")
     return spec, arguments, graph
-
-
-def stem(spec: Spec) -> str:
-    """The spec's name for files: that of its own file, or else of its class."""
-    name = Path(spec.file).stem
-    return name if re.fullmatch(r"[\w.-]+", name) else spec.name
-
-
-def next_free(folder: str, spec: Spec) -> Path:
-    """`FOLDER/NAME-1`, or the first such number that is free."""
-    number = 1
-    while (free := Path(folder) / f"{stem(spec)}-{number}").exists():
-        number += 1
-    return free

@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 
 import archdsl
 from archdsl.cli import main
-from archdsl.cli.shared import COLORS, next_free, stem
+from archdsl.cli.shared import COLORS
+from archdsl.files import next_free
 from archdsl.ops import OPS
 from archdsl.text import colored, columns
 from archdsl.zoo import names
@@ -371,7 +372,7 @@ def test_columns() -> None:
 def test_the_next_folder_is_the_first_free_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     spec = archdsl.loads(SMALL, "small.yaml")
-    assert next_free("runs", spec) == Path("runs/small-1")
+    assert next_free("runs", spec.file_stem) == Path("runs/small-1")
     (tmp_path / "runs" / "small-1").mkdir(parents=True)
-    assert next_free("runs", spec) == Path("runs/small-2")
-    assert stem(archdsl.loads(SMALL)) == "Net"
+    assert next_free("runs", spec.file_stem) == Path("runs/small-2")
+    assert archdsl.loads(SMALL).file_stem == "Net"

@@ -17,10 +17,12 @@ from command_line import Run
 from documents import ROOT, blocks, named, whole
 
 from archdsl import load, loads, resolve
-from archdsl.cli import app, backend, drawing, main
+from archdsl.cli import app, backend, main
+from archdsl.cli import viewer as system_viewer
 from archdsl.diagrams import Options, to_dot, views
 from archdsl.diagrams import render as renderers
 from archdsl.diagrams.mermaid import to_mermaid
+from archdsl.diagrams.pictures import file_names
 
 TEXT = """\
 archdsl: 1
@@ -79,7 +81,7 @@ def renderer() -> None:
 def viewer(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """What is opened: the system's viewer is not started."""
     opened: list[Path] = []
-    monkeypatch.setattr(drawing, "open_file", lambda path: opened.append(path) is None)
+    monkeypatch.setattr(system_viewer, "open_file", lambda path: opened.append(path) is None)
     return opened
 
 
@@ -244,7 +246,7 @@ class TestOpen:
     def test_where_nothing_can_open_it_the_picture_is_there(
         self, plot: Plot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
-        monkeypatch.setattr(drawing, "open_file", lambda path: False)
+        monkeypatch.setattr(system_viewer, "open_file", lambda path: False)
         done = plot("--open", "--out", "x.dot")
         assert (done.code, done.out) == (0, "")
         assert done.err == "wrote x.dot\nthere is no viewer here to open x.dot with\n"
@@ -260,11 +262,11 @@ class TestOpen:
         script.chmod(0o755)
         monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
         monkeypatch.setenv("DISPLAY", ":0")
-        monkeypatch.setattr(drawing, "PATIENCE", 0.5)
+        monkeypatch.setattr(system_viewer, "PATIENCE", 0.5)
         started: list[subprocess.Popen[bytes]] = []
         popen = subprocess.Popen
         monkeypatch.setattr(subprocess, "Popen", lambda *a, **k: started.append(popen(*a, **k)) or started[-1])
-        assert drawing.open_file(tmp_path / "-x.svg") is opens
+        assert system_viewer.open_file(tmp_path / "-x.svg") is opens
         assert (tmp_path / "opened").read_text() == f"{tmp_path / '-x.svg'}\n"
         started[0].kill()
         started[0].wait()
@@ -273,13 +275,13 @@ class TestOpen:
     def test_no_screen_or_no_viewer(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.setenv("PATH", str(tmp_path))
         monkeypatch.setenv("DISPLAY", ":0")
-        assert not drawing.open_file(tmp_path / "x.svg")
+        assert not system_viewer.open_file(tmp_path / "x.svg")
         script = tmp_path / "xdg-open"
         script.write_text("#!/bin/sh\nexit 0\n")
         script.chmod(0o755)
         for name in ("DISPLAY", "WAYLAND_DISPLAY"):
             monkeypatch.delenv(name, raising=False)
-        assert not drawing.open_file(tmp_path / "x.svg")
+        assert not system_viewer.open_file(tmp_path / "x.svg")
 
 
 REFUSED = [
@@ -382,14 +384,14 @@ class TestBuild:
 )
 def test_the_names_of_files(file: str, variant: str, found: Sequence[str], names: list[str] | None) -> None:
     spec = loads(TEXT.replace("wide:", "small:"), file, variant)
-    given = drawing.file_names(spec, found)
+    given = file_names(spec, found)
     assert list(given) == list(found)
     assert list(given.values()) == (names or ["net", "net-Block-projection", "net-Blöck", "net-a_.._b"])
 
 
 def test_long_names_fit_a_file_system(tmp_path: Path) -> None:
     long = ["Net", "Ö" * 300, "Ö" * 299 + "A", "B" * 300]
-    names = drawing.file_names(loads(TEXT, "n" * 240 + ".yaml"), long)
+    names = file_names(loads(TEXT, "n" * 240 + ".yaml"), long)
     assert len({*names.values()}) == 4
     for name in names.values():
         (tmp_path / f".{name}.mermaid.12345678").write_text("")
@@ -433,7 +435,7 @@ def test_what_the_documents_draw(document: str, plot: Plot, monkeypatch: pytest.
         for line in block.text.splitlines() if block.language == "sh" else ():
             words = shlex.split(line, comments=True)
             if words[:2] == ["archdsl", "plot"]:
-                monkeypatch.setattr(drawing, "open_file", lambda path: True)
+                monkeypatch.setattr(system_viewer, "open_file", lambda path: True)
                 done = plot(*words[3:], spec=words[2])
                 assert done.code == 0, f"{line}\n{done.err}"
                 drawn += 1

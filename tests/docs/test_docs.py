@@ -99,7 +99,7 @@ def test_contributing_recites_the_stages_that_there_are() -> None:
     there = {path.stem for path in PACKAGE.glob("*") if path.stem.isidentifier()}
     recited = re.findall(r"`(version < [^`]+)`", CONTRIBUTING)
     assert recited[0].split() == " < ".join(stage for stage in ORDER if stage in there - {"__main__"}).split()
-    assert len(CONTRIBUTING.splitlines()) < 60
+    assert len(CONTRIBUTING.splitlines()) < 160
 
 
 def test_the_op_of_contributing_is_a_real_one() -> None:

@@ -1,31 +1,27 @@
-"""What `plot` and `build --plot` draw, and where each picture goes."""
+"""The pictures of a network that are asked for: which views, in which formats, into which files."""
 
 from __future__ import annotations
 
 import os
 import re
-import shutil
-import subprocess
-import sys
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import typer
-
-from archdsl.cli.shared import next_free, stem
+from archdsl.diagrams.dot import to_dot
+from archdsl.diagrams.mermaid import to_mermaid
+from archdsl.diagrams.options import Options
+from archdsl.diagrams.render import render_all
+from archdsl.diagrams.views import views
 from archdsl.errors import fail, nearest
-from archdsl.files import write
+from archdsl.files import next_free, write
 from archdsl.graph import Graph
 from archdsl.ops import Shape
 from archdsl.ops.base import show
 from archdsl.spec import INPUT, OUTPUT, Spec
 from archdsl.text import columns
-
-if TYPE_CHECKING:
-    from archdsl.diagrams import Options
 
 ENDINGS = {
     "svg": (".svg",),
@@ -45,12 +41,9 @@ ALL = "all"
 LONGEST = 180
 """Bytes of a file's name before its ending: file systems take 255, and a file has a longer name while it is written."""
 
-PATIENCE = 2
-"""Seconds after which a viewer that is still running counts as open."""
-
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class PictureRequest:
     """What is to be drawn, and where it goes.
 
     Args:
@@ -81,30 +74,7 @@ class Picture:
     path: Path | None = None
 
 
-def refuse_beside_list(context: typer.Context) -> None:
-    """Holds `--list` to the spec's own options, and `--json` to `--list`.
-
-    Raises:
-        ArchError: another option was given, which `--list` would ignore.
-    """
-    given = {name for name in context.params if _is_given(context, name)}
-    if "listed" not in given:
-        raise fail("ARCH203", "`--json` stands beside `--list`", hint="`--format dot` and `--format mermaid` are text")
-    for option in context.command.params:
-        if option.name in given - _OF_LISTS:
-            hint = "`--list` draws nothing"
-            raise fail("ARCH203", f"`--list` cannot stand beside `{option.opts[0]}`", hint=hint)
-
-
-_OF_LISTS = {"spec", "listed", "as_json", "settings", "variant", "allow"}
-
-
-def _is_given(context: typer.Context, name: str) -> bool:
-    source = context.get_parameter_source(name)
-    return source is not None and source.name == "COMMANDLINE"
-
-
-def wish(view: str, formats: Iterable[str], out: str | None, is_opened: bool) -> Wish:
+def request(view: str, formats: Iterable[str], out: str | None, is_opened: bool) -> PictureRequest:
     """What the options ask for.
 
     Raises:
@@ -115,8 +85,8 @@ def wish(view: str, formats: Iterable[str], out: str | None, is_opened: bool) ->
         if form not in ENDINGS:
             raise fail("ARCH203", f"`{form}` is no format of pictures", hint=nearest(form, ENDINGS))
     if out is not None and _is_file(out):
-        return Wish(view, (_format_of(out, asked, view),), file=Path(out))
-    found = Wish(view, asked or ("svg",), folder=None if out is None else Path(out))
+        return PictureRequest(view, (_format_of(out, asked, view),), file=Path(out))
+    found = PictureRequest(view, asked or ("svg",), folder=None if out is None else Path(out))
     if len(found.printed) > 1:
         hint = "`--out FOLDER/` takes each as a file"
         raise fail("ARCH203", f"{' and '.join(found.printed)} cannot both go to stdout", hint=hint)
@@ -159,24 +129,26 @@ def _format_of(out: str, asked: tuple[str, ...], view: str) -> str:
     return form
 
 
-def pictures(graph: Graph, spec: Spec, wish: Wish) -> list[Picture]:
+def pictures(graph: Graph, spec: Spec, request: PictureRequest) -> list[Picture]:
     """What is to be drawn of a network.
 
     Raises:
         ArchError: there is no such view.
     """
-    from archdsl.diagrams import views
-
-    found = views(graph)
-    view = wish.view or next(iter(found))
-    if view not in (*found, ALL):
-        raise fail("ARCH203", f"there is no view `{view}`", hint=nearest(view, (*found, ALL)))
-    folder = wish.folder or (next_free("plots", spec) if view == ALL else Path())
+    graphs = views(graph)
+    view = request.view or next(iter(graphs))
+    if view not in (*graphs, ALL):
+        raise fail("ARCH203", f"there is no view `{view}`", hint=nearest(view, (*graphs, ALL)))
+    folder = request.folder or (next_free("plots", spec.file_stem) if view == ALL else Path())
     return [
-        Picture(found[name], form, None if form in wish.printed else wish.file or folder / f"{file}{ENDINGS[form][0]}")
-        for name, file in file_names(spec, found).items()
+        Picture(
+            graphs[name],
+            form,
+            None if form in request.printed else request.file or folder / f"{file}{ENDINGS[form][0]}",
+        )
+        for name, file in file_names(spec, graphs).items()
         if view in (name, ALL)
-        for form in wish.formats
+        for form in request.formats
     ]
 
 
@@ -185,7 +157,7 @@ def file_names(spec: Spec, views: Iterable[str]) -> dict[str, str]:
 
     No two are the same to a file system that takes capital letters and small ones for one.
     """
-    name = f"{stem(spec)}-{spec.variant}" if spec.variant else stem(spec)
+    name = f"{spec.file_stem}-{spec.variant}" if spec.variant else spec.file_stem
     model, *layers = views
     found: dict[str, str] = {}
     taken: set[str] = set()
@@ -201,21 +173,12 @@ def file_names(spec: Spec, views: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def options(**words: Any) -> Options:
-    """How it is to look; the diagrams are not loaded before somebody asks."""
-    from archdsl.diagrams import Options
-
-    return Options(**words)
-
-
 def draw(wanted: Iterable[Picture], options: Options) -> list[str]:
     """Draws pictures into their files, all with one renderer, and gives the texts of those that have no file.
 
     Raises:
         ArchError: a file cannot be written, or there is no renderer.
     """
-    from archdsl.diagrams.render import render_all
-
     texts: dict[tuple[int, bool], str] = {}  # a graph is planned once for all that DOT becomes
     printed, rendered = [], []
     for picture in wanted:
@@ -236,22 +199,17 @@ def draw(wanted: Iterable[Picture], options: Options) -> list[str]:
 def _text(picture: Picture, options: Options) -> str:
     """A picture in a language of diagrams: in DOT, which renderers take, where it is not to be Mermaid."""
     if picture.format == "mermaid":
-        from archdsl.diagrams.mermaid import to_mermaid
-
         return to_mermaid(picture.graph, options)
-    from archdsl.diagrams import to_dot
-
     return to_dot(picture.graph, options)
 
 
 def draw_all(graph: Graph, spec: Spec, folder: Path) -> None:
     """Draws every view as SVG and PNG into a folder."""
-    draw(pictures(graph, spec, Wish(ALL, ("svg", "png"), folder=folder)), options())
+    draw(pictures(graph, spec, PictureRequest(ALL, ("svg", "png"), folder=folder)), Options())
 
 
 def list_data(graph: Graph) -> list[dict[str, Any]]:
     """The views, each with its class, arguments and shapes, as plain data."""
-    from archdsl.diagrams import views
     from archdsl.reports.formats import outline
 
     found = {name: outline(body) for name, body in views(graph).items()}
@@ -260,8 +218,6 @@ def list_data(graph: Graph) -> list[dict[str, Any]]:
 
 def list_text(graph: Graph) -> str:
     """The views, one a line: `ResidualLayer  ResidualLayer(filters=16, stride=1)  8x8x16 -> 8x8x16`."""
-    from archdsl.diagrams import views
-
     lines = []
     for name, body in views(graph).items():
         call = f"{body.name}({', '.join(f'{key}={value}' for key, value in body.arguments.items())})"
@@ -272,27 +228,3 @@ def list_text(graph: Graph) -> str:
 
 def _shapes(shapes: Mapping[str, Shape], nameless: str) -> str:
     return ", ".join(show(shape) if name == nameless else f"{name} {show(shape)}" for name, shape in shapes.items())
-
-
-def open_file(path: Path) -> bool:
-    """Opens a file with the system's viewer, and says whether there is one."""
-    full = str(path.resolve())
-    if sys.platform == "win32":
-        try:
-            os.startfile(full)
-        except OSError:
-            return False
-        return True
-    is_mac = sys.platform == "darwin"
-    has_screen = is_mac or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-    program = shutil.which("open" if is_mac else "xdg-open")
-    if program is None or not has_screen:
-        return False
-    silent = subprocess.DEVNULL
-    try:
-        viewer = subprocess.Popen([program, full], stdin=silent, stdout=silent, stderr=silent, start_new_session=True)
-        return viewer.wait(PATIENCE) == 0
-    except subprocess.TimeoutExpired:
-        return True
-    except OSError:
-        return False
