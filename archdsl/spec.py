@@ -115,6 +115,14 @@ class Loop:
         """Whether it can make several copies."""
         return bool(self.columns) or self.repeat is not None
 
+    @property
+    def never_empty(self) -> bool:
+        """Whether the text alone says that there is at least one copy."""
+        lengths = [len(v.content) if isinstance(v.content, tuple) else v.content for v in self.columns.values()]
+        rows = not lengths or any(type(length) is int and length > 0 for length in lengths)
+        times = self.repeat.content if self.repeat is not None else 1
+        return self.when is None and rows and type(times) is int and times > 0
+
     def values(self) -> Iterator[Value]:
         """The values of its columns, of `when` and of `repeat`."""
         yield from self.columns.values()
@@ -137,6 +145,11 @@ class Branch:
     loop: Loop
     steps: tuple[Step, ...]
     span: Span
+
+    @property
+    def base_name(self) -> str:
+        """Its name; where it has none, what it is numbered as."""
+        return self.name or "path"
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +205,11 @@ class Step:
     name: str | None
     span: Span
     refs: tuple[StepRef, ...] = ()
+
+    @property
+    def base_name(self) -> str:
+        """Its name; where it has none, the kind that it is numbered by."""
+        return self.name or self.kind
 
 
 @dataclass(frozen=True, slots=True)

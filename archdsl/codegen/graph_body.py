@@ -16,7 +16,6 @@ from archdsl.codegen.scope import SourceScope, free_name, module_names, name_lit
 from archdsl.codegen.sequences import grouped, layer_calls, op_call, sequential_call
 from archdsl.codegen.shortcuts import ShortcutChoice
 from archdsl.names import copy_number
-from archdsl.resolution.loops import certain
 from archdsl.spec import Arg, Branch, Branches, Spec, Step, StepRef, Value
 
 Tensors: TypeAlias = tuple[str, ...]
@@ -210,7 +209,7 @@ class GraphBodyWriter:
         many = len(output_names(step, self.scope.spec)) or 1
         variable = self.variable
         target = (variable,) if many == 1 else tuple(self.local(f"{variable}_{i + 1}") for i in range(many))
-        if certain(step.loop):
+        if step.loop.never_empty:
             x = start
         if len(x) == many:
             self._assign(target, x)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from archdsl.codegen.expressions import ExpressionWriter
-from archdsl.codegen.loops import counted_kind, loop_clauses
+from archdsl.codegen.loops import loop_clauses
 from archdsl.codegen.printer import Bracket, Statements, list_literal, quote, surround
 from archdsl.codegen.references import every_step, may_be_empty, output_names, uses_channels
 from archdsl.codegen.scope import SourceScope, free_name, module_names, name_literal
@@ -137,7 +137,7 @@ class LayerBodyWriter:
         return self.late if late else self.init
 
     def _row(self, row: Sequence[Step], x: LayerTensor, label: str) -> LayerTensor:
-        where = self._where(*(counted_kind(step) for step in row), steps=row)
+        where = self._where(*(step.base_name for step in row), steps=row)
         items = layer_list(row, where.scope)
         keeps_shape = all(
             isinstance(step.action, tuple) and all(part.op.output is Op.output for part in step.action) for step in row
@@ -197,7 +197,7 @@ class LayerBodyWriter:
         if not branch.steps:
             self.init.scope.branch_name(loop_clauses(branch, self.late.scope).name)
             return start
-        where = self._where(counted_kind(branch), *map(counted_kind, branch.steps), steps=branch.steps)
+        where = self._where(branch.base_name, *(step.base_name for step in branch.steps), steps=branch.steps)
         if any("channels" in value.names for value in branch.loop.values()):
             where = self.late
         clauses = loop_clauses(branch, where.scope)

@@ -53,7 +53,7 @@ def loop_clauses(item: Step | Branch, scope: SourceScope, number: str = "number"
         scope: where the clauses are written.
         number: the variable that counts the copies.
     """
-    loop, kind = item.loop, counted_kind(item)
+    loop, kind = item.loop, item.base_name
     inner = scope.inside_loop(loop.columns)
     condition = inner.write(loop.when) if loop.when is not None else ""
     if not loop.many:
@@ -83,11 +83,6 @@ def loop_clauses(item: Step | Branch, scope: SourceScope, number: str = "number"
     start = scope.read(plus(count, "1"))
     header = f"for {number}, {target} in enumerate({scope.read(rows)}, start={start})"
     return LoopClauses(f"{kind}_{{{number}}}", header, condition, inner)
-
-
-def counted_kind(item: Step | Branch) -> str:
-    """The kind that a step or a branch is numbered by."""
-    return item.name or (item.kind if isinstance(item, Step) else "path")
 
 
 def _times_if_kept(loop: Loop, times: str) -> str:
@@ -168,7 +163,7 @@ def count_if(condition: str, scope: SourceScope, before: Mapping[str, Sequence[s
 def _kinds(branches: Branches) -> Iterator[str]:
     """The kinds that branches count in the body that they are in; those of branches begin with a slash."""
     for branch in branches.paths:
-        yield f"/{branch.name}" if branch.name and not branch.loop.many else counted_kind(branch)
+        yield f"/{branch.name}" if branch.name and not branch.loop.many else branch.base_name
     if branches.may_have_steps:
         yield "/shortcut"
     if branches.merge is not None:
@@ -177,4 +172,4 @@ def _kinds(branches: Branches) -> Iterator[str]:
         if isinstance(step.action, Branches):
             yield from _kinds(step.action)
         else:
-            yield counted_kind(step)
+            yield step.base_name

@@ -2,39 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 from archdsl.errors import Span, fail, shown
 from archdsl.expr import Expression
-from archdsl.graph import BranchPath, StepName
+from archdsl.graph import StepName
 from archdsl.limits import Limits
 from archdsl.ops.base import whole
-from archdsl.spec import Loop, Value
-
-Values: TypeAlias = Mapping[str, Any]
-
-
-def certain(loop: Loop) -> bool:
-    """Whether the text alone says that there is at least one copy."""
-    lengths = [len(v.content) if isinstance(v.content, tuple) else v.content for v in loop.columns.values()]
-    rows = not lengths or any(type(length) is int and length > 0 for length in lengths)
-    times = loop.repeat.content if loop.repeat is not None else 1
-    return loop.when is None and rows and type(times) is int and times > 0
-
-
-@dataclass
-class Numbers:
-    """The numbers that names go on from, for each kind in each branch of a body."""
-
-    counts: Counter[tuple[BranchPath, str]] = field(default_factory=Counter)
-
-    def next(self, path: BranchPath, kind: str) -> int:
-        """The next number of a kind in a branch, from 1."""
-        self.counts[path, kind] += 1
-        return self.counts[path, kind]
+from archdsl.resolution.body import StepContext, Values
+from archdsl.spec import Branch, Loop, Step, Value
 
 
 @dataclass
@@ -69,30 +47,23 @@ class Budget:
         if max(self.nodes, self.turns) + more > self.limits.steps:
             raise self.limits.exceeded("steps", f"the network has more than {self.limits.steps:,} steps", span)
 
-    def copies(
-        self, loop: Loop, scope: Values, numbers: Numbers, path: BranchPath, name: str | None, kind: str, span: Span
-    ) -> Iterator[tuple[Values | None, StepName]]:
-        """Each copy's values (None where its `when` fails) and name.
-
-        Args:
-            path: the branches around it.
-            name: the one that the spec gives; the copies of a loop are numbered.
-            kind: what is numbered where the spec gives no name.
-        """
+    def copies(self, item: Step | Branch, context: StepContext) -> Iterator[tuple[StepContext | None, StepName]]:
+        """Each copy's context, or None where its `when` fails, and its name; the copies of a loop are numbered."""
+        loop, scope, base = item.loop, context.scope, item.base_name
         rows = self._rows(loop, scope)
-        self.afford(len(rows), next(iter(loop.columns.values())).span if loop.columns else span)
-        for number, row in enumerate(rows):
-            inner = self.inside(loop, number, row, scope)
-            there = loop.when is None or self._truth(loop.when, inner)
-            times = self._times(loop.repeat, inner) if there and loop.repeat is not None else 1
+        self.afford(len(rows), next(iter(loop.columns.values())).span if loop.columns else item.span)
+        for index, row in enumerate(rows):
+            inner = context._replace(scope=self.inside(loop, index, row, scope))
+            there = loop.when is None or self._truth(loop.when, inner.scope)
+            times = self._times(loop.repeat, inner.scope) if there and loop.repeat is not None else 1
             self.turns += max(1, times)
-            self.afford(0, span)
+            self.afford(0, item.span)
             for _ in range(times):
-                number = 0 if name and not loop.many else numbers.next(path, name or kind)
-                yield inner if there else None, StepName(name or kind, number, path)
+                number = 0 if item.name and not loop.many else context.body.next_number(context.path, base)
+                yield inner if there else None, StepName(base, number, context.path)
 
     def inside(self, loop: Loop, number: int, row: Values, scope: Values) -> Values:
-        """What is seen in one row of a loop, its number counted from 0."""
+        """The scope inside of one row of a loop, its number counted from 0."""
         return {**scope, **row}
 
     def _rows(self, loop: Loop, scope: Values) -> list[dict[str, Any]]:
@@ -110,10 +81,10 @@ class Budget:
             columns[name] = column
         lengths = {name: len(column) for name, column in columns.items()}
         if len(set(lengths.values())) > 1:
-            told = ", ".join(f"`{name}` {length}" for name, length in lengths.items())
+            each = ", ".join(f"`{name}` {length}" for name, length in lengths.items())
             odd = list(lengths)[-1]
             hint = "give each column as many entries"
-            raise fail("ARCH023", f"columns of one `for` are equally long: {told}", loop.columns[odd].span, hint)
+            raise fail("ARCH023", f"columns of one `for` are equally long: {each}", loop.columns[odd].span, hint)
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
     def _times(self, value: Value, scope: Values) -> int:
@@ -133,8 +104,8 @@ class Budget:
         return truth
 
 
-BODY = 4
-"""How many steps a layer's body costs beside those in it, once for all equal uses."""
+BODY_STEPS = 4
+"""How many steps a layer's body costs beside those in it, once for all equal calls."""
 
 _READ = 50
 """Characters of expressions that may be evaluated for each step that a network may have: real ones need a few."""

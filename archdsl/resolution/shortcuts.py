@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from archdsl.graph import Node, Shortcut, Tensor, TensorRef
-from archdsl.ops import OPS, Op
-from archdsl.spec import Branch, Loop, OpCall, Step, Value
+from archdsl.ops import OPS, Op, Shape
+from archdsl.spec import Branch, Branches, Loop, OpCall, Step, Value
 
 
 def shortcut_steps(word: str, projection: tuple[OpCall, ...], filters: Value, stride: Value) -> tuple[Step, ...]:
@@ -58,6 +58,27 @@ def shortcut_of(
 
 _WORDS = {("pad_shortcut",): "pad", ("conv",): "projection", ("average_pool", "conv"): "pool_projection"}
 """The words for a shortcut, by the steps that they stand for."""
+
+
+def shortcut_stride(branches: Branches, first: Sequence[Node], start: Shape, end: Shape) -> tuple[Value, ...]:
+    """The product of the strides along the first branch where that is plain ops, and else what the shapes say.
+
+    Args:
+        branches: what the shortcut leads past.
+        first: the nodes of the first of them.
+        start: the shape of what the shortcut takes.
+        end: the shape of what the first branch gives.
+    """
+    span = branches.place
+    if len(start) != 3 or len(end) != 3:
+        return (Value(1, span), Value(1, span))
+    if not branches.paths or plain_parts(branches.paths[0]) is None:
+        return tuple(Value(-(-before // after), span) for before, after in zip(start[:2], end[:2], strict=True))
+    product = [1, 1]
+    for node in first:
+        stride = getattr(node.op, "stride", None) or getattr(node.op, "size", None) or (1, 1)
+        product = [product[0] * stride[0], product[1] * stride[1]]
+    return tuple(Value(side, span) for side in product)
 
 
 def _main(op: str, **fields: Value) -> tuple[OpCall, ...]:

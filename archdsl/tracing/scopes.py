@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from archdsl.graph import Graph, Node, StepName
-from archdsl.resolution import _Resolver
-from archdsl.resolution.body import Body, Flow
-from archdsl.resolution.loops import Budget, Values
+from archdsl.resolution.body import Body, StepContext, Tensors, Values
+from archdsl.resolution.loops import Budget
+from archdsl.resolution.resolver import Resolver
 from archdsl.spec import Loop, Spec, Step
 
 
@@ -31,7 +31,7 @@ class _Budget(Budget):
         return Seen(loop, number, row, scope)
 
 
-class Tracer(_Resolver):
+class Tracer(Resolver):
     """Resolves a spec, and keeps what each of its nodes saw.
 
     Attributes:
@@ -50,13 +50,13 @@ class Tracer(_Resolver):
         """The graph of the model with these arguments."""
         return self.model(self.spec.values(arguments))
 
-    def _step(self, body: Body, step: Step, scope: Values, name: StepName, x: Flow) -> Flow:
-        self.current.append((step, scope))
+    def step(self, context: StepContext, step: Step, name: StepName, x: Tensors) -> Tensors:
+        self.current.append((step, context.scope))
         try:
-            return super()._step(body, step, scope, name, x)
+            return super().step(context, step, name, x)
         finally:
             self.current.pop()
 
-    def _append(self, body: Body, node: Node) -> Flow:
+    def append(self, body: Body, node: Node) -> Tensors:
         self.steps[id(node)], self.scopes[id(node)] = self.current[-1]
-        return super()._append(body, node)
+        return super().append(body, node)

@@ -21,7 +21,7 @@ from archdsl.graph import Graph
 from archdsl.keras.runtime import carry_data
 from archdsl.recipe import Data, Train
 from archdsl.resolution import resolve
-from archdsl.resolution.recipes import hold_gradients
+from archdsl.resolution.expectations import check_gradients
 from archdsl.spec import Spec
 from archdsl.training import compilation, evaluation, outputs, tf_settings, whitening
 from archdsl.version import __version__
@@ -108,7 +108,7 @@ def prepare(spec: Spec, wishes: Wishes) -> Prepared:
     source, recipe = recipe_of(spec, wishes.epochs, wishes.seed)
     tf_settings.check_kernels(recipe.onednn)
     graph = resolve(spec, **wishes.arguments)
-    hold_gradients(spec, graph)
+    check_gradients(spec, graph)
     dataset = data.load(source, wishes.data_dir, wishes.limit, shape=graph.input if len(graph.input) == 3 else None)
     evaluation.check_views(recipe.test_time, dataset.image_shape)
     keras.utils.set_random_seed(recipe.seed)

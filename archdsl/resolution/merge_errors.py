@@ -1,0 +1,116 @@
+"""Why parts cannot be merged, branch by branch."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from archdsl.errors import Problem, Span
+from archdsl.graph import Node, Tensor, TensorRef
+from archdsl.ops import Shape
+from archdsl.ops.base import show
+from archdsl.spec import Value
+
+_FLAT = "a map and a vector cannot be merged so: flatten or pool all parts, or none"
+
+
+def merge_problem(
+    problem: Problem,
+    nodes: Sequence[Node],
+    parts: Mapping[str, Tensor],
+    start: TensorRef,
+    scope: Mapping[str, Any],
+    shortcut: Span,
+) -> Problem:
+    """The problem with a fact for each part, and its place at the part that differs from the others.
+
+    Each part is followed back to where all begin: to the field that gave it its channels, and to the step that last
+    changed its height or width.
+
+    Args:
+        problem: what the merge's own shape rule said.
+        nodes: the body's nodes so far.
+        parts: what each part ends in, by the name of its branch.
+        start: the tensor that all parts begin at.
+        scope: the values of the body's names.
+        shortcut: where the shortcut is chosen.
+    """
+    shapes = {name: end.shape for name, end in parts.items()}
+    if len(set(shapes.values())) == 1:
+        return problem
+    by_name = {node.name: node for node in nodes}
+    ways = {name: list(_way_back(by_name, end.ref, start)) for name, end in parts.items()}
+    channels = {name: _channels(way) for name, way in ways.items()}
+    facts = []
+    for name, end in parts.items():
+        value = channels[name]
+        what = name if name == "shortcut" or name.startswith("path_") else f"path {name}"
+        at = value.span if value else by_name[end.ref.node].span if end.ref.node in by_name else shortcut
+        reason = ""
+        if value and value.names and value.names <= scope.keys():
+            reason = f": {next(value.expressions())[0].text} = {value.evaluate(scope)}"
+        facts.append((what, show(end.shape), f" (line {at.line}{reason})" if at and at.line else ""))
+    room = max(len(what) for what, _, _ in facts)
+    odd = _odd_part(shapes)
+    other = next(name for name in parts if shapes[name] != shapes[odd])
+    same_size = shapes[odd][:-1] == shapes[other][:-1]
+    value, bare_shortcut = channels[odd], odd == "shortcut" and parts[odd].ref == start
+    if bare_shortcut:
+        span: Span | None = shortcut
+    else:
+        span = value.span if value and same_size else _resized_at(ways[odd], by_name) or problem.span
+    if len(shapes[odd]) != len(shapes[other]) and odd != "shortcut" and "multiply" not in problem.message:
+        hint = _FLAT
+    elif bare_shortcut:
+        hint = "`shortcut: projection` changes the shape as the paths do; `auto` does so where it must"
+    else:
+        hint = _hint(problem, same_size, value, channels[other])
+    lines = tuple(f"{what:{room}} -> {shape}{where}" for what, shape, where in facts)
+    return replace(problem, code="ARCH021", span=span, facts=lines, hint=hint)
+
+
+def _odd_part(shapes: Mapping[str, Shape]) -> str:
+    """The part that differs from most; among equals the last, for a branch is compared with those before it."""
+    counts = Counter(shapes.values())
+    if "shortcut" in shapes and counts[shapes["shortcut"]] == 1 and len(counts) == 2:
+        return "shortcut"
+    return min(reversed(list(shapes)), key=lambda name: counts[shapes[name]])
+
+
+def _way_back(by_name: Mapping[str, Node], ref: TensorRef, start: TensorRef) -> Iterator[Node]:
+    """The nodes of a part from its end to where all parts begin, along first inputs."""
+    while ref != start and ref.node in by_name:
+        yield by_name[ref.node]
+        ref = by_name[ref.node].inputs[0]
+
+
+def _channels(way: Sequence[Node]) -> Value | None:
+    """The field that gave a part its channels, where an op of the part did."""
+    for node in way:
+        if value := node.fields.get("filters") or node.fields.get("units"):
+            return value
+        if node.role in ("layer", "merge"):
+            return None
+    return None
+
+
+def _resized_at(way: Sequence[Node], by_name: Mapping[str, Node]) -> Span | None:
+    """Where a part last changed its height or width: at the stride, or else at the step."""
+    for node in way:
+        before = by_name.get(node.inputs[0].node)
+        if before is None or before.shape[:-1] != node.shape[:-1]:
+            fields = [node.fields[name].span for name in ("stride", "size", "padding") if name in node.fields]
+            return fields[0] if fields else node.span
+    return way[0].span if way else None
+
+
+def _hint(problem: Problem, same_size: bool, value: Value | None, other: Value | None) -> str:
+    if not same_size:
+        own = problem.hint and "concat" not in problem.message and "add" not in problem.message
+        return problem.hint if own else "give all parts the same strides and padding"
+    if value is None or other is None:
+        return "give all parts the same channels"
+    wanted = next(other.expressions())[0].text if other.names else other.content
+    return f"set filters to {wanted} on line {value.span.line}, or merge by concat"

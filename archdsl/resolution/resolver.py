@@ -1,0 +1,374 @@
+"""Expands a spec's layers, evaluates arguments and infers shapes; what is called equally is resolved once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from math import prod
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from archdsl.errors import ArchError, Problem, Span, fail, nearest, shown
+from archdsl.graph import Graph, Node, Role, StepName, Tensor, Totals, total
+from archdsl.limits import ELEMENTS
+from archdsl.ops import Op, OpError, Shape, Weight
+from archdsl.ops.base import show
+from archdsl.parsing.validation import faults
+from archdsl.resolution.body import Body, StepContext, Tensors, Values
+from archdsl.resolution.loops import BODY_STEPS, Budget
+from archdsl.resolution.merge_errors import merge_problem
+from archdsl.resolution.shortcuts import shortcut_of, shortcut_steps, shortcut_stride
+from archdsl.spec import (
+    INPUT,
+    OUTPUT,
+    SHORTCUTS,
+    Branch,
+    Branches,
+    Fields,
+    Layer,
+    LayerCall,
+    OpCall,
+    Spec,
+    Step,
+    StepRef,
+    Value,
+)
+from archdsl.text import quantity
+
+
+class _Cost(NamedTuple):
+    """What an op gives and takes where its inputs have some shapes."""
+
+    shape: Shape
+    weights: Mapping[str, Weight]
+    totals: Totals
+
+
+class _LastCall(NamedTuple):
+    """The call of a layer that was resolved last: its copies are mostly equal.
+
+    Each row of a loop has a scope of its own, so that what has the same scope is a copy of the same call.
+    """
+
+    scope: Values
+    shapes: tuple[Shape, ...]
+    values: dict[str, Any]
+    graph: Graph
+
+
+class Resolver:
+    """Resolves one spec.
+
+    Layers are called often with equal arguments and shapes, so that graphs, ops and costs are kept and shared.
+    """
+
+    def __init__(self, spec: Spec) -> None:
+        self.spec = spec
+        self.budget = Budget(spec.limits)
+        self._graphs: dict[Any, Graph] = {}
+        self._ops: dict[Any, Op] = {}
+        self._costs: dict[tuple[int, tuple[Shape, ...]], _Cost] = {}
+        self._last: _LastCall | None = None
+        self._open_layers: list[str] = []
+
+    def model(self, values: Values) -> Graph:
+        """The graph of the model where its arguments have these values.
+
+        Raises:
+            ArchError: the first expression or shape that does not fit.
+        """
+        spec = self.spec
+        return self._body_graph(Body(spec.name, spec.inputs), spec.doc, spec.model, spec.outputs, values, spec.span)
+
+    def _body_graph(
+        self, body: Body, doc: str, steps: tuple[Step, ...], outputs: tuple[StepRef, ...], values: Values, span: Span
+    ) -> Graph:
+        """The graph of a body: the model's, or a layer's for some arguments and shapes."""
+        x = body.input_tensors
+        body.named.update({tensor.ref: (tensor,) for tensor in x} | {INPUT: x})
+        context = StepContext(body, {**values, "channels": x[0].shape[-1] if x[0].shape else None}, ())
+        ends = self._steps(context, steps, x)
+        given = {ref.name: self._one(body.referenced([ref]), f"the output `{ref.name}`", ref.span) for ref in outputs}
+        given = given or {OUTPUT: self._one(ends, f"`{body.owner}`", span)}
+        body.check_used(tuple(given.values()), span)
+        totals = total(body.nodes)
+        self._afford(f"`{body.owner}`", totals, span)
+        return Graph(body.owner, doc, dict(values), dict(body.inputs), tuple(body.nodes), given, totals, span)
+
+    def _afford(self, what: str, totals: Totals, span: Span) -> None:
+        """Raises where a step or a body has more than its limit."""
+        for name, number in (("ops", totals.layers), ("parameters", totals.parameters)):
+            if number > (most := getattr(self.spec.limits, name)):
+                message = f"{what} has {number:,} {name}, and the limit is {most:,}"
+                raise self.spec.limits.exceeded(name, message, span)
+
+    def _one(self, x: Tensors, what: str, span: Span) -> Tensor:
+        """The one tensor of `x`."""
+        if len(x) == 1:
+            return x[0]
+        hint = "merge them, or give several by name with `outputs`"
+        raise fail("ARCH022", f"{what} is one tensor, and here are {len(x)}", span, hint)
+
+    def _steps(self, context: StepContext, steps: tuple[Step, ...], x: Tensors) -> Tensors:
+        for step in steps:
+            x = self._copies(context, step, x)
+        return x
+
+    def _copies(self, context: StepContext, step: Step, x: Tensors) -> Tensors:
+        """All copies of a step, one after the other; a copy that fails its `when` is left out."""
+        body, many = context.body, step.loop.many
+        made: list[Tensors] = []
+        end: Tensors | None = None
+        for inner, name in self.budget.copies(step, context):
+            if inner is not None:
+                self.budget.spend(len(step.refs), step.span)
+                taken = end or (body.referenced(step.refs) if step.refs else x)
+                with body.own_names() if many and isinstance(step.action, Branches) else nullcontext():
+                    end = self.step(inner, step, name, taken)
+                if many and len(end) != len(taken):
+                    takes = f"`{step.base_name}` takes {quantity(len(taken), 'tensor')}"
+                    hint = "what is repeated gives as many tensors as it takes"
+                    raise fail("ARCH022", f"{takes}, and gives its next copy {len(end)}", step.span, hint)
+            made.append(end or x)
+        if end is not None and len(end) != len(x) and not step.loop.never_empty:
+            gives = f"`{step.base_name}` gives {quantity(len(end), 'tensor')}"
+            hint = "what may not be there gives as many tensors as flow past it: merge before it, or in a path"
+            raise fail("ARCH022", f"{gives}, and {len(x)} would flow on where it is not there", step.span, hint)
+        end = end or x
+        if step.name:
+            body.named[step.name] = end
+            if many:
+                body.named.update({f"{step.name}_{number}": copy for number, copy in enumerate(made, 1)})
+        return end
+
+    def step(self, context: StepContext, step: Step, name: StepName, x: Tensors) -> Tensors:
+        """Resolves one copy of a step; what it gives."""
+        if isinstance(step.action, Branches):
+            return self._branches(context, step.action, step.span, x)
+        if isinstance(step.action, LayerCall):
+            return self._layer_call(context, step, step.action, name, x)
+        for call in step.action:
+            if len(x) != 1 and not call.op.many:
+                hint = "choose one with `from`, or merge them first"
+                raise fail("ARCH022", f"`{call.op.name}` takes one tensor, and gets {len(x)}", step.span, hint)
+            x = (self._op_call(context, call, name, x, step.span),)
+        return (self._one(x, f"`{name}`", step.span),)
+
+    def _op_call(
+        self, context: StepContext, call: OpCall, step: StepName, xs: Tensors, span: Span, **merge: Any
+    ) -> Tensor:
+        """Adds the node of an op.
+
+        Args:
+            context: where it is.
+            call: the op and its fields.
+            step: the name of its step.
+            xs: what it takes.
+            span: of its step.
+            merge: the `parts` and the `shortcut` of a merge.
+        """
+        op = self._op(call, context.scope, span)
+        name = str(step) if call.role == "main" else f"{step}_{call.role}"
+        shape, weights, totals = self._cost(op, call, name, xs, span)
+        role: Role = "merge" if merge else call.role
+        refs = tuple(x.ref for x in xs)
+        more: dict[str, Any] = {"weights": weights, "fields": call.fields, "span": span, **merge}
+        return self.append(context.body, Node(name, step, op.name, role, refs, shape, totals, op, **more))[0]
+
+    def _cost(self, op: Op, call: OpCall, name: str, xs: Tensors, span: Span) -> _Cost:
+        """An op's shape, weights and sums, computed once for all equal calls."""
+        shapes = tuple(x.shape for x in xs)
+        key = id(op), shapes  # `_ops` keeps each op, so that no other gets its id
+        if key in self._costs:
+            return self._costs[key]
+        try:
+            shape, weights = op.output(*shapes), op.weights(*shapes)
+        except OpError as error:
+            at = call.fields[error.field].span if error.field in call.fields else span
+            facts = tuple(f"{x.ref} -> {show(x.shape)}" for x in xs) if len(xs) > 1 else ()
+            raise ArchError(Problem("ARCH020", str(error), at, facts, hint=error.hint)) from None
+        if prod(shape) > ELEMENTS:
+            raise fail("ARCH025", f"`{name}` gives {show(shape)}, and a tensor has at most {ELEMENTS:,} numbers", span)
+        totals = Totals(
+            sum(w.size for w in weights.values()),
+            sum(w.size for w in weights.values() if w.trainable),
+            len(weights),
+            op.macs(*shapes),
+            1,
+        )
+        self._afford(f"`{name}`", totals, span)
+        return self._costs.setdefault(key, _Cost(shape, weights, totals))
+
+    def append(self, body: Body, node: Node) -> Tensors:
+        """Adds a node to a body; the tensors that it gives."""
+        self.budget.nodes += 1
+        self.budget.afford(0, node.span)
+        self.budget.spend(5 * len(node.inputs), node.span)
+        return body.append(node)
+
+    def _op(self, call: OpCall, scope: Values, span: Span) -> Op:
+        """The op with its fields evaluated and validated."""
+        values = {name: self.budget.value(value, scope) for name, value in call.fields.items()}
+        key = call.op, repr(values)
+        if key not in self._ops:
+            try:
+                self._ops[key] = call.op.model_validate(values)
+            except ValidationError:
+                problems = faults(call.op, values, lambda n: call.fields[n].span if n in call.fields else span)
+                raise ArchError(*(_with_expression(problem, call.fields, values) for problem in problems)) from None
+        return self._ops[key]
+
+    def _layer_call(self, context: StepContext, step: Step, call: LayerCall, name: StepName, x: Tensors) -> Tensors:
+        """Adds the node of a layer, with its graph; a copy that does not differ from the last one shares that."""
+        layer = self.spec.layers[call.layer]
+        if len(x) != len(layer.inputs):
+            takes = "one tensor" if len(layer.inputs) == 1 else f"{len(layer.inputs)} ({', '.join(layer.inputs)})"
+            hint = "choose them with `from: [...]`"
+            raise fail("ARCH022", f"`{layer.name}` takes {takes}, and gets {len(x)}", step.span, hint)
+        scope, shapes = context.scope, tuple(tensor.shape for tensor in x)
+        if self._last is None or self._last.scope is not scope or self._last.shapes != shapes:
+            values = self._layer_arguments(layer, call, scope)
+            self._last = _LastCall(scope, shapes, values, self._layer_graph(layer, values, shapes, step.span))
+        values, graph = self._last.values, self._last.graph
+        outputs = {} if OUTPUT in graph.outputs else {name: end.shape for name, end in graph.outputs.items()}
+        refs = tuple(tensor.ref for tensor in x)
+        more: dict[str, Any] = {"arguments": values, "fields": call.arguments, "span": step.span, "outputs": outputs}
+        node = Node(str(name), name, layer.name, "layer", refs, graph.shape, graph.totals, None, graph, **more)
+        return self.append(context.body, node)
+
+    def _layer_arguments(self, layer: Layer, call: LayerCall, scope: Values) -> dict[str, Any]:
+        values = {}
+        for name, arg in layer.args.items():
+            given = call.arguments.get(name)
+            value = self.budget.value(given or arg.default, scope)  # type: ignore[arg-type]
+            value = arg.taken(value)
+            if given is not None and (fault := arg.fault(value)):
+                hint = "use `//` to divide without rest" if isinstance(value, float) else arg.doubt
+                raise fail("ARCH007", fault, given.span, hint)
+            values[name] = value
+        return values
+
+    def _layer_graph(self, layer: Layer, values: dict[str, Any], shapes: tuple[Shape, ...], span: Span) -> Graph:
+        key = layer.name, repr(values), shapes
+        if key not in self._graphs:
+            deepest = self.spec.limits.recursion
+            if len(self._open_layers) >= deepest:
+                raise self._too_deep(f"layers stand more than {deepest} deep in one another", span)
+            self.budget.nodes += BODY_STEPS
+            base, scope = layer, dict(values)
+            while base.like is not None:
+                scope |= base.fixed
+                base = self.spec.layers[base.like]
+            self._open_layers.append(layer.name)
+            try:
+                body = Body(layer.name, dict(zip(layer.inputs, shapes, strict=True)))
+                self._graphs[key] = self._body_graph(body, layer.doc, base.steps, base.outputs, scope, layer.span)
+            except ArchError as error:
+                caller = self._open_layers[-2] if len(self._open_layers) > 1 else self.spec.name
+                raise _with_trail(error, layer.name, caller, span, values) from None
+            finally:
+                self._open_layers.pop()
+        return self._graphs[key]
+
+    def _too_deep(self, message: str, span: Span) -> ArchError:
+        hint = "a layer that contains itself needs a `when` that ends it; "
+        more = self.spec.limits.exceeded("recursion", message, span, "ARCH024").problems[0]
+        return ArchError(replace(more, hint=hint + more.hint if more.hint else hint.removesuffix("; ")))
+
+    def _branches(self, context: StepContext, branches: Branches, span: Span, x: Tensors) -> Tensors:
+        """Resolves branches, the shortcut, the merge and what comes after; a merge of one part is that part."""
+        body, path = context.body, context.path
+        begin = len(body.nodes)
+        parts: dict[str, Tensor] = {}
+        for branch in branches.paths:
+            parts |= self._branch(context, branch, x)
+        nodes = body.nodes[begin:]
+        own = body.branch_name(path, "shortcut", branches.place) if branches.may_have_steps else ""
+        end = self._shortcut(context.inside(own), branches, parts, nodes, x)
+        shortcut = None
+        if end is not None:
+            shortcut = shortcut_of(own, end.ref, body.nodes[begin + len(nodes) :], parts, nodes, len(path))
+            parts = {"shortcut": end, **parts} if branches.shortcut_first else {**parts, "shortcut": end}
+        merge, ends = branches.merge, tuple(parts.values())
+        merged = ends[:1] or x
+        if merge is not None:
+            name = StepName(merge.op.name, body.next_number(path, merge.op.name), path)
+            if len(parts) > 1:
+                try:
+                    merged = (self._op_call(context, merge, name, ends, span, parts=tuple(parts), shortcut=shortcut),)
+                except ArchError as error:
+                    if error.problems[0].code != "ARCH020":
+                        raise
+                    place = branches.shortcut.span if isinstance(branches.shortcut, Value) else span
+                    problem = merge_problem(error.problems[0], body.nodes, parts, x[0].ref, context.scope, place)
+                    raise ArchError(problem) from None
+        return self._steps(context, branches.after, merged)
+
+    def _branch(self, context: StepContext, branch: Branch, x: Tensors) -> dict[str, Tensor]:
+        """What the copies of a branch end in, by the name of each."""
+        parts = {}
+        for inner, name in self.budget.copies(branch, context):
+            own = context.body.branch_name(context.path, name.own, branch.span)
+            if inner is None:
+                continue
+            with context.body.own_names() if branch.loop.many else nullcontext():
+                end = self._steps(inner.inside(own), branch.steps, x)
+            parts[own] = self._one(end, f"the path `{own}`", branch.span)
+        return parts
+
+    def _shortcut(
+        self,
+        context: StepContext,
+        branches: Branches,
+        parts: Mapping[str, Tensor],
+        nodes: Sequence[Node],
+        x: Tensors,
+    ) -> Tensor | None:
+        """What the shortcut gives; None where there is none.
+
+        Args:
+            context: inside of the shortcut's own branch.
+            branches: what it leads past.
+            parts: what these end in.
+            nodes: of these.
+            x: what it takes.
+        """
+        shortcut, place = branches.shortcut, branches.place
+        if not isinstance(shortcut, Value):
+            return self._one(self._steps(context, shortcut, x), "the shortcut", place)
+        word = self.budget.value(shortcut, context.scope)
+        if word not in SHORTCUTS:
+            hint = nearest(str(word), SHORTCUTS)
+            raise fail("ARCH013", f"{shown(word)} is no shortcut", shortcut.span, hint)
+        if word == "none":
+            return None
+        start = self._one(x, f"what the shortcut `{word}` takes", shortcut.span)
+        name, end = next(iter(parts.items()), ("", start))
+        if word == "identity" or (word in ("auto", "pad") and end.shape == start.shape):
+            return start
+        first = [node for node in nodes if node.path[: len(context.path)] == (*context.path[:-1], name)]
+        stride = shortcut_stride(branches, first, start.shape, end.shape)
+        filters = Value(end.shape[-1] if end.shape else 1, shortcut.span)
+        pooled = word == "pool_projection" and any(side.content != 1 for side in stride)
+        word = word if pooled or word == "pad" else "projection"
+        steps = shortcut_steps(word, branches.projection, filters, Value(stride, shortcut.span))
+        return self._one(self._steps(context, steps, x), "the shortcut", place)
+
+
+def _with_expression(problem: Problem, fields: Fields, values: Mapping[str, Any]) -> Problem:
+    """A problem of an evaluated field, with the expression that gave the value."""
+    for name, value in fields.items():
+        if value.span == problem.span and value.names:
+            text, number = next(value.expressions())[0].text, values[name]
+            hint = "use `//` to divide without rest" if isinstance(number, float) else problem.hint
+            return replace(problem, facts=(f"`{name}` is {text} = {shown(number).strip('`')}",), hint=hint)
+    return problem
+
+
+def _with_trail(error: ArchError, layer: str, caller: str, span: Span, values: Mapping[str, Any]) -> ArchError:
+    """The error, with the call of the layer that it happened in."""
+    arguments = ", ".join(f"{name}={shown(value).strip('`')}" for name, value in values.items())
+    line = f"in {layer}, from {caller} at line {span.line}" + (f" ({arguments})" if arguments else "")
+    return ArchError(*(replace(problem, trail=(*problem.trail, line)) for problem in error.problems))
