@@ -7,7 +7,7 @@ import keyword
 import re
 
 from archdsl.expr import FUNCTIONS
-from archdsl.ops.base import EXTRA
+from archdsl.ops import OPS
 
 _KERAS_NAMES = frozenset(
     """
@@ -48,7 +48,7 @@ _OWN_NAMES = frozenset(
     ]
 )
 _CALLED_NAMES = frozenset(["enumerate", "getattr", "int", "list", "range", "str", "tuple", "zip", "ValueError"])
-RESERVED = _KERAS_NAMES | _OWN_NAMES | _CALLED_NAMES | EXTRA | set(FUNCTIONS)
+RESERVED = _KERAS_NAMES | _OWN_NAMES | _CALLED_NAMES | OPS.layers() | set(FUNCTIONS)
 """Names that an argument cannot have: Keras layers and models use them, or the generated module does."""
 
 CLASS_RESERVED = frozenset(dir(builtins)) | {"Spec", "Padding"} | RESERVED

@@ -181,15 +181,6 @@ Numbers = Annotated[Number | tuple[Number, ...], WrapValidator(either("a number,
 Kind = Literal["conv", "norm", "activation", "dense", "pool", "shape", "dropout", "merge"]
 """What an op is for somebody who looks at a picture; it decides the colour."""
 
-EXTRA = frozenset(
-    """
-    ActivationFunction ChannelShuffle ChannelSlice ClassToken CoveringMaxPooling2D DepthToSpace GatedLinearUnit
-    LayerScale LowestPadding2D PaddingShortcut PositionEmbedding SelfAttention SpaceToDepth StandardizedConv2D
-    StochasticDepth TakeAt
-    """.split()  # noqa: SIM905 - names are read more easily so
-)
-"""The layers that archdsl brings along in `keras/layers/`, for ops that Keras has none for."""
-
 
 class Op(BaseModel):
     """One operation. A subclass says everything that anybody needs to know of it.

@@ -20,11 +20,13 @@ class Facts(NamedTuple):
         family: the module of `archdsl.ops` that holds its class.
         kind: the class's `kind`.
         many: the class's `many`.
+        layer: the class of `keras/layers/` that its `keras()` calls; nothing of an op that Keras has a layer for.
     """
 
     family: str
     kind: str
     many: bool
+    layer: str
 
 
 class Registry(MutableMapping[str, "type[Op]"]):
@@ -66,6 +68,10 @@ class Registry(MutableMapping[str, "type[Op]"]):
         """The names of the ops that merge several inputs into one."""
         others = [name for name, op in self._loaded.items() if op.many and name not in self._facts]
         return [name for name, facts in self._facts.items() if facts.many] + others
+
+    def layers(self) -> frozenset[str]:
+        """The layers that archdsl brings along in `keras/layers/`, for ops that Keras has none for."""
+        return frozenset(facts.layer for facts in self._facts.values() if facts.layer)
 
     def of_kind(self, kind: str, suffix: str = "") -> "OfKind":
         """archdsl's own ops of a kind, by their names without a suffix."""

@@ -15,7 +15,8 @@ import pytest
 import archdsl
 from archdsl.codegen.module import extra_classes, to_python
 from archdsl.keras import layers
-from archdsl.names import EXTRA, RESERVED
+from archdsl.names import RESERVED
+from archdsl.ops import OPS
 
 pytestmark = pytest.mark.tensorflow
 
@@ -46,14 +47,14 @@ CASES += [(name, fields, (5, 8)) for name, fields in TOKENS.items()]
 
 
 def test_every_extra_layer_is_tested_and_known_by_name() -> None:
-    assert IMAGES.keys() | TOKENS.keys() == set(extra_classes()) == EXTRA
-    assert EXTRA <= RESERVED
+    assert IMAGES.keys() | TOKENS.keys() == set(extra_classes()) == OPS.layers()
+    assert OPS.layers() <= RESERVED
 
 
 def test_every_extra_class_stands_alone() -> None:
     """`eject` copies the source of one class without its neighbours, and imports only keras and its layers."""
     for name, source in extra_classes().items():
-        assert not [other for other in EXTRA - {name} if other in source]
+        assert not [other for other in OPS.layers() - {name} if other in source]
         namespace: dict[str, Any] = {"keras": keras, "layers": keras.layers}
         exec(source.replace("archdsl_extra", "alone"), namespace)  # noqa: S102 - our own
         assert issubclass(namespace[name], keras.Layer)

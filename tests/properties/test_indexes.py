@@ -14,7 +14,7 @@ import pytest
 
 from archdsl import cli, ops, zoo
 from archdsl.cli import program
-from archdsl.ops import OPS, registry
+from archdsl.ops import OPS, Op, registry
 from archdsl.resolution import resolve
 
 pytestmark = pytest.mark.generated
@@ -36,6 +36,14 @@ def shipped(request: pytest.FixtureRequest) -> Check:
     return check
 
 
+def own_layer(op: type[Op]) -> str:
+    """The layer of archdsl's own that an op's examples call, or nothing."""
+    targets = {op.model_validate(dict(example.fields)).keras().target for example in op.examples}
+    own = {target for target in targets if "." not in target}
+    assert len(own) <= 1
+    return "".join(own)
+
+
 def test_the_index_of_ops(shipped: Check) -> None:
     """Families keep the order that the file gives them, for the JSON schema lists ops in it; a new one comes last."""
     families = list(dict.fromkeys(facts["family"] for facts in json.loads(registry.INDEX.read_text("utf-8")).values()))
@@ -43,7 +51,12 @@ def test_the_index_of_ops(shipped: Check) -> None:
         import_module(f"archdsl.ops.{module}")
         families += [module] * (module not in families)
     facts = {
-        name: {"family": op.__module__.rpartition(".")[2], "kind": op.kind, "many": op.many}
+        name: {
+            "family": op.__module__.rpartition(".")[2],
+            "kind": op.kind,
+            "many": op.many,
+            "layer": own_layer(op),
+        }
         for name, op in OPS.loaded().items()
         if op.__module__.startswith("archdsl.ops.")
     }
