@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -10,11 +9,10 @@ from pathlib import Path
 import pytest
 from doc_tables import FUNCTIONS, tables
 from documents import LANGUAGE, ROOT, anchors, blocks, frame, hold, named, renewed, whole
-from house import ORDER, PACKAGE
 
 from archdsl import schema
 from archdsl.expr import FUNCTIONS as KNOWN_FUNCTIONS
-from archdsl.ops import OPS, weights
+from archdsl.ops import weights
 from archdsl.schema import vocabulary
 
 DOCS = {path.name: path for path in sorted((ROOT / "docs").glob("*.md"))}
@@ -90,18 +88,3 @@ def test_lines_are_not_too_long() -> None:
     text = re.sub(r"^(```.*?^```$|\|.*\|$|\[Weights\].*$)", "", TEXT["language.md"], flags=re.MULTILINE | re.DOTALL)
     assert [line for line in text.splitlines() if len(line) > 120] == []
     assert DOCS["language.md"] == LANGUAGE
-
-
-CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-
-
-def test_contributing_recites_the_stages_that_there_are() -> None:
-    there = {path.stem for path in PACKAGE.glob("*") if path.stem.isidentifier()}
-    recited = re.findall(r"`(version < [^`]+)`", CONTRIBUTING)
-    assert recited[0].split() == " < ".join(stage for stage in ORDER if stage in there - {"__main__"}).split()
-    assert len(CONTRIBUTING.splitlines()) < 160
-
-
-def test_the_op_of_contributing_is_a_real_one() -> None:
-    (snippet,) = [block.text for block in blocks(CONTRIBUTING) if block.language == "python"]
-    assert snippet == inspect.getsource(OPS["repeat_vector"])
