@@ -6,14 +6,24 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from archdsl.analysis.costs import Depth, Work, Works, opens
-from archdsl.analysis.memory import kept, peak, peaks
+from archdsl.analysis.costs import Depth, WorkCounter, WorkCounts, opens
+from archdsl.analysis.memory import peak, peaks, saved_for_backward
 from archdsl.analysis.receptive_field import Field, last_map, receptive_fields
 from archdsl.errors import fail, nearest
 from archdsl.graph import Graph, Node, Totals
 from archdsl.ops.base import Counts
 
-__all__ = ["PRECISIONS", "Counts", "Field", "Layer", "Measures", "fvcore", "layers", "measure", "receptive_fields"]
+__all__ = [
+    "PRECISIONS",
+    "Counts",
+    "Field",
+    "Measures",
+    "NodeMeasures",
+    "fvcore",
+    "layers",
+    "measure",
+    "receptive_fields",
+]
 
 PRECISIONS = {
     "float32": (4, 4),
@@ -55,7 +65,7 @@ class Measures:
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
+class NodeMeasures:
     """What one node counts to: an op, or a layer with all that is inside it.
 
     Args:
@@ -78,7 +88,7 @@ class Layer:
 
 def fvcore(graph: Graph) -> Counts:
     """Multiply-accumulates and activations for one image as fvcore counts them, and with it timm's tables."""
-    return Works().of(graph).fvcore
+    return WorkCounter().of(graph).fvcore
 
 
 def measure(graph: Graph, batch: int = 1, precision: str = "float32") -> Measures:
@@ -92,7 +102,7 @@ def measure(graph: Graph, batch: int = 1, precision: str = "float32") -> Measure
         ArchError: the batch or the precision is none.
     """
     weight, number = _bytes(batch, precision)
-    work = Works().of(graph)
+    work = WorkCounter().of(graph)
     name, field = last_map(graph) or (None, None)
     return Measures(
         graph.totals,
@@ -104,11 +114,11 @@ def measure(graph: Graph, batch: int = 1, precision: str = "float32") -> Measure
         precision,
         graph.totals.parameters * weight,
         peak(graph) * batch * number,
-        kept(graph) * batch * number,
+        saved_for_backward(graph) * batch * number,
     )
 
 
-def layers(graph: Graph, batch: int = 1, precision: str = "float32", depth: Depth = None) -> dict[str, Layer]:
+def layers(graph: Graph, batch: int = 1, precision: str = "float32", depth: Depth = None) -> dict[str, NodeMeasures]:
     """What each node counts to, by the paths of `graph.walk()`.
 
     Args:
@@ -123,7 +133,7 @@ def layers(graph: Graph, batch: int = 1, precision: str = "float32", depth: Dept
     weight, number = _bytes(batch, precision)
     fields, highest = receptive_fields(graph, depth), peaks(graph, depth)
     return {
-        path: Layer(
+        path: NodeMeasures(
             node,
             node.totals,
             work.activations,
@@ -133,11 +143,13 @@ def layers(graph: Graph, batch: int = 1, precision: str = "float32", depth: Dept
             sum(map(math.prod, node.outputs.values() or [node.shape])) * batch * number,
             highest[path] * batch * number,
         )
-        for path, node, work in _worked(graph, Works(), "", depth, 1)
+        for path, node, work in _worked(graph, WorkCounter(), "", depth, 1)
     }
 
 
-def _worked(graph: Graph, works: Works, scope: str, depth: Depth, level: int) -> Iterator[tuple[str, Node, Work]]:
+def _worked(
+    graph: Graph, works: WorkCounter, scope: str, depth: Depth, level: int
+) -> Iterator[tuple[str, Node, WorkCounts]]:
     """Every node with its path and its work, each layer before what is inside it."""
     found = works.nodes(graph)
     for node in graph.nodes:

@@ -10,8 +10,14 @@ from typing import NamedTuple
 from archdsl.analysis.costs import Depth, opens
 from archdsl.graph import Graph, Node
 
+# How it works. The ops run in their order. A tensor is there from the op that writes it to the last that reads it, so
+# each tensor counts its readers down, and what is there at once is a running sum, whose maximum is the peak. A layer's
+# body is run in the same way, and its result is kept by which of its inputs are the same tensor (`slots`) and which of
+# them nobody reads after it (`owned`): all else that is there meanwhile is a constant that is added. Training instead
+# notes which tensors a gradient reads; those stay until the backward pass.
 
-class _Ends(NamedTuple):
+
+class _BodyEnds(NamedTuple):
     """What a body leaves behind.
 
     Args:
@@ -44,10 +50,10 @@ def peaks(graph: Graph, depth: Depth = None) -> dict[str, int]:
         depth: how many levels of layers to open, or the paths of those to open; without it, all.
     """
     slots = tuple(range(len(graph.inputs)))
-    return dict(_Inference().told(graph, (slots, frozenset(slots)), 0, "", depth, 1))
+    return dict(_Inference().walk(graph, (slots, frozenset(slots)), 0, "", depth, 1))
 
 
-class _Step(NamedTuple):
+class _NodeRun(NamedTuple):
     """One node while it runs.
 
     Args:
@@ -67,9 +73,9 @@ class _Inference:
     """Runs bodies for their memory's sake, each once for each way in which its inputs are held."""
 
     def __init__(self) -> None:
-        self.known: dict[tuple[int, tuple[int, ...], frozenset[int]], _Ends] = {}
+        self.known: dict[tuple[int, tuple[int, ...], frozenset[int]], _BodyEnds] = {}
 
-    def ends(self, body: Graph, slots: tuple[int, ...], owned: frozenset[int]) -> _Ends:
+    def ends(self, body: Graph, slots: tuple[int, ...], owned: frozenset[int]) -> _BodyEnds:
         """What a body leaves behind.
 
         Args:
@@ -78,12 +84,12 @@ class _Inference:
         """
         key = id(body), slots, owned
         if key not in self.known:
-            room = _Room(body, slots, owned, self)
+            room = _BodyMemory(body, slots, owned, self)
             highest = max((step.peak for step in room.steps()), default=0)
             self.known[key] = room.ends(max(highest, room.entered))
         return self.known[key]
 
-    def told(
+    def walk(
         self, body: Graph, held: tuple[tuple[int, ...], frozenset[int]], base: int, scope: str, depth: Depth, level: int
     ) -> Iterator[tuple[str, int]]:
         """Every node's path, with what is there while it runs.
@@ -92,15 +98,15 @@ class _Inference:
             held: the slots of the body's inputs, and those of them that nobody outside takes.
             base: numbers that are there whatever the body does.
         """
-        for step in _Room(body, *held, self).steps():
+        for step in _BodyMemory(body, *held, self).steps():
             path = f"{scope}{step.node.name}"
             yield path, base + step.peak
             if step.node.body is not None and opens(depth, path, level):
                 inner = step.slots, step.owned
-                yield from self.told(step.node.body, inner, base + step.base, f"{path}/", depth, level + 1)
+                yield from self.walk(step.node.body, inner, base + step.base, f"{path}/", depth, level + 1)
 
 
-class _Room:
+class _BodyMemory:
     """The tensors of one body while it runs."""
 
     def __init__(self, body: Graph, slots: tuple[int, ...], owned: frozenset[int], inference: _Inference) -> None:
@@ -117,7 +123,7 @@ class _Room:
             self._bind(name, slot)
         self.live = self.entered = sum(self.sizes[slot] for slot in owned)
 
-    def steps(self) -> Iterator[_Step]:
+    def steps(self) -> Iterator[_NodeRun]:
         """Runs the nodes, in their order."""
         for tensor in range(len(self.sizes)):
             self._release(tensor)
@@ -133,23 +139,23 @@ class _Room:
             for tensor in {*taken, *range(before, len(self.sizes))}:
                 self._release(tensor)
 
-    def ends(self, highest: int) -> _Ends:
+    def ends(self, highest: int) -> _BodyEnds:
         """What is left when all nodes have run."""
         ends = [self.tensors[end.ref] for end in self.body.outputs.values()]
         made = [tensor for tensor in dict.fromkeys(ends) if tensor not in self.slots]
         outputs = tuple(-1 - tensor if tensor in self.slots else made.index(tensor) for tensor in ends)
-        return _Ends(highest, outputs, tuple(self.sizes[tensor] for tensor in made), self.live)
+        return _BodyEnds(highest, outputs, tuple(self.sizes[tensor] for tensor in made), self.live)
 
-    def _op(self, node: Node, taken: list[int]) -> _Step:
+    def _op(self, node: Node, taken: list[int]) -> _NodeRun:
         op, base = node.op, self.live
         if op is None or op.aliases_input != "never":
             self._bind(node.name, taken[0])
-            return _Step(node, base, base)
+            return _NodeRun(node, base, base)
         self._bind(node.name, self._new(math.prod(node.shape)))
         self.live += math.prod(node.shape)
-        return _Step(node, self.live + op.workspace(*(self.shapes[ref] for ref in node.inputs)), base)
+        return _NodeRun(node, self.live + op.workspace(*(self.shapes[ref] for ref in node.inputs)), base)
 
-    def _layer(self, node: Node, body: Graph, taken: list[int]) -> _Step:
+    def _layer(self, node: Node, body: Graph, taken: list[int]) -> _NodeRun:
         distinct, counts = [*dict.fromkeys(taken)], Counter(taken)
         slots = tuple(distinct.index(tensor) for tensor in taken)
         mine = [t for t in distinct if not self.gone[t] and self.pending[t] == counts[t]]
@@ -163,7 +169,7 @@ class _Room:
         made = [self._new(size) for size in ends.made]
         for ref, end in zip(node.output_refs, ends.outputs, strict=True):
             self._bind(ref, distinct[-1 - end] if end < 0 else made[end])
-        return _Step(node, base + ends.peak, base, slots, owned)
+        return _NodeRun(node, base + ends.peak, base, slots, owned)
 
     def _new(self, size: int) -> int:
         self.sizes.append(size)
@@ -181,7 +187,7 @@ class _Room:
             self.live -= self.sizes[tensor]
 
 
-class _Held(NamedTuple):
+class _SavedTensors(NamedTuple):
     """What training keeps of a body.
 
     Args:
@@ -199,7 +205,7 @@ class _Held(NamedTuple):
     moved: tuple[bool, ...]
 
 
-def kept(graph: Graph) -> int:
+def saved_for_backward(graph: Graph) -> int:
     """The numbers that training keeps from the forward pass for the backward pass, for one image.
 
     Every tensor that a gradient reads counts once: what convolutions, dense layers and norms take, what activations
@@ -211,7 +217,9 @@ def kept(graph: Graph) -> int:
     return held.inside + sum(entered[i] for i in held.inputs) + sum(size for size, is_kept in held.made if is_kept)
 
 
-def _training(body: Graph, moved: tuple[bool, ...], known: dict[tuple[int, tuple[bool, ...]], _Held]) -> _Held:
+def _training(
+    body: Graph, moved: tuple[bool, ...], known: dict[tuple[int, tuple[bool, ...]], _SavedTensors]
+) -> _SavedTensors:
     """What is kept of a body, of which `moved` says the inputs that a gradient is asked of."""
     key = id(body), moved
     if key in known:
@@ -252,7 +260,7 @@ class _Tape:
             self.kept |= {self.tensors[node.name]} if saved.output else set()
             self.inside += saved.workspace
 
-    def layer(self, node: Node, held: _Held, taken: list[int]) -> None:
+    def layer(self, node: Node, held: _SavedTensors, taken: list[int]) -> None:
         """Adds a layer, of which is known what is kept inside it."""
         self.inside += held.inside
         self.kept |= {taken[i] for i in held.inputs}
@@ -264,13 +272,13 @@ class _Tape:
             self.tensors[ref] = taken[-1 - end] if end < 0 else made[end]
             self.moved[self.tensors[ref]] = moved
 
-    def held(self) -> _Held:
+    def held(self) -> _SavedTensors:
         """What is kept of the body."""
         entered = len(self.body.inputs)
         ends = [self.tensors[end.ref] for end in self.body.outputs.values()]
         made = [tensor for tensor in dict.fromkeys(ends) if tensor >= entered]
         inside = sum(self.sizes[tensor] for tensor in self.kept if tensor >= entered and tensor not in made)
-        return _Held(
+        return _SavedTensors(
             self.inside + inside,
             frozenset(tensor for tensor in self.kept if tensor < entered),
             tuple(-1 - tensor if tensor < entered else made.index(tensor) for tensor in ends),

@@ -10,6 +10,12 @@ from archdsl.analysis.costs import Depth, opens
 from archdsl.graph import Graph
 from archdsl.ops.receptive_field import POINTWISE, Reach, ReceptiveField
 
+# How it works. Along one axis, place p of a map sees the places `start(p)` to `end(p)` of another. For windows these
+# are p * stride plus a constant; where a map is made larger they repeat with a period, as in 2, 2, 3, 3, ...: a
+# view has one start and one end for each place of a period, and the step from one period to the next. Through two ops
+# views are composed place by place, and at a merge the hull of both is taken. Each body is looked at once, and its view
+# of its own inputs is then composed with what those see where it is used.
+
 _LONGEST = 4096
 """Places after which an axis repeats itself, at most; what is more uneven counts as seeing the whole input."""
 
@@ -28,7 +34,7 @@ class Field(NamedTuple):
     stride: tuple[float, float] | None
 
 
-class Axis(NamedTuple):
+class AxisView(NamedTuple):
     """Along one axis, the first and the last place that each of a row of places sees.
 
     The row repeats itself: what comes `len(first)` places later sees what lies `step` further on.
@@ -59,20 +65,20 @@ class Axis(NamedTuple):
         return int(exact) if exact == int(exact) else exact
 
 
-class Points(NamedTuple):
+class PointView(NamedTuple):
     """Places that do not lie as a map, each of which sees so many rows and columns."""
 
     rows: int
     columns: int
 
 
-View: TypeAlias = tuple[Axis, Axis] | Points | None
+View: TypeAlias = tuple[AxisView, AxisView] | PointView | None
 """What a tensor sees of a map: rows and columns; places that lie in no order; or None, all of it."""
 
 State: TypeAlias = Mapping[str, View]
 """What a tensor sees of each input of its body; an input of which it sees nothing is not there."""
 
-_SAME: View = (Axis(), Axis())
+_SAME: View = (AxisView(), AxisView())
 
 
 def receptive_fields(graph: Graph, depth: Depth = None) -> dict[str, Field]:
@@ -86,12 +92,12 @@ def receptive_fields(graph: Graph, depth: Depth = None) -> dict[str, Field]:
         depth: how many levels of layers to open, or the paths of those to open; without it, all. Each body is looked
             at once, whatever the depth.
     """
-    return dict(_Fields().told(graph, _entrance(graph), "", depth, 1))
+    return dict(_BodyViews().walk(graph, _entrance(graph), "", depth, 1))
 
 
 def views(graph: Graph) -> dict[str, State]:
     """What each tensor of a graph sees of each of the graph's inputs, by its ref."""
-    return _Fields().of(graph)
+    return _BodyViews().of(graph)
 
 
 def last_map(graph: Graph) -> tuple[str, Field] | None:
@@ -100,7 +106,7 @@ def last_map(graph: Graph) -> tuple[str, Field] | None:
     return (found[-1], field(_through(_entrance(graph), views(graph)[found[-1]]))) if found else None
 
 
-class _Fields:
+class _BodyViews:
     """Looks at each body once, however often it is used."""
 
     def __init__(self) -> None:
@@ -126,7 +132,7 @@ class _Fields:
             self.known[id(body)] = states
         return self.known[id(body)]
 
-    def told(
+    def walk(
         self, body: Graph, entrance: Mapping[str, State], scope: str, depth: Depth, level: int
     ) -> Iterator[tuple[str, Field]]:
         """Every node's path and field, each layer before what is inside it.
@@ -141,18 +147,18 @@ class _Fields:
             if node.body is not None and opens(depth, path, level):
                 taken = zip(node.body.inputs, node.inputs, strict=True)
                 inner = {name: _through(entrance, states[ref]) for name, ref in taken}
-                yield from self.told(node.body, inner, f"{path}/", depth, level + 1)
+                yield from self.walk(node.body, inner, f"{path}/", depth, level + 1)
 
 
 def field(state: State) -> Field:
-    """What is told of a tensor that sees so much of the model's inputs."""
+    """The field of a tensor that sees so much of the model's inputs."""
     if not state:
         return Field((0, 0), None)
     sizes: list[tuple[tuple[int, int], tuple[float, float] | None]] = []
     for view in state.values():
         if view is None:
             return Field(None, None)
-        if isinstance(view, Points):
+        if isinstance(view, PointView):
             sizes.append(((view.rows, view.columns), None))
         else:
             rows, columns = view
@@ -189,13 +195,13 @@ def _view(rule: ReceptiveField) -> View:
         return _SAME
     if rule == "whole":
         return None
-    return Points(1, 1) if rule == "place" else (_axis(rule[0]), _axis(rule[1]))
+    return PointView(1, 1) if rule == "place" else (_axis(rule[0]), _axis(rule[1]))
 
 
-def _axis(reach: Reach) -> Axis:
+def _axis(reach: Reach) -> AxisView:
     places = reach.over // gcd(reach.step, reach.over)
     starts, ends = (tuple(map(side, range(places))) for side in (reach.first, reach.last))
-    return Axis(reach.step * places // reach.over, starts, ends)
+    return AxisView(reach.step * places // reach.over, starts, ends)
 
 
 def _beyond(outer: View, inner: View) -> View:
@@ -204,39 +210,39 @@ def _beyond(outer: View, inner: View) -> View:
         return outer
     if inner is None or outer is _SAME:
         return inner
-    if isinstance(outer, Points):
-        return outer if inner == Points(1, 1) else None
-    if isinstance(inner, Points):
-        return Points(outer[0].width(inner.rows), outer[1].width(inner.columns))
+    if isinstance(outer, PointView):
+        return outer if inner == PointView(1, 1) else None
+    if isinstance(inner, PointView):
+        return PointView(outer[0].width(inner.rows), outer[1].width(inner.columns))
     rows, columns = _chained(outer[0], inner[0]), _chained(outer[1], inner[1])
     return None if rows is None or columns is None else (rows, columns)
 
 
-def _chained(outer: Axis, inner: Axis) -> Axis | None:
+def _chained(outer: AxisView, inner: AxisView) -> AxisView | None:
     turns = len(outer.first) // gcd(inner.step, len(outer.first))
     places = turns * len(inner.first)
     if places > _LONGEST:
         return None
     step = outer.step * (turns * inner.step // len(outer.first))
     starts = tuple(outer.start(inner.start(at)) for at in range(places))
-    return Axis(step, starts, tuple(outer.end(inner.end(at)) for at in range(places)))
+    return AxisView(step, starts, tuple(outer.end(inner.end(at)) for at in range(places)))
 
 
 def _union(one: View, other: View) -> View:
     if one == other:
         return one
-    if isinstance(one, Points) and isinstance(other, Points):
-        return Points(max(one.rows, other.rows), max(one.columns, other.columns))
-    if one is None or other is None or isinstance(one, Points) or isinstance(other, Points):
+    if isinstance(one, PointView) and isinstance(other, PointView):
+        return PointView(max(one.rows, other.rows), max(one.columns, other.columns))
+    if one is None or other is None or isinstance(one, PointView) or isinstance(other, PointView):
         return None
     return _hull(one[0], other[0]), _hull(one[1], other[1])
 
 
-def _hull(one: Axis, other: Axis) -> Axis:
+def _hull(one: AxisView, other: AxisView) -> AxisView:
     if one.step * len(other.first) != other.step * len(one.first):
-        return max(one, other, key=Axis.width)
+        return max(one, other, key=AxisView.width)
     places = lcm(len(one.first), len(other.first))
     starts = tuple(min(one.start(at), other.start(at)) for at in range(places))
-    return Axis(
+    return AxisView(
         one.step * (places // len(one.first)), starts, tuple(max(one.end(at), other.end(at)) for at in range(places))
     )

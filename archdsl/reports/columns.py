@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from archdsl.analysis.measures import Counts, Field, Layer
+from archdsl.analysis.measures import Counts, Field, NodeMeasures
 from archdsl.errors import fail, nearest
 from archdsl.graph import Totals
 from archdsl.ops import Shape
@@ -109,7 +109,9 @@ def parse_columns(words: str) -> tuple[str, ...]:
     return names
 
 
-def step_facts(shapes: tuple[Shape, ...], totals: Totals, layers: Sequence[Layer], last: Layer) -> RowFacts:
+def step_facts(
+    shapes: tuple[Shape, ...], totals: Totals, layers: Sequence[NodeMeasures], last: NodeMeasures
+) -> RowFacts:
     """What a row shows of a step.
 
     Args:
@@ -129,7 +131,7 @@ def step_facts(shapes: tuple[Shape, ...], totals: Totals, layers: Sequence[Layer
     )
 
 
-def layer_facts(layer: Layer) -> RowFacts:
+def layer_facts(layer: NodeMeasures) -> RowFacts:
     """What a row shows of one node."""
     shapes = tuple(layer.node.outputs.values()) or (layer.node.shape,)
     return step_facts(shapes, layer.totals, [layer], layer)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from archdsl import ArchError, loads, resolve
 from archdsl.analysis.measures import receptive_fields
-from archdsl.analysis.receptive_field import Axis, views
+from archdsl.analysis.receptive_field import AxisView, views
 from archdsl.graph import Graph, Node
 
 # Along one axis a map is a matrix: a row for each place, a column for each pixel of the input that was moved. All
@@ -135,7 +135,7 @@ def hold(graph: Graph) -> int:
             (view,) = states[node.name].values()
             assert isinstance(view, tuple), node
             seen = view[axis]
-            assert isinstance(seen, Axis)
+            assert isinstance(seen, AxisView)
             for place, row in enumerate(found[node.name]):
                 moved, ends = np.flatnonzero(row[:-1]), (seen.start(place), seen.end(place))
                 if not row[-1] and not holes:
