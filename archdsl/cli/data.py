@@ -39,7 +39,7 @@ def show_data(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE.png", help="Draw samples; a spec's augmented ones too.")
     ] = None,
-    bring: Annotated[bool, typer.Option("--download", help="Bring the set first, by Keras's own loader.")] = False,
+    download: Annotated[bool, typer.Option("--download", help="Bring the set first, by Keras's own loader.")] = False,
     settings: SetOption = None,
     variant: VariantOption = None,
     allow: AllowOption = None,
@@ -50,12 +50,12 @@ def show_data(
         raise fail("ARCH203", f"`--out {out}`: the picture is a PNG", hint="for one, `--out samples.png`")
     data, shape, seed = _asked(target, settings, variant, allow)
     augments = out is not None and data.augment != Augment()
-    if bring or augments or DATA_SOURCES[data.kind].needs_tensorflow:
+    if download or augments or DATA_SOURCES[data.kind].needs_tensorflow:
         backend.load_keras()
     from archdsl.data import inspection, samples, sources
     from archdsl.data.dataset import from_raw
 
-    if bring:
+    if download:
         sources.download(data, data_dir)
     raw = sources.read(data, data_dir, shape, FALLBACK_SIDE if shape is None else None)
     if shape is None and raw.validation is None:

@@ -77,6 +77,11 @@ class Dataset:
     searched: tuple[SearchedPath, ...] = ()
 
     @property
+    def splits(self) -> dict[str, Split]:
+        """The three splits by name, in the order of their use."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
+    @property
     def image_shape(self) -> tuple[int, int, int]:
         """Height, width and channels of one image."""
         height, width, channels = self.train.images.shape[1:]
@@ -178,11 +183,17 @@ def measure(images: NDArray[np.uint8], divisor: float, each_channel: bool) -> St
     counts = histogram(images)
     if not each_channel:
         counts = counts.sum(axis=0, keepdims=True)
+    mean, std = moments(counts, divisor)
+    return Statistics(mean.astype(np.float32), std.astype(np.float32))
+
+
+def moments(counts: NDArray[np.int64], divisor: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and standard deviation (C,) of pixels over `divisor`, from the counts (C, 256) of their values."""
     values = np.arange(256) / divisor
     total = counts.sum(axis=1)
     mean = counts @ values / total
     variance = (counts * (values - mean[:, None]) ** 2).sum(axis=1) / total
-    return Statistics(mean.astype(np.float32), np.sqrt(variance).astype(np.float32))
+    return mean, np.sqrt(variance)
 
 
 def histogram(images: NDArray[np.uint8]) -> NDArray[np.int64]:

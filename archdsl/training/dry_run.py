@@ -138,7 +138,7 @@ def _told(
         trainable=trainable,
         weight_bytes=sum(int(np.prod(each.shape)) * tf.as_dtype(each.dtype).size for each in variables),
         activation_bytes=activations,
-        data_bytes=sum(getattr(dataset, name).images.nbytes for name in ("train", "validation", "test")),
+        data_bytes=sum(split.images.nbytes for split in dataset.splits.values()),
         preparing_seconds=round(ready, 3),
         first_step_seconds=round(first, 3),
         step_seconds=step,

@@ -17,7 +17,7 @@ from PIL import Image
 from archdsl.cli import main
 from archdsl.data.dataset import load
 from archdsl.data.readers import search
-from archdsl.data.samples import SIDE, Augmented, augmentation, choose, draw
+from archdsl.data.samples import SIDE, AugmentedSamples, describe_augment, draw, sample_rows
 from archdsl.recipe import Augment, Data
 
 Golden = Callable[[str, str], None]
@@ -189,14 +189,14 @@ def test_the_picture_has_samples_of_every_class(count: int, run: Run, tmp_path: 
 
 def test_augmented_images_stand_beside_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = load(Data(source="digits"))
-    rows = np.array([taken[0] for taken in choose(dataset)])
-    moved = Augmented(rows, tuple(dataset.train.images[rows] * 0.0 + 8 for _ in range(3)), "nothing")
+    rows = np.array([taken[0] for taken in sample_rows(dataset)])
+    moved = AugmentedSamples(rows, tuple(dataset.train.images[rows] * 0.0 + 8 for _ in range(3)), "nothing")
     draw(dataset, tmp_path / "both.png", moved)
     draw(dataset, tmp_path / "alone.png")
     both = np.asarray(Image.open(tmp_path / "both.png").convert("L"))
     grey = (both == 128).sum()
     assert grey >= 30 * 0.9 * (SIDE - 8) ** 2
-    assert augmentation(Augment(flip="both", crop=2)) == "flip both, crop 2"
+    assert describe_augment(Augment(flip="both", crop=2)) == "flip both, crop 2"
 
 
 @pytest.mark.tensorflow

@@ -18,7 +18,7 @@ from PIL import Image
 
 from archdsl.data import sources
 from archdsl.data.dataset import Dataset, class_weights, load, stratified_rows
-from archdsl.data.inspection import Twins, twins
+from archdsl.data.inspection import DuplicateCounts, count_duplicates
 from archdsl.data.readers import search
 from archdsl.data.sources import cifar100 as cifar
 from archdsl.data.sources.base import Source
@@ -272,8 +272,8 @@ def test_images_that_stand_twice_are_counted(tmp_path: Path) -> None:
     images[4] = images[1]  # of another class
     test = images[[0, 7]].copy()
     np.savez("mine.npz", x_train=images, y_train=np.arange(20) % 2, x_test=test, y_test=np.array([0, 0]))
-    found = twins(load(Data(source={"npz": "mine.npz"}, validation=0.25)))
-    assert found == Twins(test=2, learning=2, labels=5)
+    found = count_duplicates(load(Data(source={"npz": "mine.npz"}, validation=0.25)))
+    assert found == DuplicateCounts(test=2, training=2, conflicting=5)
 
 
 def test_looking_needs_no_tensorflow() -> None:
