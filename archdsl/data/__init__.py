@@ -7,7 +7,7 @@
     input_description       how a network's input is computed, as a model's file records it
     pipeline/               the batches
 
-Each line may import those above it. NumPy and Pillow are imported at module level everywhere. TensorFlow is imported at
-module level only in `pipeline/`; elsewhere, only in functions that cannot do without it, so that `archdsl data` needs it
-only to download, to show augmented images, and for sources that are read by it.
+Each line may import those above it. NumPy and Pillow are imported at module level. TensorFlow and Keras are imported at
+module level in `pipeline/` only, and elsewhere in the functions that need them: `archdsl data` loads them to download,
+to augment, and to read the sources that `needs_tensorflow` marks.
 """

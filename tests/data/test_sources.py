@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import pickle
 import subprocess
@@ -328,3 +329,29 @@ def test_each_word_of_the_language_has_a_module_that_reads_it() -> None:
     assert len(modules) >= 7
     for name in DATA_SOURCES:
         assert isinstance(sources.source(name), Source)
+
+
+ORDER = (
+    ("images", "readers"),
+    ("sources",),
+    ("dataset",),
+    ("inspection", "samples", "input_description"),
+    ("pipeline",),
+)
+"""The parts of `archdsl.data`; each imports those before it, as its docstring says."""
+
+
+def test_parts_of_the_room_import_only_what_is_before_them() -> None:
+    level = {name: number for number, names in enumerate(ORDER) for name in names}
+    folder = Path(sources.__file__).parents[1]
+    files = [path for path in folder.rglob("*.py") if path.parent != folder or path.stem != "__init__"]
+    assert len(files) >= 25
+    for path in files:
+        own = path.relative_to(folder).with_suffix("").parts[0]
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            modules += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            for module in modules:
+                assert own == "pipeline" or module.split(".")[0] not in ("tensorflow", "keras"), path
+                part = module.split(".")[2] if module.startswith("archdsl.data.") else own
+                assert level[part] <= level[own], f"{path} imports {module}"
