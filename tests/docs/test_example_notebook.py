@@ -1,6 +1,6 @@
 """The example notebook runs from top to bottom, and what is kept in it is what it prints.
 
-`python -m pytest tests/test_example_notebook.py --update-golden` runs it and keeps the new outputs.
+`python -m pytest tests/docs/test_example_notebook.py --update-golden` runs it and keeps the new outputs.
 """
 
 from __future__ import annotations
