@@ -11,11 +11,11 @@ from typing import Any
 from archdsl import source
 from archdsl.expansion.comments import Comments
 from archdsl.expansion.fields import FieldWriter
-from archdsl.expansion.long_form import ORDER, LongForm
+from archdsl.expansion.long_form import LongForm
 from archdsl.expansion.overlay import Overlay
 from archdsl.expansion.printer import OutputEntry, OutputGroup, print_group
 from archdsl.limits import DEFAULTS, Limits
-from archdsl.parsing import parse, parse_tree
+from archdsl.parsing import FILE, parse, parse_tree
 from archdsl.source import Mapping, entries
 
 __all__ = ["expand", "lay_over"]
@@ -46,7 +46,7 @@ def expand(
         ArchError: the spec is wrong, has no such variant or argument, or its long form is larger than a spec may be.
     """
     overlay, comments = _read(text, file, variant, settings or {}, limits)
-    long = print_group(_written(overlay, comments, ORDER, LongForm(overlay, comments).section), origins)
+    long = print_group(_written(overlay, comments, FILE, LongForm(overlay, comments).section), origins)
     if long != text:
         # It costs more than the text did, and nobody should be handed a file that cannot be read again.
         parse(long, f"the long form of {PurePath(file).name}", limits)

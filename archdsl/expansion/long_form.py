@@ -13,22 +13,13 @@ from archdsl.expansion.fields import FieldWriter, word_of
 from archdsl.expansion.overlay import Overlay, line
 from archdsl.expansion.printer import OutputEntry, OutputGroup, output_tree
 from archdsl.ops import OPS
+from archdsl.parsing import LAYER, VARIANT
 from archdsl.parsing.recipes import SECTIONS, section_model
 from archdsl.parsing.steps import PATHS_KEYS, PROJECTION
 from archdsl.parsing.validation import plain
-from archdsl.parsing.values import LOOP_KEYS, STEP_KEYS
+from archdsl.parsing.values import STEP_KEYS
 from archdsl.source import Mapping, Node, Scalar, Sequence, entries
 from archdsl.spec import TYPES
-
-ORDER = (
-    *("archdsl", "name", "doc", "input", "inputs", "args", "variants", "defaults", "layers", "model", "outputs"),
-    *("expect", "data", "train"),
-)
-"""The order of a file's sections."""
-
-_LAYER_ORDER = ("doc", "like", "with", "inputs", "args", "steps", "outputs")
-_VARIANT_ORDER = ("doc", "input", "inputs", "args", "expect", "data", "train")
-_NEIGHBOUR_ORDER = ("from", *LOOP_KEYS, "name")
 
 _NONE = Scalar("none", "none", Span("", 0, 0))
 
@@ -78,7 +69,7 @@ class LongForm(FieldWriter):
         return self.recipe(section_model(word), node, word, defaults)
 
     def _variant(self, node: Node) -> OutputGroup:
-        ordered = sorted(entries(node), key=lambda entry: _VARIANT_ORDER.index(entry[0].text))
+        ordered = sorted(entries(node), key=lambda entry: VARIANT.index(entry[0].text))
         return OutputGroup(tuple(self.entry(key, inner, prose=True) for key, inner in ordered))
 
     def _projection_defaults(self, key: Scalar | None, node: Node | None) -> OutputEntry | None:
@@ -92,14 +83,16 @@ class LongForm(FieldWriter):
 
     def _layer(self, node: Mapping) -> OutputGroup:
         items = []
-        for word in _LAYER_ORDER:
+        for word in LAYER:
             key, inner = node.key(word), node.get(word)
-            if word == "steps" and node.get("paths") is not None:
+            if key is None or inner is None or word in PATHS_KEYS:
+                continue
+            if word == "paths":
                 step = OutputEntry("", OutputGroup(tuple(self._paths(node)), open=True))
                 items.append(OutputEntry("steps", OutputGroup((step,), listed=True, open=True)))
-            elif key is not None and inner is not None and word == "steps":
+            elif word == "steps":
                 items.append(self.item(word, self._body(inner), "", key))
-            elif key is not None and inner is not None:
+            else:
                 items.append(self.entry(key, inner, prose=True))
         return OutputGroup(tuple(items), open=True)
 
@@ -143,7 +136,7 @@ class LongForm(FieldWriter):
     def _neighbours(self, node: Mapping) -> list[OutputEntry]:
         """What is next to a step or a path in its mapping."""
         items = []
-        for word in _NEIGHBOUR_ORDER:
+        for word in STEP_KEYS:
             if (inner := node.get(word)) is not None:
                 single = word == "from" and isinstance(inner, Scalar)
                 value = output_tree([plain(inner)], line(inner)) if single else self.copy(inner)

@@ -159,14 +159,14 @@ def _entry_lines(entry: OutputEntry, indent: int, listed: bool, origins: bool) -
     value, trailing, inner = entry.value, entry.comments.trailing, indent + _INDENT
     head = " " * indent + ("-" if listed else f"{_quoted(entry.key, False)}:")
     short = f"{head} {_on_one_line(value, isinstance(value, OutputGroup))}"
-    told = entry.origins()
-    fits = len(short) <= WIDTH and not (origins and len(told) > 1)
+    origins_inside = entry.origins()
+    fits = len(short) <= WIDTH and not (origins and len(origins_inside) > 1)
     if isinstance(value, OutputScalar):
         one_line = fits or entry.key != "doc" or len(value.text.split()) < 2
     else:
         one_line = not value.entries or (fits and not value.must_open())
     if one_line:
-        yield _Line(short, min(told, default=""), trailing)
+        yield _Line(short, min(origins_inside, default=""), trailing)
     elif isinstance(value, OutputScalar):
         yield _Line(f"{head} >-", entry.origin, trailing)
         width = max(WIDTH // 2, WIDTH - inner)

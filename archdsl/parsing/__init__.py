@@ -22,10 +22,14 @@ from archdsl.spec import INPUT, Arg, Expectation, Fields, Layer, Loop, Signature
 
 VERSION = 1
 INTERFACE = ("args", "inputs", "outputs")
-SECTIONS = ("expect", "data", "train")
-FILE = ("archdsl", "name", "doc", "input", *INTERFACE, "variants", "defaults", "layers", "model", *SECTIONS)
-LAYER = ("doc", *INTERFACE, "steps", "paths", *PATHS_KEYS, "like", "with")
-VARIANT = ("args", "input", "inputs", "expect", "data", "train", "doc")
+
+# The keys of mappings, in the order in which the long form has them.
+FILE = (
+    *("archdsl", "name", "doc", "input", "inputs", "args", "variants", "defaults", "layers", "model", "outputs"),
+    *("expect", "data", "train"),
+)
+LAYER = ("doc", "like", "with", "inputs", "args", "steps", "paths", *PATHS_KEYS, "outputs")
+VARIANT = ("doc", "input", "inputs", "args", "expect", "data", "train")
 
 
 def parse(text: str, file: str = "<text>", limits: Limits = DEFAULTS) -> Spec:

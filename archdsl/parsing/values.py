@@ -15,7 +15,7 @@ from archdsl.source import Mapping, Node, Scalar, Sequence
 from archdsl.spec import INPUT, Fields, Loop, StepRef, Value
 
 LOOP_KEYS = ("for", "when", "repeat")
-STEP_KEYS = ("name", "from", *LOOP_KEYS)
+STEP_KEYS = ("from", *LOOP_KEYS, "name")
 
 UNREAD = expr.parse("$unread")
 """Stands for an expression that was refused, so that nothing else is said of it."""
