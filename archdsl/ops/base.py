@@ -216,7 +216,8 @@ class Op(BaseModel):
         # what the analyses may go by, and else they assume the least.
         if not cls.own():
             for fact in ("traits", *ANALYSED):
-                if getattr(getattr(cls, fact), "__module__", "archdsl.").startswith("archdsl."):
+                owner = next(base for base in cls.__mro__ if fact in vars(base))
+                if owner.__module__.startswith("archdsl."):
                     setattr(cls, fact, getattr(Op, fact))
 
     @classmethod

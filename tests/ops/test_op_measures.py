@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from archdsl.ops import OPS, Example, Op
-from archdsl.ops.base import Counts, SavedForBackward
+from archdsl.ops.base import Counts, SavedForBackward, Traits
+from archdsl.ops.index_sets import ALL
 from archdsl.ops.receptive_field import POINTWISE, Reach
+from archdsl.ops.value_range import ValueRange
 
 EXAMPLES = [(name, example) for name, op in sorted(OPS.items()) for example in op.examples]
 ids = [f"{name}-{i}" for name, op in sorted(OPS.items()) for i, _ in enumerate(op.examples)]
@@ -144,3 +146,31 @@ def hold(op: Op, example: Example, seen: Any, np: Any) -> None:
                     row,
                     column,
                 )
+
+
+class Inherits(OPS["conv"], name="inherits"):  # type: ignore[misc]
+    """An op of another package that says nothing of what it computes."""
+
+
+class States(OPS["relu"], name="states"):  # type: ignore[misc]
+    """An op of another package that says something itself."""
+
+    traits = Traits(elementwise=True)
+
+
+class StatesToo(States, name="states_too"):
+    """What another class of that package says holds for it."""
+
+
+def test_an_op_of_another_package_claims_only_what_it_says_itself() -> None:
+    """It may compute anything, whatever class of archdsl it inherits."""
+    op, shapes = Inherits(filters=4, kernel=1, stride=2), ((8, 8, 3),)
+    assert OPS["conv"].traits.filters
+    assert op.traits == Traits()
+    assert op.reads((1, 1, 1), shapes, (4, 4, 4)) == ((ALL, ALL, ALL),)
+    for name in ("states", "states_too"):
+        other = {"states": States, "states_too": StatesToo}[name]()
+        assert other.traits.elementwise
+        assert other.reads((1, 1, 1), shapes, (8, 8, 3)) == ((1, 1, 1),)
+        assert other.value_range(ValueRange()) == ValueRange()
+        assert other.clips() is None
