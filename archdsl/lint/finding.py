@@ -41,7 +41,7 @@ class Finding(Problem):
 
 
 SHOWN = 3
-"""How many different cases of one finding are told."""
+"""How many different cases of one finding are shown."""
 
 
 def combined(occurrences: Iterable[Occurrence], totals: Totals) -> list[Finding]:
@@ -118,6 +118,6 @@ def _shares(uses: int, parameters: int, macs: int, totals: Totals) -> Iterator[s
 
 
 def percent(part: float, whole: float) -> str:
-    """`51.4 %`; what is there is never told as nothing."""
+    """`51.4 %`; a share that is not 0 is never shown as 0."""
     share = 100 * part / whole if whole else 0.0
     return f"{share:.1f} %" if share >= 0.05 or not part else "less than 0.1 %"

@@ -92,7 +92,7 @@ class Rule:
     together: ClassVar[str] = ""
     """The message, for `{layers}` and `{parameters}`, where one change mends all findings of a file."""
     counts_uses: ClassVar[bool] = True
-    """Whether it is told how often the network has it."""
+    """Whether a finding says how often the network has it."""
     dead_weights: ClassVar[bool] = False
     """Whether its parameters can never learn."""
     lost_work: ClassVar[bool] = False
