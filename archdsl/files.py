@@ -58,7 +58,7 @@ def write(target: Path, text: str) -> None:
     except OSError as error:
         raise fail("ARCH304", f"{target} cannot be written: {error.strerror}") from None
     with writing(target) as beside:
-        beside.write_text(text, encoding="utf-8")
+        beside.write_text(text, encoding="utf-8", newline="\n")
 
 
 @dataclass(frozen=True, slots=True)

@@ -193,6 +193,14 @@ def test_facts_and_rules_name_no_op(room: str) -> None:
     assert found == []
 
 
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_text_is_written_alike_on_every_system(path: Path) -> None:
+    """Windows has another encoding by default, and other line ends."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "write_text":
+            assert {"encoding", "newline"} <= {word.arg for word in node.keywords}, f"{name_of(path)}:{node.lineno}"
+
+
 def is_private(name: str) -> bool:
     return name.startswith("_") and not name.endswith("_")
 

@@ -201,9 +201,9 @@ def build(
 
     loaded, arguments, graph = load_spec(spec, settings, variant, allow)
     with new_folder(out or next_free("build", loaded.file_stem)) as folder:
-        (folder.path / "spec.yaml").write_text(loaded.text, encoding="utf-8")
-        (folder.path / f"{loaded.file_stem}.py").write_text(to_python(loaded), encoding="utf-8")
-        (folder.path / "summary.txt").write_text(to_text(graph, depth=3), encoding="utf-8")
+        (folder.path / "spec.yaml").write_text(loaded.text, encoding="utf-8", newline="\n")
+        (folder.path / f"{loaded.file_stem}.py").write_text(to_python(loaded), encoding="utf-8", newline="\n")
+        (folder.path / "summary.txt").write_text(to_text(graph, depth=3), encoding="utf-8", newline="\n")
         model = backend.load_keras().build(loaded, **arguments)
     say(f"wrote {folder.target}")
     counts = f"{model.count_params():,} parameters in {len(model.weights):,} variables"

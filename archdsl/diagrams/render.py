@@ -270,7 +270,7 @@ def _environment(folder: Path) -> Mapping[str, str]:
         return os.environ
     fonts = Path(package.origin).parent / "mpl-data" / "fonts" / "ttf"
     config = folder / "fonts.conf"
-    config.write_text(_FONTCONFIG.format(fonts=escape(str(fonts))), encoding="utf-8")
+    config.write_text(_FONTCONFIG.format(fonts=escape(str(fonts))), encoding="utf-8", newline="\n")
     return {**os.environ, "FONTCONFIG_FILE": str(config)}
 
 

@@ -84,7 +84,9 @@ class Result:
             ArchError: the place cannot be written to (ARCH304).
         """
         with writing(folder / RUN) as beside:
-            beside.write_text(json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+            beside.write_text(
+                json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n"
+            )
 
 
 def read(folder: Path) -> Result:

@@ -62,7 +62,7 @@ def write(
             written.append(MISTAKES)
     written += _draw_network(spec, result, folder / NETWORK)
     with writing(folder / CARD) as beside:
-        beside.write_text(card(spec, result, outcome, written), encoding="utf-8")
+        beside.write_text(card(spec, result, outcome, written), encoding="utf-8", newline="\n")
     return [*written, CARD]
 
 
