@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from archdsl.codegen.expressions import SPEC_NAMES
-from archdsl.codegen.graph_body import GraphBodyWriter
+from archdsl.codegen.graph_body import write_graph
 from archdsl.codegen.layer_body import LAYER_INPUT, LayerBodyWriter, is_plain
 from archdsl.codegen.printer import WIDTH, Bracket, Source, Statements, lines, quote, surround
-from archdsl.codegen.references import uses_channels
 from archdsl.codegen.scope import free_name
 from archdsl.names import RESERVED
 from archdsl.ops import Call
-from archdsl.spec import INPUT, Arg, Layer, Spec, Step, StepRef
+from archdsl.spec import INPUT, Arg, Layer, Spec
 
 
 def layer_class(spec: Spec, layer: Layer) -> str:
@@ -59,21 +58,18 @@ def _dtype_line(text: Sequence[str]) -> list[str]:
 def _graph_methods(spec: Spec, layer: Layer, args: Sequence[Arg]) -> list[list[str]]:
     """The methods of a layer that builds a functional graph of its own once it knows the shapes of its inputs."""
     attribute = f"self.{free_name('body', {arg.name for arg in args} | RESERVED, 'graph')}"
-    names = {arg.name: f"self.{arg.name}" for arg in args}
-    body = GraphBodyWriter.of(spec, layer.steps, layer.outputs, args, names, fixed_sizes=False)
+    names, types = {arg.name: f"self.{arg.name}" for arg in args}, {arg.name: arg.type for arg in args}
+    graph = write_graph(spec, layer.steps, layer.inputs, layer.outputs, names, types, fixed_sizes=False)
     build = Statements()
     build.add("dtype = self.dtype_policy")
     if layer.inputs == (INPUT,):
-        variables: tuple[str, ...] = ("inputs",)
         build.add("inputs = keras.Input(input_shape[1:], dtype=self.compute_dtype)")
     else:
-        variables = tuple(body.local(name) for name in layer.inputs)
         item = "keras.Input(shape[1:], dtype=self.compute_dtype)"
         build.add(Bracket("inputs = [", (item, "for shape in input_shape"), "]", "comprehension"))
-        build.add(f"{', '.join(variables)}{',' if len(variables) == 1 else ''} = inputs")
-    outputs = _graph_outputs(body, layer.steps, layer.outputs, dict(zip(layer.inputs, variables, strict=True)))
-    build.text += body.out.text
-    build.add(Bracket(f"{attribute} = keras.Model(", ("inputs", outputs), ")"))
+        build.add(f"{', '.join(graph.inputs)}{',' if len(graph.inputs) == 1 else ''} = inputs")
+    build.text += graph.statements
+    build.add(Bracket(f"{attribute} = keras.Model(", ("inputs", graph.outputs), ")"))
     shape_result = f"        return {attribute}.compute_output_shape(input_shape)"
     return [
         *([_init(args)] if args else []),
@@ -106,44 +102,20 @@ def _subclass(spec: Spec, layer: Layer, like: str) -> str:
 def model_class(spec: Spec) -> str:
     """The source of the model's class, a functional `keras.Model`."""
     args = list(spec.args.values())
-    body = GraphBodyWriter.of(spec, spec.model, spec.outputs, args, {arg.name: arg.name for arg in args})
+    names, types = {arg.name: arg.name for arg in args}, {arg.name: arg.type for arg in args}
+    graph = write_graph(spec, spec.model, tuple(spec.inputs), spec.outputs, names, types)
     init = Statements()
     init.add("dtype = keras.dtype_policies.get(dtype)")
-    several = INPUT not in spec.inputs
-    variables = tuple(body.local(name) for name in spec.inputs) if several else ("inputs",)
-    for variable, (name, shape) in zip(variables, spec.inputs.items(), strict=True):
+    for variable, (name, shape) in zip(graph.inputs, spec.inputs.items(), strict=True):
         init.add(surround(f"{variable} = ", SPEC_NAMES.call(Call("keras.Input", (shape,), {"name": name}))))
-    outputs = _graph_outputs(body, spec.model, spec.outputs, dict(zip(spec.inputs, variables, strict=True)))
-    init.text += body.out.text
-    inputs = f"[{', '.join(variables)}]" if several else "inputs"
-    init.add(Bracket("super().__init__(", (f"inputs={inputs}", surround("outputs=", outputs), "name=name"), ")"))
+    init.text += graph.statements
+    inputs = "inputs" if INPUT in spec.inputs else f"[{', '.join(graph.inputs)}]"
+    init.add(Bracket("super().__init__(", (f"inputs={inputs}", surround("outputs=", graph.outputs), "name=name"), ")"))
     init.add("self.dtype_policy = dtype", *_assignments(args))
     policy = '"dtype": keras.dtype_policies.serialize(self.dtype_policy)'
     config = _get_config(args, '"name": self.name', policy)
     methods = [[*_signature(args, "name=None", "dtype=None"), *init.text], config]
     return _class(spec, spec.name, spec.doc, "keras.Model", methods)
-
-
-def _graph_outputs(
-    body: GraphBodyWriter, steps: Sequence[Step], outputs: Sequence[StepRef], inputs: Mapping[str, str]
-) -> Source:
-    """Writes the steps of a graph; the source of what it returns.
-
-    Args:
-        body: what the steps are written to.
-        steps: of the body.
-        outputs: the refs that it returns by name; none where it returns what its last step gives.
-        inputs: the variables of its inputs by name.
-    """
-    start = tuple(inputs.values())
-    body.named = {name: (variable,) for name, variable in inputs.items()} | {INPUT: start}
-    if uses_channels(steps):
-        body.out.add(f"channels = {start[0]}.shape[-1]")
-    end = body.steps(steps, start)
-    if not outputs:
-        return end[0]
-    items = [surround(f"{quote(ref.name)}: ", body.referenced([ref])[0]) for ref in outputs]
-    return Bracket("{", tuple(items), "}", "list")
 
 
 def _class(spec: Spec, name: str, doc: str, base: str, methods: Sequence[Sequence[str]]) -> str:

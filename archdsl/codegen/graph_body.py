@@ -6,17 +6,25 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from archdsl.codegen.expressions import ExpressionWriter
 from archdsl.codegen.loops import LoopClauses, count_copy, count_if, loop_clauses, start_counting
 from archdsl.codegen.printer import WIDTH, Bracket, Source, Statements, flat, list_literal, quote, surround
-from archdsl.codegen.references import every_step, may_be_empty, outer_names, output_names, takes_flow, wanted_names
+from archdsl.codegen.references import (
+    every_step,
+    may_be_empty,
+    outer_names,
+    output_names,
+    takes_flow,
+    uses_channels,
+    wanted_names,
+)
 from archdsl.codegen.scope import SourceScope, free_name, module_names, name_literal
 from archdsl.codegen.sequences import grouped, layer_calls, op_call, sequential_call
 from archdsl.codegen.shortcuts import ShortcutChoice
 from archdsl.names import copy_number
-from archdsl.spec import Arg, Branch, Branches, Spec, Step, StepRef, Value
+from archdsl.spec import INPUT, Branch, Branches, Spec, Step, StepRef, Value
 
 Tensors: TypeAlias = tuple[str, ...]
 """The sources of the tensors that go from one step to the next."""
@@ -32,6 +40,58 @@ _LOCALS = {"inputs", "merged", "sides", "strides", "input_shape"}
 def _called_with(x: Tensors) -> str:
     """What a layer is called with: one tensor, or a list."""
     return x[0] if len(x) == 1 else f"[{', '.join(x)}]"
+
+
+class GraphSource(NamedTuple):
+    """A functional graph as source.
+
+    Args:
+        inputs: the variables that its inputs are in, which the class makes before the statements.
+        statements: the lines that build it.
+        outputs: what it gives, a tensor or a dict of tensors.
+    """
+
+    inputs: Tensors
+    statements: list[str]
+    outputs: Source
+
+
+def write_graph(
+    spec: Spec,
+    steps: Sequence[Step],
+    inputs: Sequence[str],
+    outputs: Sequence[StepRef],
+    names: Mapping[str, str],
+    types: Mapping[str, str],
+    fixed_sizes: bool = True,
+) -> GraphSource:
+    """Writes the body of a layer or a model.
+
+    Args:
+        spec: the whole file.
+        steps: of the body.
+        inputs: their names.
+        outputs: what it gives, by name; none where it gives what its last step gives.
+        names: how its arguments read in the method.
+        types: of its arguments.
+        fixed_sizes: whether heights and widths are known for certain when the lines run.
+    """
+    scope = SourceScope(spec, ExpressionWriter({**names, "channels": "channels"}), {**types, "channels": "int"})
+    columns: set[str] = set()
+    for step in every_step(steps):
+        branches = step.action.paths if isinstance(step.action, Branches) else ()
+        columns = columns.union(step.loop.columns, *(branch.loop.columns for branch in branches))
+    taken = module_names(spec) | set(scope.types) | columns | _LOCALS
+    writer = GraphBodyWriter(Statements(), scope, taken, wanted_names(steps, outputs), fixed_sizes=fixed_sizes)
+    x = ("inputs",) if tuple(inputs) == (INPUT,) else tuple(writer.local(name) for name in inputs)
+    writer.named = {name: (variable,) for name, variable in zip(inputs, x, strict=True)} | {INPUT: x}
+    if uses_channels(steps):
+        writer.out.add(f"channels = {x[0]}.shape[-1]")
+    end: Source = writer.steps(steps, x)[0]
+    if outputs:
+        items = [surround(f"{quote(ref.name)}: ", writer.referenced([ref])[0]) for ref in outputs]
+        end = Bracket("{", tuple(items), "}", "list")
+    return GraphSource(x, writer.out.text, end)
 
 
 @dataclass
@@ -59,35 +119,6 @@ class GraphBodyWriter:
     variable: str = "x"
     number: str = "number"
     fixed_sizes: bool = True
-
-    @classmethod
-    def of(
-        cls,
-        spec: Spec,
-        steps: Sequence[Step],
-        outputs: Sequence[StepRef],
-        args: Sequence[Arg],
-        names: Mapping[str, str],
-        fixed_sizes: bool = True,
-    ) -> GraphBodyWriter:
-        """A writer for one body.
-
-        Args:
-            spec: the whole file.
-            steps: of the body.
-            outputs: the refs that it returns.
-            args: of its layer or model.
-            names: how these read in the method.
-            fixed_sizes: whether heights and widths are known for certain when the lines run.
-        """
-        types = {arg.name: arg.type for arg in args} | {"channels": "int"}
-        scope = SourceScope(spec, ExpressionWriter({**names, "channels": "channels"}), types)
-        loops = [step.loop for step in every_step(steps)]
-        for step in every_step(steps):
-            loops += [branch.loop for branch in step.action.paths] if isinstance(step.action, Branches) else []
-        columns = {name for loop in loops for name in loop.columns}
-        taken = module_names(spec) | set(types) | columns | _LOCALS
-        return cls(Statements(), scope, taken, wanted_names(steps, outputs), fixed_sizes=fixed_sizes)
 
     def steps(self, steps: Sequence[Step], x: Tensors) -> Tensors:
         """Writes steps one after the other; the tensors that the last one gives."""

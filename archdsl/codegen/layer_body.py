@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 
 from archdsl.codegen.expressions import ExpressionWriter
 from archdsl.codegen.loops import loop_clauses
-from archdsl.codegen.printer import Bracket, Statements, list_literal, quote, surround
+from archdsl.codegen.printer import Bracket, Statements, flat, list_literal, quote, surround
 from archdsl.codegen.references import every_step, may_be_empty, output_names, uses_channels
 from archdsl.codegen.scope import SourceScope, free_name, module_names, name_literal
-from archdsl.codegen.sequences import fused, layer_list, op_call, sequential_call
+from archdsl.codegen.sequences import layer_list, op_call, sequential_call
 from archdsl.codegen.shortcuts import ShortcutChoice, possible_words
 from archdsl.expr import Expression
 from archdsl.names import RESERVED
@@ -142,7 +142,7 @@ class LayerBodyWriter:
         keeps_shape = all(
             isinstance(step.action, tuple) and all(part.op.output is Op.output for part in step.action) for step in row
         )
-        if not _is_one_layer(row):
+        if len(items) > 1 or flat(items[0]).startswith("*"):
             own = self._attribute(label, where)
             where.statements.add(surround(f"{own} = ", list_literal(items, one_per_line=True)))
             self._loop_over(own, x, keeps_shape)
@@ -369,11 +369,3 @@ class LayerBodyWriter:
 def _has_float(arg: Arg) -> bool:
     value = arg.default.template() if arg.type == "list" and arg.default is not None else None
     return isinstance(value, list) and any(type(item) is float for item in value)
-
-
-def _is_one_layer(steps: Sequence[Step]) -> bool:
-    """Whether the steps are one layer, whatever the arguments are."""
-    if len(steps) != 1 or isinstance(steps[0].action, Branches) or steps[0].loop.many or steps[0].loop.when:
-        return False
-    action = steps[0].action
-    return not isinstance(action, tuple) or len(fused(action)) == 1

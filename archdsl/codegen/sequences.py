@@ -66,11 +66,11 @@ def layer_calls(step: Step, scope: SourceScope, name: str) -> list[Source]:
     assert not isinstance(step.action, Branches)
     return [
         op_call(part, scope, name if part.role == "main" else f"{name}_{part.role}", more)
-        for part, more in fused(step.action)
+        for part, more in _fused(step.action)
     ]
 
 
-def fused(parts: Sequence[OpCall]) -> list[tuple[OpCall, dict[str, Any]]]:
+def _fused(parts: Sequence[OpCall]) -> list[tuple[OpCall, dict[str, Any]]]:
     """The parts, each with arguments of its own: an activation that Keras knows by name goes to the layer before it."""
     result: list[tuple[OpCall, dict[str, Any]]] = []
     for part in parts:
