@@ -112,13 +112,13 @@ def _rows(loop: Loop, scope: SourceScope) -> tuple[str, str]:
     return f"zip({', '.join(texts)}{'' if literal else ', strict=True'})", count
 
 
-# Counts that differ from one copy of a repeated branches to the next are kept by the generated code: before the loop it
+# Counts that differ from one copy of repeated branches to the next are kept by the generated code: before the loop it
 # has `counts = {"conv": 2, ...}`, inside the loop names go on from `counts["conv"]`, and each copy ends with the lines
 # that count what it has made.
 
 
 def start_counting(branches: Branches, scope: SourceScope, local: Callable[[str], str]) -> Iterator[Source]:
-    """The lines before a repeated branches, after which its kinds are counted at run time.
+    """The lines before repeated branches, after which its kinds are counted at run time.
 
     Args:
         branches: what is repeated.
@@ -138,7 +138,7 @@ def start_counting(branches: Branches, scope: SourceScope, local: Callable[[str]
 
 
 def count_copy(branches: Branches, scope: SourceScope) -> Iterator[str]:
-    """The lines that count what one copy of a repeated branches has made."""
+    """The lines that count what one copy of repeated branches has made."""
     return _counted(dict.fromkeys(_kinds(branches)), scope)
 
 

@@ -15,12 +15,12 @@ from archdsl.codegen.sequences import sequential_call
 from archdsl.errors import Span
 from archdsl.expr import Expression, parse
 from archdsl.ops import Op
-from archdsl.resolution.shortcuts import plain_parts, shortcut_steps
+from archdsl.resolution.shortcuts import plain_ops, shortcut_steps
 from archdsl.spec import SHORTCUTS, Branches, LayerCall, OpCall, Spec, Step, Value
 
 _KEEPS_CHANNELS = {"zero_pad", "lowest_pad", "max_pool", "average_pool"}
 _BY_SHAPES = {"shapes": "merged[-1]", "parts": "strides"}
-"""What stands for the filters and the stride that only shapes determine: no argument has these names."""
+"""Placeholders for the filters and the stride that only shapes determine: no argument has these names."""
 
 # How a shortcut is chosen. The resolver knows the arguments and the shapes, the generated class does not: it gets code
 # for every word that the file may give to it (`possible_words`). One word alone needs no `if`. `auto` is decided by the
@@ -99,7 +99,7 @@ class ShortcutChoice:
     def of(cls, branches: Branches, scope: SourceScope, name: str) -> ShortcutChoice:
         """The choice that the word or the expression of some branches leaves."""
         assert isinstance(branches.shortcut, Value)
-        parts = plain_parts(branches.paths[0]) if branches.paths else None
+        parts = plain_ops(branches.paths[0]) if branches.paths else None
         filters = _filters(parts) if parts else None
         stride = _stride(parts, scope.types, branches.place) if parts else None
         return cls(branches, possible_words(scope.spec, branches.shortcut), filters, stride, name)

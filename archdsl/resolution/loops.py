@@ -1,4 +1,4 @@
-"""`for`, `when` and `repeat`, evaluated: the copies of a step or a path, counted before any is made."""
+"""`for`, `when` and `repeat`, evaluated: the copies of a step or a branch, counted before any is resolved."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class Budget:
 
 
 BODY_STEPS = 4
-"""How many steps a layer's body costs beside those in it, once for all equal calls."""
+"""How many steps a layer's body costs besides those in it, once for all equal calls."""
 
 _READ = 50
 """Characters of expressions that may be evaluated for each step that a network may have: real ones need a few."""

@@ -1,4 +1,4 @@
-"""What the words of a shortcut stand for: steps, made of the filters and the stride that the paths have."""
+"""The steps that the words of a shortcut mean, with the filters and the stride that the branches have."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def shortcut_steps(word: str, projection: tuple[OpCall, ...], filters: Value, st
             (He et al. 2018, ResNet-D).
         projection: the parts of a 1x1 conv under the file's `defaults`.
         filters: how many channels the paths give.
-        stride: the product of the strides along the first path, or what the shapes say: see `plain_parts`.
+        stride: the product of the strides along the first path, or what the shapes say: see `plain_ops`.
     """
     span = filters.span
     if word == "pad":
@@ -57,7 +57,7 @@ def shortcut_of(
 
 
 _WORDS = {("pad_shortcut",): "pad", ("conv",): "projection", ("average_pool", "conv"): "pool_projection"}
-"""The words for a shortcut, by the steps that they stand for."""
+"""The words for a shortcut, by the steps that they mean."""
 
 
 def shortcut_stride(branches: Branches, first: Sequence[Node], start: Shape, end: Shape) -> tuple[Value, ...]:
@@ -72,7 +72,7 @@ def shortcut_stride(branches: Branches, first: Sequence[Node], start: Shape, end
     span = branches.place
     if len(start) != 3 or len(end) != 3:
         return (Value(1, span), Value(1, span))
-    if not branches.paths or plain_parts(branches.paths[0]) is None:
+    if not branches.paths or plain_ops(branches.paths[0]) is None:
         return tuple(Value(-(-before // after), span) for before, after in zip(start[:2], end[:2], strict=True))
     product = [1, 1]
     for node in first:
@@ -85,21 +85,21 @@ def _main(op: str, **fields: Value) -> tuple[OpCall, ...]:
     return (OpCall("main", OPS[op], fields),)
 
 
-def plain_parts(path: Branch) -> list[OpCall] | None:
-    """The parts of a path that is nothing but ops, each once and behind the other, so that its strides multiply.
+def plain_ops(branch: Branch) -> list[OpCall] | None:
+    """The ops of a branch that is nothing but ops, one after the other, so that its strides multiply.
 
-    None where it has a loop, a `when`, a `from`, a layer or paths in it, or an op that enlarges: then only the shapes
-    tell a projection's stride. It hangs on the text alone, so that the generated source decides as the resolver does.
+    None where it has a loop, a `when`, a `from`, a layer or branches in it, or an op that enlarges: then only the
+    shapes determine a projection's stride. The text alone decides, so that the generated source does as the resolver.
     """
-    if path.loop.many or path.loop.when is not None:
+    if branch.loop.many or branch.loop.when is not None:
         return None
-    found: list[OpCall] = []
-    for step in path.steps:
+    calls: list[OpCall] = []
+    for step in branch.steps:
         once = not step.loop.many and step.loop.when is None and not step.refs
-        if not once or not isinstance(step.action, tuple) or any(_resizes(part.op) for part in step.action):
+        if not once or not isinstance(step.action, tuple) or any(_resizes(call.op) for call in step.action):
             return None
-        found += step.action
-    return found
+        calls += step.action
+    return calls
 
 
 def _resizes(op: type[Op]) -> bool:

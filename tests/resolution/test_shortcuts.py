@@ -6,7 +6,7 @@ import pytest
 
 from archdsl import ArchError, Graph, loads, resolve
 from archdsl.graph import Node
-from archdsl.resolution.shortcuts import plain_parts
+from archdsl.resolution.shortcuts import plain_ops
 from archdsl.spec import INPUT, SHORTCUTS, Branches
 
 HEAD = "archdsl: 1\nname: Net\ninput: [8, 8, 4]\n"
@@ -258,7 +258,7 @@ class TestStride:
         spec = loads(f"{HEAD}layers:\n  B: {{steps: [relu]}}\n  A: {{paths: [{path}], merge: add}}\nmodel: [A, B]\n")
         branches = spec.layers["A"].steps[0].action
         assert isinstance(branches, Branches)
-        return plain_parts(branches.paths[0]) is not None
+        return plain_ops(branches.paths[0]) is not None
 
     def test_what_is_plain(self) -> None:
         assert [path for path in self.PLAIN if not self.parts(path)] == []
