@@ -172,7 +172,7 @@ class Dataflow:
         """How an op slides over a map of this shape; equal ops are asked once."""
         key = id(op), x, node.shape
         if key not in self._windows:
-            self._windows[key] = op.windows(x, node.shape)
+            self._windows[key] = op.sliding_windows(x, node.shape)
         return self._windows[key]
 
 

@@ -36,9 +36,9 @@ def facts_of(node: Node, inputs: Sequence[TensorFacts], shapes: Sequence[Shape])
         return TensorFacts()
     flattens = op.traits.flattens and len(shapes[0]) == 3
     return TensorFacts(
-        type(op) if op.own() else None,
+        type(op) if op.is_own() else None,
         op.value_range(*(facts.range for facts in inputs)),
-        op.support(inputs[0].support, shapes[0]),
+        op.nonzero_region(inputs[0].support, shapes[0]),
         getattr(op, "rate", 0.0) if op.traits.drops else 0.0,
         math.prod(shapes[0][:-1]) if flattens else 0,
     )

@@ -90,14 +90,14 @@ class Relu(_ByOutput, name="relu"):
         Example({"threshold": 0.5}, _X, _X[0]),
     )
 
-    def clips(self) -> ValueRange | None:
+    def clips_to(self) -> ValueRange | None:
         return ValueRange(0.0, self.max_value) if self.slope == self.threshold == 0 else None
 
     def value_range(self, *inputs: ValueRange) -> ValueRange:
-        to = self.clips()
+        to = self.clips_to()
         return ValueRange() if to is None else clip(inputs[0], to)
 
-    def support(self, support: Support | None, x: Shape) -> Support | None:
+    def nonzero_region(self, support: Support | None, x: Shape) -> Support | None:
         return support if self.threshold >= 0 else None
 
     def keras(self) -> Call:
@@ -305,7 +305,7 @@ class _Along(Activation):
     def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
         return reads_along(self.axis, needed)
 
-    def constant(self, x: Shape) -> str:
+    def constant_output(self, x: Shape) -> str:
         return self.one if count_along(self.axis, x) == 1 else ""
 
 
@@ -408,7 +408,7 @@ class _Fixed(Activation):
 
     plain: ClassVar[_Plain]
 
-    def clips(self) -> ValueRange | None:
+    def clips_to(self) -> ValueRange | None:
         return self.plain.clips
 
     def value_range(self, *inputs: ValueRange) -> ValueRange:

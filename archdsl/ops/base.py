@@ -209,19 +209,19 @@ class Op(BaseModel):
         if name:
             cls.name = name
             # Ops of other packages come in by their entry points, so that none can take the place of one of these.
-            if cls.own():
+            if cls.is_own():
                 OPS[name] = cls
                 return
         # A class of another package may compute anything, whatever it inherits from an op of archdsl: it says itself
         # what the analyses may go by, and else they assume the least.
-        if not cls.own():
+        if not cls.is_own():
             for fact in ("traits", *ANALYSED):
                 owner = next(base for base in cls.__mro__ if fact in vars(base))
                 if owner.__module__.startswith("archdsl."):
                     setattr(cls, fact, getattr(Op, fact))
 
     @classmethod
-    def own(cls) -> bool:
+    def is_own(cls) -> bool:
         """Whether it is one of archdsl's own, and not of another package."""
         return cls.__module__.startswith("archdsl.")
 
@@ -261,7 +261,7 @@ class Op(BaseModel):
         """What a position of the output depends on in inference; all of the input, if an op does not say it."""
         return "whole"
 
-    def windows(self, x: Shape, y: Shape) -> tuple[Window, Window] | None:
+    def sliding_windows(self, x: Shape, y: Shape) -> tuple[Window, Window] | None:
         """How it slides over a map `x` and gives `y`, along rows and along columns; None of an op that does not."""
         return None
 
@@ -279,11 +279,11 @@ class Op(BaseModel):
             return ValueRange()
         return hull(*inputs) if self.traits.values == "between" else same_sign(*inputs)
 
-    def clips(self) -> ValueRange | None:
+    def clips_to(self) -> ValueRange | None:
         """To what it cuts values off, of an op that changes no others."""
         return None
 
-    def support(self, support: Support | None, x: Shape) -> Support | None:
+    def nonzero_region(self, support: Support | None, x: Shape) -> Support | None:
         """Where its output can be other than 0, by where its (first) input can; None for everywhere."""
         return support if self.traits.keeps_zero else None
 
@@ -291,11 +291,11 @@ class Op(BaseModel):
         """Whether a number that is added to a channel of its input changes nothing."""
         return False
 
-    def constant(self, x: Shape) -> str:
+    def constant_output(self, x: Shape) -> str:
         """What it gives for every input of this shape, if that is always the same."""
         return ""
 
-    def plainer(self, x: Shape) -> str:
+    def plainer_step(self, x: Shape) -> str:
         """A step of another op that computes the same by the same weights, if there is one that says it better."""
         return ""
 
@@ -341,7 +341,7 @@ class Op(BaseModel):
         return value
 
 
-ANALYSED = ("reads", "value_range", "clips", "support", "takes_mean_away", "constant", "plainer")
+ANALYSED = ("reads", "value_range", "clips_to", "nonzero_region", "takes_mean_away", "constant_output", "plainer_step")
 """The methods by which an op states facts that only hold of what it computes itself."""
 
 

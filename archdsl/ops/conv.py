@@ -67,14 +67,14 @@ class _Conv(Biased):
     def activations(self, *inputs: Shape) -> int:
         return math.prod(self.output(*inputs))
 
-    def windows(self, x: Shape, y: Shape) -> tuple[Window, Window]:
+    def sliding_windows(self, x: Shape, y: Shape) -> tuple[Window, Window]:
         return sliding(x, y, self.kernel, self.stride, self.padding, self.dilation)
 
     def receptive_field(self, *inputs: Shape) -> ReceptiveField:
-        return through(self.windows(inputs[0], self.output(*inputs)))
+        return through(self.sliding_windows(inputs[0], self.output(*inputs)))
 
     def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
-        rows, columns = self.windows(inputs[0], output)
+        rows, columns = self.sliding_windows(inputs[0], output)
         whole = needed[-1] == ALL or max(inputs[0][-1], output[-1]) > LONGEST
         channels = ALL if whole else self._channels_read(needed[-1], inputs[0][-1], output[-1])
         return ((rows.read(needed[0]), columns.read(needed[1]), channels),)
@@ -150,7 +150,7 @@ class Conv(_Conv, Kernel, name="conv"):
         chosen = divided(needed, given, given // self.groups) & interval(0, self.groups)
         return smeared(spread(chosen, per_group), per_group, 1)
 
-    def plainer(self, x: Shape) -> str:
+    def plainer_step(self, x: Shape) -> str:
         if self.groups == 1 or self.groups != x[-1]:
             return ""
         height, width = self.kernel
@@ -361,7 +361,7 @@ class ConvTranspose(_Conv, Kernel, name="conv_transpose"):
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
         return self._biased({"kernel": Weight((*self.kernel, self.filters, inputs[0][2]))}, self.filters)
 
-    def windows(self, x: Shape, y: Shape) -> tuple[Window, Window]:
+    def sliding_windows(self, x: Shape, y: Shape) -> tuple[Window, Window]:
         return sliding(x, y, self.kernel, self.stride, self.padding, self.dilation, upward=True)
 
     def macs(self, *inputs: Shape) -> int:

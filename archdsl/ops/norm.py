@@ -192,7 +192,7 @@ class LayerNorm(_Learned, name="layer_norm"):
     def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
         return reads_along(self.axis, needed)
 
-    def constant(self, x: Shape) -> str:
+    def constant_output(self, x: Shape) -> str:
         return "beta" if count_along(self.axis, x) == 1 else ""
 
     def keras(self) -> Call:
@@ -225,7 +225,7 @@ class GroupNorm(_Learned, name="group_norm"):
             channels = inputs[0][-1] if inputs[0] else 0
             raise OpError(f"{channels} channels cannot be split into {self.groups} groups", "groups")
 
-    def constant(self, x: Shape) -> str:
+    def constant_output(self, x: Shape) -> str:
         return "beta" if math.prod(x) == self.groups else ""
 
     def keras(self) -> Call:
@@ -250,7 +250,7 @@ class InstanceNorm(_Learned, name="instance_norm"):
     def takes_mean_away(self) -> bool:
         return True
 
-    def constant(self, x: Shape) -> str:
+    def constant_output(self, x: Shape) -> str:
         return "beta" if math.prod(x[:-1]) == 1 else ""
 
     def keras(self) -> Call:

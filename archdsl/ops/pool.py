@@ -48,14 +48,14 @@ class _Pool(Op):
         height, width, channels = image(inputs[0], self.name)
         return (*window((height, width), self.size, self.stride or self.size, self.padding, field="size"), channels)
 
-    def windows(self, x: Shape, y: Shape) -> tuple[Window, Window]:
+    def sliding_windows(self, x: Shape, y: Shape) -> tuple[Window, Window]:
         return sliding(x, y, self.size, self.stride or self.size, self.padding)
 
     def receptive_field(self, *inputs: Shape) -> ReceptiveField:
-        return through(self.windows(inputs[0], self.output(*inputs)))
+        return through(self.sliding_windows(inputs[0], self.output(*inputs)))
 
     def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
-        rows, columns = self.windows(inputs[0], output)
+        rows, columns = self.sliding_windows(inputs[0], output)
         return ((rows.read(needed[0]), columns.read(needed[1]), needed[-1]),)
 
     def keras(self) -> Call:

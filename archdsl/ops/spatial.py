@@ -71,7 +71,7 @@ class ZeroPad(Op, name="zero_pad"):
         (top, _), (left, _) = sides(self.padding)
         return ((shifted(needed[0], -top), shifted(needed[1], -left), needed[-1]),)
 
-    def support(self, support: Support | None, x: Shape) -> Support | None:
+    def nonzero_region(self, support: Support | None, x: Shape) -> Support | None:
         return moved(support, x, sides(self.padding), 1)
 
     def keras(self) -> Call:
@@ -92,7 +92,7 @@ class LowestPad(ZeroPad, name="lowest_pad"):
 
     traits: ClassVar[Traits] = Traits()
 
-    def support(self, support: Support | None, x: Shape) -> Support | None:
+    def nonzero_region(self, support: Support | None, x: Shape) -> Support | None:
         return None
 
     def keras(self) -> Call:
@@ -149,7 +149,7 @@ class Crop(_Crop, name="crop"):
         (top, _), (left, _) = sides(self.border)
         return top, left
 
-    def support(self, support: Support | None, x: Shape) -> Support | None:
+    def nonzero_region(self, support: Support | None, x: Shape) -> Support | None:
         return moved(support, x, sides(self.border), -1)
 
     def keras(self) -> Call:

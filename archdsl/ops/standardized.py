@@ -29,7 +29,7 @@ class StandardizedConv(Conv, name="standardized_conv"):
         counts = super().fvcore(*inputs)
         return counts._replace(macs=counts.macs + 4 * self.weights(*inputs)["kernel"].size)
 
-    def plainer(self, x: Shape) -> str:
+    def plainer_step(self, x: Shape) -> str:
         return ""
 
     def keras(self) -> Call:

@@ -173,4 +173,4 @@ def test_an_op_of_another_package_claims_only_what_it_says_itself() -> None:
         assert other.traits.elementwise
         assert other.reads((1, 1, 1), shapes, (8, 8, 3)) == ((1, 1, 1),)
         assert other.value_range(ValueRange()) == ValueRange()
-        assert other.clips() is None
+        assert other.clips_to() is None

@@ -58,7 +58,7 @@ class RedundantActivation(Rule):
         node, op, last, given = one.node, one.op, one.inputs[0].producer, one.inputs[0].range
         if op.kind != "activation" or last is None:
             return
-        to = op.clips()
+        to = op.clips_to()
         within = to is not None and (to.most is None or (given.most is not None and given.most <= to.most))
         if within and given.least == 0:
             most = f" and {given.most:g} at most" if given.most is not None else ""
@@ -156,7 +156,7 @@ class ConstantOutput(Rule):
     condition = "a softmax or a norm works on one number at a time"
 
     def check_op(self, one: OpFacts, network: Network) -> Iterator[Occurrence]:
-        if gives := one.op.constant(one.shapes[0]):
+        if gives := one.op.constant_output(one.shapes[0]):
             hint = "another norm here, or none"
             if one.op.kind == "activation":
                 hint = "`sigmoid` for two classes by one number"

@@ -118,7 +118,7 @@ class GroupsOfOneChannel(Rule):
     condition = "a `conv` has as many groups as its input has channels"
 
     def check_op(self, one: OpFacts, network: Network) -> Iterator[Occurrence]:
-        if step := one.op.plainer(one.shapes[0]):
+        if step := one.op.plainer_step(one.shapes[0]):
             channels = one.shapes[0][-1]
             yield self.at(
                 one,
