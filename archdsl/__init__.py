@@ -173,7 +173,7 @@ def resume(run: str | Path, **options: Any) -> Result:
     from archdsl.recipe import kernels
     from archdsl.runs import folder
 
-    kernels.choose(folder.recipe_of(Path(run)))
+    kernels.choose(folder.read_recipe(Path(run)))
     from archdsl.training import fit
 
     return fit.resume(Path(run), **options)

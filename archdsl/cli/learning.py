@@ -58,9 +58,9 @@ def train(
             raise fail("ARCH203", f"`--log {name}` is not known", hint=f"one of {', '.join(TRACKERS)}")
     if resume is not None:
         _refuse_beside_resume(spec, out, limit, seed, dry_run, settings, variant, allow)
-        from archdsl.runs import folder as result
+        from archdsl.runs.folder import check_free, read_recipe
 
-        backend.load_keras(result.recipe_of(resume))
+        backend.load_keras(read_recipe(resume))
         from archdsl.training import fit
 
         _tell(fit.resume(resume, epochs=epochs, data_dir=data_dir, log=log or ()), resume, as_json)
@@ -73,11 +73,11 @@ def train(
     given |= {"data_dir": data_dir, "seed": seed}
     backend.load_keras(loaded.train)
     if dry_run:
-        from archdsl.runs import folder as result
+        from archdsl.runs.folder import check_free, read_recipe
         from archdsl.training.dry_run import rehearse
         from archdsl.training.setup import Wishes
 
-        result.check_free(run)
+        check_free(run)
         found = rehearse(loaded, run, Wishes(**given))
         print_json(asdict(found)) if as_json else print_text(_rehearsed(found))
         return
@@ -94,9 +94,9 @@ def evaluate(
     as_json: JsonOption = False,
 ) -> None:
     """Test a run's network on the test set."""
-    from archdsl.runs import folder as result
+    from archdsl.runs.folder import read_recipe
 
-    backend.load_keras(result.recipe_of(run))
+    backend.load_keras(read_recipe(run))
     from archdsl.training import fit
 
     found = fit.evaluate(run, data_dir=data_dir, limit=limit)

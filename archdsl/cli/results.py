@@ -123,7 +123,7 @@ def _compare(folders: list[Path], out: Path | None, as_json: bool) -> None:
             raise fail("ARCH203", f"{out} is no place for a picture", hint="a name that ends in `.png`")
         from archdsl.runs import curves
 
-        curves.draw_together({run.name: folder.rows(run.folder) for run in found}, out)
+        curves.draw_together({run.name: folder.read_log(run.folder) for run in found}, out)
         say(f"drew {out}")
     if as_json:
         print_json(comparison.to_data(found))

@@ -1,4 +1,4 @@
-"""Draws the loss, the accuracy and the learning rate of a run over its epochs, or those of several runs together."""
+"""Draws loss, accuracy and learning rate over the epochs: of one run, or of several to compare."""
 
 from __future__ import annotations
 
@@ -8,68 +8,73 @@ from typing import Any
 
 from archdsl.figures import BLUE, BRIGHT, GREEN, GREY, INK, PALE, RED, figure, save, short
 from archdsl.runs.folder import Result, Row
+from archdsl.text import percent
 
-MOST = len(BRIGHT)
-"""How many runs can be told apart by colour."""
+PANELS = ("loss", "Loss", 1), ("accuracy", "Accuracy (%)", 100)
+"""A quantity of the log, its title, and the factor to the unit in which it is drawn."""
 
 
 def draw(rows: Sequence[Row], result: Result, path: Path) -> None:
-    """Writes a picture of three panels, loss, accuracy in percent, and learning rate, as PNG.
+    """Writes a PNG of three panels: loss, accuracy in percent, and learning rate.
 
     Raises:
         ArchError: the place cannot be written to (ARCH304).
     """
-    made = figure(11.6, 3.6)
-    loss, accuracy, rate = made.subplots(1, 3, gridspec_kw={"width_ratios": [3, 3, 1.7], "wspace": 0.3})
-    for axes, name, title, factor in ((loss, "loss", "Loss", 1), (accuracy, "accuracy", "Accuracy (%)", 100)):
-        for part, column, colour in (("training", name, BLUE), ("validation", f"validation_{name}", RED)):
-            _line(axes, rows, column, factor, colour, part)
-        _dress(axes, rows, title)
+    picture = figure(11.6, 3.6)
+    loss, accuracy, rate = picture.subplots(1, 3, gridspec_kw={"width_ratios": [3, 3, 1.7], "wspace": 0.3})
+    for axes, (name, title, factor) in zip((loss, accuracy), PANELS, strict=True):
+        _line(axes, rows, name, factor, BLUE, "training")
+        _line(axes, rows, f"validation_{name}", factor, RED, "validation")
+        _style(axes, rows, title)
     _line(rate, rows, "learning_rate", 1, GREEN, "")
-    _dress(rate, rows, "Learning rate")
-    _mark_best(accuracy, result)
-    _title(loss, short(_told(result), 90))
-    save(made, path)
+    _style(rate, rows, "Learning rate")
+    if result.best_epoch is not None and result.validation_accuracy is not None and result.epochs_run > 1:
+        _mark_best(accuracy, result.best_epoch, result.validation_accuracy * 100)
+    title = f"{result.spec} on {result.source}"
+    if result.test_accuracy is not None:
+        title += f": test accuracy {percent(result.test_accuracy)}"
+    _title(loss, short(title, 90))
+    save(picture, path)
 
 
 def draw_together(runs: Mapping[str, Sequence[Row]], path: Path) -> None:
-    """Writes the loss and accuracy of several runs as PNG: on the validation part, dotted on the training part.
+    """Writes a PNG of the loss and the accuracy of several runs: on the validation part, dotted on the training part.
 
     Args:
-        runs: the rows of each run by its name; `MOST` at most can be told apart.
+        runs: the rows of each run by its name; only as many are drawn as there are colors.
 
     Raises:
         ArchError: the place cannot be written to (ARCH304).
     """
-    made = figure(10.4, 3.8)
-    loss, accuracy = made.subplots(1, 2, gridspec_kw={"wspace": 0.18})
+    picture = figure(10.4, 3.8)
+    panels = picture.subplots(1, 2, gridspec_kw={"wspace": 0.18})
     longest = max(runs.values(), key=len)
-    for axes, name, title, factor in ((loss, "loss", "Loss", 1), (accuracy, "accuracy", "Accuracy (%)", 100)):
-        for (run, rows), colour in zip(runs.items(), BRIGHT, strict=False):
-            held = any(f"validation_{name}" in row for row in rows)
-            if held:
-                _line(axes, rows, f"validation_{name}", factor, colour, short(run, 30))
-            _line(axes, rows, name, factor, colour, "" if held else short(run, 30), dotted=True)
-        _dress(axes, longest, title)
-    _title(loss, "Validation part, dotted: training part")
-    save(made, path)
+    for axes, (name, title, factor) in zip(panels, PANELS, strict=True):
+        for (run, rows), color in zip(runs.items(), BRIGHT, strict=False):
+            validated = any(f"validation_{name}" in row for row in rows)
+            if validated:
+                _line(axes, rows, f"validation_{name}", factor, color, short(run, 30))
+            _line(axes, rows, name, factor, color, "" if validated else short(run, 30), dotted=True)
+        _style(axes, longest, title)
+    _title(panels[0], "Validation part, dotted: training part")
+    save(picture, path)
 
 
 def _line(
-    axes: Any, rows: Sequence[Row], column: str, factor: float, colour: str, label: str, dotted: bool = False
+    axes: Any, rows: Sequence[Row], column: str, factor: float, color: str, label: str, dotted: bool = False
 ) -> None:
-    """One quantity over the epochs; nothing where no epoch has it."""
-    found = [(row["epoch"], row[column] * factor) for row in rows if column in row]
-    if not found:
+    """One quantity over the epochs that have it."""
+    points = [(row["epoch"], row[column] * factor) for row in rows if column in row]
+    if not points:
         return
-    marker = "o" if len(found) < 40 and not dotted else ""
+    marker = "o" if len(points) < 40 and not dotted else ""
     style: dict[str, Any] = {"marker": marker, "markersize": 3.2, "linewidth": 1.8, "solid_capstyle": "round"}
     if dotted:
         style |= {"linewidth": 1.0, "linestyle": (0, (1, 1.5))}
-    axes.plot(*zip(*found, strict=True), color=colour, label=label or None, **style)
+    axes.plot(*zip(*points, strict=True), color=color, label=label or None, **style)
 
 
-def _dress(axes: Any, rows: Sequence[Row], title: str) -> None:
+def _style(axes: Any, rows: Sequence[Row], title: str) -> None:
     axes.set_title(title, loc="left", fontsize=10.5, color=INK)
     axes.set_xlabel("Epoch", color=INK)
     axes.spines[["top", "right"]].set_visible(False)
@@ -87,22 +92,12 @@ def _dress(axes: Any, rows: Sequence[Row], title: str) -> None:
         axes.legend(frameon=False, fontsize=9, labelcolor=INK)
 
 
-def _mark_best(axes: Any, result: Result) -> None:
-    if result.best_epoch is None or result.validation_accuracy is None or result.epochs_run == 1:
-        return
-    best = result.validation_accuracy * 100
-    axes.axvline(result.best_epoch, color=GREY, linewidth=0.9, linestyle=(0, (4, 3)), zorder=0)
-    axes.plot([result.best_epoch], [best], marker="o", markersize=8, markerfacecolor="none", markeredgecolor=INK)
-    told = f"kept: epoch {result.best_epoch}, {best:.2f} %"
-    axes.set_title(told, loc="right", fontsize=9, color=GREY)
+def _mark_best(axes: Any, epoch: int, accuracy: float) -> None:
+    axes.axvline(epoch, color=GREY, linewidth=0.9, linestyle=(0, (4, 3)), zorder=0)
+    axes.plot([epoch], [accuracy], marker="o", markersize=8, markerfacecolor="none", markeredgecolor=INK)
+    axes.set_title(f"kept: epoch {epoch}, {accuracy:.2f} %", loc="right", fontsize=9, color=GREY)
 
 
 def _title(axes: Any, text: str) -> None:
-    place = {"xytext": (0, 30), "textcoords": "offset points", "va": "center"}
-    axes.annotate(text, (0, 1), xycoords="axes fraction", fontsize=12, color=INK, **place)
-
-
-def _told(result: Result) -> str:
-    if result.test_accuracy is None:
-        return f"{result.spec} on {result.source}"
-    return f"{result.spec} on {result.source}: test accuracy {result.test_accuracy * 100:.2f} %"
+    position = {"xytext": (0, 30), "textcoords": "offset points", "va": "center"}
+    axes.annotate(text, (0, 1), xycoords="axes fraction", fontsize=12, color=INK, **position)

@@ -1,4 +1,4 @@
-"""What a run was and what came of it, and the folder that keeps it. Imports no framework."""
+"""The folder of a run, and the result that it holds. Imports no framework."""
 
 from __future__ import annotations
 
@@ -31,18 +31,23 @@ Status = Literal["running", "finished", "interrupted", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A run; what is not known yet is None. This is what `run.json` holds.
+    """A run as `run.json` holds it; what is not known yet is None.
 
-    Accuracies are shares in [0, 1]. `epochs` is what was asked for; `best_epoch` counts from 1, and is the one whose
-    network was kept for its accuracy on the validation part. `mean` and `std` are the statistics that the input was
-    standardized with; `seconds` is the time of training, validation included.
-
-    `test_accuracy` is what the recipe's `test_time` gives; where there is one, `plain_test_accuracy` is what a single
-    look at each image gives. `class_accuracy` is the share of each class's test images that are right, by its name.
-    `started` is a time in UTC, `machine` what the numbers depend on (see `machine`), `tags` are words of the user's
-    own, and `command` repeats the run. `input` is how the network's input is made, as its file carries it.
-    `own` names the Keras objects of the caller's own that stood in the recipe's place, `limits` what the spec may cost
-    where that was raised.
+    Attributes:
+        epochs: how many were asked for; `epochs_run` of them are complete.
+        mean, std: the statistics of the training images that the input is standardized with.
+        best_epoch: the one whose network was kept, counted from 1.
+        test_accuracy: a fraction, as every accuracy; where the recipe has a `test_time`, by the mean of several views.
+        plain_test_accuracy: where the recipe has a `test_time`, that of single views.
+        seconds: the time of training, validation included.
+        class_accuracy: the accuracy on the test images of each class, by its name.
+        started: in UTC.
+        machine: what the numbers depend on: see `describe_machine`.
+        tags: the user's own words.
+        command: what repeats the run.
+        input: how the network's input is computed, as its file carries it.
+        own: the names of the caller's own Keras objects that replaced the recipe's.
+        limits: what the spec may cost, where that was raised.
     """
 
     spec: str
@@ -89,17 +94,17 @@ class Result:
             )
 
 
-def read(folder: Path) -> Result:
-    """The run that a folder keeps.
+def read_result(folder: Path) -> Result:
+    """The result of the run in a folder.
 
     Raises:
         ArchError: there is no run, or its `run.json` cannot be read (ARCH204).
     """
     path = folder / RUN
-    known = {field.name for field in fields(Result)}
+    names = {field.name for field in fields(Result)}
     try:
-        given = json.loads(path.read_text(encoding="utf-8"))
-        return Result(**{name: value for name, value in given.items() if name in known})
+        values = json.loads(path.read_text(encoding="utf-8"))
+        return Result(**{name: value for name, value in values.items() if name in names})
     except (FileNotFoundError, NotADirectoryError):
         hint = "a run is a folder that training wrote"
         raise fail("ARCH204", f"{folder} holds no run: there is no {RUN} in it", hint=hint) from None
@@ -109,8 +114,8 @@ def read(folder: Path) -> Result:
         raise fail("ARCH204", f"{path} is not what training wrote: it cannot be read as a run") from None
 
 
-def spec_of(folder: Path, run: Result) -> Spec:
-    """The spec that a run's folder keeps, with the variant that was trained.
+def read_spec(folder: Path, run: Result) -> Spec:
+    """The spec in a run's folder, with the variant that was trained.
 
     Raises:
         ArchError: it is not there or cannot be read (ARCH204), or it is wrong.
@@ -123,18 +128,18 @@ def spec_of(folder: Path, run: Result) -> Spec:
     return zoo.loads(text, str(path), run.variant, Limits(**run.limits) if run.limits else DEFAULTS)
 
 
-def recipe_of(folder: Path) -> Train | None:
+def read_recipe(folder: Path) -> Train | None:
     """The recipe that a run was trained by.
 
     Raises:
-        ArchError: as `read` and `spec_of`.
+        ArchError: as `read_result` and `read_spec`.
     """
-    recipe: Train | None = spec_of(folder, read(folder)).train
+    recipe: Train | None = read_spec(folder, read_result(folder)).train
     return recipe
 
 
-def rows(folder: Path) -> list[Row]:
-    """What `log.csv` keeps of each epoch of a run; none where no epoch was complete.
+def read_log(folder: Path) -> list[Row]:
+    """The rows of a run's `log.csv`; none if no epoch was complete.
 
     Raises:
         ArchError: it cannot be read (ARCH204).
@@ -151,13 +156,13 @@ def rows(folder: Path) -> list[Row]:
         raise fail("ARCH204", f"{path} is not what training wrote: it cannot be read as a log") from None
 
 
-def now() -> str:
+def utc_now() -> str:
     """The time in UTC, to the second: `2026-01-31T12:00:00+00:00`."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def machine(accelerators: Sequence[str] = ()) -> dict[str, Any]:
-    """What a run's numbers depend on, and nothing that tells whose machine it was.
+def describe_machine(accelerators: Sequence[str] = ()) -> dict[str, Any]:
+    """What a run's numbers depend on, and nothing that identifies the machine.
 
     Args:
         accelerators: the names of the GPUs that are used.
@@ -165,17 +170,17 @@ def machine(accelerators: Sequence[str] = ()) -> dict[str, Any]:
     Returns:
         `system`, `processor`, `cpus` (those that this process may use), `accelerators`.
     """
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return {
         "system": platform.system(),
         "processor": platform.machine(),
-        "cpus": usable,
+        "cpus": cpus,
         "accelerators": list(accelerators),
     }
 
 
 def check_free(folder: Path) -> None:
-    """Refuses a place for a new run that is taken or cannot be written to, without making anything.
+    """Refuses a folder for a new run that is taken or cannot be written to; creates nothing.
 
     Raises:
         ArchError: the folder holds something (ARCH202), is no folder or cannot be made (ARCH304).
@@ -192,8 +197,8 @@ def check_free(folder: Path) -> None:
         raise fail("ARCH304", f"{folder} cannot be used: {error.strerror}") from None
 
 
-def make(folder: Path, text: str) -> None:
-    """Makes the folder of a run, with its spec in it.
+def create(folder: Path, text: str) -> None:
+    """Creates the folder of a run, with its spec in it.
 
     Raises:
         ArchError: the place cannot be written to (ARCH304).

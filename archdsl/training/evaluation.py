@@ -150,13 +150,6 @@ def _loss(found: Outputs, labels: NDArray[np.int64], recipe: Train, loss: Any) -
     return float(sum(map(float, told)))
 
 
-def by_class(numbers: NDArray[np.float32], labels: NDArray[np.int64], classes: Sequence[str]) -> dict[str, float]:
-    """The share of each class's images that are right; a class without images is left out."""
-    right = correct(numbers, labels)
-    found = {name: right[labels == number] for number, name in enumerate(classes)}
-    return {name: float(hits.mean()) for name, hits in found.items() if len(hits)}
-
-
 def _told(model: keras.Model, given: Any, heads: Sequence[str]) -> dict[str, Any]:
     """What the heads gave, by their names; the one output by nothing."""
     if not heads:

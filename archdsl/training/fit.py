@@ -75,7 +75,7 @@ def train(
         prepared = prepare(spec, wishes)
         begun = _begin(prepared, command)
         watching = _watching(log, out, begun)
-        folder.make(out, spec.text)
+        folder.create(out, spec.text)
         begun.write(out)
         return Run(out, begun, prepared, watching).train()
 
@@ -102,8 +102,8 @@ def resume(
             cannot be changed (ARCH203); or as `train`.
     """
     run = Path(run)
-    known = folder.read(run)
-    spec = folder.spec_of(run, known)
+    known = folder.read_result(run)
+    spec = folder.read_spec(run, known)
     if known.status == "finished":
         shown = "" if known.test_accuracy is None else f": {known.test_accuracy:.2%} of the test images are right"
         raise fail("ARCH204", f"{run} is finished{shown}", hint="`archdsl train` begins another in a new folder")
@@ -135,8 +135,8 @@ def evaluate(run: Path, *, data_dir: Path | None = None, limit: int | None = Non
         ArchError: there is no such run, or no network in it (ARCH204); or as `train`.
     """
     run = Path(run)
-    known = folder.read(run)
-    source, recipe = recipe_of(folder.spec_of(run, known))
+    known = folder.read_result(run)
+    source, recipe = recipe_of(folder.read_spec(run, known))
     model = _load(run / folder.MODEL)
     dataset = data.load(source, data_dir or _recorded(known), shape=model.input_shape[1:])
     if known.mean is not None and known.std is not None:
@@ -168,8 +168,8 @@ def _begin(prepared: Prepared, command: str) -> Result:
         versions=versions(),
         classes=list(dataset.classes),
         variant=prepared.spec.variant,
-        started=folder.now(),
-        machine=folder.machine([device.name for device in tf.config.list_logical_devices("GPU")]),
+        started=folder.utc_now(),
+        machine=folder.describe_machine([device.name for device in tf.config.list_logical_devices("GPU")]),
         command=command,
         input=carried_data(prepared.model),
         tags=[],

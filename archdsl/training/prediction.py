@@ -97,7 +97,7 @@ def load(path: Path) -> Predictor:
         ArchError: there is none (ARCH204), it cannot be opened (ARCH302), or it takes or gives something else than
             images and a number for each class (ARCH303).
     """
-    run = folder.read(path) if path.is_dir() else None
+    run = folder.read_result(path) if path.is_dir() else None
     file = path / folder.MODEL if run else path
     if run and not file.is_file():
         raise fail("ARCH204", f"{file} is not there: no epoch of this run was complete")

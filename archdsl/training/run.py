@@ -20,6 +20,7 @@ from archdsl.training.checkpoints import State
 from archdsl.training.display import Display
 from archdsl.training.interrupts import Interrupts, interruptible
 from archdsl.training.lookahead import Lookahead
+from archdsl.training.reports.labeled_predictions import class_accuracies
 from archdsl.training.setup import Prepared
 
 
@@ -133,7 +134,7 @@ class Run:
             test_accuracy=found.accuracy,
             test_loss=found.loss,
             plain_test_accuracy=found.plain_accuracy,
-            class_accuracy=evaluation.by_class(answers.main, dataset.test.labels, dataset.classes),
+            class_accuracy=class_accuracies(answers.main.argmax(axis=1), dataset.test.labels, dataset.classes),
         )
         self.probabilities = answers.probabilities
 

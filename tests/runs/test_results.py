@@ -18,15 +18,23 @@ from finished_run import DIGITS, RUN
 from hypothesis import given
 from hypothesis import strategies as st
 
-import archdsl.runs.folder as result
-import archdsl.runs.listing as runs
 from archdsl import zoo
 from archdsl.errors import ArchError
-from archdsl.runs import curves
-from archdsl.runs.card import card
-from archdsl.runs.folder import Result
+from archdsl.runs import curves, listing
+from archdsl.runs.card import Reliability, card
+from archdsl.runs.folder import (
+    CONFUSION,
+    CURVES,
+    LOG,
+    MISTAKES,
+    NETWORK,
+    Result,
+    describe_machine,
+    read_log,
+    read_result,
+)
 from archdsl.training.reports import confusion, mistakes
-from archdsl.training.reports.outcome import Outcome
+from archdsl.training.reports.labeled_predictions import LabeledPredictions, class_accuracies
 
 SPEC = zoo.load("digits_resnet")
 ROWS = [
@@ -36,7 +44,7 @@ ROWS = [
 ]
 
 
-def outcome(images: int = 200, classes: int = 10, wrong: int = 30) -> Outcome:
+def predictions(images: int = 200, classes: int = 10, wrong: int = 30) -> LabeledPredictions:
     """Probabilities that are right for all but the first images, about which they are the less sure the later."""
     labels = np.arange(images) % classes
     said = np.where(np.arange(images) < wrong, (labels + 1) % classes, labels)
@@ -44,40 +52,41 @@ def outcome(images: int = 200, classes: int = 10, wrong: int = 30) -> Outcome:
     probabilities = np.repeat(((1 - sure) / (classes - 1))[:, None], classes, axis=1)
     probabilities[np.arange(images), said] = sure
     pictures = (np.arange(images * 64) % 17).astype(np.uint8).reshape(images, 8, 8, 1)
-    return Outcome(probabilities, labels, pictures)
+    return LabeledPredictions(probabilities, labels, pictures)
 
 
 @given(st.integers(2, 6), st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=60))
 def test_the_numbers_agree_with_a_count_by_hand(classes: int, pairs: list[tuple[int, int]]) -> None:
     labels, said = (np.array([pair[i] % classes for pair in pairs]) for i in (0, 1))
-    found = Outcome(np.eye(classes)[said], labels, np.zeros((len(pairs), 1, 1, 1), np.uint8))
+    found = LabeledPredictions(np.eye(classes)[said], labels, np.zeros((len(pairs), 1, 1, 1), np.uint8))
     counts = found.confusion()
     for row in range(classes):
         for column in range(classes):
             assert counts[row, column] == sum((labels == row) & (said == column))
     names = [f"class {i}" for i in range(classes)]
-    accuracy = found.class_accuracy(names)
+    accuracy = class_accuracies(found.predicted, labels, names)
     assert set(accuracy) == {names[i] for i in set(labels.tolist())}
     right = sum(accuracy[names[i]] * sum(labels == i) for i in set(labels.tolist()))
     assert right == pytest.approx(sum(labels == said))
     assert set(found.mistakes()) == set(np.flatnonzero(labels != said))
-    assert sum(times for *_, times in found.mixed_up(classes**2)) == sum(labels != said)
-    assert found.trust(1.0) == (1.0, pytest.approx(np.mean(labels == said)))
+    reliability = found.reliability(1.0, most=classes**2)
+    assert sum(times for *_, times in reliability.confusions) == sum(labels != said)
+    assert reliability.confident == 1.0
+    assert reliability.confident_accuracy == found.accuracy == pytest.approx(np.mean(labels == said))
 
 
 def test_the_most_confident_mistakes_stand_first() -> None:
-    found = outcome()
+    found = predictions()
     assert found.mistakes().tolist() == list(range(30))
-    assert found.mixed_up(1) == [(0, 1, 3)]
-    assert found.trust(0.99) == (0.0, 0.0)
+    assert found.reliability(0.99, most=1) == Reliability(0.99, 0.0, 0.0, [(0, 1, 3)])
 
 
 def test_the_card_tells_it_all_and_nothing_private(golden: Callable[[str, str], None]) -> None:
-    pictures = [result.NETWORK, result.CURVES, result.CONFUSION, result.MISTAKES]
-    text = card(SPEC, RUN, outcome(), pictures)
+    pictures = [NETWORK, CURVES, CONFUSION, MISTAKES]
+    text = card(SPEC, RUN, predictions().reliability(), pictures)
     golden("card.md", text)
     assert "somebody" not in text
-    golden("card_interrupted.md", card(SPEC, _cut(RUN), None, [result.CURVES]))
+    golden("card_interrupted.md", card(SPEC, _cut(RUN), None, [CURVES]))
 
 
 def _cut(run: Result) -> Result:
@@ -112,12 +121,12 @@ def test_many_classes_are_drawn_with_names_or_without(
 
 
 def test_pictures_are_drawn_and_files_are_whole(tmp_path: Path) -> None:
-    found = outcome()
+    found = predictions()
     drawn: dict[str, Callable[[Path], Any]] = {
         "confusion": lambda path: confusion.draw(found.confusion(), DIGITS, "a $title$", path),
         "two classes": lambda path: confusion.draw(np.array([[4, 0], [0, 0]]), ("cat", "a" * 99), "", path),
         "mistakes": lambda path: mistakes.draw(found, DIGITS, 16, "digits", path),
-        "one mistake": lambda path: mistakes.draw(outcome(wrong=1), DIGITS, 16, "digits", path),
+        "one mistake": lambda path: mistakes.draw(predictions(wrong=1), DIGITS, 16, "digits", path),
         "curves": lambda path: curves.draw(ROWS, RUN, path),
         "one epoch": lambda path: curves.draw(ROWS[:1], replace(RUN, epochs_run=1), path),
         "together": lambda path: curves.draw_together({"one": ROWS, "two": ROWS[:3]}, path),
@@ -136,18 +145,18 @@ def _without_validation() -> list[dict[str, float]]:
 def test_where_nothing_is_wrong_there_is_no_picture_of_mistakes(tmp_path: Path) -> None:
     path = tmp_path / "mistakes.png"
     path.write_bytes(b"of another time")
-    assert not mistakes.draw(outcome(wrong=0), DIGITS, 16, "digits", path)
+    assert not mistakes.draw(predictions(wrong=0), DIGITS, 16, "digits", path)
     assert not path.exists()
 
 
 def keep(folder: Path, run: Result, text: str = SPEC.text) -> Path:
     """A run's folder as training leaves it, without the network."""
     folder.mkdir(parents=True)
-    (folder / result.SPEC).write_text(text, encoding="utf-8")
+    (folder / "spec.yaml").write_text(text, encoding="utf-8")
     run.write(folder)
     names = list(ROWS[0])
     lines = [",".join(names), *(",".join(f"{row[name]:.6g}" for name in names) for row in ROWS[: run.epochs_run])]
-    (folder / result.LOG).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (folder / LOG).write_text("\n".join(lines) + "\n", encoding="utf-8")
     return folder
 
 
@@ -187,9 +196,9 @@ def test_runs_are_listed_and_compared(folder: Path, golden: Callable[[str, str],
 
 
 def test_the_table_fits_the_terminal(folder: Path) -> None:
-    found = runs.find(folder / "runs")
+    found = listing.find(folder / "runs")
     for width in (100, 80, 60, 45):
-        lines = runs.to_text(found, width).splitlines()
+        lines = listing.to_text(found, width).splitlines()
         assert max(map(len, lines[:4])) <= width
         assert {"run", "status", "accuracy"} <= set(lines[0].split())
 
@@ -224,26 +233,26 @@ def test_what_cannot_be_listed_is_told(folder: Path, words: str, code: int, mess
 
 def test_an_old_run_can_still_be_read(tmp_path: Path) -> None:
     RUN.write(tmp_path)
-    told = json.loads((tmp_path / result.RUN).read_text(encoding="utf-8"))
+    told = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))
     first = ("spec", "arguments", "seed", "epochs", "limit", "source", "origin", "images", "mean", "std")
     old = {name: told[name] for name in (*first, "parameters", "versions", "status")}
-    (tmp_path / result.RUN).write_text(json.dumps(old), encoding="utf-8")
-    read = result.read(tmp_path)
+    (tmp_path / "run.json").write_text(json.dumps(old), encoding="utf-8")
+    read = read_result(tmp_path)
     assert (read.spec, read.classes, read.machine, read.input) == ("DigitsResNet", (), None, None)
-    assert "DigitsResNet" in runs.to_text(runs.find(tmp_path), 150)
+    assert "DigitsResNet" in listing.to_text(listing.find(tmp_path), 150)
 
 
 def test_a_log_that_is_none_is_told(tmp_path: Path) -> None:
-    assert result.rows(tmp_path) == []
+    assert read_log(tmp_path) == []
     keep(tmp_path / "run", RUN)
-    assert result.rows(tmp_path / "run")[4]["validation_accuracy"] == pytest.approx(0.88)
-    (tmp_path / "run" / result.LOG).write_text("epoch,loss\n1,much\n", encoding="utf-8")
+    assert read_log(tmp_path / "run")[4]["validation_accuracy"] == pytest.approx(0.88)
+    (tmp_path / "run" / LOG).write_text("epoch,loss\n1,much\n", encoding="utf-8")
     with pytest.raises(ArchError, match=r"ARCH204.*log.csv is not what training wrote"):
-        result.rows(tmp_path / "run")
+        read_log(tmp_path / "run")
 
 
 def test_the_machine_is_told_without_its_name() -> None:
-    told = result.machine(["GPU:0"])
+    told = describe_machine(["GPU:0"])
     assert set(told) == {"system", "processor", "cpus", "accelerators"}
     assert 1 <= told["cpus"] <= (os.cpu_count() or 1)
     assert os.uname().nodename not in told.values()
@@ -251,4 +260,4 @@ def test_the_machine_is_told_without_its_name() -> None:
 
 def test_nothing_is_lost_where_a_run_moves(folder: Path) -> None:
     shutil.move(folder / "runs/digits-1", folder / "elsewhere")
-    assert runs.find(folder / "elsewhere")[0].known == result.read(folder / "elsewhere")
+    assert listing.find(folder / "elsewhere")[0].known_result == read_result(folder / "elsewhere")

@@ -20,7 +20,7 @@ keras = pytest.importorskip("keras")
 
 import archdsl  # noqa: E402
 from archdsl.errors import ArchError  # noqa: E402
-from archdsl.runs import folder as result  # noqa: E402
+from archdsl.runs.folder import read_result  # noqa: E402
 from archdsl.training import checkpoints, fit, reports  # noqa: E402
 
 pytestmark = [
@@ -94,7 +94,7 @@ def assert_same(run: Path, other: Path) -> None:
         assert one.tobytes() == two.tobytes()
     logs = [[json.loads(line) for line in (each / "log.jsonl").read_text().splitlines()] for each in (run, other)]
     assert [row | {"seconds": 0} for row in logs[0]] == [row | {"seconds": 0} for row in logs[1]]
-    found = [result.read(each) for each in (run, other)]
+    found = [read_result(each) for each in (run, other)]
     known = ("status", "epochs_run", "best_epoch", "test_accuracy", "test_loss", "validation_accuracy")
     assert [getattr(found[0], name) for name in known] == [getattr(found[1], name) for name in known]
     assert not (run / checkpoints.FOLDER).exists()
@@ -131,7 +131,7 @@ CUTS = [
 def test_going_on_gives_what_an_uncut_run_gives(epoch: int, moment: str, uncut: Path, tmp_path: Path) -> None:
     error = cut(tmp_path / "run", epoch, moment)
     assert f"`archdsl train --resume {tmp_path / 'run'}` goes on" in str(error)
-    assert result.read(tmp_path / "run").status == "interrupted"
+    assert read_result(tmp_path / "run").status == "interrupted"
     keras.utils.set_random_seed(99)  # what else this process has drawn must not matter
     archdsl.resume(tmp_path / "run")
     assert_same(tmp_path / "run", uncut)
@@ -169,11 +169,11 @@ def test_what_cannot_go_on_says_why(uncut: Path, tmp_path: Path) -> None:
     (run / "spec.yaml").write_text(TEXT.replace("filters: 4", "filters: 5"))
     assert "spec.yaml was changed after the run began" in refused("ARCH204", run)
     (run / "spec.yaml").write_text(TEXT)
-    replace(result.read(run), limit=400).write(run)
+    replace(read_result(run), limit=400).write(run)
     assert "the data is not what this run began with" in refused("ARCH204", run)
-    replace(result.read(run), limit=None, own=["loss"]).write(run)
+    replace(read_result(run), limit=None, own=["loss"]).write(run)
     assert "its caller's own loss" in refused("ARCH204", run)
-    replace(result.read(run), own=[]).write(run)
+    replace(read_result(run), own=[]).write(run)
     for broken in (b"", b"PK", kept[:3000], kept[:-200]):
         (run / "checkpoint" / "state.npz").write_bytes(broken)
         assert "state.npz is not what training wrote" in refused("ARCH204", run)
@@ -242,7 +242,7 @@ def test_ctrl_c_and_sigterm_leave_a_run_that_says_how_to_go_on(tmp_path: Path) -
         assert "error[ARCH401]: interrupted in epoch " in told
         assert "`archdsl train --resume run` goes on" in told
         assert "Traceback" not in told
-        assert result.read(run).status == "interrupted"
+        assert read_result(run).status == "interrupted"
         assert archdsl.load_model(run / "model.keras")
         going = process(run, "--resume", "run")
     assert going.wait(timeout=120) == 0
@@ -262,7 +262,7 @@ def test_runs_that_are_killed_at_any_moment_go_on(tmp_path: Path) -> None:
         going.kill()
         going.communicate()
         state = checkpoints.load(run)
-        assert result.read(run).status == "running"
+        assert read_result(run).status == "running"
         reached = (state.epoch if state else 0) + 2
         going = process(run, "--resume", "run")
     told = going.communicate(timeout=120)[1]

@@ -16,7 +16,7 @@ from finished_run import RUN
 pytest.importorskip("keras")
 
 from archdsl.errors import ArchError
-from archdsl.runs import folder as result
+from archdsl.runs.folder import CARD, CURVES, Result
 from archdsl.training import trackers
 
 pytestmark = pytest.mark.tensorflow
@@ -28,11 +28,11 @@ LOGS = [
 RUN_OF_TWO = replace(RUN, epochs_run=2, tags=("first",))
 
 
-def tracked(name: str, folder: Path, run: result.Result = RUN_OF_TWO) -> None:
+def tracked(name: str, folder: Path, run: Result = RUN_OF_TWO) -> None:
     """Logs two epochs and a result, as the loop does it."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / result.CARD).write_text("# A card\n")
-    picture(folder / result.CURVES)
+    (folder / CARD).write_text("# A card\n")
+    picture(folder / CURVES)
     (tracker,) = trackers.callbacks([name, name], folder, run)
     tracker.set_model(SimpleNamespace(optimizer=SimpleNamespace(learning_rate=0.25)))
     with warnings.catch_warnings():

@@ -21,7 +21,7 @@ import archdsl  # noqa: E402
 from archdsl import files  # noqa: E402
 from archdsl.data import dataset as data  # noqa: E402
 from archdsl.errors import ArchError  # noqa: E402
-from archdsl.runs import folder as result  # noqa: E402
+from archdsl.runs.folder import Result, read_result  # noqa: E402
 from archdsl.spec import Spec  # noqa: E402
 from archdsl.training import callbacks, fit, reports  # noqa: E402
 
@@ -67,7 +67,7 @@ def _no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, result.Result]:
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
     """A run that every test may read and none may change."""
     folder = tmp_path_factory.mktemp("runs") / "deep" / "run"
     with pytest.MonkeyPatch.context() as patch:
@@ -80,13 +80,13 @@ def rows(folder: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_a_run_leaves_its_files_and_nothing_else(finished: tuple[Path, result.Result]) -> None:
+def test_a_run_leaves_its_files_and_nothing_else(finished: tuple[Path, Result]) -> None:
     folder, _ = finished
     assert sorted(path.name for path in folder.iterdir()) == FILES
     assert (folder / "spec.yaml").read_text(encoding="utf-8") == TEXT
 
 
-def test_run_json_tells_the_whole_run(finished: tuple[Path, result.Result]) -> None:
+def test_run_json_tells_the_whole_run(finished: tuple[Path, Result]) -> None:
     folder, done = finished
     written = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     dataset = data.load(spec().data)
@@ -99,10 +99,10 @@ def test_run_json_tells_the_whole_run(finished: tuple[Path, result.Result]) -> N
     assert 0.5 < written["test_accuracy"] <= 1
     assert (written["test_accuracy"] * 360) % 1 == pytest.approx(0, abs=1e-9)
     assert written["seconds"] > 0
-    assert result.read(folder) == done
+    assert read_result(folder) == done
 
 
-def test_the_log_has_a_row_for_every_epoch(finished: tuple[Path, result.Result]) -> None:
+def test_the_log_has_a_row_for_every_epoch(finished: tuple[Path, Result]) -> None:
     folder, _ = finished
     found = rows(folder)
     assert [row["epoch"] for row in found] == ["1", "2", "3", "4"]
@@ -111,7 +111,7 @@ def test_the_log_has_a_row_for_every_epoch(finished: tuple[Path, result.Result])
     assert {row["learning_rate"] for row in found} == {str(float(np.float32(0.01)))}
 
 
-def test_the_best_epoch_is_the_one_with_the_best_validation(finished: tuple[Path, result.Result]) -> None:
+def test_the_best_epoch_is_the_one_with_the_best_validation(finished: tuple[Path, Result]) -> None:
     folder, done = finished
     scores = [(float(row["validation_accuracy"]), -float(row["validation_loss"])) for row in rows(folder)]
     assert done.best_epoch == scores.index(max(scores)) + 1
@@ -177,7 +177,7 @@ def test_without_a_validation_part_the_last_network_is_kept(tmp_path: Path) -> N
     assert done.test_accuracy > 0.3
 
 
-def test_evaluate_repeats_the_accuracy_from_the_folder_alone(finished: tuple[Path, result.Result]) -> None:
+def test_evaluate_repeats_the_accuracy_from_the_folder_alone(finished: tuple[Path, Result]) -> None:
     folder, done = finished
     found = fit.evaluate(folder)
     assert found.accuracy == done.test_accuracy
@@ -186,7 +186,7 @@ def test_evaluate_repeats_the_accuracy_from_the_folder_alone(finished: tuple[Pat
     assert fit.evaluate(folder, limit=50).images == 50
 
 
-def test_evaluate_uses_the_statistics_of_the_run(finished: tuple[Path, result.Result], tmp_path: Path) -> None:
+def test_evaluate_uses_the_statistics_of_the_run(finished: tuple[Path, Result], tmp_path: Path) -> None:
     folder, done = finished
     for name in ("spec.yaml", "model.keras"):
         (tmp_path / name).write_bytes((folder / name).read_bytes())
@@ -194,7 +194,7 @@ def test_evaluate_uses_the_statistics_of_the_run(finished: tuple[Path, result.Re
     assert fit.evaluate(tmp_path).loss > 2 * done.test_loss
 
 
-def test_the_seed_repeats_a_run(finished: tuple[Path, result.Result], tmp_path: Path) -> None:
+def test_the_seed_repeats_a_run(finished: tuple[Path, Result], tmp_path: Path) -> None:
     folder, done = finished
     again = fit.train(spec(), tmp_path / "again", arguments={"width": 16}, epochs=4)
     fit.train(spec(), tmp_path / "other", epochs=1, seed=6)
@@ -218,7 +218,7 @@ def test_fit_sees_another_order_in_every_epoch(tmp_path: Path) -> None:
     steps = 5
     assert len(seen) == 3 * steps + 1  # and the test part
     assert len(set(seen)) == 3 * steps + 1
-    assert result.read(tmp_path / "run").own == ["loss"]
+    assert read_result(tmp_path / "run").own == ["loss"]
 
 
 class Counting(keras.callbacks.Callback):
@@ -376,7 +376,7 @@ def test_a_loss_that_is_no_number_stops_the_training(tmp_path: Path) -> None:
     )
     with pytest.raises(ArchError, match=r"ARCH401.*the loss became (nan|inf) at step \d+ of epoch 1\n.*learning rate"):
         fit.train(given, tmp_path / "run")
-    kept = result.read(tmp_path / "run")
+    kept = read_result(tmp_path / "run")
     assert (kept.status, kept.epochs_run, kept.test_accuracy) == ("failed", 0, None)
 
 
@@ -395,7 +395,7 @@ def test_ctrl_c_leaves_a_run_that_can_be_evaluated(tmp_path: Path, monkeypatch: 
     with pytest.raises(ArchError, match=r"ARCH401.*interrupted in epoch 3 of 4; .*run holds the network of epoch"):
         fit.train(spec(), tmp_path / "run", epochs=4)
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == sorted([*FILES, "checkpoint"])
-    kept = result.read(tmp_path / "run")
+    kept = read_result(tmp_path / "run")
     assert (kept.status, kept.epochs_run, kept.test_accuracy) == ("interrupted", 2, None)
     assert fit.evaluate(tmp_path / "run").accuracy > 0.4
 
@@ -410,7 +410,7 @@ def test_ctrl_c_in_the_first_epoch_says_that_there_is_no_network(
         fit.evaluate(tmp_path / "run")
 
 
-def test_a_folder_that_is_no_run_is_refused(tmp_path: Path, finished: tuple[Path, result.Result]) -> None:
+def test_a_folder_that_is_no_run_is_refused(tmp_path: Path, finished: tuple[Path, Result]) -> None:
     with pytest.raises(ArchError, match=r"ARCH204.*holds no run"):
         fit.evaluate(tmp_path / "nowhere")
     for text in ("", "[1]", "{}", '{"spec": "tiny"}', "[" * 100_000):
@@ -453,10 +453,10 @@ def test_a_full_disk_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(keras.Model, "save", full)
     with pytest.raises(ArchError, match=r"ARCH304.*model.keras cannot be written: No space left on device"):
         fit.train(spec(), tmp_path / "run", limit=100)
-    assert result.read(tmp_path / "run").status == "failed"
+    assert read_result(tmp_path / "run").status == "failed"
 
 
-def test_the_kept_network_is_a_whole_file(finished: tuple[Path, result.Result]) -> None:
+def test_the_kept_network_is_a_whole_file(finished: tuple[Path, Result]) -> None:
     with zipfile.ZipFile(finished[0] / "model.keras") as archive:
         assert archive.testzip() is None
 

@@ -1,4 +1,4 @@
-"""What a run leaves for people to look at: curves, confusion matrix, worst mistakes, picture of the network, card."""
+"""The report of a run: curves, confusion matrix, worst mistakes, picture of the network, and model card."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
+from archdsl import files
 from archdsl.diagrams import to_dot
 from archdsl.diagrams.render import render
 from archdsl.errors import ArchError
-from archdsl.files import writing
 from archdsl.resolution import resolve
 from archdsl.runs import curves
-from archdsl.runs.card import card
-from archdsl.runs.folder import CARD, CONFUSION, CURVES, MISTAKES, NETWORK, Result, Row, spec_of
-from archdsl.spec import Spec
+from archdsl.runs.card import Reliability, card
+from archdsl.runs.folder import CARD, CONFUSION, CURVES, MISTAKES, NETWORK, Result, Row, read_spec
+from archdsl.text import percent
 from archdsl.training.reports import confusion, mistakes
-from archdsl.training.reports.outcome import Outcome
+from archdsl.training.reports.labeled_predictions import LabeledPredictions
 
 if TYPE_CHECKING:
     from archdsl.data.dataset import Dataset
 
-__all__ = ["Outcome", "write"]
+__all__ = ["LabeledPredictions", "write"]
 
 
 def write(
@@ -33,44 +33,40 @@ def write(
     probabilities: NDArray[Any] | None,
     rows: Sequence[Row],
 ) -> list[str]:
-    """Writes the pictures and the card of a run into its folder, and gives the names of what was written.
+    """Writes the pictures and the card of a run into its folder.
 
-    A renderer for the picture of the network may be missing: then that is left out.
+    The picture of the network is left out if no program is there that can draw it.
 
     Args:
-        probabilities: of the test images, (N, classes), or None where the network was not tested.
+        probabilities: of the test images, (N, classes), or None if the network was not tested.
         rows: of the run's epochs.
+
+    Returns:
+        The names of the files that were written.
 
     Raises:
         ArchError: the folder holds no spec (ARCH204), or cannot be written to (ARCH304).
     """
-    spec = spec_of(folder, result)
-    written = []
+    spec = read_spec(folder, result)
+    written: list[str] = []
+    reliability: Reliability | None = None
     if rows:
         curves.draw(rows, result, folder / CURVES)
         written.append(CURVES)
-    outcome = None
     if probabilities is not None:
-        outcome = Outcome(probabilities, dataset.test.labels, dataset.test.images)
+        predictions = LabeledPredictions(probabilities, dataset.test.labels, dataset.test.images)
+        reliability = predictions.reliability()
         title = f"{result.spec} on {result.source}"
-        right = (
-            f"{title}: {float((outcome.predicted == outcome.labels).mean()) * 100:.2f} % of the test images are right"
-        )
-        confusion.draw(outcome.confusion(), dataset.classes, right, folder / CONFUSION)
+        accuracy = f"{title}: {percent(predictions.accuracy)} of the test images are right"
+        confusion.draw(predictions.confusion(), dataset.classes, accuracy, folder / CONFUSION)
         written.append(CONFUSION)
-        if mistakes.draw(outcome, dataset.classes, dataset.largest, title, folder / MISTAKES):
+        if mistakes.draw(predictions, dataset.classes, dataset.largest, title, folder / MISTAKES):
             written.append(MISTAKES)
-    written += _draw_network(spec, result, folder / NETWORK)
-    with writing(folder / CARD) as beside:
-        beside.write_text(card(spec, result, outcome, written), encoding="utf-8", newline="\n")
-    return [*written, CARD]
-
-
-def _draw_network(spec: Spec, result: Result, path: Path) -> list[str]:
     try:
-        render(to_dot(resolve(spec, **result.arguments)), path, "svg")
+        render(to_dot(resolve(spec, **result.arguments)), folder / NETWORK, "svg")
+        written.append(NETWORK)
     except ArchError as error:
         if error.problems[0].code == "ARCH304":
             raise
-        return []
-    return [path.name]
+    files.write(folder / CARD, card(spec, result, reliability, written))
+    return [*written, CARD]

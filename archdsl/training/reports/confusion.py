@@ -1,4 +1,4 @@
-"""Draws which classes are taken for which others."""
+"""Draws the confusion matrix: which classes are taken for which others."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def draw(counts: NDArray[np.int64], classes: Sequence[str], title: str, path: Pa
     """
     number = len(classes)
     side = max(2.6, 0.52 * number) if number <= WRITTEN else min(13.0, max(8.0, 0.125 * number))
-    made = figure(side, side)
-    axes = made.add_axes((0, 0, 1, 1))
+    picture = figure(side, side)
+    axes = picture.add_axes((0, 0, 1, 1))
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     right = np.eye(number, dtype=bool)
     worst = float(np.where(right, 0, shares).max())
     axes.imshow(np.where(right, shares, np.nan), cmap=_shades(BLUE), vmin=0, vmax=1)
     axes.imshow(np.where(right, np.nan, shares), cmap=_shades(RED), vmin=0, vmax=worst or 1)
-    _name(axes, classes)
+    _label_classes(axes, classes)
     if number <= WRITTEN:
         _write_counts(axes, counts, shares, worst)
         _write_accuracies(axes, counts, shares)
@@ -41,20 +41,20 @@ def draw(counts: NDArray[np.int64], classes: Sequence[str], title: str, path: Pa
     axes.set_ylabel("True class", color=INK, fontsize=10, labelpad=8)
     darkest = f"darkest at {worst * 100:.2g} %" if worst else "there is none"
     legend = f"Shares of each row: right in blue, wrong in red ({darkest})"
-    for text, up, size, colour in ((short(title, 90), 30, 12, INK), (legend, 13, 9.5, GREY)):
-        at = {"xycoords": "axes fraction", "xytext": (0, up), "textcoords": "offset points"}
-        axes.annotate(text, (0, 1), va="center", fontsize=size, color=colour, **at)
-    save(made, path)
+    for text, height, size, color in ((short(title, 90), 30, 12, INK), (legend, 13, 9.5, GREY)):
+        position = {"xycoords": "axes fraction", "xytext": (0, height), "textcoords": "offset points"}
+        axes.annotate(text, (0, 1), va="center", fontsize=size, color=color, **position)
+    save(picture, path)
 
 
-def _shades(colour: str) -> Any:
+def _shades(color: str) -> Any:
     from matplotlib.colors import LinearSegmentedColormap
 
-    return LinearSegmentedColormap.from_list(colour, ["#FFFFFF", colour])
+    return LinearSegmentedColormap.from_list(color, ["#FFFFFF", color])
 
 
-def _name(axes: Any, classes: Sequence[str]) -> None:
-    """The classes' names at the rows and columns; ticks of numbers where they are too many."""
+def _label_classes(axes: Any, classes: Sequence[str]) -> None:
+    """Names the rows and columns by their classes; with many classes, by some numbers."""
     number = len(classes)
     axes.tick_params(length=0, colors=INK, labelsize=9 if number <= WRITTEN else 6)
     axes.spines[:].set_color(GREY)
@@ -74,21 +74,13 @@ def _write_counts(axes: Any, counts: NDArray[np.int64], shares: NDArray[Any], wo
     size = 9 if counts.max() < 10_000 else 7
     for row, column in zip(*np.nonzero(counts), strict=True):
         dark = shares[row, column] > 0.6 if row == column else shares[row, column] > 0.75 * worst
-        colour = "white" if dark else INK
-        axes.text(column, row, f"{counts[row, column]}", ha="center", va="center", fontsize=size, color=colour)
+        color = "white" if dark else INK
+        axes.text(column, row, f"{counts[row, column]}", ha="center", va="center", fontsize=size, color=color)
 
 
 def _write_accuracies(axes: Any, counts: NDArray[np.int64], shares: NDArray[Any]) -> None:
-    """How much of each row is right, at its right end."""
+    """Writes the accuracy of each class at the right end of its row."""
+    position = {"xycoords": axes.get_yaxis_transform(), "xytext": (5, 0), "textcoords": "offset points"}
     for row in range(len(counts)):
-        told = f"{shares[row, row] * 100:.1f} %" if counts[row].any() else "no image"
-        axes.annotate(
-            told,
-            (1, row),
-            xycoords=axes.get_yaxis_transform(),
-            xytext=(5, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=9,
-            color=INK,
-        )
+        accuracy = f"{shares[row, row] * 100:.1f} %" if counts[row].any() else "no image"
+        axes.annotate(accuracy, (1, row), va="center", fontsize=9, color=INK, **position)

@@ -1,0 +1,70 @@
+"""Predictions on images whose labels are known, and the numbers computed from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archdsl.runs.card import Reliability
+
+CONFIDENT = 0.9
+"""The probability from which on a prediction counts as confident."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabeledPredictions:
+    """Probabilities (N, classes), float, of images (N, H, W, C) as they are in the source, and their labels (N,)."""
+
+    probabilities: NDArray[Any]
+    labels: NDArray[np.int64]
+    images: NDArray[Any]
+
+    @property
+    def predicted(self) -> NDArray[np.int64]:
+        """The most probable class of each image, (N,)."""
+        return np.asarray(self.probabilities.argmax(axis=1), np.int64)
+
+    @property
+    def accuracy(self) -> float:
+        """The fraction of the images that are classified correctly."""
+        return float((self.predicted == self.labels).mean())
+
+    def confusion(self) -> NDArray[np.int64]:
+        """How often an image of a class (row) was taken for each class (column): (classes, classes)."""
+        classes = self.probabilities.shape[1]
+        return np.bincount(self.labels * classes + self.predicted, minlength=classes**2).reshape(classes, classes)
+
+    def mistakes(self) -> NDArray[np.int64]:
+        """The rows of wrong predictions, the most confident first."""
+        confidence = self.probabilities.max(axis=1)
+        wrong = np.flatnonzero(self.predicted != self.labels)
+        return wrong[np.argsort(-confidence[wrong], kind="stable")]
+
+    def reliability(self, threshold: float = CONFIDENT, most: int = 3) -> Reliability:
+        """What the model card says of the predictions.
+
+        Args:
+            threshold: the probability from which on a prediction counts as confident.
+            most: how many confusions to list at most.
+        """
+        confident = self.probabilities.max(axis=1) >= threshold
+        right = (self.predicted == self.labels)[confident]
+        counts = self.confusion()
+        np.fill_diagonal(counts, 0)
+        order = np.argsort(-counts, axis=None, kind="stable")[:most]
+        pairs = [(int(row), int(column)) for row, column in zip(*np.unravel_index(order, counts.shape), strict=True)]
+        confusions = [(*pair, int(counts[pair])) for pair in pairs if counts[pair]]
+        return Reliability(threshold, float(confident.mean()), float(right.mean()) if len(right) else 0.0, confusions)
+
+
+def class_accuracies(
+    predicted: NDArray[np.int64], labels: NDArray[np.int64], classes: Sequence[str]
+) -> dict[str, float]:
+    """The fraction of each class's images that are classified correctly; a class without images is left out."""
+    right = predicted == labels
+    of_class = {name: right[labels == number] for number, name in enumerate(classes)}
+    return {name: float(hits.mean()) for name, hits in of_class.items() if len(hits)}
