@@ -349,8 +349,9 @@ def test_parts_of_the_room_import_only_what_is_before_them() -> None:
     for path in files:
         own = path.relative_to(folder).with_suffix("").parts[0]
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
-            modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            modules += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                modules = [f"{node.module}.{alias.name}" for alias in node.names]
             for module in modules:
                 assert own == "pipeline" or module.split(".")[0] not in ("tensorflow", "keras"), path
                 part = module.split(".")[2] if module.startswith("archdsl.data.") else own

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from archdsl.data import images
-from archdsl.data.readers import image_files, search
+from archdsl.data.readers import search
 from archdsl.data.readers.splits import LazySplit
 from archdsl.data.sources.base import RawDataset, Source
 from archdsl.errors import fail, nearest
@@ -45,7 +45,7 @@ class ImageFolder(Source):
         for split in listed.keys() - {"train"}:
             _check_same_classes(folders[split], tuple(listed[split]), folders["train"], classes)
         every_file = [file for split in listed.values() for files in split.values() for file in files]
-        image_format = image_files.choose_format(every_file, requested)
+        image_format = images.choose_format(every_file, requested)
         splits = {split: _lazy_split(listed[split], classes, image_format, split) for split in listed}
         notes = [image_format.note] if image_format.note else []
         if skipped:
@@ -165,12 +165,12 @@ def _check_same_classes(folder: Path, classes: tuple[str, ...], training: Path, 
 
 
 def _lazy_split(
-    listed: dict[str, list[Path]], classes: tuple[str, ...], image_format: image_files.ImageFormat, split: str
+    listed: dict[str, list[Path]], classes: tuple[str, ...], image_format: images.ImageFormat, split: str
 ) -> LazySplit:
     counts = [len(listed[name]) for name in classes]
     files = [file for name in classes for file in listed[name]]
     labels = np.repeat(np.arange(len(classes), dtype=np.int64), counts)
-    return LazySplit(labels, partial(image_files.read, files, image_format, split))
+    return LazySplit(labels, partial(images.read_rows, files, image_format, split))
 
 
 SOURCE = ImageFolder()
