@@ -10,11 +10,10 @@ from hashlib import sha256
 from html import escape
 from pathlib import Path
 
-from archdsl.cli.drawing import list_text
-
 import archdsl
 from archdsl.diagrams import Options, to_dot, views
 from archdsl.diagrams.mermaid import to_mermaid
+from archdsl.diagrams.pictures import list_text
 from archdsl.diagrams.render import render
 
 ROOT = Path(__file__).resolve().parents[1]
