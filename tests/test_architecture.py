@@ -201,6 +201,40 @@ def test_text_is_written_alike_on_every_system(path: Path) -> None:
             assert {"encoding", "newline"} <= {word.arg for word in node.keywords}, f"{name_of(path)}:{node.lineno}"
 
 
+def test_programs_and_tests_import_what_there_is() -> None:
+    """Those of `benchmarks`, `docs` and `examples` run seldom, and would be found out late."""
+    modules = {module_of(path): path for path in FILES}
+    root = PACKAGE.parent
+    programs = [
+        path for folder in ("benchmarks", "docs", "examples", "tests") for path in (root / folder).rglob("*.py")
+    ]
+    imported = [
+        (path, str(node.module), alias.name)
+        for path in programs
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.ImportFrom) and str(node.module).split(".")[0] == "archdsl"
+        for alias in node.names
+    ]
+    assert len(imported) >= 300
+    found = {
+        f"{path.relative_to(root)}: {module}.{name}"
+        for path, module, name in imported
+        if f"{module}.{name}" not in modules and name not in names_of(modules.get(module))
+    }
+    assert found == set()
+
+
+@cache
+def names_of(module: Path | None) -> frozenset[str]:
+    """The names that a module offers."""
+    names: set[str] = set()
+    for node in ast.walk(tree(module)) if module else ():
+        names.update(names_given(node))
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names.update(alias.asname or alias.name for alias in node.names)
+    return frozenset(names)
+
+
 def is_private(name: str) -> bool:
     return name.startswith("_") and not name.endswith("_")
 
