@@ -145,7 +145,7 @@ class GraphBodyWriter:
         tensors: list[str] = []
         for ref in refs:
             sources = self.named[ref.name]
-            tensors += sources[self.outputs[ref.name].index(ref.output) :][:1] if ref.output else sources
+            tensors += [sources[self.outputs[ref.name].index(ref.output)]] if ref.output else sources
         return tuple(tensors)
 
     def _step(self, step: Step, x: Tensors) -> Tensors:

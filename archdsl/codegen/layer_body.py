@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -110,15 +111,13 @@ class LayerBodyWriter:
             x: what goes into the first.
             label: what such a list is called.
         """
-        row: list[Step] = []
-        for step in (*steps, None):
-            if step is not None and not isinstance(step.action, Branches):
-                row.append(step)
-                continue
-            if row:
+        for has_branches, group in itertools.groupby(steps, lambda step: isinstance(step.action, Branches)):
+            row = list(group)
+            if not has_branches:
                 x = self._row(row, x, label)
-                row = []
-            if step is not None and isinstance(step.action, Branches):
+                continue
+            for step in row:
+                assert isinstance(step.action, Branches)
                 x = self._branches(step.action, x)
         return x
 
