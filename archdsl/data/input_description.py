@@ -1,4 +1,4 @@
-"""How a network's input is made, as plain data that its file carries, and made again from it alone."""
+"""How a network's input is computed, as plain data in the model's file, from which prediction computes it again."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from archdsl.data.dataset import Dataset
 def describe(
     dataset: Dataset, source: str, test_time: Mapping[str, Any] | None = None, output: str = ""
 ) -> dict[str, Any]:
-    """What a model carries of the data that it was trained on (see `archdsl.keras.runtime.DATA`).
+    """What a model's file records of its training data (see `archdsl.keras.runtime.DATA`).
 
     Args:
         source: the data set's name.
         test_time: the arguments of the recipe's `test_time`.
-        output: the name of the output that tells the classes, where the network has several.
+        output: the name of the output with the classes, where the network has several.
     """
     statistics = dataset.statistics
     return {

@@ -35,8 +35,8 @@ def exact_images(array: NDArray[Any], name: str, shape: tuple[int, int, int]) ->
         ArchError: they have another (ARCH302).
     """
     if array.dtype != np.uint8 or array.shape[1:] != shape:
-        wanted = f"uint8 of shape (N, {', '.join(map(str, shape))})"
-        raise fail("ARCH302", f"{name}: the images must be {wanted}, and are {array.dtype} of shape {array.shape}")
+        expected = f"uint8 of shape (N, {', '.join(map(str, shape))})"
+        raise fail("ARCH302", f"{name}: the images must be {expected}, and are {array.dtype} of shape {array.shape}")
     return np.ascontiguousarray(array)
 
 
@@ -88,10 +88,10 @@ def labels(array: NDArray[Any], name: str) -> NDArray[np.int64]:
         ArchError: they are no whole numbers, or have another shape (ARCH302).
     """
     if array.dtype.kind not in "iu" or array.shape not in ((array.size,), (array.size, 1)):
-        wanted = "whole numbers of shape (N,) or (N, 1)"
+        expected = "whole numbers of shape (N,) or (N, 1)"
         one_hot = array.ndim == 2 and array.shape[1] > 1
         hint = "one-hot labels become numbers by `y.argmax(axis=1)`" if one_hot else ""
-        raise fail("ARCH302", f"{name}: the labels must be {wanted}, and are {_kind(array)}", hint=hint)
+        raise fail("ARCH302", f"{name}: the labels must be {expected}, and are {_kind(array)}", hint=hint)
     return array.reshape(-1).astype(np.int64)
 
 

@@ -26,7 +26,7 @@ def budget() -> int:
     """Bytes of images that are held in memory: half of the machine's, for TensorFlow makes its own copy."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
-    except (AttributeError, ValueError, OSError):  # not every system tells
+    except (AttributeError, ValueError, OSError):  # not every system has these
         return 8 * 2**30
 
 

@@ -48,7 +48,7 @@ class _ArrayUnpickler(pickle.Unpickler):
         super().__init__(io.BytesIO(content), encoding="bytes")
 
     def find_class(self, module: str, name: str) -> Any:
-        """What stands in for a global that the pickle names.
+        """The replacement of a global that the pickle names.
 
         Raises:
             pickle.UnpicklingError: the global is none of the five that arrays and byte strings need.

@@ -30,7 +30,7 @@ class LazySplit:
 
     def take(self, rows: Rows) -> LazySplit:
         """The images of these rows, in this order; none is read yet."""
-        return LazySplit(self.labels[rows], lambda wanted: self.fetch(rows[wanted]))
+        return LazySplit(self.labels[rows], lambda chosen: self.fetch(rows[chosen]))
 
     def resized(self, height: int, width: int) -> LazySplit:
         """The same images in another size, as `images.resize` makes them."""

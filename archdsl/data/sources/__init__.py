@@ -17,8 +17,8 @@ from archdsl.recipe import Data
 
 def source(name: str) -> Source:
     """The data source of a word in `DATA_SOURCES`."""
-    found: Source = import_module(f"{__name__}.{name}").SOURCE
-    return found
+    instance: Source = import_module(f"{__name__}.{name}").SOURCE
+    return instance
 
 
 def read(
