@@ -30,7 +30,7 @@ DIFFERENT = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class NetworkChoice:
     """One of two networks: a spec, and what is chosen of it.
 
     Args:
@@ -49,7 +49,7 @@ class Side:
         return f"{name}[{chosen}]" if chosen else name
 
 
-def side(word: str) -> Side:
+def parse_choice(word: str) -> NetworkChoice:
     """What `resnet`, `resnet[resnet101]` or `resnet[resnet101, classes=10]` says.
 
     Raises:
@@ -57,13 +57,13 @@ def side(word: str) -> Side:
     """
     match = re.fullmatch(r"([^\[\]]+)\[(.*)\]", word)
     if match is None or Path(word).exists():
-        return Side(word)
+        return NetworkChoice(word)
     chosen = [part.strip() for part in re.split(r",(?![^\[{]*[\]}])", match[2])]
     variants = [part for part in chosen if "=" not in part]
     if len(variants) > 1 or "" in chosen:
         hint = "one variant, and arguments: `resnet[resnet101, classes=10]`"
         raise fail("ARCH203", f"`{word}` cannot be read", hint=hint)
-    return Side(match[1].strip(), "".join(variants), tuple(part for part in chosen if "=" in part))
+    return NetworkChoice(match[1].strip(), "".join(variants), tuple(part for part in chosen if "=" in part))
 
 
 def diff(
@@ -94,7 +94,7 @@ def diff(
 
     if as_json and as_markdown:
         raise fail("ARCH203", "`--json` cannot stand beside `--markdown`", hint="keep one of them")
-    first = side(before)
+    first = parse_choice(before)
     second = _chosen(first, after, variant, settings or [])
     limits = raised(allow or ())
     comparison = compare(_graph(first, limits), _graph(second, limits))
@@ -114,23 +114,23 @@ def _print_colored(text: str) -> None:
     print_text(colored(text, COLORS) if wants_color(sys.stdout) else text)
 
 
-def _chosen(first: Side, after: str | None, variant: str | None, settings: list[str]) -> Side:
+def _chosen(first: NetworkChoice, after: str | None, variant: str | None, settings: list[str]) -> NetworkChoice:
     """The second network: B, or A again, with the options laid over it."""
     if after is None and variant is None and not settings:
         hint = "name another spec, or choose `--variant` or `--set`"
         raise fail("ARCH203", "`diff` sets two networks beside one another, and here is one", hint=hint)
-    second = first if after is None else side(after)
+    second = first if after is None else parse_choice(after)
     if STDIN == first.spec == second.spec:
         raise fail("ARCH203", "both networks cannot come from stdin", hint="write one of them to a file")
-    return Side(second.spec, variant or second.variant, (*second.settings, *settings))
+    return NetworkChoice(second.spec, variant or second.variant, (*second.settings, *settings))
 
 
-def _graph(chosen: Side, limits: Limits) -> Graph:
+def _graph(chosen: NetworkChoice, limits: Limits) -> Graph:
     spec = _spec(chosen, limits)
     return resolve(spec, **parse_settings(chosen.settings, spec))
 
 
-def _spec(chosen: Side, limits: Limits) -> Spec:
+def _spec(chosen: NetworkChoice, limits: Limits) -> Spec:
     if chosen.spec != STDIN:
         return zoo.load(chosen.spec, chosen.variant, limits)
     data = sys.stdin.buffer.read(limits.bytes + 1)
@@ -160,11 +160,11 @@ def why(
     from archdsl.tracing import trace
 
     loaded = zoo.load(spec, variant or "", raised(allow or ()))
-    found = trace(loaded, path, parse_settings(settings or (), loaded))
+    traced = trace(loaded, path, parse_settings(settings or (), loaded))
     if as_json:
-        print_json(origins.to_data(found))
+        print_json(origins.to_data(traced))
     else:
-        print_text(origins.to_text(found, min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns)))
+        print_text(origins.to_text(traced, min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns)))
 
 
 COMMANDS = {"diff": diff, "why": why}

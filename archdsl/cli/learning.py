@@ -57,13 +57,13 @@ def train(
         if name not in TRACKERS:
             raise fail("ARCH203", f"`--log {name}` is not known", hint=f"one of {', '.join(TRACKERS)}")
     if resume is not None:
-        _refuse_beside_resume(spec, out, limit, seed, dry_run, settings, variant, allow)
-        from archdsl.runs.folder import check_free, read_recipe
+        _check_resume_options(spec, out, limit, seed, dry_run, settings, variant, allow)
+        from archdsl.runs.folder import read_recipe
 
         backend.load_keras(read_recipe(resume))
         from archdsl.training import fit
 
-        _tell(fit.resume(resume, epochs=epochs, data_dir=data_dir, log=log or ()), resume, as_json)
+        _print_result(fit.resume(resume, epochs=epochs, data_dir=data_dir, log=log or ()), resume, as_json)
         return
     if spec is None:
         raise fail("ARCH203", "there is nothing to train", hint="`archdsl train SPEC`, or `archdsl train --resume RUN`")
@@ -73,18 +73,18 @@ def train(
     given |= {"data_dir": data_dir, "seed": seed}
     backend.load_keras(loaded.train)
     if dry_run:
-        from archdsl.runs.folder import check_free, read_recipe
+        from archdsl.runs.folder import check_free
         from archdsl.training.dry_run import rehearse
         from archdsl.training.setup import Wishes
 
         check_free(run)
-        found = rehearse(loaded, run, Wishes(**given))
-        print_json(asdict(found)) if as_json else print_text(_rehearsed(found))
+        report = rehearse(loaded, run, Wishes(**given))
+        print_json(asdict(report)) if as_json else print_text(_dry_run_text(report))
         return
     from archdsl.training import fit
 
     command = shlex.join(["archdsl", *sys.argv[1:]]) if sys.argv[1:2] == ["train"] else ""
-    _tell(fit.train(loaded, run, **given, log=log or (), command=command), run, as_json)
+    _print_result(fit.train(loaded, run, **given, log=log or (), command=command), run, as_json)
 
 
 def evaluate(
@@ -99,27 +99,27 @@ def evaluate(
     backend.load_keras(read_recipe(run))
     from archdsl.training import fit
 
-    found = fit.evaluate(run, data_dir=data_dir, limit=limit)
+    evaluation = fit.evaluate(run, data_dir=data_dir, limit=limit)
     if as_json:
-        print_json(asdict(found))
+        print_json(asdict(evaluation))
     else:
-        print_text(_tested(run, found.accuracy, found.images, found.plain_accuracy))
+        print_text(_accuracy_line(run, evaluation.accuracy, evaluation.images, evaluation.plain_accuracy))
 
 
-def _tell(result: Result, run: Path, as_json: bool) -> None:
+def _print_result(result: Result, run: Path, as_json: bool) -> None:
     if as_json:
         print_json(asdict(result))
     else:
-        print_text(_tested(run, result.test_accuracy or 0.0, result.images["test"], result.plain_test_accuracy))
+        print_text(_accuracy_line(run, result.test_accuracy or 0.0, result.images["test"], result.plain_test_accuracy))
 
 
-def _tested(run: Path, accuracy: float, images: int, plain: float | None) -> str:
-    told = f"{run}: {accuracy:.2%} of {images:,} test images are right"
-    return told if plain is None else f"{told} ({plain:.2%} by single looks)"
+def _accuracy_line(run: Path, accuracy: float, images: int, plain: float | None) -> str:
+    line = f"{run}: {accuracy:.2%} of {images:,} test images are right"
+    return line if plain is None else f"{line} ({plain:.2%} by single looks)"
 
 
-def _refuse_beside_resume(spec: Any, out: Any, limit: Any, seed: Any, dry_run: bool, *more: Any) -> None:
-    """A run that goes on has all that from its beginning."""
+def _check_resume_options(spec: Any, out: Any, limit: Any, seed: Any, dry_run: bool, *more: Any) -> None:
+    """Refuses options that a run has from its beginning."""
     names = ("--set", "--variant", "--allow")
     words = {"a spec": spec, "--out": out, "--limit": limit, "--seed": seed, "--dry-run": dry_run}
     for name, value in {**words, **dict(zip(names, more, strict=True))}.items():
@@ -128,33 +128,33 @@ def _refuse_beside_resume(spec: Any, out: Any, limit: Any, seed: Any, dry_run: b
             raise fail("ARCH203", f"{name} cannot stand beside --resume", hint=hint)
 
 
-def _rehearsed(found: Rehearsal) -> str:
-    """What a training would do and need, in lines of a word and what it is."""
-    parts = ", ".join(f"{count:,} {name}" for name, count in found.images.items())
-    rate, together = found.learning_rate, found.steps_per_execution
+def _dry_run_text(report: Rehearsal) -> str:
+    """What a training would do and need, a line each."""
+    parts = ", ".join(f"{count:,} {name}" for name, count in report.images.items())
+    rate, together = report.learning_rate, report.steps_per_execution
     rates = [f"{rate['first']:.3g}"]
     if rate["largest"] > max(rate["first"], rate["last"]):
         rates.append(f"up to {rate['largest']:.3g}")
     if rate["last"] != rate["first"]:
         rates.append(f"to {rate['last']:.3g} in the last step")
-    memory = f"{_bytes(found.weight_bytes)} of weights and the optimizer's own"
-    if found.activation_bytes is not None:
-        memory += f", {_bytes(found.activation_bytes)} or more of activations"
-    memory += f", {_bytes(found.data_bytes)} of images"
-    step = f"{found.batch_size / found.step_seconds:,.0f} images/s; {_milliseconds(found.step_seconds)} a step"
-    step += f"; the first took {_time(found.first_step_seconds)}"
+    memory = f"{_bytes(report.weight_bytes)} of weights and the optimizer's own"
+    if report.activation_bytes is not None:
+        memory += f", {_bytes(report.activation_bytes)} or more of activations"
+    memory += f", {_bytes(report.data_bytes)} of images"
+    step = f"{report.batch_size / report.step_seconds:,.0f} images/s; {_milliseconds(report.step_seconds)} a step"
+    step += f"; the first took {_time(report.first_step_seconds)}"
     lines = [
-        ("data", f"{found.source} from {found.origin}"),
-        ("images", f"{parts}; {found.classes} classes"),
-        ("network", f"{found.parameters:,} parameters, {found.trainable:,} of them trained; {found.precision}"),
-        ("epochs", f"{found.epochs} of {found.steps:,} steps of {found.batch_size} images"),
-        ("execution", f"{'XLA' if found.jit_compile else 'no XLA'}, steps at a time: {together}"),
-        ("optimizer", f"{found.optimizer}, learning rate {', '.join(rates)}"),
-        ("first loss", f"{found.loss:.4f}"),
+        ("data", f"{report.source} from {report.origin}"),
+        ("images", f"{parts}; {report.classes} classes"),
+        ("network", f"{report.parameters:,} parameters, {report.trainable:,} of them trained; {report.precision}"),
+        ("epochs", f"{report.epochs} of {report.steps:,} steps of {report.batch_size} images"),
+        ("execution", f"{'XLA' if report.jit_compile else 'no XLA'}, steps at a time: {together}"),
+        ("optimizer", f"{report.optimizer}, learning rate {', '.join(rates)}"),
+        ("first loss", f"{report.loss:.4f}"),
         ("memory", memory),
         ("speed", step),
-        ("time", f"about {_time(found.seconds)}, and {_time(found.preparing_seconds)} before it"),
-        ("would write", found.out),
+        ("time", f"about {_time(report.seconds)}, and {_time(report.preparing_seconds)} before it"),
+        ("would write", report.out),
     ]
     return columns(lines)
 

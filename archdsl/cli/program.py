@@ -88,12 +88,12 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except Exception as error:
-        from archdsl.cli.shared import complain
+        from archdsl.cli.shared import print_error
         from archdsl.errors import ArchError
 
         if not isinstance(error, ArchError):
             raise
-        complain(error)
+        print_error(error)
         sys.exit(error.exit_code)
 
 

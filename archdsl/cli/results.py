@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from archdsl.cli import backend
-from archdsl.cli.shared import JsonOption, complain, print_json, print_text, say
+from archdsl.cli.shared import JsonOption, print_error, print_json, print_text, say
 from archdsl.errors import fail, nearest
 from archdsl.text import WIDTH
 
@@ -50,7 +50,7 @@ def predict(
         raise fail("ARCH301", f"there are no images in {', '.join(images)}")
     top = min(top, len(predictor.classes))
     broken = 0
-    predictions = _with_errors_told(_with_bar(predictor.predict(paths), len(paths)))
+    predictions = _with_errors_printed(_with_bar(predictor.predict(paths), len(paths)))
     if as_json:
         found = list(predictions)
         broken = sum(prediction.error is not None for prediction in found)
@@ -131,10 +131,10 @@ def _compare(folders: list[Path], out: Path | None, as_json: bool) -> None:
         print_text(comparison.to_text(found))
 
 
-def _with_errors_told(predictions: Iterable[Prediction]) -> Iterator[Prediction]:
+def _with_errors_printed(predictions: Iterable[Prediction]) -> Iterator[Prediction]:
     for prediction in predictions:
         if prediction.error is not None:
-            complain(prediction.error, pointer=False)
+            print_error(prediction.error, pointer=False)
         yield prediction
 
 
@@ -157,9 +157,9 @@ def _lines(predictions: Iterable[Prediction], predictor: Predictor, paths: list[
     broken = 0
     for prediction in predictions:
         broken += prediction.error is not None
-        told = [f"{predictor.classes[i]:<{name}} {share:>8.2%}" for i, share in prediction.top(top)]
-        if told:
-            print_text(f"{prediction.path!s:<{width}}  {'   '.join(told)}")
+        words = [f"{predictor.classes[i]:<{name}} {share:>8.2%}" for i, share in prediction.top(top)]
+        if words:
+            print_text(f"{prediction.path!s:<{width}}  {'   '.join(words)}")
             sys.stdout.flush()
     return broken
 
@@ -170,9 +170,9 @@ def _csv_lines(predictions: Iterable[Prediction], predictor: Predictor, paths: l
     broken = 0
     for prediction in predictions:
         broken += prediction.error is not None
-        told = [word for i, share in prediction.top(top) for word in (predictor.classes[i], f"{share:.6f}")]
-        if told:
-            table.writerow([prediction.path, *told])
+        words = [word for i, share in prediction.top(top) for word in (predictor.classes[i], f"{share:.6f}")]
+        if words:
+            table.writerow([prediction.path, *words])
     return broken
 
 

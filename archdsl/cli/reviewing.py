@@ -18,7 +18,7 @@ from archdsl.cli.shared import (
     JsonOption,
     SetOption,
     VariantOption,
-    complain,
+    print_error,
     print_json,
     print_text,
     resolved,
@@ -36,8 +36,8 @@ WARNED = 5
 """The exit code where there are warnings: always of `lint`, of `check` with `--strict`."""
 
 
-class Report(enum.StrEnum):
-    """How `check` and `lint` tell what they found."""
+class ReportFormat(enum.StrEnum):
+    """How `check` and `lint` print what they find."""
 
     text = "text"
     json = "json"
@@ -48,7 +48,7 @@ SpecsArgument = Annotated[
     list[str], typer.Argument(metavar="SPEC...", help="Files, or names of `archdsl specs`.", show_default=False)
 ]
 FormatOption = Annotated[
-    Report | None, typer.Option("--format", help="text; json; or github, which annotates the lines of a change.")
+    ReportFormat | None, typer.Option("--format", help="text; json; or github, which annotates the lines of a change.")
 ]
 
 
@@ -83,10 +83,10 @@ def lint(
     raise typer.Exit(_review(specs, settings, variant, raised(allow or ()), _form(form, as_json), True, True))
 
 
-def _form(form: Report | None, as_json: bool) -> Report:
-    if as_json and form not in (None, Report.json):
+def _form(form: ReportFormat | None, as_json: bool) -> ReportFormat:
+    if as_json and form not in (None, ReportFormat.json):
         raise fail("ARCH203", f"`--json` is `--format json`, and cannot stand beside `--format {form}`")
-    return Report.json if as_json else form or Report.text
+    return ReportFormat.json if as_json else form or ReportFormat.text
 
 
 def _review(
@@ -94,36 +94,38 @@ def _review(
     settings: Sequence[str] | None,
     variant: str | None,
     limits: Limits,
-    form: Report,
+    form: ReportFormat,
     strict: bool,
     only: bool = False,
 ) -> int:
-    """Checks specs and tells what is found; with `only`, the warnings are what is asked for. Gives the exit code."""
+    """Checks specs and prints the outcome; with `only`, warnings alone. Returns the exit code."""
     report: list[dict[str, Any]] = []
     code = 0
     warned = False
     for name in specs:
-        review = _Review(name, settings, variant)
-        for told, found in _checked(name, settings, variant, limits):
-            if isinstance(found, ArchError):
-                report.append({"spec": told, "ok": False, "problems": [problem.data() for problem in found.problems]})
-                _tell_error(found, form, pointer=not code)
-                code = max(code, found.exit_code)
+        review = SpecReview(name, settings, variant)
+        for title, outcome in _checked(name, settings, variant, limits):
+            if isinstance(outcome, ArchError):
+                report.append(
+                    {"spec": title, "ok": False, "problems": [problem.data() for problem in outcome.problems]}
+                )
+                _print_error(outcome, form, pointer=not code)
+                code = max(code, outcome.exit_code)
                 review.complete = False
                 continue
-            spec, graph = found
-            report.append({"spec": told, "ok": True, "name": graph.name, "parameters": graph.totals.parameters})
-            if form is not Report.json and not only:
-                print_text(f"{told}: ok: {graph.name}, {graph.totals.parameters:,} parameters")
+            spec, graph = outcome
+            report.append({"spec": title, "ok": True, "name": graph.name, "parameters": graph.totals.parameters})
+            if form is not ReportFormat.json and not only:
+                print_text(f"{title}: ok: {graph.name}, {graph.totals.parameters:,} parameters")
             findings = review.of(spec, graph)
             report[-1]["warnings"] = [finding.data() for finding in findings]
             warned = warned or bool(findings)
-            review.tell(told, graph, findings, form, sys.stdout if only else sys.stderr, quiet=not only)
+            review.print(title, graph, findings, form, sys.stdout if only else sys.stderr, quiet=not only)
         if idle := review.idle():
             report[-1]["warnings"] += [finding.data() for finding in idle]
             warned = True
             _print(idle, form, sys.stdout if only else sys.stderr)
-    if form is Report.json:
+    if form is ReportFormat.json:
         print_json(report)
     return code or (WARNED if warned and strict else 0)
 
@@ -131,30 +133,30 @@ def _review(
 def _checked(
     name: str, settings: Sequence[str] | None, variant: str | None, limits: Limits
 ) -> Iterator[tuple[str, tuple[Spec, Graph] | ArchError]]:
-    """A spec and its graph, and so each of its variants, or what is wrong with it; and what it is called."""
+    """The title of a spec, and its graph or what is wrong with it; so for each of its variants."""
     try:
         spec = zoo.load(name, variant or "", limits)
-        found = (spec,) if variant else spec.every()
+        variants = (spec,) if variant else spec.every()
     except ArchError as error:
         yield name, error
         return
-    for one in found:
-        told = f"{name} [{one.variant}]" if one.variant else name
+    for one in variants:
+        title = f"{name} [{one.variant}]" if one.variant else name
         try:
-            yield told, (one, resolved(one, settings)[2])
+            yield title, (one, resolved(one, settings)[2])
         except ArchError as error:
-            yield told, error
+            yield title, error
 
 
-def _tell_error(error: ArchError, form: Report, pointer: bool) -> None:
-    if form is Report.github:
+def _print_error(error: ArchError, form: ReportFormat, pointer: bool) -> None:
+    if form is ReportFormat.github:
         print_text("\n".join(problem.annotation() for problem in error.problems))
-    elif form is Report.text:
-        complain(error, pointer=pointer)
+    elif form is ReportFormat.text:
+        print_error(error, pointer=pointer)
 
 
 @dataclass
-class _Review:
+class SpecReview:
     """The findings of one file, through all its variants.
 
     Args:
@@ -175,19 +177,19 @@ class _Review:
         self.suppressions = self.suppressions or Suppressions(spec)
         return lint(spec, graph, self.suppressions)
 
-    def tell(
-        self, told: str, graph: Graph, findings: Sequence[Finding], form: Report, stream: Any, quiet: bool
+    def print(
+        self, title: str, graph: Graph, findings: Sequence[Finding], form: ReportFormat, stream: Any, quiet: bool
     ) -> None:
-        """Prints what was not told of another variant already, and a summary of all."""
+        """Prints the findings that no other variant had already, and a summary of all."""
         from archdsl.lint import summarize
 
         new = [one for one in findings if (one.code, one.span) not in self.seen]
         self.seen |= {(one.code, one.span) for one in new}
         _print(new, form, stream)
-        if form is Report.text and (findings or not quiet):
+        if form is ReportFormat.text and (findings or not quiet):
             summary = summarize(findings, graph.totals) if findings else "nothing to say"
             before = f" ({len(findings) - len(new)} told above)" if len(findings) > len(new) else ""
-            print(f"{told}: {summary}{before}", file=stream)
+            stream.write(f"{title}: {summary}{before}\n")
 
     def idle(self) -> Sequence[Finding]:
         """The findings about the suppressions, where everything was seen that they could speak of."""
@@ -195,16 +197,16 @@ class _Review:
         return () if asked or self.suppressions is None else tuple(self.suppressions.unused())
 
 
-def _print(findings: Sequence[Finding], form: Report, stream: Any) -> None:
-    if form is Report.github:
+def _print(findings: Sequence[Finding], form: ReportFormat, stream: Any) -> None:
+    if form is ReportFormat.github:
         for finding in findings:
             print_text(finding.annotation())
-    elif form is Report.text and findings:
+    elif form is ReportFormat.text and findings:
         wide = min(WIDTH, shutil.get_terminal_size().columns) if stream.isatty() else WIDTH
         texts = [finding.render(wide) for finding in findings[:SHOWN]]
         more = [f"... and {len(findings) - SHOWN:,} more"] if len(findings) > SHOWN else []
         text = "\n".join(texts + more)
-        print(colored(text, COLORS) if wants_color(stream) else text, file=stream)
+        stream.write((colored(text, COLORS) if wants_color(stream) else text) + "\n")
 
 
 COMMANDS = {"check": check, "lint": lint}

@@ -53,8 +53,8 @@ COLORS = {
 """How a terminal shows the parts of a message: its code, the carets under a place, and the help."""
 
 
-def complain(error: ArchError, pointer: bool = True) -> None:
-    """Tells an error on stderr; in a terminal it fits the width, has colours, and may point to the explanation."""
+def print_error(error: ArchError, pointer: bool = True) -> None:
+    """Prints an error on stderr; in a terminal it fits the width, has colors, and may point to the explanation."""
     if not sys.stderr.isatty():
         print(error, file=sys.stderr)
         return
@@ -90,6 +90,6 @@ def resolved(spec: Spec, settings: Sequence[str] | None) -> tuple[Spec, dict[str
     if not arguments:
         hold(spec, graph)
     elif spec.expect.model_fields_set:
-        told = f"{spec.file} [{spec.variant}]" if spec.variant else spec.file
-        say(f"{told}: `expect` is not held, for arguments were set")
+        title = f"{spec.file} [{spec.variant}]" if spec.variant else spec.file
+        say(f"{title}: `expect` is not held, for arguments were set")
     return spec, arguments, graph

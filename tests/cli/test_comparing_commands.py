@@ -13,7 +13,7 @@ from edited_specs import BASE, EDITS
 
 from archdsl import zoo
 from archdsl.cli import main
-from archdsl.cli.comparing import Side, side
+from archdsl.cli.comparing import NetworkChoice, parse_choice
 from archdsl.diff.text import COLORS
 from archdsl.text import colored
 
@@ -48,22 +48,25 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
 @pytest.mark.parametrize(
     ("word", "found"),
     [
-        ("resnet", Side("resnet")),
-        ("resnet[resnet101]", Side("resnet", "resnet101")),
-        ("resnet[classes=10]", Side("resnet", "", ("classes=10",))),
-        ("my/net.yaml[a, depths=[1, 2, 3], classes=10]", Side("my/net.yaml", "a", ("depths=[1, 2, 3]", "classes=10"))),
-        ("-[a]", Side("-", "a")),
-        ("odd]", Side("odd]")),
+        ("resnet", NetworkChoice("resnet")),
+        ("resnet[resnet101]", NetworkChoice("resnet", "resnet101")),
+        ("resnet[classes=10]", NetworkChoice("resnet", "", ("classes=10",))),
+        (
+            "my/net.yaml[a, depths=[1, 2, 3], classes=10]",
+            NetworkChoice("my/net.yaml", "a", ("depths=[1, 2, 3]", "classes=10")),
+        ),
+        ("-[a]", NetworkChoice("-", "a")),
+        ("odd]", NetworkChoice("odd]")),
     ],
 )
-def test_what_a_word_says(word: str, found: Side) -> None:
-    assert side(word) == found
+def test_what_a_word_says(word: str, found: NetworkChoice) -> None:
+    assert parse_choice(word) == found
 
 
 def test_a_file_with_brackets_in_its_name_is_that_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("net[1].yaml").write_text(BASE, encoding="utf-8")
-    assert side("net[1].yaml") == Side("net[1].yaml")
+    assert parse_choice("net[1].yaml") == NetworkChoice("net[1].yaml")
 
 
 @pytest.mark.parametrize("words", [("resnet[a, b]", "a.yaml"), ("resnet[]", "a.yaml"), ("resnet[,a]", "a.yaml")])
