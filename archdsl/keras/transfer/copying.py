@@ -5,30 +5,31 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
+
+import keras
 
 from archdsl.errors import ArchError, Problem
+from archdsl.keras.transfer.flat_network import FlatNetwork, WeightedLayer
+from archdsl.keras.transfer.flattening import flatten
 from archdsl.keras.transfer.matching import Matching, match
-from archdsl.keras.transfer.network import Holder, Network
-from archdsl.keras.transfer.reading import read
 from archdsl.ops import Shape
 from archdsl.text import quantity
 
-if TYPE_CHECKING:
-    import keras
+_MOST_LISTED = 6
+"""How many weights of each model a text lists."""
 
-_TOLD = 6
-"""How many weights of each model a text tells."""
+_MODELS = ("the source", "the target")
 
 
-class Weight(NamedTuple):
+class NamedWeight(NamedTuple):
     """A weight by its path in its model, with its shape."""
 
     path: str
     shape: Shape
 
 
-class Left(NamedTuple):
+class UncopiedWeights(NamedTuple):
     """The weights that were not copied.
 
     Args:
@@ -36,8 +37,8 @@ class Left(NamedTuple):
         target: those that keep their numbers.
     """
 
-    source: tuple[Weight, ...]
-    target: tuple[Weight, ...]
+    source: tuple[NamedWeight, ...]
+    target: tuple[NamedWeight, ...]
 
 
 @dataclass(frozen=True)
@@ -54,15 +55,15 @@ class Copied:
 
     weights: tuple[tuple[str, str], ...]
     parameters: int
-    left: Left
+    left: UncopiedWeights
     alike: tuple[str, ...] = field(default=())
 
     def __str__(self) -> str:
         whole = self.parameters + sum(math.prod(weight.shape) for weight in self.left.target)
-        told = (
+        copied = (
             f"copied {quantity(self.parameters, 'parameter')} of {whole:,} in {quantity(len(self.weights), 'weight')}"
         )
-        return "\n".join([told, *_told("the source", self.left.source), *_told("the target", self.left.target)])
+        return "\n".join([copied, *_left_lines(self.left)])
 
 
 def copy_weights(source: keras.Model, target: keras.Model, *, strict: bool = False) -> Copied:
@@ -93,74 +94,72 @@ def copy_weights(source: keras.Model, target: keras.Model, *, strict: bool = Fal
         ArchError: nothing pairs; with `strict`, not everything pairs; or a model is of a class of somebody's own whose
             layers tell nobody what they take from one another.
     """
-    networks = read(source), read(target)
-    found = match(*networks)
-    left = Left(_others(source, [one for one, _ in found.pairs]), _others(target, [other for _, other in found.pairs]))
-    if not found.pairs or (strict and (left.source or left.target)):
-        raise _differing(source, target, networks, found, left)
+    networks = flatten(source), flatten(target)
+    matching = match(*networks)
+    left = UncopiedWeights(
+        _uncopied(source, [one for one, _ in matching.pairs]), _uncopied(target, [other for _, other in matching.pairs])
+    )
+    if not matching.pairs or (strict and (left.source or left.target)):
+        raise _mismatch(source, target, networks, matching, left)
     weights, parameters = [], 0
-    for one, other in found.pairs:
+    for one, other in matching.pairs:
         for given, taken in zip(one.weights, other.weights, strict=True):
-            _assign(given, taken)
+            taken.assign(keras.ops.reshape(keras.ops.convert_to_tensor(given), taken.shape))
             weights.append((given.path, taken.path))
             parameters += math.prod(taken.shape)
-    _renew(target, {id(weight) for _, other in found.pairs for weight in other.weights})
-    alike = tuple(weight.path for holder in found.alike for weight in holder.weights)
+    _finalize_layers(target, {id(weight) for _, other in matching.pairs for weight in other.weights})
+    alike = tuple(weight.path for layer in matching.alike for weight in layer.weights)
     return Copied(tuple(weights), parameters, left, alike)
 
 
-def _assign(given: Any, taken: Any) -> None:
-    import keras
-
-    taken.assign(keras.ops.reshape(keras.ops.convert_to_tensor(given), taken.shape))
-
-
-def _renew(model: Any, changed: set[int]) -> None:
-    """Tells layers that keep tensors made of their weights that these have changed, as `load_weights` does."""
+def _finalize_layers(model: Any, changed: set[int]) -> None:
+    """Lets layers recompute the tensors that they derive from changed weights, as `load_weights` does."""
     is_stale = False
     for layer in model._flatten_layers():
         if hasattr(layer, "finalize_state") and any(id(weight) in changed for weight in layer.weights):
             layer.finalize_state()
             is_stale = True
     if is_stale:
-        # What was traced holds the old tensors; Keras traces anew where it finds nothing.
+        # Traced functions hold the old tensors; Keras traces anew if there are none.
         model.train_function = model.test_function = model.predict_function = None
 
 
-def _others(model: Any, holders: Iterable[Holder]) -> tuple[Weight, ...]:
-    """The weights of a model that no pair has."""
-    paired = {id(weight) for holder in holders for weight in holder.weights}
-    return tuple(Weight(w.path, tuple(w.shape)) for w in model.weights if id(w) not in paired)
+def _uncopied(model: Any, paired: Iterable[WeightedLayer]) -> tuple[NamedWeight, ...]:
+    """The weights of a model that are in none of the paired layers."""
+    copied = {id(weight) for layer in paired for weight in layer.weights}
+    return tuple(NamedWeight(w.path, tuple(w.shape)) for w in model.weights if id(w) not in copied)
 
 
-def _differing(source: Any, target: Any, networks: tuple[Network, Network], found: Matching, left: Left) -> ArchError:
-    firsts = [_first(network, {pair[side] for pair in found.pairs}) for side, network in enumerate(networks)]
-    nowhere = "no layer of one is a layer of the other" if not found.pairs else "not all layers pair"
-    message = f"the weights of `{source.name}` do not all fit `{target.name}`: {nowhere}"
-    facts = [f"the first without a twin in {name}: {told}" for name, told in zip(_NAMES, firsts, strict=True) if told]
-    facts += [*_told(_NAMES[0], left.source), *_told(_NAMES[1], left.target)]
-    if found.alike:
-        facts.append("alike, and told apart by ops alone: " + ", ".join(holder.path for holder in found.alike[:_TOLD]))
+def _mismatch(
+    source: Any,
+    target: Any,
+    networks: tuple[FlatNetwork, FlatNetwork],
+    matching: Matching,
+    left: UncopiedWeights,
+) -> ArchError:
+    reason = "no layer of one is a layer of the other" if not matching.pairs else "not all layers pair"
+    message = f"the weights of `{source.name}` do not all fit `{target.name}`: {reason}"
+    facts = []
+    for side, (name, network) in enumerate(zip(_MODELS, networks, strict=True)):
+        paired = {pair[side] for pair in matching.pairs}
+        if (first := next((layer for layer in network.layers() if layer not in paired), None)) is not None:
+            shapes = ", ".join(str(tuple(weight.shape)) for weight in first.weights)
+            facts.append(f"the first without a twin in {name}: {first.path} {shapes}")
+    facts += _left_lines(left)
+    if matching.alike:
+        paths = ", ".join(layer.path for layer in matching.alike[:_MOST_LISTED])
+        facts.append(f"alike, and told apart by ops alone: {paths}")
     hint = (
         "layers pair where their weights have equal shapes and the same leads to them from the inputs: make the models "
-        "the same up to there" + (", or leave `strict` out, which copies what pairs" if found.pairs else "")
+        "the same up to there" + (", or leave `strict` out, which copies what pairs" if matching.pairs else "")
     )
     return ArchError(Problem("ARCH308", message, facts=tuple(facts), hint=hint))
 
 
-_NAMES = ("the source", "the target")
-
-
-def _first(network: Network, paired: set[Holder]) -> str:
-    for holder in network.holders():
-        if holder not in paired:
-            return f"{holder.path} {', '.join(str(tuple(weight.shape)) for weight in holder.weights)}"
-    return ""
-
-
-def _told(name: str, weights: tuple[Weight, ...]) -> list[str]:
-    if not weights:
-        return []
-    told = ", ".join(f"{weight.path} {weight.shape}" for weight in weights[:_TOLD])
-    more = f", and {len(weights) - _TOLD:,} more" if len(weights) > _TOLD else ""
-    return [f"left in {name}: {told}{more}"]
+def _left_lines(left: UncopiedWeights) -> list[str]:
+    lines = []
+    for name, weights in zip(_MODELS, left, strict=True):
+        listed = ", ".join(f"{weight.path} {weight.shape}" for weight in weights[:_MOST_LISTED])
+        more = f", and {len(weights) - _MOST_LISTED:,} more" if len(weights) > _MOST_LISTED else ""
+        lines += [f"left in {name}: {listed}{more}"] if weights else []
+    return lines
