@@ -5,11 +5,9 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
 
 from archdsl.ops.base import (
-    AliasesInput,
     Call,
     Example,
     Flag,
-    Kind,
     Number,
     Op,
     OpError,
@@ -20,25 +18,24 @@ from archdsl.ops.base import (
     Weight,
 )
 from archdsl.ops.index_sets import ALL, LONGEST, Positions, bounded, smeared
-from archdsl.ops.norm import along, count_along, reads_along, receptive_field_along
-from archdsl.ops.receptive_field import POINTWISE, ReceptiveField
+from archdsl.ops.norm import AlongAxis
+from archdsl.ops.receptive_field import POINTWISE
 from archdsl.ops.value_range import Support, ValueRange, clip, same_sign
 from archdsl.ops.weights import Axes, Constraint, Initializer, Regularizer
 
 _X = ((4, 4, 6),)
-_ELEMENTWISE = Traits(elementwise=True)
 _THROUGH_ZERO = Traits(elementwise=True, keeps_zero=True)
 
 
-class _Elementwise(Op):
+class _Elementwise(Op, kind="activation"):
     """A function of each number."""
 
-    kind: ClassVar[Kind] = "activation"
-    saved: ClassVar[SavedForBackward] = SavedForBackward(inputs=True)
-    traits: ClassVar[Traits] = _ELEMENTWISE
+    saved = SavedForBackward(inputs=True)
+    traits = Traits(elementwise=True)
+    depends_on = POINTWISE
 
-    def receptive_field(self, *inputs: Shape) -> ReceptiveField:
-        return POINTWISE
+    def label(self) -> str:
+        return _LABELS.get(self.name) or super().label()
 
 
 class Activation(_Elementwise):
@@ -49,24 +46,28 @@ class Activation(_Elementwise):
     bounds: ClassVar[ValueRange] = ValueRange()
     """Between which numbers all that it gives lies, where it does not depend on what it takes."""
 
+    def __init_subclass__(cls, name: str = "", **kwargs: Any) -> None:
+        super().__init_subclass__(name=name, **kwargs)
+        if cls.is_own():
+            cls.function = vars(cls).get("function", name)
+
     def value_range(self, *inputs: ValueRange) -> ValueRange:
         return super().value_range(*inputs) if self.bounds == ValueRange() else self.bounds
 
     def keras(self) -> Call:
+        if self.keras_layer:
+            return super().keras()
         call = self.call("ActivationFunction")
         return Call(call.target if call.keywords else "layers.Activation", (self.function,), call.keywords)
-
-    def label(self) -> str:
-        return _LABELS.get(self.function, self.function.replace("_", " ").capitalize())
 
 
 class _ByOutput(Activation):
     """A function whose slope follows from its output, so that its input need not be saved."""
 
-    saved: ClassVar[SavedForBackward] = SavedForBackward(output=True)
+    saved = SavedForBackward(output=True)
 
 
-class Relu(_ByOutput, name="relu"):
+class Relu(_ByOutput, name="relu", layer="layers.ReLU"):
     """max(x, 0); it may be cut off above, or leak below. Any shape -> the same shape.
 
     Keras `ReLU`; Nair & Hinton 2010.
@@ -77,14 +78,14 @@ class Relu(_ByOutput, name="relu"):
         threshold: where it begins.
     """
 
-    function: ClassVar[str] = "relu"
-    traits: ClassVar[Traits] = _THROUGH_ZERO
+    keras_words = {"max_value": "max_value", "negative_slope": "slope"}
+    traits = _THROUGH_ZERO
 
     max_value: Positive | None = None
     slope: Number = 0.0
     threshold: Number = 0.0
 
-    examples: ClassVar[tuple[Example, ...]] = (
+    examples = (
         Example({}, _X, _X[0]),
         Example({"max_value": 6.0, "slope": 0.1}, _X, _X[0]),
         Example({"threshold": 0.5}, _X, _X[0]),
@@ -100,11 +101,8 @@ class Relu(_ByOutput, name="relu"):
     def nonzero_region(self, support: Support | None, x: Shape) -> Support | None:
         return support if self.threshold >= 0 else None
 
-    def keras(self) -> Call:
-        return self.call("layers.ReLU", max_value="max_value", negative_slope="slope")
 
-
-class LeakyRelu(_Elementwise, name="leaky_relu"):
+class LeakyRelu(_Elementwise, name="leaky_relu", layer="layers.LeakyReLU"):
     """max(x, slope * x). Any shape -> the same shape. Keras `LeakyReLU`; Maas et al. 2013.
 
     Args:
@@ -112,20 +110,15 @@ class LeakyRelu(_Elementwise, name="leaky_relu"):
     """
 
     # No `Activation`: as the string "leaky_relu" Keras takes another slope, 0.2.
-    traits: ClassVar[Traits] = _THROUGH_ZERO
+    keras_words = {"negative_slope": "slope"}
+    traits = _THROUGH_ZERO
 
     slope: Number = 0.3
 
-    examples: ClassVar[tuple[Example, ...]] = (Example({}, _X, _X[0]), Example({"slope": 0.1}, _X, _X[0]))
-
-    def keras(self) -> Call:
-        return self.call("layers.LeakyReLU", negative_slope="slope")
-
-    def label(self) -> str:
-        return "Leaky ReLU"
+    examples = (Example({}, _X, _X[0]), Example({"slope": 0.1}, _X, _X[0]))
 
 
-class PRelu(_Elementwise, name="prelu"):
+class PRelu(_Elementwise, name="prelu", layer="layers.PReLU"):
     """max(x, alpha * x), where alpha is learned. Any shape -> the same shape. Keras `PReLU`; He et al. 2015.
 
     Args:
@@ -135,14 +128,14 @@ class PRelu(_Elementwise, name="prelu"):
         alpha_constraint: what holds alpha after each step.
     """
 
-    traits: ClassVar[Traits] = _THROUGH_ZERO
+    traits = _THROUGH_ZERO
 
     shared_axes: Axes | None = None
     alpha_initializer: Initializer = "zeros"
     alpha_regularizer: Regularizer = None
     alpha_constraint: Constraint = None
 
-    examples: ClassVar[tuple[Example, ...]] = (
+    examples = (
         Example({}, _X, _X[0]),
         Example({"shared_axes": [1, 2], "alpha_initializer": {"constant": 0.25}}, _X, _X[0]),
         Example({"alpha_regularizer": "l2", "alpha_constraint": "non_neg"}, ((6,),), (6,)),
@@ -161,14 +154,8 @@ class PRelu(_Elementwise, name="prelu"):
         axes = self._axes()
         return {"alpha": Weight(tuple(1 if i in axes else side for i, side in enumerate(inputs[0], start=1)))}
 
-    def keras(self) -> Call:
-        return self.call("layers.PReLU")
 
-    def label(self) -> str:
-        return "PReLU"
-
-
-class Elu(_ByOutput, name="elu"):
+class Elu(_ByOutput, name="elu", layer="layers.ELU"):
     """x where it is positive, else alpha * (exp(x) - 1). Any shape -> the same shape.
 
     Keras `ELU`; Clevert et al. 2016.
@@ -177,15 +164,11 @@ class Elu(_ByOutput, name="elu"):
         alpha: the factor.
     """
 
-    function: ClassVar[str] = "elu"
-    traits: ClassVar[Traits] = _THROUGH_ZERO
+    traits = _THROUGH_ZERO
 
     alpha: Number = 1.0
 
-    examples: ClassVar[tuple[Example, ...]] = (Example({}, _X, _X[0]), Example({"alpha": 0.5}, _X, _X[0]))
-
-    def keras(self) -> Call:
-        return self.call("layers.ELU")
+    examples = (Example({}, _X, _X[0]), Example({"alpha": 0.5}, _X, _X[0]))
 
 
 class Celu(Activation, name="celu"):
@@ -197,12 +180,11 @@ class Celu(Activation, name="celu"):
         alpha: the factor.
     """
 
-    function: ClassVar[str] = "celu"
-    traits: ClassVar[Traits] = _THROUGH_ZERO
+    traits = _THROUGH_ZERO
 
     alpha: Positive = 1.0
 
-    examples: ClassVar[tuple[Example, ...]] = (Example({}, _X, _X[0]), Example({"alpha": 0.5}, _X, _X[0]))
+    examples = (Example({}, _X, _X[0]), Example({"alpha": 0.5}, _X, _X[0]))
 
 
 class Gelu(Activation, name="gelu"):
@@ -214,12 +196,11 @@ class Gelu(Activation, name="gelu"):
         approximate: whether to compute it by tanh, as GPT-2 and BERT's first code did.
     """
 
-    function: ClassVar[str] = "gelu"
-    traits: ClassVar[Traits] = _THROUGH_ZERO
+    traits = _THROUGH_ZERO
 
     approximate: Flag = False
 
-    examples: ClassVar[tuple[Example, ...]] = (Example({}, _X, _X[0]), Example({"approximate": True}, _X, _X[0]))
+    examples = (Example({}, _X, _X[0]), Example({"approximate": True}, _X, _X[0]))
 
 
 class _Shrink(Activation):
@@ -229,23 +210,19 @@ class _Shrink(Activation):
         threshold: how small.
     """
 
-    traits: ClassVar[Traits] = _THROUGH_ZERO
+    traits = _THROUGH_ZERO
 
     threshold: Positive = 0.5
 
-    examples: ClassVar[tuple[Example, ...]] = (Example({}, _X, _X[0]), Example({"threshold": 0.1}, _X, _X[0]))
+    examples = (Example({}, _X, _X[0]), Example({"threshold": 0.1}, _X, _X[0]))
 
 
 class HardShrink(_Shrink, name="hard_shrink"):
     """x where |x| > threshold, else 0. Any shape -> the same shape. Keras `activations.hard_shrink`."""
 
-    function: ClassVar[str] = "hard_shrink"
-
 
 class SoftShrink(_Shrink, name="soft_shrink"):
     """x moved by `threshold` towards 0, no further. Any shape -> the same shape. Keras `activations.soft_shrink`."""
-
-    function: ClassVar[str] = "soft_shrink"
 
 
 class Squareplus(Activation, name="squareplus"):
@@ -255,12 +232,11 @@ class Squareplus(Activation, name="squareplus"):
         b: how round it is at 0.
     """
 
-    function: ClassVar[str] = "squareplus"
-    bounds: ClassVar[ValueRange] = ValueRange(0.0)
+    bounds = ValueRange(0.0)
 
     b: Number = 4.0
 
-    examples: ClassVar[tuple[Example, ...]] = (Example({}, _X, _X[0]), Example({"b": 1.0}, _X, _X[0]))
+    examples = (Example({}, _X, _X[0]), Example({"b": 1.0}, _X, _X[0]))
 
 
 class Threshold(_Elementwise, name="threshold"):
@@ -274,39 +250,23 @@ class Threshold(_Elementwise, name="threshold"):
     threshold: Number
     value: Number
 
-    examples: ClassVar[tuple[Example, ...]] = (Example({"threshold": 0.5, "value": -1.0}, _X, _X[0]),)
+    examples = (Example({"threshold": 0.5, "value": -1.0}, _X, _X[0]),)
 
     def keras(self) -> Call:
         arguments = {"threshold": self.threshold, "default_value": self.value}
         return Call("ActivationFunction", ("threshold",), arguments)
 
 
-class _Along(Activation):
+class _Along(AlongAxis, Activation):
     """A function of several numbers together.
 
     Args:
         axis: which belong together: -1 the channels. Axis 0 would be the batch.
     """
 
-    traits: ClassVar[Traits] = Traits()
-    one: ClassVar[str] = "1"
-    """What it gives where it works on one number."""
-
-    axis: Axes = -1
-
+    traits = Traits()
+    of_one_number = "1"
     examples: ClassVar[tuple[Example, ...]] = (Example({}, _X, _X[0]), Example({"axis": 1}, ((5, 6),), (5, 6)))
-
-    def fits(self, *inputs: Shape) -> None:
-        along(self.axis, inputs[0], self.name)
-
-    def receptive_field(self, *inputs: Shape) -> ReceptiveField:
-        return receptive_field_along(self.axis, inputs[0])
-
-    def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
-        return reads_along(self.axis, needed)
-
-    def constant_output(self, x: Shape) -> str:
-        return self.one if count_along(self.axis, x) == 1 else ""
 
 
 class Softmax(_Along, name="softmax"):
@@ -316,11 +276,10 @@ class Softmax(_Along, name="softmax"):
         axis: what sums up to 1: -1 the channels, [1, 2] all of a map. Axis 0 would be the batch.
     """
 
-    function: ClassVar[str] = "softmax"
-    traits: ClassVar[Traits] = Traits(sums_to_one=True)
-    bounds: ClassVar[ValueRange] = ValueRange(0.0, 1.0)
-    saved: ClassVar[SavedForBackward] = SavedForBackward(output=True)
-    examples: ClassVar[tuple[Example, ...]] = (Example({}, _X, _X[0]), Example({"axis": [1, 2]}, _X, _X[0]))
+    traits = Traits(sums_to_one=True)
+    bounds = ValueRange(0.0, 1.0)
+    saved = SavedForBackward(output=True)
+    examples = (Example({}, _X, _X[0]), Example({"axis": [1, 2]}, _X, _X[0]))
 
     def keras(self) -> Call:
         call = self.call("layers.Softmax")
@@ -330,9 +289,8 @@ class Softmax(_Along, name="softmax"):
 class LogSoftmax(_Along, name="log_softmax"):
     """log(softmax(x)) over the channels. Any shape -> the same shape. Keras `activations.log_softmax`."""
 
-    function: ClassVar[str] = "log_softmax"
-    one: ClassVar[str] = "0"
-    saved: ClassVar[SavedForBackward] = SavedForBackward(output=True)
+    of_one_number = "0"
+    saved = SavedForBackward(output=True)
 
 
 class Sparsemax(_Along, name="sparsemax"):
@@ -341,19 +299,17 @@ class Sparsemax(_Along, name="sparsemax"):
     Keras `activations.sparsemax`; Martins & Astudillo 2016.
     """
 
-    function: ClassVar[str] = "sparsemax"
-    traits: ClassVar[Traits] = Traits(sums_to_one=True)
-    bounds: ClassVar[ValueRange] = ValueRange(0.0, 1.0)
+    traits = Traits(sums_to_one=True)
+    bounds = ValueRange(0.0, 1.0)
 
 
-class Glu(Activation, name="glu"):
+class Glu(Activation, name="glu", layer="GatedLinearUnit"):
     """The first half of the channels, each times the sigmoid of its twin in the second. (..., 2 C) -> (..., C).
 
     Keras `activations.glu`, in a layer that tells its shape; Dauphin et al. 2017.
     """
 
-    function: ClassVar[str] = "glu"
-    examples: ClassVar[tuple[Example, ...]] = (Example({}, _X, (4, 4, 3)),)
+    examples = (Example({}, _X, (4, 4, 3)),)
 
     def output(self, *inputs: Shape) -> Shape:
         *rest, channels = inputs[0] or (1,)
@@ -365,12 +321,11 @@ class Glu(Activation, name="glu"):
         half = output[-1]
         return ((*needed[:-1], ALL if half > LONGEST else smeared(bounded(needed[-1], half), 2, half)),)
 
-    def keras(self) -> Call:
-        return Call("GatedLinearUnit")
-
 
 _LABELS = {
     "relu": "ReLU",
+    "leaky_relu": "Leaky ReLU",
+    "prelu": "PReLU",
     "relu6": "ReLU6",
     "elu": "ELU",
     "selu": "SELU",
@@ -407,6 +362,7 @@ class _Fixed(Activation):
     """An activation without arguments, of which `_PLAIN` says everything."""
 
     plain: ClassVar[_Plain]
+    examples = (Example({}, _X, _X[0]),)
 
     def clips_to(self) -> ValueRange | None:
         return self.plain.clips
@@ -450,21 +406,11 @@ def _define(name: str, function: str, plain: _Plain) -> None:
     def fill(space: dict[str, Any]) -> None:
         space["__doc__"] = f"{plain.doc} Any shape -> the same shape. Keras `activations.{function}`."
         space["__module__"] = __name__
-        space["__annotations__"] = {
-            "function": ClassVar[str],
-            "plain": ClassVar[_Plain],
-            "bounds": ClassVar[ValueRange],
-            "traits": ClassVar[Traits],
-            "saved": ClassVar[SavedForBackward],
-            "aliases_input": ClassVar[AliasesInput],
-            "examples": ClassVar[tuple[Example, ...]],
-        }
         space["function"], space["plain"], space["bounds"] = function, plain, plain.bounds
         traits = Traits(elementwise=True, keeps_zero=plain.keeps_zero)
         space["traits"] = traits._replace(values="between") if plain.identity else traits
         space["saved"] = SavedForBackward(inputs=not plain.by_output and not plain.identity, output=plain.by_output)
         space["aliases_input"] = "always" if plain.identity else "never"
-        space["examples"] = (Example({}, _X, _X[0]),)
 
     types.new_class(name.title().replace("_", ""), (_Fixed,), {"name": name}, fill)
 

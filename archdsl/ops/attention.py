@@ -2,17 +2,15 @@
 
 import math
 from collections.abc import Sequence
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from pydantic import Field
 
 from archdsl.ops.base import (
-    Call,
     Count,
     Counts,
     Example,
     Flag,
-    Kind,
     Op,
     OpError,
     SavedForBackward,
@@ -24,13 +22,13 @@ from archdsl.ops.base import (
     show,
 )
 from archdsl.ops.index_sets import Positions, shifted
-from archdsl.ops.receptive_field import POINTWISE, ReceptiveField
+from archdsl.ops.receptive_field import POINTWISE
 from archdsl.ops.weights import Constraint, Initializer, Kernel, Regularizer
 
 _TOKENS = ((5, 6),)
 
 
-class Attention(Kernel, name="attention"):
+class Attention(Kernel, name="attention", kind="dense", layer="SelfAttention"):
     """Multi-head self-attention among tokens, or among the pixels of a map. (T, C) -> (T, C), (H, W, C) -> (H, W, C).
 
     Keras `MultiHeadAttention`, with one input as query, key and value; Vaswani et al. 2017.
@@ -49,7 +47,17 @@ class Attention(Kernel, name="attention"):
         seed: makes the dropout the same in each run.
     """
 
-    kind: ClassVar[Kind] = "dense"
+    keras_words = {
+        "value_dim": "value",
+        "output_shape": "out",
+        "dropout": "dropout",
+        "attention_axes": "axes",
+        "use_bias": "bias",
+        "sliding_window": "window",
+        "use_causal_mask": "causal",
+        "use_gate": "gate",
+        "flash_attention": "flash",
+    }
 
     heads: Count
     key: Count
@@ -63,7 +71,7 @@ class Attention(Kernel, name="attention"):
     flash: Flag | None = None
     seed: Seed = None
 
-    examples: ClassVar[tuple[Example, ...]] = (
+    examples = (
         Example({"heads": 3, "key": 2}, _TOKENS, (5, 6)),
         Example({"heads": 2, "key": 4, "value": 3, "out": 8, "bias": False}, _TOKENS, (5, 8)),
         Example({"heads": 2, "key": 4, "dropout": 0.1, "seed": 1}, _TOKENS, (5, 6)),
@@ -100,23 +108,21 @@ class Attention(Kernel, name="attention"):
             raise OpError(f"`{field}` wants tokens x channels, and gets {show(inputs[0])}", field)
         return (*places, self.out or channels)
 
-    def weights(self, *inputs: Shape) -> dict[str, Weight]:
-        channels, value = inputs[0][-1], self.value or self.key
+    def weight_shapes(self, x: Shape) -> dict[str, Shape]:
+        channels, value = x[-1], self.value or self.key
         heads = {"query": self.key, "key": self.key, **({"gate": value} if self.gate else {}), "value": value}
-        found = {}
+        found: dict[str, Shape] = {}
         for name, size in heads.items():
-            found[f"{name}/kernel"] = Weight((channels, self.heads, size))
-            found[f"{name}/bias"] = Weight((self.heads, size))
-        found["attention_output/kernel"] = Weight((self.heads, value, self.out or channels))
-        found["attention_output/bias"] = Weight((self.out or channels,))
-        return {name: weight for name, weight in found.items() if self.bias or not name.endswith("bias")}
+            found |= {f"{name}/kernel": (channels, self.heads, size), f"{name}/bias": (self.heads, size)}
+        found["attention_output/kernel"] = (self.heads, value, self.out or channels)
+        found["attention_output/bias"] = (self.out or channels,)
+        return found
 
     def macs(self, *inputs: Shape) -> int:
-        kernels = sum(w.size for name, w in self.weights(*inputs).items() if name.endswith("kernel"))
-        return math.prod(inputs[0][:-1]) * kernels + self._scores(inputs[0]) * (self.key + (self.value or self.key))
+        return super().macs(*inputs) + self._scores(inputs[0]) * (self.key + (self.value or self.key))
 
     def activations(self, *inputs: Shape) -> int:
-        return math.prod(inputs[0][:-1]) * self._projected() + math.prod(self.output(*inputs))
+        return math.prod(inputs[0][:-1]) * self._projected() + super().activations(*inputs)
 
     def fvcore(self, *inputs: Shape) -> Counts:
         # Both products of matrices count as activations, too: the scores, and the values that they weigh.
@@ -142,16 +148,11 @@ class Attention(Kernel, name="attention"):
         value = self.value or self.key
         return self.heads * (2 * self.key + value + (value if self.gate else 0))
 
-    def keras(self) -> Call:
-        words = {"value_dim": "value", "output_shape": "out", "dropout": "dropout", "attention_axes": "axes"}
-        more = {"sliding_window": "window", "use_causal_mask": "causal", "use_gate": "gate", "flash_attention": "flash"}
-        return self.call("SelfAttention", "heads", "key", **words, use_bias="bias", **more)
-
     def label(self) -> str:
         return f"Attention, {self.heads} heads of {self.key}"
 
 
-class _Token(Op):
+class _Token(Op, kind="dense"):
     """A learned part of a sequence of tokens.
 
     Args:
@@ -159,8 +160,6 @@ class _Token(Op):
         regularizer: what it adds to the loss.
         constraint: what holds it after each step.
     """
-
-    kind: ClassVar[Kind] = "dense"
 
     initializer: Initializer = "zeros"
     regularizer: Regularizer = None
@@ -170,13 +169,15 @@ class _Token(Op):
 _MORE = {"initializer": {"random_normal": {"stddev": 0.02}}, "regularizer": "l2", "constraint": "non_neg"}
 
 
-class ClassToken(_Token, name="class_token"):
+class ClassToken(_Token, name="class_token", layer="ClassToken"):
     """A learned token before the others. (T, C) -> (T + 1, C). Devlin et al. 2018; Dosovitskiy et al. 2020 (ViT).
 
     `take: {index: 0}` takes it out again behind the last block.
     """
 
-    examples: ClassVar[tuple[Example, ...]] = (
+    depends_on = "place"
+
+    examples = (
         Example({}, _TOKENS, (6, 6)),
         Example(_MORE, _TOKENS, (6, 6)),
     )
@@ -190,24 +191,19 @@ class ClassToken(_Token, name="class_token"):
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
         return {"token": Weight((1, inputs[0][-1]))}
 
-    def receptive_field(self, *inputs: Shape) -> ReceptiveField:
-        return "place"
-
     def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
         return ((shifted(needed[0], -1), *needed[1:]),)
 
-    def keras(self) -> Call:
-        return self.call("ClassToken")
 
-
-class PositionEmbedding(_Token, name="position_embedding"):
+class PositionEmbedding(_Token, name="position_embedding", layer="PositionEmbedding"):
     """Adds numbers learned for each place. (T, C) -> (T, C), (H, W, C) -> (H, W, C). Gehring et al. 2017."""
 
-    traits: ClassVar[Traits] = Traits(elementwise=True)
+    traits = Traits(elementwise=True)
+    depends_on = POINTWISE
 
     initializer: Initializer = "random_normal"
 
-    examples: ClassVar[tuple[Example, ...]] = (
+    examples = (
         Example({}, _TOKENS, _TOKENS[0]),
         Example(_MORE, ((3, 4, 6),), (3, 4, 6)),
     )
@@ -218,9 +214,3 @@ class PositionEmbedding(_Token, name="position_embedding"):
 
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
         return {"embedding": Weight(inputs[0])}
-
-    def receptive_field(self, *inputs: Shape) -> ReceptiveField:
-        return POINTWISE
-
-    def keras(self) -> Call:
-        return self.call("PositionEmbedding")

@@ -194,18 +194,30 @@ class Op(BaseModel):
     kind: ClassVar[Kind]
     many: ClassVar[bool] = False
     """Whether it merges several inputs into one."""
+    keras_layer: ClassVar[str] = ""
+    """Its layer: `layers.Conv2D`, a class of `keras/layers/`, or `package.module.Class`."""
+    keras_positional: ClassVar[tuple[str, ...]] = ()
+    """The fields that its layer takes by position, of those that it has; the required ones, if it names none."""
+    keras_words: ClassVar[Mapping[str, str]] = {}
+    """The layer's words for fields, in the order of the call; other fields follow, by their own names."""
     pad_with: ClassVar[str] = ""
     """The op that goes before it where its `padding` is a number."""
     aliases_input: ClassVar[AliasesInput] = "never"
     """When its output is its input's memory, unchanged."""
+    depends_on: ClassVar[ReceptiveField] = "whole"
+    """Its receptive field, if the shapes do not decide it."""
     saved: ClassVar[SavedForBackward] = SavedForBackward()
     """What its backward pass reads, if the shapes do not decide it."""
     traits: ClassVar[Traits] = Traits()
     """What the analyses of a graph go by."""
     examples: ClassVar[tuple[Example, ...]] = ()
 
-    def __init_subclass__(cls, name: str = "", **kwargs: Any) -> None:
+    def __init_subclass__(cls, name: str = "", kind: Kind | None = None, layer: str = "", **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if kind:
+            cls.kind = kind
+        if layer:
+            cls.keras_layer = layer
         if name:
             cls.name = name
             # Ops of other packages come in by their entry points, so that none can take the place of one of these.
@@ -259,7 +271,7 @@ class Op(BaseModel):
 
     def receptive_field(self, *inputs: Shape) -> ReceptiveField:
         """What a position of the output depends on in inference; all of the input, if an op does not say it."""
-        return "whole"
+        return self.depends_on
 
     def sliding_windows(self, x: Shape, y: Shape) -> tuple[Window, Window] | None:
         """How it slides over a map `x` and gives `y`, along rows and along columns; None of an op that does not."""
@@ -309,7 +321,12 @@ class Op(BaseModel):
 
     def keras(self) -> Call:
         """The constructor of its Keras layer. Fields pass through as they are: numbers, or expressions."""
-        raise NotImplementedError(f"the op {self.name!r} has no Keras form")
+        if not self.keras_layer:
+            raise NotImplementedError(f"the op {self.name!r} has no Keras form")
+        fields = type(self).model_fields
+        positional = self.keras_positional or [name for name, info in fields.items() if info.is_required()]
+        words = {word: name for word, name in self.keras_words.items() if name in fields}
+        return self.call(self.keras_layer, *(name for name in positional if name in fields), **words)
 
     def label(self) -> str:
         """What a picture calls it, such as `Conv 3×3, 64 /2`."""

@@ -1,16 +1,13 @@
 """Convolutions."""
 
-import math
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, WrapValidator
 
 from archdsl.ops.base import (
-    Call,
     Count,
     Example,
-    Kind,
     OpError,
     Padding,
     Pair,
@@ -18,7 +15,6 @@ from archdsl.ops.base import (
     SavedForBackward,
     Shape,
     Traits,
-    Weight,
     either,
     image,
     pair,
@@ -35,7 +31,7 @@ _MORE = {"kernel_initializer": {"truncated_normal": {"stddev": 0.02}}, "kernel_r
 _BIAS = {"bias_initializer": {"constant": 0.1}, "bias_regularizer": "l1", "bias_constraint": "non_neg"}
 
 
-class _Conv(Biased):
+class _Conv(Biased, kind="conv"):
     """A window that slides over a map.
 
     Args:
@@ -47,10 +43,20 @@ class _Conv(Biased):
         activation: the activation behind the norm, or `none`.
     """
 
-    kind: ClassVar[Kind] = "conv"
-    pad_with: ClassVar[str] = "zero_pad"
-    saved: ClassVar[SavedForBackward] = SavedForBackward(inputs=True)
-    traits: ClassVar[Traits] = Traits(filters=True)
+    keras_positional = ("filters", "kernel")
+    keras_words = {
+        "strides": "stride",
+        "padding": "padding",
+        "depth_multiplier": "multiplier",
+        "output_padding": "output_padding",
+        "dilation_rate": "dilation",
+        "groups": "groups",
+        "activation": "activation",
+        "use_bias": "bias",
+    }
+    pad_with = "zero_pad"
+    saved = SavedForBackward(inputs=True)
+    traits = Traits(filters=True)
 
     kernel: Pair
     stride: Pair = (1, 1)
@@ -63,9 +69,6 @@ class _Conv(Biased):
         height, width, channels = image(x, self.name)
         self._one_of_two()
         return (*window((height, width), self.kernel, self.stride, self.padding, self.dilation), channels)
-
-    def activations(self, *inputs: Shape) -> int:
-        return math.prod(self.output(*inputs))
 
     def sliding_windows(self, x: Shape, y: Shape) -> tuple[Window, Window]:
         return sliding(x, y, self.kernel, self.stride, self.padding, self.dilation)
@@ -87,22 +90,8 @@ class _Conv(Biased):
         if self.stride != (1, 1) and self.dilation != (1, 1):
             raise OpError("Keras does not stride and dilate in one convolution", "dilation", "take one of the two")
 
-    def _equal_stride(self) -> None:
-        if self.stride[0] != self.stride[1]:
-            hint = "one number, as in `stride: 2`"
-            raise OpError("TensorFlow strides a depthwise convolution equally along both axes", "stride", hint)
 
-    def _biased(self, weights: dict[str, Weight], filters: int) -> dict[str, Weight]:
-        return weights | ({"bias": Weight((filters,))} if self.bias else {})
-
-    def _call(self, target: str, *positional: str, **keywords: str) -> Call:
-        """A Call with Keras's words for what convolutions share."""
-        shared = {"strides": "stride", "padding": "padding", **keywords, "dilation_rate": "dilation"}
-        groups = {"groups": "groups"} if "groups" in type(self).model_fields else {}
-        return self.call(target, *positional, **shared, **groups, activation="activation", use_bias="bias")
-
-
-class Conv(_Conv, Kernel, name="conv"):
+class Conv(_Conv, Kernel, name="conv", layer="layers.Conv2D"):
     """2-D convolution. (H, W, C) -> (H', W', filters). Keras `Conv2D`; LeCun et al. 1989.
 
     Args:
@@ -110,7 +99,7 @@ class Conv(_Conv, Kernel, name="conv"):
         groups: parts of the channels that do not see one another.
     """
 
-    traits: ClassVar[Traits] = Traits(filters=True, linear=True)
+    traits = Traits(filters=True, linear=True)
 
     filters: Count
     groups: Count = 1
@@ -137,13 +126,8 @@ class Conv(_Conv, Kernel, name="conv"):
                 raise OpError(f"{number} {what} cannot be split into {self.groups} groups", field, hint)
         return height, width, self.filters
 
-    def weights(self, *inputs: Shape) -> dict[str, Weight]:
-        kernel = Weight((*self.kernel, inputs[0][2] // self.groups, self.filters))
-        return self._biased({"kernel": kernel}, self.filters)
-
-    def macs(self, *inputs: Shape) -> int:
-        height, width, _ = self.output(*inputs)
-        return height * width * self.weights(*inputs)["kernel"].size
+    def weight_shapes(self, x: Shape) -> dict[str, Shape]:
+        return {"kernel": (*self.kernel, x[2] // self.groups, self.filters), "bias": (self.filters,)}
 
     def _channels_read(self, needed: int, taken: int, given: int) -> int:
         per_group = taken // self.groups
@@ -156,9 +140,6 @@ class Conv(_Conv, Kernel, name="conv"):
         height, width = self.kernel
         more = "" if self.filters == self.groups else f", multiplier: {self.filters // self.groups}"
         return f"depthwise_conv: {{kernel: {height if height == width else [height, width]}{more}}}"
-
-    def keras(self) -> Call:
-        return self._call("layers.Conv2D", "filters", "kernel")
 
     def label(self) -> str:
         groups = f", {self.groups} groups" if self.groups > 1 else ""
@@ -180,14 +161,21 @@ class _Depthwise(_Conv):
     depthwise_regularizer: Regularizer = None
     depthwise_constraint: Constraint = None
 
+    def _window(self, x: Shape) -> tuple[int, int, int]:
+        found = super()._window(x)
+        if self.stride[0] != self.stride[1]:
+            hint = "one number, as in `stride: 2`"
+            raise OpError("TensorFlow strides a depthwise convolution equally along both axes", "stride", hint)
+        return found
 
-class DepthwiseConv(_Depthwise, name="depthwise_conv"):
+
+class DepthwiseConv(_Depthwise, name="depthwise_conv", layer="layers.DepthwiseConv2D"):
     """One filter (or `multiplier` of them) for each channel. (H, W, C) -> (H', W', C * multiplier).
 
     Keras `DepthwiseConv2D`; Sifre 2014.
     """
 
-    examples: ClassVar[tuple[Example, ...]] = (
+    examples = (
         Example({"kernel": 3}, ((9, 7, 4),), (7, 5, 4)),
         Example({"kernel": 3, "stride": 2, "padding": "same", "multiplier": 2}, ((9, 7, 3),), (5, 4, 6)),
         Example({"kernel": 2, "dilation": 3, "bias": False}, ((9, 9, 3),), (6, 6, 3)),
@@ -207,28 +195,19 @@ class DepthwiseConv(_Depthwise, name="depthwise_conv"):
 
     def output(self, *inputs: Shape) -> Shape:
         height, width, channels = self._window(inputs[0])
-        self._equal_stride()
         return height, width, channels * self.multiplier
 
-    def weights(self, *inputs: Shape) -> dict[str, Weight]:
-        channels = inputs[0][2]
-        return self._biased({"kernel": Weight((*self.kernel, channels, self.multiplier))}, channels * self.multiplier)
-
-    def macs(self, *inputs: Shape) -> int:
-        height, width, _ = self.output(*inputs)
-        return height * width * self.weights(*inputs)["kernel"].size
+    def weight_shapes(self, x: Shape) -> dict[str, Shape]:
+        return {"kernel": (*self.kernel, x[2], self.multiplier), "bias": (x[2] * self.multiplier,)}
 
     def _channels_read(self, needed: int, taken: int, given: int) -> int:
         return divided(needed, given, self.multiplier)
-
-    def keras(self) -> Call:
-        return self._call("layers.DepthwiseConv2D", "kernel", depth_multiplier="multiplier")
 
     def label(self) -> str:
         return f"Depthwise conv {times(self.kernel)}{per_stride(self.stride)}"
 
 
-class SeparableConv(_Depthwise, name="separable_conv"):
+class SeparableConv(_Depthwise, name="separable_conv", layer="layers.SeparableConv2D"):
     """A depthwise convolution, then a 1x1 convolution. (H, W, C) -> (H', W', filters).
 
     Keras `SeparableConv2D`; Chollet 2017 (Xception). Nothing stands between the two.
@@ -245,7 +224,7 @@ class SeparableConv(_Depthwise, name="separable_conv"):
     pointwise_regularizer: Regularizer = None
     pointwise_constraint: Constraint = None
 
-    examples: ClassVar[tuple[Example, ...]] = (
+    examples = (
         Example({"filters": 8, "kernel": 3}, ((9, 7, 4),), (7, 5, 8)),
         Example({"filters": 8, "kernel": 3, "stride": 2, "padding": "same", "bias": False}, ((9, 7, 4),), (5, 4, 8)),
         Example({"filters": 5, "kernel": 2, "dilation": 2, "multiplier": 2}, ((9, 7, 4),), (7, 5, 5)),
@@ -269,21 +248,17 @@ class SeparableConv(_Depthwise, name="separable_conv"):
 
     def output(self, *inputs: Shape) -> Shape:
         height, width, _ = self._window(inputs[0])
-        self._equal_stride()
         return height, width, self.filters
 
-    def weights(self, *inputs: Shape) -> dict[str, Weight]:
-        channels = inputs[0][2]
-        depthwise = Weight((*self.kernel, channels, self.multiplier))
-        pointwise = Weight((1, 1, channels * self.multiplier, self.filters))
-        return self._biased({"depthwise_kernel": depthwise, "pointwise_kernel": pointwise}, self.filters)
-
-    def macs(self, *inputs: Shape) -> int:
-        height, width, _ = self.output(*inputs)
-        return height * width * sum(w.size for name, w in self.weights(*inputs).items() if name != "bias")
+    def weight_shapes(self, x: Shape) -> dict[str, Shape]:
+        return {
+            "depthwise_kernel": (*self.kernel, x[2], self.multiplier),
+            "pointwise_kernel": (1, 1, x[2] * self.multiplier, self.filters),
+            "bias": (self.filters,),
+        }
 
     def activations(self, *inputs: Shape) -> int:
-        return self.workspace(*inputs) + math.prod(self.output(*inputs))
+        return self.workspace(*inputs) + super().activations(*inputs)
 
     def workspace(self, *inputs: Shape) -> int:
         # What the depthwise convolution gives to the 1x1 convolution behind it.
@@ -292,9 +267,6 @@ class SeparableConv(_Depthwise, name="separable_conv"):
 
     def saved_for_backward(self, *inputs: Shape) -> SavedForBackward:
         return SavedForBackward(inputs=True, workspace=self.workspace(*inputs))
-
-    def keras(self) -> Call:
-        return self._call("layers.SeparableConv2D", "filters", "kernel", depth_multiplier="multiplier")
 
     def label(self) -> str:
         return f"Separable conv {times(self.kernel)}, {self.filters}{per_stride(self.stride)}"
@@ -306,7 +278,7 @@ OutputPadding = Annotated[
 ]
 
 
-class ConvTranspose(_Conv, Kernel, name="conv_transpose"):
+class ConvTranspose(_Conv, Kernel, name="conv_transpose", layer="layers.Conv2DTranspose"):
     """Convolution the other way round, which makes maps larger. (H, W, C) -> (H', W', filters).
 
     `same` gives H' = H * stride, `valid` H' = (H - 1) * stride + max(kernel, stride). Keras `Conv2DTranspose`;
@@ -318,12 +290,12 @@ class ConvTranspose(_Conv, Kernel, name="conv_transpose"):
         output_padding: rows and columns more than the smallest map that fits.
     """
 
-    pad_with: ClassVar[str] = ""
+    pad_with = ""
 
     filters: Count
     output_padding: OutputPadding = None
 
-    examples: ClassVar[tuple[Example, ...]] = (
+    examples = (
         Example({"filters": 8, "kernel": 2, "stride": 2}, ((4, 5, 3),), (8, 10, 8)),
         Example({"filters": 8, "kernel": [3, 1], "stride": 2}, ((4, 5, 3),), (9, 10, 8)),
         Example({"filters": 6, "kernel": 3, "stride": 2, "padding": "same", "bias": False}, ((4, 5, 3),), (8, 10, 6)),
@@ -358,8 +330,8 @@ class ConvTranspose(_Conv, Kernel, name="conv_transpose"):
             return length * stride if more is None else (length - 1) * stride + reach % 2 + more
         return (length - 1) * stride + (max(reach, stride) if more is None else reach + more)
 
-    def weights(self, *inputs: Shape) -> dict[str, Weight]:
-        return self._biased({"kernel": Weight((*self.kernel, self.filters, inputs[0][2]))}, self.filters)
+    def weight_shapes(self, x: Shape) -> dict[str, Shape]:
+        return {"kernel": (*self.kernel, self.filters, x[2]), "bias": (self.filters,)}
 
     def sliding_windows(self, x: Shape, y: Shape) -> tuple[Window, Window]:
         return sliding(x, y, self.kernel, self.stride, self.padding, self.dilation, upward=True)
@@ -367,9 +339,6 @@ class ConvTranspose(_Conv, Kernel, name="conv_transpose"):
     def macs(self, *inputs: Shape) -> int:
         height, width, _ = inputs[0]
         return height * width * self.weights(*inputs)["kernel"].size
-
-    def keras(self) -> Call:
-        return self._call("layers.Conv2DTranspose", "filters", "kernel", output_padding="output_padding")
 
     def label(self) -> str:
         scale = "" if self.stride == (1, 1) else f" ×{self.stride[0]}"

@@ -1,16 +1,15 @@
 """Dense layers."""
 
-import math
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
-from archdsl.ops.base import Call, Count, Example, Kind, OpError, SavedForBackward, Shape, Traits, Weight
+from archdsl.ops.base import Count, Example, OpError, SavedForBackward, Shape, Traits
 from archdsl.ops.index_sets import ALL, Positions
-from archdsl.ops.receptive_field import POINTWISE, ReceptiveField
+from archdsl.ops.receptive_field import POINTWISE
 from archdsl.ops.weights import Kernel, MatrixInitializer, MatrixRegularizer
 
 
-class Dense(Kernel, name="dense"):
+class Dense(Kernel, name="dense", kind="dense", layer="layers.Dense"):
     """Each output from all channels. (..., C) -> (..., units). Keras `Dense`.
 
     Over (H, W, C) or (T, C) it works on each pixel or token by itself, as a 1x1 convolution does.
@@ -20,16 +19,18 @@ class Dense(Kernel, name="dense"):
         activation: the activation behind it, or `none`.
     """
 
-    kind: ClassVar[Kind] = "dense"
-    saved: ClassVar[SavedForBackward] = SavedForBackward(inputs=True)
-    traits: ClassVar[Traits] = Traits(filters=True, linear=True)
+    keras_words = {"activation": "activation", "use_bias": "bias"}
+
+    saved = SavedForBackward(inputs=True)
+    traits = Traits(filters=True, linear=True)
+    depends_on = POINTWISE
 
     units: Count
     activation: Any = "none"
     kernel_initializer: MatrixInitializer = "glorot_uniform"
     kernel_regularizer: MatrixRegularizer = None
 
-    examples: ClassVar[tuple[Example, ...]] = (
+    examples = (
         Example({"units": 5}, ((7,),), (5,)),
         Example({"units": 5, "bias": False}, ((4, 4, 7),), (4, 4, 5)),
         Example(
@@ -60,24 +61,11 @@ class Dense(Kernel, name="dense"):
             raise OpError("`dense` wants channels, and gets a number")
         return (*inputs[0][:-1], self.units)
 
-    def weights(self, *inputs: Shape) -> dict[str, Weight]:
-        kernel = Weight((inputs[0][-1], self.units))
-        return {"kernel": kernel} | ({"bias": Weight((self.units,))} if self.bias else {})
-
-    def macs(self, *inputs: Shape) -> int:
-        return math.prod(inputs[0]) * self.units
-
-    def activations(self, *inputs: Shape) -> int:
-        return math.prod(self.output(*inputs))
-
-    def receptive_field(self, *inputs: Shape) -> ReceptiveField:
-        return POINTWISE
+    def weight_shapes(self, x: Shape) -> dict[str, Shape]:
+        return {"kernel": (x[-1], self.units), "bias": (self.units,)}
 
     def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
         return ((*needed[:-1], ALL),)
-
-    def keras(self) -> Call:
-        return self.call("layers.Dense", "units", activation="activation", use_bias="bias")
 
     def label(self) -> str:
         return f"Dense {self.units}"

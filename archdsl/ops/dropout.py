@@ -2,37 +2,42 @@
 
 from typing import ClassVar
 
-from archdsl.ops.base import AliasesInput, Call, Example, Kind, Op, Positive, Seed, Shape, Share, Traits, image
-from archdsl.ops.receptive_field import POINTWISE, ReceptiveField
+from archdsl.ops.base import Example, Op, Positive, Seed, Shape, Share, Traits, image
+from archdsl.ops.receptive_field import POINTWISE
 
 _X = ((3, 2, 5),)
 
 
-class _Noise(Op):
+class _Noise(Op, kind="dropout"):
     """Something random.
 
     Args:
         seed: makes the draws the same in each run.
     """
 
-    kind: ClassVar[Kind] = "dropout"
-    aliases_input: ClassVar[AliasesInput] = "inference"
-    traits: ClassVar[Traits] = Traits(elementwise=True)
-    layer: ClassVar[str] = ""
+    aliases_input = "inference"
+    traits = Traits(elementwise=True)
+    depends_on = POINTWISE
 
     seed: Seed = None
 
-    def receptive_field(self, *inputs: Shape) -> ReceptiveField:
-        return POINTWISE
-
     def label(self) -> str:
-        return f"{super().label()} {getattr(self, 'rate', 0):g}"
-
-    def keras(self) -> Call:
-        return self.call(self.layer, "rate")
+        (strength,) = self.keras().positional
+        return f"{super().label()} {strength:g}"
 
 
-class Dropout(_Noise, name="dropout"):
+class _Dropout(_Noise):
+    """Noise of a `rate`, on tensors of any shape."""
+
+    rate: Share
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({"rate": 0.5}, _X, _X[0]),
+        Example({"rate": 0.1, "seed": 3}, ((7,),), (7,)),
+    )
+
+
+class Dropout(_Dropout, name="dropout", layer="layers.Dropout"):
     """In training, zeros a `rate` of the numbers and scales the rest up. Any shape -> the same shape.
 
     Keras `Dropout`; Srivastava et al. 2014.
@@ -41,18 +46,10 @@ class Dropout(_Noise, name="dropout"):
         rate: the share of numbers that become 0.
     """
 
-    layer: ClassVar[str] = "layers.Dropout"
-    traits: ClassVar[Traits] = Traits(elementwise=True, drops=True, keeps_zero=True, values="same_sign")
-
-    rate: Share
-
-    examples: ClassVar[tuple[Example, ...]] = (
-        Example({"rate": 0.5}, _X, _X[0]),
-        Example({"rate": 0.1, "seed": 3}, ((7,),), (7,)),
-    )
+    traits = Traits(elementwise=True, drops=True, keeps_zero=True, values="same_sign")
 
 
-class SpatialDropout(_Noise, name="spatial_dropout"):
+class SpatialDropout(_Dropout, name="spatial_dropout", layer="layers.SpatialDropout2D"):
     """In training, zeros a `rate` of the channels and scales the rest up. (H, W, C) -> (H, W, C).
 
     Keras `SpatialDropout2D`; Tompson et al. 2014.
@@ -61,12 +58,9 @@ class SpatialDropout(_Noise, name="spatial_dropout"):
         rate: the share of channels that become 0.
     """
 
-    layer: ClassVar[str] = "layers.SpatialDropout2D"
-    traits: ClassVar[Traits] = Traits(elementwise=True, drops=True, keeps_zero=True, values="same_sign")
+    traits = Traits(elementwise=True, drops=True, keeps_zero=True, values="same_sign")
 
-    rate: Share
-
-    examples: ClassVar[tuple[Example, ...]] = (
+    examples = (
         Example({"rate": 0.5}, _X, _X[0]),
         Example({"rate": 0.1, "seed": 3}, _X, _X[0]),
     )
@@ -75,7 +69,7 @@ class SpatialDropout(_Noise, name="spatial_dropout"):
         image(inputs[0], self.name)
 
 
-class StochasticDepth(_Noise, name="stochastic_depth"):
+class StochasticDepth(_Dropout, name="stochastic_depth", layer="StochasticDepth"):
     """In training, drops this path for a `rate` of the images and scales the rest up. Any shape -> the same shape.
 
     It stands last on a path beside a shortcut. Huang et al. 2016; also called drop path.
@@ -84,18 +78,15 @@ class StochasticDepth(_Noise, name="stochastic_depth"):
         rate: the share of images that go without this path.
     """
 
-    layer: ClassVar[str] = "StochasticDepth"
-    traits: ClassVar[Traits] = Traits(elementwise=True, keeps_zero=True, values="same_sign")
+    traits = Traits(elementwise=True, keeps_zero=True, values="same_sign")
 
-    rate: Share
-
-    examples: ClassVar[tuple[Example, ...]] = (
+    examples = (
         Example({"rate": 0.2}, _X, _X[0]),
         Example({"rate": 0.0, "seed": 3}, ((7,),), (7,)),
     )
 
 
-class AlphaDropout(_Noise, name="alpha_dropout"):
+class AlphaDropout(_Dropout, name="alpha_dropout", layer="layers.AlphaDropout"):
     """Dropout that keeps mean and variance, behind `selu`. Any shape -> the same shape.
 
     Keras `AlphaDropout`; Klambauer et al. 2017.
@@ -104,17 +95,8 @@ class AlphaDropout(_Noise, name="alpha_dropout"):
         rate: the share of numbers that are dropped.
     """
 
-    layer: ClassVar[str] = "layers.AlphaDropout"
 
-    rate: Share
-
-    examples: ClassVar[tuple[Example, ...]] = (
-        Example({"rate": 0.5}, _X, _X[0]),
-        Example({"rate": 0.1, "seed": 3}, ((7,),), (7,)),
-    )
-
-
-class GaussianDropout(_Noise, name="gaussian_dropout"):
+class GaussianDropout(_Dropout, name="gaussian_dropout", layer="layers.GaussianDropout"):
     """In training, each number times one of a normal distribution about 1. Any shape -> the same shape.
 
     Keras `GaussianDropout`; Srivastava et al. 2014.
@@ -123,18 +105,10 @@ class GaussianDropout(_Noise, name="gaussian_dropout"):
         rate: gives the standard deviation, sqrt(rate / (1 - rate)).
     """
 
-    layer: ClassVar[str] = "layers.GaussianDropout"
-    traits: ClassVar[Traits] = Traits(elementwise=True, drops=True, keeps_zero=True)
-
-    rate: Share
-
-    examples: ClassVar[tuple[Example, ...]] = (
-        Example({"rate": 0.5}, _X, _X[0]),
-        Example({"rate": 0.1, "seed": 3}, ((7,),), (7,)),
-    )
+    traits = Traits(elementwise=True, drops=True, keeps_zero=True)
 
 
-class GaussianNoise(_Noise, name="gaussian_noise"):
+class GaussianNoise(_Noise, name="gaussian_noise", layer="layers.GaussianNoise"):
     """In training, adds numbers of a normal distribution about 0. Any shape -> the same shape. Keras `GaussianNoise`.
 
     Args:
@@ -143,13 +117,7 @@ class GaussianNoise(_Noise, name="gaussian_noise"):
 
     stddev: Positive
 
-    examples: ClassVar[tuple[Example, ...]] = (
+    examples = (
         Example({"stddev": 0.5}, _X, _X[0]),
         Example({"stddev": 0.1, "seed": 3}, ((7,),), (7,)),
     )
-
-    def keras(self) -> Call:
-        return self.call("layers.GaussianNoise", "stddev")
-
-    def label(self) -> str:
-        return f"Gaussian noise {self.stddev:g}"

@@ -3,20 +3,19 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
-from archdsl.ops.base import Call, Example, Kind, Op, OpError, SavedForBackward, Shape, Traits, show
+from archdsl.ops.base import Example, Op, OpError, SavedForBackward, Shape, Traits, show
 from archdsl.ops.index_sets import ALL, Positions
-from archdsl.ops.receptive_field import POINTWISE, ReceptiveField
+from archdsl.ops.receptive_field import POINTWISE
 
 _TWO = ((4, 4, 6), (4, 4, 6))
 
 
-class Merge(Op):
+class Merge(Op, kind="merge"):
     """A merge of equal shapes. Sums take the paths as written and then the shortcut."""
 
-    kind: ClassVar[Kind] = "merge"
-    many: ClassVar[bool] = True
-    traits: ClassVar[Traits] = Traits(elementwise=True)
-    layer: ClassVar[str] = ""
+    many = True
+    traits = Traits(elementwise=True)
+    depends_on = POINTWISE
     sign: ClassVar[str] = ""
     """What stands in its circle in a picture."""
     shortcut_first: ClassVar[bool] = False
@@ -27,54 +26,43 @@ class Merge(Op):
             raise OpError(f"merge '{self.name}' needs equal shapes", hint="give all parts the same shape")
         return inputs[0]
 
-    def receptive_field(self, *inputs: Shape) -> ReceptiveField:
-        return POINTWISE
 
-    def keras(self) -> Call:
-        return Call(self.layer)
-
-
-class Add(Merge, name="add"):
+class Add(Merge, name="add", layer="layers.Add"):
     """The sum. Equal shapes -> that shape. Keras `Add`; He et al. 2015."""
 
-    traits: ClassVar[Traits] = Traits(elementwise=True, shifts=True, values="same_sign")
-    layer: ClassVar[str] = "layers.Add"
-    sign: ClassVar[str] = "+"
+    traits = Traits(elementwise=True, shifts=True, values="same_sign")
+    sign = "+"
 
 
-class Average(Merge, name="average"):
+class Average(Merge, name="average", layer="layers.Average"):
     """The mean. Equal shapes -> that shape. Keras `Average`."""
 
-    traits: ClassVar[Traits] = Traits(elementwise=True, shifts=True, values="between")
-    layer: ClassVar[str] = "layers.Average"
-    sign: ClassVar[str] = "ø"
+    traits = Traits(elementwise=True, shifts=True, values="between")
+    sign = "ø"
 
 
-class Maximum(Merge, name="maximum"):
+class Maximum(Merge, name="maximum", layer="layers.Maximum"):
     """The largest. Equal shapes -> that shape. Keras `Maximum`; Goodfellow et al. 2013."""
 
-    traits: ClassVar[Traits] = Traits(elementwise=True, values="between")
-    layer: ClassVar[str] = "layers.Maximum"
-    sign: ClassVar[str] = "max"
-    saved: ClassVar[SavedForBackward] = SavedForBackward(inputs=True)
+    traits = Traits(elementwise=True, values="between")
+    sign = "max"
+    saved = SavedForBackward(inputs=True)
 
 
-class Minimum(Merge, name="minimum"):
+class Minimum(Merge, name="minimum", layer="layers.Minimum"):
     """The smallest. Equal shapes -> that shape. Keras `Minimum`."""
 
-    traits: ClassVar[Traits] = Traits(elementwise=True, values="between")
-    layer: ClassVar[str] = "layers.Minimum"
-    sign: ClassVar[str] = "min"
-    saved: ClassVar[SavedForBackward] = SavedForBackward(inputs=True)
+    traits = Traits(elementwise=True, values="between")
+    sign = "min"
+    saved = SavedForBackward(inputs=True)
 
 
-class Subtract(Merge, name="subtract"):
+class Subtract(Merge, name="subtract", layer="layers.Subtract"):
     """The first of two minus the second. Equal shapes -> that shape. Keras `Subtract`."""
 
-    traits: ClassVar[Traits] = Traits(elementwise=True, shifts=True)
-    layer: ClassVar[str] = "layers.Subtract"
-    sign: ClassVar[str] = "−"
-    examples: ClassVar[tuple[Example, ...]] = (Example({}, _TWO, _TWO[0]),)
+    traits = Traits(elementwise=True, shifts=True)
+    sign = "−"
+    examples = (Example({}, _TWO, _TWO[0]),)
 
     def output(self, *inputs: Shape) -> Shape:
         if len(inputs) != 2:
@@ -82,17 +70,16 @@ class Subtract(Merge, name="subtract"):
         return super().output(*inputs)
 
 
-class Multiply(Merge, name="multiply"):
+class Multiply(Merge, name="multiply", layer="layers.Multiply"):
     """The product. Equal shapes, or (C) and (1, 1, C) stretched over (H, W, C) -> the largest.
 
     Keras `Multiply`; Hu et al. 2018.
     """
 
-    traits: ClassVar[Traits] = Traits(elementwise=True, stretches=True, values="same_sign")
-    layer: ClassVar[str] = "layers.Multiply"
-    sign: ClassVar[str] = "×"
-    saved: ClassVar[SavedForBackward] = SavedForBackward(inputs=True)
-    examples: ClassVar[tuple[Example, ...]] = (
+    traits = Traits(elementwise=True, stretches=True, values="same_sign")
+    sign = "×"
+    saved = SavedForBackward(inputs=True)
+    examples = (
         Example({}, _TWO, _TWO[0]),
         Example({}, ((6,), (4, 4, 6)), (4, 4, 6)),
         Example({}, ((4, 4, 6), (1, 1, 6)), (4, 4, 6)),
@@ -107,17 +94,16 @@ class Multiply(Merge, name="multiply"):
         return largest
 
 
-class Concat(Merge, name="concat"):
+class Concat(Merge, name="concat", layer="layers.Concatenate"):
     """The channels of all, one behind the other. Shapes equal but for channels -> (H, W, sum of C).
 
     Keras `Concatenate`; Szegedy et al. 2014, Huang et al. 2017.
     """
 
-    traits: ClassVar[Traits] = Traits(shifts=True, values="between")
-    layer: ClassVar[str] = "layers.Concatenate"
-    sign: ClassVar[str] = "C"
-    shortcut_first: ClassVar[bool] = True
-    examples: ClassVar[tuple[Example, ...]] = (
+    traits = Traits(shifts=True, values="between")
+    sign = "C"
+    shortcut_first = True
+    examples = (
         Example({}, ((4, 4, 6), (4, 4, 2)), (4, 4, 8)),
         Example({}, ((3,), (2,), (1,)), (6,)),
     )

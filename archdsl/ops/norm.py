@@ -12,7 +12,6 @@ from archdsl.ops.base import (
     Counts,
     Example,
     Flag,
-    Kind,
     Number,
     Numbers,
     Op,
@@ -45,28 +44,46 @@ def along(axis: int | list[int], x: Shape, name: str) -> Shape:
     return tuple(x[place - 1] for place in sorted(places))
 
 
-def receptive_field_along(axis: int | list[int], x: Shape) -> ReceptiveField:
-    """What is seen by an op that works along `axis`: its own place where that is the channels alone."""
-    channels = ((-1,), (len(x),))
-    return POINTWISE if tuple(_listed(axis)) in channels else "whole"
-
-
-def reads_along(axis: int | list[int], needed: Positions) -> Sequence[Positions]:
-    """What is read by an op that works along `axis`: all of what it brings together."""
-    together = {number - 1 if number > 0 else number + len(needed) for number in _listed(axis)}
-    return (tuple(ALL if place in together else places for place, places in enumerate(needed)),)
-
-
-def count_along(axis: int | list[int], x: Shape) -> int:
-    """How many numbers an op that works along `axis` brings together."""
-    return math.prod(x[number - 1 if number > 0 else number] for number in _listed(axis))
-
-
 def _listed(axis: int | list[int]) -> list[int]:
     return axis if isinstance(axis, list) else [axis]
 
 
-class _Learned(Op):
+class AlongAxis(Op):
+    """An op that brings together the numbers along an axis, or along several.
+
+    Args:
+        axis: what is normalised together: -1 the channels. Axis 0 would be the batch.
+    """
+
+    of_one_number: ClassVar[str] = ""
+    """What it gives where it brings one number together, if that is always the same."""
+
+    axis: Axes = -1
+
+    def fits(self, *inputs: Shape) -> None:
+        along(self.axis, inputs[0], self.name)
+
+    def receptive_field(self, *inputs: Shape) -> ReceptiveField:
+        return POINTWISE if _listed(self.axis) in ([-1], [len(inputs[0])]) else "whole"
+
+    def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
+        together = {number - 1 if number > 0 else number + len(needed) for number in _listed(self.axis)}
+        return (tuple(ALL if place in together else places for place, places in enumerate(needed)),)
+
+    def constant_output(self, x: Shape) -> str:
+        count = math.prod(x[number - 1 if number > 0 else number] for number in _listed(self.axis))
+        return self.of_one_number if count == 1 else ""
+
+
+class _Norm(Op, kind="norm"):
+    """A norm with something added to what it divides by."""
+
+    saved = SavedForBackward(inputs=True)
+
+    epsilon: Positive = 1e-3
+
+
+class _Learned(_Norm):
     """A norm that may learn a scale and a shift.
 
     Args:
@@ -81,10 +98,6 @@ class _Learned(Op):
         gamma_constraint: what holds gamma after each step.
     """
 
-    kind: ClassVar[Kind] = "norm"
-    saved: ClassVar[SavedForBackward] = SavedForBackward(inputs=True)
-
-    epsilon: Positive = 1e-3
     center: Flag = True
     scale: Flag = True
     beta_initializer: Initializer = "zeros"
@@ -106,7 +119,7 @@ class _Learned(Op):
         return Counts(math.prod(inputs[0]) * (5 if self.scale else 4))
 
 
-class BatchNorm(_Learned, name="batch_norm"):
+class BatchNorm(_Learned, name="batch_norm", layer="layers.BatchNormalization"):
     """Each channel to mean 0 and variance 1 over the batch. (..., C) -> (..., C).
 
     Keras `BatchNormalization`; Ioffe & Szegedy 2015, and Ioffe 2017 for `renorm`.
@@ -120,7 +133,9 @@ class BatchNorm(_Learned, name="batch_norm"):
         synchronized: whether devices that train together share the statistics of their batches.
     """
 
-    traits: ClassVar[Traits] = Traits(elementwise=True, batch_statistics=True)
+    keras_words = {name: name for name in ("momentum", "epsilon", "center", "scale")}
+    traits = Traits(elementwise=True, batch_statistics=True)
+    depends_on = POINTWISE
 
     momentum: Momentum = 0.99
     moving_mean_initializer: Initializer = "zeros"
@@ -129,7 +144,7 @@ class BatchNorm(_Learned, name="batch_norm"):
     renorm_momentum: Momentum = 0.99
     synchronized: Flag = False
 
-    examples: ClassVar[tuple[Example, ...]] = (
+    examples = (
         Example({}, _X, _X[0]),
         Example({"momentum": 0.9, "epsilon": 1e-5, "scale": False}, ((6,),), (6,)),
         Example({"center": False, "synchronized": True}, _X, _X[0]),
@@ -148,21 +163,11 @@ class BatchNorm(_Learned, name="batch_norm"):
     def fvcore(self, *inputs: Shape) -> Counts:
         return Counts(math.prod(inputs[0]) * (2 if self.scale or self.center else 1))
 
-    def receptive_field(self, *inputs: Shape) -> ReceptiveField:
-        return POINTWISE
-
     def takes_mean_away(self) -> bool:
         return not self.renorm
 
-    def keras(self) -> Call:
-        words = {name: name for name in ("momentum", "epsilon", "center", "scale")}
-        return self.call("layers.BatchNormalization", **words)
 
-    def label(self) -> str:
-        return "Batch norm"
-
-
-class LayerNorm(_Learned, name="layer_norm"):
+class LayerNorm(AlongAxis, _Learned, name="layer_norm", layer="layers.LayerNormalization"):
     """Each pixel or token to mean 0 and variance 1 over its channels. (..., C) -> (..., C).
 
     Keras `LayerNormalization`; Ba et al. 2016.
@@ -171,38 +176,19 @@ class LayerNorm(_Learned, name="layer_norm"):
         axis: what is normalised together: -1 the channels, [1, 2, 3] all of a map. Axis 0 would be the batch.
     """
 
-    axis: Axes = -1
-
-    examples: ClassVar[tuple[Example, ...]] = (
+    of_one_number = "beta"
+    examples = (
         Example({}, _X, _X[0]),
         Example({"epsilon": 1e-6, "scale": False}, ((5, 6),), (5, 6)),
         Example({"center": False, "axis": [1, 2, 3]}, _X, _X[0]),
         Example({**_GAMMA, **_BETA, "axis": [-2, -1]}, _X, _X[0]),
     )
 
-    def fits(self, *inputs: Shape) -> None:
-        along(self.axis, inputs[0], self.name)
-
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
         return self._learned(along(self.axis, inputs[0], self.name))
 
-    def receptive_field(self, *inputs: Shape) -> ReceptiveField:
-        return receptive_field_along(self.axis, inputs[0])
 
-    def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
-        return reads_along(self.axis, needed)
-
-    def constant_output(self, x: Shape) -> str:
-        return "beta" if count_along(self.axis, x) == 1 else ""
-
-    def keras(self) -> Call:
-        return self.call("layers.LayerNormalization")
-
-    def label(self) -> str:
-        return "Layer norm"
-
-
-class GroupNorm(_Learned, name="group_norm"):
+class GroupNorm(_Learned, name="group_norm", layer="layers.GroupNormalization"):
     """Each group of channels to mean 0 and variance 1. (..., C) -> (..., C).
 
     Keras `GroupNormalization`; Wu & He 2018.
@@ -211,9 +197,11 @@ class GroupNorm(_Learned, name="group_norm"):
         groups: how many groups; they divide the channels.
     """
 
+    keras_words = {"groups": "groups"}
+
     groups: Count = 32
 
-    examples: ClassVar[tuple[Example, ...]] = (
+    examples = (
         Example({}, ((4, 4, 64),), (4, 4, 64)),
         Example({"groups": 3, "epsilon": 1e-5, "scale": False}, _X, _X[0]),
         Example({"groups": 2, "center": False}, ((5, 6),), (5, 6)),
@@ -228,9 +216,6 @@ class GroupNorm(_Learned, name="group_norm"):
     def constant_output(self, x: Shape) -> str:
         return "beta" if math.prod(x) == self.groups else ""
 
-    def keras(self) -> Call:
-        return self.call("layers.GroupNormalization", groups="groups")
-
     def label(self) -> str:
         return f"Group norm, {self.groups} groups"
 
@@ -241,7 +226,7 @@ class InstanceNorm(_Learned, name="instance_norm"):
     Keras `GroupNormalization` with as many groups as channels; Ulyanov et al. 2016.
     """
 
-    examples: ClassVar[tuple[Example, ...]] = (
+    examples = (
         Example({}, _X, _X[0]),
         Example({"epsilon": 1e-5, "center": False, "scale": False}, _X, _X[0]),
         Example({**_GAMMA, **_BETA}, _X, _X[0]),
@@ -257,82 +242,39 @@ class InstanceNorm(_Learned, name="instance_norm"):
         call = self.call("layers.GroupNormalization")
         return Call(call.target, (-1,), call.keywords)
 
-    def label(self) -> str:
-        return "Instance norm"
 
-
-class RmsNorm(Op, name="rms_norm"):
+class RmsNorm(AlongAxis, _Norm, name="rms_norm", layer="layers.RMSNormalization"):
     """Each pixel or token by the root of the mean square of its channels. (..., C) -> (..., C).
 
     Keras `RMSNormalization`; Zhang & Sennrich 2019.
 
     Args:
         epsilon: is added to the mean square.
-        axis: what is normalised together: -1 the channels. Axis 0 would be the batch.
     """
 
-    kind: ClassVar[Kind] = "norm"
-    saved: ClassVar[SavedForBackward] = SavedForBackward(inputs=True)
-
     epsilon: Positive = 1e-6
-    axis: Axes = -1
 
-    examples: ClassVar[tuple[Example, ...]] = (
+    examples = (
         Example({}, ((5, 6),), (5, 6)),
         Example({"epsilon": 1e-5}, _X, _X[0]),
         Example({"axis": [2, 3]}, _X, _X[0]),
     )
 
-    def fits(self, *inputs: Shape) -> None:
-        along(self.axis, inputs[0], self.name)
-
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
         return {"scale": Weight(along(self.axis, inputs[0], self.name))}
-
-    def receptive_field(self, *inputs: Shape) -> ReceptiveField:
-        return receptive_field_along(self.axis, inputs[0])
-
-    def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
-        return reads_along(self.axis, needed)
-
-    def keras(self) -> Call:
-        return self.call("layers.RMSNormalization")
 
     def label(self) -> str:
         return "RMS norm"
 
 
-class UnitNorm(Op, name="unit_norm"):
-    """Each pixel, token or vector of length 1. (..., C) -> (..., C). Keras `UnitNormalization`.
+class UnitNorm(AlongAxis, name="unit_norm", kind="norm", layer="layers.UnitNormalization"):
+    """Each pixel, token or vector of length 1. (..., C) -> (..., C). Keras `UnitNormalization`."""
 
-    Args:
-        axis: what is normalised together: -1 the channels. Axis 0 would be the batch.
-    """
-
-    kind: ClassVar[Kind] = "norm"
-    saved: ClassVar[SavedForBackward] = SavedForBackward(inputs=True)
-
-    axis: Axes = -1
-
-    examples: ClassVar[tuple[Example, ...]] = (Example({}, ((6,),), (6,)), Example({"axis": [1, 2]}, _X, _X[0]))
-
-    def fits(self, *inputs: Shape) -> None:
-        along(self.axis, inputs[0], self.name)
-
-    def receptive_field(self, *inputs: Shape) -> ReceptiveField:
-        return receptive_field_along(self.axis, inputs[0])
-
-    def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
-        return reads_along(self.axis, needed)
-
-    def keras(self) -> Call:
-        return self.call("layers.UnitNormalization")
-
-    def label(self) -> str:
-        return "Unit norm"
+    saved = SavedForBackward(inputs=True)
+    examples = (Example({}, ((6,),), (6,)), Example({"axis": [1, 2]}, _X, _X[0]))
 
 
-class Normalization(Op, name="normalization"):
+class Normalization(Op, name="normalization", kind="shape", layer="layers.Normalization"):
     """The input, minus its mean, by its standard deviation. (..., C) -> (..., C). Keras `Normalization`.
 
     Without `mean` and `variance` it holds both as weights, with a count, and they stay 0 and 1 until `adapt`.
@@ -344,14 +286,14 @@ class Normalization(Op, name="normalization"):
         invert: whether to go back: times the standard deviation, plus the mean.
     """
 
-    kind: ClassVar[Kind] = "shape"
+    depends_on = POINTWISE
 
     mean: Numbers | None = None
     variance: Numbers | None = None
     axis: Axes = -1
     invert: Flag = False
 
-    examples: ClassVar[tuple[Example, ...]] = (
+    examples = (
         Example({}, _X, _X[0]),
         Example({"mean": 0.5, "variance": 0.25, "invert": True}, _X, _X[0]),
         Example({"mean": [0.5, 1.0, 2.0], "variance": [4.0, 9.0, 1.0]}, ((4, 4, 3),), (4, 4, 3)),
@@ -376,14 +318,8 @@ class Normalization(Op, name="normalization"):
         shapes: dict[str, Shape] = {"mean": sides, "variance": sides, "count": ()}
         return {name: Weight(shape, trainable=False) for name, shape in shapes.items()}
 
-    def receptive_field(self, *inputs: Shape) -> ReceptiveField:
-        return POINTWISE
 
-    def keras(self) -> Call:
-        return self.call("layers.Normalization", mean="mean", variance="variance")
-
-
-class Rescale(Op, name="rescale"):
+class Rescale(Op, name="rescale", kind="shape", layer="layers.Rescaling"):
     """Times `scale`, plus `offset`: pixels to [0, 1] by 1/255. Any shape -> the same shape. Keras `Rescaling`.
 
     Args:
@@ -391,28 +327,22 @@ class Rescale(Op, name="rescale"):
         offset: what is added behind it.
     """
 
-    kind: ClassVar[Kind] = "shape"
-    traits: ClassVar[Traits] = Traits(elementwise=True)
+    traits = Traits(elementwise=True)
+    depends_on = POINTWISE
 
     scale: Number
     offset: Number = 0.0
 
-    examples: ClassVar[tuple[Example, ...]] = (
+    examples = (
         Example({"scale": 0.00392156862745098}, _X, _X[0]),
         Example({"scale": 2.0, "offset": -1.0}, _X, _X[0]),
     )
-
-    def receptive_field(self, *inputs: Shape) -> ReceptiveField:
-        return POINTWISE
-
-    def keras(self) -> Call:
-        return self.call("layers.Rescaling", "scale")
 
     def label(self) -> str:
         return f"Rescale ×{self.scale:.4g}" + (f" {self.offset:+g}" if self.offset else "")
 
 
-class LayerScale(Op, name="layer_scale"):
+class LayerScale(Op, name="layer_scale", kind="dense", layer="LayerScale"):
     """Each channel times a learned factor that begins small. (..., C) -> (..., C). Touvron et al. 2021 (CaiT).
 
     Args:
@@ -421,24 +351,18 @@ class LayerScale(Op, name="layer_scale"):
         constraint: what holds the factors after each step.
     """
 
-    kind: ClassVar[Kind] = "dense"
-    saved: ClassVar[SavedForBackward] = SavedForBackward(inputs=True)
-    traits: ClassVar[Traits] = Traits(elementwise=True, keeps_zero=True)
+    saved = SavedForBackward(inputs=True)
+    traits = Traits(elementwise=True, keeps_zero=True)
+    depends_on = POINTWISE
 
     init: Number = 1e-6
     regularizer: Regularizer = None
     constraint: Constraint = None
 
-    examples: ClassVar[tuple[Example, ...]] = (
+    examples = (
         Example({}, _X, _X[0]),
         Example({"init": 0.1, "regularizer": {"l2": 0.1}, "constraint": "non_neg"}, ((5, 6),), (5, 6)),
     )
 
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
         return {"gamma": Weight(inputs[0][-1:])}
-
-    def receptive_field(self, *inputs: Shape) -> ReceptiveField:
-        return POINTWISE
-
-    def keras(self) -> Call:
-        return self.call("LayerScale")

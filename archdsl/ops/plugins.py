@@ -73,7 +73,7 @@ def _fault(name: str, found: Any) -> str:
         return "is no subclass of `archdsl.ops.Op`"
     if found.name != name:
         return f"calls itself {found.name!r}: its class is to begin with `class ...(Op, name={name!r})`"
-    if found.keras is Op.keras:
+    if found.keras is Op.keras and not found.keras_layer:
         return "has no `keras()`, which gives its Keras layer as a `Call`"
     if getattr(found, "kind", None) not in get_args(Kind):
         return f"has no `kind` out of {', '.join(get_args(Kind))}"

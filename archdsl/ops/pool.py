@@ -2,14 +2,11 @@
 
 import math
 from collections.abc import Sequence
-from typing import ClassVar
 
 from archdsl.ops.base import (
-    Call,
     Counts,
     Example,
     Flag,
-    Kind,
     Op,
     OpError,
     Padding,
@@ -27,7 +24,7 @@ from archdsl.ops.index_sets import ALL, Positions, Window
 from archdsl.ops.receptive_field import Reach, ReceptiveField, through
 
 
-class _Pool(Op):
+class _Pool(Op, kind="pool"):
     """A window that slides over a map, each channel by itself.
 
     Args:
@@ -36,9 +33,9 @@ class _Pool(Op):
         padding: `same`, `valid`, a number of pixels, or [[top, bottom], [left, right]].
     """
 
-    kind: ClassVar[Kind] = "pool"
-    layer: ClassVar[str] = ""
-    traits: ClassVar[Traits] = Traits(values="between")
+    keras_positional = ("size",)
+    keras_words = {"strides": "stride", "padding": "padding"}
+    traits = Traits(values="between")
 
     size: Pair = (2, 2)
     stride: Pair | None = None
@@ -58,38 +55,33 @@ class _Pool(Op):
         rows, columns = self.sliding_windows(inputs[0], output)
         return ((rows.read(needed[0]), columns.read(needed[1]), needed[-1]),)
 
-    def keras(self) -> Call:
-        return self.call(self.layer, "size", strides="stride", padding="padding")
-
     def label(self) -> str:
         return f"{super().label()} {times(self.size)}{per_stride(self.stride or self.size)}"
 
 
-class MaxPool(_Pool, name="max_pool"):
+class MaxPool(_Pool, name="max_pool", layer="layers.MaxPooling2D"):
     """The largest number of each window. (H, W, C) -> (H', W', C). Keras `MaxPooling2D`.
 
     A number as `padding` pads with minus infinity, as torch does.
     """
 
-    layer: ClassVar[str] = "layers.MaxPooling2D"
-    pad_with: ClassVar[str] = "lowest_pad"
-    saved: ClassVar[SavedForBackward] = SavedForBackward(inputs=True, output=True)
-    examples: ClassVar[tuple[Example, ...]] = (
+    pad_with = "lowest_pad"
+    saved = SavedForBackward(inputs=True, output=True)
+    examples = (
         Example({}, ((9, 8, 3),), (4, 4, 3)),
         Example({"size": 3, "stride": 2, "padding": "same"}, ((9, 8, 3),), (5, 4, 3)),
         Example({"size": [1, 2], "stride": [2, 1]}, ((9, 8, 3),), (5, 7, 3)),
     )
 
 
-class AveragePool(_Pool, name="average_pool"):
+class AveragePool(_Pool, name="average_pool", layer="layers.AveragePooling2D"):
     """The mean of each window. (H, W, C) -> (H', W', C). Keras `AveragePooling2D`.
 
     Args:
         padding: `same` or `valid`; a number of pixels is an error, for torch and Keras average differently then.
     """
 
-    layer: ClassVar[str] = "layers.AveragePooling2D"
-    examples: ClassVar[tuple[Example, ...]] = (
+    examples = (
         Example({"size": [2, 3]}, ((9, 8, 3),), (4, 2, 3)),
         Example({"size": 3, "stride": 1, "padding": "same"}, ((9, 8, 3),), (9, 8, 3)),
     )
@@ -101,12 +93,10 @@ class AveragePool(_Pool, name="average_pool"):
         return super().output(*inputs)
 
 
-class _WholeMapPool(Op):
+class _WholeMapPool(Op, kind="pool"):
     """A pool that reads each channel's whole map."""
 
-    kind: ClassVar[Kind] = "pool"
-    layer: ClassVar[str] = ""
-    traits: ClassVar[Traits] = Traits(values="between")
+    traits = Traits(values="between")
 
     def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
         return ((ALL, ALL, needed[-1]),)
@@ -119,11 +109,11 @@ class _GlobalPool(_WholeMapPool):
         keepdims: whether the output is (1, 1, C).
     """
 
-    traits: ClassVar[Traits] = Traits(values="between", pools_map=True)
+    traits = Traits(values="between", pools_map=True)
 
     keepdims: Flag = False
 
-    examples: ClassVar[tuple[Example, ...]] = (
+    examples = (
         Example({}, ((5, 4, 3),), (3,)),
         Example({"keepdims": True}, ((5, 4, 3),), (1, 1, 3)),
     )
@@ -132,31 +122,25 @@ class _GlobalPool(_WholeMapPool):
         *_, channels = image(inputs[0], self.name)
         return (1, 1, channels) if self.keepdims else (channels,)
 
-    def keras(self) -> Call:
-        return self.call(self.layer, keepdims="keepdims")
 
-
-class GlobalAveragePool(_GlobalPool, name="global_average_pool"):
+class GlobalAveragePool(_GlobalPool, name="global_average_pool", layer="layers.GlobalAveragePooling2D"):
     """The mean of each channel. (H, W, C) -> (C,), or (1, 1, C) with `keepdims`.
 
     Keras `GlobalAveragePooling2D`; Lin et al. 2013.
     """
-
-    layer: ClassVar[str] = "layers.GlobalAveragePooling2D"
 
     def fvcore(self, *inputs: Shape) -> Counts:
         # With `keepdims`, as gates take it, it is torch's `mean`, of which fvcore counts nothing.
         return Counts(0 if self.keepdims else math.prod(inputs[0]))
 
 
-class GlobalMaxPool(_GlobalPool, name="global_max_pool"):
+class GlobalMaxPool(_GlobalPool, name="global_max_pool", layer="layers.GlobalMaxPooling2D"):
     """The largest number of each channel. (H, W, C) -> (C,), or (1, 1, C) with `keepdims`.
 
     Keras `GlobalMaxPooling2D`.
     """
 
-    layer: ClassVar[str] = "layers.GlobalMaxPooling2D"
-    saved: ClassVar[SavedForBackward] = SavedForBackward(inputs=True, output=True)
+    saved = SavedForBackward(inputs=True, output=True)
 
 
 class _AdaptivePool(_WholeMapPool):
@@ -168,7 +152,7 @@ class _AdaptivePool(_WholeMapPool):
 
     size: Pair
 
-    examples: ClassVar[tuple[Example, ...]] = (
+    examples = (
         Example({"size": 2}, ((9, 8, 3),), (2, 2, 3)),
         Example({"size": [3, 1]}, ((9, 8, 3),), (3, 1, 3)),
     )
@@ -181,31 +165,25 @@ class _AdaptivePool(_WholeMapPool):
         rows, columns = (Reach(x, 0, x - 1, y) for x, y in zip(inputs[0], self.size, strict=False))
         return rows, columns
 
-    def keras(self) -> Call:
-        return self.call(self.layer, "size")
-
     def label(self) -> str:
         return f"{super().label()} to {times(self.size)}"
 
 
-class AdaptiveAveragePool(_AdaptivePool, name="adaptive_average_pool"):
+class AdaptiveAveragePool(_AdaptivePool, name="adaptive_average_pool", layer="layers.AdaptiveAveragePooling2D"):
     """The mean of each of some windows that cover the map. (H, W, C) -> (size, size, C).
 
     Keras `AdaptiveAveragePooling2D`; torch has it too.
     """
 
-    layer: ClassVar[str] = "layers.AdaptiveAveragePooling2D"
-
     def fvcore(self, *inputs: Shape) -> Counts:
         return Counts(math.prod(inputs[0]))
 
 
-class AdaptiveMaxPool(_AdaptivePool, name="adaptive_max_pool"):
+class AdaptiveMaxPool(_AdaptivePool, name="adaptive_max_pool", layer="CoveringMaxPooling2D"):
     """The largest number of each of some windows that cover the map. (H, W, C) -> (size, size, C).
 
     Keras `AdaptiveMaxPooling2D`; torch has it too. The layer is archdsl's own: where a side is 1, that of Keras 3.15
     also pools over one pixel more than there are, and its gradient is wrong.
     """
 
-    layer: ClassVar[str] = "CoveringMaxPooling2D"
-    saved: ClassVar[SavedForBackward] = SavedForBackward(inputs=True, output=True)
+    saved = SavedForBackward(inputs=True, output=True)

@@ -2,16 +2,13 @@
 
 import math
 from collections.abc import Sequence
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from pydantic import BeforeValidator, Field, WrapValidator
 
 from archdsl.ops.base import (
-    AliasesInput,
-    Call,
     Count,
     Example,
-    Kind,
     Op,
     OpError,
     Shape,
@@ -35,22 +32,18 @@ def receptive_field_reshaped(x: Shape, y: Shape) -> ReceptiveField:
     return "place" if x and y and x[-1] == y[-1] else "whole"
 
 
-class Flatten(Op, name="flatten"):
+class Flatten(Op, name="flatten", kind="shape", layer="layers.Flatten"):
     """All numbers in one row. (H, W, C) -> (H * W * C,). Keras `Flatten`."""
 
-    kind: ClassVar[Kind] = "shape"
-    aliases_input: ClassVar[AliasesInput] = "always"
-    traits: ClassVar[Traits] = Traits(values="between", flattens=True)
-    examples: ClassVar[tuple[Example, ...]] = (Example({}, ((3, 2, 5),), (30,)), Example({}, ((7,),), (7,)))
+    aliases_input = "always"
+    traits = Traits(values="between", flattens=True)
+    examples = (Example({}, ((3, 2, 5),), (30,)), Example({}, ((7,),), (7,)))
 
     def output(self, *inputs: Shape) -> Shape:
         return (math.prod(inputs[0]),)
 
     def receptive_field(self, *inputs: Shape) -> ReceptiveField:
         return receptive_field_reshaped(inputs[0], self.output(*inputs))
-
-    def keras(self) -> Call:
-        return Call("layers.Flatten")
 
 
 Side = Annotated[
@@ -60,20 +53,19 @@ Side = Annotated[
 Place = Annotated[int, BeforeValidator(whole), Field(strict=True, ge=-65_536, le=65_536)]
 
 
-class Reshape(Op, name="reshape"):
+class Reshape(Op, name="reshape", kind="shape", layer="layers.Reshape"):
     """The same numbers in another shape; one -1 is what is left. (...) -> shape. Keras `Reshape`.
 
     Args:
         shape: the lengths of the axes, without the batch.
     """
 
-    kind: ClassVar[Kind] = "shape"
-    aliases_input: ClassVar[AliasesInput] = "always"
-    traits: ClassVar[Traits] = Traits(values="between")
+    aliases_input = "always"
+    traits = Traits(values="between")
 
     shape: tuple[Side, ...]
 
-    examples: ClassVar[tuple[Example, ...]] = (
+    examples = (
         Example({"shape": [-1, 8]}, _X, (24, 8)),
         Example({"shape": [8, 6, 4]}, _X, (8, 6, 4)),
         Example({"shape": [192]}, _X, (192,)),
@@ -92,26 +84,22 @@ class Reshape(Op, name="reshape"):
     def receptive_field(self, *inputs: Shape) -> ReceptiveField:
         return receptive_field_reshaped(inputs[0], self.output(*inputs))
 
-    def keras(self) -> Call:
-        return self.call("layers.Reshape", "shape")
-
     def label(self) -> str:
         return f"Reshape {'×'.join('…' if side == -1 else str(side) for side in self.shape)}"
 
 
-class Permute(Op, name="permute"):
+class Permute(Op, name="permute", kind="shape", layer="layers.Permute"):
     """The axes in another order. (H, W, C) by [2, 1, 3] -> (W, H, C). Keras `Permute`.
 
     Args:
         axes: the axes in their new order, counted from 1.
     """
 
-    kind: ClassVar[Kind] = "shape"
-    traits: ClassVar[Traits] = Traits(values="between")
+    traits = Traits(values="between")
 
     axes: tuple[Size, ...]
 
-    examples: ClassVar[tuple[Example, ...]] = (
+    examples = (
         Example({"axes": [2, 1, 3]}, _X, (6, 4, 8)),
         Example({"axes": [2, 1]}, ((5, 6),), (6, 5)),
     )
@@ -131,54 +119,45 @@ class Permute(Op, name="permute"):
     def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
         return (tuple(needed[self.axes.index(axis)] for axis in range(1, len(output) + 1)),)
 
-    def keras(self) -> Call:
-        return self.call("layers.Permute", "axes")
 
-
-class RepeatVector(Op, name="repeat_vector"):
+class RepeatVector(Op, name="repeat_vector", kind="shape", layer="layers.RepeatVector"):
     """A vector several times, as tokens. (C,) -> (times, C). Keras `RepeatVector`.
 
     Args:
         times: how many tokens.
     """
 
-    kind: ClassVar[Kind] = "shape"
-    traits: ClassVar[Traits] = Traits(values="between")
+    traits = Traits(values="between")
+    depends_on = "place"
 
     times: Count
 
-    examples: ClassVar[tuple[Example, ...]] = (Example({"times": 3}, ((7,),), (3, 7)),)
+    examples = (Example({"times": 3}, ((7,),), (3, 7)),)
 
     def output(self, *inputs: Shape) -> Shape:
         if len(inputs[0]) != 1:
             raise OpError(f"`repeat_vector` wants channels alone, and gets {show(inputs[0])}")
         return self.times, *inputs[0]
 
-    def receptive_field(self, *inputs: Shape) -> ReceptiveField:
-        return "place"
-
     def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
         return (needed[1:],)
 
-    def keras(self) -> Call:
-        return self.call("layers.RepeatVector", "times")
 
-
-class Take(Op, name="take"):
+class Take(Op, name="take", kind="shape", layer="TakeAt"):
     """One token, or one row of a map. (T, C) -> (C,), (H, W, C) -> (W, C). NumPy's `x[:, index]`.
 
     Args:
         index: which one, from 0; -1 is the last.
     """
 
-    kind: ClassVar[Kind] = "shape"
-    traits: ClassVar[Traits] = Traits(
+    traits = Traits(
         values="between", unread="take it before the last layers, which then compute nothing for the others"
     )
+    depends_on = "place"
 
     index: Place
 
-    examples: ClassVar[tuple[Example, ...]] = (
+    examples = (
         Example({"index": 0}, ((5, 6),), (6,)),
         Example({"index": -1}, _X, (6, 8)),
     )
@@ -188,21 +167,15 @@ class Take(Op, name="take"):
             raise OpError(f"there is no {self.index} along the first axis of {show(inputs[0])}", "index")
         return inputs[0][1:]
 
-    def receptive_field(self, *inputs: Shape) -> ReceptiveField:
-        return "place"
-
     def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
         length = inputs[0][0]
         return ((ALL if length > LONGEST else 1 << self.index % length, *needed),)
-
-    def keras(self) -> Call:
-        return self.call("TakeAt", "index")
 
     def label(self) -> str:
         return f"Take {self.index}"
 
 
-class TakeChannels(Op, name="take_channels"):
+class TakeChannels(Op, name="take_channels", kind="shape", layer="ChannelSlice"):
     """Some of the channels. (..., C) -> (..., (stop - start) / step). NumPy's `x[..., start:stop:step]`.
 
     Args:
@@ -211,14 +184,14 @@ class TakeChannels(Op, name="take_channels"):
         step: how far to go from one to the next.
     """
 
-    kind: ClassVar[Kind] = "shape"
-    traits: ClassVar[Traits] = Traits(values="between", unread="compute only what is kept")
+    traits = Traits(values="between", unread="compute only what is kept")
+    depends_on = POINTWISE
 
     start: Place = 0
     stop: Place | None = None
     step: Count = 1
 
-    examples: ClassVar[tuple[Example, ...]] = (
+    examples = (
         Example({"start": 2}, _X, (4, 6, 6)),
         Example({"start": 1, "stop": 6, "step": 2}, _X, (4, 6, 3)),
         Example({"stop": -1}, ((5, 6),), (5, 5)),
@@ -232,9 +205,6 @@ class TakeChannels(Op, name="take_channels"):
             raise OpError(f"there are only {inputs[0][-1]} channels", "stop")
         return (*inputs[0][:-1], channels)
 
-    def receptive_field(self, *inputs: Shape) -> ReceptiveField:
-        return POINTWISE
-
     def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
         length = inputs[0][-1]
         if length > LONGEST:
@@ -242,23 +212,20 @@ class TakeChannels(Op, name="take_channels"):
         first = range(*slice(self.start, self.stop, self.step).indices(length))[0]
         return ((*needed[:-1], spread(bounded(needed[-1], output[-1]), self.step) << first),)
 
-    def keras(self) -> Call:
-        return self.call("ChannelSlice")
 
-
-class ChannelShuffle(Op, name="channel_shuffle"):
+class ChannelShuffle(Op, name="channel_shuffle", kind="shape", layer="ChannelShuffle"):
     """The channels of all groups by turns. (..., C) -> (..., C). Zhang et al. 2018 (ShuffleNet).
 
     Args:
         groups: how many groups; they divide the channels.
     """
 
-    kind: ClassVar[Kind] = "shape"
-    traits: ClassVar[Traits] = Traits(values="between")
+    traits = Traits(values="between")
+    depends_on = POINTWISE
 
     groups: Count
 
-    examples: ClassVar[tuple[Example, ...]] = (
+    examples = (
         Example({"groups": 2}, _X, _X[0]),
         Example({"groups": 3}, ((5, 6),), (5, 6)),
     )
@@ -267,9 +234,3 @@ class ChannelShuffle(Op, name="channel_shuffle"):
         channels = inputs[0][-1] if inputs[0] else 0
         if channels % self.groups or not channels:
             raise OpError(f"{channels} channels cannot be split into {self.groups} groups", "groups")
-
-    def receptive_field(self, *inputs: Shape) -> ReceptiveField:
-        return POINTWISE
-
-    def keras(self) -> Call:
-        return self.call("ChannelShuffle", "groups")

@@ -1,14 +1,13 @@
 """The op that a shortcut of the kind `pad` is."""
 
 from collections.abc import Sequence
-from typing import ClassVar
 
-from archdsl.ops.base import Call, Count, Example, Kind, Op, OpError, Pair, Shape, Traits, image, per_stride
+from archdsl.ops.base import Count, Example, Op, OpError, Pair, Shape, Traits, image, per_stride
 from archdsl.ops.index_sets import ALL, LONGEST, Positions, bounded, spread
 from archdsl.ops.receptive_field import Reach, ReceptiveField
 
 
-class PadShortcut(Op, name="pad_shortcut"):
+class PadShortcut(Op, name="pad_shortcut", kind="shape", layer="PaddingShortcut"):
     """Every stride-th pixel, with channels of zeros behind the last. (H, W, C) -> (H / stride, W / stride, filters).
 
     He et al. 2015, option A: what `shortcut: pad` stands for.
@@ -18,13 +17,14 @@ class PadShortcut(Op, name="pad_shortcut"):
         stride: of the pixels that are kept.
     """
 
-    kind: ClassVar[Kind] = "shape"
-    traits: ClassVar[Traits] = Traits(values="same_sign")
+    keras_words = {"strides": "stride"}
+
+    traits = Traits(values="same_sign")
 
     filters: Count
     stride: Pair = (1, 1)
 
-    examples: ClassVar[tuple[Example, ...]] = (
+    examples = (
         Example({"filters": 8, "stride": 2}, ((9, 7, 4),), (5, 4, 8)),
         Example({"filters": 4, "stride": [1, 2]}, ((9, 8, 4),), (9, 4, 4)),
         Example({"filters": 6}, ((3, 3, 1),), (3, 3, 6)),
@@ -46,9 +46,6 @@ class PadShortcut(Op, name="pad_shortcut"):
             for places, y, x, stride in zip(needed, output, inputs[0], self.stride, strict=False)
         )
         return ((rows, columns, needed[-1]),)
-
-    def keras(self) -> Call:
-        return self.call("PaddingShortcut", "filters", strides="stride")
 
     def label(self) -> str:
         return f"Pad to {self.filters}{per_stride(self.stride)}"

@@ -2,15 +2,13 @@
 
 import math
 from collections.abc import Sequence
-from typing import ClassVar, Literal
+from typing import Literal
 
 from archdsl.ops.base import (
     Border,
-    Call,
     Counts,
     Example,
     Flag,
-    Kind,
     Number,
     Op,
     OpError,
@@ -41,19 +39,18 @@ def moved(support: Support | None, x: Shape, edges: Sides, sign: int) -> Support
     return None if whole else (found[0], found[1])
 
 
-class ZeroPad(Op, name="zero_pad"):
+class ZeroPad(Op, name="zero_pad", kind="shape", layer="layers.ZeroPadding2D"):
     """Zeros around the map. (H, W, C) -> (H + top + bottom, W + left + right, C). Keras `ZeroPadding2D`.
 
     Args:
         padding: a number of pixels, or [[top, bottom], [left, right]].
     """
 
-    kind: ClassVar[Kind] = "shape"
-    traits: ClassVar[Traits] = Traits(values="same_sign")
+    traits = Traits(values="same_sign")
 
     padding: Border
 
-    examples: ClassVar[tuple[Example, ...]] = (
+    examples = (
         Example({"padding": 1}, ((3, 2, 5),), (5, 4, 5)),
         Example({"padding": [[0, 1], [2, 0]]}, ((3, 2, 5),), (4, 4, 5)),
     )
@@ -74,9 +71,6 @@ class ZeroPad(Op, name="zero_pad"):
     def nonzero_region(self, support: Support | None, x: Shape) -> Support | None:
         return moved(support, x, sides(self.padding), 1)
 
-    def keras(self) -> Call:
-        return self.call("layers.ZeroPadding2D", "padding")
-
     def label(self) -> str:
         (top, bottom), (left, right) = sides(self.padding)
         if top == bottom == left == right:
@@ -84,29 +78,25 @@ class ZeroPad(Op, name="zero_pad"):
         return f"Zero pad {top}+{bottom}, {left}+{right}"
 
 
-class LowestPad(ZeroPad, name="lowest_pad"):
+class LowestPad(ZeroPad, name="lowest_pad", layer="LowestPadding2D"):
     """Minus infinity around the map, which no maximum ever takes. (H, W, C) -> (H + ..., W + ..., C).
 
     Torch's `MaxPool2d` pads so: it is what a number as `padding` of `max_pool` puts before it.
     """
 
-    traits: ClassVar[Traits] = Traits()
+    traits = Traits()
 
     def nonzero_region(self, support: Support | None, x: Shape) -> Support | None:
         return None
-
-    def keras(self) -> Call:
-        return self.call("LowestPadding2D", "padding")
 
     def label(self) -> str:
         return super().label().replace("Zero", "Lowest")
 
 
-class _Crop(Op):
+class _Crop(Op, kind="shape"):
     """Takes some of a map."""
 
-    kind: ClassVar[Kind] = "shape"
-    traits: ClassVar[Traits] = Traits(values="between", unread="compute only what is kept")
+    traits = Traits(values="between", unread="compute only what is kept")
 
     def _corner(self, x: Shape) -> tuple[int, int]:
         """The row and the column of the map at which the output begins."""
@@ -124,7 +114,7 @@ class _Crop(Op):
         return ((rows, columns, needed[-1]),)
 
 
-class Crop(_Crop, name="crop"):
+class Crop(_Crop, name="crop", layer="layers.Cropping2D"):
     """Takes pixels away at the border. (H, W, C) -> (H - top - bottom, W - left - right, C). Keras `Cropping2D`.
 
     Args:
@@ -133,7 +123,7 @@ class Crop(_Crop, name="crop"):
 
     border: Border
 
-    examples: ClassVar[tuple[Example, ...]] = (
+    examples = (
         Example({"border": 1}, ((5, 4, 3),), (3, 2, 3)),
         Example({"border": [[0, 1], [2, 0]]}, ((5, 4, 3),), (4, 2, 3)),
     )
@@ -152,11 +142,8 @@ class Crop(_Crop, name="crop"):
     def nonzero_region(self, support: Support | None, x: Shape) -> Support | None:
         return moved(support, x, sides(self.border), -1)
 
-    def keras(self) -> Call:
-        return self.call("layers.Cropping2D", "border")
 
-
-class CenterCrop(_Crop, name="center_crop"):
+class CenterCrop(_Crop, name="center_crop", layer="layers.CenterCrop"):
     """The middle of a map. (H, W, C) -> (height, width, C). Keras `CenterCrop`, on maps that are large enough.
 
     Args:
@@ -167,7 +154,7 @@ class CenterCrop(_Crop, name="center_crop"):
     height: Size
     width: Size
 
-    examples: ClassVar[tuple[Example, ...]] = (Example({"height": 3, "width": 2}, ((5, 4, 3),), (3, 2, 3)),)
+    examples = (Example({"height": 3, "width": 2}, ((5, 4, 3),), (3, 2, 3)),)
 
     def output(self, *inputs: Shape) -> Shape:
         height, width, channels = image(inputs[0], self.name)
@@ -179,18 +166,20 @@ class CenterCrop(_Crop, name="center_crop"):
     def _corner(self, x: Shape) -> tuple[int, int]:
         return (x[0] - self.height) // 2, (x[1] - self.width) // 2
 
-    def keras(self) -> Call:
-        return self.call("layers.CenterCrop", "height", "width")
-
     def label(self) -> str:
         return f"Center crop {self.height}×{self.width}"
 
 
-_WORK = {"nearest": 1, "bilinear": 4}
-"""What fvcore counts for each number of a map that is made larger; of other ways it knows nothing."""
+class _Resized(Op, kind="shape"):
+    """A map of another size, whose pixels are interpolated."""
+
+    def fvcore(self, *inputs: Shape) -> Counts:
+        # For each number of the output, if it becomes larger; of other ways it knows nothing.
+        work = {"nearest": 1, "bilinear": 4}.get(getattr(self, "interpolation", ""), 0)
+        return Counts(work * math.prod(self.output(*inputs)))
 
 
-class Upsample(Op, name="upsample"):
+class Upsample(_Resized, name="upsample", layer="layers.UpSampling2D"):
     """A map some times as large. (H, W, C) -> (H * size, W * size, C). Keras `UpSampling2D`.
 
     Args:
@@ -198,12 +187,10 @@ class Upsample(Op, name="upsample"):
         interpolation: where the new pixels come from.
     """
 
-    kind: ClassVar[Kind] = "shape"
-
     size: Pair = (2, 2)
     interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos3", "lanczos5"] = "nearest"
 
-    examples: ClassVar[tuple[Example, ...]] = (
+    examples = (
         Example({}, _X, (8, 12, 8)),
         Example({"size": [1, 3]}, _X, (4, 18, 8)),
         Example({"size": 2, "interpolation": "bilinear"}, _X, (8, 12, 8)),
@@ -212,9 +199,6 @@ class Upsample(Op, name="upsample"):
     def output(self, *inputs: Shape) -> Shape:
         height, width, channels = image(inputs[0], self.name)
         return height * self.size[0], width * self.size[1], channels
-
-    def fvcore(self, *inputs: Shape) -> Counts:
-        return Counts(_WORK.get(self.interpolation, 0) * math.prod(self.output(*inputs)))
 
     def receptive_field(self, *inputs: Shape) -> ReceptiveField:
         rows, columns = (scaled(x, x * more, self.interpolation) for x, more in zip(inputs[0], self.size, strict=False))
@@ -233,14 +217,11 @@ class Upsample(Op, name="upsample"):
         # Cubic and Lanczos kernels have negative parts, which overshoot.
         return hull(*inputs) if self.interpolation in ("nearest", "bilinear") else ValueRange()
 
-    def keras(self) -> Call:
-        return self.call("layers.UpSampling2D", size="size")
-
     def label(self) -> str:
         return f"Upsample {times(self.size)}"
 
 
-class Resize(Op, name="resize"):
+class Resize(_Resized, name="resize", layer="layers.Resizing"):
     """A map of another size. (H, W, C) -> (height, width, C). Keras `Resizing`.
 
     Args:
@@ -254,7 +235,12 @@ class Resize(Op, name="resize"):
         antialias: whether to smooth where the map becomes smaller.
     """
 
-    kind: ClassVar[Kind] = "shape"
+    keras_words = {
+        "crop_to_aspect_ratio": "crop",
+        "pad_to_aspect_ratio": "pad",
+        "fill_mode": "fill",
+        "fill_value": "value",
+    }
 
     height: Size
     width: Size
@@ -265,7 +251,7 @@ class Resize(Op, name="resize"):
     value: Number = 0.0
     antialias: Flag = False
 
-    examples: ClassVar[tuple[Example, ...]] = (
+    examples = (
         Example({"height": 3, "width": 9}, _X, (3, 9, 8)),
         Example({"height": 2, "width": 2, "interpolation": "bicubic", "antialias": True}, _X, (2, 2, 8)),
         Example({"height": 3, "width": 3, "crop": True}, _X, (3, 3, 8)),
@@ -278,36 +264,28 @@ class Resize(Op, name="resize"):
             raise OpError("`crop` and `pad` exclude each other", "pad")
         return self.height, self.width, channels
 
-    def fvcore(self, *inputs: Shape) -> Counts:
-        return Counts(_WORK.get(self.interpolation, 0) * math.prod(self.output(*inputs)))
-
     def receptive_field(self, *inputs: Shape) -> ReceptiveField:
         height, width, _ = inputs[0]
         if self.crop or self.pad or self.antialias:
             return "whole"  # how far it reaches then depends on more than the two sizes
         return scaled(height, self.height, self.interpolation), scaled(width, self.width, self.interpolation)
 
-    def keras(self) -> Call:
-        words = {"crop_to_aspect_ratio": "crop", "pad_to_aspect_ratio": "pad", "fill_mode": "fill"}
-        return self.call("layers.Resizing", "height", "width", **words, fill_value="value")
-
     def label(self) -> str:
         return f"Resize {self.height}×{self.width}"
 
 
-class SpaceToDepth(Op, name="space_to_depth"):
+class SpaceToDepth(Op, name="space_to_depth", kind="shape", layer="SpaceToDepth"):
     """Blocks of pixels become channels. (H, W, C) -> (H / block, W / block, C * block * block). Shi et al. 2016.
 
     Args:
         block: height and width of a block.
     """
 
-    kind: ClassVar[Kind] = "shape"
-    traits: ClassVar[Traits] = Traits(values="between")
+    traits = Traits(values="between")
 
     block: Size
 
-    examples: ClassVar[tuple[Example, ...]] = (Example({"block": 2}, _X, (2, 3, 32)),)
+    examples = (Example({"block": 2}, _X, (2, 3, 32)),)
 
     def output(self, *inputs: Shape) -> Shape:
         height, width, channels = image(inputs[0], self.name)
@@ -319,11 +297,8 @@ class SpaceToDepth(Op, name="space_to_depth"):
         reach = Reach(self.block, 0, self.block - 1)
         return reach, reach
 
-    def keras(self) -> Call:
-        return self.call("SpaceToDepth", "block")
 
-
-class DepthToSpace(Op, name="depth_to_space"):
+class DepthToSpace(Op, name="depth_to_space", kind="shape", layer="DepthToSpace"):
     """Channels become blocks of pixels. (H, W, C) -> (H * block, W * block, C / (block * block)).
 
     Shi et al. 2016; also called pixel shuffle.
@@ -332,12 +307,11 @@ class DepthToSpace(Op, name="depth_to_space"):
         block: height and width of a block.
     """
 
-    kind: ClassVar[Kind] = "shape"
-    traits: ClassVar[Traits] = Traits(values="between")
+    traits = Traits(values="between")
 
     block: Size
 
-    examples: ClassVar[tuple[Example, ...]] = (Example({"block": 2}, _X, (8, 12, 2)),)
+    examples = (Example({"block": 2}, _X, (8, 12, 2)),)
 
     def output(self, *inputs: Shape) -> Shape:
         height, width, channels = image(inputs[0], self.name)
@@ -348,6 +322,3 @@ class DepthToSpace(Op, name="depth_to_space"):
     def receptive_field(self, *inputs: Shape) -> ReceptiveField:
         reach = Reach(over=self.block)
         return reach, reach
-
-    def keras(self) -> Call:
-        return self.call("DepthToSpace", "block")

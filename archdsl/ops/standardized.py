@@ -1,12 +1,10 @@
 """Convolutions that compute their filters anew from their weights."""
 
-from typing import ClassVar
-
-from archdsl.ops.base import Call, Counts, Example, Positive, Shape, Traits
+from archdsl.ops.base import Counts, Example, Positive, Shape, Traits
 from archdsl.ops.conv import Conv
 
 
-class StandardizedConv(Conv, name="standardized_conv"):
+class StandardizedConv(Conv, name="standardized_conv", layer="StandardizedConv2D"):
     """2-D convolution by filters of mean 0 and variance 1, whatever its weights are. (H, W, C) -> (H', W', filters).
 
     Qiao et al. 2019, "Micro-Batch Training with Batch-Channel Normalization and Weight Standardization".
@@ -15,11 +13,11 @@ class StandardizedConv(Conv, name="standardized_conv"):
         epsilon: is added to the variance of a filter's weights.
     """
 
-    traits: ClassVar[Traits] = Traits(filters=True, standardizes=True)
+    traits = Traits(filters=True, standardizes=True)
 
     epsilon: Positive = 1e-6
 
-    examples: ClassVar[tuple[Example, ...]] = (
+    examples = (
         *Conv.examples,
         Example({"filters": 6, "kernel": 3, "bias": False, "epsilon": 1e-8}, ((9, 8, 4),), (7, 6, 6)),
     )
@@ -31,9 +29,6 @@ class StandardizedConv(Conv, name="standardized_conv"):
 
     def plainer_step(self, x: Shape) -> str:
         return ""
-
-    def keras(self) -> Call:
-        return self._call("StandardizedConv2D", "filters", "kernel")
 
     def label(self) -> str:
         return f"Standardized {super().label()[0].lower()}{super().label()[1:]}"

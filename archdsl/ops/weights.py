@@ -1,10 +1,11 @@
 """How weights begin and what holds them: Keras's initialisers, regularisers and constraints, as inert data."""
 
+import math
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from archdsl.ops.base import Flag, NotNegative, Op, Positive, Seed
+from archdsl.ops.base import Flag, NotNegative, Op, Positive, Seed, Shape, Weight
 from archdsl.ops.choices import WordChoice
 from archdsl.ops.keras_objects import Argument, KerasObject, KerasWords, Word
 
@@ -119,6 +120,21 @@ class Biased(Op):
     bias_regularizer: Regularizer = None
     bias_constraint: Constraint = None
     activity_regularizer: Regularizer = None
+
+    def weight_shapes(self, x: Shape) -> dict[str, Shape]:
+        """The shapes of its weights, the bias among them whether or not it has one."""
+        raise NotImplementedError
+
+    def weights(self, *inputs: Shape) -> dict[str, Weight]:
+        shapes = self.weight_shapes(inputs[0])
+        return {name: Weight(shape) for name, shape in shapes.items() if self.bias or "bias" not in name}
+
+    def macs(self, *inputs: Shape) -> int:
+        kernels = sum(math.prod(shape) for name, shape in self.weight_shapes(inputs[0]).items() if "bias" not in name)
+        return math.prod(self.output(*inputs)[:-1]) * kernels
+
+    def activations(self, *inputs: Shape) -> int:
+        return math.prod(self.output(*inputs))
 
 
 class Kernel(Biased):
