@@ -24,13 +24,14 @@ from archdsl.cli.shared import (
 )
 from archdsl.errors import fail
 from archdsl.files import next_free
+from archdsl.runs.trackers import TRACKERS
 from archdsl.text import columns
 
 if TYPE_CHECKING:
     from archdsl.runs.folder import Result
-    from archdsl.training.dry_run import Rehearsal
+    from archdsl.training.dry_run import DryRunReport
 
-TRACKERS = ("tensorboard", "mlflow", "wandb")
+TRACKER_NAMES = " or ".join([", ".join([*TRACKERS][:-1]), [*TRACKERS][-1]])
 
 
 def train(
@@ -44,9 +45,7 @@ def train(
     seed: Annotated[int | None, typer.Option(min=0, help="Instead of the spec's.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check all by one step; tell what it would need.")] = False,
     resume: Annotated[Path | None, typer.Option(metavar="RUN", help="Go on with a run that was interrupted.")] = None,
-    log: Annotated[
-        list[str] | None, typer.Option("--log", metavar="WHERE", help="Also to tensorboard, mlflow or wandb.")
-    ] = None,
+    log: Annotated[list[str] | None, typer.Option("--log", metavar="WHERE", help=f"Also to {TRACKER_NAMES}.")] = None,
     settings: SetOption = None,
     variant: VariantOption = None,
     allow: AllowOption = None,
@@ -74,11 +73,11 @@ def train(
     backend.load_keras(loaded.train)
     if dry_run:
         from archdsl.runs.folder import check_free
-        from archdsl.training.dry_run import rehearse
-        from archdsl.training.setup import Wishes
+        from archdsl.training.dry_run import try_training
+        from archdsl.training.setup import Overrides
 
         check_free(run)
-        report = rehearse(loaded, run, Wishes(**given))
+        report = try_training(loaded, run, Overrides(**given))
         print_json(asdict(report)) if as_json else print_text(_dry_run_text(report))
         return
     from archdsl.training import fit
@@ -128,7 +127,7 @@ def _check_resume_options(spec: Any, out: Any, limit: Any, seed: Any, dry_run: b
             raise fail("ARCH203", f"{name} cannot stand beside --resume", hint=hint)
 
 
-def _dry_run_text(report: Rehearsal) -> str:
+def _dry_run_text(report: DryRunReport) -> str:
     """What a training would do and need, a line each."""
     parts = ", ".join(f"{count:,} {name}" for name, count in report.images.items())
     rate, together = report.learning_rate, report.steps_per_execution

@@ -40,9 +40,9 @@ def predict(
         raise fail("ARCH204", f"{network} is not there", hint="a run's folder, or a `.keras` file")
     backend.load_keras()
     from archdsl.data.images import find
-    from archdsl.training import prediction as predicting
+    from archdsl.training.prediction import load
 
-    predictor = predicting.load(network)
+    predictor = load(network)
     for lack in predictor.lacks:
         say(lack)
     paths = find(images)
@@ -81,9 +81,9 @@ def export(
     if not network.exists():
         raise fail("ARCH204", f"{network} is not there", hint="a run's folder, or a `.keras` file")
     backend.load_keras()
-    from archdsl.training import export as exporting
+    from archdsl.training.export import describe, write_export
 
-    print_text(f"{out}: {exporting.told(exporting.export(network, out, raw=raw, form=form))}")
+    print_text(f"{out}: {describe(write_export(network, out, raw=raw, form=form))}")
 
 
 def runs(
@@ -97,21 +97,21 @@ def runs(
     as_json: JsonOption = False,
 ) -> None:
     """List the runs of a folder (without one, of `runs`), or compare some. Imports no TensorFlow."""
-    from archdsl.runs import listing as kept
+    from archdsl.runs import listing
 
-    if sort not in kept.SORTS:
-        raise fail("ARCH203", f"runs cannot be sorted by `{sort}`", hint=nearest(sort, kept.SORTS))
+    if sort not in listing.SORTS:
+        raise fail("ARCH203", f"runs cannot be sorted by `{sort}`", hint=nearest(sort, listing.SORTS))
     given = folders or [Path("runs")]
     if len(given) > 1:
         _compare(given, out, as_json)
         return
     if out is not None:
         raise fail("ARCH203", "`--out` draws runs that are compared, and here is one folder", hint="name two runs")
-    found = kept.find(given[0], sort)
+    found = listing.find(given[0], sort)
     if as_json:
         print_json([run.data() for run in found])
     else:
-        print_text(kept.to_text(found, shutil.get_terminal_size((WIDTH, 24)).columns))
+        print_text(listing.to_text(found, shutil.get_terminal_size((WIDTH, 24)).columns))
 
 
 def _compare(folders: list[Path], out: Path | None, as_json: bool) -> None:

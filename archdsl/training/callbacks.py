@@ -1,4 +1,4 @@
-"""What happens at the ends of steps and epochs: the log, the kept network, early stopping, and the checkpoint."""
+"""Keras callbacks of a run: its log, its trackers, the network that it keeps, early stopping, and checkpoints."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import io
 import json
 import math
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,25 +17,26 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from archdsl import recipe
 from archdsl.errors import fail
 from archdsl.files import writing
-from archdsl.recipe import EarlyStopping as Recipe
-from archdsl.runs.folder import LOG, MODEL, Row
+from archdsl.runs.folder import LOG, MODEL, Result, Row
+from archdsl.runs.trackers import Tracker
 from archdsl.training import checkpoints
 from archdsl.training.averaging import averaged_values
-from archdsl.training.checkpoints import State
+from archdsl.training.checkpoints import TrainingState
 
 LOG_LINES = "log.jsonl"
 
-SHARE = 0.02
-"""How much of the time may go into writing the kept network before the training ends."""
+WRITING_SHARE = 0.02
+"""The fraction of the time that may go into writing the kept network before the training ends."""
 
 
-class Log(keras.callbacks.Callback):  # type: ignore[misc]
-    """Keeps a row for each epoch, in `log.csv` and as a line of JSON in `log.jsonl`.
+class EpochLog(keras.callbacks.Callback):  # type: ignore[misc]
+    """Writes a row for each epoch, to `log.csv` and as a line of JSON to `log.jsonl`.
 
     Args:
-        head: the output that tells the classes, where the network has several: its accuracy is the row's.
+        head: the output that classifies, if the network has several: its accuracy is the row's.
     """
 
     def __init__(self, folder: Path, head: str = "") -> None:
@@ -44,20 +46,19 @@ class Log(keras.callbacks.Callback):  # type: ignore[misc]
         self._began = 0.0
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Writes what a training that goes on has logged before, and nothing that came later."""
+        """Writes the rows up to the checkpoint that a resumed training starts from, and no later ones."""
         for name, text in ((LOG, _csv(self.rows)), (LOG_LINES, "".join(map(_line, self.rows)))):
-            with writing(self.folder / name) as beside:
-                beside.write_text(text, encoding="utf-8", newline="")
+            with writing(self.folder / name) as partial:
+                partial.write_text(text, encoding="utf-8", newline="")
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._began = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        given = named(logs, self.head)
-        given = {name.replace("val_", "validation_", 1): float(value) for name, value in given.items()}
+        values = logged_values(with_accuracy(logs, self.head))
         rate = float(self.model.optimizer.learning_rate.numpy())
         seconds = round(time.perf_counter() - self._began, 3)
-        self.rows.append({"epoch": epoch + 1, "seconds": seconds, "learning_rate": rate, **given})
+        self.rows.append({"epoch": epoch + 1, "seconds": seconds, "learning_rate": rate, **values})
         self._append(LOG, _csv(self.rows) if epoch == 0 else _csv(self.rows[-1:], list(self.rows[0])))
         self._append(LOG_LINES, _line(self.rows[-1]))
 
@@ -69,11 +70,40 @@ class Log(keras.callbacks.Callback):  # type: ignore[misc]
             raise fail("ARCH304", f"{self.folder / name} cannot be written: {error.strerror}") from None
 
 
-class Kept(keras.callbacks.Callback):  # type: ignore[misc]
+class Tracking(keras.callbacks.Callback):  # type: ignore[misc]
+    """Passes each epoch and the result on to trackers.
+
+    A tracker that fails is dropped with a warning; the training goes on.
+    """
+
+    def __init__(self, trackers: Sequence[Tracker]) -> None:
+        super().__init__()
+        self.trackers = list(trackers)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        values = {**logged_values(logs or {}), "learning_rate": float(self.model.optimizer.learning_rate)}
+        self._for_each(lambda tracker: tracker.log(epoch + 1, values))
+
+    def finish(self, result: Result) -> None:
+        """Passes on the result of a run, however it ended."""
+        self._for_each(lambda tracker: tracker.finish(result))
+
+    def _for_each(self, act: Callable[[Tracker], None]) -> None:
+        for tracker in [*self.trackers]:
+            try:
+                act(tracker)
+            except Exception as error:  # these packages have errors of their own, of networks and of disks
+                self.trackers.remove(tracker)
+                first = " ".join(str(error).split())[:200]
+                message = f"{type(tracker).__name__} is told nothing any more: {type(error).__name__}: {first}"
+                warnings.warn(message, stacklevel=2)
+
+
+class KeptModel(keras.callbacks.Callback):  # type: ignore[misc]
     """Keeps the run's network: of the best epoch on the validation part, or of the last one.
 
-    The higher accuracy wins, and of two equal ones the lower loss. The test set has no say. Where the optimizer
-    averages weights, those are kept. The file is written at once while that is cheap, and else by `write`.
+    The higher accuracy wins, and of two equal ones the lower loss; the test set does not count. If the optimizer
+    averages weights, the averages are kept. The file is written at once while that is cheap, otherwise by `write`.
     """
 
     def __init__(self, folder: Path, keep: Literal["best", "last"], head: str = "") -> None:
@@ -87,22 +117,22 @@ class Kept(keras.callbacks.Callback):  # type: ignore[misc]
         self._spent, self._began = 0.0, time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        known = named(logs, self.head)
-        accuracy, loss = known.get("val_accuracy"), known.get("val_loss")
+        values = with_accuracy(logs, self.head)
+        accuracy, loss = values.get("val_accuracy"), values.get("val_loss")
         if self.keep == "best" and self.epoch is not None and not better(accuracy, loss, self.accuracy, self.loss):
             return
         self.epoch, self.accuracy, self.loss = epoch + 1, accuracy, loss
         self.values = averaged_values(self.model)
-        if self._spent <= SHARE * (time.perf_counter() - self._began):
+        if self._spent <= WRITING_SHARE * (time.perf_counter() - self._began):
             self.write()
 
     def write(self) -> None:
-        """Writes the kept network, unless it stands in its file already or there is none."""
+        """Writes the kept network, unless it is written already or there is none."""
         if self.epoch == self._written:
             return
         began = time.perf_counter()
-        with holding(self.model, self.values), uncompiled(self.model), writing(self.folder / MODEL) as beside:
-            self.model.save(beside)
+        with holding(self.model, self.values), uncompiled(self.model), writing(self.folder / MODEL) as partial:
+            self.model.save(partial)
         self._written = self.epoch
         self._spent += time.perf_counter() - began
 
@@ -113,18 +143,18 @@ class Kept(keras.callbacks.Callback):  # type: ignore[misc]
         self.epoch, self.accuracy, self.loss, self.values = notes["epoch"], notes["accuracy"], notes["loss"], values
 
 
-class EarlyStopping(keras.callbacks.Callback):  # type: ignore[misc]
-    """Ends the training when a value of the validation part gets no better. Keras's own forgets where it stands."""
+class ResumableEarlyStopping(keras.callbacks.Callback):  # type: ignore[misc]
+    """Ends the training when a value of the validation part stops improving. Keras's own cannot be resumed."""
 
-    def __init__(self, recipe: Recipe, head: str = "") -> None:
+    def __init__(self, early_stopping: recipe.EarlyStopping, head: str = "") -> None:
         super().__init__()
-        self.recipe, self.head = recipe, head
+        self.recipe, self.head = early_stopping, head
         self.best: float | None = None
         self.waited = 0
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         accuracy = self.recipe.monitor == "validation_accuracy"
-        value = named(logs, self.head)["val_accuracy" if accuracy else "val_loss"]
+        value = with_accuracy(logs, self.head)["val_accuracy" if accuracy else "val_loss"]
         gain = math.inf if self.best is None else (value - self.best) * (1 if accuracy else -1)
         if gain > self.recipe.min_delta:
             self.best, self.waited = float(value), 0
@@ -140,15 +170,15 @@ class EarlyStopping(keras.callbacks.Callback):  # type: ignore[misc]
         self.best, self.waited = notes["best"], notes["waited"]
 
 
-class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
-    """Writes the state of the training after each epoch, when all else that happens then has happened.
+class Checkpoints(keras.callbacks.Callback):  # type: ignore[misc]
+    """Writes the state of the training after each epoch; it comes after the callbacks whose state it writes.
 
     Args:
-        gather: what there is beside the network and its optimizer: notes, and arrays by name.
+        gather: gives the state besides the network and its optimizer: notes, and arrays by name.
     """
 
     def __init__(
-        self, folder: Path, log: Log, gather: Callable[[int], tuple[dict[str, Any], dict[str, list[Any]]]]
+        self, folder: Path, log: EpochLog, gather: Callable[[int], tuple[dict[str, Any], dict[str, list[Any]]]]
     ) -> None:
         super().__init__()
         self.folder, self.log, self.gather = folder, log, gather
@@ -159,11 +189,11 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
             "model": checkpoints.values(self.model.variables),
             "optimizer": checkpoints.values(self.model.optimizer.variables),
         }
-        checkpoints.save(self.folder, State(epoch + 1, self.log.rows, notes, arrays))
+        checkpoints.save(self.folder, TrainingState(epoch + 1, self.log.rows, notes, arrays))
 
 
 class StopAtNaN(keras.callbacks.Callback):  # type: ignore[misc]
-    """Ends the training with ARCH401 at the first step whose loss is no finite number."""
+    """Ends the training with ARCH401 at the first step whose loss is not finite."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -175,21 +205,28 @@ class StopAtNaN(keras.callbacks.Callback):  # type: ignore[misc]
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         loss = float((logs or {}).get("loss", 0.0))
         if not math.isfinite(loss):
-            message = f"the loss became {loss} at step {batch + 1} of epoch {self._epoch}"
-            raise fail("ARCH401", message, hint=_remedy(self.model))
+            hint = "a lower learning rate, `warmup`, or `clipnorm`"
+            if "float16" in str(self.model.dtype_policy.name):
+                hint += "; `mixed_bfloat16` has the range that float16 lacks"
+            raise fail("ARCH401", f"the loss became {loss} at step {batch + 1} of epoch {self._epoch}", hint=hint)
 
 
-def named(logs: Mapping[str, Any] | None, head: str) -> dict[str, Any]:
-    """What Keras logs, with the accuracy of the output that tells the classes as `accuracy`."""
-    found = dict(logs or {})
+def with_accuracy(logs: Mapping[str, Any] | None, head: str) -> dict[str, Any]:
+    """Keras's logs, with the accuracy of the output that classifies as `accuracy`."""
+    values = dict(logs or {})
     for part in ("", "val_"):
-        if f"{part}accuracy" not in found and f"{part}{head}_accuracy" in found:
-            found[f"{part}accuracy"] = found[f"{part}{head}_accuracy"]
-    return found
+        if f"{part}{head}_accuracy" in values:
+            values.setdefault(f"{part}accuracy", values[f"{part}{head}_accuracy"])
+    return values
+
+
+def logged_values(logs: Mapping[str, Any]) -> dict[str, float]:
+    """Keras's logs by the names of `log.csv`: `validation_loss` for `val_loss`."""
+    return {name.replace("val_", "validation_", 1): float(value) for name, value in logs.items()}
 
 
 def better(accuracy: Any, loss: Any, best_accuracy: Any, best_loss: Any) -> bool:
-    """Whether an accuracy and a loss beat others; a loss that is no number counts as the worst."""
+    """Whether an accuracy and a loss beat others; NaN counts as the worst loss."""
     if accuracy != best_accuracy:
         return bool(accuracy > best_accuracy)
     return bool(loss < best_loss or (math.isnan(best_loss) and not math.isnan(loss)))
@@ -197,7 +234,7 @@ def better(accuracy: Any, loss: Any, best_accuracy: Any, best_loss: Any) -> bool
 
 @contextmanager
 def holding(model: keras.Model, values: Sequence[NDArray[Any]]) -> Iterator[None]:
-    """Lets a network have other values for a while."""
+    """Gives a network other values within the block."""
     own = [np.array(variable.numpy()) for variable in model.variables]
     for variable, value in zip(model.variables, values, strict=True):
         variable.assign(value)
@@ -210,7 +247,7 @@ def holding(model: keras.Model, values: Sequence[NDArray[Any]]) -> Iterator[None
 
 @contextmanager
 def uncompiled(model: keras.Model) -> Iterator[None]:
-    """Lets a network be saved without its optimizer, whose state is larger, and stands in the checkpoint."""
+    """Takes a network's optimizer away within the block: its state is large, and is saved in the checkpoint."""
     optimizer, compiled = model.optimizer, model.compiled
     model.optimizer, model.compiled = None, False
     try:
@@ -219,14 +256,8 @@ def uncompiled(model: keras.Model) -> Iterator[None]:
         model.optimizer, model.compiled = optimizer, compiled
 
 
-def _remedy(model: keras.Model) -> str:
-    remedies = "a lower learning rate, `warmup`, or `clipnorm`"
-    half = "float16" in str(model.dtype_policy.name)
-    return f"{remedies}; `mixed_bfloat16` has the range that float16 lacks" if half else remedies
-
-
 def _csv(rows: Sequence[Row], columns: list[str] | None = None) -> str:
-    """Rows as CSV; with a header where the columns are not given."""
+    """Rows as CSV; with a header if the columns are not given."""
     if not rows:
         return ""
     text = io.StringIO()

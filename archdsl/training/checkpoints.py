@@ -1,7 +1,7 @@
-"""The state of a training at an epoch's end, in one file that is whole or not there at all.
+"""The state of a training at the end of an epoch, in one file that is written whole or not at all.
 
-It holds what Keras's own files leave out: the states of seed generators, of the optimizer, and of what goes on beside
-the network. A training that goes on from it does what it would have done uncut, to the bit.
+It holds what Keras's own files leave out: the states of seed generators, of the optimizer, and of callbacks. A training
+that resumes from it does exactly what it would have done without the interruption, to the bit.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ Arrays = list[NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class State:
-    """Where a training stands.
+class TrainingState:
+    """The state of a training.
 
     Args:
         epoch: how many epochs are complete.
         rows: the log's.
         notes: plain data, such as how long early stopping has waited.
-        arrays: values of variables by what they belong to: `model`, `optimizer`, and what there is besides.
+        arrays: values of variables by what they belong to: `model`, `optimizer`, and others.
     """
 
     epoch: int
@@ -46,8 +46,8 @@ class State:
     arrays: Mapping[str, Arrays] = field(default_factory=dict)
 
 
-def save(run: Path, state: State) -> None:
-    """Writes the state into a run's folder; whatever ends the program, the old state stands there or the new one.
+def save(run: Path, state: TrainingState) -> None:
+    """Writes the state into a run's folder; whatever ends the program, the old state or the new one is there.
 
     Raises:
         ArchError: the place cannot be written to (ARCH304).
@@ -58,7 +58,7 @@ def save(run: Path, state: State) -> None:
     except OSError as error:
         raise fail("ARCH304", f"{folder} cannot be made: {error.strerror}") from None
     named = {f"{name}.{i}": value for name, values in state.arrays.items() for i, value in enumerate(values)}
-    # NumPy's files know no bfloat16: the bits are kept, and the name beside them.
+    # NumPy's files know no bfloat16: the bits are stored, and the name of the type in the header.
     types = {name: str(value.dtype) for name, value in named.items() if value.dtype.kind == "V"}
     header = {
         "epoch": state.epoch,
@@ -68,12 +68,12 @@ def save(run: Path, state: State) -> None:
         "types": types,
     }
     plain = {name: value.view(np.uint16) if name in types else value for name, value in named.items()}
-    with writing(folder / FILE) as beside:
-        np.savez(beside, header=np.frombuffer(json.dumps(header).encode(), np.uint8), **plain)  # type: ignore[arg-type]
+    with writing(folder / FILE) as partial:
+        np.savez(partial, header=np.frombuffer(json.dumps(header).encode(), np.uint8), **plain)  # type: ignore[arg-type]
 
 
-def load(run: Path) -> State | None:
-    """The state that a run's folder keeps; None where no epoch was complete.
+def load(run: Path) -> TrainingState | None:
+    """The state in a run's folder; None if no epoch was complete.
 
     Raises:
         ArchError: it cannot be read (ARCH204).
@@ -88,30 +88,30 @@ def load(run: Path) -> State | None:
                 name: [_typed(file[f"{name}.{i}"], header["types"].get(f"{name}.{i}")) for i in range(count)]
                 for name, count in header["counts"].items()
             }
-        return State(header["epoch"], header["rows"], header["notes"], arrays)
+        return TrainingState(header["epoch"], header["rows"], header["notes"], arrays)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error):
         hint = "remove the folder `checkpoint` to begin this run anew"
         raise fail("ARCH204", f"{path} is not what training wrote: it cannot be read", hint=hint) from None
 
 
 def remove(run: Path) -> None:
-    """Takes the state away: the run is finished."""
+    """Removes the state: the run is finished."""
     shutil.rmtree(run / FOLDER, ignore_errors=True)
 
 
 def values(variables: Sequence[Any]) -> Arrays:
-    """Copies of Keras variables' values; those of bfloat16 keep their kind."""
+    """Copies of the values of Keras's variables; those of bfloat16 keep their type."""
     return [np.array(variable.numpy()) for variable in variables]
 
 
 def assign(variables: Sequence[keras.Variable], arrays: Sequence[NDArray[Any]]) -> None:
-    """Gives variables the values that were kept.
+    """Assigns the values of a checkpoint to variables.
 
     Raises:
         ArchError: they are not those of this network (ARCH204).
     """
-    wanted = [(tuple(variable.shape), str(variable.dtype)) for variable in variables]
-    if wanted != [(array.shape, str(array.dtype)) for array in arrays]:
+    expected = [(tuple(variable.shape), str(variable.dtype)) for variable in variables]
+    if expected != [(array.shape, str(array.dtype)) for array in arrays]:
         message = "the checkpoint is not of this network: its weights or its optimizer have other shapes"
         raise fail("ARCH204", message, hint="was it written by another version of archdsl, Keras or TensorFlow?")
     for variable, array in zip(variables, arrays, strict=True):
@@ -119,19 +119,19 @@ def assign(variables: Sequence[keras.Variable], arrays: Sequence[NDArray[Any]]) 
 
 
 def fingerprint(text: str, dataset: Dataset) -> dict[str, int]:
-    """Numbers that differ where the spec's text or the data does: labels, statistics, and some two thousand images."""
+    """Checksums of the spec's text and of each part of the data: its labels and some two thousand of its images."""
     parts = {"spec": zlib.crc32(text.encode())}
     for name in ("train", "validation", "test"):
         part = getattr(dataset, name)
-        known = zlib.crc32(np.ascontiguousarray(part.labels).tobytes())
+        of_labels = zlib.crc32(np.ascontiguousarray(part.labels).tobytes())
         some = part.images[:: max(1, len(part) // 2000)]
-        parts[name] = zlib.crc32(np.ascontiguousarray(some).tobytes(), known)
+        parts[name] = zlib.crc32(np.ascontiguousarray(some).tobytes(), of_labels)
     return parts
 
 
-def _typed(array: NDArray[Any], kind: str | None) -> NDArray[Any]:
-    if kind is None:
+def _typed(array: NDArray[Any], name: str | None) -> NDArray[Any]:
+    if name is None:
         return array
     import ml_dtypes
 
-    return array.view(getattr(ml_dtypes, kind))
+    return array.view(getattr(ml_dtypes, name))

@@ -1,4 +1,4 @@
-"""How a training tells on stderr where it stands: in a terminal, in a log file, in a notebook."""
+"""Shows the progress of a training on stderr: in a terminal, in a log file, in a notebook."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Column
 
 from archdsl.text import clock
-from archdsl.training.callbacks import named
+from archdsl.training.callbacks import with_accuracy
 
 REFRESH = 0.25
-"""Seconds between two pictures of the bar."""
+"""Seconds between two updates of the bar."""
 
 QUIET = 60.0
-"""Seconds after which a log file gets a line though no epoch has ended."""
+"""Seconds after which a log file gets a line within an epoch."""
 
 NARROW = 80
-"""Columns of a terminal below which everything is told more shortly."""
+"""Columns of a terminal below which lines are abbreviated."""
 
 
 class Display(keras.callbacks.Callback):  # type: ignore[misc]
@@ -30,8 +30,8 @@ class Display(keras.callbacks.Callback):  # type: ignore[misc]
     Args:
         epochs: how many there will be.
         steps: in an epoch.
-        first: how many epochs are done already.
-        head: the output that tells the classes, where the network has several.
+        first: how many epochs are already complete.
+        head: the output that classifies, if the network has several.
     """
 
     def __init__(self, epochs: int, steps: int, first: int = 0, head: str = "", console: Console | None = None) -> None:
@@ -48,13 +48,13 @@ class Display(keras.callbacks.Callback):  # type: ignore[misc]
             *columns, console=self.console, transient=True, disable=not self._live, auto_refresh=False, expand=True
         )
         self._task = self._bar.add_task("", total=steps, tail="")
-        self._done, self._first = first * steps, first * steps
-        self._epoch = self._began = self._told = 0.0
+        self._done = first * steps
+        self._epoch, self._began, self._shown = first, 0.0, 0.0
         self._steady: tuple[float, int] | None = None
 
     def __enter__(self) -> Display:
         self._bar.start()
-        self._told = time.perf_counter()
+        self._shown = time.perf_counter()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -66,33 +66,34 @@ class Display(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         now = time.perf_counter()
-        self._done = int(self._epoch) * self.steps + batch + 1
+        self._done = self._epoch * self.steps + batch + 1
         if self._steady is None:
             self._steady = now, self._done  # the first step is mostly tracing
-        if now - self._told >= (REFRESH if self._live else QUIET):
+        if now - self._shown >= (REFRESH if self._live else QUIET):
             self._show(batch + 1, (logs or {}).get("loss"))
 
     def on_test_begin(self, logs: Any = None) -> None:
         if self._live:
-            self._bar.update(self._task, description=f"{self._name()} validation", refresh=True)
+            self._bar.update(self._task, description=f"{self._epoch_name()} validation", refresh=True)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        self._told = time.perf_counter()
-        shown = self.line(epoch + 1, named(logs, self.head), self._told - self._began)
-        self.console.print(shown, markup=False, soft_wrap=True)
+        self._shown = time.perf_counter()
+        line = self.line(epoch + 1, with_accuracy(logs, self.head), self._shown - self._began)
+        self.console.print(line, markup=False, soft_wrap=True)
 
     def line(self, epoch: int, logs: dict[str, float], seconds: float) -> str:
         """`epoch  3/20   loss 0.4123  accuracy 91.20 %   validation 0.3011  93.75 %   1.2 s`; shorter if narrow."""
-        place = f"{epoch:>{len(str(self.epochs))}}/{self.epochs}"
+        number = f"{epoch:>{len(str(self.epochs))}}/{self.epochs}"
         short = self._narrow
-        told = f"{place}  loss {_loss(logs['loss'])}" if short else f"epoch {place}   loss {_loss(logs['loss'])}"
+        line = f"{number}  loss {_loss(logs['loss'])}" if short else f"epoch {number}   loss {_loss(logs['loss'])}"
         if "accuracy" in logs:
-            told += f"{'' if short else '  accuracy'} {logs['accuracy'] * 100:5.2f} %"
+            line += f"{'' if short else '  accuracy'} {logs['accuracy'] * 100:5.2f} %"
         if "val_loss" in logs:
-            told += f"{'  val' if short else '   validation'} {_loss(logs['val_loss'])}"
+            line += f"{'  val' if short else '   validation'} {_loss(logs['val_loss'])}"
         if "val_accuracy" in logs:
-            told += f"  {logs['val_accuracy'] * 100:5.2f} %"
-        return f"{told}{'  ' if short else '   '}{_seconds(seconds)}"
+            line += f"  {logs['val_accuracy'] * 100:5.2f} %"
+        time_taken = f"{seconds:.1f} s" if seconds < 100 else f"{seconds:,.0f} s"
+        return f"{line}{'  ' if short else '   '}{time_taken}"
 
     def progress(self, step: int, loss: float | None) -> str:
         """`120/352  12.3 steps/s  loss 0.4123  0:12:03 left`; shorter if narrow."""
@@ -111,29 +112,25 @@ class Display(keras.callbacks.Callback):  # type: ignore[misc]
     def _narrow(self) -> bool:
         return self._live and self.console.width < NARROW
 
-    def _name(self) -> str:
-        return f"{'' if self._narrow else 'epoch '}{int(self._epoch) + 1}/{self.epochs}"
+    def _epoch_name(self) -> str:
+        return f"{'' if self._narrow else 'epoch '}{self._epoch + 1}/{self.epochs}"
 
     def _show(self, step: int, loss: float | None) -> None:
         tail = self.progress(step, loss)
         if self._live:
-            self._bar.update(self._task, description=self._name(), completed=step, tail=tail, refresh=True)
+            self._bar.update(self._task, description=self._epoch_name(), completed=step, tail=tail, refresh=True)
         elif 0 < step < self.steps:
-            self.console.print(f"epoch {int(self._epoch) + 1}/{self.epochs}   {tail}", markup=False, soft_wrap=True)
-        self._told = time.perf_counter()
+            self.console.print(f"{self._epoch_name()}   {tail}", markup=False, soft_wrap=True)
+        self._shown = time.perf_counter()
 
 
 def plain_console() -> Console:
-    """Stderr; in a notebook the stream that is shown without alarm, and without boxes that each line makes anew."""
+    """A console on stderr; in a notebook on stdout, which is shown plainly, not as an alarm."""
     if Console().is_jupyter:
         return Console(file=sys.stdout, force_jupyter=False, force_terminal=False, highlight=False)
     return Console(stderr=True, highlight=False)
 
 
-def _seconds(value: float) -> str:
-    return f"{value:.1f} s" if value < 100 else f"{value:,.0f} s"
-
-
 def _loss(value: float) -> str:
-    """Four places behind the point; a loss that explodes is told by its power of ten."""
+    """Four decimal places; a power of ten if the loss has exploded."""
     return f"{value:.4f}" if value < 10_000 else f"{value:.3g}"

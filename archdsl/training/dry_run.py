@@ -1,4 +1,4 @@
-"""Checks a training by one real step, and tells what it would do and need. It writes nothing."""
+"""Checks a training by real steps, and reports what it would do and need. It writes nothing."""
 
 from __future__ import annotations
 
@@ -14,20 +14,22 @@ from archdsl.analysis.measures import PRECISIONS, measure
 from archdsl.errors import fail
 from archdsl.spec import Spec
 from archdsl.training import tf_settings
-from archdsl.training.setup import Prepared, Wishes, prepare, recipe_of
+from archdsl.training.setup import Overrides, PreparedTraining, effective_recipe, prepare
 
-MEASURED = 3.0
-"""Seconds for which steps are timed, at most; there is always one."""
+TIMED = 3.0
+"""Seconds after which no further step is timed; there is always one."""
 
 
 @dataclass(frozen=True, slots=True)
-class Rehearsal:
-    """What a training would do and need.
+class DryRunReport:
+    """What a training would do and need: times in seconds, memory in bytes.
 
-    Times are in seconds, memory in bytes for a batch: weights with the optimizer's own, and the activations that the
-    backward pass reads, at least. `learning_rate` is that of the first step, the largest, and that of the last step.
-    `onednn` is whether TensorFlow computes with oneDNN's kernels on a CPU. `seconds` is the time of all epochs,
-    validation included.
+    Attributes:
+        onednn: whether TensorFlow computes with oneDNN's kernels on a CPU.
+        learning_rate: that of the first step, the largest, and that of the last step.
+        weight_bytes: those of the weights and of the optimizer's variables.
+        activation_bytes: at least so many are saved for the backward pass of a batch.
+        seconds: the time of all epochs, validation included.
     """
 
     spec: str
@@ -58,24 +60,24 @@ class Rehearsal:
     seconds: float
 
 
-def rehearse(spec: Spec, out: Path, wishes: Wishes) -> Rehearsal:
+def try_training(spec: Spec, out: Path, overrides: Overrides) -> DryRunReport:
     """Does what a training does up to its first steps: reads the data, builds, trains, validates.
 
     Raises:
-        ArchError: as `train`, or the first loss is no finite number (ARCH401).
+        ArchError: as `train`, or the first loss is not finite (ARCH401).
     """
-    _, recipe = recipe_of(spec, wishes.epochs, wishes.seed)
+    _, recipe = effective_recipe(spec, overrides.epochs, overrides.seed)
     began = time.perf_counter()
     with tf_settings.determinism(recipe.deterministic):
-        prepared = prepare(spec, wishes)
-        ready = time.perf_counter()
-        first, step, loss = _train(prepared)
-        validation = _validate(prepared)
-    return _told(prepared, out, ready - began, first, step, validation, loss)
+        prepared = prepare(spec, overrides)
+        preparing = time.perf_counter() - began
+        first, step, loss = _time_training(prepared)
+        validation = _time_validation(prepared)
+    return _report(prepared, out, preparing, first, step, validation, loss)
 
 
-def _train(prepared: Prepared) -> tuple[float, float, float]:
-    """Seconds of the first execution, those of a later step, and the first loss."""
+def _time_training(prepared: PreparedTraining) -> tuple[float, float, float]:
+    """Seconds of the first execution, seconds of a later step, and the first loss."""
     model, together = prepared.model, prepared.model.steps_per_execution
     batches = iter(prepared.training_batches())
     model.make_train_function()
@@ -85,44 +87,49 @@ def _train(prepared: Prepared) -> tuple[float, float, float]:
     if not np.isfinite(loss):
         raise fail("ARCH401", f"the loss of the first step is {loss}", hint="a lower learning rate, or another loss")
     times: list[float] = []
-    while not times or (sum(times) < MEASURED and len(times) < 20):
+    while not times or (sum(times) < TIMED and len(times) < 20):
         began = time.perf_counter()
         float(model.train_function(batches)["loss"])
         times.append(time.perf_counter() - began)
     return first, float(np.median(times)) / together, loss
 
 
-def _validate(prepared: Prepared) -> float | None:
-    """Seconds of a validation step; None without a validation part."""
+def _time_validation(prepared: PreparedTraining) -> float | None:
+    """Seconds of a validation step; None without a validation split."""
     if not len(prepared.dataset.validation):
         return None
     model = prepared.model
     batches = prepared.evaluation_batches(prepared.dataset.validation).repeat()
     model.make_test_function()
     model.test_function(iter(batches))
-    running = iter(batches)
+    iterator = iter(batches)
     began = time.perf_counter()
-    float(model.test_function(running)["loss"])
+    float(model.test_function(iterator)["loss"])
     return (time.perf_counter() - began) / int(model.steps_per_execution)
 
 
-def _told(
-    prepared: Prepared, out: Path, ready: float, first: float, step: float, validation: float | None, loss: float
-) -> Rehearsal:
-    dataset, recipe, model, own = prepared.dataset, prepared.recipe, prepared.model, prepared.wishes.optimizer
+def _report(
+    prepared: PreparedTraining,
+    out: Path,
+    preparing: float,
+    first: float,
+    step: float,
+    validation: float | None,
+    loss: float,
+) -> DryRunReport:
+    dataset, recipe, model, own = prepared.dataset, prepared.recipe, prepared.model, prepared.overrides.optimizer
     batch = prepared.source.batch_size
-    held = -(-len(dataset.validation) // batch)
-    an_epoch = prepared.steps * step + held * (validation or 0.0)
-    trainable = sum(int(np.prod(weight.shape)) for weight in model.trainable_variables)
+    validation_steps = -(-len(dataset.validation) // batch)
+    epoch_seconds = prepared.steps * step + validation_steps * (validation or 0.0)
     variables = [*model.variables, *model.optimizer.variables]
     known = recipe.precision in PRECISIONS
     activations = measure(prepared.graph, batch, recipe.precision).kept_bytes if known else None
-    return Rehearsal(
+    return DryRunReport(
         spec=prepared.spec.name,
         out=str(out),
         source=dataset.name,
         origin=dataset.origin,
-        images={name: len(getattr(dataset, name)) for name in ("train", "validation", "test")},
+        images={name: len(split) for name, split in dataset.splits.items()},
         classes=len(dataset.classes),
         batch_size=batch,
         epochs=recipe.epochs,
@@ -135,15 +142,15 @@ def _told(
         learning_rate=_rates(model.optimizer, recipe.epochs * prepared.steps),
         loss=loss,
         parameters=model.count_params(),
-        trainable=trainable,
+        trainable=sum(int(np.prod(weight.shape)) for weight in model.trainable_variables),
         weight_bytes=sum(int(np.prod(each.shape)) * tf.as_dtype(each.dtype).size for each in variables),
         activation_bytes=activations,
         data_bytes=sum(split.images.nbytes for split in dataset.splits.values()),
-        preparing_seconds=round(ready, 3),
+        preparing_seconds=round(preparing, 3),
         first_step_seconds=round(first, 3),
         step_seconds=step,
         validation_step_seconds=validation,
-        seconds=first + recipe.epochs * an_epoch,
+        seconds=first + recipe.epochs * epoch_seconds,
     )
 
 
@@ -154,8 +161,8 @@ def _rates(optimizer: Any, steps: int) -> dict[str, float]:
         rate = float(optimizer.learning_rate.numpy())
         return {"first": rate, "largest": rate, "last": rate}
 
-    def all_of(places: tf.Tensor) -> tf.Tensor:
-        return tf.map_fn(lambda place: tf.cast(schedule(place), tf.float32), places, fn_output_signature=tf.float32)
+    def rates_of(steps: tf.Tensor) -> tf.Tensor:
+        return tf.map_fn(lambda step: tf.cast(schedule(step), tf.float32), steps, fn_output_signature=tf.float32)
 
-    rates = tf.function(all_of)(tf.range(steps, dtype=tf.int64)).numpy()
+    rates = tf.function(rates_of)(tf.range(steps, dtype=tf.int64)).numpy()
     return {"first": float(rates[0]), "largest": float(rates.max()), "last": float(rates[-1])}

@@ -1,4 +1,4 @@
-"""What a network says of images that it was not trained on, and how much of it is right."""
+"""A network's outputs for a split of the data, with test-time augmentation, and their accuracy and loss."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from archdsl.recipe import Data, TestTime, Train
 from archdsl.training import compilation
 
 Outputs = dict[str, NDArray[np.float32]]
-"""Numbers (N, classes) of each output that tells classes, by its name; of one output by nothing."""
+"""Values (N, classes) of each output that classifies, by its name; the key is empty if the network has one output."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """How a run's network does on test images: `accuracy` is `correct` / `images`.
+    """The results of a run's network on test images: `accuracy` is `correct` / `images`.
 
-    `plain_accuracy` is that of single looks, where the recipe has a `test_time`.
+    `plain_accuracy` is that of single views, if the recipe has a `test_time`.
     """
 
     accuracy: float
@@ -37,29 +37,34 @@ class Evaluation:
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
-    """What a network says of a part: one look at each image, and the mean of several where `test_time` wants it."""
+class SplitOutputs:
+    """A network's outputs for the images of a split, in their order.
 
-    plain: Outputs
-    mean: Outputs | None
+    Attributes:
+        single_view: for each image itself.
+        averaged: the mean over several views of each image, or None without `test_time`.
+    """
+
+    single_view: Outputs
+    averaged: Outputs | None
 
     @property
     def best(self) -> Outputs:
-        """The mean, or else the single looks."""
-        return self.mean or self.plain
+        """The mean over several views, or else the single views."""
+        return self.averaged or self.single_view
 
     @property
     def main(self) -> NDArray[np.float32]:
-        """The numbers (N, classes) of the output that tells the classes: the first."""
+        """The best values (N, classes) of the main output: the first."""
         return next(iter(self.best.values()))
 
     @property
     def probabilities(self) -> NDArray[np.float32]:
         """The same as probabilities (N, classes)."""
-        outputs = self.main.astype(np.float64)
-        if (outputs >= 0).all() and np.allclose(outputs.sum(axis=1), 1, atol=1e-2):
+        values = self.main.astype(np.float64)
+        if (values >= 0).all() and np.allclose(values.sum(axis=1), 1, atol=1e-2):
             return self.main
-        powers: NDArray[np.float64] = np.exp(outputs - outputs.max(axis=1, keepdims=True))
+        powers: NDArray[np.float64] = np.exp(values - values.max(axis=1, keepdims=True))
         return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
 
 
@@ -75,16 +80,16 @@ def check_views(test_time: TestTime | None, shape: tuple[int, int, int]) -> None
 
 
 def views(images: tf.Tensor, test_time: TestTime | None) -> Iterator[tuple[float, tf.Tensor]]:
-    """Changed images of (N, H, W, C), each with its weight in the mean; the weights add up to 1.
+    """Views of images (N, H, W, C), each with its weight in the mean; the weights add up to 1.
 
-    The images themselves and their mirror images weigh as much as those moved up-left and down-right together.
+    The images themselves and their mirror images weigh as much as those shifted up-left and down-right together.
     """
     groups = [(1.0, [images])]
     if test_time and test_time.shift:
-        by, (height, width) = test_time.shift, images.shape[1:3]
-        padded = tf.pad(images, [[0, 0], [by, by], [by, by], [0, 0]], "REFLECT")
-        moved = [padded[:, :height, :width], padded[:, 2 * by :, 2 * by :]]
-        groups = [(0.5, [images]), (0.5, moved)]
+        shift, (height, width) = test_time.shift, images.shape[1:3]
+        padded = tf.pad(images, [[0, 0], [shift, shift], [shift, shift], [0, 0]], "REFLECT")
+        shifted = [padded[:, :height, :width], padded[:, 2 * shift :, 2 * shift :]]
+        groups = [(0.5, [images]), (0.5, shifted)]
     for weight, members in groups:
         if test_time and test_time.flip:
             members = [*members, *(tf.reverse(member, [2]) for member in members)]
@@ -92,79 +97,64 @@ def views(images: tf.Tensor, test_time: TestTime | None) -> Iterator[tuple[float
             yield weight / len(members), member
 
 
-def answer(
+def predict_split(
     model: keras.Model,
-    part: Split,
+    split: Split,
     dataset: Dataset,
     source: Data,
     test_time: TestTime | None = None,
     heads: Sequence[str] = (),
-) -> Answers:
-    """What a network says of the images of a part, in their order.
+) -> SplitOutputs:
+    """Runs a network on the images of a split.
 
     Args:
-        heads: the outputs that tell classes, where the network has several.
+        heads: the names of the outputs that classify, if the network has several outputs.
     """
+
+    def head_outputs(images: tf.Tensor) -> dict[str, Any]:
+        given = model(images, training=False)
+        if not heads:
+            return {"": given}
+        by_name = given if isinstance(given, dict) else dict(zip(model.output_names, given, strict=True))
+        return {head: by_name[head] for head in heads}
+
     signature = [tf.TensorSpec([None, *dataset.image_shape], tf.float32)]
-    look = tf.function(
-        lambda images: _told(model, model(images, training=False), heads),
-        input_signature=signature,
-        jit_compile=model.jit_compile,
-    )
-    plain: list[Outputs] = []
-    mean: list[Outputs] = []
-    for batch in pipeline.evaluation_batches(part, dataset, source, one_hot=False):
-        found = [(weight, _numbers(look(images))) for weight, images in views(batch[0], test_time)]
-        plain.append(found[0][1])
+    run = tf.function(head_outputs, input_signature=signature, jit_compile=model.jit_compile)
+    single_view: list[Outputs] = []
+    averaged: list[Outputs] = []
+    for images, *_ in pipeline.evaluation_batches(split, dataset, source, one_hot=False):
+        weights, outputs = [], []
+        for weight, view in views(images, test_time):
+            weights.append(weight)
+            outputs.append({name: np.asarray(tf.cast(value, tf.float32)) for name, value in run(view).items()})
+        single_view.append(outputs[0])
         if test_time:
-            mean.append({name: _mean([(weight, told[name]) for weight, told in found]) for name in found[0][1]})
-    return Answers(_joined(plain), _joined(mean) if mean else None)
+            averaged.append(
+                {
+                    name: np.asarray(sum(w * each[name] for w, each in zip(weights, outputs, strict=True)), np.float32)
+                    for name in outputs[0]
+                }
+            )
+    return SplitOutputs(_concatenated(single_view), _concatenated(averaged) if averaged else None)
 
 
-def evaluate(answers: Answers, labels: NDArray[np.int64], recipe: Train, loss: Any, origin: str) -> Evaluation:
-    """How right the answers are.
+def _concatenated(batches: Sequence[Outputs]) -> Outputs:
+    return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
+
+
+def evaluate(outputs: SplitOutputs, labels: NDArray[np.int64], recipe: Train, loss: Any, origin: str) -> Evaluation:
+    """The accuracy and the loss of outputs.
 
     Args:
         loss: the Keras loss, or one for each output by name.
+        origin: the file or folder that the images came from.
     """
-    right = correct(answers.main, labels)
-    plain = next(iter(answers.plain.values()))
-    single = int(correct(plain, labels).sum()) / len(labels) if answers.mean else None
-    count = int(right.sum())
-    return Evaluation(
-        count / len(labels), _loss(answers.best, labels, recipe, loss), len(labels), count, origin, single
-    )
-
-
-def correct(numbers: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """For each image (N,), whether the class that is told is its own."""
-    return np.asarray(numbers.argmax(axis=1) == labels)
-
-
-def _loss(found: Outputs, labels: NDArray[np.int64], recipe: Train, loss: Any) -> float:
+    correct = int((outputs.main.argmax(axis=1) == labels).sum())
+    single_view = next(iter(outputs.single_view.values()))
+    plain = int((single_view.argmax(axis=1) == labels).sum()) / len(labels) if outputs.averaged else None
     targets: Any = labels
     if compilation.one_hot(recipe):
-        targets = np.eye(next(iter(found.values())).shape[1], dtype=np.float32)[labels]
-    losses = loss if isinstance(loss, dict) else dict.fromkeys(found, loss)
-    told = (keras.losses.get(losses[name])(targets, numbers) for name, numbers in found.items() if name in losses)
-    return float(sum(map(float, told)))
-
-
-def _told(model: keras.Model, given: Any, heads: Sequence[str]) -> dict[str, Any]:
-    """What the heads gave, by their names; the one output by nothing."""
-    if not heads:
-        return {"": given}
-    known = given if isinstance(given, dict) else dict(zip(model.output_names, given, strict=True))
-    return {head: known[head] for head in heads}
-
-
-def _numbers(told: dict[str, Any]) -> Outputs:
-    return {name: np.asarray(tf.cast(value, tf.float32)) for name, value in told.items()}
-
-
-def _mean(found: Sequence[tuple[float, NDArray[np.float32]]]) -> NDArray[np.float32]:
-    return np.asarray(sum(weight * numbers for weight, numbers in found), np.float32)
-
-
-def _joined(batches: list[Outputs]) -> Outputs:
-    return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
+        targets = np.eye(outputs.main.shape[1], dtype=np.float32)[labels]
+    losses = loss if isinstance(loss, dict) else dict.fromkeys(outputs.best, loss)
+    each = [keras.losses.get(losses[name])(targets, y) for name, y in outputs.best.items() if name in losses]
+    return Evaluation(correct / len(labels), float(sum(map(float, each))), len(labels), correct, origin, plain)

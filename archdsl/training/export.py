@@ -1,9 +1,8 @@
-"""Writes a run's network for use elsewhere; on request with what is done to its input, and up to probabilities."""
+"""Writes a run's network for use elsewhere; on request from raw pixels to probabilities."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,20 +17,20 @@ from archdsl.training import prediction
 from archdsl.training.prediction import Predictor
 
 
-def export(run: Path, out: Path, *, raw: bool = False, form: str | None = None) -> Predictor:
-    """Writes a run's network to a place that is free, whole or not at all, without its optimizer.
+def write_export(run: Path, out: Path, *, raw: bool = False, form: str | None = None) -> Predictor:
+    """Writes a run's network to a new file or folder, whole or not at all, without its optimizer.
 
     Args:
         run: a run's folder, or a `.keras` file.
         out: a file that ends in `.keras`, or the folder of a SavedModel.
         raw: whether it is to take raw pixels, from 0 to the source's largest value, and to end in probabilities.
-        form: `keras` or `saved_model`; without it, `out` tells by its ending.
+        form: `keras` or `saved_model`; by default, the ending of `out` decides.
 
     Returns:
-        The network that was written, and what is known of it.
+        The network that was written, and how its input is computed.
 
     Raises:
-        ArchError: there is no such network (ARCH204, ARCH302), it does not tell how its input is made (ARCH303),
+        ArchError: there is no such network (ARCH204, ARCH302), it does not say how its input is computed (ARCH303),
             `out` is taken (ARCH202), does not fit the format (ARCH203), or cannot be written (ARCH304).
     """
     if form is None and out.suffix not in ("", ".keras"):
@@ -53,12 +52,15 @@ def export(run: Path, out: Path, *, raw: bool = False, form: str | None = None) 
         out.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise fail("ARCH304", f"{out} cannot be written: {error.strerror}") from None
-    write = _write_keras if form == "keras" else _write_saved_model
-    write(predictor.model, out)
+    if form == "keras":
+        with writing(out) as partial:
+            predictor.model.save(partial)
+    else:
+        _write_saved_model(predictor.model, out)
     return predictor
 
 
-def told(predictor: Predictor) -> str:
+def describe(predictor: Predictor) -> str:
     """`takes 8x8x1 pixels from 0 to 16, gives probabilities of 10 classes`."""
     shape = "x".join("?" if side is None else str(side) for side in predictor.data["shape"])
     pixels = f"pixels from 0 to {predictor.data['largest']:g}" if predictor.raw else "standardized pixels"
@@ -67,46 +69,35 @@ def told(predictor: Predictor) -> str:
 
 
 def with_raw_input(model: keras.Model, data: Mapping[str, Any], logits: bool) -> keras.Model:
-    """A network with the layers before it that make its input of raw pixels, and a softmax behind it.
+    """A network with layers in front that scale and standardize raw pixels, and a softmax at the end.
 
-    Of several outputs, the one that tells the classes is kept.
+    Of several outputs, the one that classifies is kept.
 
     Args:
         data: see `archdsl.keras.runtime.DATA`.
-        logits: whether the network ends in logits; without, no softmax is put behind it.
+        logits: whether the network ends in logits; only then a softmax is added.
     """
     image = keras.Input(model.input_shape[1:], name="image", dtype="float32")
     x = image
     if data["divisor"] != 1:
         x = keras.layers.Rescaling(1 / data["divisor"], name="scale", dtype="float32")(x)
     if data["mean"] is not None:
-        spread = [(value + EPSILON) ** 2 for value in data["std"]]
-        each = len(data["mean"]) > 1
-        mean, variance = (data["mean"], spread) if each else (data["mean"][0], spread[0])
-        standardize = keras.layers.Normalization(
-            axis=-1 if each else None, mean=mean, variance=variance, name="standardize", dtype="float32"
-        )
-        x = standardize(x)
-    x = prediction.main_of(model(x), data.get("output"))
+        mean, variance = data["mean"], [(value + EPSILON) ** 2 for value in data["std"]]
+        axis = -1 if len(mean) > 1 else None
+        if axis is None:
+            mean, variance = mean[0], variance[0]
+        x = keras.layers.Normalization(axis, mean, variance, name="standardize", dtype="float32")(x)
+    x = prediction.main_output(model(x), data.get("output"))
     if logits:
         x = keras.layers.Softmax(name="probabilities", dtype="float32")(x)
     return keras.Model(image, x, name=f"{model.name}_raw")
 
 
-def _write_keras(model: keras.Model, out: Path) -> None:
-    with writing(out) as beside:
-        model.save(beside)
-
-
 def _write_saved_model(model: keras.Model, out: Path) -> None:
     """A SavedModel: a folder that TensorFlow alone opens, whose `serve` takes float32 images and gives the outputs."""
-    made = ""
     try:
-        made = tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent)
-        model.export(Path(made) / "model", format="tf_saved_model", verbose=False)
-        os.replace(Path(made) / "model", out)
+        with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent, ignore_cleanup_errors=True) as partial:
+            model.export(Path(partial) / "model", format="tf_saved_model", verbose=False)
+            os.replace(Path(partial) / "model", out)
     except OSError as error:
         raise fail("ARCH304", f"{out} cannot be written: {error.strerror or error}") from None
-    finally:
-        if made:
-            shutil.rmtree(made, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM during a training: the first lets it close its run, the second ends the program at once."""
+"""Ctrl-C and SIGTERM during a training: the first closes the run in order, the second ends the program at once."""
 
 from __future__ import annotations
 
@@ -14,23 +14,21 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupts(keras.callbacks.Callback):  # type: ignore[misc]
-    """Raises KeyboardInterrupt where a signal came whose own exception got lost in somebody else's code."""
+    """Raises KeyboardInterrupt after a signal whose own exception was lost in code of others."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.came = False
+        self.received = False
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        if self.came:
+        if self.received:
             raise KeyboardInterrupt
 
-    def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
-        if self.came:
-            raise KeyboardInterrupt
+    on_test_batch_end = on_train_batch_end
 
     def on_signal(self, number: int, frame: Any) -> None:
-        self.came = True
-        # The system itself ends the program at the second one, even inside a long computation.
+        self.received = True
+        # At the second signal the system itself ends the program, even during a long computation.
         for each in SIGNALS:
             signal.signal(each, signal.SIG_DFL)
         raise KeyboardInterrupt
@@ -38,14 +36,14 @@ class Interrupts(keras.callbacks.Callback):  # type: ignore[misc]
 
 @contextmanager
 def interruptible() -> Iterator[Interrupts]:
-    """Takes the signals until the block ends; outside of the main thread, where Python admits no handlers, none."""
+    """Handles the signals within the block; not outside of the main thread, where Python admits no handlers."""
     interrupts = Interrupts()
     if threading.current_thread() is not threading.main_thread():
         yield interrupts
         return
-    # What started the program may have told it to ignore a signal, as `nohup` and a shell's `&` do.
-    heard = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
-    before = {number: signal.signal(number, interrupts.on_signal) for number in heard}
+    # A signal may be ignored since the start of the program, as by `nohup` and a shell's `&`.
+    handled = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, interrupts.on_signal) for number in handled}
     try:
         yield interrupts
     finally:

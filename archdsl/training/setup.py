@@ -1,4 +1,4 @@
-"""From a spec to all that a training needs: the recipe, the data, the compiled network, and how it is run."""
+"""Sets up a training from a spec: reads the data, and builds and compiles the network."""
 
 from __future__ import annotations
 
@@ -12,30 +12,29 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-import archdsl.keras as runtime
-from archdsl.data import dataset as data
 from archdsl.data import input_description, pipeline
-from archdsl.data.dataset import Dataset, Split
+from archdsl.data.dataset import Dataset, Split, load
 from archdsl.errors import fail
 from archdsl.graph import Graph
+from archdsl.keras import build
 from archdsl.keras.runtime import carry_data
 from archdsl.recipe import Data, Train
 from archdsl.resolution import resolve
 from archdsl.resolution.expectations import check_gradients
 from archdsl.spec import Spec
-from archdsl.training import compilation, evaluation, outputs, tf_settings, whitening
+from archdsl.training import compatibility, compilation, evaluation, tf_settings, whitening
 from archdsl.version import __version__
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """What the caller wants otherwise than the spec says, and the caller's own Keras objects.
+class Overrides:
+    """What the caller sets otherwise than the spec, and the caller's own Keras objects.
 
-    Args:
+    Attributes:
         arguments: values for the spec's own arguments.
         epochs, limit, seed: instead of the recipe's.
         data_dir: where the data is.
-        callbacks, metrics: beside the recipe's.
+        callbacks, metrics: in addition to the recipe's.
         loss, optimizer: instead of the recipe's.
     """
 
@@ -51,17 +50,17 @@ class Wishes:
 
     @property
     def own(self) -> list[str]:
-        """The names of the caller's own objects without which the training would be another."""
-        given = {"loss": self.loss is not None, "optimizer": self.optimizer is not None}
-        return [name for name, there in given.items() if there]
+        """The names of the caller's own objects that the training depends on."""
+        return [name for name in ("loss", "optimizer") if getattr(self, name) is not None]
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """A training that may begin: the network is built and compiled, and everything is known to fit.
+class PreparedTraining:
+    """A training that can start: the network is built and compiled, and fits the data.
 
-    `steps` is the number of batches in an epoch, `heads` the names of the outputs that tell classes, or nothing where
-    the network has one output.
+    Attributes:
+        steps: the number of batches in an epoch.
+        heads: the names of the outputs that classify, the main one first; empty if the network has one output.
     """
 
     spec: Spec
@@ -72,32 +71,32 @@ class Prepared:
     model: keras.Model
     steps: int
     heads: tuple[str, ...]
-    wishes: Wishes
+    overrides: Overrides
 
     @property
     def head(self) -> str:
-        """The output whose accuracy counts, or nothing where there is but one."""
+        """The output whose accuracy counts; empty if the network has one output."""
         return self.heads[0] if self.heads else ""
 
     def training_batches(self, first: int = 0) -> tf.data.Dataset:
-        """The batches of training from the start of an epoch on, without end."""
+        """The training batches from the start of an epoch, without end."""
         one_hot = compilation.one_hot(self.recipe)
         batches = pipeline.training_batches(self.dataset, self.source, self.recipe.seed, one_hot, first=first)
         return self._for_heads(batches)
 
-    def evaluation_batches(self, part: Split) -> tf.data.Dataset:
-        """The batches of another part, once."""
+    def evaluation_batches(self, split: Split) -> tf.data.Dataset:
+        """The batches of another split, once."""
         one_hot = compilation.one_hot(self.recipe)
-        return self._for_heads(pipeline.evaluation_batches(part, self.dataset, self.source, one_hot))
+        return self._for_heads(pipeline.evaluation_batches(split, self.dataset, self.source, one_hot))
 
     def _for_heads(self, batches: tf.data.Dataset) -> tf.data.Dataset:
-        """The labels, told to each output that wants them."""
+        """Gives the labels to each output that classifies."""
         if not self.heads:
             return batches
         return batches.map(lambda images, labels, *more: (images, dict.fromkeys(self.heads, labels), *more))
 
 
-def prepare(spec: Spec, wishes: Wishes) -> Prepared:
+def prepare(spec: Spec, overrides: Overrides) -> PreparedTraining:
     """Reads the data, builds the network and compiles it.
 
     Raises:
@@ -105,31 +104,31 @@ def prepare(spec: Spec, wishes: Wishes) -> Prepared:
             (ARCH203), the data is not there, broken or unfit (ARCH301 to ARCH303), or Keras refuses the recipe
             (ARCH401).
     """
-    source, recipe = recipe_of(spec, wishes.epochs, wishes.seed)
+    source, recipe = effective_recipe(spec, overrides.epochs, overrides.seed)
     tf_settings.check_kernels(recipe.onednn)
-    graph = resolve(spec, **wishes.arguments)
+    graph = resolve(spec, **overrides.arguments)
     check_gradients(spec, graph)
-    dataset = data.load(source, wishes.data_dir, wishes.limit, shape=graph.input if len(graph.input) == 3 else None)
+    image_shape = graph.input if len(graph.input) == 3 else None
+    dataset = load(source, overrides.data_dir, overrides.limit, shape=image_shape)
     evaluation.check_views(recipe.test_time, dataset.image_shape)
     keras.utils.set_random_seed(recipe.seed)
     with tf_settings.precision(recipe.precision):
-        model = runtime.build(spec, **wishes.arguments)
-    heads = outputs.check(model, dataset, recipe)
+        model = build(spec, **overrides.arguments)
+    heads = compatibility.check(model, dataset, recipe)
     test_time = recipe.test_time.model_dump() if recipe.test_time else None
-    carried = input_description.describe(dataset, dataset.name, test_time, heads[0] if heads else "")
-    carry_data(model, carried)
+    carry_data(model, input_description.describe(dataset, dataset.name, test_time, heads[0] if heads else ""))
     steps = pipeline.steps(dataset.train, source)
-    _compile(model, graph, recipe, source, steps, wishes)
-    prepared = Prepared(spec, graph, source, recipe, dataset, model, steps, heads, wishes)
+    _compile(model, graph, recipe, source, steps, overrides)
+    prepared = PreparedTraining(spec, graph, source, recipe, dataset, model, steps, heads, overrides)
     if recipe.whiten:
         whitening.whiten(model, recipe.whiten, dataset)
-    # An optimizer that is built during the first step has that step traced twice.
+    # If the optimizer were built during the first step, that step would be traced twice.
     model.optimizer.build(model.trainable_variables)
     return prepared
 
 
-def recipe_of(spec: Spec, epochs: int | None = None, seed: int | None = None) -> tuple[Data, Train]:
-    """A spec's `data` and `train`, with what the caller wants otherwise; a spec without `train` gets the defaults.
+def effective_recipe(spec: Spec, epochs: int | None = None, seed: int | None = None) -> tuple[Data, Train]:
+    """A spec's `data` and `train`, with the caller's overrides; a spec without `train` gets the defaults.
 
     Raises:
         ArchError: the spec has no `data` (ARCH006), or an option is out of its range (ARCH203).
@@ -141,35 +140,34 @@ def recipe_of(spec: Spec, epochs: int | None = None, seed: int | None = None) ->
         raise fail("ARCH203", f"{epochs} epochs cannot be trained: there must be 1 or more")
     if seed is not None and not 0 <= seed < 2**32:
         raise fail("ARCH203", f"the seed {seed} is out of range: from 0 to {2**32 - 1}")
-    given = {name: value for name, value in (("epochs", epochs), ("seed", seed)) if value is not None}
-    return spec.data, (spec.train or Train()).model_copy(update=given)
+    overrides = {name: value for name, value in (("epochs", epochs), ("seed", seed)) if value is not None}
+    return spec.data, (spec.train or Train()).model_copy(update=overrides)
 
 
 def versions() -> dict[str, str]:
     """The versions of what a run's numbers depend on."""
-    used = {"keras": keras, "tensorflow": tf, "numpy": np}
-    versions = {name: module.__version__ for name, module in used.items()}
-    return {"python": platform.python_version(), "archdsl": __version__, **versions}
+    of_modules = {module.__name__: module.__version__ for module in (keras, tf, np)}
+    return {"python": platform.python_version(), "archdsl": __version__, **of_modules}
 
 
-def _compile(model: keras.Model, graph: Graph, recipe: Train, source: Data, steps: int, wishes: Wishes) -> None:
-    wanted = recipe.steps_per_execution
-    if isinstance(wanted, int) and steps % wanted:
-        divisors = [k for k in range(1, min(steps, 2 * wanted) + 1) if steps % k == 0]
-        message = f"an epoch has {steps} steps, which executions of {wanted} would run over"
+def _compile(model: keras.Model, graph: Graph, recipe: Train, source: Data, steps: int, overrides: Overrides) -> None:
+    requested = recipe.steps_per_execution
+    if isinstance(requested, int) and steps % requested:
+        divisors = [k for k in range(1, min(steps, 2 * requested) + 1) if steps % k == 0]
+        message = f"an epoch has {steps} steps, which executions of {requested} would run over"
         raise fail("ARCH303", message, hint=f"`auto`, or one of {', '.join(map(str, divisors[-6:]))}")
     # A forward pass takes two operations for each multiply-accumulate, and a backward pass twice as many.
-    work = 6.0 * graph.totals.macs * source.batch_size
+    operations = 6.0 * graph.totals.macs * source.batch_size
     every = recipe.lookahead.every if recipe.lookahead else 0
-    # A user's callbacks may look at each step.
-    auto = 1 if wishes.callbacks else tf_settings.steps_per_execution(steps, work, every)
+    # The caller's own callbacks may act at each step.
+    auto = 1 if overrides.callbacks else tf_settings.steps_per_execution(steps, operations, every)
     compilation.compile_model(
         model,
         recipe,
         recipe.epochs,
         steps,
-        optimizer=wishes.optimizer,
-        loss=wishes.loss,
-        metrics=wishes.metrics,
+        optimizer=overrides.optimizer,
+        loss=overrides.loss,
+        metrics=overrides.metrics,
         steps_per_execution=auto,
     )

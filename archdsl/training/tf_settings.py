@@ -13,14 +13,14 @@ import tensorflow as tf
 
 from archdsl.recipe import kernels
 
-MOST = 32
+MOST_STEPS = 32
 """Steps in one execution, at most."""
 
 SPEED = {"CPU": 1e11, "GPU": 1e13}
-"""Floating-point operations in a second that steps are judged by: what small networks reach."""
+"""Floating-point operations per second that small networks reach, by which the time of a step is estimated."""
 
-LIVELY = 0.2
-"""Seconds that one execution may take, so that the display lives and Ctrl-C is heard."""
+LONGEST = 0.2
+"""Seconds that one execution may take, so that the display is updated and Ctrl-C has an effect."""
 
 
 @contextmanager
@@ -36,8 +36,8 @@ def precision(policy: str) -> Iterator[None]:
 
 @contextmanager
 def determinism(wanted: bool) -> Iterator[None]:
-    """Lets TensorFlow use none but operations that always give the same numbers."""
-    from tensorflow.python.framework import config  # TensorFlow's public names can switch it on, and not off
+    """Restricts TensorFlow to deterministic operations."""
+    from tensorflow.python.framework import config  # public names can only switch it on
 
     if not wanted or config.is_op_determinism_enabled():
         yield
@@ -51,28 +51,28 @@ def determinism(wanted: bool) -> Iterator[None]:
 
 def onednn() -> bool:
     """Whether TensorFlow computes with oneDNN's kernels."""
-    from tensorflow.python.util import _pywrap_util_port  # no public name tells it
+    from tensorflow.python.util import _pywrap_util_port  # there is no public name for it
 
     return bool(_pywrap_util_port.IsMklEnabled())
 
 
 def check_kernels(wanted: bool | Literal["auto"]) -> None:
-    """Warns where TensorFlow was imported before anybody could tell it which kernels a recipe asks for."""
+    """Warns if TensorFlow was imported before the kernels that a recipe asks for could be set."""
     if wanted != "auto" and kernels.VARIABLE not in os.environ and onednn() != wanted:
         message = f"TensorFlow was imported before it could be told `onednn: {str(wanted).lower()}`; "
         warnings.warn(f"{message}{kernels.VARIABLE}={int(wanted)} in the environment tells it", stacklevel=2)
 
 
-def steps_per_execution(steps: int, work: float, every: int = 0, most: int = MOST) -> int:
+def steps_per_execution(steps: int, operations: float, every: int = 0, most: int = MOST_STEPS) -> int:
     """How many steps of an epoch to run in one call of TensorFlow.
 
-    It divides the epoch, as Keras would otherwise run over its end, and it is 1 where a step is long.
+    It divides the epoch, because Keras would otherwise run past its end, and it is 1 if a step takes long.
 
     Args:
         steps: in an epoch.
-        work: floating-point operations of one step.
-        every: after how many steps each time something happens between them, or 0.
+        operations: floating-point operations of one step.
+        every: after so many steps each, something has to happen between two steps; 0 for never.
     """
     speed = SPEED["GPU" if tf.config.list_physical_devices("GPU") else "CPU"]
-    fitting = min(most, steps, max(1, int(LIVELY / max(work / speed, 1e-9))))
-    return max(k for k in range(1, fitting + 1) if steps % k == 0 and every % k == 0)
+    most = min(most, steps, max(1, int(LONGEST / max(operations / speed, 1e-9))))
+    return max(k for k in range(1, most + 1) if steps % k == 0 and every % k == 0)

@@ -1,4 +1,4 @@
-"""A first convolution that whitens the training images' patches, and stays so (Jordan 2024, arXiv 2404.00498)."""
+"""A frozen first convolution that whitens patches of the training images (Jordan 2024, arXiv 2404.00498)."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from archdsl.data.pipeline import standardize
 from archdsl.errors import fail, nearest
 from archdsl.recipe import Whiten
 
-IMAGES, NUMBERS, AT_ONCE = 5_000, 60_000_000, 8_000_000
-"""How much is measured at most: images, numbers in their patches, and such numbers at a time."""
+MOST_IMAGES, MOST_NUMBERS, NUMBERS_AT_ONCE = 5_000, 60_000_000, 8_000_000
+"""Limits of the statistics: images, numbers in their patches, and such numbers at a time."""
 
 
 def find(model: keras.Model, recipe: Whiten) -> Any:
@@ -24,47 +24,41 @@ def find(model: keras.Model, recipe: Whiten) -> Any:
     Raises:
         ArchError: there is none of this name, or it cannot (ARCH303).
     """
-    known = {layer.name: layer for layer in model.layers}
-    layer, told = known.get(recipe.layer), f"`whiten` names `{recipe.layer}`"
+    layers = {layer.name: layer for layer in model.layers}
+    layer, subject = layers.get(recipe.layer), f"`whiten` names `{recipe.layer}`"
     if layer is None:
-        raise fail("ARCH303", f"{told}, and the model has no such step", hint=nearest(recipe.layer, known))
+        raise fail("ARCH303", f"{subject}, and the model has no such step", hint=nearest(recipe.layer, layers))
     if not isinstance(layer, keras.layers.Conv2D):
-        raise fail("ARCH303", f"{told}, which is no convolution")
+        raise fail("ARCH303", f"{subject}, which is no convolution")
     if layer.input is not model.inputs[0]:
-        raise fail(
-            "ARCH303", f"{told}, which is not fed by the input", hint="name the convolution that sees the images"
-        )
+        hint = "name the convolution that sees the images"
+        raise fail("ARCH303", f"{subject}, which is not fed by the input", hint=hint)
     if layer.groups != 1 or set(layer.dilation_rate) != {1}:
-        raise fail("ARCH303", f"{told}, which has groups or a dilation", hint="only a plain convolution can whiten")
+        raise fail("ARCH303", f"{subject}, which has groups or a dilation", hint="only a plain convolution can whiten")
     height, width, channels, filters = layer.kernel.shape
     most = 2 * height * width * channels
     if filters > most:
-        message = f"{told}, which has {filters} filters; patches of {height}x{width}x{channels} fill {most} at most"
+        message = f"{subject}, which has {filters} filters; patches of {height}x{width}x{channels} fill {most} at most"
         raise fail("ARCH303", message, hint=f"`filters: {most}` takes each direction and its negative")
     return layer
 
 
-def freeze(model: keras.Model, recipe: Whiten) -> None:
-    """Keeps the kernel from being trained; its bias is trained still."""
-    find(model, recipe).kernel.trainable = False
-
-
 def whiten(model: keras.Model, recipe: Whiten, dataset: Dataset) -> None:
-    """Gives the convolution the whitening of the training images' patches for its kernel, and freezes it."""
+    """Sets the convolution's kernel to the whitening of the training images' patches, and freezes it; not its bias."""
     layer = find(model, recipe)
     height, width, channels, filters = layer.kernel.shape
     layer.kernel.assign(kernel(moments(dataset, height, width), recipe.epsilon, (height, width, channels, filters)))
-    freeze(model, recipe)
+    layer.kernel.trainable = False
 
 
 def kernel(moment: NDArray[np.float64], epsilon: float, shape: tuple[int, int, int, int]) -> NDArray[np.float32]:
-    """A kernel (height, width, channels, filters) of the leading eigenvectors over the roots of their eigenvalues.
+    """A kernel (height, width, channels, filters) of the leading eigenvectors, each over the root of its eigenvalue.
 
     The first half of the filters are the eigenvectors of the largest eigenvalues, the second half their negatives.
 
     Args:
         moment: mean products of a patch's numbers (n, n), with n = height * width * channels.
-        epsilon: what is added to each eigenvalue.
+        epsilon: added to each eigenvalue.
     """
     eigenvalues, vectors = np.linalg.eigh(moment)
     scaled = (vectors / np.sqrt(eigenvalues + epsilon))[:, ::-1]
@@ -74,13 +68,13 @@ def kernel(moment: NDArray[np.float64], epsilon: float, shape: tuple[int, int, i
 
 
 def moments(dataset: Dataset, height: int, width: int) -> NDArray[np.float64]:
-    """Mean products of the numbers of each patch, as the network sees the training images, unmoved: (n, n)."""
+    """Mean products of the numbers of each patch (n, n) in the standardized training images, without augmentation."""
     images = dataset.train.images
     rows, columns, channels = images.shape[1] - height + 1, images.shape[2] - width + 1, images.shape[3]
     size = height * width * channels
-    count = min(len(images), IMAGES, max(1, NUMBERS // (rows * columns * size)))
+    count = min(len(images), MOST_IMAGES, max(1, MOST_NUMBERS // (rows * columns * size)))
     chosen = images[np.linspace(0, len(images) - 1, count).round().astype(int)]
-    step = max(1, AT_ONCE // (rows * columns * size))
+    step = max(1, NUMBERS_AT_ONCE // (rows * columns * size))
     total = np.zeros((size, size))
     for start in range(0, count, step):
         pixels = standardize(tf.cast(chosen[start : start + step], tf.float32), dataset).numpy()

@@ -14,7 +14,7 @@ keras = pytest.importorskip("keras")
 import archdsl.keras  # noqa: E402, F401 - registers the classes
 from archdsl.keras.optimizers.muon import MuonSGD, orthogonal  # noqa: E402
 from archdsl.recipe import OPTIMIZERS, Train  # noqa: E402
-from archdsl.training import compilation, optimizers  # noqa: E402
+from archdsl.training import compilation  # noqa: E402
 
 pytestmark = pytest.mark.tensorflow
 
@@ -91,7 +91,7 @@ def run(word: str, scale: float = 1.0, rate: float = 1.0) -> dict[str, Any]:
 
 
 def test_the_kinds_of_weights() -> None:
-    assert optimizers.kinds(network()) == {
+    assert compilation.weight_kinds(network()) == {
         "conv/kernel": "kernels",
         "conv/bias": "biases",
         "norm/gamma": "norm_scales",
@@ -150,7 +150,7 @@ def test_it_survives_being_saved(word: str) -> None:
 def test_sgd_with_momentum_rates_and_decay_by_hand() -> None:
     model = network()
     weights = {v.path: v.numpy().astype("float64") for v in model.trainable_variables}
-    told = optimizers.kinds(model)
+    kinds = compilation.weight_kinds(model)
     train = Train.model_validate(
         {
             "optimizer": {"sgd": {"learning_rate": 0.1, "momentum": 0.85, "nesterov": True, "weight_decay": 0.05}},
@@ -162,8 +162,8 @@ def test_sgd_with_momentum_rates_and_decay_by_hand() -> None:
     velocity = {path: np.zeros_like(value) for path, value in weights.items()}
     for step in range(2):
         for (path, value), gradient in zip(weights.items(), gradients(model, step), strict=True):
-            rate = 0.1 * factor.get(told[path], 1.0)
-            if told[path] == "kernels":
+            rate = 0.1 * factor.get(kinds[path], 1.0)
+            if kinds[path] == "kernels":
                 value = value - value * 0.05 * 0.1
             velocity[path] = 0.85 * velocity[path] - rate * gradient
             weights[path] = value + 0.85 * velocity[path] - rate * gradient

@@ -13,7 +13,7 @@ from archdsl.data import dataset  # noqa: E402
 from archdsl.errors import ArchError  # noqa: E402
 from archdsl.ops.base import Call  # noqa: E402
 from archdsl.recipe import Data, Train  # noqa: E402
-from archdsl.training import compilation  # noqa: E402
+from archdsl.training import compatibility, compilation  # noqa: E402
 
 pytestmark = pytest.mark.tensorflow
 
@@ -22,10 +22,11 @@ def test_a_network_of_open_size_takes_any_image() -> None:
     image = keras.Input((None, None, 1))
     pooled = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3)(image))
     open_sized = keras.Model(image, keras.layers.Dense(10)(pooled))
-    compilation.check_fit(open_sized, dataset.load(Data(source="digits")), "digits")
+    digits = dataset.load(Data(source="digits"))
+    assert compatibility.check(open_sized, digits, Train()) == ()
     two = keras.Model([image, keras.Input((3,))], pooled)
     with pytest.raises(ArchError, match=r"takes 2 tensors \(\?x\?x1, 3\), and"):
-        compilation.check_fit(two, dataset.load(Data(source="digits")), "digits")
+        compatibility.check(two, digits, Train())
 
 
 @pytest.mark.parametrize(

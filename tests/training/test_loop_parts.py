@@ -20,12 +20,11 @@ from archdsl.data import dataset  # noqa: E402
 from archdsl.errors import ArchError  # noqa: E402
 from archdsl.training import averaging, callbacks, display, evaluation, tf_settings, whitening  # noqa: E402
 from archdsl.training.interrupts import interruptible  # noqa: E402
-from archdsl.training.lookahead import Lookahead as Following  # noqa: E402
 
 pytestmark = pytest.mark.tensorflow
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 9, 10, 3)).astype(np.uint8)
-PART = dataset.Part(IMAGES, np.arange(40) % 10)
+PART = dataset.Split(IMAGES, np.arange(40) % 10)
 STATISTICS = dataset.Statistics(np.array([0.4, 0.5, 0.6], np.float32), np.array([0.2, 0.3, 0.4], np.float32))
 DATASET = dataset.Dataset(PART, PART, PART, tuple("0123456789"), 255, 255.0, STATISTICS, "made")
 
@@ -39,19 +38,19 @@ def dense() -> Any:
 @pytest.mark.parametrize(("grow", "steps"), [("cubic", 7), ("none", 6)])
 def test_lookahead_agrees_with_numpy(grow: str, steps: int) -> None:
     model, generator = dense(), np.random.default_rng(1)
-    following = Following(recipe.Lookahead(every=3, share=0.6, grow=grow), epochs=2, steps=steps)
-    following.set_model(model)
-    following.on_train_begin()
+    slow_weights = averaging.SlowWeights(recipe.Lookahead(every=3, share=0.6, grow=grow), epochs=2, steps=steps)
+    slow_weights.set_model(model)
+    slow_weights.on_train_begin()
     slow = [np.array(variable) for variable in model.variables]
     for step in range(1, 2 * steps + 1):
         if (step - 1) % steps == 0:
-            following.on_epoch_begin((step - 1) // steps)
+            slow_weights.on_epoch_begin((step - 1) // steps)
         fast = [
             value + generator.normal(size=value.shape).astype(np.float32) for value in map(np.array, model.variables)
         ]
         for variable, value in zip(model.variables, fast, strict=True):
             variable.assign(value)
-        following.on_train_batch_end((step - 1) % steps)
+        slow_weights.on_train_batch_end((step - 1) % steps)
         if step % 3 == 0:
             share = 0.6 * ((step / (2 * steps)) ** 3 if grow == "cubic" else 1)
             way = np.float32(1 - share)
@@ -100,7 +99,7 @@ def test_validation_sees_the_averages_and_training_its_own_weights(precision: st
         epochs=2,
         verbose=0,
         validation_data=(x, x[:, :2]),
-        callbacks=[averaging.Averaged(), looking],
+        callbacks=[averaging.AveragedValidation(), looking],
     )
     assert len(looking.seen) == 2
     for before, validated, after, kept in looking.seen:
@@ -211,7 +210,7 @@ def test_what_is_set_for_a_training_is_set_back() -> None:
 )
 def test_early_stopping_waits_for_what_is_better_by_enough(monitor: str, values: list[float], epochs: int) -> None:
     model = SimpleNamespace(stop_training=False)
-    stopping = callbacks.EarlyStopping(recipe.EarlyStopping(patience=2, monitor=monitor, min_delta=0.1))
+    stopping = callbacks.ResumableEarlyStopping(recipe.EarlyStopping(patience=2, monitor=monitor, min_delta=0.1))
     stopping.set_model(model)
     seen = 0
     for epoch, value in enumerate(values):

@@ -22,8 +22,7 @@ from archdsl.data.dataset import Dataset, Split, Statistics  # noqa: E402
 from archdsl.data.pipeline import standardize  # noqa: E402
 from archdsl.errors import ArchError  # noqa: E402
 from archdsl.keras.runtime import carried_data, carry_data  # noqa: E402
-from archdsl.training import export  # noqa: E402
-from archdsl.training import prediction as predicting  # noqa: E402
+from archdsl.training import export, prediction  # noqa: E402
 
 pytestmark = [
     pytest.mark.tensorflow,
@@ -120,7 +119,7 @@ def _rounded(text: str) -> str:
 
 @pytest.mark.parametrize("batch", [1, 3, 64])
 def test_the_batch_changes_nothing(folder: Path, batch: int) -> None:
-    predictor = predicting.load(folder / "run")
+    predictor = prediction.load(folder / "run")
     paths = sorted((folder / "images").rglob("[0-9].png"))
     found = [prediction.probabilities for prediction in predictor.predict(paths, batch)]
     assert np.allclose(found, expected(network()), atol=1e-5)
@@ -148,7 +147,7 @@ def test_a_file_that_tells_nothing_says_what_it_lacks(folder: Path) -> None:
 
 def test_test_time_is_the_recipes(tmp_path: Path) -> None:
     network({"flip": True, "shift": 1}).save(tmp_path / "views.keras")
-    found = predicting.load(tmp_path / "views.keras").probabilities(PIXELS)
+    found = prediction.load(tmp_path / "views.keras").probabilities(PIXELS)
     padded = np.pad(standardize(PIXELS, DATASET).numpy(), [(0, 0), (1, 1), (1, 1), (0, 0)], "reflect")
     views = [(0.5, padded[:, 1:-1, 1:-1]), (0.25, padded[:, :-2, :-2]), (0.25, padded[:, 2:, 2:])]
     mean = sum(w / 2 * (network()(v).numpy() + network()(v[:, :, ::-1]).numpy()) for w, v in views)
@@ -184,18 +183,18 @@ def test_networks_of_another_kind_are_refused(tmp_path: Path) -> None:
         model = keras.Sequential([keras.Input(shape), keras.layers.Flatten(), keras.layers.Dense(units)])
         model.save(tmp_path / "other.keras")
         with pytest.raises(ArchError, match=r"ARCH303.*other.keras (takes|gives)"):
-            predicting.load(tmp_path / "other.keras")
+            prediction.load(tmp_path / "other.keras")
 
 
 def test_an_exported_network_makes_its_own_input(folder: Path, tmp_path: Path) -> None:
-    written = export.export(folder / "run", tmp_path / "deep/raw.keras", raw=True)
-    again = predicting.load(tmp_path / "deep/raw.keras")
+    written = export.write_export(folder / "run", tmp_path / "deep/raw.keras", raw=True)
+    again = prediction.load(tmp_path / "deep/raw.keras")
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["raw.keras"]
     assert (again.raw, again.logits, again.lacks, again.classes) == (True, False, (), CLASSES)
     for predictor in (written, again):
         assert np.allclose(predictor.probabilities(PIXELS), expected(network()), atol=1e-6)
     assert np.allclose(again.model(PIXELS.astype("float32")), expected(network()), atol=1e-6)
-    assert export.told(again) == "takes 6x8x3 pixels from 0 to 255, gives probabilities of 3 classes"
+    assert export.describe(again) == "takes 6x8x3 pixels from 0 to 255, gives probabilities of 3 classes"
 
 
 @pytest.mark.parametrize(("divisor", "mean"), [(255.0, None), (1.0, [120.0]), (1.0, None), (16.0, [0.5])])
@@ -203,7 +202,7 @@ def test_each_way_to_make_the_input_becomes_layers(divisor: float, mean: list[fl
     data = {**input_description.describe(DATASET, "pets"), "divisor": divisor, "mean": mean, "std": mean}
     raw = export.with_raw_input(network(), data, logits=True)
     pixels = keras.ops.convert_to_tensor(PIXELS, "float32")
-    want = keras.ops.softmax(network()(predicting.standardized(pixels, data), training=False))
+    want = keras.ops.softmax(network()(prediction.standardized(pixels, data), training=False))
     assert np.allclose(raw(pixels), want, atol=1e-5)
 
 
@@ -225,12 +224,12 @@ def test_of_several_outputs_the_one_that_tells_classes_counts(tmp_path: Path) ->
     carry_data(model, input_description.describe(DATASET, "pets", output="main"))
     model.save(tmp_path / "two.keras")
     want = keras.ops.softmax(model(standardize(PIXELS, DATASET), training=False)["main"])
-    predictor = predicting.load(tmp_path / "two.keras")
+    predictor = prediction.load(tmp_path / "two.keras")
     assert (predictor.logits, predictor.classes) == (True, CLASSES)
     assert np.allclose(predictor.probabilities(PIXELS), want, atol=1e-6)
-    raw = export.export(tmp_path / "two.keras", tmp_path / "raw.keras", raw=True)
+    raw = export.write_export(tmp_path / "two.keras", tmp_path / "raw.keras", raw=True)
     assert np.allclose(raw.probabilities(PIXELS), want, atol=1e-6)
-    assert np.allclose(predicting.load(tmp_path / "raw.keras").probabilities(PIXELS), want, atol=1e-6)
+    assert np.allclose(prediction.load(tmp_path / "raw.keras").probabilities(PIXELS), want, atol=1e-6)
 
 
 def test_an_optimizer_stays_behind(tmp_path: Path) -> None:
@@ -238,7 +237,7 @@ def test_an_optimizer_stays_behind(tmp_path: Path) -> None:
     model.compile("adam", "mse")
     model.optimizer.build(model.trainable_variables)
     model.save(tmp_path / "whole.keras")
-    export.export(tmp_path / "whole.keras", tmp_path / "bare.keras")
+    export.write_export(tmp_path / "whole.keras", tmp_path / "bare.keras")
     assert getattr(keras.saving.load_model(tmp_path / "bare.keras"), "optimizer", None) is None
 
 
@@ -254,7 +253,7 @@ assert found.shape == (7, 3) and np.allclose(found, given["want"], atol=1e-5), a
 
 
 def test_a_saved_model_needs_tensorflow_alone(folder: Path, tmp_path: Path) -> None:
-    export.export(folder / "run", tmp_path / "saved", raw=True)
+    export.write_export(folder / "run", tmp_path / "saved", raw=True)
     np.savez(tmp_path / "given.npz", pixels=PIXELS, want=expected(network()))
     words = [sys.executable, "-c", SERVE, str(tmp_path / "saved"), str(tmp_path / "given.npz")]
     done = subprocess.run(words, capture_output=True, text=True, timeout=120)

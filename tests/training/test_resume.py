@@ -144,7 +144,7 @@ def test_a_run_that_was_cut_while_it_was_tested_goes_on_there(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("archdsl.training.evaluation.answer", press)
+        patch.setattr("archdsl.training.evaluation.predict_split", press)
         with pytest.raises(ArchError, match="interrupted after the last epoch"):
             fit.train(archdsl.loads(TEXT), tmp_path / "run")
     monkeypatch.setattr(keras.Model, "fit", press)
@@ -202,7 +202,9 @@ def test_a_checkpoint_keeps_every_kind_of_number(tmp_path: Path) -> None:
 
     values = [np.arange(6, dtype=kind).reshape(2, 3) for kind in ("float32", "int64", "uint32", "float16", "float64")]
     values += [np.array(1.5, ml_dtypes.bfloat16), np.array(7), np.empty((0, 2), np.float32)]
-    state = checkpoints.State(3, [{"epoch": 1, "loss": float("nan")}], {"a": None}, {"model": values, "slow": []})
+    state = checkpoints.TrainingState(
+        3, [{"epoch": 1, "loss": float("nan")}], {"a": None}, {"model": values, "slow": []}
+    )
     checkpoints.save(tmp_path, state)
     found = checkpoints.load(tmp_path)
     assert (found.epoch, found.notes, found.arrays["slow"]) == (3, {"a": None}, [])

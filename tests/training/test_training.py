@@ -19,7 +19,7 @@ import tensorflow as tf  # noqa: E402
 
 import archdsl  # noqa: E402
 from archdsl import files  # noqa: E402
-from archdsl.data import dataset as data  # noqa: E402
+from archdsl.data.dataset import load  # noqa: E402
 from archdsl.errors import ArchError  # noqa: E402
 from archdsl.runs.folder import Result, read_result  # noqa: E402
 from archdsl.spec import Spec  # noqa: E402
@@ -89,7 +89,7 @@ def test_a_run_leaves_its_files_and_nothing_else(finished: tuple[Path, Result]) 
 def test_run_json_tells_the_whole_run(finished: tuple[Path, Result]) -> None:
     folder, done = finished
     written = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    dataset = data.load(spec().data)
+    dataset = load(spec().data)
     assert written["status"] == "finished"
     assert (written["arguments"], written["seed"], written["epochs"]) == ({"width": 16}, 5, 4)
     assert written["images"] == {"train": 1293, "validation": 144, "test": 360}
@@ -144,7 +144,7 @@ class Scripted:
 def test_accuracy_decides_and_loss_breaks_ties(
     keep: Any, scores: list[tuple[float, float]], kept: int, tmp_path: Path
 ) -> None:
-    best, model = callbacks.Kept(tmp_path, keep), Scripted()
+    best, model = callbacks.KeptModel(tmp_path, keep), Scripted()
     best.set_model(model)
     for epoch, (accuracy, loss) in enumerate(scores):
         model.variables[0].assign(epoch + 1.0)

@@ -16,8 +16,9 @@ from finished_run import RUN
 pytest.importorskip("keras")
 
 from archdsl.errors import ArchError
+from archdsl.runs import trackers
 from archdsl.runs.folder import CARD, CURVES, Result
-from archdsl.training import trackers
+from archdsl.training.callbacks import Tracking
 
 pytestmark = pytest.mark.tensorflow
 
@@ -33,13 +34,14 @@ def tracked(name: str, folder: Path, run: Result = RUN_OF_TWO) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / CARD).write_text("# A card\n")
     picture(folder / CURVES)
-    (tracker,) = trackers.callbacks([name, name], folder, run)
-    tracker.set_model(SimpleNamespace(optimizer=SimpleNamespace(learning_rate=0.25)))
+    tracking = Tracking(trackers.start([name, name], folder, run))
+    assert len(tracking.trackers) == 1
+    tracking.set_model(SimpleNamespace(optimizer=SimpleNamespace(learning_rate=0.25)))
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         for epoch, logs in enumerate(LOGS):
-            tracker.on_epoch_end(epoch, logs)
-        tracker.close(run)
+            tracking.on_epoch_end(epoch, logs)
+        tracking.finish(run)
 
 
 def picture(path: Path) -> None:
@@ -102,7 +104,7 @@ def test_a_missing_package_is_told_with_how_to_get_it(
 ) -> None:
     monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(ArchError) as caught:
-        trackers.callbacks([name], tmp_path / "run", RUN)
+        trackers.start([name], tmp_path / "run", RUN)
     assert f"error[ARCH306]: `--log {name}` wants the package {name}" in str(caught.value)
     assert f"help: `pip install 'archdsl[{name}]'`" in str(caught.value)
     assert not (tmp_path / "run").exists()
@@ -110,33 +112,34 @@ def test_a_missing_package_is_told_with_how_to_get_it(
 
 def test_a_word_that_is_no_tracker_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ArchError, match=r"ARCH203.*`wandbb` is no place to log to\n.*did you mean `wandb`"):
-        trackers.callbacks(["wandbb"], tmp_path, RUN)
+        trackers.start(["wandbb"], tmp_path, RUN)
 
 
 class Failing(trackers.Tracker):
     """A tracker whose place is gone."""
 
-    told = 0
+    logged = 0
 
     def log(self, epoch: int, values: Any) -> None:
-        self.told += 1
+        self.logged += 1
         raise ConnectionError("the network is down")
 
 
 def test_a_tracker_that_fails_ends_no_training(tmp_path: Path) -> None:
     tracker = Failing(tmp_path, RUN)
-    tracker.set_model(SimpleNamespace(optimizer=SimpleNamespace(learning_rate=0.25)))
+    tracking = Tracking([tracker])
+    tracking.set_model(SimpleNamespace(optimizer=SimpleNamespace(learning_rate=0.25)))
     with pytest.warns(UserWarning, match="Failing is told nothing any more: ConnectionError: the network is down"):
-        tracker.on_epoch_end(0, LOGS[0])
+        tracking.on_epoch_end(0, LOGS[0])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        tracker.on_epoch_end(1, LOGS[1])
-        tracker.close(RUN)
-    assert tracker.told == 1
+        tracking.on_epoch_end(1, LOGS[1])
+        tracking.finish(RUN)
+    assert tracker.logged == 1
 
 
 def test_what_refuses_to_begin_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("mlflow")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "nosuch://place")
     with pytest.raises(ArchError, match=r"ARCH203.*`--log mlflow` cannot begin: (.|\n)*MLFLOW_TRACKING_URI"):
-        trackers.callbacks(["mlflow"], tmp_path / "run", RUN)
+        trackers.start(["mlflow"], tmp_path / "run", RUN)

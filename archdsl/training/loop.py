@@ -1,0 +1,207 @@
+"""Runs a training that has its folder; whatever happens leaves a run that can be read or resumed."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from archdsl.errors import ArchError, fail
+from archdsl.runs.folder import Result, Status
+from archdsl.runs.trackers import Tracker
+from archdsl.text import quantity
+from archdsl.training import callbacks, checkpoints, evaluation, reports
+from archdsl.training.averaging import AveragedValidation, SlowWeights, averaged_values
+from archdsl.training.checkpoints import TrainingState
+from archdsl.training.display import Display
+from archdsl.training.interrupts import Interrupts, interruptible
+from archdsl.training.reports.labeled_predictions import class_accuracies
+from archdsl.training.setup import PreparedTraining
+
+
+@dataclass
+class TrainingLoop:
+    """A training from its beginning, or from its checkpoint, to its end.
+
+    Args:
+        out: the run's folder, which holds `run.json` and `spec.yaml` already.
+        trackers: where else the run is logged.
+    """
+
+    out: Path
+    result: Result
+    prepared: PreparedTraining
+    trackers: Sequence[Tracker] = ()
+
+    def __post_init__(self) -> None:
+        recipe, head, steps = self.prepared.recipe, self.prepared.head, self.prepared.steps
+        self.log = callbacks.EpochLog(self.out, head)
+        self.tracking = callbacks.Tracking(self.trackers)
+        self.kept = callbacks.KeptModel(
+            self.out, recipe.keep if len(self.prepared.dataset.validation) else "last", head
+        )
+        self.kept.set_model(self.prepared.model)  # `fit` does so only if there is an epoch left
+        self.early = callbacks.ResumableEarlyStopping(recipe.early_stopping, head) if recipe.early_stopping else None
+        self.slow_weights = SlowWeights(recipe.lookahead, recipe.epochs, steps) if recipe.lookahead else None
+        self.fingerprint = checkpoints.fingerprint(self.prepared.spec.text, self.prepared.dataset)
+        self.first, self.stopped = 0, False
+        self.seconds_before, self.began = 0.0, time.perf_counter()
+        self.probabilities: Any = None
+
+    def restore(self, state: TrainingState) -> None:
+        """Goes back to the state of a checkpoint.
+
+        Raises:
+            ArchError: the spec or the data has changed (ARCH204).
+        """
+        before = state.notes["fingerprint"]
+        changed = [name for name in before if before[name] != self.fingerprint.get(name)]
+        if "spec" in changed:
+            message = f"{self.out}/spec.yaml was changed after the run began"
+            raise fail("ARCH204", message, hint="train it into a new folder")
+        if changed:
+            parts = f"{quantity(len(changed), 'part')} differ ({' and '.join(changed)})"
+            hint = "name the folder that it was read from with --data-dir"
+            raise fail("ARCH204", f"the data is not what this run began with: {parts}", hint=hint)
+        model = self.prepared.model
+        checkpoints.assign(model.variables, state.arrays["model"])
+        checkpoints.assign(model.optimizer.variables, state.arrays["optimizer"])
+        self.first, self.stopped = state.epoch, state.notes["stopped"]
+        self.seconds_before, self.log.rows = state.notes["seconds"], list(state.rows)
+        self.kept.restore(state.notes["kept"], state.arrays.get("kept") or averaged_values(model))
+        if self.early:
+            self.early.restore(state.notes["early"])
+        if self.slow_weights:
+            self.slow_weights.restored = state.arrays["slow"]
+
+    def train(self) -> Result:
+        """Trains to the end, and tests.
+
+        Raises:
+            ArchError: training went wrong, or was interrupted (ARCH401).
+        """
+        self.began = time.perf_counter()
+        with interruptible() as interrupts:
+            try:
+                if self.first < self.prepared.recipe.epochs and not self.stopped:
+                    self._fit(interrupts)
+                self.kept.write()
+                self._record_training()
+                self._test()
+                self._close("finished")
+            except KeyboardInterrupt:
+                self._abort("interrupted")
+                raise self._interrupted() from None
+            except tf.errors.OpError as error:
+                self._abort("failed")
+                first = str(error.message).strip().splitlines()[0] if error.message else type(error).__name__
+                hint = "a smaller `data.batch_size`" if isinstance(error, tf.errors.ResourceExhaustedError) else ""
+                raise fail("ARCH401", f"TensorFlow stopped: {first[:300]}", hint=hint) from None
+            except Exception as error:
+                self._abort("failed")
+                raise error from None
+        checkpoints.remove(self.out)
+        return self.result
+
+    def _fit(self, interrupts: Interrupts) -> None:
+        prepared, validation = self.prepared, self.prepared.dataset.validation
+        epochs, steps = prepared.recipe.epochs, prepared.steps
+        with Display(epochs, steps, self.first, prepared.head) as display:
+            ordered = [
+                interrupts,
+                AveragedValidation(),
+                self.slow_weights,
+                callbacks.StopAtNaN(),
+                *prepared.overrides.callbacks,
+                self.log,
+                self.kept,
+                self.early,
+                callbacks.Checkpoints(self.out, self.log, self._state),
+                self.tracking,
+                display,
+            ]
+            prepared.model.fit(
+                prepared.training_batches(self.first),
+                epochs=epochs,
+                initial_epoch=self.first,
+                steps_per_epoch=steps,
+                shuffle=False,
+                validation_data=prepared.evaluation_batches(validation) if len(validation) else None,
+                callbacks=[callback for callback in ordered if callback is not None],
+                verbose=0,
+            )
+
+    def _state(self, epoch: int) -> tuple[dict[str, Any], dict[str, list[Any]]]:
+        """What a checkpoint holds besides the network and its optimizer: notes, and arrays by name."""
+        notes = {
+            "fingerprint": self.fingerprint,
+            "seconds": self._seconds(),
+            "stopped": bool(self.prepared.model.stop_training),
+            "kept": self.kept.notes(),
+            "early": self.early.notes() if self.early else None,
+        }
+        arrays = {"kept": self.kept.values} if self.kept.epoch != epoch else {}
+        return notes, arrays | ({"slow": self.slow_weights.values()} if self.slow_weights else {})
+
+    def _test(self) -> None:
+        """Evaluates the kept network on the test split, once."""
+        prepared, dataset, labels = self.prepared, self.prepared.dataset, self.prepared.dataset.test.labels
+        recipe, model = prepared.recipe, prepared.model
+        with callbacks.holding(model, self.kept.values):
+            outputs = evaluation.predict_split(
+                model, dataset.test, dataset, prepared.source, recipe.test_time, prepared.heads
+            )
+        tested = evaluation.evaluate(outputs, labels, recipe, model.loss, dataset.origin)
+        self.result = replace(
+            self.result,
+            test_accuracy=tested.accuracy,
+            test_loss=tested.loss,
+            plain_test_accuracy=tested.plain_accuracy,
+            class_accuracy=class_accuracies(outputs.main.argmax(axis=1), labels, dataset.classes),
+        )
+        self.probabilities = outputs.probabilities
+
+    def _seconds(self) -> float:
+        return round(self.seconds_before + time.perf_counter() - self.began, 3)
+
+    def _record_training(self) -> None:
+        self.result = replace(
+            self.result,
+            epochs_run=len(self.log.rows),
+            best_epoch=self.kept.epoch,
+            validation_accuracy=self.kept.accuracy,
+            validation_loss=self.kept.loss,
+            seconds=self._seconds(),
+        )
+
+    def _abort(self, status: Status) -> None:
+        """Closes a run before its end; a file that cannot be written then must not hide the reason."""
+        self._record_training()
+        try:
+            self.kept.write()
+        except (ArchError, OSError) as error:
+            warnings.warn(f"the network so far could not be written: {error}", stacklevel=2)
+        self._close(status)
+
+    def _close(self, status: Status) -> None:
+        self.result = replace(self.result, status=status)
+        self.result.write(self.out)
+        if self.log.rows:
+            try:
+                reports.write(self.out, self.result, self.prepared.dataset, self.probabilities, self.log.rows)
+            except Exception as error:  # a finished run must not be lost by its pictures
+                message = f"the run is whole, but its pictures and its card are not: {type(error).__name__}: {error}"
+                warnings.warn(message, stacklevel=2)
+        self.tracking.finish(self.result)
+
+    def _interrupted(self) -> ArchError:
+        done, planned = len(self.log.rows), self.prepared.recipe.epochs
+        when = f"in epoch {done + 1} of {planned}" if done < planned and not self.stopped else "after the last epoch"
+        kept = f"{self.out} holds the network of epoch {self.kept.epoch}"
+        kept = kept if self.kept.epoch else f"no epoch was complete, so that {self.out} holds no network"
+        return fail("ARCH401", f"interrupted {when}; {kept}", hint=f"`archdsl train --resume {self.out}` goes on")
