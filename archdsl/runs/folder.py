@@ -88,8 +88,8 @@ class Result:
         Raises:
             ArchError: the place cannot be written to (ARCH304).
         """
-        with writing(folder / RUN) as beside:
-            beside.write_text(
+        with writing(folder / RUN) as partial:
+            partial.write_text(
                 json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n"
             )
 
@@ -207,5 +207,5 @@ def create(folder: Path, text: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise fail("ARCH304", f"{folder} cannot be made: {error.strerror}") from None
-    with writing(folder / SPEC) as beside:
-        beside.write_bytes(text.encode())
+    with writing(folder / SPEC) as partial:
+        partial.write_bytes(text.encode())

@@ -1,4 +1,4 @@
-"""How TensorFlow and Keras are set for a training, and set back: precision, determinism, kernels, steps in a call."""
+"""Settings of TensorFlow and Keras for a training: precision, determinism, kernels, steps per execution."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ def precision(policy: str) -> Iterator[None]:
 
 
 @contextmanager
-def determinism(wanted: bool) -> Iterator[None]:
+def determinism(enabled: bool) -> Iterator[None]:
     """Restricts TensorFlow to deterministic operations."""
     from tensorflow.python.framework import config  # public names can only switch it on
 
-    if not wanted or config.is_op_determinism_enabled():
+    if not enabled or config.is_op_determinism_enabled():
         yield
         return
     tf.config.experimental.enable_op_determinism()
@@ -56,11 +56,12 @@ def onednn() -> bool:
     return bool(_pywrap_util_port.IsMklEnabled())
 
 
-def check_kernels(wanted: bool | Literal["auto"]) -> None:
+def check_kernels(requested: bool | Literal["auto"]) -> None:
     """Warns if TensorFlow was imported before the kernels that a recipe asks for could be set."""
-    if wanted != "auto" and kernels.VARIABLE not in os.environ and onednn() != wanted:
-        message = f"TensorFlow was imported before it could be told `onednn: {str(wanted).lower()}`; "
-        warnings.warn(f"{message}{kernels.VARIABLE}={int(wanted)} in the environment tells it", stacklevel=2)
+    if requested == "auto" or kernels.VARIABLE in os.environ or onednn() == requested:
+        return
+    message = f"TensorFlow was imported before it could be told `onednn: {str(requested).lower()}`; "
+    warnings.warn(f"{message}{kernels.VARIABLE}={int(requested)} in the environment tells it", stacklevel=2)
 
 
 def steps_per_execution(steps: int, operations: float, every: int = 0, most: int = MOST_STEPS) -> int:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from archdsl.figures import BLUE, GREY, INK, PALE, RED, figure, save, short
 
 WRITTEN, NAMED = 20, 120
-"""Up to how many classes counts are written into the cells, and names beside the rows."""
+"""The most classes for which counts are written into the cells, and names next to the rows."""
 
 
 def draw(counts: NDArray[np.int64], classes: Sequence[str], title: str, path: Path) -> None:
