@@ -51,13 +51,15 @@ def _since(began: tuple[float, float]) -> tuple[float, float]:
 
 def _turns(folder: Path, epochs: int) -> list[tuple[tuple[float, float], tuple[float, float]]]:
     """Seconds of each epoch of a training, and of a bare loop behind it; the first, which traces, is left out."""
-    import keras
     import numpy as np
     import tensorflow as tf
 
     import archdsl
-    from archdsl.training import fit, run
-    from archdsl.training.setup import Wishes, prepare
+    from archdsl.runs.trackers import Tracker
+    from archdsl.training.fit import initial_result
+    from archdsl.training.interrupts import Interrupts
+    from archdsl.training.loop import TrainingLoop
+    from archdsl.training.setup import Overrides, prepare
 
     generator = np.random.default_rng(0)
     images = generator.integers(0, 256, (IMAGES * 10 // 9, 32, 32, 3)).astype(np.uint8)
@@ -67,17 +69,18 @@ def _turns(folder: Path, epochs: int) -> list[tuple[tuple[float, float], tuple[f
     text += (
         f"\ndata: {{source: {{npz: {folder / 'made.npz'}}}, batch_size: {BATCH}}}\ntrain: {{epochs: {epochs + 1}}}\n"
     )
-    prepared = prepare(archdsl.loads(text), Wishes())
+    prepared = prepare(archdsl.loads(text), Overrides())
     model = prepared.model
     found: list[tuple[tuple[float, float], tuple[float, float]]] = []
 
-    class Turns(keras.callbacks.Callback):  # type: ignore[misc]
-        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-            self.began = _clocks()
+    class Turns(Tracker):
+        """Runs the bare loop after each epoch: trackers come after all else that a training does then."""
 
-        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        began = _clocks()
+
+        def log(self, epoch: int, values: Any) -> None:
             ours = _since(self.began)
-            training, validation = iter(self.batches), iter(prepared.evaluation_batches(prepared.dataset.validation))
+            training, validation = iter(batches), iter(prepared.evaluation_batches(prepared.dataset.validation))
             next(training)
             began = _clocks()
             for _ in range(prepared.steps // model.steps_per_execution):
@@ -85,14 +88,15 @@ def _turns(folder: Path, epochs: int) -> list[tuple[tuple[float, float], tuple[f
             with contextlib.suppress(StopIteration, tf.errors.OutOfRangeError):
                 while True:
                     model.test_function(validation)
-            if epoch:
+            if epoch > 1:
                 found.append((ours, _since(began)))
+            self.began = _clocks()
 
-    turns = Turns()
-    turns.batches = prepared.training_batches()
+    batches = prepared.training_batches()
     out = folder / "run"
     out.mkdir()
-    run.Run(out, fit._begin(prepared, ""), prepared, [turns])._fit(run.Interrupts())
+    result = initial_result(prepared, "")
+    TrainingLoop(out, result, prepared, [Turns(out, result)]).fit(Interrupts())
     return found
 
 

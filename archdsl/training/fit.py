@@ -72,7 +72,7 @@ def train(
     folder.check_free(out)
     with tf_settings.determinism(recipe.deterministic):
         prepared = prepare(spec, overrides)
-        result = _initial_result(prepared, command)
+        result = initial_result(prepared, command)
         started = trackers.start(log, out, result)
         folder.create(out, spec.text)
         result.write(out)
@@ -126,7 +126,7 @@ def resume(
     _, recipe = effective_recipe(spec, planned, earlier.seed)
     with tf_settings.determinism(recipe.deterministic):
         prepared = prepare(spec, overrides)
-        initial = _initial_result(prepared, earlier.command)
+        initial = initial_result(prepared, earlier.command)
         result = replace(initial, started=earlier.started, tags=earlier.tags)
         loop = TrainingLoop(run, result, prepared, trackers.start(log, run, result))
         if state:
@@ -164,7 +164,7 @@ def evaluate(run: Path, *, data_dir: Path | None = None, limit: int | None = Non
     return evaluation.evaluate(outputs, dataset.test.labels, recipe, loss, dataset.origin)
 
 
-def _initial_result(prepared: PreparedTraining, command: str) -> Result:
+def initial_result(prepared: PreparedTraining, command: str) -> Result:
     """What is known of a run before its first step."""
     dataset, recipe, overrides = prepared.dataset, prepared.recipe, prepared.overrides
     statistics, limits = dataset.statistics, prepared.spec.limits

@@ -89,7 +89,7 @@ class TrainingLoop:
         with interruptible() as interrupts:
             try:
                 if self.first < self.prepared.recipe.epochs and not self.stopped:
-                    self._fit(interrupts)
+                    self.fit(interrupts)
                 self.kept.write()
                 self._record_training()
                 self._test()
@@ -108,7 +108,8 @@ class TrainingLoop:
         checkpoints.remove(self.out)
         return self.result
 
-    def _fit(self, interrupts: Interrupts) -> None:
+    def fit(self, interrupts: Interrupts) -> None:
+        """Trains the epochs that are left."""
         prepared, validation = self.prepared, self.prepared.dataset.validation
         epochs, steps = prepared.recipe.epochs, prepared.steps
         with Display(epochs, steps, self.first, prepared.head) as display:

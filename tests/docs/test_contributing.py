@@ -23,6 +23,7 @@ from archdsl.ops import OPS
 from archdsl.recipe import DATA_SOURCES, Data
 from archdsl.reports.columns import DEFAULT
 from archdsl.reports.summary import View
+from archdsl.runs.trackers import Tracker
 
 PATH = ROOT / "CONTRIBUTING.md"
 TEXT = PATH.read_text(encoding="utf-8")
@@ -73,12 +74,9 @@ def test_the_data_source_reads() -> None:
     assert type(DATA_SOURCES["digits"])(*re.findall(r'"(.*)"', line)).title == "noise in two classes"
 
 
-@pytest.mark.tensorflow
 def test_the_tracker_logs(tmp_path: Path) -> None:
-    from archdsl.training import trackers
-
-    kind = made("Add a tracker", "archdsl.training.trackers")["Lines"]
-    assert issubclass(kind, trackers.Tracker)
+    kind = made("Add a tracker", "archdsl.runs.trackers")["Lines"]
+    assert issubclass(kind, Tracker)
     kind(tmp_path, None).log(3, {"validation_accuracy": 0.5})
     assert (tmp_path / "lines.txt").read_text(encoding="utf-8") == "3: 50.00%\n"
 
