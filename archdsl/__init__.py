@@ -13,6 +13,7 @@ from archdsl import display
 from archdsl.version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from types import ModuleType
 
     import keras
@@ -131,23 +132,50 @@ def copy_weights(source: keras.Model, target: keras.Model, *, strict: bool = Fal
     return runtime.copy_weights(source, target, strict=strict)
 
 
-def load_model(path: str | Path, **options: Any) -> keras.Model:
+def load_model(
+    path: str | Path, *, custom_objects: Mapping[str, Any] | None = None, compile: bool = True, safe_mode: bool = True
+) -> keras.Model:
     """Opens a saved model; its spec is in the file.
 
+    Args:
+        path: a `.keras` file.
+        custom_objects, compile, safe_mode: as for `keras.saving.load_model`.
+
     Raises:
-        ArchError: there is no such file, or it is no Keras model.
+        ArchError: there is no such file (ARCH204), or it is no Keras model (ARCH302).
     """
     from archdsl import keras as runtime
 
-    return runtime.load_model(path, **options)
+    return runtime.load_model(path, custom_objects=custom_objects, compile=compile, safe_mode=safe_mode)
 
 
-def train(spec: Spec | str | Path, out: str | Path, **options: Any) -> Result:
+def train(
+    spec: Spec | str | Path,
+    out: str | Path,
+    *,
+    arguments: Mapping[str, Any] | None = None,
+    epochs: int | None = None,
+    limit: int | None = None,
+    data_dir: str | Path | None = None,
+    seed: int | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    metrics: Sequence[keras.metrics.Metric] = (),
+    loss: Any = None,
+    optimizer: keras.optimizers.Optimizer | None = None,
+    log: Sequence[str] = (),
+) -> Result:
     """Trains a spec's model as its `data` and `train` say, into the run folder `out`.
 
     Args:
-        options: `arguments`, `epochs`, `limit`, `data_dir`, `seed`; Keras objects of your own, `callbacks` and
-            `metrics` beside the recipe's, `loss` and `optimizer` instead of them: see `archdsl.training.fit.train`.
+        spec: the spec, or its file or name.
+        out: the folder to write, new or empty.
+        arguments: the model's arguments, where they are not to be the file's own.
+        epochs, seed: instead of the recipe's.
+        limit: train on so many images only; the test set stays whole.
+        data_dir: where the data set is.
+        callbacks, metrics: Keras objects of your own, in addition to the recipe's.
+        loss, optimizer: Keras objects of your own, instead of the recipe's.
+        log: where else to log the run: `tensorboard`, `mlflow`, `wandb`.
 
     Raises:
         ArchError: the spec, the data or the folder is wrong, or the training failed.
@@ -158,14 +186,41 @@ def train(spec: Spec | str | Path, out: str | Path, **options: Any) -> Result:
     kernels.choose(spec.train)
     from archdsl.training import fit
 
-    return fit.train(spec, Path(out), **options)
+    return fit.train(
+        spec,
+        Path(out),
+        arguments=arguments,
+        epochs=epochs,
+        limit=limit,
+        data_dir=None if data_dir is None else Path(data_dir),
+        seed=seed,
+        callbacks=callbacks,
+        metrics=metrics,
+        loss=loss,
+        optimizer=optimizer,
+        log=log,
+    )
 
 
-def resume(run: str | Path, **options: Any) -> Result:
-    """Goes on with a run that was interrupted, at the end of its last complete epoch, as if it had never been cut.
+def resume(
+    run: str | Path,
+    *,
+    epochs: int | None = None,
+    data_dir: str | Path | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    metrics: Sequence[keras.metrics.Metric] = (),
+    loss: Any = None,
+    optimizer: keras.optimizers.Optimizer | None = None,
+    log: Sequence[str] = (),
+) -> Result:
+    """Resumes a run after its last complete epoch, as if it had never been interrupted.
 
     Args:
-        options: `epochs`, `data_dir`, and Keras objects of your own as `train` was given them.
+        run: the run folder.
+        epochs: train to this many in all, if no schedule depends on their number.
+        data_dir: where the data set is; by default, where the run read it from.
+        callbacks, metrics, loss, optimizer: Keras objects of your own, as `train` was given them.
+        log: where else to log the run.
 
     Raises:
         ArchError: there is no such run, it is finished, or its spec or its data has changed.
@@ -176,4 +231,13 @@ def resume(run: str | Path, **options: Any) -> Result:
     kernels.choose(folder.read_recipe(Path(run)))
     from archdsl.training import fit
 
-    return fit.resume(Path(run), **options)
+    return fit.resume(
+        Path(run),
+        epochs=epochs,
+        data_dir=None if data_dir is None else Path(data_dir),
+        callbacks=callbacks,
+        metrics=metrics,
+        loss=loss,
+        optimizer=optimizer,
+        log=log,
+    )

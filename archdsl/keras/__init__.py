@@ -6,7 +6,7 @@ After `import archdsl.keras`, `keras.saving.load_model` opens what was saved wit
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -65,14 +65,17 @@ def _outputs(model: keras.Model, names: Iterable[str]) -> list[Any]:
     return list(model.outputs) if given is None else [given[name] for name in names]
 
 
-def load_model(path: str | Path, **options: Any) -> keras.Model:
+def load_model(
+    path: str | Path, *, custom_objects: Mapping[str, Any] | None = None, compile: bool = True, safe_mode: bool = True
+) -> keras.Model:
     """Opens a `.keras` file that holds a generated model, or a model with generated layers in it.
 
     Args:
-        options: as for `keras.saving.load_model`.
+        path: the file.
+        custom_objects, compile, safe_mode: as for `keras.saving.load_model`.
 
     Raises:
-        ArchError: there is no such file, or it is no Keras model.
+        ArchError: there is no such file (ARCH204), or it is no Keras model (ARCH302).
     """
     path = Path(path)
     if not path.is_file():
@@ -80,7 +83,7 @@ def load_model(path: str | Path, **options: Any) -> keras.Model:
     if path.suffix == ".keras" and not zipfile.is_zipfile(path):
         raise fail("ARCH302", f"{path} is damaged: it is no zip archive, as a .keras file must be")
     try:
-        return keras.saving.load_model(path, **options)
+        return keras.saving.load_model(path, custom_objects=custom_objects, compile=compile, safe_mode=safe_mode)
     except ArchError:
         raise
     except (ValueError, TypeError, OSError, KeyError, zipfile.BadZipFile) as error:
