@@ -6,7 +6,8 @@ import csv
 import json
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -102,16 +103,24 @@ def read_result(folder: Path) -> Result:
     """
     path = folder / RUN
     names = {field.name for field in fields(Result)}
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+    with _reading(path, "run"):
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+        except (FileNotFoundError, NotADirectoryError):
+            hint = "a run is a folder that training wrote"
+            raise fail("ARCH204", f"{folder} holds no run: there is no {RUN} in it", hint=hint) from None
         return Result(**{name: value for name, value in values.items() if name in names})
-    except (FileNotFoundError, NotADirectoryError):
-        hint = "a run is a folder that training wrote"
-        raise fail("ARCH204", f"{folder} holds no run: there is no {RUN} in it", hint=hint) from None
+
+
+@contextmanager
+def _reading(path: Path, kind: str) -> Iterator[None]:
+    """Explains what goes wrong within the block, which reads a file that training wrote."""
+    try:
+        yield
     except OSError as error:
         raise fail("ARCH204", f"{path} cannot be read: {error.strerror}") from None
-    except (ValueError, TypeError, AttributeError, RecursionError):
-        raise fail("ARCH204", f"{path} is not what training wrote: it cannot be read as a run") from None
+    except (ValueError, TypeError, AttributeError, RecursionError, csv.Error):
+        raise fail("ARCH204", f"{path} is not what training wrote: it cannot be read as a {kind}") from None
 
 
 def read_spec(folder: Path, run: Result) -> Spec:
@@ -145,15 +154,9 @@ def read_log(folder: Path) -> list[Row]:
         ArchError: it cannot be read (ARCH204).
     """
     path = folder / LOG
-    try:
-        with open(path, newline="", encoding="utf-8") as file:
-            return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise fail("ARCH204", f"{path} cannot be read: {error.strerror}") from None
-    except (ValueError, TypeError, AttributeError, csv.Error):
-        raise fail("ARCH204", f"{path} is not what training wrote: it cannot be read as a log") from None
+    with _reading(path, "log"), suppress(FileNotFoundError), open(path, newline="", encoding="utf-8") as file:
+        return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
+    return []
 
 
 def utc_now() -> str:

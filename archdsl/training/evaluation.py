@@ -12,7 +12,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from archdsl.data import pipeline
-from archdsl.data.dataset import Dataset, Split
+from archdsl.data.dataset import Dataset
 from archdsl.errors import fail
 from archdsl.recipe import Data, TestTime, Train
 from archdsl.training import compilation
@@ -97,18 +97,13 @@ def views(images: tf.Tensor, test_time: TestTime | None) -> Iterator[tuple[float
             yield weight / len(members), member
 
 
-def predict_split(
-    model: keras.Model,
-    split: Split,
-    dataset: Dataset,
-    source: Data,
-    test_time: TestTime | None = None,
-    heads: Sequence[str] = (),
+def predict_test_split(
+    model: keras.Model, dataset: Dataset, source: Data, test_time: TestTime | None, heads: Sequence[str]
 ) -> SplitOutputs:
-    """Runs a network on the images of a split.
+    """Runs a network on the test images.
 
     Args:
-        heads: the names of the outputs that classify, if the network has several outputs.
+        heads: the names of the outputs that classify; empty if the network has one output.
     """
 
     def head_outputs(images: tf.Tensor) -> dict[str, Any]:
@@ -122,7 +117,7 @@ def predict_split(
     run = tf.function(head_outputs, input_signature=signature, jit_compile=model.jit_compile)
     single_view: list[Outputs] = []
     averaged: list[Outputs] = []
-    for images, *_ in pipeline.evaluation_batches(split, dataset, source, one_hot=False):
+    for images, *_ in pipeline.evaluation_batches(dataset.test, dataset, source, one_hot=False):
         weights, outputs = [], []
         for weight, view in views(images, test_time):
             weights.append(weight)
@@ -142,19 +137,23 @@ def _concatenated(batches: Sequence[Outputs]) -> Outputs:
     return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
 
 
-def evaluate(outputs: SplitOutputs, labels: NDArray[np.int64], recipe: Train, loss: Any, origin: str) -> Evaluation:
-    """The accuracy and the loss of outputs.
+def evaluate(
+    model: keras.Model, dataset: Dataset, source: Data, recipe: Train, heads: Sequence[str], loss: Any
+) -> tuple[Evaluation, SplitOutputs]:
+    """Evaluates a network on the test images.
 
     Args:
+        heads: the names of the outputs that classify; empty if the network has one output.
         loss: the Keras loss, or one for each output by name.
-        origin: the file or folder that the images came from.
     """
+    outputs, labels = predict_test_split(model, dataset, source, recipe.test_time, heads), dataset.test.labels
+    count = len(labels)
     correct = int((outputs.main.argmax(axis=1) == labels).sum())
     single_view = next(iter(outputs.single_view.values()))
-    plain = int((single_view.argmax(axis=1) == labels).sum()) / len(labels) if outputs.averaged else None
+    plain = int((single_view.argmax(axis=1) == labels).sum()) / count if outputs.averaged else None
     targets: Any = labels
     if compilation.one_hot(recipe):
         targets = np.eye(outputs.main.shape[1], dtype=np.float32)[labels]
     losses = loss if isinstance(loss, dict) else dict.fromkeys(outputs.best, loss)
     each = [keras.losses.get(losses[name])(targets, y) for name, y in outputs.best.items() if name in losses]
-    return Evaluation(correct / len(labels), float(sum(map(float, each))), len(labels), correct, origin, plain)
+    return Evaluation(correct / count, float(sum(map(float, each))), count, correct, dataset.origin, plain), outputs

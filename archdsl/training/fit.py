@@ -159,9 +159,8 @@ def evaluate(run: Path, *, data_dir: Path | None = None, limit: int | None = Non
     if limit is not None:
         dataset = replace(dataset, test=limited(dataset.test, limit))
     heads = compatibility.check(model, dataset, recipe)
-    outputs = evaluation.predict_split(model, dataset.test, dataset, source, recipe.test_time, heads)
-    loss = compilation.make_loss(recipe, model)
-    return evaluation.evaluate(outputs, dataset.test.labels, recipe, loss, dataset.origin)
+    tested, _ = evaluation.evaluate(model, dataset, source, recipe, heads, compilation.make_loss(recipe, model))
+    return tested
 
 
 def initial_result(prepared: PreparedTraining, command: str) -> Result:

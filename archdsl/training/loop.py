@@ -151,19 +151,18 @@ class TrainingLoop:
 
     def _test(self) -> None:
         """Evaluates the kept network on the test split, once."""
-        prepared, dataset, labels = self.prepared, self.prepared.dataset, self.prepared.dataset.test.labels
-        recipe, model = prepared.recipe, prepared.model
+        prepared, model, dataset = self.prepared, self.prepared.model, self.prepared.dataset
         with callbacks.holding(model, self.kept.values):
-            outputs = evaluation.predict_split(
-                model, dataset.test, dataset, prepared.source, recipe.test_time, prepared.heads
+            tested, outputs = evaluation.evaluate(
+                model, dataset, prepared.source, prepared.recipe, prepared.heads, model.loss
             )
-        tested = evaluation.evaluate(outputs, labels, recipe, model.loss, dataset.origin)
+        predicted, labels = outputs.main.argmax(axis=1), dataset.test.labels
         self.result = replace(
             self.result,
             test_accuracy=tested.accuracy,
             test_loss=tested.loss,
             plain_test_accuracy=tested.plain_accuracy,
-            class_accuracy=class_accuracies(outputs.main.argmax(axis=1), labels, dataset.classes),
+            class_accuracy=class_accuracies(predicted, labels, dataset.classes),
         )
         self.probabilities = outputs.probabilities
 

@@ -1,4 +1,4 @@
-"""What comes of runs: their numbers, pictures and cards, their list, and what differs between two of them."""
+"""Run folders: their results, curves and cards, their list, and how runs compare."""
 
 from __future__ import annotations
 
@@ -9,14 +9,10 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 from documents import printed_by
-from finished_run import DIGITS, RUN
-from hypothesis import given
-from hypothesis import strategies as st
+from finished_run import RUN
 
 from archdsl import zoo
 from archdsl.errors import ArchError
@@ -33,8 +29,6 @@ from archdsl.runs.folder import (
     read_log,
     read_result,
 )
-from archdsl.training.reports import confusion, mistakes
-from archdsl.training.reports.labeled_predictions import LabeledPredictions, class_accuracies
 
 SPEC = zoo.load("digits_resnet")
 ROWS = [
@@ -44,46 +38,12 @@ ROWS = [
 ]
 
 
-def predictions(images: int = 200, classes: int = 10, wrong: int = 30) -> LabeledPredictions:
-    """Probabilities that are right for all but the first images, about which they are the less sure the later."""
-    labels = np.arange(images) % classes
-    said = np.where(np.arange(images) < wrong, (labels + 1) % classes, labels)
-    sure = np.linspace(0.95, 0.6, images)
-    probabilities = np.repeat(((1 - sure) / (classes - 1))[:, None], classes, axis=1)
-    probabilities[np.arange(images), said] = sure
-    pictures = (np.arange(images * 64) % 17).astype(np.uint8).reshape(images, 8, 8, 1)
-    return LabeledPredictions(probabilities, labels, pictures)
-
-
-@given(st.integers(2, 6), st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=60))
-def test_the_numbers_agree_with_a_count_by_hand(classes: int, pairs: list[tuple[int, int]]) -> None:
-    labels, said = (np.array([pair[i] % classes for pair in pairs]) for i in (0, 1))
-    found = LabeledPredictions(np.eye(classes)[said], labels, np.zeros((len(pairs), 1, 1, 1), np.uint8))
-    counts = found.confusion()
-    for row in range(classes):
-        for column in range(classes):
-            assert counts[row, column] == sum((labels == row) & (said == column))
-    names = [f"class {i}" for i in range(classes)]
-    accuracy = class_accuracies(found.predicted, labels, names)
-    assert set(accuracy) == {names[i] for i in set(labels.tolist())}
-    right = sum(accuracy[names[i]] * sum(labels == i) for i in set(labels.tolist()))
-    assert right == pytest.approx(sum(labels == said))
-    assert set(found.mistakes()) == set(np.flatnonzero(labels != said))
-    reliability = found.reliability(1.0, most=classes**2)
-    assert sum(times for *_, times in reliability.confusions) == sum(labels != said)
-    assert reliability.confident == 1.0
-    assert reliability.confident_accuracy == found.accuracy == pytest.approx(np.mean(labels == said))
-
-
-def test_the_most_confident_mistakes_stand_first() -> None:
-    found = predictions()
-    assert found.mistakes().tolist() == list(range(30))
-    assert found.reliability(0.99, most=1) == Reliability(0.99, 0.0, 0.0, [(0, 1, 3)])
+RELIABILITY = Reliability(0.9, confident=0.145, confident_accuracy=0.0, confusions=[(0, 1, 3), (1, 2, 3), (2, 3, 3)])
 
 
 def test_the_card_tells_it_all_and_nothing_private(golden: Callable[[str, str], None]) -> None:
     pictures = [NETWORK, CURVES, CONFUSION, MISTAKES]
-    text = card(SPEC, RUN, predictions().reliability(), pictures)
+    text = card(SPEC, RUN, RELIABILITY, pictures)
     golden("card.md", text)
     assert "somebody" not in text
     golden("card_interrupted.md", card(SPEC, _cut(RUN), None, [CURVES]))
@@ -111,22 +71,8 @@ def test_no_text_of_the_users_breaks_the_card() -> None:
     assert r"| a \| b \*c\* \<script\>" in text
 
 
-@pytest.mark.parametrize("named", [29, 30])
-def test_many_classes_are_drawn_with_names_or_without(
-    named: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(confusion, "NAMED", named)
-    confusion.draw(np.eye(30, dtype=np.int64), [f"class {i}" for i in range(30)], "", tmp_path / "a.png")
-    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
-
-
-def test_pictures_are_drawn_and_files_are_whole(tmp_path: Path) -> None:
-    found = predictions()
-    drawn: dict[str, Callable[[Path], Any]] = {
-        "confusion": lambda path: confusion.draw(found.confusion(), DIGITS, "a $title$", path),
-        "two classes": lambda path: confusion.draw(np.array([[4, 0], [0, 0]]), ("cat", "a" * 99), "", path),
-        "mistakes": lambda path: mistakes.draw(found, DIGITS, 16, "digits", path),
-        "one mistake": lambda path: mistakes.draw(predictions(wrong=1), DIGITS, 16, "digits", path),
+def test_curves_are_drawn(tmp_path: Path) -> None:
+    drawn: dict[str, Callable[[Path], None]] = {
         "curves": lambda path: curves.draw(ROWS, RUN, path),
         "one epoch": lambda path: curves.draw(ROWS[:1], replace(RUN, epochs_run=1), path),
         "together": lambda path: curves.draw_together({"one": ROWS, "two": ROWS[:3]}, path),
@@ -140,13 +86,6 @@ def test_pictures_are_drawn_and_files_are_whole(tmp_path: Path) -> None:
 
 def _without_validation() -> list[dict[str, float]]:
     return [{name: value for name, value in row.items() if "validation" not in name} for row in ROWS]
-
-
-def test_where_nothing_is_wrong_there_is_no_picture_of_mistakes(tmp_path: Path) -> None:
-    path = tmp_path / "mistakes.png"
-    path.write_bytes(b"of another time")
-    assert not mistakes.draw(predictions(wrong=0), DIGITS, 16, "digits", path)
-    assert not path.exists()
 
 
 def keep(folder: Path, run: Result, text: str = SPEC.text) -> Path:

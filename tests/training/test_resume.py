@@ -144,7 +144,7 @@ def test_a_run_that_was_cut_while_it_was_tested_goes_on_there(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("archdsl.training.evaluation.predict_split", press)
+        patch.setattr("archdsl.training.evaluation.predict_test_split", press)
         with pytest.raises(ArchError, match="interrupted after the last epoch"):
             fit.train(archdsl.loads(TEXT), tmp_path / "run")
     monkeypatch.setattr(keras.Model, "fit", press)
