@@ -182,7 +182,9 @@ def _content(path: Path, format: str) -> bytes:
 
 def renderers() -> Iterator[tuple[str, str]]:
     """The installed renderers in the order in which they are tried, each with its program, or pygraphviz's folder."""
-    if program := shutil.which("dot"):
+    from graphviz.backend import dot_command
+
+    if program := shutil.which(dot_command.DOT_BINARY):
         yield "dot", program
     if package := _pygraphviz():
         yield "pygraphviz", package
@@ -223,7 +225,8 @@ def _commands(renderer: str, program: str, jobs: Iterable[tuple[str, str]]) -> l
 def _run(commands: Iterable[Sequence[str]], folder: Path) -> str:
     """Lets processes of a renderer draw side by side, and says what may have gone wrong.
 
-    They run in a folder of their own, so that no file of the user's can pass for a module.
+    They run in a folder of their own, so that no file of the user's can pass for a module. `graphviz.render` is of no
+    use here: it starts a process for each picture, and takes no time limit, no scale and no environment.
     """
     environment = _environment(folder)
     running: dict[Path, subprocess.Popen[bytes]] = {}

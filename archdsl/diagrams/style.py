@@ -101,20 +101,26 @@ class Lines(str):
 
 
 def quoted(value: object) -> str:
-    """A value as DOT has it: HTML, a number, or text between quotes that nothing in it can end."""
+    """A value as DOT has it: HTML, a number, or text between quotes that nothing in it can end.
+
+    All text is quoted: Graphviz's own renderers know which words need no quotes, and others do not.
+    """
+    from graphviz import escape as escape_backslashes
+    from graphviz.quoting import quote
+
     if isinstance(value, Html):
-        return f"<{value}>"
+        return str(quote(f"<{value}>"))
     if isinstance(value, int | float):
         return f"{value:g}"
     if isinstance(value, Lines):
-        lines = "&#10;".join(escape(printable(line)) for line in value.splitlines())
-        return '"' + lines.replace("\\", "\\\\") + '"'
-    text = printable(str(value))
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        text = "&#10;".join(escape(printable(line)) for line in value.splitlines())
+    else:
+        text = printable(str(value))
+    return str(quote(escape_backslashes(text), is_valid_id=lambda _: False))
 
 
 def attributes(values: Mapping[str, object]) -> str:
-    """`[color="#333A45" width=0.9]`, or nothing."""
+    """`[color="#333A45" width=0.9]`, in the order given; or nothing."""
     return f" [{' '.join(f'{name}={quoted(value)}' for name, value in values.items())}]" if values else ""
 
 

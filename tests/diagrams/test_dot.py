@@ -144,7 +144,7 @@ def test_the_text_is_the_same_in_every_process() -> None:
         "import sys; from archdsl.parsing import parse; from archdsl.resolution import resolve\n"
         "from archdsl.diagrams import Options, to_dot, views\n"
         "graph = resolve(parse(open(sys.argv[1]).read(), 'x'))\n"
-        "heavy = {'tensorflow', 'keras', 'numpy', 'matplotlib', 'pygraphviz', 'graphviz'}\n"
+        "heavy = {'tensorflow', 'keras', 'numpy', 'matplotlib', 'pygraphviz'}\n"
         "print(*(to_dot(view, Options(depth=2)) for view in views(graph).values()), heavy & set(sys.modules))"
     )
     texts = [
