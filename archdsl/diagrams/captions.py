@@ -4,33 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from archdsl.diagrams.plan import Box, Frame, Item, Parallel, boxes, frames, parallels
+from archdsl.diagrams.plan import Box, Item, OpenLayer, Parallel, boxes, open_layers, parallels
 from archdsl.diagrams.style import arguments, dimensions, short, width_of
 from archdsl.graph import Graph, Node, Totals, total
 from archdsl.ops import Shape
 from archdsl.ops.merge import Merge
-from archdsl.spec import INPUT
+from archdsl.spec import INPUT, OUTPUT
 
 _PILL = 4
 """Letters of a title that are as wide as the pill behind it."""
 
 
-def words(box: Box, *, costs: bool = False, is_vague: bool = False) -> tuple[str, list[str]]:
+def box_text(box: Box, *, costs: bool = False, hides_sizes: bool = False) -> tuple[str, list[str]]:
     """What a box says: the title, and the smaller lines under it.
 
     Args:
-        costs: whether it tells its parameters and multiply-accumulates.
-        is_vague: whether the box stands for several of other sizes, so that it tells none.
+        costs: whether it shows its parameters and multiply-accumulates.
+        hides_sizes: whether the box stands for several of other sizes, and so shows none.
     """
     main, lines = box.main, []
     if main.op is None:
         title = main.kind
         lines += arguments({name: main.arguments[name] for name in main.fields if name in main.arguments}, 36)
-        lines += [] if is_vague else _given(box)
+        lines += [] if hides_sizes else _output_shapes(box)
     else:
         title = main.op.label()
         lines += filter(None, [" · ".join(_label(node) for node in box.step if node is not main)])
-    cost = told_cost(total(box.nodes)) if costs and not is_vague else ""
+    cost = format_cost(total(box.nodes)) if costs and not hides_sizes else ""
     return title, lines + ([cost] if cost else [])
 
 
@@ -39,8 +39,8 @@ def stack(box: Box) -> list[tuple[str, str]]:
     return [(node.op.kind, node.op.label()) for node in box.step if node.op]
 
 
-def told_cost(totals: Totals) -> str:
-    """`2.36M parameters · 463M MACs`; what there is none of is not told."""
+def format_cost(totals: Totals) -> str:
+    """`2.36M parameters · 463M MACs`; a count of 0 is left out."""
     counts = {"parameters": totals.parameters, "MACs": totals.macs}
     return " · ".join(f"{rounded(count)} {name}" for name, count in counts.items() if count)
 
@@ -61,13 +61,20 @@ def sign(merge: Node) -> str:
     return (merge.op.sign if isinstance(merge.op, Merge) else "") or merge.kind
 
 
-def told(shapes: Mapping[str, Shape], nameless: str) -> str:
-    """`image 64×64×3, facts 12`; the shape alone where it has no name."""
-    return ", ".join(f"{'' if name == nameless else f'{name} '}{dimensions(shape)}" for name, shape in shapes.items())
+def describe(graph: Graph) -> tuple[str, str]:
+    """`image 64×64×3 in, 10 out`, and `12 ops, 4,210 parameters`."""
+    outputs = {name: end.shape for name, end in graph.outputs.items()}
+    ends = f"{_shapes(graph.inputs, INPUT)} in, {_shapes(outputs, OUTPUT)} out"
+    return ends, f"{graph.totals.layers:,} ops, {graph.totals.parameters:,} parameters"
+
+
+def end_title(side: str, name: str) -> str:
+    """`input`, or `input image` where the input has a name."""
+    return side if name in (INPUT, OUTPUT) else f"{side} {name}"
 
 
 def is_layer(item: Item) -> bool:
-    return isinstance(item, Frame) or (isinstance(item, Box) and item.kind == "block")
+    return isinstance(item, OpenLayer) or (isinstance(item, Box) and item.kind == "block")
 
 
 def is_model(graph: Graph) -> bool:
@@ -79,30 +86,34 @@ def width(items: tuple[Item, ...], texts: Iterable[tuple[str, list[str]]], *, co
     """The width of all boxes in columns. A title must not reach the edge that comes down the middle of its column.
 
     Args:
-        texts: what the boxes say, as `words` tells it.
-        costs: whether opened layers tell theirs in their titles.
+        texts: what the boxes say, as `box_text` gives it.
+        costs: whether opened layers show theirs in their titles.
     """
     pills = [" " * _PILL if box.times > 1 else "" for box in boxes(items)]
     widths = [1.45, *(width_of(title + pill, lines) for (title, lines), pill in zip(texts, pills, strict=True))]
-    for frame in frames(items):
-        if not any(parallels(frame.items)):
-            widths.append(2 * width_of(frame.main.kind, [told_cost(total(frame.nodes))] if costs else []))
+    for layer in open_layers(items):
+        if not any(parallels(layer.items)):
+            widths.append(2 * width_of(layer.main.kind, [format_cost(total(layer.nodes))] if costs else []))
     branches = [branch for parallel in parallels(items) for branch in parallel.paths]
     widths += [2 * width_of(short(branch.name)) + (0.6 if branch.times > 1 else -0.6) for branch in branches]
     return round(min(max(widths), 3.6), 2)
 
 
 def chain_width(items: Iterable[Item], width: float) -> float:
-    """The width of boxes before and after parallel branches: their text's where several paths stand side by side."""
+    """The width of boxes before and after parallel branches: their text's where several paths are side by side."""
     return 0.9 if any(isinstance(item, Parallel) and len(item.paths) > 1 for item in items) else width
 
 
-def free_side(frame: Frame) -> str:
-    """The side where no edge runs through a title: on the right, beside an only path, stands its shortcut."""
-    return "r" if any(len(parallel.paths) == 1 for parallel in parallels(frame.items)) else "l"
+def free_side(layer: OpenLayer) -> str:
+    """The side where no edge runs through a title: on the right, next to a single path, is its shortcut."""
+    return "r" if any(len(parallel.paths) == 1 for parallel in parallels(layer.items)) else "l"
 
 
-def _given(box: Box) -> list[str]:
+def _shapes(shapes: Mapping[str, Shape], nameless: str) -> str:
+    return ", ".join(f"{'' if name == nameless else f'{name} '}{dimensions(shape)}" for name, shape in shapes.items())
+
+
+def _output_shapes(box: Box) -> list[str]:
     """The shapes that a layer gives; of several alike, those of the first and of the last."""
     names = [f"{ref.output} " if ref.output else "" for ref in box.main.output_refs]
     first, last = ([*node.output_shapes.values()] for node in (box.step[-1], box.main))

@@ -1,16 +1,16 @@
-"""Where the items of a plan stand: the names of their nodes in DOT, and branches as columns of equal height."""
+"""Where the items of a plan are laid out: the names of their nodes in DOT, and branches as columns of equal height."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from archdsl.diagrams.plan import Box, DrawnBranch, Frame, Item, Parallel, last_of
+from archdsl.diagrams.plan import Box, DrawnBranch, Item, OpenLayer, Parallel, last_of
 from archdsl.graph import TensorRef
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class IncomingEdge:
     """One edge that comes to an item.
 
     Args:
@@ -25,69 +25,76 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """A branch and the names of its nodes from fork to merge; `before` and `after` make it as tall as the tallest.
+class BranchColumn:
+    """A branch and the names of its nodes from fork to merge; spaces make it as tall as the tallest.
 
     Args:
-        entry: the edge that the column begins with.
-        others: the edges that come to its first item besides.
+        first: the edge that the column begins with.
+        others: the other edges that come to its first item.
+        rows: the names of its nodes, from the first.
         offset: how many rows under the fork it begins, where it begins with what another branch gives.
-        places: the row of each node that stands in it, from its own first.
+        row_of: the row of each node of the body that is in it, from its own first.
+        above, below: the names of the spaces before and after its rows.
     """
 
     branch: DrawnBranch
     scope: str
     key: str
-    entry: Entry
-    others: tuple[Entry, ...]
+    first: IncomingEdge
+    others: tuple[IncomingEdge, ...]
     rows: tuple[str, ...]
     offset: int
-    places: Mapping[str, int]
-    before: tuple[str, ...] = ()
-    after: tuple[str, ...] = ()
+    row_of: Mapping[str, int]
+    above: tuple[str, ...] = ()
+    below: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
-        return self.before + self.rows + self.after
+        return self.above + self.rows + self.below
 
     @property
     def spaces(self) -> tuple[str, ...]:
-        return self.before + self.after
+        return self.above + self.below
 
     @property
-    def is_plain(self) -> bool:
+    def has_only_boxes(self) -> bool:
         return all(isinstance(item, Box) for item in self.branch.items)
 
     @property
-    def ends(self) -> bool:
+    def reaches_merge(self) -> bool:
         """Whether the merge takes what its last item gives."""
         items = self.branch.items
         return not items or self.branch.end.node == last_of(items[-1]).name
 
 
-def entries(item: Item, scope: str) -> tuple[Entry, ...]:
+def incoming_edges(item: Item, scope: str) -> tuple[IncomingEdge, ...]:
     """The edges that come to an item; to parallel branches, the one to the dot where they part."""
     if isinstance(item, Parallel):
-        return (Entry(item.fork, f"{scope}{item.merge.name} fork"),)
+        return (IncomingEdge(item.fork, f"{scope}{item.merge.name} fork"),)
     if isinstance(item, Box):
         name = f"{scope}{item.main.name if item.main.op else item.nodes[0].name}"
-        inputs = tuple(item.main.body.inputs) if item.main.body else ()
-        ports = inputs if len(inputs) > 1 else ("",) * len(item.takes)
-        return tuple(Entry(ref, name, port) for ref, port in zip(item.takes, ports, strict=True))
-    name = inside(item, scope)
-    if not item.doors:
-        return (Entry(item.takes[0], entries(item.items[0], f"{name}/")[0].target),)
-    return tuple(Entry(ref, door(item, scope, port)) for ref, port in zip(item.takes, item.doors, strict=True))
+        names = tuple(item.main.body.inputs) if item.main.body else ()
+        ports = names if len(names) > 1 else ("",) * len(item.inputs)
+        return tuple(IncomingEdge(ref, name, port) for ref, port in zip(item.inputs, ports, strict=True))
+    if not item.marked_inputs:
+        return (IncomingEdge(item.inputs[0], target(item.items[0], f"{cluster_name(item, scope)}/")),)
+    ports = item.marked_inputs
+    return tuple(IncomingEdge(ref, input_mark(item, scope, port)) for ref, port in zip(item.inputs, ports, strict=True))
 
 
-def inside(frame: Frame, scope: str) -> str:
-    """The name of a frame's cluster."""
-    return f"{scope}{frame.nodes[0].name}"
+def target(item: Item, scope: str) -> str:
+    """The node in DOT that the first edge to an item comes to."""
+    return incoming_edges(item, scope)[0].target
 
 
-def door(frame: Frame, scope: str, name: str) -> str:
-    """The name of the node in DOT that marks an input of a frame."""
-    return f"{inside(frame, scope)} in" + (f" {name}" if len(frame.doors) > 1 else "")
+def cluster_name(layer: OpenLayer, scope: str) -> str:
+    """The name of an opened layer's cluster."""
+    return f"{scope}{layer.nodes[0].name}"
+
+
+def input_mark(layer: OpenLayer, scope: str, name: str) -> str:
+    """The name of the node in DOT that marks an input of an opened layer."""
+    return f"{cluster_name(layer, scope)} in" + (f" {name}" if len(layer.marked_inputs) > 1 else "")
 
 
 def can_fork(item: Item) -> bool:
@@ -95,32 +102,38 @@ def can_fork(item: Item) -> bool:
     return isinstance(item, Box) and not item.sign
 
 
-def columns(parallel: Parallel, scope: str) -> tuple[Column, ...]:
-    """A column for each branch, equally tall together with the rows that it begins later."""
-    found: list[Column] = []
-    places: dict[str, int] = {}
+def columns(parallel: Parallel, scope: str) -> tuple[BranchColumn, ...]:
+    """A column for each branch, all equally tall together with the rows that they begin later.
+
+    Graphviz ranks nodes by the longest way to them, which would leave a short branch hanging at one end. So each
+    branch is counted in rows: one for each node, and for parallel branches inside it those of the tallest. A branch
+    that begins with what another one gives starts below that node. A branch shorter than the tallest gets invisible
+    spaces: half of them above (none if it starts later, or if another branch begins in it, for then its rows must stay
+    where they are), the others below (none if the merge takes nothing from its last row).
+    """
+    found: list[BranchColumn] = []
+    row_of: dict[str, int] = {}
     tapped: set[str] = set()
     for number, branch in enumerate(parallel.branches):
         key = f"{scope}{parallel.merge.name} {number} {branch.name}"
         rows, own = _rows(branch.items, scope)
         rows = rows or [f"{key} identity"]
-        first = entries(branch.items[0], scope) if branch.items else (Entry(branch.end, rows[0]),)
-        entry = next((entry for entry in first if entry.ref == parallel.fork), first[0])
-        others = tuple(other for other in first if other is not entry)
-        source = entry.ref.node
-        offset = places.get(source, -1) + 1
-        tapped |= {source} & places.keys()
-        places |= {name: offset + row for name, row in own.items()}
-        found.append(Column(branch, scope, key, entry, others, (entry.target, *rows[1:]), offset, own))
+        edges = incoming_edges(branch.items[0], scope) if branch.items else (IncomingEdge(branch.end, rows[0]),)
+        first = next((edge for edge in edges if edge.ref == parallel.fork), edges[0])
+        others = tuple(other for other in edges if other is not first)
+        offset = row_of.get(first.ref.node, -1) + 1
+        tapped |= {first.ref.node} & row_of.keys()
+        row_of |= {name: offset + row for name, row in own.items()}
+        found.append(BranchColumn(branch, scope, key, first, others, (first.target, *rows[1:]), offset, own))
     tallest = max(column.offset + len(column.rows) for column in found)
-    return tuple(_padded(column, tallest - column.offset - len(column.rows), tapped) for column in found)
-
-
-def _padded(column: Column, missing: int, tapped: set[str]) -> Column:
-    """The column with spaces for what it lacks. One that another hangs on stays at the top."""
-    points = tuple(f"{column.key} space {number}" for number in range(missing))
-    before = 0 if column.offset or tapped & column.places.keys() else missing // 2
-    return replace(column, before=points[:before], after=points[before:] if column.ends else ())
+    padded = []
+    for column in found:
+        missing = tallest - column.offset - len(column.rows)
+        spaces = tuple(f"{column.key} space {number}" for number in range(missing))
+        above = 0 if column.offset or tapped & column.row_of.keys() else missing // 2
+        below = spaces[above:] if column.reaches_merge else ()
+        padded.append(replace(column, above=spaces[:above], below=below))
+    return tuple(padded)
 
 
 def _rows(items: Sequence[Item], scope: str, before: str = "") -> tuple[list[str], dict[str, int]]:
@@ -130,22 +143,49 @@ def _rows(items: Sequence[Item], scope: str, before: str = "") -> tuple[list[str
         before: the node that branches may start right from, where there is one.
     """
     rows: list[str] = []
-    places: dict[str, int] = {}
+    row_of: dict[str, int] = {}
     for item in items:
         if isinstance(item, Parallel):
-            rows += [] if item.fork.node == before else [entries(item, scope)[0].target]
+            rows += [] if item.fork.node == before else [target(item, scope)]
             branches = columns(item, scope)
             for column in branches:
-                above = len(rows) + column.offset + len(column.before)
-                places |= {name: above + row for name, row in column.places.items()}
+                start = len(rows) + column.offset + len(column.above)
+                row_of |= {name: start + row for name, row in column.row_of.items()}
             tallest = max(branches, key=lambda column: (len(column.names), len(column.rows)))
             rows += [*tallest.names, f"{scope}{item.merge.name}"]
-        elif isinstance(item, Frame):
-            rows += [entries(item, scope)[0].target] if item.doors else []
-            rows += _rows(item.items, f"{inside(item, scope)}/", next(iter(item.doors), ""))[0]
+        elif isinstance(item, OpenLayer):
+            rows += [target(item, scope)] if item.marked_inputs else []
+            rows += _rows(item.items, f"{cluster_name(item, scope)}/", next(iter(item.marked_inputs), ""))[0]
         else:
-            rows.append(entries(item, scope)[0].target)
+            rows.append(target(item, scope))
         names = [item.merge.name] if isinstance(item, Parallel) else [node.name for node in item.nodes]
-        places |= dict.fromkeys(names, len(rows) - 1)
+        row_of |= dict.fromkeys(names, len(rows) - 1)
         before = last_of(item).name if can_fork(item) else ""
-    return rows, places
+    return rows, row_of
+
+
+def even_columns(heights: Sequence[float], count: int) -> list[tuple[int, int]]:
+    """Where to cut rows into at most so many columns, so that the highest is as low as can be: first and last row.
+
+    Solved from the last row up: `best[start, parts]` is the lowest that the highest of `parts` columns can be for the
+    rows from `start` on, and where the first of them stops. Of equally good cuts, the one with the fuller first column
+    wins, which is why the stop is compared negated.
+    """
+    rows = len(heights)
+    best: dict[tuple[int, int], tuple[float, int]] = {(rows, parts): (0.0, rows) for parts in range(count + 1)}
+    for start in reversed(range(rows)):
+        for parts in range(1, count + 1):
+            tried = [
+                (max(sum(heights[start:stop]), best[stop, parts - 1][0]), -stop)
+                for stop in range(start + 1, rows + 1)
+                if (stop, parts - 1) in best
+            ]
+            if tried:
+                highest, stop = min(tried)
+                best[start, parts] = highest, -stop
+    cuts, start, parts = [], 0, count
+    while start < rows:
+        stop = best[start, parts][1]
+        cuts.append((start, stop))
+        start, parts = stop, parts - 1
+    return cuts

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise, zip_longest
 
 from archdsl.analysis.wires import Wires
-from archdsl.diagrams.captions import chain_width, free_side, is_layer, is_model, told
-from archdsl.diagrams.columns import Column, Entry, can_fork, columns, door, entries, inside
-from archdsl.diagrams.nodes import Nodes, even, height, told_tensor
+from archdsl.diagrams.captions import chain_width, describe, free_side, is_layer, is_model, sign
+from archdsl.diagrams.columns import (
+    BranchColumn,
+    IncomingEdge,
+    can_fork,
+    cluster_name,
+    columns,
+    even_columns,
+    incoming_edges,
+    input_mark,
+    target,
+)
+from archdsl.diagrams.dot_writer import DotWriter, height
 from archdsl.diagrams.options import Options
-from archdsl.diagrams.plan import Box, Frame, Item, Parallel, last_of, plan
-from archdsl.diagrams.style import attributes, dimensions, printable, quoted, width_of
-from archdsl.graph import Graph, TensorRef
-from archdsl.ops import Shape
-from archdsl.spec import INPUT, OUTPUT
+from archdsl.diagrams.plan import Box, Item, OpenLayer, Parallel, last_of, plan
+from archdsl.diagrams.plan_walker import Chain, PlanWalker, TensorSource
+from archdsl.diagrams.style import printable, width_of
+from archdsl.diagrams.tooltips import merge_tooltip, tensor_tooltip
+from archdsl.graph import Graph
 
 PAGE = (10.4, 15.0)
 """Width and height in inches of what fits on A4 with its smallest letters 7 points high."""
@@ -33,59 +43,32 @@ def to_dot(graph: Graph, options: Options = Options()) -> str:
     Args:
         graph: the model's, or a layer's as `views` gives it.
     """
-    return _Drawing(options, plan(graph, options.depth)).text(graph)
+    return _DotDrawing(options, plan(graph, options.depth)).text(graph)
 
 
 @dataclass(slots=True)
-class _Tip:
-    """Where a tensor comes from.
+class _DotChain(Chain):
+    """A chain of items, and where it is drawn.
 
     Args:
-        name: of the node in DOT.
-        told: the shape that was told last on the way to it.
-        forks: whether branches may start right there; else a dot of their own comes before them.
-    """
-
-    name: str
-    shape: Shape
-    told: Shape
-    forks: bool
-
-
-@dataclass(slots=True)
-class _Flow:
-    """A row of items while it is drawn.
-
-    Args:
-        wires: of the body.
-        last: the node of the body that the row has come to.
-        tips: by ref, what the body has given so far; the branches of a body share them.
-    """
-
-    wires: Wires
-    last: str = ""
-    tips: dict[str, _Tip] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where items stand: the layers around them, and what keeps their column straight.
-
-    Args:
-        is_lane: whether it is a branch itself.
+        scope: the names of the layers around it, each with a `/` after it.
+        width: of its boxes, in inches.
+        weight: of the edges of its main line.
+        group: what keeps its column straight.
+        is_branch: whether it is a branch itself.
         is_inner: whether it is an opened layer in a branch.
     """
 
-    scope: str
-    width: float
-    weight: int
+    scope: str = ""
+    width: float = 0.0
+    weight: int = 0
     group: str = ""
     is_branch: bool = False
     is_inner: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class _BranchStyle:
     """How a branch looks: its cluster, and its edges from the fork and to the merge."""
 
     cluster: Mapping[str, object]
@@ -93,293 +76,269 @@ class _Look:
     end: Mapping[str, object]
 
 
-class _Drawing(Nodes):
-    """Draws a plan. Edges between two items stand outside both, for an edge draws its ends into its cluster."""
+class _DotDrawing(PlanWalker[_DotChain]):
+    """Draws a plan. Edges between two items are outside of both, for an edge draws its ends into its cluster."""
 
     def __init__(self, options: Options, items: tuple[Item, ...]) -> None:
-        super().__init__(options, items)
-        self.dashed = {"color": self.theme.shortcut, "style": "dashed"}
-        self.feet: list[str] = []
+        super().__init__(options)
+        self.items = items
+        self.dot = DotWriter(options, items)
+        self.dashed = {"color": self.dot.theme.shortcut, "style": "dashed"}
+        self.is_wide = options.is_wide
 
     def text(self, graph: Graph) -> str:
-        totals = graph.totals
-        given = {name: end.shape for name, end in graph.outputs.items()}
-        self.line(f"// {printable(graph.name)}")
-        ends = f"{told(graph.inputs, INPUT)} in, {told(given, OUTPUT)} out"
-        self.line(f"// {printable(ends)}, {totals.layers:,} ops, {totals.parameters:,} parameters")
-        with self.page(graph.name):
-            self.defaults(self.caption(graph), *self.gaps)
-            flow = _Flow(Wires(graph), next(iter(graph.inputs)))
+        ends, size = describe(graph)
+        self.dot.line(f"// {printable(graph.name)}")
+        self.dot.line(f"// {printable(ends)}, {size}")
+        with self.dot.page(graph.name):
+            self.dot.defaults(self.dot.caption(graph), *self.dot.gaps)
+            chain = _DotChain(Wires(graph), next(iter(graph.inputs)))
+            chain.width, chain.weight = chain_width(self.items, self.dot.width), 100 if self.is_wide else 50
             for name, shape in graph.inputs.items():
-                flow.tips[name] = _Tip(self.end("input", name, shape), shape, shape, forks=True)
-            self.side_by_side(tip.name for tip in flow.tips.values())
-            place = _Place("", chain_width(self.items, self.width), 100 if self.is_wide else 50)
-            self.sections(flow, place, is_model(graph))
-            names = [self.end("output", name, shape) for name, shape in given.items()]
+                chain.sources[name] = TensorSource(self.dot.end("input", name, shape), shape, shape, can_fork=True)
+            self.dot.side_by_side(source.node for source in chain.sources.values())
+            self.sections(chain, is_model(graph))
+            names = [self.dot.end("output", name, end.shape) for name, end in graph.outputs.items()]
             for name, tensor in zip(names, graph.outputs.values(), strict=True):
-                self.join(Entry(tensor.ref, name), None, flow, place)
-            self.side_by_side(names)
-        return "\n".join(self.lines) + "\n"
+                self.join(IncomingEdge(tensor.ref, name), None, chain)
+            self.dot.side_by_side(names)
+        return "\n".join(self.dot.lines) + "\n"
 
-    def sections(self, flow: _Flow, place: _Place, is_model: bool) -> None:
+    def sections(self, chain: _DotChain, is_model: bool) -> None:
         """The whole chain; that of a model as stem, body and head."""
         layers = [i for i, item in enumerate(self.items) if is_layer(item)]
         if not is_model or not layers:
-            self.chain(self.items, flow, place)
+            self.draw(self.items, chain)
             return
         bounds = (0, layers[0], layers[-1] + 1, len(self.items))
-        rows = [self.items[start:stop] for start, stop in pairwise(bounds)]
-        for title, items in zip(("stem", "body", "head"), rows, strict=True):
+        stem, body, head = (self.items[start:stop] for start, stop in pairwise(bounds))
+        feet: list[str] = []
+        for title, items in (("stem", stem), ("body", body), ("head", head)):
             if not items:
                 continue
             if isinstance(items[0], Parallel):  # its branches part inside the cluster
-                flow.tips[items[0].fork].forks = False
-            self.enter(items[0], flow, place)
-            self.below(items[0], place)
-            with self.cluster(title, **self.title(title, "l")):
+                chain.sources[items[0].fork].can_fork = False
+            self.enter(items[0], chain)
+            for foot in feet[:-1]:  # holds the head under the feet of all columns of the body
+                self.dot.edge(foot, target(items[0], chain.scope), style="invis", weight=0)
+            with self.dot.cluster(title, **self.dot.title(title, "l")):
                 if title == "body":
-                    self.columns(flow, place, self.broken(rows))
+                    feet = self.columns(chain, self.broken(stem, body, head))
                 else:
-                    self.draw(items[0], flow, place)
-                    self.chain(items[1:], flow, place)
+                    self.draw_from(items, chain)
 
-    def below(self, item: Item, place: _Place) -> None:
-        """Holds what comes behind the body under the feet of all its columns."""
-        for foot in self.feet[:-1]:
-            self.edge(foot, entries(item, place.scope)[0].target, style="invis", weight=0)
-
-    def broken(self, rows: Sequence[Sequence[Item]]) -> list[Sequence[Item]]:
+    def broken(self, stem: Sequence[Item], body: Sequence[Item], head: Sequence[Item]) -> list[Sequence[Item]]:
         """The body in as many columns as make the whole diagram fit on a page."""
-        stem, body, head = rows
         boxes = [item for item in body if isinstance(item, Box) and not item.sign]
-        if self.is_wide or len(boxes) < len(body) or any(len(item.takes) > 1 for item in body):
+        if self.is_wide or len(boxes) < len(body) or any(len(item.inputs) > 1 for item in body):
             return [body]
-        heights = [height(self.lines_of(box)) + ROW for box in boxes]
-        others = ENDS + sum(height(self.lines_of(item)) + ROW for item in (*stem, *head) if isinstance(item, Box))
+        heights = [height(self.dot.lines_of(box)) + ROW for box in boxes]
+        ends = [item for item in (*stem, *head) if isinstance(item, Box)]
+        others = ENDS + sum(height(self.dot.lines_of(box)) + ROW for box in ends)
 
         def excess(count: int) -> float:
-            highest = max(sum(heights[start:stop]) for start, stop in even(heights, count))
-            return max(1.0, (others + highest) / PAGE[1], count * (self.width + GAP) / PAGE[0])
+            highest = max(sum(heights[start:stop]) for start, stop in even_columns(heights, count))
+            return max(1.0, (others + highest) / PAGE[1], count * (self.dot.width + GAP) / PAGE[0])
 
         count = min(range(1, MOST_COLUMNS + 1), key=excess)
-        return [body[start:stop] for start, stop in even(heights, count)]
+        return [body[start:stop] for start, stop in even_columns(heights, count)]
 
-    def columns(self, flow: _Flow, place: _Place, parts: Sequence[Sequence[Item]]) -> None:
-        """A chain in columns, as text is: from the foot of each a line goes up to the head of the next."""
-        tops = [entries(part[0], place.scope)[0].target for part in parts]
-        feet = [entries(part[-1], place.scope)[0].target for part in parts]
-        self.feet = feet
+    def columns(self, chain: _DotChain, parts: Sequence[Sequence[Item]]) -> list[str]:
+        """A chain in columns, as text is: from the foot of each a line goes up to the head of the next.
+
+        Returns:
+            The last node of each column.
+        """
+        tops = [target(part[0], chain.scope) for part in parts]
+        feet = [target(part[-1], chain.scope) for part in parts]
         for row in zip_longest(*parts):
-            self.side_by_side(entries(item, place.scope)[0].target for item in row if item)
+            self.dot.side_by_side(target(item, chain.scope) for item in row if item)
         for number, part in enumerate(parts):
             if number:
                 self.gutter(number, (tops[number - 1], feet[number - 1]), tops[number])
-            self.draw(part[0], flow, place)
-            self.chain(part[1:], flow, place)
+            self.draw_from(part, chain)
+        return feet
 
     def gutter(self, number: int, column: tuple[str, str], top: str) -> None:
         """The line from the foot of a column up to the top of the next one."""
         corners = [f"body {number} {side}" for side in ("top", "foot")]
         for corner, end in zip(corners, column, strict=True):
-            self.corner(corner)
-            self.side_by_side((end, corner))
-        self.edge(column[0], corners[0], style="invis", minlen=0)
-        self.edge(column[1], corners[1], arrowhead="none", minlen=0)
-        self.edge(corners[1], corners[0], arrowhead="none", weight=100)
-        self.edge(corners[0], top, minlen=0)
+            self.dot.corner(corner)
+            self.dot.side_by_side((end, corner))
+        self.dot.edge(column[0], corners[0], style="invis", minlen=0)
+        self.dot.edge(column[1], corners[1], arrowhead="none", minlen=0)
+        self.dot.edge(corners[1], corners[0], arrowhead="none", weight=100)
+        self.dot.edge(corners[0], top, minlen=0)
 
-    def chain(self, items: Sequence[Item], flow: _Flow, place: _Place) -> None:
+    def draw(self, items: Iterable[Item], chain: _DotChain) -> None:
+        """Draws a chain of items, each with the edges to it."""
         for item in items:
-            self.enter(item, flow, place)
-            self.draw(item, flow, place)
+            self.enter(item, chain)
+            self.draw_item(item, chain)
 
-    def enter(self, item: Item, flow: _Flow, place: _Place) -> None:
+    def draw_from(self, items: Sequence[Item], chain: _DotChain) -> None:
+        """Draws a chain of items whose first has its edges already."""
+        self.draw_item(items[0], chain)
+        self.draw(items[1:], chain)
+
+    def enter(self, item: Item, chain: _DotChain) -> None:
         """The edges to an item."""
-        if not (isinstance(item, Parallel) and self.forks(item, flow)):
-            for entry in entries(item, place.scope):
-                self.join(entry, item, flow, place)
+        if not (isinstance(item, Parallel) and self.forks(item, chain)):
+            for edge in incoming_edges(item, chain.scope):
+                self.join(edge, item, chain)
 
-    def forks(self, parallel: Parallel, flow: _Flow) -> bool:
-        """Whether parallel branches start right from the item before it."""
-        tip = flow.tips[parallel.fork]
-        return tip.forks and parallel.fork.node == flow.last
+    def forks(self, parallel: Parallel, chain: _DotChain) -> bool:
+        """Whether parallel branches start right from the item before them."""
+        return chain.sources[parallel.fork].can_fork and parallel.fork.node == chain.last
 
-    def join(self, entry: Entry, item: Item | None, flow: _Flow, place: _Place) -> None:
+    def join(self, edge: IncomingEdge, item: Item | None, chain: _DotChain) -> None:
         """An edge to an item, or to an output, with the shape on it where that has changed."""
-        tip, start = flow.tips[entry.ref], entry.ref.node
-        if isinstance(item, Parallel):
-            is_straight, is_skip = start == flow.last, False
-        else:
-            end = item.nodes[0].name if item else None
-            is_straight, is_skip = flow.wires.is_straight(start, end), flow.wires.is_skip(start, end)
-        is_plain = is_skip or (start == flow.last and (is_straight or item is None or len(item.takes) == 1))
-        name = "" if item is None else self.called(entry.ref, flow, is_plain)
-        told = [name]
-        if item and tip.shape != tip.told and not self.is_vague:  # an output's box tells its shape and its name
-            told.append(dimensions(tip.shape))
-            tip.told = tip.shape
-        told.append(f"→ {entry.port}" if entry.port not in ("", name) else "")
-        values: dict[str, object] = {"weight": place.weight if is_straight else 0 if is_skip else 1}
-        values |= _labelled(" ".join(filter(None, told)), is_named=bool(name))
-        values["tooltip"] = told_tensor(entry.ref, tip.shape)
+        source, start = chain.sources[edge.ref], edge.ref.node
+        end = None if item is None or isinstance(item, Parallel) else item.nodes[0].name
+        is_skip = chain.wires.is_skip(start, end)
+        is_straight = start == chain.last if isinstance(item, Parallel) else chain.wires.is_straight(start, end)
+        values: dict[str, object] = {"weight": chain.weight if is_straight else 0 if is_skip else 1}
+        if item is not None:  # an output's box shows its shape and its name
+            _, name, *more = self.edge_words(edge.ref, chain, end, len(item.inputs), edge.port)
+            values |= _labelled(" ".join(filter(None, [name, *more])), is_named=bool(name))
+        values["tooltip"] = tensor_tooltip(edge.ref, source.shape)
         if is_skip:
             # Between the lower sides of a wide diagram an edge swings far out.
             values |= {**self.dashed, **({} if self.is_wide else {"tail": "outer", "head": "outer"})}
-        self.edge(tip.name, entry.target, **values)
+        self.dot.edge(source.node, edge.target, **values)
 
-    def called(self, ref: TensorRef, flow: _Flow, is_plain: bool) -> str:
-        """What an edge says of its start: the output of a layer, or a step's name where the line does not show it."""
-        return ref.output or ("" if is_plain else flow.wires.called(ref.node))
-
-    def draw(self, item: Item, flow: _Flow, place: _Place) -> None:
-        if isinstance(item, Parallel):
-            self.parallel(item, flow, place)
-        elif isinstance(item, Frame):
-            self.frame(item, flow, place)
-        else:
-            self.box(item, flow, place)
-        flow.last = last_of(item).name
-
-    def box(self, box: Box, flow: _Flow, place: _Place) -> None:
-        name, told = entries(box, place.scope)[0].target, flow.tips[box.takes[0]].told
-        self.box_node(name, box, place.width, place.group, is_in_branch=place.is_branch)
+    def draw_box(self, box: Box, chain: _DotChain) -> None:
+        name, shown = target(box, chain.scope), chain.sources[box.inputs[0]].shown
+        self.dot.box(name, box, chain.width, chain.group, is_in_branch=chain.is_branch, hides_sizes=chain.hides_sizes)
         for ref, shape in last_of(box).output_shapes.items():
-            flow.tips[ref] = _Tip(name, shape, shape if box.kind == "block" else told, can_fork(box))
+            chain.sources[ref] = TensorSource(name, shape, shape if box.kind == "block" else shown, can_fork(box))
 
-    def frame(self, frame: Frame, flow: _Flow, place: _Place) -> None:
-        name = inside(frame, place.scope)
-        look = self.frame_title(frame)
-        inner = _Flow(frame.wires, next(iter(frame.body.inputs)))
-        is_inner = place.is_branch or place.is_inner
-        within = _Place(f"{name}/", chain_width(frame.items, self.width), place.weight, is_inner=is_inner)
-        if len(frame.doors) > 1:  # edges come in all along the top
-            look |= {"labelloc": "b"}
-        self.vague += frame.is_vague
-        with self.cluster(name, labeljust=free_side(frame), **look):
-            for port, ref in zip(frame.body.inputs, frame.takes, strict=True):
-                tip, has_door = flow.tips[ref], port in frame.doors
-                mark = door(frame, place.scope, port) if has_door else tip.name
-                inner.tips[port] = _Tip(mark, tip.shape, tip.told, forks=has_door)
-                if has_door:
-                    self.door(mark, port if len(frame.doors) > 1 else "", width_of(frame.main.kind))
-            if not frame.doors:
-                self.draw(frame.items[0], inner, within)
-            self.chain(frame.items[0 if frame.doors else 1 :], inner, within)
-        self.vague -= frame.is_vague
-        for (ref, shape), end in zip(frame.main.output_shapes.items(), frame.body.outputs.values(), strict=True):
-            tip = inner.tips[end.ref]
-            flow.tips[ref] = _Tip(tip.name, shape, tip.told, forks=False)
+    def draw_layer(self, layer: OpenLayer, chain: _DotChain) -> None:
+        name, marked = cluster_name(layer, chain.scope), layer.marked_inputs
+        style = self.dot.layer_style(layer, hides_sizes=chain.hides_sizes)
+        if len(marked) > 1:  # edges come in all along the top
+            style |= {"labelloc": "b"}
+        inner = _DotChain(layer.wires, next(iter(layer.body.inputs)))
+        inner.hides_sizes = chain.hides_sizes or layer.has_mixed_sizes
+        inner.scope, inner.width = f"{name}/", chain_width(layer.items, self.dot.width)
+        inner.weight, inner.is_inner = chain.weight, chain.is_branch or chain.is_inner
+        with self.dot.cluster(name, labeljust=free_side(layer), **style):
+            for port, ref in zip(layer.body.inputs, layer.inputs, strict=True):
+                source, is_marked = chain.sources[ref], port in marked
+                mark = input_mark(layer, chain.scope, port) if is_marked else source.node
+                inner.sources[port] = TensorSource(mark, source.shape, source.shown, can_fork=is_marked)
+                if is_marked:
+                    self.dot.input_mark(mark, port if len(marked) > 1 else "", width_of(layer.main.kind))
+            if marked:
+                self.draw(layer.items, inner)
+            else:
+                self.draw_from(layer.items, inner)
+        for (ref, shape), end in zip(layer.main.output_shapes.items(), layer.body.outputs.values(), strict=True):
+            source = inner.sources[end.ref]
+            chain.sources[ref] = TensorSource(source.node, shape, source.shown)
 
-    def parallel(self, parallel: Parallel, flow: _Flow, place: _Place) -> None:
-        merge, fork = f"{place.scope}{parallel.merge.name}", flow.tips[parallel.fork]
-        source, told = fork.name, fork.told
-        if not self.forks(parallel, flow):
-            fork.name = entries(parallel, place.scope)[0].target
-            self.dot(fork.name)
-        found = columns(parallel, place.scope)
+    def draw_parallel(self, parallel: Parallel, chain: _DotChain) -> None:
+        merge, fork = f"{chain.scope}{parallel.merge.name}", chain.sources[parallel.fork]
+        node, shown = fork.node, fork.shown
+        if not self.forks(parallel, chain):
+            fork.node = target(parallel, chain.scope)
+            self.dot.dot(fork.node)
+        found = columns(parallel, chain.scope)
         tallest = max(column.offset + len(column.names) for column in found)
         paths = [column for column in found if not column.branch.is_shortcut]
-        with self.stripes() as stripe:
+        shortcuts = found[len(paths) :]
+        with self.dot.stripes() as stripe:
             for index, column in enumerate(paths):
                 if 2 * index == len(paths):
-                    self.spine(fork.name, merge, tallest)
+                    self.spine(fork.node, merge, tallest)
                     stripe()
-                side, is_middle = "l" if 2 * index < len(paths) else "r", 2 * index + 1 == len(paths)
-                self.branch(column, flow, (parallel.fork, merge), self.path_look(column, side, is_middle))
+                ends = {"weight": 10} if 2 * index + 1 == len(paths) else {}
+                branch = column.branch
+                title = self.dot.title(branch.name, "l" if 2 * index < len(paths) else "r", branch.times)
+                style = _BranchStyle(title | {"tooltip": f"path {branch.name}"}, ends, ends)
+                self.branch(column, chain, parallel, style)
                 stripe()
-            for column in found[len(paths) :]:
-                self.branch(column, flow, (parallel.fork, merge), self.shortcut_look(column, len(paths), place))
+            for column in shortcuts:
+                self.branch(column, chain, parallel, self.shortcut_style(column, len(paths), chain))
                 stripe()
         middles = [(column, (tallest - 1) // 2 - column.offset) for column in found]
         row = [column.names[place] for column, place in middles if 0 <= place < len(column.names)]
-        unseen = {name for column in found[len(paths) :] for name in column.spaces}
-        self.side_by_side(name for name in row if name not in unseen)
-        self.merge(merge, parallel)
-        flow.tips[parallel.merge.name] = _Tip(merge, parallel.merge.shape, told, forks=False)
-        fork.name = source
+        unseen = {name for column in shortcuts for name in column.spaces}
+        self.dot.side_by_side(name for name in row if name not in unseen)
+        self.dot.circle(merge, sign(parallel.merge), tooltip=merge_tooltip(parallel.merge))
+        chain.sources[parallel.merge.name] = TensorSource(merge, parallel.merge.shape, shown)
+        fork.node = node
 
     def spine(self, fork: str, merge: str, count: int) -> None:
         """What nobody sees between two middle paths: it holds the fork and the merge on the axis of symmetry."""
         points = [f"{merge} axis {number}" for number in range(count)]
-        with self.block(f"subgraph {quoted(f'cluster {merge} axis')}"):
-            self.line("graph" + attributes({"style": "invis", "label": "", "margin": 0}))
+        with self.dot.invisible_cluster(f"{merge} axis"):
             for point in points:
-                self.point(point)
-            self.hold(*points)
-        self.hold(fork, points[0])
-        self.hold(points[-1], merge)
+                self.dot.point(point)
+            for one, other in pairwise(points):
+                self.dot.edge(one, other, style="invis", weight=10)
+        self.dot.edge(fork, points[0], style="invis", weight=10)
+        self.dot.edge(points[-1], merge, style="invis", weight=10)
 
-    def path_look(self, column: Column, side: str, is_middle: bool) -> _Look:
-        branch, ends = column.branch, {"weight": 10} if is_middle else {}
-        return _Look(self.title(branch.name, side, branch.times) | {"tooltip": f"path {branch.name}"}, ends, ends)
-
-    def shortcut_look(self, column: Column, paths: int, place: _Place) -> _Look:
-        """One box beside the paths, or a cluster of several."""
+    def shortcut_style(self, column: BranchColumn, paths: int, chain: _DotChain) -> _BranchStyle:
+        """One box next to the paths, or a cluster of several."""
         items = column.branch.items
         is_box = not items or (len(items) == 1 and isinstance(items[0], Box))
         unseen = {"style": "invis", "label": "", "margin": 0}
-        cluster = unseen if is_box else self.title(column.branch.name, "r") | {"style": "rounded,filled,dashed"}
+        cluster = unseen if is_box else self.dot.title(column.branch.name, "r") | {"style": "rounded,filled,dashed"}
         ends = {**self.dashed, "weight": 0}
         start, end = {**ends, "tail": "outer", "head": "before"}, {**ends, "tail": "behind", "head": "outer"}
         # Inside a layer in a branch, lines from sides have hooks.
-        hangs_on = place.is_inner or (column.offset > 0 and (paths > 1 or self.is_upturned))
-        if hangs_on:  # it may stand between the paths then, and come to the merge from any side
+        has_hooks = chain.is_inner or (column.offset > 0 and (paths > 1 or self.dot.is_upturned))
+        if has_hooks:  # it may be between the paths then, and come to the merge from any side
             del end["head"]
-        if hangs_on or self.is_upturned:  # where branches are laid from below, a lower side pulls the shortcut up
+        if has_hooks or self.dot.is_upturned:  # where branches are laid from below, a lower side pulls the shortcut up
             del start["tail"]
-        return _Look(cluster, start, end)
+        return _BranchStyle(cluster, start, end)
 
-    def branch(self, column: Column, flow: _Flow, ends: tuple[str, str], look: _Look) -> None:
-        """A branch between the fork's ref and the merge's name, its two ends."""
-        fork, merge = ends
-        branch, inner = column.branch, _Flow(flow.wires, "", flow.tips)
-        place = _Place(column.scope, self.width, 10, column.key if column.is_plain else "", is_branch=True)
-        name = self.called(column.entry.ref, flow, column.entry.ref == fork)
-        start = flow.tips[column.entry.ref]
-        before, after = ((), ()) if branch.is_shortcut else (column.before, column.after)
-        row = (start.name, *before, column.rows[0])
-        tip: dict[str, object] = {"tooltip": told_tensor(column.entry.ref, start.shape)}
-        self.wire(column, *row[:2], **look.start, **_labelled(name), **tip)
-        for entry in column.others:
-            self.join(entry, branch.items[0], inner, place)
-        with self.cluster(column.key, **look.cluster):
-            for space in (*before, *after):
-                self.space(space, self.height, place.group or column.key)
+    def branch(self, column: BranchColumn, chain: _DotChain, parallel: Parallel, style: _BranchStyle) -> None:
+        """A branch, with its edges from the fork and to the merge."""
+        branch, first = column.branch, column.first
+        group = column.key if column.has_only_boxes else ""
+        inner = replace(chain, last="", scope=column.scope, width=self.dot.width, weight=10, group=group)
+        inner.is_branch, inner.is_inner = True, False
+        start = chain.sources[first.ref]
+        above, below = ((), ()) if branch.is_shortcut else (column.above, column.below)
+        row = (start.node, *above, column.rows[0])
+        name = self.start_name(first.ref, chain, is_plain=first.ref == parallel.fork)
+        tooltip: dict[str, object] = {"tooltip": tensor_tooltip(first.ref, start.shape)}
+        self.wire(column, *row[:2], **style.start, **_labelled(name), **tooltip)
+        for edge in column.others:
+            self.join(edge, branch.items[0], inner)
+        with self.dot.cluster(column.key, **style.cluster):
+            for space in (*above, *below):
+                self.dot.space(space, group or column.key)
             for one, other in pairwise(row[1:]):
-                self.wire(column, one, other, weight=10, **tip)
-            self.contents(column, inner, place)
-            last = flow.tips[branch.end].name if branch.items else column.rows[0]
-            tip = {"tooltip": told_tensor(branch.end, flow.tips[branch.end].shape)}
-            for one, other in pairwise((last, *after)):
-                self.wire(column, one, other, weight=10, **tip)
+                self.wire(column, one, other, weight=10, **tooltip)
+            last = column.rows[0]
+            if branch.items:
+                self.draw_from(branch.items, inner)
+                last = inner.sources[branch.end].node
+            else:
+                self.dot.identity(last, inner.width, is_shortcut=branch.is_shortcut)
+            tooltip = {"tooltip": tensor_tooltip(branch.end, inner.sources[branch.end].shape)}
+            for one, other in pairwise((last, *below)):
+                self.wire(column, one, other, weight=10, **tooltip)
         output = branch.end.output if branch.items else ""
-        self.wire(column, (last, *after)[-1], merge, **look.end, **_labelled(output), **tip)
+        merge = f"{chain.scope}{parallel.merge.name}"
+        self.wire(column, (last, *below)[-1], merge, **style.end, **_labelled(output), **tooltip)
 
-    def wire(self, column: Column, start: str, end: str, /, **values: object) -> None:
+    def wire(self, column: BranchColumn, start: str, end: str, /, **values: object) -> None:
         """A part of a branch's line, which runs on unbroken through the spaces above and below its boxes."""
         if start in column.spaces:
             values = {**values, "tailclip": "false"}
         if end in column.spaces:
             values = {**values, "arrowhead": "none", "headclip": "false"}
-        self.edge(start, end, **values)
-
-    def hold(self, *names: str, weight: int = 10) -> None:
-        """Edges that nobody sees, which hold nodes under one another."""
-        for one, other in pairwise(names):
-            self.edge(one, other, style="invis", weight=weight)
-
-    def contents(self, column: Column, flow: _Flow, place: _Place) -> None:
-        """What stands in a branch, but for the edges to it."""
-        items = column.branch.items
-        if items:
-            self.draw(items[0], flow, place)
-            self.chain(items[1:], flow, place)
-        else:
-            self.identity(column.rows[0], place.width, is_shortcut=column.branch.is_shortcut)
+        self.dot.edge(start, end, **values)
 
 
 def _labelled(text: str, *, is_named: bool = True) -> dict[str, object]:
-    """What stands beside an edge. Names keep off one another; a shape stays close to its edge."""
+    """What is written next to an edge. Names keep off one another; a shape stays close to its edge."""
     if not text:
         return {}
     return {"label": f"&#160;&#160;{text}", **({"labelfloat": "false"} if is_named else {})}

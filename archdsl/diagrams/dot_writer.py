@@ -1,33 +1,57 @@
-"""A page of DOT text: blocks, clusters, nodes and edges in the colours of a theme. Imports no framework."""
+"""A page of DOT text: blocks, clusters, edges, and nodes for what a plan has. Imports no framework."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import textwrap
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-from archdsl.diagrams.labels import cluster_label
-from archdsl.diagrams.style import TOL, Html, Theme, attributes, quoted, short
+from archdsl.diagrams.captions import box_text, end_title, format_cost, stack, width
+from archdsl.diagrams.labels import box_label, cluster_label, legend, space_label, stack_label
+from archdsl.diagrams.layer_strips import LayerStrips
+from archdsl.diagrams.options import Options
+from archdsl.diagrams.plan import MANY, Box, Item, OpenLayer, boxes, parallels
+from archdsl.diagrams.style import THEMES, TOL, Html, Lines, arguments, attributes, dimensions, quoted, short
+from archdsl.diagrams.tooltips import box_tooltip, layer_tooltip
+from archdsl.graph import Graph, total
+from archdsl.ops import Shape
 
-POINT: Mapping[str, object] = {"label": "", "shape": "point", "style": "invis", "width": 0.01, "height": 0.01}
-"""A node that nobody sees, which takes a place in a column."""
+NARROW = 14
+"""Characters in a line of a title where many branches are side by side."""
+
+LONG = 10
+"""Rows of a chain that is drawn closer together, so as to fit on a page."""
+
+LINE = 0.187
+"""The height of a line of a box, in inches."""
 
 
-class Canvas:
+class DotWriter:
     """Collects lines of DOT.
 
-    An edge draws its ends into the cluster that it stands in. So one that comes from outside of that waits for the end.
+    An edge draws its ends into the cluster that it is written in. So one that comes from outside of that waits for the
+    end.
 
     Args:
-        is_wide: whether the diagram runs from left to right.
+        items: the whole plan: its boxes share their width, and those in branches their height.
     """
 
-    def __init__(self, theme: Theme, is_wide: bool) -> None:
-        self.theme, self.is_wide = theme, is_wide
+    def __init__(self, options: Options, items: tuple[Item, ...]) -> None:
+        self.options, self.items = options, items
+        self.theme, self.is_wide = THEMES[options.theme], options.is_wide
         self.lines: list[str] = []
         self.indent = ""
         self.open: list[str] = []
         self.homes: dict[str, tuple[str, ...]] = {}
         self.waiting: list[str] = []
+        self.strips = LayerStrips(items)
+        self.is_crowded = any(len(parallel.branches) > MANY for parallel in parallels(items))
+        self.gaps = (0.18 if self.is_crowded else 0.3, 0.22 if len(items) > LONG else 0.28)
+        self.width = width(items, map(self.box_text, boxes(items)), costs=options.costs)
+        branches = [branch for parallel in parallels(items) if len(parallel.paths) > 1 for branch in parallel.branches]
+        in_branches = [box for branch in branches for box in boxes(branch.items) if box.kind != "block"]
+        heights = [] if options.is_full else [height(self.lines_of(box)) for box in in_branches]
+        self.height = max(heights, default=0.4)
 
     def line(self, text: str) -> None:
         self.lines.append(self.indent + text)
@@ -52,16 +76,19 @@ class Canvas:
             self.open.pop()
 
     @contextmanager
+    def invisible_cluster(self, name: str) -> Iterator[None]:
+        """A cluster that only holds its nodes together."""
+        with self.block(f"subgraph {quoted(f'cluster {name}')}"):
+            self.line("graph" + attributes({"style": "invis", "label": "", "margin": 0}))
+            yield
+
+    @contextmanager
     def page(self, name: str) -> Iterator[None]:
         """The whole text; at its end stand the edges that have waited."""
         with self.block(f"digraph {quoted(name)}"):
             yield
             for edge in self.waiting:
                 self.line(edge)
-
-    def is_here(self, name: str) -> bool:
-        """Whether a node stands in the cluster that is open, or is still to come."""
-        return self.homes.get(name, tuple(self.open))[: len(self.open)] == tuple(self.open)
 
     def node(self, name: str, **values: object) -> None:
         self.homes[name] = tuple(self.open)
@@ -72,7 +99,8 @@ class Canvas:
         sides = dict(zip(("outer", "before", "behind"), "swe" if self.is_wide else "ens", strict=True))
         ports = [f":{sides[str(values.pop(which))]}" if which in values else "" for which in ("tail", "head")]
         text = f"{quoted(start)}{ports[0]} -> {quoted(end)}{ports[1]}{attributes(values)}"
-        if self.is_here(start):
+        is_here = self.homes.get(start, tuple(self.open))[: len(self.open)] == tuple(self.open)
+        if is_here:
             self.line(text)
         else:
             self.waiting.append(text)
@@ -84,15 +112,15 @@ class Canvas:
 
     @contextmanager
     def stripes(self) -> Iterator[Callable[[], None]]:
-        """Takes what stands side by side, and puts it so that the first is on the left, or above. Call after each."""
-        start, found = len(self.lines), []
+        """Takes what is drawn side by side, and puts it so that the first is on the left, or above. Call after each."""
+        start, stripes = len(self.lines), []
 
         def stripe() -> None:
-            found.append(self.lines[start:])
+            stripes.append(self.lines[start:])
             del self.lines[start:]
 
         yield stripe
-        for lines in reversed(found) if self.is_upturned else found:
+        for lines in reversed(stripes) if self.is_upturned else stripes:
             self.lines += lines
 
     def side_by_side(self, names: Iterable[str]) -> None:
@@ -113,7 +141,7 @@ class Canvas:
         arrow = {"color": theme.line, "penwidth": 1.2, "arrowsize": 0.65, "labelfloat": str(not self.is_wide).lower()}
         self.line("edge" + attributes({**font, "fontsize": 9.5, "fontcolor": theme.muted, **arrow}))
 
-    def colours(self, kind: str) -> dict[str, object]:
+    def colors(self, kind: str) -> dict[str, object]:
         """Of a box of a kind."""
         return {"color": self.theme.border(TOL[kind]), "fillcolor": self.theme.fill(TOL[kind])}
 
@@ -129,33 +157,21 @@ class Canvas:
         look = {"color": self.theme.line, "fillcolor": self.theme.line, "style": "filled"}
         self.node(name, label="", shape="point", width=0.07, **look)
 
-    def door(self, name: str, title: str, width: float) -> None:
+    def input_mark(self, name: str, title: str, width: float) -> None:
         """Where an input comes into a layer: a dot, or a small box with its name, as wide as the layer's title."""
         if not title:
             self.dot(name)
             return
-        look = {
-            **self.colours("end"),
-            "fillcolor": self.theme.page,
-            "height": 0.25,
-            "margin": "0.08,0.03",
-            "width": width,
-        }
-        self.node(name, label=title, fontsize=9.5, **look)
+        look = {**self.colors("end"), "fillcolor": self.theme.page, "height": 0.25, "margin": "0.08,0.03"}
+        self.node(name, label=title, fontsize=9.5, **look, width=width)
 
     def point(self, name: str) -> None:
-        self.node(name, **POINT)
+        """A node that nobody sees, which takes a place in a column."""
+        self.node(name, label="", shape="point", style="invis", width=0.01, height=0.01)
 
-    def space(self, name: str, height: float, group: str) -> None:
-        """Room for a box where a branch has none. Its middle is seen as a part of the line that runs through it."""
-        # The two edges end a point before its middle.
-        rest, size = round(36 * height), 'STYLE="ROUNDED" WIDTH="2" HEIGHT="2"'
-        dot = f'<TD {size} BGCOLOR="{self.theme.line}"></TD>'
-        if self.is_wide:
-            cells = f'<TR><TD WIDTH="{rest}"></TD>{dot}<TD WIDTH="{rest}"></TD></TR>'
-        else:
-            cells = f'<TR><TD HEIGHT="{rest}"></TD></TR><TR>{dot}</TR><TR><TD HEIGHT="{rest}"></TD></TR>'
-        label = Html(f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">{cells}</TABLE>')
+    def space(self, name: str, group: str) -> None:
+        """Room for a box where a branch has none."""
+        label = space_label(self.height, self.theme, is_wide=self.is_wide)
         self.node(name, label=label, shape="plain", style="solid", width=0.01, height=0.01, group=group)
 
     def corner(self, name: str) -> None:
@@ -171,3 +187,71 @@ class Canvas:
         size: dict[str, object] = {"fixedsize": "true", "width": width, "height": width, "margin": 0}
         size |= {"group": group} if group else {}
         self.node(name, label=sign, shape="circle", fontsize=17 if len(sign) == 1 else 9.5, **look, **size, **more)
+
+    def box_text(self, box: Box, *, hides_sizes: bool = False) -> tuple[str, list[str]]:
+        """What a box says; where many branches are side by side, a long title in two lines."""
+        title, details = box_text(box, costs=self.options.costs, hides_sizes=hides_sizes)
+        if self.is_crowded and len(title) > NARROW:
+            title = "\n".join(textwrap.wrap(title, len(title) // 2 + 2))
+        return title, details
+
+    def lines_of(self, box: Box) -> int:
+        """How many lines a box has, about."""
+        title, details = self.box_text(box)
+        return 1 + title.count("\n") + len(details) + (1 if self.strips.of(box) else 0)
+
+    def caption(self, graph: Graph) -> Html:
+        """What is under the diagram."""
+        kinds = {box.kind for box in boxes(self.items)}
+        if self.options.is_full:
+            kinds |= {kind for box in boxes(self.items) for kind, _ in stack(box)}
+        lines = filter(None, [*arguments(graph.arguments, 56), format_cost(graph.totals)])
+        return legend(graph.name, [*lines], self.strips.key(), kinds, self.theme)
+
+    def end(self, side: str, name: str, shape: Shape) -> str:
+        """An input or an output of the diagram; the name of its node, which no step can have."""
+        label = box_label(end_title(side.capitalize(), name), [dimensions(shape)], self.theme)
+        title = end_title(side, name)
+        tooltip = Lines(f"{title} {dimensions(shape)}")
+        self.node(f"({title})", label=label, **self.colors("end"), width=1.1, tooltip=tooltip)
+        return f"({title})"
+
+    def box(self, name: str, box: Box, width: float, group: str, *, is_in_branch: bool, hides_sizes: bool) -> None:
+        """A box, a stack of ops, or the circle of a merge."""
+        tooltip = box_tooltip(box)
+        if box.sign:
+            self.circle(name, box.sign, group, tooltip=tooltip)
+            return
+        more = {"group": group} if group else {}
+        title, details = self.box_text(box, hides_sizes=hides_sizes)
+        ops = stack(box)
+        if self.options.is_full and len(ops) > 1:
+            label = stack_label(ops, details[1:], self.theme, width, box.times)
+            self.node(name, label=label, shape="plain", style="solid", width=width, **more, tooltip=tooltip)
+            return
+        label = box_label(title, details, self.theme, box.times, self.strips.of(box))
+        size = {"height": self.height} if is_in_branch and self.height > 0.4 else {}
+        self.node(name, label=label, **self.colors(box.kind), width=width, **size, **more, tooltip=tooltip)
+
+    def identity(self, name: str, width: float, *, is_shortcut: bool) -> None:
+        """A branch that passes its input on."""
+        title, details = ("Shortcut", ["identity"]) if is_shortcut else ("Identity", [])
+        look = {"color": self.theme.shortcut, "fillcolor": self.theme.page, "style": "rounded,filled,dashed"}
+        label = box_label(title, details, self.theme)
+        self.node(name, label=label, width=width, height=self.height, **look, tooltip="passes its input on")
+
+    def layer_style(self, layer: OpenLayer, *, hides_sizes: bool) -> dict[str, object]:
+        """The look of an opened layer's cluster."""
+        more = ""
+        if layer.has_mixed_sizes:
+            more = f"{dimensions(layer.nodes[0].shape)} … {dimensions(layer.main.shape)}"
+        if self.options.costs and not hides_sizes:
+            more = " · ".join(filter(None, [more, format_cost(total(layer.nodes))]))
+        label = cluster_label(layer.main.kind, layer.times, self.theme, is_bold=True, more=more)
+        line = {"penwidth": 2.4 if layer.times > 1 else 1.4, "color": self.theme.border(TOL["block"]), "margin": 14}
+        return {"label": label, "fillcolor": self.theme.page, **line, "tooltip": layer_tooltip(layer)}
+
+
+def height(lines: int) -> float:
+    """About how high a box of so many lines is, in inches."""
+    return 0.4 if lines < 2 else round(0.52 + LINE * (lines - 2), 2)

@@ -15,13 +15,13 @@ LONG = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class StripCell:
     """One layer, or one step of ops, of a strip; or `times` equal ones.
 
     Args:
         layer: the layer's class; nothing for an op.
         shortcut: what the layer's shortcut is, in one word; nothing where it has none.
-        kind: what decides the colour.
+        kind: what decides the color.
     """
 
     layer: str
@@ -30,7 +30,7 @@ class Cell:
     times: int = 1
 
     @property
-    def words(self) -> str:
+    def name(self) -> str:
         """What the legend calls it."""
         return f"{self.layer} + {self.shortcut}" if self.shortcut else self.layer
 
@@ -39,7 +39,7 @@ class Cell:
         return self.layer, self.shortcut
 
 
-def strip(body: Graph | None) -> tuple[Cell, ...]:
+def strip(body: Graph | None) -> tuple[StripCell, ...]:
     """The cells of a body that is a row of at least two layers, with or without ops; else nothing."""
     items = plan(body, 1) if body is not None else ()
     if not all(isinstance(item, Box) and not item.sign for item in items):
@@ -50,10 +50,10 @@ def strip(body: Graph | None) -> tuple[Cell, ...]:
     if sum(cell.times for cell in cells) > LONG:
         runs = [list(run) for _, run in groupby(cells, lambda cell: (cell.look, cell.kind))]
         return tuple(replace(run[0], times=sum(cell.times for cell in run)) for run in runs)
-    return tuple(Cell(cell.layer, cell.shortcut, cell.kind) for cell in cells for _ in range(cell.times))
+    return tuple(StripCell(cell.layer, cell.shortcut, cell.kind) for cell in cells for _ in range(cell.times))
 
 
-class Strips:
+class LayerStrips:
     """The strips of a diagram, and a letter for each kind of layer in them.
 
     Letters are the initials of the shortcuts, of the classes, or of both, whichever tell all apart; else A, B, C, ...
@@ -62,31 +62,27 @@ class Strips:
     def __init__(self, items: Iterable[Item]) -> None:
         bodies = {id(box.main.body): box.main.body for box in boxes(items)}
         self.cells = {key: strip(body) for key, body in bodies.items()}
-        self.words = {cell.look: cell.words for cells in self.cells.values() for cell in cells if cell.layer}
+        self.names = {cell.look: cell.name for cells in self.cells.values() for cell in cells if cell.layer}
         initials = [
-            [shortcut[:1].upper() for _, shortcut in self.words],
-            [layer[0].upper() for layer, _ in self.words],
-            [(shortcut or layer)[0].upper() for layer, shortcut in self.words],
-            [_numbered(number) for number in range(len(self.words))],
+            [shortcut[:1].upper() for _, shortcut in self.names],
+            [layer[0].upper() for layer, _ in self.names],
+            [(shortcut or layer)[0].upper() for layer, shortcut in self.names],
+            [ascii_uppercase[n] if n < len(ascii_uppercase) else str(n) for n in range(len(self.names))],
         ]
-        told_apart = next(tried for tried in initials if all(tried) and len(set(tried)) == len(tried))
-        self.letters = dict(zip(self.words, told_apart, strict=True))
+        distinct = next(letters for letters in initials if all(letters) and len(set(letters)) == len(letters))
+        self.letters = dict(zip(self.names, distinct, strict=True))
 
-    def of(self, box: Box) -> list[tuple[str, Cell]]:
+    def of(self, box: Box) -> list[tuple[str, StripCell]]:
         """The cells of a box, each with its letter; those of ops have none."""
         return [(self.letters.get(cell.look, ""), cell) for cell in self.cells[id(box.main.body)]]
 
-    def told(self) -> list[str]:
+    def key(self) -> list[str]:
         """What the letters stand for: `P = ResidualLayer + projection`."""
-        return [f"{self.letters[look]} = {words}" for look, words in self.words.items()]
+        return [f"{self.letters[look]} = {name}" for look, name in self.names.items()]
 
 
-def _numbered(number: int) -> str:
-    return ascii_uppercase[number] if number < len(ascii_uppercase) else str(number)
-
-
-def _cell(box: Box) -> Cell:
+def _cell(box: Box) -> StripCell:
     body = box.main.body
     if body is None:
-        return Cell("", "", box.kind)
-    return Cell(box.main.kind, body.shortcut.kind if body.shortcut else "", "block", box.times)
+        return StripCell("", "", box.kind)
+    return StripCell(box.main.kind, body.shortcut.kind if body.shortcut else "", "block", box.times)

@@ -1,4 +1,4 @@
-"""A sheet of Mermaid text: nodes, groups and links in the colours of a theme. Imports no framework."""
+"""Mermaid text: nodes, groups and links in the colors of a theme. Imports no framework."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _DIRECTION = re.compile(r"d(?=irection\s)", re.IGNORECASE)
 
 def escaped(text: str) -> str:
     """Text as a label has it, out of which nothing can break."""
-    text = _JOINED.sub(lambda found: f"{found[0]}\u200c", _one_line(text))
-    text = _UNSAFE.sub(lambda found: CODES.get(found[0], f"#{ord(found[0])};"), text)
-    return _DIRECTION.sub(lambda found: f"#{ord(found[0])};", text)
+    text = _JOINED.sub(lambda match: f"{match[0]}\u200c", _one_line(text))
+    text = _UNSAFE.sub(lambda match: CODES.get(match[0], f"#{ord(match[0])};"), text)
+    return _DIRECTION.sub(lambda match: f"#{ord(match[0])};", text)
 
 
 def plain(text: str) -> str:
@@ -37,11 +37,11 @@ def plain(text: str) -> str:
     return _one_line(_UNSAFE.sub(" ", _one_line(text))) or "Diagram"
 
 
-class Sheet:
+class MermaidWriter:
     """Collects nodes and groups, and links, which come last: one inside a group would draw its ends into that.
 
     Args:
-        theme: whose colours the nodes have.
+        theme: whose colors the nodes have.
     """
 
     def __init__(self, theme: Theme) -> None:
@@ -73,7 +73,7 @@ class Sheet:
     def all_looks(self) -> dict[str, str]:
         """The look of each class of nodes and of groups. No page's own style has such a name."""
         theme = self.theme
-        boxes = {kind: f"fill:{theme.fill(colour)},stroke:{theme.border(colour)}" for kind, colour in TOL.items()}
+        boxes = {kind: f"fill:{theme.fill(color)},stroke:{theme.border(color)}" for kind, color in TOL.items()}
         boxes |= {
             "identity": f"fill:{theme.page},stroke:{theme.shortcut},stroke-dasharray:4 3",
             "merge": f"fill:{theme.page},stroke:{theme.merge},stroke-width:2px",

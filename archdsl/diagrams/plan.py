@@ -40,7 +40,7 @@ class Box:
 
     @property
     def kind(self) -> str:
-        """What decides the colour: the op's kind, or `block` for a layer."""
+        """What decides the color: the op's kind, or `block` for a layer."""
         return self.main.op.kind if self.main.op else "block"
 
     @property
@@ -50,24 +50,24 @@ class Box:
         return op.sign if isinstance(op, Merge) and len(self.step) == 1 else ""
 
     @property
-    def takes(self) -> tuple[TensorRef, ...]:
+    def inputs(self) -> tuple[TensorRef, ...]:
         """The refs that come in."""
         return self.nodes[0].inputs
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class OpenLayer:
     """A layer drawn with its inside, that of the first of its uses. `nodes` are its `times` equal uses in a row.
 
     Args:
-        doors: the inputs that get a mark of their own inside, as none of its items is alone in taking them.
+        marked_inputs: those that get a node of their own inside, as none of its items is alone in taking them.
     """
 
     nodes: tuple[Node, ...]
     body: Graph
     items: tuple[Item, ...]
     wires: Wires
-    doors: tuple[str, ...]
+    marked_inputs: tuple[str, ...]
     times: int = 1
 
     @property
@@ -76,19 +76,19 @@ class Frame:
         return self.nodes[-1]
 
     @property
-    def is_vague(self) -> bool:
+    def has_mixed_sizes(self) -> bool:
         """Whether its uses differ in the sizes of what flows inside."""
         return any(node.body is not self.body for node in self.nodes)
 
     @property
-    def takes(self) -> tuple[TensorRef, ...]:
+    def inputs(self) -> tuple[TensorRef, ...]:
         """The refs that come in."""
         return self.nodes[0].inputs
 
 
 @dataclass(frozen=True, slots=True)
 class DrawnBranch:
-    """One of parallel branches, or their shortcut; or `times` equal paths. Without items it passes its input on.
+    """One of parallel branches, or their shortcut; or `times` equal branches. Without items it passes its input on.
 
     Args:
         end: the ref of what the merge takes from it.
@@ -104,14 +104,14 @@ class DrawnBranch:
         return self.name == "shortcut"
 
     @property
-    def takes(self) -> tuple[TensorRef, ...]:
+    def inputs(self) -> tuple[TensorRef, ...]:
         """The refs that come in."""
-        return self.items[0].takes if self.items else (self.end,)
+        return self.items[0].inputs if self.items else (self.end,)
 
 
 @dataclass(frozen=True, slots=True)
 class Parallel:
-    """Lanes side by side, and the op that merges them; the shortcut comes last.
+    """Branches side by side, and the op that merges them; the shortcut comes last.
 
     Args:
         fork: the ref that most branches start from.
@@ -126,12 +126,12 @@ class Parallel:
         return tuple(branch for branch in self.branches if not branch.is_shortcut)
 
     @property
-    def takes(self) -> tuple[TensorRef, ...]:
+    def inputs(self) -> tuple[TensorRef, ...]:
         """The ref that comes in."""
         return (self.fork,)
 
 
-Item: TypeAlias = Box | Frame | Parallel
+Item: TypeAlias = Box | OpenLayer | Parallel
 
 
 def plan(graph: Graph, depth: int) -> tuple[Item, ...]:
@@ -139,38 +139,30 @@ def plan(graph: Graph, depth: int) -> tuple[Item, ...]:
     return _Planner(Wires(graph), depth).items(graph.nodes, 0)
 
 
-def boxes(items: Iterable[Item]) -> Iterator[Box]:
-    """Every box, those of branches and of frames too."""
+def walk(items: Iterable[Item]) -> Iterator[Item]:
+    """Every item, each before what is inside it: in an opened layer, or in parallel branches."""
     for item in items:
-        if isinstance(item, Box):
-            yield item
-        elif isinstance(item, Frame):
-            yield from boxes(item.items)
-        else:
+        yield item
+        if isinstance(item, OpenLayer):
+            yield from walk(item.items)
+        elif isinstance(item, Parallel):
             for branch in item.branches:
-                yield from boxes(branch.items)
+                yield from walk(branch.items)
+
+
+def boxes(items: Iterable[Item]) -> Iterator[Box]:
+    """Every box, those of branches and of opened layers too."""
+    return (item for item in walk(items) if isinstance(item, Box))
 
 
 def parallels(items: Iterable[Item]) -> Iterator[Parallel]:
-    """Every item of parallel branches, those inside branches and frames too."""
-    for item in items:
-        if isinstance(item, Frame):
-            yield from parallels(item.items)
-        elif isinstance(item, Parallel):
-            yield item
-            for branch in item.branches:
-                yield from parallels(branch.items)
+    """Every item of parallel branches, those inside branches and opened layers too."""
+    return (item for item in walk(items) if isinstance(item, Parallel))
 
 
-def frames(items: Iterable[Item]) -> Iterator[Frame]:
-    """Every frame, those inside branches and frames too."""
-    for item in items:
-        if isinstance(item, Frame):
-            yield item
-            yield from frames(item.items)
-        elif isinstance(item, Parallel):
-            for branch in item.branches:
-                yield from frames(branch.items)
+def open_layers(items: Iterable[Item]) -> Iterator[OpenLayer]:
+    """Every opened layer, those inside branches and opened layers too."""
+    return (item for item in walk(items) if isinstance(item, OpenLayer))
 
 
 def last_of(item: Item) -> Node:
@@ -180,14 +172,23 @@ def last_of(item: Item) -> Node:
 
 @dataclass(frozen=True, slots=True)
 class _Planner:
-    """Plans one body."""
+    """Plans one body.
+
+    Nodes come in the order of the body, each with the branches that it is in.
+
+    1. Nodes of branches wait, by branch, until the merge that takes from them arrives. Together they become one
+       `Parallel`, whose branches are planned in the same way, one level deeper; many equal ones in a row become one.
+    2. The nodes between two merges are a row. In it, neighbours join into one run where they belong to one step, or are
+       equal uses of a layer, and nothing else takes what flows between them.
+    3. A run becomes a box or, for a layer above `depth`, an opened layer. Several equal steps in a row share a box.
+    """
 
     wires: Wires
     depth: int
 
     def items(self, nodes: Iterable[Node], level: int) -> tuple[Item, ...]:
-        """The items of nodes that all stand in the same `level` paths, or deeper."""
-        found: list[Item] = []
+        """The items of nodes that are all in the same `level` branches, or deeper."""
+        items: list[Item] = []
         row: list[Node] = []
         waiting: dict[str, list[Node]] = {}
         for node in nodes:
@@ -197,64 +198,89 @@ class _Planner:
             if not (waiting or node.parts):
                 row.append(node)
                 continue
-            branches = _branches(node, waiting)
-            found += self._folded(row)
-            found += self._in_line(waiting, branches.values(), level)
+            branches = {part: part for part in node.parts if part in waiting and part != "shortcut"}
+            if node.shortcut is not None and node.shortcut.branch:
+                branches["shortcut"] = node.shortcut.branch
+            items += self._folded(row)
+            items += self._unmerged(waiting, branches.values(), level)
             if node.parts:
                 rows = {part: waiting.get(branches.get(part, ""), []) for part in node.parts}
-                found.append(self._parallel(node, rows, last_of(found[-1]).name if found else "", level))
+                items.append(self._parallel(node, rows, last_of(items[-1]).name if items else "", level))
             row, waiting = [] if node.parts else [node], {}
-        return (*found, *self._folded(row), *self._in_line(waiting, (), level))
+        return (*items, *self._folded(row), *self._unmerged(waiting, (), level))
 
-    def _in_line(self, waiting: Mapping[str, list[Node]], branches: Iterable[str], level: int) -> list[Item]:
-        """The items of paths that nothing merges: they are not parallel."""
-        rows = [nodes for name, nodes in waiting.items() if name not in branches]
+    def _unmerged(self, waiting: Mapping[str, list[Node]], merged: Iterable[str], level: int) -> list[Item]:
+        """The items of branches that nothing merges: they are not parallel."""
+        rows = [nodes for name, nodes in waiting.items() if name not in merged]
         return [item for nodes in rows for item in self.items(nodes, level + 1)]
 
     def _parallel(self, merge: Node, rows: Mapping[str, list[Node]], before: str, level: int) -> Parallel:
+        """A merge with its branches; many equal ones in a row are one.
+
+        Args:
+            rows: the nodes of each branch.
+            before: the node that the item before ends with.
+        """
         ends = dict(zip(merge.parts, merge.inputs, strict=True))
         branches: list[DrawnBranch] = []
-        for _, run in groupby(rows, lambda name: (name == "shortcut", self._look(name, rows[name], ends[name], merge))):
+        for _, run in groupby(rows, lambda name: (name == "shortcut", self._form(name, rows[name], ends[name], merge))):
             names = list(run)
             shown = names[:1] if len(names) > MANY else names
             branches += [DrawnBranch(name, self.items(rows[name], level + 1), ends[name]) for name in shown]
             if len(names) > MANY:
-                branches[-1] = replace(branches[-1], name=_common(names), times=len(names))
+                stems = {stem(name) for name in names}
+                name = stems.pop() if len(stems) == 1 else f"{names[0]} … {names[-1]}"
+                branches[-1] = replace(branches[-1], name=name, times=len(names))
         own = {node.name for nodes in rows.values() for node in nodes}
-        starts = Counter(ref for branch in branches for ref in branch.takes if ref.node not in own)
+        starts = Counter(ref for branch in branches for ref in branch.inputs if ref.node not in own)
         fork = max(starts, key=lambda ref: (starts[ref], ref.node == before))
         return Parallel(merge, tuple(sorted(branches, key=lambda branch: branch.is_shortcut)), fork)
 
-    def _look(self, branch: str, nodes: Sequence[Node], end: TensorRef, merge: Node) -> object:
-        """Equal for branches that look equal. One that others take from looks like no other."""
-        inside = {node.name: str(number) for number, node in enumerate(nodes)}
-        if not all(self.wires.feeds_only(name, merge.name, *inside) for name in inside):
+    def _form(self, branch: str, nodes: Sequence[Node], end: TensorRef, merge: Node) -> object:
+        """Equal for branches that look equal. One that others take from is like no other."""
+        numbers = {node.name: str(number) for number, node in enumerate(nodes)}
+        if not all(self.wires.feeds_only(name, merge.name, *numbers) for name in numbers):
             return branch
 
-        def seen(ref: TensorRef) -> TensorRef:
-            return TensorRef(inside[ref.node], ref.output) if ref.node in inside else ref
+        def numbered(ref: TensorRef) -> TensorRef:
+            return TensorRef(numbers[ref.node], ref.output) if ref.node in numbers else ref
 
-        return tuple((n.kind, n.op, id(n.body), n.shape, *map(seen, n.inputs)) for n in nodes), seen(end)
+        return tuple((n.kind, n.op, id(n.body), n.shape, *map(numbered, n.inputs)) for n in nodes), numbered(end)
 
     def _folded(self, row: list[Node]) -> list[Item]:
-        """Ops of one step in one box, and equal uses of a layer in a row in one box or frame."""
-        found: list[Item] = []
+        """Ops of one step in one box, and equal uses of a layer in a row in one box or opened layer."""
         runs: list[list[Node]] = []
         for node in row:
-            if runs and self._goes_on(runs[-1][-1], node):
+            if runs and self._joins(runs[-1][-1], node):
                 runs[-1].append(node)
             else:
                 runs.append([node])
+        items: list[Item] = []
         for is_layer, group in groupby(runs, lambda run: run[0].body is not None):
             same = list(group)
-            found += map(self._layer, same) if is_layer else self._stacked(same)
-        return found
+            items += map(self._layer, same) if is_layer else self._fold_steps(same)
+        return items
+
+    def _joins(self, one: Node, other: Node) -> bool:
+        """Whether a node is drawn in one box with the node before it."""
+        if not self.wires.feeds_only(one.name, other.name) or one.output_refs != other.inputs:
+            return False
+        if one.body is not None or other.body is not None:
+            return equal_uses(one, other)
+        return one.step == other.step
 
     def _layer(self, run: list[Node]) -> Item:
-        body = run[0].body
-        return Box(tuple(run), len(run)) if self.depth == 1 or body is None else self._frame(tuple(run), body)
+        """Equal uses of a layer: a box or, above the depth, the layer with its inside."""
+        nodes, body = tuple(run), run[0].body
+        if self.depth == 1 or body is None:
+            return Box(nodes, len(nodes))
+        planner = _Planner(Wires(body), self.depth - 1)
+        items = planner.items(body.nodes, 0)
+        is_direct = len(body.inputs) == 1 and bool(items) and not isinstance(items[0], Parallel)
+        marked = tuple(name for name in body.inputs if not (is_direct and planner.wires.uses(name) == 1))
+        return OpenLayer(nodes, body, items, planner.wires, marked, len(nodes))
 
-    def _stacked(self, steps: list[list[Node]]) -> Iterator[Box]:
+    def _fold_steps(self, steps: list[list[Node]]) -> Iterator[Box]:
         """Boxes of ops; several equal ones in a row are one."""
         while steps:
             count = 1
@@ -269,32 +295,3 @@ class _Planner:
         is_next = self.wires.feeds_only(one[-1].name, other[0].name) and one[-1].output_refs == other[0].inputs
         has_names = any(self.wires.called(step[0].name) for step in (one, other))
         return is_next and not has_names and equal_steps(one, other)
-
-    def _goes_on(self, one: Node, other: Node) -> bool:
-        """Whether a node stands in one box with the node before it."""
-        if not self.wires.feeds_only(one.name, other.name) or one.output_refs != other.inputs:
-            return False
-        if one.body is not None or other.body is not None:
-            return equal_uses(one, other)
-        return one.step == other.step
-
-    def _frame(self, nodes: tuple[Node, ...], body: Graph) -> Frame:
-        planner = _Planner(Wires(body), self.depth - 1)
-        items = planner.items(body.nodes, 0)
-        is_direct = len(body.inputs) == 1 and bool(items) and not isinstance(items[0], Parallel)
-        doors = tuple(name for name in body.inputs if not (is_direct and planner.wires.uses(name) == 1))
-        return Frame(nodes, body, items, planner.wires, doors, len(nodes))
-
-
-def _branches(merge: Node, waiting: Mapping[str, list[Node]]) -> dict[str, str]:
-    """The branch behind each part of a merge that has steps."""
-    branches = {part: part for part in merge.parts if part in waiting and part != "shortcut"}
-    if merge.shortcut is not None and merge.shortcut.branch:
-        branches["shortcut"] = merge.shortcut.branch
-    return branches
-
-
-def _common(names: list[str]) -> str:
-    """What equal branches are called together: `branch` for `branch_1`, `branch_2`, ..."""
-    stems = {stem(name) for name in names}
-    return stems.pop() if len(stems) == 1 else f"{names[0]} … {names[-1]}"

@@ -1,4 +1,4 @@
-"""How diagrams look: colours by kind in two themes, labels, and the text of DOT. Imports no framework."""
+"""How diagrams look: colors by kind in two themes, short texts, and quoting for DOT. Imports no framework."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ TOL = {
     "block": "#99DDFF",
     "end": "#DDDDDD",
 }
-"""Paul Tol's "light" scheme, whose colours stay apart for every kind of sight and carry dark text."""
+"""Paul Tol's "light" scheme, whose colors stay apart for every kind of sight and carry dark text."""
 
-WORDS = {
+KIND_NAMES = {
     "conv": "convolution",
     "norm": "normalisation",
     "activation": "activation",
@@ -33,12 +33,12 @@ WORDS = {
     "dropout": "dropout",
     "block": "layer",
 }
-"""What the legend calls each kind, in its order. Kinds of one colour share an entry."""
+"""What the legend calls each kind, in its order. Kinds of one color share an entry."""
 
 
 @dataclass(frozen=True, slots=True)
 class Theme:
-    """The colours of a diagram; those of boxes are mixed from `TOL`."""
+    """The colors of a diagram; those of boxes are mixed from `TOL`."""
 
     page: str
     text: str
@@ -53,11 +53,11 @@ class Theme:
     pill_text: str
     is_dark: bool
 
-    def fill(self, colour: str) -> str:
-        return _mix(colour, "#0D1117", 0.65) if self.is_dark else _mix(colour, "#FFFFFF", 0.45)
+    def fill(self, color: str) -> str:
+        return _mix(color, "#0D1117", 0.65) if self.is_dark else _mix(color, "#FFFFFF", 0.45)
 
-    def border(self, colour: str) -> str:
-        return colour if self.is_dark else _mix(colour, "#10151C", 0.5)
+    def border(self, color: str) -> str:
+        return color if self.is_dark else _mix(color, "#10151C", 0.5)
 
 
 THEMES = {
@@ -165,7 +165,7 @@ def _value(value: Any) -> str:
     return textwrap.shorten(text, 28, placeholder="…") if " " in text else short(text, 28)
 
 
-def _mix(colour: str, other: str, share: float) -> str:
-    """A colour, `share` of the way to another."""
-    pairs = [(int(colour[i : i + 2], 16), int(other[i : i + 2], 16)) for i in (1, 3, 5)]
+def _mix(color: str, other: str, share: float) -> str:
+    """A color, `share` of the way to another."""
+    pairs = [(int(color[i : i + 2], 16), int(other[i : i + 2], 16)) for i in (1, 3, 5)]
     return "#" + "".join(f"{round(a + (b - a) * share):02X}" for a, b in pairs)

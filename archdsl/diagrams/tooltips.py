@@ -4,36 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from archdsl.diagrams.plan import Box, Frame
-from archdsl.diagrams.style import dimensions
+from archdsl.diagrams.plan import Box, OpenLayer
+from archdsl.diagrams.style import Lines, dimensions
 from archdsl.graph import Node
+from archdsl.ops import Shape
 
 
-def box_tip(box: Box) -> str:
+def box_tooltip(box: Box) -> Lines:
     """Of a box: each of its ops with its weights, or the layer as it is called."""
     if box.kind == "block":
         return _layers(box.nodes)
     lines = [line for node in box.step for line in _op(node)]
     more = f"and {box.times - 1} more like it" if box.times > 1 else ""
-    return "\n".join(filter(None, [*lines, more]))
+    return Lines("\n".join(filter(None, [*lines, more])))
 
 
-def frame_tip(frame: Frame) -> str:
+def layer_tooltip(layer: OpenLayer) -> Lines:
     """Of a layer drawn with its inside."""
-    return _layers(frame.nodes)
+    return _layers(layer.nodes)
 
 
-def merge_tip(merge: Node) -> str:
+def merge_tooltip(merge: Node) -> Lines:
     """Of a merge in its circle."""
-    return "\n".join([*_op(merge), f"{', '.join(merge.parts)} → {dimensions(merge.shape)}"])
+    return Lines("\n".join([*_op(merge), f"{', '.join(merge.parts)} → {dimensions(merge.shape)}"]))
 
 
-def _layers(nodes: Sequence[Node]) -> str:
+def tensor_tooltip(ref: str, shape: Shape) -> Lines:
+    """Of an edge: what flows along it."""
+    return Lines(f"{ref}\n{dimensions(shape)}")
+
+
+def _layers(nodes: Sequence[Node]) -> Lines:
     first, last = nodes[0], nodes[-1]
     name = first.name if first is last else f"{first.name} … {last.name}"
     values = ", ".join(f"{key}={value}" for key, value in first.arguments.items())
     parameters = sum(node.totals.parameters for node in nodes)
-    return f"{name}{_line(first)}\n{first.kind}({values})\n{parameters:,} parameters"
+    return Lines(f"{name}{_line(first)}\n{first.kind}({values})\n{parameters:,} parameters")
 
 
 def _op(node: Node) -> Iterable[str]:

@@ -22,7 +22,7 @@ def views(graph: Graph) -> dict[str, Graph]:
         body = waiting.pop()
         if id(body) not in seen:
             seen.add(id(body))
-            found.setdefault(body.name, {}).setdefault(_build(plan(body, 1)), body)
+            found.setdefault(body.name, {}).setdefault(_form(plan(body, 1)), body)
             waiting += [node.body for node in reversed(body.nodes) if node.body is not None]
     return {name: body for word, bodies in found.items() for name, body in _named(word, [*bodies.values()])}
 
@@ -35,15 +35,15 @@ def _named(word: str, bodies: list[Graph]) -> Iterable[tuple[str, Graph]]:
         yield word if number == 1 else f"{word}-{shortcut if is_alone else number}", body
 
 
-def _build(items: Iterable[Item]) -> tuple[object, ...]:
+def _form(items: Iterable[Item]) -> tuple[object, ...]:
     """Equal for bodies that are built alike, whatever their sizes and however often something is repeated."""
-    told: list[object] = []
+    forms: list[object] = []
     for item in items:
         if isinstance(item, Box):
             body = item.main.body
-            told.append((item.main.kind, describe_shortcut(body)) if body else tuple(node.kind for node in item.step))
+            forms.append((item.main.kind, describe_shortcut(body)) if body else tuple(node.kind for node in item.step))
         elif isinstance(item, Parallel):
-            told.append(
-                (item.merge.kind, tuple((branch.is_shortcut, _build(branch.items)) for branch in item.branches))
+            forms.append(
+                (item.merge.kind, tuple((branch.is_shortcut, _form(branch.items)) for branch in item.branches))
             )
-    return tuple(one for one, before in zip(told, [None, *told], strict=False) if one != before)
+    return tuple(one for one, before in zip(forms, [None, *forms], strict=False) if one != before)

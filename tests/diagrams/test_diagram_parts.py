@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 import archdsl
 from archdsl.diagrams import Options, to_dot, views
 from archdsl.diagrams.captions import rounded
-from archdsl.diagrams.layer_strips import Strips
-from archdsl.diagrams.nodes import even
-from archdsl.diagrams.plan import Frame, boxes, plan
-from archdsl.diagrams.style import TOL, WORDS
+from archdsl.diagrams.columns import even_columns
+from archdsl.diagrams.layer_strips import LayerStrips
+from archdsl.diagrams.plan import OpenLayer, boxes, plan
+from archdsl.diagrams.style import KIND_NAMES, TOL
 from archdsl.graph import Graph
 from archdsl.parsing import parse
 from archdsl.resolution import resolve
@@ -70,7 +70,7 @@ class TestStrips:
         assert "P = ResidualLayerScal + projection    I = ResidualLayer + identity" in texts(dot)
 
     def test_letters_tell_classes_apart_where_shortcuts_do_not(self) -> None:
-        assert set(Strips(plan(network("densenet"), 1)).letters.values()) == {"D", "T"}
+        assert set(LayerStrips(plan(network("densenet"), 1)).letters.values()) == {"D", "T"}
 
     def test_a_long_row_is_a_cell_with_a_number(self) -> None:
         found = texts(to_dot(network("resnet", "resnet152")))
@@ -83,14 +83,14 @@ class TestStrips:
             .replace("[relu]", "{steps: [relu]}")
             .replace("[gelu]", "{steps: [gelu]}")
         )
-        strips = Strips(plan(steps("  - Ad\n", layers), 1))
+        strips = LayerStrips(plan(steps("  - Ad\n", layers), 1))
         assert [*strips.letters.values()] == ["A", "B"]
-        assert strips.told() == ["A = Ab", "B = Ac"]
+        assert strips.key() == ["A = Ab", "B = Ac"]
 
     def test_one_layer_or_a_fork_makes_no_strip(self) -> None:
         layers = "layers:\n  One: {steps: [relu]}\n  Block: {steps: [One, {dropout: {rate: 0.5}}]}\n"
-        assert Strips(plan(steps("  - Block\n", layers), 1)).told() == []
-        assert Strips(plan(network("inception"), 1)).told() == []
+        assert LayerStrips(plan(steps("  - Block\n", layers), 1)).key() == []
+        assert LayerStrips(plan(network("inception"), 1)).key() == []
 
 
 class TestFolding:
@@ -102,8 +102,8 @@ class TestFolding:
 
     def test_an_opened_layer_that_stands_for_several_sizes_tells_none(self) -> None:
         stage = views(network("densenet"))["Stage"]
-        frame = next(item for item in plan(stage, 2) if isinstance(item, Frame))
-        assert frame.is_vague
+        frame = next(item for item in plan(stage, 2) if isinstance(item, OpenLayer))
+        assert frame.has_mixed_sizes
         assert frame.times == 6
         dot = to_dot(stage, Options(depth=2, costs=True))
         inside = dot[dot.index('subgraph "cluster DenseLayer_1"') : dot.index('subgraph "cluster Transition_1"')]
@@ -151,7 +151,7 @@ class TestWords:
         assert texts(dot).count("ReLU") == 3
         assert "Zero pad 1" in texts(dot)
         for kind in ("conv", "norm", "activation", "shape"):
-            assert WORDS[kind] in texts(dot), "the legend lacks a kind"
+            assert KIND_NAMES[kind] in texts(dot), "the legend lacks a kind"
         assert "Batch norm · ReLU" not in texts(dot)
 
     def test_every_kind_of_op_has_a_colour_and_a_word(self) -> None:
@@ -160,7 +160,7 @@ class TestWords:
         kinds = {op.kind for op in OPS.values()} - {"merge"}
         assert len(kinds) >= 7
         assert kinds <= set(TOL)
-        assert kinds <= set(WORDS)
+        assert kinds <= set(KIND_NAMES)
 
     def test_a_tooltip_tells_weights_and_lines(self) -> None:
         layer = views(network("funny_resnet"))["ResidualLayer"]
@@ -185,7 +185,7 @@ class TestColumns:
 
     @given(st.lists(st.floats(0.1, 3), min_size=1, max_size=12), st.integers(1, 4))
     def test_columns_are_as_low_as_can_be(self, heights: list[float], count: int) -> None:
-        parts = even(heights, count)
+        parts = even_columns(heights, count)
         assert [row for start, stop in parts for row in range(start, stop)] == [*range(len(heights))]
         assert 1 <= len(parts) <= count
         highest = max(sum(heights[start:stop]) for start, stop in parts)
