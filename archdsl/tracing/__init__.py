@@ -11,7 +11,7 @@ from archdsl.ops import Op, OpError, Shape
 from archdsl.ops.base import show
 from archdsl.spec import Spec
 from archdsl.tracing.origins import Origin, Origins
-from archdsl.tracing.scopes import Tracer
+from archdsl.tracing.scopes import TracingResolver
 from archdsl.tracing.targets import SHAPE, Target, fields_of, find
 
 Inputs: TypeAlias = tuple[tuple[TensorRef, Shape], ...]
@@ -22,7 +22,7 @@ __all__ = ["Origin", "Target", "Trace", "trace"]
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What there is to say of a path.
+    """What is known about a path.
 
     Args:
         path: as it was asked for.
@@ -55,45 +55,45 @@ class Tracing:
     """A network that knows where its values are from; it is resolved once for any number of paths."""
 
     def __init__(self, spec: Spec, settings: Mapping[str, Any]) -> None:
-        tracer = Tracer(spec)
-        self.graph = tracer.traced(settings)
-        self.origins = Origins(spec, tracer, settings)
+        resolver = TracingResolver(spec)
+        self.graph = resolver.model(spec.values(settings))
+        self.origins = Origins(spec, resolver, settings)
 
     def trace(self, path: str) -> Trace:
-        """What there is to say of a path."""
+        """What is known about a path."""
         target = find(self.graph, path)
-        shapes = target.body.shapes
-        inputs = tuple((ref, shapes[ref]) for ref in target.node.inputs)
+        node, shapes = target.node, target.body.shapes
+        inputs = tuple((ref, shapes[ref]) for ref in node.inputs)
         if target.weight:
-            weight = target.node.weights[target.weight]
             whole = f"{target.path()}/{target.weight}"
-            return Trace(whole, target, (self._shape(target, whole, weight.shape, inputs),), inputs)
-        if target.field == SHAPE and SHAPE not in fields_of(target.node):
+            origins = [self._shape(target, whole, node.weights[target.weight].shape, inputs)]
+        elif target.field == SHAPE and SHAPE not in fields_of(node):
             whole = f"{target.path()}.{SHAPE}"
-            return Trace(whole, target, (self._shape(target, whole, target.node.shape, inputs),), inputs)
-        if target.field:
-            return Trace(f"{target.path()}.{target.field}", target, (self.origins.field(target, target.field),), inputs)
-        origins = tuple(self.origins.field(target, name) for name in fields_of(target.node))
-        return Trace(target.path(), target, origins, inputs)
+            origins = [self._shape(target, whole, node.shape, inputs)]
+        else:
+            whole = target.path() + (f".{target.field}" if target.field else "")
+            names = (target.field,) if target.field else fields_of(node)
+            origins = [self.origins.field(target, name) for name in names]
+        return Trace(whole, target, tuple(origins), inputs)
 
     def _shape(self, target: Target, name: str, shape: Shape, inputs: Inputs) -> Origin:
         """Where a shape is from: from the fields and the inputs that would change it."""
         node, body = target.node, target.body
         if node.body is not None:
             end = node.body.output.node
-            told = f"what `{end}` in it gives: see {target.path()}/{end}.shape"
-            return Origin(name, show(shape), "shape", told, span=node.span)
-        causes = [self.origins.field(target, field) for field in _deciding(node, inputs, target.weight)]
+            description = f"what `{end}` in it gives: see {target.path()}/{end}.shape"
+            return Origin(name, show(shape), "shape", description, span=node.span)
+        causes = [self.origins.field(target, field) for field in _fields_that_matter(node, inputs, target.weight)]
         scope = "".join(f"{one.name}/" for one in target.nodes[:-1])
-        for ref, given in _deciding_inputs(node, inputs, target.weight):
+        for ref, given in _inputs_that_matter(node, inputs, target.weight):
             source = next((one for one in body.nodes if one.name == ref.node), None)
             owner = scope.rstrip("/") or body.name
-            told = f"what {scope}{ref} gives" if source else f"what {owner} takes"
-            causes.append(Origin(ref, show(given), "shape", told, span=source.span if source else None))
+            description = f"what {scope}{ref} gives" if source else f"what {owner} takes"
+            causes.append(Origin(ref, show(given), "shape", description, span=source.span if source else None))
         return Origin(name, show(shape), "shape", f"a shape of {node.kind}", span=node.span, causes=tuple(causes))
 
 
-def _rule(op: Op, shapes: list[Shape], weight: str) -> Any:
+def _shape_of(op: Op, shapes: list[Shape], weight: str) -> Any:
     """The shape that an op gives, or that one of its weights has; None where it cannot take its inputs."""
     try:
         return op.weights(*shapes)[weight].shape if weight else op.output(*shapes)
@@ -101,20 +101,20 @@ def _rule(op: Op, shapes: list[Shape], weight: str) -> Any:
         return None
 
 
-def _deciding(node: Node, inputs: Inputs, weight: str) -> Iterator[str]:
+def _fields_that_matter(node: Node, inputs: Inputs, weight: str) -> Iterator[str]:
     """The fields that would change a shape if they had another value: each is tried."""
     shapes = [shape for _, shape in inputs]
     if node.op is None:
         return
-    now = _rule(node.op, shapes, weight)
+    now = _shape_of(node.op, shapes, weight)
     for name in type(node.op).model_fields:
         value = getattr(node.op, name)
-        others = [node.op.model_copy(update={name: other}) for other in _others(value)]
-        if any(_rule(other, shapes, weight) != now for other in others):
+        others = [node.op.model_copy(update={name: other}) for other in _other_values(value)]
+        if any(_shape_of(other, shapes, weight) != now for other in others):
             yield name
 
 
-def _others(value: Any) -> list[Any]:
+def _other_values(value: Any) -> list[Any]:
     """Values that a field might have instead."""
     if isinstance(value, bool):
         return [not value]
@@ -125,15 +125,15 @@ def _others(value: Any) -> list[Any]:
     return ["valid" if value == "same" else "same"] if value in ("same", "valid") else []
 
 
-def _deciding_inputs(node: Node, inputs: Inputs, weight: str) -> Iterator[tuple[TensorRef, Shape]]:
+def _inputs_that_matter(node: Node, inputs: Inputs, weight: str) -> Iterator[tuple[TensorRef, Shape]]:
     """The inputs that would change a shape if they had another one: each axis is tried."""
     shapes = [shape for _, shape in inputs]
     if node.op is None:
         return
-    now = _rule(node.op, shapes, weight)
+    now = _shape_of(node.op, shapes, weight)
     for number, (ref, shape) in enumerate(inputs):
         for axis in range(len(shape)):
             other = (*shape[:axis], 2 * shape[axis], *shape[axis + 1 :])
-            if _rule(node.op, [*shapes[:number], other, *shapes[number + 1 :]], weight) != now:
+            if _shape_of(node.op, [*shapes[:number], other, *shapes[number + 1 :]], weight) != now:
                 yield ref, shape
                 break

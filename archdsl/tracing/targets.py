@@ -13,7 +13,7 @@ SHAPE = "shape"
 """The word behind a node's path for what it gives."""
 
 SHOWN = 12
-"""How many of the names that are there a message tells."""
+"""How many of the known names a message lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +68,11 @@ def find(graph: Graph, path: str) -> Target:
         if not rest.startswith("/"):
             break
         rest = rest[1:]
-    return _ended(path, rest, Target(tuple(nodes), tuple(bodies)))
+    return _field_or_weight(path, rest, Target(tuple(nodes), tuple(bodies)))
 
 
-def _ended(path: str, rest: str, target: Target) -> Target:
-    """What stands behind the last node: nothing, a field behind a dot, or a weight."""
+def _field_or_weight(path: str, rest: str, target: Target) -> Target:
+    """What follows the last node: nothing, a field behind a dot, or a weight."""
     node = target.node
     known = fields_of(node)
     word = rest.removeprefix(".")
@@ -99,12 +99,12 @@ def fields_of(node: Node) -> tuple[str, ...]:
 def _unknown(path: str, rest: str, body: Graph, nodes: list[Node]) -> ArchError:
     where = f"`{'/'.join(node.name for node in nodes)}`" if nodes else f"`{body.name}`"
     names = [node.name for node in body.nodes]
-    told = f"`{path}` leads nowhere: {where} has no `{rest}`" if rest else f"the path `{path}` names no step"
+    message = f"`{path}` leads nowhere: {where} has no `{rest}`" if rest else f"the path `{path}` names no step"
     for typed in beginnings(rest):
         hint = nearest(typed, {node.name for node in body.nodes if len(node.path) == typed.count("/")})
         if hint.startswith("did you mean"):
-            return fail("ARCH203", told, nodes[-1].span if nodes else None, hint)
-    return fail("ARCH203", told, nodes[-1].span if nodes else None, _hint("", names, "in it are"))
+            return fail("ARCH203", message, nodes[-1].span if nodes else None, hint)
+    return fail("ARCH203", message, nodes[-1].span if nodes else None, _hint("", names, "in it are"))
 
 
 def _hint(word: str, known: Iterable[str], what: str) -> str:

@@ -9,7 +9,6 @@ from typing import Any
 
 from archdsl.diff.steps import format_value
 from archdsl.errors import excerpt
-from archdsl.graph import Node
 from archdsl.ops.base import show
 from archdsl.text import WIDTH
 from archdsl.tracing import Origin, Trace
@@ -48,8 +47,8 @@ def _data(origin: Origin) -> dict[str, Any]:
     return {
         "name": origin.name,
         "value": origin.value,
-        "how": origin.how,
-        "told": origin.told,
+        "how": origin.kind,
+        "told": origin.description,
         "expression": origin.text or None,
         "place": place,
         "causes": [_data(cause) for cause in origin.causes],
@@ -57,13 +56,13 @@ def _data(origin: Origin) -> dict[str, Any]:
 
 
 def _steps(path: str, origin: Origin, width: int) -> Iterator[str]:
-    """The way back, each step with its line of the file; what was told before is told by its value alone."""
+    """The way back, each step with its line of the file; what was shown before is shown by its value alone."""
     known: set[tuple[Any, ...]] = set()
     pending = [(replace(origin, name=path), 0)]
     while pending:
         step, depth = pending.pop()
         indent = "  " * depth
-        key = (step.name, repr(step.value), step.span, step.told)
+        key = (step.name, repr(step.value), step.span, step.description)
         if key in known and step.causes:
             yield f"{indent}{_sentence(step)}: see above"
             continue
@@ -79,9 +78,9 @@ def _steps(path: str, origin: Origin, width: int) -> Iterator[str]:
 def _sentence(origin: Origin) -> str:
     """`$filters = $channels // 4 = 32: an argument of ResidualLayer, ...`."""
     words = [origin.name, origin.text, format_value(origin.value)]
-    if origin.text in ("", origin.name, format_value(origin.value)) or origin.told.endswith(origin.text):
+    if origin.text in ("", origin.name, format_value(origin.value)) or origin.description.endswith(origin.text):
         words.remove(origin.text)
-    return " = ".join(words) + (f": {origin.told}" if origin.told else "")
+    return " = ".join(words) + (f": {origin.description}" if origin.description else "")
 
 
 def _head(trace: Trace) -> Iterator[str]:
@@ -92,35 +91,32 @@ def _head(trace: Trace) -> Iterator[str]:
     taken = " and ".join(f"{show(shape)} from {ref}" for ref, shape in trace.inputs)
     ends = " and ".join(map(show, node.outputs.values())) or show(node.shape)
     yield f"{taken} -> {ends}"
-    yield _cost(node)
-
-
-def _cost(node: Node) -> str:
-    told = f"{node.totals.parameters:,} parameters, {node.totals.macs:,} multiply-accumulates"
+    cost = f"{node.totals.parameters:,} parameters, {node.totals.macs:,} multiply-accumulates"
     weights = ", ".join(f"{name} {show(weight.shape)}" for name, weight in node.weights.items())
-    return f"{told}: {weights}" if weights else told
+    yield f"{cost}: {weights}" if weights else cost
 
 
 def _table(origins: tuple[Origin, ...], width: int) -> Iterator[str]:
-    """A line for each field; those that somebody said come before those that are an op's own."""
-    said = [origin for origin in origins if origin.how != "default"]
-    rows = [(origin.name, format_value(origin.value), _short(origin)) for origin in said]
+    """A line for each field; those that the file sets come before an op's own defaults."""
+    set_fields = [origin for origin in origins if origin.kind != "default"]
+    rows = [(origin.name, format_value(origin.value), _short(origin)) for origin in set_fields]
     widths = [max((len(row[i]) for row in rows), default=0) for i in range(2)]
-    for name, value, told in rows:
-        yield f"{name:{widths[0]}}  {value:{widths[1]}}  {told}"
-    rest = [f"{origin.name} {format_value(origin.value)}" for origin in origins if origin.how == "default"]
+    for name, value, source in rows:
+        yield f"{name:{widths[0]}}  {value:{widths[1]}}  {source}"
+    rest = [f"{origin.name} {format_value(origin.value)}" for origin in origins if origin.kind == "default"]
     if rest:
         yield textwrap.fill(f"by default: {', '.join(rest)}", width, subsequent_indent="  ")
 
 
 def _short(origin: Origin) -> str:
     """Where a field is from, in one line: what is written, and the ends of the way."""
-    line = f"line {origin.span.line}" if origin.span else ""
-    told = [origin.text if origin.causes else origin.told, line]
+    source = (origin.text if origin.causes else origin.description) + _line(origin)
     ends = {
-        f"{end.name} {format_value(end.value)}, {end.told}" + _line(end) for end in origin.ends() if end is not origin
+        f"{end.name} {format_value(end.value)}, {end.description}{_line(end)}"
+        for end in origin.ends()
+        if end is not origin
     }
-    return ", ".join(filter(None, told)) + (f": {'; '.join(sorted(ends))}" if ends else "")
+    return source.removeprefix(", ") + (f": {'; '.join(sorted(ends))}" if ends else "")
 
 
 def _line(origin: Origin) -> str:

@@ -96,7 +96,7 @@ MANY = 60
 """Nodes of one body that are held: those of 32 equal paths say the same again."""
 
 
-def told(path: str, spec: Spec) -> str:
+def why(path: str, spec: Spec) -> str:
     try:
         return f"$ {path}\n{to_text(trace(spec, path))}"
     except ArchError as error:
@@ -108,12 +108,12 @@ def told(path: str, spec: Spec) -> str:
 )
 def test_the_texts(name: str, variant: str, paths: list[str], golden: Callable[[str, str], None]) -> None:
     spec = loads(NET, "net.yaml", variant)
-    golden(f"{name}.txt", "\n".join(told(path, spec) for path in paths))
+    golden(f"{name}.txt", "\n".join(why(path, spec) for path in paths))
 
 
 def test_a_setting_is_where_the_way_ends() -> None:
     found = trace(loads(NET), "Block_1/main/conv_1.filters", {"width": 4})
-    assert [(end.name, end.how, end.value) for end in found.origins[0].ends()] == [
+    assert [(end.name, end.kind, end.value) for end in found.origins[0].ends()] == [
         ("$width", "setting", 4),
         ("$i", "loop", 0),
     ]
@@ -122,7 +122,7 @@ def test_a_setting_is_where_the_way_ends() -> None:
 def test_a_recursion_is_followed_to_its_begin() -> None:
     found = trace(zoo.load("unet"), "Level_1/below/Level_1/below/Level_1/conv_1.filters")
     (end,) = found.origins[0].ends()
-    assert (found.origins[0].value, end.name, end.value, end.how) == (256, "$filters", 64, "written")
+    assert (found.origins[0].value, end.name, end.value, end.kind) == (256, "$filters", 64, "written")
 
 
 def targets(
@@ -152,20 +152,20 @@ def written_at(origin: Origin) -> Any:
 def hold_true(origin: Origin) -> int:
     """Holds one step of the way, and all before it: what is written is the value, and expressions give it."""
     if not origin.causes:
-        assert origin.how in LEAVES, origin
+        assert origin.kind in LEAVES, origin
     steps = sum(hold_true(cause) for cause in origin.causes)
     scope = {cause.name.removeprefix("$"): cause.value for cause in origin.causes}
-    if origin.how == "written" and origin.span is not None and "does it" not in origin.told:
+    if origin.kind == "written" and origin.span is not None and "does it" not in origin.description:
         found = written_at(origin)
         if found is None:
             return steps + 1
         word = next(iter(found)) if isinstance(found, dict) and origin.name in ("norm", "activation") else found
         pair = plain_value(tuple(word)) if isinstance(word, list) else word
         assert whole(origin.value) in (whole(plain_value(word)), pair), origin
-    if origin.how in ("expression", "loop") and origin.causes and origin.text[0] not in "[{":
+    if origin.kind in ("expression", "loop") and origin.causes and origin.text[0] not in "[{":
         value = expr.parse(origin.text).evaluate(scope)
-        if "over" in origin.told:
-            number = int(re.findall(r"row (\d+)", origin.told)[0]) - 1
+        if "over" in origin.description:
+            number = int(re.findall(r"row (\d+)", origin.description)[0]) - 1
             value = value[number] if isinstance(value, list) else number
         assert whole(value) == whole(origin.value), origin
     return steps + 1

@@ -1,4 +1,4 @@
-"""Where in its file a value stands, told by the keys that lead to it."""
+"""Where in its file a value is written: found by the keys that lead to it, and the other way round."""
 
 from __future__ import annotations
 
@@ -12,49 +12,49 @@ from archdsl.spec import Spec
 Keys: TypeAlias = tuple[str, ...]
 
 
-class Places:
-    """The values of a spec's file, by where they stand and by the keys that lead to them.
+class SourceIndex:
+    """The values of a spec's file, by their place and by the keys that lead to them.
 
     Args:
         spec: what the file says; its text is read once more, for a spec keeps no YAML.
     """
 
     def __init__(self, spec: Spec) -> None:
-        self.keys: dict[tuple[int, int], Keys] = {}
-        self.inside: dict[tuple[int, int], Node] = {}
+        self.keys_at: dict[tuple[int, int], Keys] = {}
+        self.value_at: dict[tuple[int, int], Node] = {}
         self.root = source.read(source.LINE_END.sub("\n", spec.text), spec.file, spec.limits)
         self._enter(self.root, ())
 
     def _enter(self, node: Node, keys: Keys) -> None:
-        self.keys.setdefault((node.span.line, node.span.column), keys)
+        self.keys_at.setdefault((node.span.line, node.span.column), keys)
         if isinstance(node, Scalar):
             return
         for number, item in enumerate(node.items):
             if isinstance(item, tuple):
-                self.inside[item[0].span.line, item[0].span.column] = item[1]
+                self.value_at[item[0].span.line, item[0].span.column] = item[1]
                 self._enter(item[1], (*keys, item[0].text))
             else:
                 self._enter(item, (*keys, str(number)))
 
-    def of(self, span: Span) -> Keys:
-        """The keys that lead to the value at a place; none where no value stands there."""
-        return self.keys.get((span.line, span.column), ())
+    def keys(self, span: Span) -> Keys:
+        """The keys that lead to the value at a place; none where there is no value."""
+        return self.keys_at.get((span.line, span.column), ())
 
-    def at(self, *keys: str) -> Node | None:
+    def get(self, *keys: str) -> Node | None:
         """What some keys lead to."""
         node: Node | None = self.root
         for key in keys:
             node = node.get(key) if isinstance(node, Mapping) else None
         return node
 
-    def beside(self, span: Span | None, key: str) -> Node | None:
-        """An entry of what stands behind the key at a place: a step's `norm`."""
-        inside = self.inside.get((span.line, span.column)) if span else None
-        return inside.get(key) if isinstance(inside, Mapping) else None
+    def entry(self, span: Span | None, key: str) -> Node | None:
+        """An entry of the value of the key at a place: a step's `norm`."""
+        value = self.value_at.get((span.line, span.column)) if span else None
+        return value.get(key) if isinstance(value, Mapping) else None
 
     def section(self, span: Span) -> str:
-        """The part of the file that is no body and holds a place: `defaults`, `args`, a variant; else nothing."""
-        keys = self.of(span)
+        """The part of the file, other than a body, that holds a place: `defaults`, `args`, a variant; else nothing."""
+        keys = self.keys(span)
         if keys[:1] == ("variants",) and len(keys) > 1:
             return f"variant {keys[1]}"
         if keys[:1] == ("layers",) and len(keys) > 2 and keys[2] in ("args", "with"):
