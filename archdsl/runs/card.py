@@ -78,8 +78,8 @@ def _results(result: Result, pictures: Collection[str]) -> list[str]:
     if result.test_loss is not None:
         rows.append(("Test loss", f"{result.test_loss:.4f}"))
     if result.validation_accuracy is not None:
-        held = quantity(result.images.get("validation", 0), "validation image")
-        rows.append((f"Validation accuracy, {held}", percent(result.validation_accuracy)))
+        validated = quantity(result.images.get("validation", 0), "validation image")
+        rows.append((f"Validation accuracy, {validated}", percent(result.validation_accuracy)))
     rows.append(("Epochs", f"{result.epochs_run} of {result.epochs}"))
     if result.best_epoch:
         rows.append(("The network is that of epoch", str(result.best_epoch)))

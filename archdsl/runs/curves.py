@@ -18,7 +18,7 @@ def draw(rows: Sequence[Row], result: Result, path: Path) -> None:
     """Writes a PNG of three panels: loss, accuracy in percent, and learning rate.
 
     Raises:
-        ArchError: the place cannot be written to (ARCH304).
+        ArchError: the file cannot be written (ARCH304).
     """
     picture = figure(11.6, 3.6)
     loss, accuracy, rate = picture.subplots(1, 3, gridspec_kw={"width_ratios": [3, 3, 1.7], "wspace": 0.3})
@@ -44,7 +44,7 @@ def draw_together(runs: Mapping[str, Sequence[Row]], path: Path) -> None:
         runs: the rows of each run by its name; only as many are drawn as there are colors.
 
     Raises:
-        ArchError: the place cannot be written to (ARCH304).
+        ArchError: the file cannot be written (ARCH304).
     """
     picture = figure(10.4, 3.8)
     panels = picture.subplots(1, 2, gridspec_kw={"wspace": 0.18})

@@ -87,7 +87,7 @@ class Result:
         """Writes `run.json` in one step.
 
         Raises:
-            ArchError: the place cannot be written to (ARCH304).
+            ArchError: the folder cannot be written to (ARCH304).
         """
         with writing(folder / RUN) as partial:
             partial.write_text(
@@ -193,7 +193,7 @@ def check_free(folder: Path) -> None:
             raise fail("ARCH304", f"{folder} is a file, and a run wants a folder")
         if folder.exists() and any(folder.iterdir()):
             raise fail("ARCH202", f"{folder} is not empty", hint="name a new folder; nothing was changed in this one")
-        nearest = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+        nearest = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
         if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
             raise fail("ARCH304", f"{folder} cannot be made: {nearest} cannot be written to")
     except OSError as error:
@@ -204,7 +204,7 @@ def create(folder: Path, text: str) -> None:
     """Creates the folder of a run, with its spec in it.
 
     Raises:
-        ArchError: the place cannot be written to (ARCH304).
+        ArchError: the folder cannot be written to (ARCH304).
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)

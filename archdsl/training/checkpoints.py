@@ -50,7 +50,7 @@ def save(run: Path, state: TrainingState) -> None:
     """Writes the state into a run's folder; whatever ends the program, the old state or the new one is there.
 
     Raises:
-        ArchError: the place cannot be written to (ARCH304).
+        ArchError: the folder cannot be written to (ARCH304).
     """
     folder = run / FOLDER
     try:

@@ -88,10 +88,10 @@ class Predictor:
 
     def probabilities(self, pixels: NDArray[Any]) -> NDArray[np.float32]:
         """Probabilities (N, classes) of raw pixels (N, H, W, C), from 0 to the source's largest value."""
-        given = keras.ops.convert_to_tensor(pixels, "float32")
-        given = given if self.raw else standardized(given, self.data)
+        inputs = keras.ops.convert_to_tensor(pixels, "float32")
+        inputs = inputs if self.raw else standardized(inputs, self.data)
         weighted = []
-        for weight, view in evaluation.views(given, self.test_time):
+        for weight, view in evaluation.views(inputs, self.test_time):
             output = main_output(self.model(view, training=False), self.data.get("output"))
             weighted.append(weight * keras.ops.cast(output, "float32"))
         outputs = keras.ops.sum(weighted, axis=0)
@@ -112,18 +112,18 @@ def load(path: Path) -> Predictor:
     model = load_model(file, compile=False)
     data = carried_data(model) or (dict(run.input) if run and run.input else None)
     raw, lacks = False, tuple[str, ...]()
-    taken = model.input_shape
-    if not isinstance(taken, tuple) or len(taken) != 4 or taken[-1] not in (1, 3, 4):
-        shape = shape_text(taken, each=False)
+    input_shape = model.input_shape
+    if not isinstance(input_shape, tuple) or len(input_shape) != 4 or input_shape[-1] not in (1, 3, 4):
+        shape = shape_text(input_shape, each=False)
         message = f"{file} takes {shape}, and pictures are read as height, width, and 1, 3 or 4 channels"
         raise fail("ARCH303", message)
     if data is None:
         inner = [carried for layer in model.layers if (carried := carried_data(layer)) is not None]
         raw = bool(inner) or any(isinstance(layer, keras.layers.Rescaling) for layer in model.layers[:2])
         data, lacks = (inner[0], ()) if inner else _assumed(model, file, raw)
-    given = main_output(model.output_shape, data.get("output"))
-    if len(given) != 2 or not given[1] or given[1] < 2:
-        shape = shape_text(given, each=False)
+    output_shape = main_output(model.output_shape, data.get("output"))
+    if len(output_shape) != 2 or not output_shape[1] or output_shape[1] < 2:
+        shape = shape_text(output_shape, each=False)
         raise fail("ARCH303", f"{file} gives {shape}, and not one number for each class")
     main = model
     if len(model.outputs) > 1:

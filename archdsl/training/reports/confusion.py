@@ -22,7 +22,7 @@ def draw(counts: NDArray[np.int64], classes: Sequence[str], title: str, path: Pa
         counts: how often an image of a class (row) was taken for each class (column).
 
     Raises:
-        ArchError: the place cannot be written to (ARCH304).
+        ArchError: the file cannot be written (ARCH304).
     """
     number = len(classes)
     side = max(2.6, 0.52 * number) if number <= WRITTEN else min(13.0, max(8.0, 0.125 * number))

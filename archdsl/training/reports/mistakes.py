@@ -33,7 +33,7 @@ def draw(predictions: LabeledPredictions, classes: Sequence[str], largest: float
         Whether there are any.
 
     Raises:
-        ArchError: the place cannot be written to (ARCH304).
+        ArchError: the file cannot be written (ARCH304).
     """
     wrong = predictions.mistakes()
     rows = wrong[: COLUMNS * ROWS]
