@@ -60,10 +60,7 @@ class SpatialDropout(_Dropout, name="spatial_dropout", layer="layers.SpatialDrop
 
     traits = Traits(elementwise=True, drops=True, keeps_zero=True, values="same_sign")
 
-    examples = (
-        Example({"rate": 0.5}, _X, _X[0]),
-        Example({"rate": 0.1, "seed": 3}, _X, _X[0]),
-    )
+    examples = (Example({"rate": 0.5}, _X, _X[0]), Example({"rate": 0.1, "seed": 3}, _X, _X[0]))
 
     def fits(self, *inputs: Shape) -> None:
         image(inputs[0], self.name)
@@ -80,10 +77,7 @@ class StochasticDepth(_Dropout, name="stochastic_depth", layer="StochasticDepth"
 
     traits = Traits(elementwise=True, keeps_zero=True, values="same_sign")
 
-    examples = (
-        Example({"rate": 0.2}, _X, _X[0]),
-        Example({"rate": 0.0, "seed": 3}, ((7,),), (7,)),
-    )
+    examples = (Example({"rate": 0.2}, _X, _X[0]), Example({"rate": 0.0, "seed": 3}, ((7,),), (7,)))
 
 
 class AlphaDropout(_Dropout, name="alpha_dropout", layer="layers.AlphaDropout"):
@@ -117,7 +111,4 @@ class GaussianNoise(_Noise, name="gaussian_noise", layer="layers.GaussianNoise")
 
     stddev: Positive
 
-    examples = (
-        Example({"stddev": 0.5}, _X, _X[0]),
-        Example({"stddev": 0.1, "seed": 3}, ((7,),), (7,)),
-    )
+    examples = (Example({"stddev": 0.5}, _X, _X[0]), Example({"stddev": 0.1, "seed": 3}, ((7,),), (7,)))

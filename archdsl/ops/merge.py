@@ -103,10 +103,7 @@ class Concat(Merge, name="concat", layer="layers.Concatenate"):
     traits = Traits(shifts=True, values="between")
     sign = "C"
     shortcut_first = True
-    examples = (
-        Example({}, ((4, 4, 6), (4, 4, 2)), (4, 4, 8)),
-        Example({}, ((3,), (2,), (1,)), (6,)),
-    )
+    examples = (Example({}, ((4, 4, 6), (4, 4, 2)), (4, 4, 8)), Example({}, ((3,), (2,), (1,)), (6,)))
 
     def output(self, *inputs: Shape) -> Shape:
         if len({x[:-1] for x in inputs}) > 1 or not inputs[0]:

@@ -333,10 +333,7 @@ class Rescale(Op, name="rescale", kind="shape", layer="layers.Rescaling"):
     scale: Number
     offset: Number = 0.0
 
-    examples = (
-        Example({"scale": 0.00392156862745098}, _X, _X[0]),
-        Example({"scale": 2.0, "offset": -1.0}, _X, _X[0]),
-    )
+    examples = (Example({"scale": 0.00392156862745098}, _X, _X[0]), Example({"scale": 2.0, "offset": -1.0}, _X, _X[0]))
 
     def label(self) -> str:
         return f"Rescale ×{self.scale:.4g}" + (f" {self.offset:+g}" if self.offset else "")

@@ -113,10 +113,7 @@ class _GlobalPool(_WholeMapPool):
 
     keepdims: Flag = False
 
-    examples = (
-        Example({}, ((5, 4, 3),), (3,)),
-        Example({"keepdims": True}, ((5, 4, 3),), (1, 1, 3)),
-    )
+    examples = (Example({}, ((5, 4, 3),), (3,)), Example({"keepdims": True}, ((5, 4, 3),), (1, 1, 3)))
 
     def output(self, *inputs: Shape) -> Shape:
         *_, channels = image(inputs[0], self.name)
@@ -152,10 +149,7 @@ class _AdaptivePool(_WholeMapPool):
 
     size: Pair
 
-    examples = (
-        Example({"size": 2}, ((9, 8, 3),), (2, 2, 3)),
-        Example({"size": [3, 1]}, ((9, 8, 3),), (3, 1, 3)),
-    )
+    examples = (Example({"size": 2}, ((9, 8, 3),), (2, 2, 3)), Example({"size": [3, 1]}, ((9, 8, 3),), (3, 1, 3)))
 
     def output(self, *inputs: Shape) -> Shape:
         *_, channels = image(inputs[0], self.name)

@@ -6,18 +6,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, WrapValidator
 
-from archdsl.ops.base import (
-    Count,
-    Example,
-    Op,
-    OpError,
-    Shape,
-    Size,
-    Traits,
-    either,
-    show,
-    whole,
-)
+from archdsl.ops.base import Count, Example, Op, OpError, Shape, Size, Traits, either, show, whole
 from archdsl.ops.index_sets import ALL, LONGEST, Positions, bounded, everything, spread
 from archdsl.ops.receptive_field import POINTWISE, ReceptiveField
 
@@ -99,10 +88,7 @@ class Permute(Op, name="permute", kind="shape", layer="layers.Permute"):
 
     axes: tuple[Size, ...]
 
-    examples = (
-        Example({"axes": [2, 1, 3]}, _X, (6, 4, 8)),
-        Example({"axes": [2, 1]}, ((5, 6),), (6, 5)),
-    )
+    examples = (Example({"axes": [2, 1, 3]}, _X, (6, 4, 8)), Example({"axes": [2, 1]}, ((5, 6),), (6, 5)))
 
     def output(self, *inputs: Shape) -> Shape:
         if sorted(self.axes) != [*range(1, len(inputs[0]) + 1)]:
@@ -157,10 +143,7 @@ class Take(Op, name="take", kind="shape", layer="TakeAt"):
 
     index: Place
 
-    examples = (
-        Example({"index": 0}, ((5, 6),), (6,)),
-        Example({"index": -1}, _X, (6, 8)),
-    )
+    examples = (Example({"index": 0}, ((5, 6),), (6,)), Example({"index": -1}, _X, (6, 8)))
 
     def output(self, *inputs: Shape) -> Shape:
         if len(inputs[0]) < 2 or not -inputs[0][0] <= self.index < inputs[0][0]:
@@ -225,10 +208,7 @@ class ChannelShuffle(Op, name="channel_shuffle", kind="shape", layer="ChannelShu
 
     groups: Count
 
-    examples = (
-        Example({"groups": 2}, _X, _X[0]),
-        Example({"groups": 3}, ((5, 6),), (5, 6)),
-    )
+    examples = (Example({"groups": 2}, _X, _X[0]), Example({"groups": 3}, ((5, 6),), (5, 6)))
 
     def fits(self, *inputs: Shape) -> None:
         channels = inputs[0][-1] if inputs[0] else 0
