@@ -16,7 +16,7 @@ from archdsl.errors import Span, fail, nearest, shown
 from archdsl.expr import ExprError, Expression, Plain
 from archdsl.limits import DEFAULTS, Limits
 from archdsl.ops import Op, Shape
-from archdsl.ops.base import whole
+from archdsl.ops.field_types import whole
 from archdsl.text import quantity
 
 SHORTCUTS = ("identity", "projection", "pad", "pool_projection", "auto", "none")

@@ -4,7 +4,8 @@ import types
 from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
 
-from archdsl.ops.base import Call, Example, Flag, Number, Op, OpError, Positive, SavedForBackward, Shape, Traits, Weight
+from archdsl.ops.base import Call, Example, Op, OpError, SavedForBackward, Shape, Traits, Weight
+from archdsl.ops.field_types import Flag, Number, Positive
 from archdsl.ops.index_sets import ALL, LONGEST, Positions, bounded, smeared
 from archdsl.ops.norm import AlongAxis
 from archdsl.ops.receptive_field import POINTWISE

@@ -6,21 +6,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from archdsl.ops.base import (
-    Count,
-    Counts,
-    Example,
-    Flag,
-    Op,
-    OpError,
-    SavedForBackward,
-    Seed,
-    Shape,
-    Share,
-    Traits,
-    Weight,
-    show,
-)
+from archdsl.ops.base import Counts, Example, Op, OpError, SavedForBackward, Shape, Traits, Weight, show
+from archdsl.ops.field_types import Count, Flag, Seed, Share
 from archdsl.ops.index_sets import Positions, shifted
 from archdsl.ops.receptive_field import POINTWISE
 from archdsl.ops.weights import Constraint, Initializer, Kernel, Regularizer

@@ -3,11 +3,12 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeAlias
+from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WrapValidator
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict
 
+from archdsl.ops.field_types import *  # noqa: F403 - packages with ops import them from here
+from archdsl.ops.field_types import Sides
 from archdsl.ops.index_sets import Positions, Window, at_same_place, everything
 from archdsl.ops.receptive_field import ReceptiveField
 from archdsl.ops.registry import OPS
@@ -133,50 +134,6 @@ class Example(NamedTuple):
     inputs: tuple[Shape, ...]
     output: Shape
 
-
-def whole(value: Any) -> Any:
-    """Takes 3.0 for 3, and leaves everything else to the strict check behind it."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def pair(value: Any) -> Any:
-    """Takes 3 for (3, 3)."""
-    if not isinstance(value, list | tuple):
-        return (value, value)
-    if len(value) != 2:
-        raise PydanticCustomError("kind", "{wanted} is due", {"wanted": "a number, or two as [height, width],"})
-    return tuple(value)
-
-
-def either(wanted: str) -> Any:
-    """One message for a value that may be of several kinds."""
-
-    def check(value: Any, handler: Any) -> Any:
-        try:
-            return handler(value)
-        except ValidationError:
-            raise PydanticCustomError("kind", "{wanted} is due", {"wanted": wanted}) from None
-
-    return check
-
-
-Size = Annotated[int, BeforeValidator(whole), Field(strict=True, ge=1, le=65_536)]
-Count = Annotated[int, BeforeValidator(whole), Field(strict=True, ge=1, le=1_000_000)]
-Pixels = Annotated[int, BeforeValidator(whole), Field(strict=True, ge=0, le=65_536)]
-Pair = Annotated[tuple[Size, Size], BeforeValidator(pair, json_schema_input_type=Size | tuple[Size, Size])]
-Sides: TypeAlias = tuple[tuple[Pixels, Pixels], tuple[Pixels, Pixels]]
-Padding = Annotated[
-    Literal["valid", "same"] | Pixels | Sides,
-    WrapValidator(either("`same`, `valid`, a number of pixels, or [[top, bottom], [left, right]]")),
-]
-Border = Annotated[Pixels | Sides, WrapValidator(either("a number of pixels, or [[top, bottom], [left, right]]"))]
-Flag = Annotated[bool, Field(strict=True)]
-Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-Positive = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
-Share = Annotated[float, Field(strict=True, ge=0, lt=1)]
-Seed = Annotated[int, BeforeValidator(whole), Field(strict=True, ge=0, le=2**31 - 1)] | None
-Numbers = Annotated[Number | tuple[Number, ...], WrapValidator(either("a number, or a list of numbers"))]
 
 Kind = Literal["conv", "norm", "activation", "dense", "pool", "shape", "dropout", "merge"]
 """What an op is for somebody who looks at a picture; it decides the colour."""

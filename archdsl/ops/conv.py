@@ -6,23 +6,18 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BeforeValidator, WrapValidator
 
 from archdsl.ops.base import (
-    Count,
     Example,
     OpError,
-    Padding,
-    Pair,
-    Pixels,
     SavedForBackward,
     Shape,
     Traits,
-    either,
     image,
-    pair,
     per_stride,
     sliding,
     times,
     window,
 )
+from archdsl.ops.field_types import Count, Padding, Pair, Pixels, either, pair
 from archdsl.ops.index_sets import ALL, LONGEST, Positions, Window, divided, interval, smeared, spread
 from archdsl.ops.receptive_field import ReceptiveField, through
 from archdsl.ops.weights import Biased, Constraint, Kernel, KernelInitializer, Regularizer
@@ -65,10 +60,19 @@ class _Conv(Biased, kind="conv"):
     norm: Any = "none"
     activation: Any = "none"
 
-    def _window(self, x: Shape) -> tuple[int, int, int]:
-        height, width, channels = image(x, self.name)
-        self._one_of_two()
-        return (*window((height, width), self.kernel, self.stride, self.padding, self.dilation), channels)
+    def output(self, *inputs: Shape) -> Shape:
+        height, width, channels = image(inputs[0], self.name)
+        if self.stride != (1, 1) and self.dilation != (1, 1):
+            raise OpError("Keras does not stride and dilate in one convolution", "dilation", "take one of the two")
+        return (*self._sides(height, width), self._filters(channels))
+
+    def _sides(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width of the output."""
+        return window((height, width), self.kernel, self.stride, self.padding, self.dilation)
+
+    def _filters(self, channels: int) -> int:
+        """Channels of the output, for those of the input."""
+        raise NotImplementedError
 
     def sliding_windows(self, x: Shape, y: Shape) -> tuple[Window, Window]:
         return sliding(x, y, self.kernel, self.stride, self.padding, self.dilation)
@@ -85,10 +89,6 @@ class _Conv(Biased, kind="conv"):
     def _channels_read(self, needed: int, taken: int, given: int) -> int:
         """Of the `taken` channels of the input, those that some of the `given` ones come from."""
         return ALL
-
-    def _one_of_two(self) -> None:
-        if self.stride != (1, 1) and self.dilation != (1, 1):
-            raise OpError("Keras does not stride and dilate in one convolution", "dilation", "take one of the two")
 
 
 class Conv(_Conv, Kernel, name="conv", layer="layers.Conv2D"):
@@ -118,13 +118,12 @@ class Conv(_Conv, Kernel, name="conv", layer="layers.Conv2D"):
         ),
     )
 
-    def output(self, *inputs: Shape) -> Shape:
-        height, width, channels = self._window(inputs[0])
+    def _filters(self, channels: int) -> int:
         for what, number, field in (("channels", channels, "groups"), ("filters", self.filters, "filters")):
             if number % self.groups:
                 hint = f"a number that divides {number}, or other {what}"
                 raise OpError(f"{number} {what} cannot be split into {self.groups} groups", field, hint)
-        return height, width, self.filters
+        return self.filters
 
     def weight_shapes(self, x: Shape) -> dict[str, Shape]:
         return {"kernel": (*self.kernel, x[2] // self.groups, self.filters), "bias": (self.filters,)}
@@ -161,8 +160,8 @@ class _Depthwise(_Conv):
     depthwise_regularizer: Regularizer = None
     depthwise_constraint: Constraint = None
 
-    def _window(self, x: Shape) -> tuple[int, int, int]:
-        found = super()._window(x)
+    def _sides(self, height: int, width: int) -> tuple[int, int]:
+        found = super()._sides(height, width)
         if self.stride[0] != self.stride[1]:
             hint = "one number, as in `stride: 2`"
             raise OpError("TensorFlow strides a depthwise convolution equally along both axes", "stride", hint)
@@ -193,9 +192,8 @@ class DepthwiseConv(_Depthwise, name="depthwise_conv", layer="layers.DepthwiseCo
         ),
     )
 
-    def output(self, *inputs: Shape) -> Shape:
-        height, width, channels = self._window(inputs[0])
-        return height, width, channels * self.multiplier
+    def _filters(self, channels: int) -> int:
+        return channels * self.multiplier
 
     def weight_shapes(self, x: Shape) -> dict[str, Shape]:
         return {"kernel": (*self.kernel, x[2], self.multiplier), "bias": (x[2] * self.multiplier,)}
@@ -246,9 +244,8 @@ class SeparableConv(_Depthwise, name="separable_conv", layer="layers.SeparableCo
         ),
     )
 
-    def output(self, *inputs: Shape) -> Shape:
-        height, width, _ = self._window(inputs[0])
-        return height, width, self.filters
+    def _filters(self, channels: int) -> int:
+        return self.filters
 
     def weight_shapes(self, x: Shape) -> dict[str, Shape]:
         return {
@@ -313,13 +310,14 @@ class ConvTranspose(_Conv, Kernel, name="conv_transpose", layer="layers.Conv2DTr
         ),
     )
 
-    def output(self, *inputs: Shape) -> Shape:
-        height, width, _ = image(inputs[0], self.name)
-        self._one_of_two()
+    def _filters(self, channels: int) -> int:
+        return self.filters
+
+    def _sides(self, height: int, width: int) -> tuple[int, int]:
         if self.padding not in ("same", "valid"):
             hint = "`padding: valid`, and behind it `crop` with this number as its `border`"
             raise OpError("a number as padding of a transposed convolution means pixels to take away", "padding", hint)
-        return self._side(height, 0), self._side(width, 1), self.filters
+        return self._side(height, 0), self._side(width, 1)
 
     def _side(self, length: int, axis: int) -> int:
         stride, reach = self.stride[axis], self.dilation[axis] * (self.kernel[axis] - 1) + 1

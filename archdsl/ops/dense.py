@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from archdsl.ops.base import Count, Example, OpError, SavedForBackward, Shape, Traits
+from archdsl.ops.base import Example, OpError, SavedForBackward, Shape, Traits
+from archdsl.ops.field_types import Count
 from archdsl.ops.index_sets import ALL, Positions
 from archdsl.ops.receptive_field import POINTWISE
 from archdsl.ops.weights import Kernel, MatrixInitializer, MatrixRegularizer

@@ -2,7 +2,8 @@
 
 from typing import ClassVar
 
-from archdsl.ops.base import Example, Op, Positive, Seed, Shape, Share, Traits, image
+from archdsl.ops.base import Example, Op, Shape, Traits, image
+from archdsl.ops.field_types import Positive, Seed, Share
 from archdsl.ops.receptive_field import POINTWISE
 
 _X = ((3, 2, 5),)

@@ -13,7 +13,8 @@ from typing import Any, ClassVar, Generic, NamedTuple, TypeVar, cast, get_args
 
 from pydantic import BaseModel, ConfigDict, create_model
 
-from archdsl.ops.base import Call, Flag, Number
+from archdsl.ops.base import Call
+from archdsl.ops.field_types import Flag, Number
 
 FILE = Path(__file__).with_name("keras_signatures.json")
 """The default of each argument, by class and name."""

@@ -6,22 +6,8 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from archdsl.ops.base import (
-    Call,
-    Count,
-    Counts,
-    Example,
-    Flag,
-    Number,
-    Numbers,
-    Op,
-    OpError,
-    Positive,
-    SavedForBackward,
-    Shape,
-    Traits,
-    Weight,
-)
+from archdsl.ops.base import Call, Counts, Example, Op, OpError, SavedForBackward, Shape, Traits, Weight
+from archdsl.ops.field_types import Count, Flag, Number, Numbers, Positive
 from archdsl.ops.index_sets import ALL, Positions
 from archdsl.ops.receptive_field import POINTWISE, ReceptiveField
 from archdsl.ops.weights import Axes, Constraint, Initializer, Regularizer

@@ -6,11 +6,8 @@ from collections.abc import Sequence
 from archdsl.ops.base import (
     Counts,
     Example,
-    Flag,
     Op,
     OpError,
-    Padding,
-    Pair,
     SavedForBackward,
     Shape,
     Traits,
@@ -20,6 +17,7 @@ from archdsl.ops.base import (
     times,
     window,
 )
+from archdsl.ops.field_types import Flag, Padding, Pair
 from archdsl.ops.index_sets import ALL, Positions, Window
 from archdsl.ops.receptive_field import Reach, ReceptiveField, through
 

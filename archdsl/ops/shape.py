@@ -6,33 +6,36 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, WrapValidator
 
-from archdsl.ops.base import Count, Example, Op, OpError, Shape, Size, Traits, either, show, whole
+from archdsl.ops.base import Example, Op, OpError, Shape, Traits, show
+from archdsl.ops.field_types import Count, Size, either, whole
 from archdsl.ops.index_sets import ALL, LONGEST, Positions, bounded, everything, spread
 from archdsl.ops.receptive_field import POINTWISE, ReceptiveField
 
 _X = ((4, 6, 8),)
 
 
-def receptive_field_reshaped(x: Shape, y: Shape) -> ReceptiveField:
-    """What is seen where the same numbers stand in another shape: one place where they stay together."""
-    if x == y:
-        return POINTWISE
-    # (H, W, C) -> (H * W, C) keeps the channels of a place together, and (1, 1, C) -> (C,) too.
-    return "place" if x and y and x[-1] == y[-1] else "whole"
-
-
-class Flatten(Op, name="flatten", kind="shape", layer="layers.Flatten"):
-    """All numbers in one row. (H, W, C) -> (H * W * C,). Keras `Flatten`."""
+class _SameNumbers(Op, kind="shape"):
+    """The same numbers in another shape."""
 
     aliases_input = "always"
+    traits = Traits(values="between")
+
+    def receptive_field(self, *inputs: Shape) -> ReceptiveField:
+        x, y = inputs[0], self.output(*inputs)
+        if x == y:
+            return POINTWISE
+        # (H, W, C) -> (H * W, C) keeps the channels of a place together, and (1, 1, C) -> (C,) too.
+        return "place" if x and y and x[-1] == y[-1] else "whole"
+
+
+class Flatten(_SameNumbers, name="flatten", layer="layers.Flatten"):
+    """All numbers in one row. (H, W, C) -> (H * W * C,). Keras `Flatten`."""
+
     traits = Traits(values="between", flattens=True)
     examples = (Example({}, ((3, 2, 5),), (30,)), Example({}, ((7,),), (7,)))
 
     def output(self, *inputs: Shape) -> Shape:
         return (math.prod(inputs[0]),)
-
-    def receptive_field(self, *inputs: Shape) -> ReceptiveField:
-        return receptive_field_reshaped(inputs[0], self.output(*inputs))
 
 
 Side = Annotated[
@@ -42,15 +45,12 @@ Side = Annotated[
 Place = Annotated[int, BeforeValidator(whole), Field(strict=True, ge=-65_536, le=65_536)]
 
 
-class Reshape(Op, name="reshape", kind="shape", layer="layers.Reshape"):
+class Reshape(_SameNumbers, name="reshape", layer="layers.Reshape"):
     """The same numbers in another shape; one -1 is what is left. (...) -> shape. Keras `Reshape`.
 
     Args:
         shape: the lengths of the axes, without the batch.
     """
-
-    aliases_input = "always"
-    traits = Traits(values="between")
 
     shape: tuple[Side, ...]
 
@@ -69,9 +69,6 @@ class Reshape(Op, name="reshape", kind="shape", layer="layers.Reshape"):
             asked = show(self.shape).replace("-1", "?")
             raise OpError(f"{show(inputs[0])} has {count:,} numbers, which do not make {asked}", "shape")
         return tuple(count // known if side == -1 else side for side in self.shape)
-
-    def receptive_field(self, *inputs: Shape) -> ReceptiveField:
-        return receptive_field_reshaped(inputs[0], self.output(*inputs))
 
     def label(self) -> str:
         return f"Reshape {'×'.join('…' if side == -1 else str(side) for side in self.shape)}"

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from archdsl.ops.base import Count, Example, Op, OpError, Pair, Shape, Traits, image, per_stride
+from archdsl.ops.base import Example, Op, OpError, Shape, Traits, image, per_stride
+from archdsl.ops.field_types import Count, Pair
 from archdsl.ops.index_sets import ALL, LONGEST, Positions, bounded, spread
 from archdsl.ops.receptive_field import Reach, ReceptiveField
 

@@ -4,23 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import Literal
 
-from archdsl.ops.base import (
-    Border,
-    Counts,
-    Example,
-    Flag,
-    Number,
-    Op,
-    OpError,
-    Pair,
-    Shape,
-    Sides,
-    Size,
-    Traits,
-    image,
-    sides,
-    times,
-)
+from archdsl.ops.base import Counts, Example, Op, OpError, Shape, Traits, image, sides, times
+from archdsl.ops.field_types import Border, Flag, Number, Pair, Sides, Size
 from archdsl.ops.index_sets import ALL, LONGEST, Positions, bounded, divided, everything, shifted
 from archdsl.ops.receptive_field import Reach, ReceptiveField, scaled
 from archdsl.ops.value_range import Support, ValueRange, hull
@@ -274,8 +259,8 @@ class Resize(_Resized, name="resize", layer="layers.Resizing"):
         return f"Resize {self.height}×{self.width}"
 
 
-class SpaceToDepth(Op, name="space_to_depth", kind="shape", layer="SpaceToDepth"):
-    """Blocks of pixels become channels. (H, W, C) -> (H / block, W / block, C * block * block). Shi et al. 2016.
+class _Blocks(Op, kind="shape"):
+    """Moves pixels between maps and channels.
 
     Args:
         block: height and width of a block.
@@ -284,6 +269,10 @@ class SpaceToDepth(Op, name="space_to_depth", kind="shape", layer="SpaceToDepth"
     traits = Traits(values="between")
 
     block: Size
+
+
+class SpaceToDepth(_Blocks, name="space_to_depth", layer="SpaceToDepth"):
+    """Blocks of pixels become channels. (H, W, C) -> (H / block, W / block, C * block * block). Shi et al. 2016."""
 
     examples = (Example({"block": 2}, _X, (2, 3, 32)),)
 
@@ -298,18 +287,11 @@ class SpaceToDepth(Op, name="space_to_depth", kind="shape", layer="SpaceToDepth"
         return reach, reach
 
 
-class DepthToSpace(Op, name="depth_to_space", kind="shape", layer="DepthToSpace"):
+class DepthToSpace(_Blocks, name="depth_to_space", layer="DepthToSpace"):
     """Channels become blocks of pixels. (H, W, C) -> (H * block, W * block, C / (block * block)).
 
     Shi et al. 2016; also called pixel shuffle.
-
-    Args:
-        block: height and width of a block.
     """
-
-    traits = Traits(values="between")
-
-    block: Size
 
     examples = (Example({"block": 2}, _X, (8, 12, 2)),)
 

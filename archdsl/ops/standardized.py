@@ -1,7 +1,8 @@
 """Convolutions that compute their filters anew from their weights."""
 
-from archdsl.ops.base import Counts, Example, Positive, Shape, Traits
+from archdsl.ops.base import Counts, Example, Shape, Traits
 from archdsl.ops.conv import Conv
+from archdsl.ops.field_types import Positive
 
 
 class StandardizedConv(Conv, name="standardized_conv", layer="StandardizedConv2D"):

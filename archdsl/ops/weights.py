@@ -5,8 +5,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from archdsl.ops.base import Flag, NotNegative, Op, Positive, Seed, Shape, Weight
+from archdsl.ops.base import Op, Shape, Weight
 from archdsl.ops.choices import WordChoice
+from archdsl.ops.field_types import Flag, NotNegative, Positive, Seed
 from archdsl.ops.keras_objects import Argument, KerasObject, KerasWords, Word
 
 Axis = Annotated[int, Field(strict=True, ge=-8, le=8)]

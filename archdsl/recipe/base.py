@@ -5,7 +5,7 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
-from archdsl.ops.base import whole
+from archdsl.ops.field_types import whole
 
 # No annotation here becomes a string: Pydantic would evaluate each again for every class that inherits it.
 

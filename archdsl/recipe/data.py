@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal, Union
 from pydantic import BeforeValidator, Field, WrapValidator, create_model, model_validator
 from pydantic_core import PydanticCustomError
 
-from archdsl.ops.base import Flag, NotNegative, Share, Size, either, pair, whole
 from archdsl.ops.choices import unknown
+from archdsl.ops.field_types import Flag, NotNegative, Share, Size, either, pair, whole
 from archdsl.recipe.base import Closed, Conflict, Counted, Section, invalid
 
 

@@ -4,7 +4,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from archdsl.ops.base import Call, Flag, NotNegative, Positive, Share
+from archdsl.ops.base import Call
+from archdsl.ops.field_types import Flag, NotNegative, Positive, Share
 from archdsl.ops.keras_objects import Argument, KerasObject, KerasWords, Word
 from archdsl.recipe.base import Closed
 

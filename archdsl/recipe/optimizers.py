@@ -6,7 +6,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from archdsl.ops.base import Call, NotNegative, Positive, Share, whole
+from archdsl.ops.base import Call
+from archdsl.ops.field_types import NotNegative, Positive, Share, whole
 from archdsl.ops.keras_objects import Argument, KerasObject, KerasWords, Word, Words
 from archdsl.recipe.base import Closed, Conflict, Counted, Whole, invalid
 from archdsl.recipe.choices import ObjectChoice

@@ -4,7 +4,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from archdsl.ops.base import Call, NotNegative, Positive, Share
+from archdsl.ops.base import Call
+from archdsl.ops.field_types import NotNegative, Positive, Share
 from archdsl.ops.keras_objects import KerasObject
 from archdsl.recipe.base import Closed, Conflict, Epochs, invalid
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, ValidationInfo, WrapValidator, model_validator
 
 from archdsl.errors import nearest
-from archdsl.ops.base import Flag, NotNegative, Positive, either, whole
+from archdsl.ops.field_types import Flag, NotNegative, Positive, either, whole
 from archdsl.recipe.base import NONE, Closed, Conflict, Counted, Epochs, Section, Whole, invalid
 from archdsl.recipe.choices import LossChoice, ObjectChoice
 from archdsl.recipe.data import Data

@@ -10,7 +10,7 @@ from archdsl.errors import Span, fail, shown
 from archdsl.expr import Expression
 from archdsl.graph import StepName
 from archdsl.limits import Limits
-from archdsl.ops.base import whole
+from archdsl.ops.field_types import whole
 from archdsl.resolution.body import StepContext, Values
 from archdsl.spec import Branch, Loop, Step, Value
 

@@ -11,7 +11,7 @@ from types import UnionType
 from typing import Annotated, Union, get_origin
 
 from archdsl.names import CLASS_RESERVED, LONGEST, RESERVED
-from archdsl.ops import Op, base, weights
+from archdsl.ops import Op, field_types, weights
 from archdsl.parsing import VERSION
 from archdsl.parsing.steps import ACTIVATIONS, NORMS
 from archdsl.schema.annotations import EXPRESSION, Annotations, Schema, either, prose, reference, word_or_mapping
@@ -266,7 +266,7 @@ def op_definitions(ops: Mapping[str, type[Op]]) -> Schema:
     """Each op's arguments, and the types that they share."""
     found: Schema = {}
     named: Schema = {}
-    for module in (base, weights):
+    for module in (field_types, weights):
         for name, alias in vars(module).items():
             if get_origin(alias) in (Annotated, Union, UnionType):
                 schema = Annotations(found, expressions=True, named=named).read(alias)
