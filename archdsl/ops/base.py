@@ -375,31 +375,6 @@ def sides(padding: Any) -> Sides:
     return (rows[0], rows[1]), (columns[0], columns[1])
 
 
-def sliding(
-    x: Shape,
-    y: Shape,
-    kernel: tuple[int, int],
-    stride: tuple[int, int],
-    padding: Any,
-    dilation: tuple[int, int] = (1, 1),
-    upward: bool = False,
-) -> tuple[Window, Window]:
-    """A window that slides over a map `x` and gives `y`, along rows and along columns.
-
-    Args:
-        upward: the other way round, as a transposed convolution.
-    """
-    found = []
-    for axis in (0, 1):
-        before = 0 if padding == "same" else sides(padding)[axis][0]
-        if padding == "same":
-            wide, narrow = (y[axis], x[axis]) if upward else (x[axis], y[axis])
-            reach = (kernel[axis] - 1) * dilation[axis] + 1
-            before = max((narrow - 1) * stride[axis] + reach - wide, 0) // 2
-        found.append(Window(x[axis], y[axis], kernel[axis], stride[axis], dilation[axis], before, upward))
-    return found[0], found[1]
-
-
 def show(x: Shape) -> str:
     """`8x8x256`; a shape without axes is `a number`."""
     return "x".join(map(str, x)) or "a number"

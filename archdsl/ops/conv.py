@@ -1,32 +1,20 @@
 """Convolutions."""
 
-from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, WrapValidator
 
-from archdsl.ops.base import (
-    Example,
-    OpError,
-    SavedForBackward,
-    Shape,
-    Traits,
-    image,
-    per_stride,
-    sliding,
-    times,
-    window,
-)
+from archdsl.ops.base import Example, OpError, SavedForBackward, Shape, Traits, per_stride, times
 from archdsl.ops.field_types import Count, Padding, Pair, Pixels, either, pair
-from archdsl.ops.index_sets import ALL, LONGEST, Positions, Window, divided, interval, smeared, spread
-from archdsl.ops.receptive_field import ReceptiveField, through
+from archdsl.ops.index_sets import ALL, LONGEST, divided, interval, smeared, spread
+from archdsl.ops.sliding import Sliding
 from archdsl.ops.weights import Biased, Constraint, Kernel, KernelInitializer, Regularizer
 
 _MORE = {"kernel_initializer": {"truncated_normal": {"stddev": 0.02}}, "kernel_regularizer": {"l2": 1e-4}}
 _BIAS = {"bias_initializer": {"constant": 0.1}, "bias_regularizer": "l1", "bias_constraint": "non_neg"}
 
 
-class _Conv(Biased, kind="conv"):
+class _Conv(Sliding, Biased, kind="conv"):
     """A window that slides over a map.
 
     Args:
@@ -60,34 +48,10 @@ class _Conv(Biased, kind="conv"):
     norm: Any = "none"
     activation: Any = "none"
 
-    def output(self, *inputs: Shape) -> Shape:
-        height, width, channels = image(inputs[0], self.name)
-        if self.stride != (1, 1) and self.dilation != (1, 1):
-            raise OpError("Keras does not stride and dilate in one convolution", "dilation", "take one of the two")
-        return (*self._sides(height, width), self._filters(channels))
+    def geometry(self) -> tuple[tuple[int, int], tuple[int, int], Any, tuple[int, int]]:
+        return self.kernel, self.stride, self.padding, self.dilation
 
-    def _sides(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width of the output."""
-        return window((height, width), self.kernel, self.stride, self.padding, self.dilation)
-
-    def _filters(self, channels: int) -> int:
-        """Channels of the output, for those of the input."""
-        raise NotImplementedError
-
-    def sliding_windows(self, x: Shape, y: Shape) -> tuple[Window, Window]:
-        return sliding(x, y, self.kernel, self.stride, self.padding, self.dilation)
-
-    def receptive_field(self, *inputs: Shape) -> ReceptiveField:
-        return through(self.sliding_windows(inputs[0], self.output(*inputs)))
-
-    def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
-        rows, columns = self.sliding_windows(inputs[0], output)
-        whole = needed[-1] == ALL or max(inputs[0][-1], output[-1]) > LONGEST
-        channels = ALL if whole else self._channels_read(needed[-1], inputs[0][-1], output[-1])
-        return ((rows.read(needed[0]), columns.read(needed[1]), channels),)
-
-    def _channels_read(self, needed: int, taken: int, given: int) -> int:
-        """Of the `taken` channels of the input, those that some of the `given` ones come from."""
+    def channels_read(self, needed: int, taken: int, given: int) -> int:
         return ALL
 
 
@@ -118,7 +82,7 @@ class Conv(_Conv, Kernel, name="conv", layer="layers.Conv2D"):
         ),
     )
 
-    def _filters(self, channels: int) -> int:
+    def channels_of_output(self, channels: int) -> int:
         for what, number, field in (("channels", channels, "groups"), ("filters", self.filters, "filters")):
             if number % self.groups:
                 hint = f"a number that divides {number}, or other {what}"
@@ -128,7 +92,9 @@ class Conv(_Conv, Kernel, name="conv", layer="layers.Conv2D"):
     def weight_shapes(self, x: Shape) -> dict[str, Shape]:
         return {"kernel": (*self.kernel, x[2] // self.groups, self.filters), "bias": (self.filters,)}
 
-    def _channels_read(self, needed: int, taken: int, given: int) -> int:
+    def channels_read(self, needed: int, taken: int, given: int) -> int:
+        if needed == ALL or max(taken, given) > LONGEST:
+            return ALL
         per_group = taken // self.groups
         chosen = divided(needed, given, given // self.groups) & interval(0, self.groups)
         return smeared(spread(chosen, per_group), per_group, 1)
@@ -160,8 +126,8 @@ class _Depthwise(_Conv):
     depthwise_regularizer: Regularizer = None
     depthwise_constraint: Constraint = None
 
-    def _sides(self, height: int, width: int) -> tuple[int, int]:
-        found = super()._sides(height, width)
+    def sides_of_output(self, height: int, width: int) -> tuple[int, int]:
+        found = super().sides_of_output(height, width)
         if self.stride[0] != self.stride[1]:
             hint = "one number, as in `stride: 2`"
             raise OpError("TensorFlow strides a depthwise convolution equally along both axes", "stride", hint)
@@ -192,14 +158,14 @@ class DepthwiseConv(_Depthwise, name="depthwise_conv", layer="layers.DepthwiseCo
         ),
     )
 
-    def _filters(self, channels: int) -> int:
+    def channels_of_output(self, channels: int) -> int:
         return channels * self.multiplier
 
     def weight_shapes(self, x: Shape) -> dict[str, Shape]:
         return {"kernel": (*self.kernel, x[2], self.multiplier), "bias": (x[2] * self.multiplier,)}
 
-    def _channels_read(self, needed: int, taken: int, given: int) -> int:
-        return divided(needed, given, self.multiplier)
+    def channels_read(self, needed: int, taken: int, given: int) -> int:
+        return ALL if needed == ALL or max(taken, given) > LONGEST else divided(needed, given, self.multiplier)
 
     def label(self) -> str:
         return f"Depthwise conv {times(self.kernel)}{per_stride(self.stride)}"
@@ -244,7 +210,7 @@ class SeparableConv(_Depthwise, name="separable_conv", layer="layers.SeparableCo
         ),
     )
 
-    def _filters(self, channels: int) -> int:
+    def channels_of_output(self, channels: int) -> int:
         return self.filters
 
     def weight_shapes(self, x: Shape) -> dict[str, Shape]:
@@ -288,6 +254,7 @@ class ConvTranspose(_Conv, Kernel, name="conv_transpose", layer="layers.Conv2DTr
     """
 
     pad_with = ""
+    upward = True
 
     filters: Count
     output_padding: OutputPadding = None
@@ -310,10 +277,10 @@ class ConvTranspose(_Conv, Kernel, name="conv_transpose", layer="layers.Conv2DTr
         ),
     )
 
-    def _filters(self, channels: int) -> int:
+    def channels_of_output(self, channels: int) -> int:
         return self.filters
 
-    def _sides(self, height: int, width: int) -> tuple[int, int]:
+    def sides_of_output(self, height: int, width: int) -> tuple[int, int]:
         if self.padding not in ("same", "valid"):
             hint = "`padding: valid`, and behind it `crop` with this number as its `border`"
             raise OpError("a number as padding of a transposed convolution means pixels to take away", "padding", hint)
@@ -330,9 +297,6 @@ class ConvTranspose(_Conv, Kernel, name="conv_transpose", layer="layers.Conv2DTr
 
     def weight_shapes(self, x: Shape) -> dict[str, Shape]:
         return {"kernel": (*self.kernel, self.filters, x[2]), "bias": (self.filters,)}
-
-    def sliding_windows(self, x: Shape, y: Shape) -> tuple[Window, Window]:
-        return sliding(x, y, self.kernel, self.stride, self.padding, self.dilation, upward=True)
 
     def macs(self, *inputs: Shape) -> int:
         height, width, _ = inputs[0]

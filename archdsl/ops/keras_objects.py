@@ -6,15 +6,16 @@ built when somebody asks for its word. Imports no framework.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar, Generic, NamedTuple, TypeVar, cast, get_args
+from typing import Any, ClassVar, NamedTuple, TypeVar, cast, get_args
 
 from pydantic import BaseModel, ConfigDict, create_model
 
 from archdsl.ops.base import Call
 from archdsl.ops.field_types import Flag, Number
+from archdsl.ops.registry import Words
 
 FILE = Path(__file__).with_name("keras_signatures.json")
 """The default of each argument, by class and name."""
@@ -49,38 +50,6 @@ class KerasObject(BaseModel):
 
 
 Model = TypeVar("Model", bound=KerasObject)
-
-
-class Words(Mapping[str, type[Model]], Generic[Model]):
-    """The models of some words, by word. Each is made when it is asked for.
-
-    Args:
-        words: all of them, in order.
-        make: makes the model of a word.
-    """
-
-    def __init__(self, words: Iterable[str], make: Callable[[str], type[Model]]) -> None:
-        self._models: dict[str, type[Model] | None] = dict.fromkeys(words)
-        self._make = make
-
-    def __getitem__(self, word: str) -> type[Model]:
-        model = self._models[word]
-        if model is None:
-            model = self._models[word] = self._make(word)
-        return model
-
-    def __contains__(self, word: object) -> bool:
-        return word in self._models
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._models)
-
-    def __len__(self) -> int:
-        return len(self._models)
-
-    def without(self, *words: str) -> "Words[Model]":
-        """The same table, but for some words."""
-        return Words([word for word in self if word not in words], self.__getitem__)
 
 
 class Argument(NamedTuple):
@@ -130,7 +99,7 @@ class Word:
         self.text = f"{text} {'; '.join([*origin, *([source] if source else [])])}.".lstrip()
 
 
-class KerasWords(Words[Model]):
+class KerasWords(Words[type[Model]]):
     """A table of words for classes of one of Keras's modules.
 
     Args:

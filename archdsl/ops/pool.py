@@ -2,27 +2,16 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
-from archdsl.ops.base import (
-    Counts,
-    Example,
-    Op,
-    OpError,
-    SavedForBackward,
-    Shape,
-    Traits,
-    image,
-    per_stride,
-    sliding,
-    times,
-    window,
-)
+from archdsl.ops.base import Counts, Example, Op, OpError, SavedForBackward, Shape, Traits, image, per_stride, times
 from archdsl.ops.field_types import Flag, Padding, Pair
-from archdsl.ops.index_sets import ALL, Positions, Window
-from archdsl.ops.receptive_field import Reach, ReceptiveField, through
+from archdsl.ops.index_sets import ALL, Positions
+from archdsl.ops.receptive_field import Reach, ReceptiveField
+from archdsl.ops.sliding import Sliding
 
 
-class _Pool(Op, kind="pool"):
+class _Pool(Sliding, kind="pool"):
     """A window that slides over a map, each channel by itself.
 
     Args:
@@ -31,6 +20,7 @@ class _Pool(Op, kind="pool"):
         padding: `same`, `valid`, a number of pixels, or [[top, bottom], [left, right]].
     """
 
+    kernel_field = "size"
     keras_positional = ("size",)
     keras_words = {"strides": "stride", "padding": "padding"}
     traits = Traits(values="between")
@@ -39,19 +29,8 @@ class _Pool(Op, kind="pool"):
     stride: Pair | None = None
     padding: Padding = "valid"
 
-    def output(self, *inputs: Shape) -> Shape:
-        height, width, channels = image(inputs[0], self.name)
-        return (*window((height, width), self.size, self.stride or self.size, self.padding, field="size"), channels)
-
-    def sliding_windows(self, x: Shape, y: Shape) -> tuple[Window, Window]:
-        return sliding(x, y, self.size, self.stride or self.size, self.padding)
-
-    def receptive_field(self, *inputs: Shape) -> ReceptiveField:
-        return through(self.sliding_windows(inputs[0], self.output(*inputs)))
-
-    def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
-        rows, columns = self.sliding_windows(inputs[0], output)
-        return ((rows.read(needed[0]), columns.read(needed[1]), needed[-1]),)
+    def geometry(self) -> tuple[tuple[int, int], tuple[int, int], Any, tuple[int, int]]:
+        return self.size, self.stride or self.size, self.padding, (1, 1)
 
     def label(self) -> str:
         return f"{super().label()} {times(self.size)}{per_stride(self.stride or self.size)}"

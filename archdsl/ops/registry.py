@@ -1,13 +1,15 @@
 """The ops by their names in specs; the file of a family is imported when one of its ops is looked up."""
 
 import json
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
     from archdsl.ops.base import Op
+
+Meaning = TypeVar("Meaning")
 
 INDEX = Path(__file__).with_name("index.json")
 """The `Facts` of archdsl's own ops, taken from their classes by `pytest --update-golden`."""
@@ -27,6 +29,38 @@ class Facts(NamedTuple):
     kind: str
     many: bool
     layer: str
+
+
+class Words(Mapping[str, Meaning]):
+    """What some words mean. Each meaning is made when it is asked for.
+
+    Args:
+        words: all of them, in order.
+        make: makes the meaning of a word.
+    """
+
+    def __init__(self, words: Iterable[str], make: Callable[[str], Meaning]) -> None:
+        self._meanings: dict[str, Meaning | None] = dict.fromkeys(words)
+        self._make = make
+
+    def __getitem__(self, word: str) -> Meaning:
+        meaning = self._meanings[word]
+        if meaning is None:
+            meaning = self._meanings[word] = self._make(word)
+        return meaning
+
+    def __contains__(self, word: object) -> bool:
+        return word in self._meanings
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._meanings)
+
+    def __len__(self) -> int:
+        return len(self._meanings)
+
+    def without(self, *words: str) -> "Words[Meaning]":
+        """The same table, but for some words."""
+        return Words([word for word in self if word not in words], self.__getitem__)
 
 
 class Registry(MutableMapping[str, "type[Op]"]):
@@ -73,28 +107,10 @@ class Registry(MutableMapping[str, "type[Op]"]):
         """The layers that archdsl brings along in `keras/layers/`, for ops that Keras has none for."""
         return frozenset(facts.layer for facts in self._facts.values() if facts.layer)
 
-    def of_kind(self, kind: str, suffix: str = "") -> "OfKind":
-        """archdsl's own ops of a kind, by their names without a suffix."""
-        return OfKind(self, {n.removesuffix(suffix): n for n, facts in self._facts.items() if facts.kind == kind})
-
-
-class OfKind(Mapping[str, "type[Op]"]):
-    """Some ops by other words, such as `batch` for `batch_norm`; looking one up imports its family."""
-
-    def __init__(self, registry: Registry, names: Mapping[str, str]) -> None:
-        self._registry, self._names = registry, names
-
-    def __getitem__(self, word: str) -> "type[Op]":
-        return self._registry[self._names[word]]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)
-
-    def __contains__(self, word: object) -> bool:
-        return word in self._names
+    def of_kind(self, kind: str, suffix: str = "") -> "Words[type[Op]]":
+        """archdsl's own ops of a kind, by their names without a suffix; looking one up imports its family."""
+        names = {name.removesuffix(suffix): name for name, facts in self._facts.items() if facts.kind == kind}
+        return Words(names, lambda word: self[names[word]])
 
 
 OPS = Registry()

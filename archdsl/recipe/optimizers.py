@@ -8,7 +8,8 @@ from pydantic_core import PydanticCustomError
 
 from archdsl.ops.base import Call
 from archdsl.ops.field_types import NotNegative, Positive, Share, whole
-from archdsl.ops.keras_objects import Argument, KerasObject, KerasWords, Word, Words
+from archdsl.ops.keras_objects import Argument, KerasObject, KerasWords, Word
+from archdsl.ops.registry import Words
 from archdsl.recipe.base import Closed, Conflict, Counted, Whole, invalid
 from archdsl.recipe.choices import ObjectChoice
 

@@ -14,7 +14,8 @@ from random_specs import several
 from archdsl import ArchError, expr, loads, resolve, source, zoo
 from archdsl.diff.steps import Step, plain_value, steps_of
 from archdsl.graph import Graph
-from archdsl.ops.base import show, whole
+from archdsl.ops.base import show
+from archdsl.ops.field_types import whole
 from archdsl.parsing.validation import plain as plain_node
 from archdsl.spec import Spec
 from archdsl.tracing import Origin, Target, Tracing, trace

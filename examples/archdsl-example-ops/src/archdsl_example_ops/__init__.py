@@ -5,7 +5,8 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from archdsl.ops import Call, Example, Op, Shape
-from archdsl.ops.base import Kind, Pair, image, per_stride, window
+from archdsl.ops.base import Kind, image, per_stride, window
+from archdsl.ops.field_types import Pair
 
 
 class BlurPool(Op, name="blur_pool"):
