@@ -73,51 +73,7 @@ def try_training(spec: Spec, out: Path, overrides: Overrides) -> DryRunReport:
         preparing = time.perf_counter() - began
         first, step, loss = _time_training(prepared)
         validation = _time_validation(prepared)
-    return _report(prepared, out, preparing, first, step, validation, loss)
-
-
-def _time_training(prepared: PreparedTraining) -> tuple[float, float, float]:
-    """Seconds of the first execution, seconds of a later step, and the first loss."""
-    model, together = prepared.model, prepared.model.steps_per_execution
-    batches = iter(prepared.training_batches())
-    model.make_train_function()
-    began = time.perf_counter()
-    loss = float(model.train_function(batches)["loss"])
-    first = time.perf_counter() - began
-    if not np.isfinite(loss):
-        raise fail("ARCH401", f"the loss of the first step is {loss}", hint="a lower learning rate, or another loss")
-    times: list[float] = []
-    while not times or (sum(times) < TIMED and len(times) < 20):
-        began = time.perf_counter()
-        float(model.train_function(batches)["loss"])
-        times.append(time.perf_counter() - began)
-    return first, float(np.median(times)) / together, loss
-
-
-def _time_validation(prepared: PreparedTraining) -> float | None:
-    """Seconds of a validation step; None without a validation split."""
-    if not len(prepared.dataset.validation):
-        return None
-    model = prepared.model
-    batches = prepared.evaluation_batches(prepared.dataset.validation).repeat()
-    model.make_test_function()
-    model.test_function(iter(batches))
-    iterator = iter(batches)
-    began = time.perf_counter()
-    float(model.test_function(iterator)["loss"])
-    return (time.perf_counter() - began) / int(model.steps_per_execution)
-
-
-def _report(
-    prepared: PreparedTraining,
-    out: Path,
-    preparing: float,
-    first: float,
-    step: float,
-    validation: float | None,
-    loss: float,
-) -> DryRunReport:
-    dataset, recipe, model, own = prepared.dataset, prepared.recipe, prepared.model, prepared.overrides.optimizer
+    dataset, recipe, model, own = prepared.dataset, prepared.recipe, prepared.model, overrides.optimizer
     batch = prepared.source.batch_size
     validation_steps = -(-len(dataset.validation) // batch)
     epoch_seconds = prepared.steps * step + validation_steps * (validation or 0.0)
@@ -152,6 +108,38 @@ def _report(
         validation_step_seconds=validation,
         seconds=first + recipe.epochs * epoch_seconds,
     )
+
+
+def _time_training(prepared: PreparedTraining) -> tuple[float, float, float]:
+    """Seconds of the first execution, seconds of a later step, and the first loss."""
+    model, together = prepared.model, prepared.model.steps_per_execution
+    batches = iter(prepared.training_batches())
+    model.make_train_function()
+    began = time.perf_counter()
+    loss = float(model.train_function(batches)["loss"])
+    first = time.perf_counter() - began
+    if not np.isfinite(loss):
+        raise fail("ARCH401", f"the loss of the first step is {loss}", hint="a lower learning rate, or another loss")
+    times: list[float] = []
+    while not times or (sum(times) < TIMED and len(times) < 20):
+        began = time.perf_counter()
+        float(model.train_function(batches)["loss"])
+        times.append(time.perf_counter() - began)
+    return first, float(np.median(times)) / together, loss
+
+
+def _time_validation(prepared: PreparedTraining) -> float | None:
+    """Seconds of a validation step; None without a validation split."""
+    if not len(prepared.dataset.validation):
+        return None
+    model = prepared.model
+    batches = prepared.evaluation_batches(prepared.dataset.validation).repeat()
+    model.make_test_function()
+    model.test_function(iter(batches))
+    iterator = iter(batches)
+    began = time.perf_counter()
+    float(model.test_function(iterator)["loss"])
+    return (time.perf_counter() - began) / int(model.steps_per_execution)
 
 
 def _rates(optimizer: Any, steps: int) -> dict[str, float]:
