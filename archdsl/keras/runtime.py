@@ -59,8 +59,8 @@ def compile_spec(spec: Spec) -> ModuleType:
         _carry_spec(getattr(module, class_name), spec)
         _show(getattr(module, class_name), spec, class_name)
     for class_name in spec.layers:
-        # By this a layer in any model is told apart from others, and its graph found.
-        getattr(module, class_name)._archdsl_made = (spec, class_name)
+        # The transfer of weights opens such a layer in any model.
+        getattr(module, class_name)._archdsl_generated = True
     _register_loader()
     return module
 

@@ -269,6 +269,14 @@ def test_layers_of_archdsl_in_a_model_of_somebodys_own() -> None:
     agree(source, target, copy_weights(source, target, strict=True))
 
 
+def test_equal_branches_behind_a_layer_without_a_config() -> None:
+    """Keras knows no config of an `ELU` with a dtype policy, such as those inside archdsl's layers."""
+    own = "layers: {Own: {steps: [dense: {units: 6}, elu: {alpha: 0.5}]}}\n"
+    steps = "  - Own\n" + GATE
+    source, target = net(steps, own), net(steps, own)
+    agree(source, target, copy_weights(source, target, strict=True))
+
+
 def test_a_head_of_other_classes_keeps_its_numbers() -> None:
     target = net("  - dense: {units: 5, activation: relu}\n  - dense: {units: 3}\n")
     source = net("  - dense: {units: 5, activation: relu}\n  - dense: {units: 4}\n  - softmax\n")

@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 import keras
 
 from archdsl.errors import ArchError, Problem
-from archdsl.keras.transfer.flat_network import FlatNetwork, WeightedLayer
-from archdsl.keras.transfer.flattening import flatten
+from archdsl.keras.transfer.flat_network import FlatNetwork, WeightedLayer, flatten
 from archdsl.keras.transfer.matching import Matching, match
 from archdsl.ops import Shape
 from archdsl.text import quantity

@@ -1,20 +1,25 @@
-"""A Keras model as one flat list of ops, described alike whoever wrote it: a spec, Keras layers, or bare Keras ops."""
+"""Flattens a functional Keras model: nested models and archdsl's layers are opened; any other layer is one node."""
 
 from __future__ import annotations
 
-import importlib
+import inspect
 import json
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from archdsl.ops import Call, Op, Shape
+import keras
+
+from archdsl.errors import fail
+from archdsl.ops import Shape
 
 Tensor: TypeAlias = tuple[int, int]
 """A tensor: the number of the node that computes it, and which of that node's outputs it is."""
 
 Signature: TypeAlias = tuple[tuple[Shape, ...], tuple[bool, ...], int]
 """The shapes of a layer's weights, which of them are trainable, and the groups of a convolution."""
+
+_FUNCTIONAL = "keras.src.models.functional"
 
 _SYMMETRIC = frozenset(["Add", "Multiply", "Average", "Maximum", "Minimum"])
 """Ops whose result does not depend on the order of their inputs."""
@@ -64,73 +69,95 @@ class Endpoint:
     shape: tuple[int | None, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class AppliedActivation:
-    """The activation that a layer applies to its own output."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class KerasCall:
-    """One call of a Keras layer or op, with its arguments; a text replaces each tensor among them."""
-
-    operation: Any
-    arguments: tuple[Any, ...] = ()
-
-    @property
-    def is_bare(self) -> bool:
-        """Whether the operation is a Keras op that is no layer."""
-        return not hasattr(self.operation, "weights")
-
-
 @dataclass(frozen=True, eq=False, slots=True)
 class FlatNode:
-    """One use of an op; a layer that is called twice makes two nodes.
+    """One call of a Keras layer or op, an activation that a layer applies to its own output, or an endpoint.
 
     Args:
-        op: an `Endpoint`, an `AppliedActivation`, a `KerasCall`, or an op of a spec.
-        rank: how many axes its output has, with the batch.
-        layer: the layer whose weights the op uses; None without weights.
+        rank: how many axes the output has, with the batch.
+        operation: the Keras layer or op that is called.
+        arguments: of the call; a text replaces each tensor among them.
+        layer: the operation's weights; None without any. Two calls of one layer share it.
+        applied: the name of an applied activation.
     """
 
-    op: Any
     inputs: tuple[Tensor, ...]
     rank: int
+    operation: Any = None
+    arguments: tuple[Any, ...] = ()
     layer: WeightedLayer | None = None
+    applied: str | None = None
+    endpoint: Endpoint | None = None
+
+    @property
+    def class_name(self) -> str:
+        """The name of the operation's class; empty without an operation."""
+        return type(self.operation).__name__ if self.operation is not None else ""
+
+    @property
+    def is_layer(self) -> bool:
+        """Whether the operation is a layer and no bare op."""
+        return hasattr(self.operation, "weights")
 
     @property
     def is_symmetric(self) -> bool:
         """Whether the order of the inputs makes no difference."""
-        return class_name(self.op) in _SYMMETRIC
+        return self.class_name in _SYMMETRIC
 
     @property
     def is_concat(self) -> bool:
-        return class_name(self.op) == "Concatenate"
+        return self.class_name == "Concatenate"
 
     @property
     def concat_axis(self) -> int:
         """The axis of a concatenation, counted from 0."""
-        axis = getattr(self.op.operation, "axis", -1) if isinstance(self.op, KerasCall) else -1
-        return int(axis) % self.rank
+        return int(self.operation.axis) % self.rank
 
     @property
     def is_identity(self) -> bool:
         """Whether inference passes the input through unchanged."""
-        return class_name(self.op) in _IDENTITY_AT_INFERENCE or _activation(self.op) == "linear"
+        return self.class_name in _IDENTITY_AT_INFERENCE or self.activation == "linear"
+
+    @property
+    def activation(self) -> str | None:
+        """The function that is applied to each number, if it is an activation with a name."""
+        name = self.class_name
+        if self.applied is not None:
+            return self.applied
+        if not self.is_layer and name in ("Relu", "Relu6", "Sigmoid", "Silu", "Tanh"):
+            return name.lower()
+        if name not in ("Activation", "ReLU", "Softmax"):
+            return None
+        if name == "Activation":
+            return str(getattr(self.operation.activation, "__name__", "")) or None
+        config = self.operation.get_config() if self.is_layer else {}
+        if name == "Softmax":
+            return "softmax" if config.get("axis") == -1 else None
+        is_plain = not config.get("negative_slope") and not config.get("threshold")
+        return {None: "relu", 6.0: "relu6"}.get(config.get("max_value")) if is_plain else None
 
     def computation(self) -> Hashable:
-        """All that the op computes, except for its weights: equal for ops that compute the same."""
-        if (activation := _activation(self.op)) is not None:
-            return AppliedActivation(activation)
-        name = class_name(self.op)
+        """All that the node computes, except for its weights: equal for nodes that compute the same."""
+        if self.activation is not None:
+            return "activation", self.activation
         if len(self.inputs) > 1 and self.is_symmetric:
-            return name
+            return self.class_name
         if self.is_concat:
-            return name, self.concat_axis
+            return self.class_name, self.concat_axis
+        try:
+            config = dict(self.operation.get_config())
+        except (NotImplementedError, AttributeError, TypeError):
+            # An operation without `get_config` keeps its arguments as attributes of the same names.
+            facts = vars(self.operation)
+            config = {name: facts[name] for name in inspect.signature(type(self.operation)).parameters if name in facts}
+        for key in [*config]:
+            if key in _NOT_COMPUTED_WITH or key.endswith(_NOT_COMPUTED_WITH_ENDINGS):
+                del config[key]
+        if _applied_activation(self.operation):
+            config.pop("activation", None)
         # A layer is called with whether it trains; a bare op is called with what it computes with.
-        arguments = repr(self.op.arguments) if isinstance(self.op, KerasCall) and self.op.is_bare else ""
-        return name, _settings(_keras_operation(self.op)), arguments
+        arguments = "" if self.is_layer else repr(self.arguments)
+        return self.class_name, json.dumps(config, sort_keys=True, default=repr), arguments
 
 
 @dataclass(slots=True)
@@ -141,32 +168,112 @@ class FlatNetwork:
 
     def endpoints(self, *, inputs: bool) -> list[Endpoint]:
         """The model's inputs, or its outputs, in order."""
-        return [node.op for node in self.nodes if isinstance(node.op, Endpoint) and node.op.is_input == inputs]
+        ends = [node.endpoint for node in self.nodes if node.endpoint is not None]
+        return [end for end in ends if end.is_input == inputs]
 
     def layers(self) -> list[WeightedLayer]:
         """The layers with weights in the order of their first use."""
         return list(dict.fromkeys(node.layer for node in self.nodes if node.layer is not None))
 
 
-def class_name(op: Any) -> str:
-    """The name of an op's Keras class; an endpoint and an applied activation have none."""
-    if isinstance(op, Op):
-        return op.keras().target.rpartition(".")[2]
-    return type(op.operation).__name__ if isinstance(op, KerasCall) else ""
+def flatten(model: Any) -> FlatNetwork:
+    """The flat network of a Keras model.
+
+    Args:
+        model: functional, sequential, or built by archdsl.
+
+    Raises:
+        ArchError: the model does not say what its layers take from one another.
+    """
+    function = _functional_model(model)
+    if function is None:
+        why = "it is no functional model, and so nothing tells what its layers take from one another"
+        if hasattr(model, "_functional"):
+            why = "nothing tells its input's shape: give it a `keras.Input`, or call it"
+        raise fail("ARCH308", f"the weights of `{getattr(model, 'name', model)}` cannot be paired: {why}")
+    return _Flattener().model(function)
 
 
-def signature_of(weights: list[tuple[Shape, bool]], name: str, groups: int) -> Signature:
+class _Flattener:
+    def __init__(self) -> None:
+        self.network = FlatNetwork()
+        self.layers: dict[int, WeightedLayer] = {}
+
+    def model(self, function: Any) -> FlatNetwork:
+        inputs = []
+        for number, tensor in enumerate(function.inputs):
+            shape = tuple(tensor.shape)
+            inputs.append(self._add([], len(shape), endpoint=Endpoint(True, tensor.name, number, shape)))
+        outputs = self._functional(function, inputs)
+        names = list(function._outputs_struct) if isinstance(function._outputs_struct, dict) else []
+        written = names or [""] * len(outputs)  # Keras sorts a dictionary's outputs by name
+        for place, (output, tensor, name) in enumerate(zip(outputs, function.outputs, sorted(written), strict=True)):
+            shape, number = tuple(tensor.shape), written.index(name) if name else place
+            self._add([output], len(shape), endpoint=Endpoint(False, name, number, shape))
+        return self.network
+
+    def _add(self, inputs: Sequence[Tensor], rank: int, **facts: Any) -> Tensor:
+        self.network.nodes.append(FlatNode(tuple(inputs), rank, **facts))
+        return len(self.network.nodes) - 1, 0
+
+    def _functional(self, function: Any, inputs: Sequence[Tensor]) -> list[Tensor]:
+        known = {id(tensor): source for tensor, source in zip(function.inputs, inputs, strict=True)}
+        for depth in sorted(function._nodes_by_depth, reverse=True):
+            for node in function._nodes_by_depth[depth]:
+                if not node.is_input:
+                    taken = [known[id(tensor)] for tensor in node.arguments.keras_tensors]
+                    known |= zip(map(id, node.outputs), self._call(node, taken), strict=True)
+        return [known[id(tensor)] for tensor in function.outputs]
+
+    def _call(self, node: Any, inputs: list[Tensor]) -> list[Tensor]:
+        """The outputs of one call of an operation."""
+        operation = node.operation
+        inner = _functional_model(operation)
+        if inner is not None and len(inner.inputs) == len(inputs):
+            return self._functional(inner, inputs)
+        has_fixed_sides = all(None not in tensor.shape[1:] for tensor in node.arguments.keras_tensors)
+        if vars(type(operation)).get("_archdsl_generated") and has_fixed_sides:
+            return self._functional(_traced(node), inputs)
+        tensors = {id(tensor) for tensor in node.arguments.keras_tensors}
+        arguments = tuple("a tensor" if id(value) in tensors else value for value in node.arguments._flat_arguments)
+        layer = None
+        if weights := tuple(getattr(operation, "weights", ())):
+            path = weights[0].path.rpartition("/")[0]
+            layer = self.layers.setdefault(id(operation), WeightedLayer(path, weights, _signature(operation)))
+        rank = len(node.outputs[0].shape)
+        number, _ = self._add(inputs, rank, operation=operation, arguments=arguments, layer=layer)
+        activation = _applied_activation(operation)
+        if activation not in ("", "linear"):
+            return [self._add([(number, 0)], rank, applied=activation)]
+        return [(number, output) for output in range(len(node.outputs))]
+
+
+def _functional_model(operation: Any) -> Any:
+    """The functional model that an operation is; None for a layer of another kind."""
+    function = getattr(operation, "_functional", None) or operation
+    is_functional = hasattr(function, "_nodes_by_depth") and type(function).call.__module__ == _FUNCTIONAL
+    # A user's subclass may compute something else than its functional graph.
+    return function if is_functional and type(operation).call.__module__.startswith("keras.") else None
+
+
+def _traced(node: Any) -> Any:
+    """The functional model of one call of a layer that archdsl generated: its `call` on symbolic tensors."""
+    tensors = node.arguments.keras_tensors
+    inputs = {id(tensor): keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype) for tensor in tensors}
+    arguments, keywords = node.arguments.fill_in(inputs)
+    return keras.Model([inputs[id(tensor)] for tensor in tensors], node.operation.call(*arguments, **keywords))
+
+
+def _signature(layer: Any) -> Signature:
     """What decides whether one layer can take another's weights.
 
     Layers that compute the same from the same numbers in the same order have the same signature: a depthwise
     convolution is one with as many groups as channels, and a 1x1 convolution is a dense layer.
-
-    Args:
-        weights: the shape of each weight, and whether it is trainable.
-        name: of the Keras class.
-        groups: of a convolution.
     """
-    shapes = [shape for shape, _ in weights]
+    # Keras's `trainable` would say what the user has frozen; the layer's own lists say how it was made.
+    made_trainable = {id(weight) for part in layer._flatten_layers() for weight in part._trainable_variables}
+    shapes = [tuple(weight.shape) for weight in layer.weights]
+    name, groups = type(layer).__name__, getattr(layer, "groups", 1)
     if name.startswith("DepthwiseConv"):
         *window, channels, multiplier = shapes[0]
         shapes[0], groups = (*window, 1, channels * multiplier), channels
@@ -174,63 +281,12 @@ def signature_of(weights: list[tuple[Shape, bool]], name: str, groups: int) -> S
         groups = 1  # a norm's groups do not change its weights
     elif len(shapes[0]) > 2 and {*shapes[0][:-2]} == {1}:
         shapes[0] = shapes[0][-2:]
-    return tuple(shapes), tuple(trainable for _, trainable in weights), groups
+    return tuple(shapes), tuple(id(weight) in made_trainable for weight in layer.weights), groups
 
 
-def applied_activation(operation: Any) -> str:
+def _applied_activation(operation: Any) -> str:
     """The activation that a layer applies to its output; empty for a layer with none, or that uses it inside."""
     name = type(operation).__name__
     if "Conv" not in name and name not in ("Dense", "EinsumDense"):
         return ""
     return str(getattr(getattr(operation, "activation", None), "__name__", "linear"))
-
-
-def _activation(op: Any) -> str | None:
-    """The function that an op applies to each number, if it is an activation with a name."""
-    if isinstance(op, AppliedActivation):
-        return op.name
-    name = class_name(op)
-    if isinstance(op, KerasCall) and op.is_bare and name in ("Relu", "Relu6", "Sigmoid", "Silu", "Tanh"):
-        return name.lower()
-    if name not in ("Activation", "ReLU", "Softmax"):
-        return None
-    layer = _keras_operation(op)
-    if name == "Activation":
-        return str(getattr(layer.activation, "__name__", "")) or None
-    config = layer.get_config() if hasattr(layer, "get_config") else {}
-    if name == "Softmax":
-        return "softmax" if config.get("axis") == -1 else None
-    is_plain = not config.get("negative_slope") and not config.get("threshold")
-    return {None: "relu", 6.0: "relu6"}.get(config.get("max_value")) if is_plain else None
-
-
-def _settings(operation: Any) -> str:
-    """The arguments that decide what a layer computes, as text."""
-    try:
-        config = dict(operation.get_config())
-    except (NotImplementedError, AttributeError, TypeError):
-        config = {key: value for key, value in vars(operation).items() if not key.startswith("_")}
-    for key in [*config]:
-        if key in _NOT_COMPUTED_WITH or key.endswith(_NOT_COMPUTED_WITH_ENDINGS):
-            del config[key]
-    if applied_activation(operation):
-        config.pop("activation", None)
-    return json.dumps(config, sort_keys=True, default=repr)
-
-
-def _keras_operation(op: Any) -> Any:
-    """The Keras layer or op behind a call, or the one that an op of a spec would make."""
-    return _instantiate(op.keras()) if isinstance(op, Op) else op.operation
-
-
-def _instantiate(value: Any) -> Any:
-    """The object that a `Call` describes; any other value as it is."""
-    if not isinstance(value, Call):
-        return value
-    keywords = {key: _instantiate(argument) for key, argument in value.keywords.items()}
-    module, _, name = value.target.rpartition(".")
-    if not module:
-        module = "archdsl.keras.layers"
-    elif module.split(".")[0] in ("layers", "initializers", "regularizers", "constraints"):
-        module = f"keras.{module}"
-    return getattr(importlib.import_module(module), name)(*map(_instantiate, value.positional), **keywords)

@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, S
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from archdsl.keras.transfer.flat_network import Endpoint, FlatNetwork, FlatNode, WeightedLayer, class_name
+from archdsl.keras.transfer.flat_network import Endpoint, FlatNetwork, FlatNode, WeightedLayer
 
 Use: TypeAlias = tuple[int, int]
 """A node of a network: 0 for the source or 1 for the target, and the node's number there."""
@@ -104,8 +104,8 @@ def _weights_graph(networks: Sequence[FlatNetwork]) -> JointGraph:
         is_foreign: list[bool] = []  # whether a node's output still has such channels
         for number, node in enumerate(network.nodes):
             foreign = any(is_foreign[source] for source, _ in node.inputs)
-            if isinstance(node.op, Endpoint):
-                foreign = node.op.is_input and _size(node.op) not in sizes
+            if node.endpoint is not None:
+                foreign = node.endpoint.is_input and _size(node.endpoint) not in sizes
             elif node.layer is not None:
                 is_stem = foreign and node.layer.signature not in signatures
                 stems |= {(side, number)} if is_stem else set()
@@ -113,9 +113,9 @@ def _weights_graph(networks: Sequence[FlatNetwork]) -> JointGraph:
             is_foreign.append(foreign)
 
     def label(use: Use, node: FlatNode) -> Hashable:
-        if isinstance(node.op, Endpoint):
-            size = _size(node.op)
-            return ("input", size if size in sizes else None) if node.op.is_input else None
+        if node.endpoint is not None:
+            size = _size(node.endpoint)
+            return ("input", size if size in sizes else None) if node.endpoint.is_input else None
         if node.layer is not None:
             return None if use in stems else ("layer", node.layer.signature)
         if node.is_concat:
@@ -302,15 +302,15 @@ class Lookalikes:
         for number, use in enumerate(graph.uses):
             node = self._node(use)
             is_pair = node.layer is not None and self.sizes[self.known[use]] == 2
-            if is_pair or (isinstance(node.op, Endpoint) and node.op.is_input):
+            if is_pair or (node.endpoint is not None and node.endpoint.is_input):
                 fixed.add(number)
         partition = Partition(graph.labels, dict(enumerate(graph.inputs)), fixed)
         return partition, {use: number for number, use in enumerate(graph.uses)}
 
     def _exact_label(self, use: Use, node: FlatNode) -> Hashable:
         """A node by all that it computes."""
-        if isinstance(node.op, Endpoint):
-            return self._endpoint_label(node.op)
+        if node.endpoint is not None:
+            return self._endpoint_label(node.endpoint)
         if node.layer is None:
             return None if node.is_identity else node.computation()
         class_ = self.known.get(use)
@@ -318,10 +318,10 @@ class Lookalikes:
 
     def _rough_label(self, use: Use, node: FlatNode) -> Hashable:
         """A node by its Keras class alone; one that takes one tensor and has no weights is passed over."""
-        if isinstance(node.op, Endpoint):
-            return self._endpoint_label(node.op)
+        if node.endpoint is not None:
+            return self._endpoint_label(node.endpoint)
         if node.layer is None:
-            return class_name(node.op) if len(node.inputs) > 1 else None
+            return node.class_name if len(node.inputs) > 1 else None
         return self.known.get(use, REMOVED)
 
     def _endpoint_label(self, end: Endpoint) -> Hashable:
