@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 from archdsl.diagrams.plan import Box, Item, OpenLayer, Parallel, boxes, open_layers, parallels
 from archdsl.diagrams.style import arguments, dimensions, short, width_of
@@ -20,7 +20,7 @@ def box_text(box: Box, *, costs: bool = False, hides_sizes: bool = False) -> tup
 
     Args:
         costs: whether it shows its parameters and multiply-accumulates.
-        hides_sizes: whether the box stands for several of other sizes, and so shows none.
+        hides_sizes: whether the box is for several of other sizes, and so shows none.
     """
     main, lines = box.main, []
     if main.op is None:
@@ -57,15 +57,23 @@ def rounded(count: int) -> str:
 
 
 def sign(merge: Node) -> str:
-    """What stands in the circle of a merge."""
+    """What is in the circle of a merge."""
     return (merge.op.sign if isinstance(merge.op, Merge) else "") or merge.kind
 
 
 def describe(graph: Graph) -> tuple[str, str]:
     """`image 64×64×3 in, 10 out`, and `12 ops, 4,210 parameters`."""
-    outputs = {name: end.shape for name, end in graph.outputs.items()}
-    ends = f"{_shapes(graph.inputs, INPUT)} in, {_shapes(outputs, OUTPUT)} out"
-    return ends, f"{graph.totals.layers:,} ops, {graph.totals.parameters:,} parameters"
+    inputs, outputs = format_ends(graph, dimensions)
+    return f"{inputs} in, {outputs} out", f"{graph.totals.layers:,} ops, {graph.totals.parameters:,} parameters"
+
+
+def format_ends(graph: Graph, form: Callable[[Shape], str]) -> tuple[str, str]:
+    """`image 64×64×3, facts 12` and `10`: the inputs and the outputs, each with its name where it has one."""
+    inputs = [form(shape) if name == INPUT else f"{name} {form(shape)}" for name, shape in graph.inputs.items()]
+    outputs = [
+        form(end.shape) if name == OUTPUT else f"{name} {form(end.shape)}" for name, end in graph.outputs.items()
+    ]
+    return ", ".join(inputs), ", ".join(outputs)
 
 
 def end_title(side: str, name: str) -> str:
@@ -107,10 +115,6 @@ def chain_width(items: Iterable[Item], width: float) -> float:
 def free_side(layer: OpenLayer) -> str:
     """The side where no edge runs through a title: on the right, next to a single path, is its shortcut."""
     return "r" if any(len(parallel.paths) == 1 for parallel in parallels(layer.items)) else "l"
-
-
-def _shapes(shapes: Mapping[str, Shape], nameless: str) -> str:
-    return ", ".join(f"{'' if name == nameless else f'{name} '}{dimensions(shape)}" for name, shape in shapes.items())
 
 
 def _output_shapes(box: Box) -> list[str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 from archdsl.diagrams.plan import Box, DrawnBranch, Item, OpenLayer, Parallel, last_of
 from archdsl.graph import TensorRef
@@ -111,7 +113,7 @@ def columns(parallel: Parallel, scope: str) -> tuple[BranchColumn, ...]:
     spaces: half of them above (none if it starts later, or if another branch begins in it, for then its rows must stay
     where they are), the others below (none if the merge takes nothing from its last row).
     """
-    found: list[BranchColumn] = []
+    unpadded: list[BranchColumn] = []
     row_of: dict[str, int] = {}
     tapped: set[str] = set()
     for number, branch in enumerate(parallel.branches):
@@ -124,10 +126,10 @@ def columns(parallel: Parallel, scope: str) -> tuple[BranchColumn, ...]:
         offset = row_of.get(first.ref.node, -1) + 1
         tapped |= {first.ref.node} & row_of.keys()
         row_of |= {name: offset + row for name, row in own.items()}
-        found.append(BranchColumn(branch, scope, key, first, others, (first.target, *rows[1:]), offset, own))
-    tallest = max(column.offset + len(column.rows) for column in found)
+        unpadded.append(BranchColumn(branch, scope, key, first, others, (first.target, *rows[1:]), offset, own))
+    tallest = max(column.offset + len(column.rows) for column in unpadded)
     padded = []
-    for column in found:
+    for column in unpadded:
         missing = tallest - column.offset - len(column.rows)
         spaces = tuple(f"{column.key} space {number}" for number in range(missing))
         above = 0 if column.offset or tapped & column.row_of.keys() else missing // 2
@@ -167,25 +169,21 @@ def _rows(items: Sequence[Item], scope: str, before: str = "") -> tuple[list[str
 def even_columns(heights: Sequence[float], count: int) -> list[tuple[int, int]]:
     """Where to cut rows into at most so many columns, so that the highest is as low as can be: first and last row.
 
-    Solved from the last row up: `best[start, parts]` is the lowest that the highest of `parts` columns can be for the
-    rows from `start` on, and where the first of them stops. Of equally good cuts, the one with the fuller first column
-    wins, which is why the stop is compared negated.
+    Each column may stop at any row, and the rows after it are cut in the best way into one column less; what is best
+    for the rows from `start` on is found once. Of equally good cuts the one with the fuller first column wins, which is
+    why stops are compared negated.
     """
     rows = len(heights)
-    best: dict[tuple[int, int], tuple[float, int]] = {(rows, parts): (0.0, rows) for parts in range(count + 1)}
-    for start in reversed(range(rows)):
-        for parts in range(1, count + 1):
-            tried = [
-                (max(sum(heights[start:stop]), best[stop, parts - 1][0]), -stop)
-                for stop in range(start + 1, rows + 1)
-                if (stop, parts - 1) in best
-            ]
-            if tried:
-                highest, stop = min(tried)
-                best[start, parts] = highest, -stop
-    cuts, start, parts = [], 0, count
-    while start < rows:
-        stop = best[start, parts][1]
-        cuts.append((start, stop))
-        start, parts = stop, parts - 1
-    return cuts
+
+    @cache
+    def best(start: int, parts: int) -> tuple[float, int, tuple[tuple[int, int], ...]]:
+        """The height of the highest column, the negated stop of the first, and all of them."""
+        if start == rows or not parts:
+            return (0.0 if start == rows else math.inf), 0, ()
+        rests = {stop: best(stop, parts - 1) for stop in range(start + 1, rows + 1)}
+        return min(
+            (max(sum(heights[start:stop]), highest), -stop, ((start, stop), *others))
+            for stop, (highest, _, others) in rests.items()
+        )
+
+    return [*best(0, count)[2]]

@@ -243,10 +243,10 @@ class _DotDrawing(PlanWalker[_DotChain]):
         if not self.forks(parallel, chain):
             fork.node = target(parallel, chain.scope)
             self.dot.dot(fork.node)
-        found = columns(parallel, chain.scope)
-        tallest = max(column.offset + len(column.names) for column in found)
-        paths = [column for column in found if not column.branch.is_shortcut]
-        shortcuts = found[len(paths) :]
+        branches = columns(parallel, chain.scope)
+        tallest = max(column.offset + len(column.names) for column in branches)
+        paths = [column for column in branches if not column.branch.is_shortcut]
+        shortcuts = branches[len(paths) :]
         with self.dot.stripes() as stripe:
             for index, column in enumerate(paths):
                 if 2 * index == len(paths):
@@ -261,7 +261,7 @@ class _DotDrawing(PlanWalker[_DotChain]):
             for column in shortcuts:
                 self.branch(column, chain, parallel, self.shortcut_style(column, len(paths), chain))
                 stripe()
-        middles = [(column, (tallest - 1) // 2 - column.offset) for column in found]
+        middles = [(column, (tallest - 1) // 2 - column.offset) for column in branches]
         row = [column.names[place] for column, place in middles if 0 <= place < len(column.names)]
         unseen = {name for column in shortcuts for name in column.spaces}
         self.dot.side_by_side(name for name in row if name not in unseen)

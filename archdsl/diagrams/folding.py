@@ -13,7 +13,7 @@ def equal_uses(one: Node, other: Node) -> bool:
         return False
     if one.body is other.body:
         return True
-    return one.kind == other.kind and one.arguments == other.arguments and alike(one.body, other.body)
+    return one.kind == other.kind and one.arguments == other.arguments and _alike(one.body, other.body)
 
 
 def equal_steps(one: Sequence[Node], other: Sequence[Node]) -> bool:
@@ -21,18 +21,12 @@ def equal_steps(one: Sequence[Node], other: Sequence[Node]) -> bool:
     return one[-1].shape == other[-1].shape and [(n.role, n.op) for n in one] == [(n.role, n.op) for n in other]
 
 
-def alike(one: Graph, other: Graph) -> bool:
+def _alike(one: Graph, other: Graph) -> bool:
     """Whether two bodies have the same ops, wired in the same way."""
-    if one is other:
-        return True
-    if len(one.nodes) != len(other.nodes) or [*one.inputs] != [*other.inputs]:
+    outputs = [[end.ref for end in body.outputs.values()] for body in (one, other)]
+    if len(one.nodes) != len(other.nodes) or [*one.inputs] != [*other.inputs] or outputs[0] != outputs[1]:
         return False
-    if [end.ref for end in one.outputs.values()] != [end.ref for end in other.outputs.values()]:
-        return False
-    return all(_same(a, b) for a, b in zip(one.nodes, other.nodes, strict=True))
-
-
-def _same(one: Node, other: Node) -> bool:
-    if (one.name, one.kind, one.op, one.inputs) != (other.name, other.kind, other.op, other.inputs):
-        return False
-    return one.body is other.body or equal_uses(one, other)
+    return all(
+        (a.name, a.kind, a.op, a.inputs) == (b.name, b.kind, b.op, b.inputs) and (a.body is b.body or equal_uses(a, b))
+        for a, b in zip(one.nodes, other.nodes, strict=True)
+    )

@@ -56,7 +56,7 @@ def strip(body: Graph | None) -> tuple[StripCell, ...]:
 class LayerStrips:
     """The strips of a diagram, and a letter for each kind of layer in them.
 
-    Letters are the initials of the shortcuts, of the classes, or of both, whichever tell all apart; else A, B, C, ...
+    Letters are the initials of the shortcuts, of the classes, or of both, whichever differ for all; else A, B, C, ...
     """
 
     def __init__(self, items: Iterable[Item]) -> None:

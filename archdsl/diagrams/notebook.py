@@ -52,7 +52,7 @@ def of_made(made: Any, spec: Spec, name: str) -> dict[str, str]:
 
 
 class _NoPicture(Exception):
-    """Why there is none, as a person is told it."""
+    """Why there is none, in words for people."""
 
 
 def _bundle(shown: object, graph: Callable[[], Graph]) -> dict[str, str]:
@@ -61,10 +61,10 @@ def _bundle(shown: object, graph: Callable[[], Graph]) -> dict[str, str]:
     try:
         text = repr(shown)  # of a Keras layer whose class someone has changed it may raise, too
         drawn = graph()
-        _hold("nodes", len(drawn.nodes), NODES)
+        _refuse_over("nodes", len(drawn.nodes), NODES)
         text = _table(drawn) if drawn is shown else f"{text}\n\n{_table(drawn)}"
         dot = to_dot(drawn, Options(depth=1))
-        _hold("arrows", sum(" -> " in line for line in dot.splitlines()), ARROWS)
+        _refuse_over("arrows", sum(" -> " in line for line in dot.splitlines()), ARROWS)
         return {"text/plain": text, "image/svg+xml": _element(picture(dot, "svg"))}
     except (ArchError, _NoPicture) as error:
         why = str(error)
@@ -73,7 +73,7 @@ def _bundle(shown: object, graph: Callable[[], Graph]) -> dict[str, str]:
     return {"text/plain": f"{text}\n\nno picture: {why}"}
 
 
-def _hold(what: str, number: int, most: int) -> None:
+def _refuse_over(what: str, number: int, most: int) -> None:
     if number > most:
         raise _NoPicture(
             f"{number:,} {what} are too many for a cell, which shows {most:,}; `archdsl plot` takes its time"

@@ -20,7 +20,7 @@ class Options:
         depth: 1 draws each layer as one box; 2 draws what is inside the layers, 3 what is inside those, ...
         direction: `TB` from top to bottom, `LR` from left to right.
         detail: `compact` folds norm and activation into their op's box; `full` gives each a line of its own color.
-        costs: whether boxes tell their parameters and multiply-accumulates.
+        costs: whether boxes show their parameters and multiply-accumulates.
 
     Raises:
         ArchError: an option has a value that it cannot have.

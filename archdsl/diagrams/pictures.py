@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from archdsl.diagrams.captions import format_ends
 from archdsl.diagrams.dot import to_dot
 from archdsl.diagrams.mermaid import to_mermaid
 from archdsl.diagrams.options import Options
@@ -18,9 +19,8 @@ from archdsl.diagrams.views import views
 from archdsl.errors import fail, nearest
 from archdsl.files import next_free, write
 from archdsl.graph import Graph
-from archdsl.ops import Shape
 from archdsl.ops.base import show
-from archdsl.spec import INPUT, OUTPUT, Spec
+from archdsl.spec import Spec
 from archdsl.text import columns
 
 ENDINGS = {
@@ -86,15 +86,15 @@ def request(view: str, formats: Iterable[str], out: str | None, is_opened: bool)
             raise fail("ARCH203", f"`{form}` is no format of pictures", hint=nearest(form, ENDINGS))
     if out is not None and _is_file(out):
         return PictureRequest(view, (_format_of(out, asked, view),), file=Path(out))
-    found = PictureRequest(view, asked or ("svg",), folder=None if out is None else Path(out))
-    if len(found.printed) > 1:
+    request = PictureRequest(view, asked or ("svg",), folder=None if out is None else Path(out))
+    if len(request.printed) > 1:
         hint = "`--out FOLDER/` takes each as a file"
-        raise fail("ARCH203", f"{' and '.join(found.printed)} cannot both go to stdout", hint=hint)
-    if is_opened and found.printed == found.formats:
-        form = found.printed[0]
+        raise fail("ARCH203", f"{' and '.join(request.printed)} cannot both go to stdout", hint=hint)
+    if is_opened and request.printed == request.formats:
+        form = request.printed[0]
         hint = f"`--out NAME{ENDINGS[form][0]}` writes a file"
         raise fail("ARCH203", f"`--open` opens a file, and `--format {form}` goes to stdout", hint=hint)
-    return found
+    return request
 
 
 def _is_file(out: str) -> bool:
@@ -159,7 +159,7 @@ def file_names(spec: Spec, views: Iterable[str]) -> dict[str, str]:
     """
     name = f"{spec.file_stem}-{spec.variant}" if spec.variant else spec.file_stem
     model, *layers = views
-    found: dict[str, str] = {}
+    files: dict[str, str] = {}
     taken: set[str] = set()
     for view in (model, *layers):
         wanted = name if view == model else f"{name}-{view}"
@@ -169,8 +169,8 @@ def file_names(spec: Spec, views: Iterable[str]) -> dict[str, str]:
             number += 1
             file = f"{plain}-{number}"
         taken.add(seen)
-        found[view] = file
-    return found
+        files[view] = file
+    return files
 
 
 def draw(wanted: Iterable[Picture], options: Options) -> list[str]:
@@ -212,8 +212,8 @@ def list_data(graph: Graph) -> list[dict[str, Any]]:
     """The views, each with its class, arguments and shapes, as plain data."""
     from archdsl.reports.formats import outline
 
-    found = {name: outline(body) for name, body in views(graph).items()}
-    return [{"view": name, "class": data.pop("name"), **data} for name, data in found.items()]
+    outlines = {name: outline(body) for name, body in views(graph).items()}
+    return [{"view": name, "class": data.pop("name"), **data} for name, data in outlines.items()]
 
 
 def list_text(graph: Graph) -> str:
@@ -221,10 +221,5 @@ def list_text(graph: Graph) -> str:
     lines = []
     for name, body in views(graph).items():
         call = f"{body.name}({', '.join(f'{key}={value}' for key, value in body.arguments.items())})"
-        ends = {key: end.shape for key, end in body.outputs.items()}
-        lines.append((name, call, f"{_shapes(body.inputs, INPUT)} -> {_shapes(ends, OUTPUT)}"))
+        lines.append((name, call, " -> ".join(format_ends(body, show))))
     return columns(lines)
-
-
-def _shapes(shapes: Mapping[str, Shape], nameless: str) -> str:
-    return ", ".join(show(shape) if name == nameless else f"{name} {show(shape)}" for name, shape in shapes.items())

@@ -45,7 +45,7 @@ class Box:
 
     @property
     def sign(self) -> str:
-        """What stands in its circle, where it is a merge of several tensors."""
+        """What is in its circle, where it is a merge of several tensors."""
         op = self.main.op
         return op.sign if isinstance(op, Merge) and len(self.step) == 1 else ""
 

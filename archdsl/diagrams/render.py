@@ -73,7 +73,7 @@ def render(dot: str, path: Path, format: str = "svg") -> Path:
 
     Args:
         dot: what `to_dot` gives.
-        path: the picture; what stands there is replaced.
+        path: the picture; an existing file is replaced.
         format: `svg`, `png`, `pdf`, or `dot` for the text itself.
 
     Returns:
@@ -96,11 +96,11 @@ def render_all(pictures: Iterable[tuple[str, Path, str]]) -> list[Path]:
 
     Raises:
         ArchError: a format is unknown; a file cannot be written; or a picture cannot be drawn. Then its DOT text
-            stands beside the path, with the ending `.dot`, and the other pictures are where they should be.
+            is saved next to the path, with the ending `.dot`, and the other pictures are where they should be.
     """
     wanted = list(pictures)
     for _, _, format in wanted:
-        _hold(format, (*FORMATS, "dot"))
+        _check_format(format, (*FORMATS, "dot"))
     drawn, fault = _drawn(list(dict.fromkeys((dot, format) for dot, _, format in wanted if format != "dot")))
     kept: dict[Path, None] = {}
     for dot, path, format in wanted:
@@ -111,8 +111,10 @@ def render_all(pictures: Iterable[tuple[str, Path, str]]) -> list[Path]:
         else:
             kept[_write(path.with_suffix(".dot"), dot.encode(errors="replace"))] = None
     if fault:
-        problem = fault.problems[0]
-        raise fail("ARCH305", f"{problem.message}; {_where(list(kept))}", hint=problem.hint)
+        problem, texts = fault.problems[0], [*map(str, kept)]
+        where = ", ".join(texts[:3]) + (f" and {len(texts) - 3} more" if len(texts) > 3 else "")
+        where = f"the DOT text is in {where}" if len(texts) == 1 else f"the DOT texts are in {where}"
+        raise fail("ARCH305", f"{problem.message}; {where}", hint=problem.hint)
     return [path for _, path, _ in wanted]
 
 
@@ -122,23 +124,16 @@ def picture(dot: str, format: str = "svg") -> bytes:
     Raises:
         ArchError: the format is unknown, or nothing here can draw it.
     """
-    _hold(format, FORMATS)
+    _check_format(format, FORMATS)
     drawn, fault = _drawn([(dot, format)])
     if fault:
         raise fault
     return drawn[dot, format]
 
 
-def _hold(format: str, formats: Collection[str]) -> None:
+def _check_format(format: str, formats: Collection[str]) -> None:
     if format not in formats:
         raise fail("ARCH203", f"`{format}` is no format of pictures", hint=nearest(format, formats))
-
-
-def _where(texts: Sequence[Path]) -> str:
-    if len(texts) == 1:
-        return f"the DOT text is in {texts[0]}"
-    told = ", ".join(map(str, texts[:3])) + (f" and {len(texts) - 3} more" if len(texts) > 3 else "")
-    return f"the DOT texts are in {told}"
 
 
 def _drawn(jobs: Sequence[_Job]) -> tuple[dict[_Job, bytes], ArchError | None]:
@@ -152,9 +147,10 @@ def _drawn(jobs: Sequence[_Job]) -> tuple[dict[_Job, bytes], ArchError | None]:
             (folder / file).write_bytes(dot.encode(errors="replace"))
         for renderer, program in renderers():
             missing = [job for job in jobs if job not in drawn]
-            if missing:
-                commands = _commands(renderer, program, [(files[dot], form) for dot, form in missing])
-                faults.append(f"{renderer} {_run(commands, folder)}")
+            if not missing:
+                break
+            commands = _commands(renderer, program, [(files[dot], form) for dot, form in missing])
+            faults.append(f"{renderer} {_run(commands, folder)}")
             for dot, form in missing:
                 content = _content(folder / f"{files[dot]}.{form}", form)
                 if content:
@@ -186,21 +182,14 @@ def renderers() -> Iterator[tuple[str, str]]:
 
     if program := shutil.which(dot_command.DOT_BINARY):
         yield "dot", program
-    if package := _pygraphviz():
-        yield "pygraphviz", package
-    if program := _pure():
-        yield "graphviz-pure", program
-
-
-def _pygraphviz() -> str | None:
-    """The folder of pygraphviz."""
-    found = importlib.util.find_spec("pygraphviz")
-    return str(Path(found.origin).parent) if found and found.origin else None
-
-
-def _pure() -> str | None:
-    """The program of graphviz-pure, also where its environment is not on the PATH."""
-    return shutil.which("graphviz-pure") or shutil.which("graphviz-pure", path=str(Path(sys.executable).parent))
+    package = importlib.util.find_spec("pygraphviz")
+    if package and package.origin:
+        yield "pygraphviz", str(Path(package.origin).parent)
+    # The program of graphviz-pure may be in an environment that is not on the PATH.
+    for path in (None, str(Path(sys.executable).parent)):
+        if program := shutil.which("graphviz-pure", path=path):
+            yield "graphviz-pure", program
+            break
 
 
 def _commands(renderer: str, program: str, jobs: Iterable[tuple[str, str]]) -> list[list[str]]:
@@ -233,9 +222,9 @@ def _run(commands: Iterable[Sequence[str]], folder: Path) -> str:
     try:
         for number, command in enumerate(commands):
             log = folder / f"{number}.log"
-            with log.open("wb") as told:
+            with log.open("wb") as output:
                 running[log] = subprocess.Popen(
-                    command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=told, stderr=told
+                    command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
                 )
         faults = [_awaited(process, log) for log, process in running.items()]
     except OSError as error:

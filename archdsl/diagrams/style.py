@@ -93,7 +93,7 @@ THEMES = {
 
 
 class Html(str):
-    """A label in Graphviz's HTML, which stands between `<` and `>` and not between quotes."""
+    """A label in Graphviz's HTML, which goes between `<` and `>` and not between quotes."""
 
 
 class Lines(str):

@@ -1,4 +1,4 @@
-"""The SVG that Graphviz writes -> one that stands well in a page: readable to everyone, and with nothing to clash."""
+"""The SVG that Graphviz writes -> one for pages that hold many: accessible, and with nothing to clash."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def readable(picture: bytes, dot: str) -> bytes:
     """An SVG as Graphviz writes it, made fit for people and for pages that hold many.
 
     It gets fonts that browsers have, and a title and a description for those who cannot see it. A part that has a
-    tooltip in DOT tells that when it is pointed at. The names of DOT are in `data-name`, `a->b` for an edge.
+    tooltip in DOT shows it when it is pointed at. The names of DOT are in `data-name`, `a->b` for an edge.
 
     Args:
         picture: by any of the renderers.
@@ -43,7 +43,7 @@ def readable(picture: bytes, dot: str) -> bytes:
     # Older Graphviz writes a word here that not every viewer knows.
     text = text.replace(' stroke="transparent"', ' stroke="none"')
     text = text.replace('font-family="Arial"', f"font-family='{_FONTS}'")
-    return _told(text, dot).encode(errors="replace")
+    return _titled(text, dot).encode(errors="replace")
 
 
 class _Parts:
@@ -86,25 +86,25 @@ def _well_formed(text: str) -> str:
     return _REFERENCE.sub(_reference, _NO_XML.sub("\ufffd", text))
 
 
-def _reference(found: re.Match[str]) -> str:
-    if found[0] == "&":
+def _reference(match: re.Match[str]) -> str:
+    if match[0] == "&":
         return "&amp;"
-    digits, base = (found[1], 10) if found[1] else (found[2], 16)
+    digits, base = (match[1], 10) if match[1] else (match[2], 16)
     if not digits:
-        return found[0]
+        return match[0]
     code = int(digits, base)
     is_character = code <= 0x10FFFF and not 0xD800 <= code <= 0xDFFF
-    return found[0] if is_character and not _NO_XML.match(chr(code)) else "\ufffd"
+    return match[0] if is_character and not _NO_XML.match(chr(code)) else "\ufffd"
 
 
-def _told(text: str, dot: str) -> str:
+def _titled(text: str, dot: str) -> str:
     """The title and the description. Their ids are the picture's own, for a page may hold many."""
-    told = [line.removeprefix("// ") for line in dot.splitlines()[:2] if line.startswith("// ")]
+    lines = [line.removeprefix("// ") for line in dot.splitlines()[:2] if line.startswith("// ")]
     start = text.find("<svg")
     end = text.find(">", start)
-    if start < 0 or not told:
+    if start < 0 or not lines:
         return text
     mark = sha256(dot.encode(errors="replace")).hexdigest()[:10]
-    names = {f"{tag}-{mark}": (tag, line) for tag, line in zip(("title", "desc"), told, strict=False)}
+    names = {f"{tag}-{mark}": (tag, line) for tag, line in zip(("title", "desc"), lines, strict=False)}
     tags = [f'<{tag} id="{name}">{escape(_NO_XML.sub(" ", line))}</{tag}>\n' for name, (tag, line) in names.items()]
     return f'{text[:end]} role="img" aria-labelledby="{" ".join(names)}">\n{"".join(tags)}{text[end + 1 :].lstrip()}'

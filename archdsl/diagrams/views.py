@@ -15,16 +15,16 @@ def views(graph: Graph) -> dict[str, Graph]:
     The first use of a class goes by the class's name. One that is built otherwise has its own view, which adds what its
     shortcut is, as in `ResidualLayer-projection`, or else a number, as in `Stage-2`.
     """
-    found: dict[str, dict[object, Graph]] = {}
+    by_class: dict[str, dict[object, Graph]] = {}
     seen: set[int] = set()
     waiting = [graph]
     while waiting:
         body = waiting.pop()
         if id(body) not in seen:
             seen.add(id(body))
-            found.setdefault(body.name, {}).setdefault(_form(plan(body, 1)), body)
+            by_class.setdefault(body.name, {}).setdefault(_form(plan(body, 1)), body)
             waiting += [node.body for node in reversed(body.nodes) if node.body is not None]
-    return {name: body for word, bodies in found.items() for name, body in _named(word, [*bodies.values()])}
+    return {name: body for word, bodies in by_class.items() for name, body in _named(word, [*bodies.values()])}
 
 
 def _named(word: str, bodies: list[Graph]) -> Iterable[tuple[str, Graph]]:

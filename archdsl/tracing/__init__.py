@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from archdsl.graph import Node, TensorRef
+from archdsl.graph import TensorRef
 from archdsl.ops import Op, OpError, Shape
 from archdsl.ops.base import show
 from archdsl.spec import Spec
@@ -83,9 +83,10 @@ class Tracing:
             end = node.body.output.node
             description = f"what `{end}` in it gives: see {target.path()}/{end}.shape"
             return Origin(name, show(shape), "shape", description, span=node.span)
-        causes = [self.origins.field(target, field) for field in _fields_that_matter(node, inputs, target.weight)]
+        fields, refs = _deciding(node.op, inputs, target.weight) if node.op is not None else ([], [])
+        causes = [self.origins.field(target, field) for field in fields]
         scope = "".join(f"{one.name}/" for one in target.nodes[:-1])
-        for ref, given in _inputs_that_matter(node, inputs, target.weight):
+        for ref, given in refs:
             source = next((one for one in body.nodes if one.name == ref.node), None)
             owner = scope.rstrip("/") or body.name
             description = f"what {scope}{ref} gives" if source else f"what {owner} takes"
@@ -101,17 +102,21 @@ def _shape_of(op: Op, shapes: list[Shape], weight: str) -> Any:
         return None
 
 
-def _fields_that_matter(node: Node, inputs: Inputs, weight: str) -> Iterator[str]:
-    """The fields that would change a shape if they had another value: each is tried."""
+def _deciding(op: Op, inputs: Inputs, weight: str) -> tuple[list[str], list[tuple[TensorRef, Shape]]]:
+    """The fields and the inputs that a shape depends on: each field and each axis is tried with another value."""
     shapes = [shape for _, shape in inputs]
-    if node.op is None:
-        return
-    now = _shape_of(node.op, shapes, weight)
-    for name in type(node.op).model_fields:
-        value = getattr(node.op, name)
-        others = [node.op.model_copy(update={name: other}) for other in _other_values(value)]
+    now = _shape_of(op, shapes, weight)
+    fields = []
+    for name in type(op).model_fields:
+        others = [op.model_copy(update={name: value}) for value in _other_values(getattr(op, name))]
         if any(_shape_of(other, shapes, weight) != now for other in others):
-            yield name
+            fields.append(name)
+    refs = []
+    for number, (ref, shape) in enumerate(inputs):
+        larger = [(*shape[:axis], 2 * shape[axis], *shape[axis + 1 :]) for axis in range(len(shape))]
+        if any(_shape_of(op, [*shapes[:number], one, *shapes[number + 1 :]], weight) != now for one in larger):
+            refs.append((ref, shape))
+    return fields, refs
 
 
 def _other_values(value: Any) -> list[Any]:
@@ -123,17 +128,3 @@ def _other_values(value: Any) -> list[Any]:
     if isinstance(value, tuple):
         return [tuple(2 * item if isinstance(item, int) else item for item in value)]
     return ["valid" if value == "same" else "same"] if value in ("same", "valid") else []
-
-
-def _inputs_that_matter(node: Node, inputs: Inputs, weight: str) -> Iterator[tuple[TensorRef, Shape]]:
-    """The inputs that would change a shape if they had another one: each axis is tried."""
-    shapes = [shape for _, shape in inputs]
-    if node.op is None:
-        return
-    now = _shape_of(node.op, shapes, weight)
-    for number, (ref, shape) in enumerate(inputs):
-        for axis in range(len(shape)):
-            other = (*shape[:axis], 2 * shape[axis], *shape[axis + 1 :])
-            if _shape_of(node.op, [*shapes[:number], other, *shapes[number + 1 :]], weight) != now:
-                yield ref, shape
-                break
