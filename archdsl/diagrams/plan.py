@@ -9,7 +9,6 @@ from itertools import groupby
 from typing import TypeAlias
 
 from archdsl.analysis.wires import Wires
-from archdsl.diagrams.folding import equal_steps, equal_uses
 from archdsl.graph import Graph, Node, TensorRef
 from archdsl.names import stem
 from archdsl.ops.merge import Merge
@@ -266,7 +265,7 @@ class _Planner:
         if not self.wires.feeds_only(one.name, other.name) or one.output_refs != other.inputs:
             return False
         if one.body is not None or other.body is not None:
-            return equal_uses(one, other)
+            return _equal_uses(one, other)
         return one.step == other.step
 
     def _layer(self, run: list[Node]) -> Item:
@@ -294,4 +293,29 @@ class _Planner:
         """Whether a step without a name of its own does once more what the step before it did."""
         is_next = self.wires.feeds_only(one[-1].name, other[0].name) and one[-1].output_refs == other[0].inputs
         has_names = any(self.wires.called(step[0].name) for step in (one, other))
-        return is_next and not has_names and equal_steps(one, other)
+        return is_next and not has_names and _equal_steps(one, other)
+
+
+def _equal_uses(one: Node, other: Node) -> bool:
+    """Whether two uses of a layer are the same but for the sizes that flow in, as those of DenseNet's layers."""
+    if one.body is None or other.body is None:
+        return False
+    if one.body is other.body:
+        return True
+    return one.kind == other.kind and one.arguments == other.arguments and _alike(one.body, other.body)
+
+
+def _equal_steps(one: Sequence[Node], other: Sequence[Node]) -> bool:
+    """Whether two steps do the same, and give tensors of the same size."""
+    return one[-1].shape == other[-1].shape and [(n.role, n.op) for n in one] == [(n.role, n.op) for n in other]
+
+
+def _alike(one: Graph, other: Graph) -> bool:
+    """Whether two bodies have the same ops, wired in the same way."""
+    outputs = [[end.ref for end in body.outputs.values()] for body in (one, other)]
+    if len(one.nodes) != len(other.nodes) or [*one.inputs] != [*other.inputs] or outputs[0] != outputs[1]:
+        return False
+    return all(
+        (a.name, a.kind, a.op, a.inputs) == (b.name, b.kind, b.op, b.inputs) and (a.body is b.body or _equal_uses(a, b))
+        for a, b in zip(one.nodes, other.nodes, strict=True)
+    )

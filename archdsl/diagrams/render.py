@@ -180,7 +180,7 @@ def renderers() -> Iterator[tuple[str, str]]:
     """The installed renderers in the order in which they are tried, each with its program, or pygraphviz's folder."""
     from graphviz.backend import dot_command
 
-    if program := shutil.which(dot_command.DOT_BINARY):
+    if program := shutil.which(str(dot_command.DOT_BINARY)):
         yield "dot", program
     package = importlib.util.find_spec("pygraphviz")
     if package and package.origin:

@@ -65,6 +65,13 @@ def program(folder: Path, text: str) -> str:
     return f"{path.parent}:/bin:/usr/bin"
 
 
+def test_the_graphviz_package_says_which_program_is_dot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program(tmp_path, "exit 0")
+    own = tmp_path / "bin" / "dot"
+    monkeypatch.setattr("graphviz.backend.dot_command.DOT_BINARY", own)
+    assert dict(module.renderers())["dot"] == str(own)
+
+
 @pytest.mark.parametrize("format", STARTS)
 def test_each_renderer_draws_each_format(
     engine: str, tmp_path: Path, capfd: pytest.CaptureFixture[str], format: str
