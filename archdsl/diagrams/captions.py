@@ -34,6 +34,23 @@ def box_text(box: Box, *, costs: bool = False, hides_sizes: bool = False) -> tup
     return title, lines + ([cost] if cost else [])
 
 
+def layer_details(layer: OpenLayer, *, costs: bool, hides_sizes: bool) -> list[str]:
+    """What the title of an opened layer says besides: the sizes of its first and last use where they differ, its cost.
+
+    Args:
+        costs: whether it shows its parameters and multiply-accumulates.
+        hides_sizes: whether it is drawn for several of other sizes, and so shows no cost.
+    """
+    sizes = " … ".join(dimensions(node.shape) for node in (layer.nodes[0], layer.main))
+    cost = format_cost(total(layer.nodes)) if costs and not hides_sizes else ""
+    return ([sizes] if layer.has_mixed_sizes else []) + ([cost] if cost else [])
+
+
+def identity_text(*, is_shortcut: bool) -> tuple[str, list[str]]:
+    """What the box of a branch that passes its input on says: the title, and the smaller lines under it."""
+    return ("Shortcut", ["identity"]) if is_shortcut else ("Identity", [])
+
+
 def stack(box: Box) -> list[tuple[str, str]]:
     """The kind and the label of each op of a step, for a box that shows them one by one."""
     return [(node.op.kind, node.op.label()) for node in box.step if node.op]

@@ -6,14 +6,14 @@ import textwrap
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-from archdsl.diagrams.captions import box_text, end_title, format_cost, stack, width
+from archdsl.diagrams.captions import box_text, end_title, format_cost, identity_text, layer_details, stack, width
 from archdsl.diagrams.labels import box_label, cluster_label, legend, space_label, stack_label
 from archdsl.diagrams.layer_strips import LayerStrips
 from archdsl.diagrams.options import Options
 from archdsl.diagrams.plan import MANY, Box, Item, OpenLayer, boxes, parallels
 from archdsl.diagrams.style import THEMES, TOL, Html, Lines, arguments, attributes, dimensions, quoted, short
 from archdsl.diagrams.tooltips import box_tooltip, layer_tooltip
-from archdsl.graph import Graph, total
+from archdsl.graph import Graph
 from archdsl.ops import Shape
 
 NARROW = 14
@@ -235,18 +235,13 @@ class DotWriter:
 
     def identity(self, name: str, width: float, *, is_shortcut: bool) -> None:
         """A branch that passes its input on."""
-        title, details = ("Shortcut", ["identity"]) if is_shortcut else ("Identity", [])
         look = {"color": self.theme.shortcut, "fillcolor": self.theme.page, "style": "rounded,filled,dashed"}
-        label = box_label(title, details, self.theme)
+        label = box_label(*identity_text(is_shortcut=is_shortcut), self.theme)
         self.node(name, label=label, width=width, height=self.height, **look, tooltip="passes its input on")
 
     def layer_style(self, layer: OpenLayer, *, hides_sizes: bool) -> dict[str, object]:
         """The look of an opened layer's cluster."""
-        more = ""
-        if layer.has_mixed_sizes:
-            more = f"{dimensions(layer.nodes[0].shape)} … {dimensions(layer.main.shape)}"
-        if self.options.costs and not hides_sizes:
-            more = " · ".join(filter(None, [more, format_cost(total(layer.nodes))]))
+        more = " · ".join(layer_details(layer, costs=self.options.costs, hides_sizes=hides_sizes))
         label = cluster_label(layer.main.kind, layer.times, self.theme, is_bold=True, more=more)
         line = {"penwidth": 2.4 if layer.times > 1 else 1.4, "color": self.theme.border(TOL["block"]), "margin": 14}
         return {"label": label, "fillcolor": self.theme.page, **line, "tooltip": layer_tooltip(layer)}

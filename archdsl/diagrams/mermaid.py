@@ -7,14 +7,14 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
 from archdsl.analysis.wires import Wires
-from archdsl.diagrams.captions import box_text, describe, end_title, format_cost, sign, stack
+from archdsl.diagrams.captions import box_text, describe, end_title, identity_text, layer_details, sign, stack
 from archdsl.diagrams.columns import incoming_edges
 from archdsl.diagrams.mermaid_writer import MermaidWriter, escaped, plain
 from archdsl.diagrams.options import Options
 from archdsl.diagrams.plan import Box, DrawnBranch, Item, OpenLayer, Parallel, last_of, plan
 from archdsl.diagrams.plan_walker import Chain, PlanWalker, TensorSource
 from archdsl.diagrams.style import THEMES, arguments, dimensions, short
-from archdsl.graph import Graph, Node, TensorRef, total
+from archdsl.graph import Graph, TensorRef
 from archdsl.ops import Shape
 
 SETTINGS = (
@@ -101,21 +101,14 @@ class _MermaidDrawing(PlanWalker[_MermaidChain]):
             name = _label(title, (), box.times)
             labels = [escaped(text) for _, text in stack(box)]
             rows = [name if op is box.main else text for op, text in zip(ops, labels, strict=True)]
-            rows += map(escaped, self.cost(box.nodes, hides_sizes=hides_sizes))
+            rows += map(escaped, details[1:])  # the first line names the ops
             return self.mermaid.box("<br/>".join(rows), box.kind)
         return self.mermaid.box(_label(title, details, box.times), box.kind)
-
-    def cost(self, nodes: Iterable[Node], *, hides_sizes: bool) -> list[str]:
-        """What some nodes cost, where that is asked for, and can be said."""
-        cost = format_cost(total(nodes)) if self.options.costs and not hides_sizes else ""
-        return [cost] if cost else []
 
     def draw_layer(self, layer: OpenLayer, chain: _MermaidChain) -> None:
         inner = _MermaidChain(layer.wires, next(iter(layer.body.inputs)))
         inner.hides_sizes = chain.hides_sizes or layer.has_mixed_sizes
-        shapes = (dimensions(node.shape) for node in (layer.nodes[0], layer.main))
-        details = [" … ".join(shapes)] if layer.has_mixed_sizes else []
-        details += self.cost(layer.nodes, hides_sizes=chain.hides_sizes)
+        details = layer_details(layer, costs=self.options.costs, hides_sizes=chain.hides_sizes)
         is_once = len(layer.inputs) == 1 and _begins_once(layer.items)
         title = " · ".join([_label(layer.main.kind, (), layer.times), *map(escaped, details)])
         with self.group(title, len("   ".join([layer.main.kind, *details])), "layer", is_entered_once=is_once):
@@ -169,8 +162,7 @@ class _MermaidDrawing(PlanWalker[_MermaidChain]):
         if branch.items:
             self.draw(branch.items, chain)
             return chain.sources[branch.end].node
-        title, details = ("Shortcut", ["identity"]) if branch.is_shortcut else ("Identity", [])
-        node = self.mermaid.box(_label(title, details), "identity")
+        node = self.mermaid.box(_label(*identity_text(is_shortcut=branch.is_shortcut)), "identity")
         self.link(branch.end, node, chain, self.edge_words(branch.end, chain))
         return node
 

@@ -59,31 +59,23 @@ class MermaidWriter:
         kinds: dict[str, list[str]] = {}
         for group, look in self.groups.items():
             kinds.setdefault(look, []).append(group)
-        looks = [
-            f"  classDef {name} {look}" for name, look in self.all_looks().items() if name in self.looks | {*kinds}
-        ]
+        used = self.looks | {*kinds}
+        looks = [f"  classDef {name} {look}" for name, look in self._all_looks().items() if name in used]
         classes = [f"  class {','.join(groups)} {look}" for look, groups in sorted(kinds.items())]
-        dotted = (
-            [f"  linkStyle {','.join(map(str, self.dotted))} stroke:{self.theme.shortcut},stroke-width:2px"]
-            if self.dotted
-            else []
-        )
-        return [*self.lines, *self.links, *looks, *classes, *dotted]
+        dotted = f"  linkStyle {','.join(map(str, self.dotted))} stroke:{self.theme.shortcut},stroke-width:2px"
+        return [*self.lines, *self.links, *looks, *classes, *([dotted] if self.dotted else [])]
 
-    def all_looks(self) -> dict[str, str]:
+    def _all_looks(self) -> dict[str, str]:
         """The look of each class of nodes and of groups. No page's own style has such a name."""
         theme = self.theme
         boxes = {kind: f"fill:{theme.fill(color)},stroke:{theme.border(color)}" for kind, color in TOL.items()}
-        boxes |= {
-            "identity": f"fill:{theme.page},stroke:{theme.shortcut},stroke-dasharray:4 3",
-            "merge": f"fill:{theme.page},stroke:{theme.merge},stroke-width:2px",
-        }
-        groups = {
+        boxes["identity"] = f"fill:{theme.page},stroke:{theme.shortcut},stroke-dasharray:4 3"
+        boxes["merge"] = f"fill:{theme.page},stroke:{theme.merge},stroke-width:2px"
+        return {f"{kind}Box": f"{look},color:{theme.text}" for kind, look in boxes.items()} | {
             "layerGroup": f"{SHADE},stroke:{theme.border(TOL['block'])},stroke-width:2px",
             "pathGroup": f"{SHADE},stroke:#80808080",
             "shortcutGroup": f"{SHADE},stroke:{theme.shortcut},stroke-dasharray:4 3",
         }
-        return {f"{kind}Box": f"{look},color:{theme.text}" for kind, look in boxes.items()} | groups
 
     def box(self, label: str, kind: str) -> str:
         """A box; its id. A label is escaped already."""
