@@ -1,4 +1,4 @@
-"""Keras callbacks of a run: its log, its trackers, the network that it keeps, early stopping, and checkpoints."""
+"""Keras callbacks of a run: its log, its trackers, the network that it keeps, and early stopping."""
 
 from __future__ import annotations
 
@@ -22,9 +22,7 @@ from archdsl.errors import fail
 from archdsl.files import writing
 from archdsl.runs.folder import LOG, MODEL, Result, Row
 from archdsl.runs.trackers import Tracker
-from archdsl.training import checkpoints
 from archdsl.training.averaging import averaged_values
-from archdsl.training.checkpoints import TrainingState
 
 LOG_LINES = "log.jsonl"
 
@@ -168,28 +166,6 @@ class ResumableEarlyStopping(keras.callbacks.Callback):  # type: ignore[misc]
 
     def restore(self, notes: Mapping[str, Any]) -> None:
         self.best, self.waited = notes["best"], notes["waited"]
-
-
-class Checkpoints(keras.callbacks.Callback):  # type: ignore[misc]
-    """Writes the state of the training after each epoch; it comes after the callbacks whose state it writes.
-
-    Args:
-        gather: gives the state besides the network and its optimizer: notes, and arrays by name.
-    """
-
-    def __init__(
-        self, folder: Path, log: EpochLog, gather: Callable[[int], tuple[dict[str, Any], dict[str, list[Any]]]]
-    ) -> None:
-        super().__init__()
-        self.folder, self.log, self.gather = folder, log, gather
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        notes, arrays = self.gather(epoch + 1)
-        arrays |= {
-            "model": checkpoints.values(self.model.variables),
-            "optimizer": checkpoints.values(self.model.optimizer.variables),
-        }
-        checkpoints.save(self.folder, TrainingState(epoch + 1, self.log.rows, notes, arrays))
 
 
 class StopAtNaN(keras.callbacks.Callback):  # type: ignore[misc]

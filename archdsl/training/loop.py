@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import keras
 import tensorflow as tf
 
 from archdsl.errors import ArchError, fail
@@ -122,7 +123,7 @@ class TrainingLoop:
                 self.log,
                 self.kept,
                 self.early,
-                callbacks.Checkpoints(self.out, self.log, self._state),
+                keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: self._save_state(epoch + 1)),
                 self.tracking,
                 display,
             ]
@@ -137,17 +138,22 @@ class TrainingLoop:
                 verbose=0,
             )
 
-    def _state(self, epoch: int) -> tuple[dict[str, Any], dict[str, list[Any]]]:
-        """What a checkpoint holds besides the network and its optimizer: notes, and arrays by name."""
+    def _save_state(self, epoch: int) -> None:
+        """Writes the checkpoint of an epoch, after the callbacks whose state it holds."""
+        model = self.prepared.model
         notes = {
             "fingerprint": self.fingerprint,
             "seconds": self._seconds(),
-            "stopped": bool(self.prepared.model.stop_training),
+            "stopped": bool(model.stop_training),
             "kept": self.kept.notes(),
             "early": self.early.notes() if self.early else None,
         }
         arrays = {"kept": self.kept.values} if self.kept.epoch != epoch else {}
-        return notes, arrays | ({"slow": self.slow_weights.values()} if self.slow_weights else {})
+        if self.slow_weights:
+            arrays["slow"] = self.slow_weights.values()
+        arrays["model"] = checkpoints.values(model.variables)
+        arrays["optimizer"] = checkpoints.values(model.optimizer.variables)
+        checkpoints.save(self.out, TrainingState(epoch, self.log.rows, notes, arrays))
 
     def _test(self) -> None:
         """Evaluates the kept network on the test split, once."""
