@@ -84,7 +84,6 @@ class _DotDrawing(PlanWalker[_DotChain]):
         self.items = items
         self.dot = DotWriter(options, items)
         self.dashed = {"color": self.dot.theme.shortcut, "style": "dashed"}
-        self.is_wide = options.is_wide
 
     def text(self, graph: Graph) -> str:
         ends, size = describe(graph)
@@ -93,7 +92,7 @@ class _DotDrawing(PlanWalker[_DotChain]):
         with self.dot.page(graph.name):
             self.dot.defaults(self.dot.caption(graph), *self.dot.gaps)
             chain = _DotChain(Wires(graph), next(iter(graph.inputs)))
-            chain.width, chain.weight = chain_width(self.items, self.dot.width), 100 if self.is_wide else 50
+            chain.width, chain.weight = chain_width(self.items, self.dot.width), 100 if self.options.is_wide else 50
             for name, shape in graph.inputs.items():
                 chain.sources[name] = TensorSource(self.dot.end("input", name, shape), shape, shape, can_fork=True)
             self.dot.side_by_side(source.node for source in chain.sources.values())
@@ -130,7 +129,7 @@ class _DotDrawing(PlanWalker[_DotChain]):
     def broken(self, stem: Sequence[Item], body: Sequence[Item], head: Sequence[Item]) -> list[Sequence[Item]]:
         """The body in as many columns as make the whole diagram fit on a page."""
         boxes = [item for item in body if isinstance(item, Box) and not item.sign]
-        if self.is_wide or len(boxes) < len(body) or any(len(item.inputs) > 1 for item in body):
+        if self.options.is_wide or len(boxes) < len(body) or any(len(item.inputs) > 1 for item in body):
             return [body]
         heights = [height(self.dot.lines_of(box)) + ROW for box in boxes]
         ends = [item for item in (*stem, *head) if isinstance(item, Box)]
@@ -200,11 +199,11 @@ class _DotDrawing(PlanWalker[_DotChain]):
         values: dict[str, object] = {"weight": chain.weight if is_straight else 0 if is_skip else 1}
         if item is not None:  # an output's box shows its shape and its name
             _, name, *more = self.edge_words(edge.ref, chain, end, len(item.inputs), edge.port)
-            values |= _labelled(" ".join(filter(None, [name, *more])), is_named=bool(name))
+            values |= _edge_label(" ".join(filter(None, [name, *more])), is_named=bool(name))
         values["tooltip"] = tensor_tooltip(edge.ref, source.shape)
         if is_skip:
             # Between the lower sides of a wide diagram an edge swings far out.
-            values |= {**self.dashed, **({} if self.is_wide else {"tail": "outer", "head": "outer"})}
+            values |= {**self.dashed, **({} if self.options.is_wide else {"tail": "outer", "head": "outer"})}
         self.dot.edge(source.node, edge.target, **values)
 
     def draw_box(self, box: Box, chain: _DotChain) -> None:
@@ -307,7 +306,7 @@ class _DotDrawing(PlanWalker[_DotChain]):
         row = (start.node, *above, column.rows[0])
         name = self.start_name(first.ref, chain, is_plain=first.ref == parallel.fork)
         tooltip: dict[str, object] = {"tooltip": tensor_tooltip(first.ref, start.shape)}
-        self.wire(column, *row[:2], **style.start, **_labelled(name), **tooltip)
+        self.wire(column, *row[:2], **style.start, **_edge_label(name), **tooltip)
         for edge in column.others:
             self.join(edge, branch.items[0], inner)
         with self.dot.cluster(column.key, **style.cluster):
@@ -326,7 +325,7 @@ class _DotDrawing(PlanWalker[_DotChain]):
                 self.wire(column, one, other, weight=10, **tooltip)
         output = branch.end.output if branch.items else ""
         merge = f"{chain.scope}{parallel.merge.name}"
-        self.wire(column, (last, *below)[-1], merge, **style.end, **_labelled(output), **tooltip)
+        self.wire(column, (last, *below)[-1], merge, **style.end, **_edge_label(output), **tooltip)
 
     def wire(self, column: BranchColumn, start: str, end: str, /, **values: object) -> None:
         """A part of a branch's line, which runs on unbroken through the spaces above and below its boxes."""
@@ -337,7 +336,7 @@ class _DotDrawing(PlanWalker[_DotChain]):
         self.dot.edge(start, end, **values)
 
 
-def _labelled(text: str, *, is_named: bool = True) -> dict[str, object]:
+def _edge_label(text: str, *, is_named: bool = True) -> dict[str, object]:
     """What is written next to an edge. Names keep off one another; a shape stays close to its edge."""
     if not text:
         return {}

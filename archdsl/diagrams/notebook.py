@@ -40,15 +40,15 @@ def bundle(value: Graph | Spec | Layer) -> dict[str, str]:
     return _bundle(value, lambda: value)
 
 
-def of_made(made: Any, spec: Spec, name: str) -> dict[str, str]:
+def instance_bundle(instance: Any, spec: Spec, name: str) -> dict[str, str]:
     """What a notebook shows of an instance of a generated class: its graph for its arguments and its input's shape.
 
     Args:
-        made: the Keras layer or model.
+        instance: the Keras layer or model.
         spec: what the class was generated from.
         name: the layer's name in the spec, or the model's.
     """
-    return _bundle(made, lambda: _graph_of(made, spec, name))
+    return _bundle(instance, lambda: _graph_of(instance, spec, name))
 
 
 class _NoPicture(Exception):
@@ -65,7 +65,11 @@ def _bundle(shown: object, graph: Callable[[], Graph]) -> dict[str, str]:
         text = _table(drawn) if drawn is shown else f"{text}\n\n{_table(drawn)}"
         dot = to_dot(drawn, Options(depth=1))
         _refuse_over("arrows", sum(" -> " in line for line in dot.splitlines()), ARROWS)
-        return {"text/plain": text, "image/svg+xml": _element(picture(dot, "svg"))}
+        _, start, rest = picture(dot, "svg").decode().partition("<svg")
+        if not start:
+            raise _NoPicture("the renderer gave no SVG")
+        # Without what precedes the element: notebooks put it into their page as it is.
+        return {"text/plain": text, "image/svg+xml": start + rest}
     except (ArchError, _NoPicture) as error:
         why = str(error)
     except Exception as error:  # whatever it is, it is no reason for a cell to fail that only wants to look
@@ -78,14 +82,6 @@ def _refuse_over(what: str, number: int, most: int) -> None:
         raise _NoPicture(
             f"{number:,} {what} are too many for a cell, which shows {most:,}; `archdsl plot` takes its time"
         )
-
-
-def _element(svg: bytes) -> str:
-    """The `<svg>` alone, for notebooks that put it into their page as it is."""
-    _, start, rest = svg.decode().partition("<svg")
-    if not start:
-        raise _NoPicture("the renderer gave no SVG")
-    return start + rest
 
 
 def _table(graph: Graph) -> str:
@@ -115,12 +111,12 @@ def _uses(graph: Graph, seen: set[int]) -> Iterator[Node]:
             yield from _uses(node.body, seen)
 
 
-def _graph_of(made: Any, spec: Spec, name: str) -> Graph:
-    config = made.get_config()
+def _graph_of(instance: Any, spec: Spec, name: str) -> Graph:
+    config = instance.get_config()
     if name == spec.name:
         return resolve(spec, **{arg: config[arg] for arg in spec.args})
     layer = spec.layers[name]
-    shape = (made.get_build_config() or {}).get("input_shape")
+    shape = (instance.get_build_config() or {}).get("input_shape")
     if shape is None:
         raise _NoPicture("the layer has not seen an input yet: call it, or `build` it with a shape")
     batches = [shape] if len(layer.inputs) == 1 else shape

@@ -1,4 +1,4 @@
-"""Graph -> what a diagram shows: boxes of one step each, branches side by side, and equal neighbours as one."""
+"""Graph -> what a diagram shows: boxes of one step each, branches side by side, and equal neighbors as one."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ class _Planner:
 
     1. Nodes of branches wait, by branch, until the merge that takes from them arrives. Together they become one
        `Parallel`, whose branches are planned in the same way, one level deeper; many equal ones in a row become one.
-    2. The nodes between two merges are a row. In it, neighbours join into one run where they belong to one step, or are
+    2. The nodes between two merges are a row. In it, neighbors join into one run where they belong to one step, or are
        equal uses of a layer, and nothing else takes what flows between them.
     3. A run becomes a box or, for a layer above `depth`, an opened layer. Several equal steps in a row share a box.
     """

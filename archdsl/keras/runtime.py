@@ -107,7 +107,7 @@ def _show(generated: Any, spec: Spec, name: str) -> None:
     """Teaches a class what notebooks show of its instances."""
 
     def _repr_mimebundle_(self: Any, **_: Any) -> dict[str, str]:
-        return notebook.of_made(self, spec, name)
+        return notebook.instance_bundle(self, spec, name)
 
     generated._repr_mimebundle_ = _repr_mimebundle_
 
