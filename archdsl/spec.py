@@ -19,8 +19,15 @@ from archdsl.ops import Op, Shape
 from archdsl.ops.field_types import whole
 from archdsl.text import quantity
 
-SHORTCUTS = ("identity", "projection", "pad", "pool_projection", "auto", "none")
-"""What a shortcut may be in one word."""
+SHORTCUTS = {
+    "identity": "the input itself; an error where the merge refuses its shape",
+    "projection": "a 1x1 conv with the paths' channels and stride (He et al.'s option C)",
+    "pad": "every stride-th pixel, zeros behind the last channel (option A)",
+    "pool_projection": "an average pool, then a 1x1 conv (ResNet-D)",
+    "auto": "identity where shapes agree, else projection (option B)",
+    "none": "no shortcut",
+}
+"""The words for a shortcut, and what each becomes."""
 
 TYPES: dict[str, tuple[type, ...]] = {
     "int": (int,),

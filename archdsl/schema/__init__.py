@@ -1,6 +1,6 @@
 """The JSON schema (2020-12) of the language, for editors: made of the same tables that the parser reads.
 
-It knows what can be told without computing: every word, and what kind of value stands where. The shipped file
+It knows what needs no computing: every word of the language, and the kind of each value. The shipped file
 `schema.json` is what `text` gives for the ops of this package. Imports no framework.
 """
 
@@ -37,8 +37,7 @@ def all_ops() -> dict[str, type[Op]]:
     Raises:
         ArchError: an installed package's op cannot be used.
     """
-    found = {name: plugins.find(name) for name in plugins.names()}
-    return own_ops() | {name: op for name, op in found.items() if op is not None}
+    return own_ops() | {name: op for name in plugins.names() if (op := plugins.find(name)) is not None}
 
 
 def language(ops: Mapping[str, type[Op]] | None = None) -> Schema:
@@ -52,7 +51,7 @@ def language(ops: Mapping[str, type[Op]] | None = None) -> Schema:
         **vocabulary.file_definitions(),
         **vocabulary.layer_definitions(),
         **vocabulary.step_definitions(ops),
-        **vocabulary.bunch_definitions(ops),
+        **vocabulary.paths_definitions(ops),
         **vocabulary.counting_definitions(),
         **vocabulary.value_definitions(),
         **vocabulary.op_definitions(ops),
@@ -116,13 +115,13 @@ def _sections(definitions: Schema) -> Schema:
 
 def _used(root: Schema, definitions: Schema) -> Schema:
     """The definitions that something refers to."""
-    found: set[str] = set()
+    used: set[str] = set()
     pending = [root]
     while pending:
-        names = {name.split("/")[2] for name in _references(pending.pop())} - found
-        found |= names
-        pending += [definitions[name] for name in names]
-    return {name: schema for name, schema in sorted(definitions.items()) if name in found}
+        new = {name.split("/")[2] for name in _references(pending.pop())} - used
+        used |= new
+        pending += [definitions[name] for name in new]
+    return {name: schema for name, schema in sorted(definitions.items()) if name in used}
 
 
 def _references(schema: Any) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin
@@ -14,7 +13,7 @@ from pydantic_core import PydanticUndefined
 from archdsl.ops.choices import WordChoice
 from archdsl.recipe import LossChoice, ObjectChoice
 from archdsl.recipe.base import OrNone
-from archdsl.schema.docstrings import arguments
+from archdsl.schema.docstrings import arguments, prose
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -50,15 +49,15 @@ class Annotations:
         """A mapping of a model's fields, required ones first, each with its description and its default.
 
         Args:
-            own: the schemas of fields whose annotations do not tell them.
+            own: the schemas of fields whose annotations do not give one.
         """
-        told = arguments(model)
+        descriptions = arguments(model)
         properties = {}
         for name, info in sorted(model.model_fields.items(), key=lambda item: not item[1].is_required()):
             schema = (own or {}).get(name) or self.read(info.annotation, _metadata(info))
             default = _plain(info.default)
             given = {} if default is None else {"default": default}
-            text = told.get(name) or f"The argument `{name}`."
+            text = descriptions.get(name) or f"The argument `{name}`."
             properties[name] = {**schema, "description": text[:1].upper() + text[1:], **given}
         return {"type": "object", "properties": properties, "additionalProperties": False}
 
@@ -119,10 +118,10 @@ class Annotations:
         """`adam` or `{adam: {...}}`; or a number; or one for each output by name."""
         name = f"words.{choice.what.split()[-1]}"
         self.definitions[name] = self.definitions.get(name) or self._words(choice)
-        found = reference(name)
+        words = reference(name)
         if isinstance(choice, LossChoice):
-            return either({"type": "object", "additionalProperties": found}, found)
-        return either(found, {"type": "number", "exclusiveMinimum": 0}) if choice.number else found
+            return either({"type": "object", "additionalProperties": words}, words)
+        return either(words, {"type": "number", "exclusiveMinimum": 0}) if choice.number else words
 
     def _words(self, choice: ObjectChoice) -> Schema:
         entries: dict[str, Schema] = {}
@@ -157,11 +156,6 @@ def _name(model: type) -> str:
     module = model.__module__.rpartition(".")[2]
     # The published schema has these under the module's former name.
     return f"{'initial' if module == 'weights' else module}.{model.__name__}"
-
-
-def prose(model: type) -> str:
-    """The text of a class's docstring, without its `Args:`."""
-    return " ".join((inspect.getdoc(model) or "").split("Args:")[0].split())
 
 
 def reference(name: str) -> Schema:
@@ -201,8 +195,8 @@ def either(*schemas: Schema) -> Schema:
             continue
         both = [*_listed(flat), *_listed(schema)]
         flat = {**flat, **schema, "type": both if len(both) > 1 else both[0]}
-    found = [*apart, flat] if flat else apart
-    return found[0] if len(found) == 1 else {"anyOf": found}
+    alternatives = [*apart, flat] if flat else apart
+    return alternatives[0] if len(alternatives) == 1 else {"anyOf": alternatives}
 
 
 def _listed(schema: Schema) -> list[str]:
@@ -226,8 +220,8 @@ def _metadata(info: FieldInfo) -> tuple[Any, ...]:
 
 
 def _limits(metadata: tuple[Any, ...], words: Mapping[str, str]) -> Schema:
-    found = {word: getattr(item, key, None) for item in metadata for key, word in words.items() if hasattr(item, key)}
-    return {word: value for word, value in found.items() if value is not None}
+    values = {word: getattr(item, key, None) for item in metadata for key, word in words.items() if hasattr(item, key)}
+    return {word: value for word, value in values.items() if value is not None}
 
 
 def _plain(value: Any) -> Any:

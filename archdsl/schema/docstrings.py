@@ -12,15 +12,29 @@ _ARGUMENT = re.compile(r"    (\w+): (.*)")
 
 @cache
 def arguments(cls: type) -> dict[str, str]:
-    """What each field is for, from the `Args:` of the class and of those that it inherits from.
+    """What each field is for, from the `Args:` of the class and of its base classes.
 
-    The fields of the class itself come first, and its own words win.
+    The fields of the class itself come first, and its own descriptions override inherited ones.
     """
-    found: dict[str, str] = {}
+    descriptions: dict[str, str] = {}
     for owner in cls.__mro__:
-        for name, text in _section(owner).items():
-            found.setdefault(name, text)
-    return found
+        own: dict[str, str] = {}
+        name = ""
+        for line in _own_docstring(owner)[1].splitlines():
+            if match := _ARGUMENT.match(line):
+                name = match[1]
+                own[name] = match[2].strip()
+            elif line.startswith("        ") and name:
+                own[name] += " " + line.strip()
+            else:
+                break
+        descriptions |= {field: text for field, text in own.items() if field not in descriptions}
+    return descriptions
+
+
+def prose(cls: type) -> str:
+    """The docstring, own or inherited, without its `Args:`."""
+    return " ".join((inspect.getdoc(cls) or "").split("Args:")[0].split())
 
 
 def summary(cls: type) -> str:
@@ -29,7 +43,7 @@ def summary(cls: type) -> str:
 
 
 def rule(cls: type) -> str:
-    """The shape rule, such as `(H, W, C) -> (H', W', filters)`; nothing where none is told."""
+    """The shape rule, such as `(H, W, C) -> (H', W', filters)`; empty if the docstring has none."""
     return " ".join(text for text in _sentences(cls) if " -> " in text).removesuffix(".")
 
 
@@ -52,21 +66,11 @@ def _is_source(text: str) -> bool:
 @cache
 def _sentences(cls: type) -> list[str]:
     """The sentences of a class's own docstring, up to its `Args:`."""
-    text = inspect.cleandoc(cls.__dict__.get("__doc__") or "").split("\nArgs:\n")[0]
-    return [sentence for sentence in _SENTENCE.split(" ".join(text.split())) if sentence]
+    text = " ".join(_own_docstring(cls)[0].split())
+    return [sentence for sentence in _SENTENCE.split(text) if sentence]
 
 
-def _section(cls: type) -> dict[str, str]:
-    """The `Args:` of a class's own docstring."""
-    _, _, text = inspect.cleandoc(cls.__dict__.get("__doc__") or "").partition("\nArgs:\n")
-    found: dict[str, str] = {}
-    name = ""
-    for line in text.splitlines():
-        if match := _ARGUMENT.match(line):
-            name = match[1]
-            found[name] = match[2].strip()
-        elif line.startswith("        ") and name:
-            found[name] += " " + line.strip()
-        else:
-            break
-    return found
+def _own_docstring(cls: type) -> tuple[str, str]:
+    """A class's own docstring, before and after its `Args:`."""
+    text, _, section = inspect.cleandoc(cls.__dict__.get("__doc__") or "").partition("\nArgs:\n")
+    return text, section

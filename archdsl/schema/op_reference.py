@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
 
-from archdsl.ops import Example, Op, Shape
+from archdsl.ops import Example, Op
 from archdsl.ops.base import show
 from archdsl.ops.choices import WordChoice
 from archdsl.schema import docstrings
@@ -82,28 +82,28 @@ def type_of(name: str, field: FieldInfo) -> str:
     for item in field.metadata:
         if isinstance(item, WordChoice):
             return item.what + (", or `none`" if item.optional else "")
-    return _told(field.annotation, field.metadata)
+    return _type_in_words(field.annotation, field.metadata)
 
 
-def _told(annotation: Any, metadata: Sequence[Any] = ()) -> str:
+def _type_in_words(annotation: Any, metadata: Sequence[Any] = ()) -> str:
     """A type in words, with its range."""
     origin, inner = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        return _told(inner[0], annotation.__metadata__)
+        return _type_in_words(inner[0], annotation.__metadata__)
     flat = [item for part in metadata for item in (part.metadata if isinstance(part, FieldInfo) else [part])]
     wanted = next((item.json_schema_input_type for item in flat if isinstance(item, BeforeValidator)), None)
     if get_origin(wanted) in (Union, types.UnionType):
-        return _told(wanted)
+        return _type_in_words(wanted)
     if origin is Literal:
         return _either(_choices(annotation))
     if origin in (Union, types.UnionType):
-        parts = [_choices(part) if get_origin(part) is Literal else [_told(part)] for part in inner]
-        told = list(dict.fromkeys(word for part in parts for word in part if word != "none"))
-        return _either(["a list of such" if text == f"a list, each {told[0]}" else text for text in told])
+        parts = [_choices(part) if get_origin(part) is Literal else [_type_in_words(part)] for part in inner]
+        kinds = list(dict.fromkeys(word for part in parts for word in part if word != "none"))
+        return _either(["a list of such" if kind == f"a list, each {kinds[0]}" else kind for kind in kinds])
     if origin is tuple and len(inner) == 2 and Ellipsis not in inner:
         return "[[top, bottom], [left, right]]" if get_origin(inner[0]) is tuple else "[height, width]"
     if origin in (list, tuple):
-        return f"a list, each {_told(inner[0])}"
+        return f"a list, each {_type_in_words(inner[0])}"
     return _NAMES.get(annotation, str(annotation)) + _range(flat)
 
 
@@ -115,8 +115,8 @@ def _range(metadata: Sequence[Any]) -> str:
     ends = {key: getattr(item, key) for item in metadata for key in _ENDS if hasattr(item, key)}
     if {"ge", "le"} <= ends.keys():
         return f" ({_figure(ends['ge'])} to {_figure(ends['le'])})"
-    told = " and ".join(f"{_ENDS[key]} {_figure(end)}" for key, end in ends.items())
-    return f" ({told})" if told else ""
+    limits = " and ".join(f"{_ENDS[key]} {_figure(end)}" for key, end in ends.items())
+    return f" ({limits})" if limits else ""
 
 
 def _figure(number: float) -> str:
@@ -155,37 +155,34 @@ def default_of(field: FieldInfo) -> str:
 
 
 def _words(table: WordChoice, width: int) -> str:
-    told = []
+    entries = []
     for word, entry in table.entries.items():
         fields = {name: field.default for name, field in entry.model_fields.items() if field.default is not None}
-        told.append(f"{word} {written(fields)}" if fields else word)
-    return _wrapped(f"{table.what.split()[-1]}s: {'; '.join(told)}", width, "    ", "  ")
+        entries.append(f"{word} {written(fields)}" if fields else word)
+    return _wrapped(f"{table.what.split()[-1]}s: {'; '.join(entries)}", width, "    ", "  ")
 
 
 def _weights(op: type[Op]) -> str:
-    told = []
-    for name, weight in _example(op, op.examples[0])["weights"].items() if op.examples else ():
-        told.append(f"{name} {show(tuple(weight['shape']))}{'' if weight['trainable'] else ' (not trained)'}")
-    return ", ".join(told)
+    weights = _example(op, op.examples[0])["weights"] if op.examples else {}
+    return ", ".join(
+        f"{name} {show(tuple(weight['shape']))}{'' if weight['trainable'] else ' (not trained)'}"
+        for name, weight in weights.items()
+    )
 
 
 def _examples(op: type[Op], width: int) -> Iterator[str]:
     for example in op.examples[:_SHOWN]:
         step = f"  - {op.name}" + (f": {written(dict(example.fields))}" if example.fields else "")
-        told = f"# {_shapes(example.inputs)} -> {show(example.output)}"
-        facts = _example(op, example)
-        if facts["parameters"]:
-            told += f", {facts['parameters']:,} parameters"
-        yield f"{step}  {told}" if len(step) + len(told) + 2 <= width else f"  {told}\n{_folded(op, example, width)}"
-
-
-def _folded(op: type[Op], example: Example, width: int) -> str:
-    """The step, with an argument a line where one line is too short."""
-    step = f"  - {op.name}: {written(dict(example.fields))}"
-    if len(step) <= width:
-        return step
-    fields = [f"      {name}: {written(value)}" for name, value in example.fields.items()]
-    return "\n".join([f"  - {op.name}:", *fields])
+        comment = f"# {' and '.join(map(show, example.inputs))} -> {show(example.output)}"
+        if parameters := _example(op, example)["parameters"]:
+            comment += f", {parameters:,} parameters"
+        if len(step) + len(comment) + 2 <= width:
+            yield f"{step}  {comment}"
+            continue
+        if len(step) > width:
+            fields = (f"      {name}: {written(value)}" for name, value in example.fields.items())
+            step = "\n".join([f"  - {op.name}:", *fields])
+        yield f"  {comment}\n{step}"
 
 
 def _example(op: type[Op], example: Example) -> dict[str, Any]:
@@ -198,10 +195,6 @@ def _example(op: type[Op], example: Example) -> dict[str, Any]:
         "weights": {name: {"shape": list(w.shape), "trainable": w.trainable} for name, w in weights.items()},
         "parameters": sum(math.prod(w.shape) for w in weights.values()),
     }
-
-
-def _shapes(shapes: Sequence[Shape]) -> str:
-    return " and ".join(map(show, shapes))
 
 
 def written(value: Any) -> str:

@@ -13,45 +13,42 @@ from typing import Annotated, Union, get_origin
 from archdsl.names import CLASS_RESERVED, LONGEST, RESERVED
 from archdsl.ops import Op, field_types, weights
 from archdsl.parsing import VERSION
-from archdsl.parsing.steps import ACTIVATIONS, NORMS
-from archdsl.schema.annotations import EXPRESSION, Annotations, Schema, either, prose, reference, word_or_mapping
-from archdsl.spec import INPUT, TYPES, Side
+from archdsl.parsing.steps import ACTIVATIONS, NORMS, PATHS_KEYS
+from archdsl.parsing.values import LOOP_KEYS
+from archdsl.schema.annotations import EXPRESSION, Annotations, Schema, either, reference, word_or_mapping
+from archdsl.schema.docstrings import prose
+from archdsl.spec import INPUT, SHORTCUTS, TYPES, Side
 
 _CLASS = f"^[A-Z][A-Za-z0-9_]{{0,{LONGEST - 1}}}$"
 _NAME = f"^[A-Za-z][A-Za-z0-9_]{{0,{LONGEST - 1}}}$"
-_TAP = r"^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)?$"
+_STEP_REF = r"^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)?$"
 _NO_EXPRESSION = "^[^$]*$"
-
-NEIGHBOURS = {
-    "name": ("step_name", "What later steps call it in `from` and `outputs`; its weights are called so, too."),
-    "repeat": ("count", "How many copies stand one behind the other; 0 passes the input on."),
-    "for": ("columns", "One copy for each row of these columns, such as `{i: 3, filters: [64, 128, 256]}`."),
-    "when": ("condition", "Whether it is there; asked for each row of `for`. Where it is not, the input passes on."),
-    "from": ("taps", "What it takes in place of what the step before it gave: names of earlier steps, or `input`."),
-}
-"""What may stand beside a step: the definition of its value, and what it means."""
-
-LOOP = ("repeat", "for", "when")
-
-BUNCH = {
-    "paths": ("paths", "Bodies side by side from the same input, by name or as a list; `merge` makes one of them."),
-    "shortcut": ("shortcut", "What stands beside the paths: a word, an expression that gives one, or a list of steps."),
-    "merge": ("merge", "What makes one tensor of the paths and the shortcut."),
-    "after": ("body", "What comes behind the merge: a step, or a list of steps."),
-}
-
-SHORTCUTS = {
-    "identity": "the input itself; an error where the merge refuses its shape",
-    "projection": "a 1x1 conv with the paths' channels and stride (He et al.'s option C)",
-    "pad": "every stride-th pixel, zeros behind the last channel (option A)",
-    "pool_projection": "an average pool, then a 1x1 conv (ResNet-D)",
-    "auto": "identity where shapes agree, else projection (option B)",
-    "none": "no shortcut",
-}
 
 
 def _ref(name: str, description: str) -> Schema:
     return {**reference(name), "description": description}
+
+
+STEP_PROPERTIES = {
+    "name": _ref("step_name", "What later steps call it in `from` and `outputs`; its weights are called so, too."),
+    "repeat": _ref("count", "How many copies stand one behind the other; 0 passes the input on."),
+    "for": _ref("columns", "One copy for each row of these columns, such as `{i: 3, filters: [64, 128, 256]}`."),
+    "when": _ref(
+        "condition", "Whether it is there; asked for each row of `for`. Where it is not, the input passes on."
+    ),
+    "from": _ref("taps", "What it takes in place of what the step before it gave: names of earlier steps, or `input`."),
+}
+"""The keys next to a step, in the order of the published schema."""
+
+PATHS_PROPERTIES = {
+    "paths": _ref("paths", "Bodies side by side from the same input, by name or as a list; `merge` makes one of them."),
+    "shortcut": _ref(
+        "shortcut", "What stands beside the paths: a word, an expression that gives one, or a list of steps."
+    ),
+    "merge": _ref("merge", "What makes one tensor of the paths and the shortcut."),
+    "after": _ref("body", "What comes behind the merge: a step, or a list of steps."),
+}
+"""`paths` and the keys next to it."""
 
 
 def file_words() -> Schema:
@@ -106,7 +103,7 @@ def _layer_words() -> Schema:
         "inputs": _ref("input_names", "The names of several inputs: `[left, right]`."),
         "outputs": _ref("names", "The steps whose outputs the layer gives; else the last step's."),
         "steps": _ref("body", "The layer's steps."),
-        **{word: _ref(*BUNCH[word]) for word in BUNCH},
+        **PATHS_PROPERTIES,
         "like": _ref("class_name", "Another layer of this file, some of whose arguments are fixed by `with`."),
         "with": _ref("literals", "Arguments of the layer that this one is like: `{stride: 2}`."),
     }
@@ -117,7 +114,7 @@ def layer_definitions() -> Schema:
     properties = _layer_words()
     beside_like = dict.fromkeys([word for word in properties if word not in ("doc", "like", "with")], False)
     with_paths = {"properties": {"steps": False}, **reference("merge_where_due")}
-    with_steps = {"properties": dict.fromkeys(list(BUNCH)[1:], False), "required": ["steps"]}
+    with_steps = {"properties": dict.fromkeys(PATHS_KEYS, False), "required": ["steps"]}
     layer = {
         "type": "object",
         "properties": properties,
@@ -145,9 +142,6 @@ def layer_definitions() -> Schema:
 
 def step_definitions(ops: Mapping[str, type[Op]]) -> Schema:
     """A body and its steps: words, and mappings of one key and its neighbours."""
-    neighbours = {word: _ref(*NEIGHBOURS[word]) for word in NEIGHBOURS}
-    bunch = {word: _ref(*BUNCH[word]) for word in BUNCH}
-    beside_paths = [word for word in BUNCH if word != "paths"]
     return {
         "body": {"if": {"type": "array"}, "then": {"items": reference("step")}, "else": reference("step")},
         "step": {"if": {"type": "object"}, "then": reference("mapping"), "else": reference("word")},
@@ -159,20 +153,20 @@ def step_definitions(ops: Mapping[str, type[Op]]) -> Schema:
         "mapping": {
             "description": "One op, one layer of this file or `paths`, with what stands beside it.",
             "type": "object",
-            "properties": {**_entries(ops), **bunch, **neighbours},
+            "properties": {**_entries(ops), **PATHS_PROPERTIES, **STEP_PROPERTIES},
             "patternProperties": {_CLASS: _ref("arguments", "A layer of this file, with its arguments.")},
             "additionalProperties": False,
             "if": {"required": ["paths"]},
-            "then": {"propertyNames": {"enum": [*BUNCH, *NEIGHBOURS]}, **reference("merge_where_due")},
-            "else": {"properties": dict.fromkeys(beside_paths, False), **reference("one_step")},
+            "then": {"propertyNames": {"enum": [*PATHS_PROPERTIES, *STEP_PROPERTIES]}, **reference("merge_where_due")},
+            "else": {"properties": dict.fromkeys(PATHS_KEYS, False), **reference("one_step")},
         },
     }
 
 
-def bunch_definitions(ops: Mapping[str, type[Op]]) -> Schema:
+def paths_definitions(ops: Mapping[str, type[Op]]) -> Schema:
     """Paths, and what stands beside them."""
     merges = _entries({name: op for name, op in ops.items() if op.many})
-    loop = {word: _ref(*NEIGHBOURS[word]) for word in LOOP}
+    loop = {key: schema for key, schema in STEP_PROPERTIES.items() if key in LOOP_KEYS}
     once = {"properties": {"repeat": False, "for": False}}
     one_path = {"maxItems": 1, "maxProperties": 1, "items": once, "additionalProperties": once}
     words = {"enum": list(SHORTCUTS)}
@@ -212,7 +206,7 @@ def _entries(ops: Mapping[str, type[Op]]) -> Schema:
 
 def counting_definitions() -> Schema:
     """A step has one key of its own. A schema cannot count some keys, so it counts all, and those beside it away."""
-    words = [*NEIGHBOURS]
+    words = [*STEP_PROPERTIES]
     inner: Schema = {}
     for number, word in enumerate(words):
         for most in range(1, number + 2):
@@ -231,7 +225,7 @@ def counting_definitions() -> Schema:
 
 
 def value_definitions() -> Schema:
-    tap = {"type": "string", "pattern": _TAP}
+    step_ref = {"type": "string", "pattern": _STEP_REF}
     count = either({"type": "integer", "minimum": 0}, EXPRESSION)
     column = either(count, {"type": "array", "items": reference("value")})
     anything = ["string", "number", "boolean", "array"]
@@ -242,7 +236,7 @@ def value_definitions() -> Schema:
         "input_name": _not_reserved({*keyword.kwlist, INPUT}),
         "names": {"type": "array", "items": reference("step_name"), "minItems": 1, "uniqueItems": True},
         "input_names": {"type": "array", "items": reference("input_name"), "minItems": 1, "uniqueItems": True},
-        "taps": {"type": ["string", "array"], "pattern": _TAP, "items": tap, "minItems": 1},
+        "taps": {"type": ["string", "array"], "pattern": _STEP_REF, "items": step_ref, "minItems": 1},
         "count": count,
         "condition": either({"type": "boolean"}, EXPRESSION),
         "columns": _mapping("argument_name", column, minProperties=1),
@@ -264,29 +258,29 @@ def _not_reserved(reserved: set[str]) -> Schema:
 
 def op_definitions(ops: Mapping[str, type[Op]]) -> Schema:
     """Each op's arguments, and the types that they share."""
-    found: Schema = {}
+    definitions: Schema = {}
     named: Schema = {}
     for module in (field_types, weights):
         for name, alias in vars(module).items():
             if get_origin(alias) in (Annotated, Union, UnionType):
-                schema = Annotations(found, expressions=True, named=named).read(alias)
+                schema = Annotations(definitions, expressions=True, named=named).read(alias)
                 named |= {f"type.{name.lower()}": schema} if schema and "$ref" not in schema else {}
-    reader = Annotations(found, expressions=True, named=named)
+    reader = Annotations(definitions, expressions=True, named=named)
     roles = {"norm": reference("norm"), "activation": reference("activation")}
     for name, op in ops.items():
-        found[f"op.{name}"] = {"description": prose(op), **reader.fields(op, roles), "type": ["object", "null"]}
-    share(found, "op.")
+        definitions[f"op.{name}"] = {"description": prose(op), **reader.fields(op, roles), "type": ["object", "null"]}
+    share(definitions, "op.")
     entries = _entries(ops)
     for role, table in (("norm", NORMS), ("activation", ACTIVATIONS)):
         chosen = {word: entries[op.name] for word, op in table.items() if op.name in ops}
-        found[role] = word_or_mapping(chosen, [*chosen, "none"])
-    found["defaults"] = {
+        definitions[role] = word_or_mapping(chosen, [*chosen, "none"])
+    definitions["defaults"] = {
         "allOf": [reference("no_expression")],
         "type": "object",
         "properties": entries,
         "additionalProperties": False,
     }
-    return named | found
+    return named | definitions
 
 
 def share(definitions: Schema, prefix: str) -> None:
@@ -299,12 +293,12 @@ def share(definitions: Schema, prefix: str) -> None:
     models = [schema["properties"] for name, schema in definitions.items() if name.startswith(prefix)]
     counted = Counter((name, json.dumps(schema)) for fields in models for name, schema in fields.items())
     place = "field." if prefix == "op." else f"field.{prefix}"
-    found: Schema = {}
+    shared: Schema = {}
     for (name, text), often in counted.most_common():
-        if often >= 3 and place + name not in found:
-            found[place + name] = json.loads(text)
+        if often >= 3 and place + name not in shared:
+            shared[place + name] = json.loads(text)
     for fields in models:
         for name, schema in fields.items():
-            if found.get(place + name) == schema:
+            if shared.get(place + name) == schema:
                 fields[name] = reference(place + name)
-    definitions |= found
+    definitions |= shared

@@ -14,6 +14,7 @@ from archdsl import schema
 from archdsl.expr import FUNCTIONS as KNOWN_FUNCTIONS
 from archdsl.ops import weights
 from archdsl.schema import vocabulary
+from archdsl.spec import SHORTCUTS
 
 DOCS = {path.name: path for path in sorted((ROOT / "docs").glob("*.md"))}
 TEXT = {name: path.read_text(encoding="utf-8") for name, path in DOCS.items()}
@@ -59,7 +60,7 @@ def test_every_op_and_every_word_of_a_table_is_told() -> None:
 
 
 def test_every_word_of_the_language_is_told() -> None:
-    words = {*vocabulary.NEIGHBOURS, *vocabulary.BUNCH, *vocabulary.SHORTCUTS, *schema.language()["properties"]}
+    words = {*vocabulary.STEP_PROPERTIES, *vocabulary.PATHS_PROPERTIES, *SHORTCUTS, *schema.language()["properties"]}
     assert [word for word in sorted(words) if f"`{word}`" not in TEXT["language.md"]] == []
     assert FUNCTIONS.keys() == KNOWN_FUNCTIONS.keys()
 

@@ -24,7 +24,6 @@ from archdsl.parsing import FILE, LAYER, VARIANT, parse
 from archdsl.parsing.steps import PATHS_KEYS
 from archdsl.parsing.values import STEP_KEYS
 from archdsl.schema import vocabulary
-from archdsl.spec import SHORTCUTS
 
 ROOT = Path(__file__).parents[2]
 RIGHT = sorted([*(ROOT / "specs").glob("**/*.yaml"), *(ROOT / "examples").glob("**/*.yaml")])
@@ -208,9 +207,8 @@ def test_it_knows_the_words_of_the_parser() -> None:
     assert set(LANGUAGE["properties"]) == set(FILE)
     assert set(definitions["layer"]["properties"]) == set(LAYER)
     assert set(definitions["variant"]["properties"]) == set(VARIANT)
-    assert set(vocabulary.NEIGHBOURS) == set(STEP_KEYS)
-    assert set(vocabulary.BUNCH) == {"paths", *PATHS_KEYS}
-    assert set(vocabulary.SHORTCUTS) == set(SHORTCUTS)
+    assert set(vocabulary.STEP_PROPERTIES) == set(STEP_KEYS)
+    assert set(vocabulary.PATHS_PROPERTIES) == {"paths", *PATHS_KEYS}
 
 
 def test_nothing_is_left_open() -> None:

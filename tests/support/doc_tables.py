@@ -82,9 +82,10 @@ def tables() -> dict[str, str]:
         "layer": _described(words["$defs"]["layer"]["properties"]),
         "variant": _described(words["$defs"]["variant"]["properties"]),
         "neighbours": table(
-            ["key", "what it says"], ((f"`{k}`", _said(t)) for k, (_, t) in vocabulary.NEIGHBOURS.items())
+            ["key", "what it says"],
+            ((f"`{k}`", _said(s["description"])) for k, s in vocabulary.STEP_PROPERTIES.items()),
         ),
-        "shortcuts": table(["word", "what it becomes"], ((f"`{k}`", t) for k, t in vocabulary.SHORTCUTS.items())),
+        "shortcuts": table(["word", "what it becomes"], ((f"`{k}`", t) for k, t in spec.SHORTCUTS.items())),
         "types": table(["type", "values"], ((f"`{k}`", _values(k)) for k in spec.TYPES)),
         "functions": _functions(),
         "limits": _limits(),
@@ -271,24 +272,24 @@ def _recipe() -> dict[str, str]:
     found["optimizer"] = _fields(adam, [name for name in adam.model_fields if name in shared])
     found["optimizers"] = table(
         ["word", "what it is", "its own arguments"],
-        ((f"`{w}`", vocabulary.prose(m), _own(m, shared)) for w, m in recipe.OPTIMIZERS.items()),
+        ((f"`{w}`", docstrings.prose(m), _own(m, shared)) for w, m in recipe.OPTIMIZERS.items()),
     )
     found["schedules"] = table(
         ["word", "what it does", "arguments"],
-        ((f"`{w}`", vocabulary.prose(m), _own(m, set())) for w, m in recipe.SCHEDULES.items()),
+        ((f"`{w}`", docstrings.prose(m), _own(m, set())) for w, m in recipe.SCHEDULES.items()),
     )
     forms = {(f"{{{name}: ...}}" if one.takes else name): one.title for name, one in recipe.DATA_SOURCES.items()}
     found["sources"] = table(["source", "what it is"], ((f"`{form}`", title) for form, title in forms.items()))
     found["losses"] = table(
         ["word", "what it is", "labels", "arguments"],
         (
-            (f"`{w}`", vocabulary.prose(m), "whole numbers" if m.sparse else "one-hot", _own(m, {"reduction"}))
+            (f"`{w}`", docstrings.prose(m), "whole numbers" if m.sparse else "one-hot", _own(m, {"reduction"}))
             for w, m in recipe.LOSSES.items()
         ),
     )
     found["metrics"] = table(
         ["word", "what it is", "arguments"],
-        ((f"`{w}`", vocabulary.prose(m), _own(m, set())) for w, m in recipe.METRICS.items()),
+        ((f"`{w}`", docstrings.prose(m), _own(m, set())) for w, m in recipe.METRICS.items()),
     )
     return found
 

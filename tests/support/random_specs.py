@@ -72,7 +72,7 @@ def spec(chance: Random) -> str:
         name = f"Layer{'AB'[number]}"
         layers[name] = _layers(chance, dict(layers))
     if "shortcut" in next(iter(layers.values())).get("args", {}) and chance.random() < 0.5:
-        layers["Like"] = {"like": "LayerA", "with": {"shortcut": chance.choice(SHORTCUTS)}}
+        layers["Like"] = {"like": "LayerA", "with": {"shortcut": chance.choice([*SHORTCUTS])}}
     model = [{"conv": {"filters": chance.choice([4, 6]), "kernel": 3, "padding": "same"}}]
     for name in layers:
         model.append(_uses(chance, name, layers))
@@ -111,7 +111,7 @@ def _uses(chance: Random, name: str, layers: dict[str, Any]) -> dict[str, Any]:
     if "filters" in args:
         given["filters"] = chance.choice([4, 6, 8])
     if "shortcut" in args and chance.random() < 0.5:
-        given["shortcut"] = chance.choice(SHORTCUTS)
+        given["shortcut"] = chance.choice([*SHORTCUTS])
     if "wide" in args and chance.random() < 0.5:
         given["wide"] = False
     if "depth" in args and chance.random() < 0.5:
