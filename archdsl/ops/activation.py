@@ -41,6 +41,8 @@ class Activation(_Elementwise):
             cls.function = vars(cls).get("function", name)
 
     def value_range(self, *inputs: ValueRange) -> ValueRange:
+        if (to := self.clips_to()) is not None:
+            return clip(inputs[0], to)
         return super().value_range(*inputs) if self.bounds == ValueRange() else self.bounds
 
     def keras(self) -> Call:
@@ -82,10 +84,6 @@ class Relu(_ByOutput, name="relu", layer="layers.ReLU"):
 
     def clips_to(self) -> ValueRange | None:
         return ValueRange(0.0, self.max_value) if self.slope == self.threshold == 0 else None
-
-    def value_range(self, *inputs: ValueRange) -> ValueRange:
-        to = self.clips_to()
-        return ValueRange() if to is None else clip(inputs[0], to)
 
     def nonzero_region(self, support: Support | None, x: Shape) -> Support | None:
         return support if self.threshold >= 0 else None
@@ -357,8 +355,6 @@ class _Fixed(Activation):
         return self.plain.clips
 
     def value_range(self, *inputs: ValueRange) -> ValueRange:
-        if self.plain.clips is not None:
-            return clip(inputs[0], self.plain.clips)
         found = super().value_range(*inputs)
         return ValueRange(same_sign(*inputs).least, found.most) if self.plain.odd else found
 

@@ -45,6 +45,7 @@ class Attention(Kernel, name="attention", kind="dense", layer="SelfAttention"):
         "use_gate": "gate",
         "flash_attention": "flash",
     }
+    caption = "Attention, {heads} heads of {key}"
 
     heads: Count
     key: Count
@@ -134,9 +135,6 @@ class Attention(Kernel, name="attention", kind="dense", layer="SelfAttention"):
         """Numbers for each place that the projections of the input give."""
         value = self.value or self.key
         return self.heads * (2 * self.key + value + (value if self.gate else 0))
-
-    def label(self) -> str:
-        return f"Attention, {self.heads} heads of {self.key}"
 
 
 class _Token(Op, kind="dense"):

@@ -167,6 +167,8 @@ class Op(BaseModel):
     """What its backward pass reads, if the shapes do not decide it."""
     traits: ClassVar[Traits] = Traits()
     """What the analyses of a graph go by."""
+    caption: ClassVar[str] = ""
+    """What a picture calls it, with fields in braces, if not by its name."""
     examples: ClassVar[tuple[Example, ...]] = ()
 
     def __init_subclass__(cls, name: str = "", kind: Kind | None = None, layer: str = "", **kwargs: Any) -> None:
@@ -287,7 +289,7 @@ class Op(BaseModel):
 
     def label(self) -> str:
         """What a picture calls it, such as `Conv 3×3, 64 /2`."""
-        return self.name.replace("_", " ").capitalize()
+        return self.caption.format_map(dict(self)) or self.name.replace("_", " ").capitalize()
 
     def call(self, target: str, *positional: str, **keywords: str) -> Call:
         """A Call of fields: the positional ones always, the others where they differ from the default.

@@ -22,6 +22,7 @@ class Dense(Kernel, name="dense", kind="dense", layer="layers.Dense"):
 
     keras_words = {"activation": "activation", "use_bias": "bias"}
 
+    caption = "Dense {units}"
     saved = SavedForBackward(inputs=True)
     traits = Traits(filters=True, linear=True)
     depends_on = POINTWISE
@@ -67,6 +68,3 @@ class Dense(Kernel, name="dense", kind="dense", layer="layers.Dense"):
 
     def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
         return ((*needed[:-1], ALL),)
-
-    def label(self) -> str:
-        return f"Dense {self.units}"

@@ -184,6 +184,7 @@ class GroupNorm(_Learned, name="group_norm", layer="layers.GroupNormalization"):
     """
 
     keras_words = {"groups": "groups"}
+    caption = "Group norm, {groups} groups"
 
     groups: Count = 32
 
@@ -201,9 +202,6 @@ class GroupNorm(_Learned, name="group_norm", layer="layers.GroupNormalization"):
 
     def constant_output(self, x: Shape) -> str:
         return "beta" if math.prod(x) == self.groups else ""
-
-    def label(self) -> str:
-        return f"Group norm, {self.groups} groups"
 
 
 class InstanceNorm(_Learned, name="instance_norm"):
@@ -238,6 +236,8 @@ class RmsNorm(AlongAxis, _Norm, name="rms_norm", layer="layers.RMSNormalization"
         epsilon: is added to the mean square.
     """
 
+    caption = "RMS norm"
+
     epsilon: Positive = 1e-6
 
     examples = (
@@ -248,9 +248,6 @@ class RmsNorm(AlongAxis, _Norm, name="rms_norm", layer="layers.RMSNormalization"
 
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
         return {"scale": Weight(along(self.axis, inputs[0], self.name))}
-
-    def label(self) -> str:
-        return "RMS norm"
 
 
 class UnitNorm(AlongAxis, name="unit_norm", kind="norm", layer="layers.UnitNormalization"):

@@ -137,6 +137,7 @@ class Take(Op, name="take", kind="shape", layer="TakeAt"):
         values="between", unread="take it before the last layers, which then compute nothing for the others"
     )
     depends_on = "place"
+    caption = "Take {index}"
 
     index: Place
 
@@ -150,9 +151,6 @@ class Take(Op, name="take", kind="shape", layer="TakeAt"):
     def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
         length = inputs[0][0]
         return ((ALL if length > LONGEST else 1 << self.index % length, *needed),)
-
-    def label(self) -> str:
-        return f"Take {self.index}"
 
 
 class TakeChannels(Op, name="take_channels", kind="shape", layer="ChannelSlice"):

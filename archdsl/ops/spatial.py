@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Literal
 
-from archdsl.ops.base import Counts, Example, Op, OpError, Shape, Traits, image, sides, times
+from archdsl.ops.base import Counts, Example, Op, OpError, Shape, Traits, image, sides
 from archdsl.ops.field_types import Border, Flag, Number, Pair, Sides, Size
 from archdsl.ops.index_sets import ALL, LONGEST, Positions, bounded, divided, everything, shifted
 from archdsl.ops.receptive_field import Reach, ReceptiveField, scaled
@@ -136,6 +136,8 @@ class CenterCrop(_Crop, name="center_crop", layer="layers.CenterCrop"):
         width: columns of the output.
     """
 
+    caption = "Center crop {height}×{width}"
+
     height: Size
     width: Size
 
@@ -150,9 +152,6 @@ class CenterCrop(_Crop, name="center_crop", layer="layers.CenterCrop"):
 
     def _corner(self, x: Shape) -> tuple[int, int]:
         return (x[0] - self.height) // 2, (x[1] - self.width) // 2
-
-    def label(self) -> str:
-        return f"Center crop {self.height}×{self.width}"
 
 
 class _Resized(Op, kind="shape"):
@@ -171,6 +170,8 @@ class Upsample(_Resized, name="upsample", layer="layers.UpSampling2D"):
         size: how many times as high and as wide.
         interpolation: where the new pixels come from.
     """
+
+    caption = "Upsample {size[0]}×{size[1]}"
 
     size: Pair = (2, 2)
     interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos3", "lanczos5"] = "nearest"
@@ -202,9 +203,6 @@ class Upsample(_Resized, name="upsample", layer="layers.UpSampling2D"):
         # Cubic and Lanczos kernels have negative parts, which overshoot.
         return hull(*inputs) if self.interpolation in ("nearest", "bilinear") else ValueRange()
 
-    def label(self) -> str:
-        return f"Upsample {times(self.size)}"
-
 
 class Resize(_Resized, name="resize", layer="layers.Resizing"):
     """A map of another size. (H, W, C) -> (height, width, C). Keras `Resizing`.
@@ -226,6 +224,7 @@ class Resize(_Resized, name="resize", layer="layers.Resizing"):
         "fill_mode": "fill",
         "fill_value": "value",
     }
+    caption = "Resize {height}×{width}"
 
     height: Size
     width: Size
@@ -254,9 +253,6 @@ class Resize(_Resized, name="resize", layer="layers.Resizing"):
         if self.crop or self.pad or self.antialias:
             return "whole"  # how far it reaches then depends on more than the two sizes
         return scaled(height, self.height, self.interpolation), scaled(width, self.width, self.interpolation)
-
-    def label(self) -> str:
-        return f"Resize {self.height}×{self.width}"
 
 
 class _Blocks(Op, kind="shape"):
