@@ -13,7 +13,7 @@ from typing import Any
 
 import keras
 
-from archdsl.codegen.module import to_python
+from archdsl.codegen.module import extra_classes, to_python
 from archdsl.diagrams import notebook
 from archdsl.errors import fail
 from archdsl.keras import layers
@@ -145,5 +145,5 @@ def _register_loader() -> None:
 
 
 _register_loader()
-for _extra in layers.__all__:
+for _extra in extra_classes():
     keras.saving.register_keras_serializable(package="archdsl_extra")(getattr(layers, _extra))
