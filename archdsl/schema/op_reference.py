@@ -172,17 +172,17 @@ def _weights(op: type[Op]) -> str:
 
 def _examples(op: type[Op], width: int) -> Iterator[str]:
     for example in op.examples[:_SHOWN]:
-        step = f"  - {op.name}" + (f": {written(dict(example.fields))}" if example.fields else "")
+        full = f"  - {op.name}: {written(dict(example.fields))}"
+        step = full if example.fields else f"  - {op.name}"
         comment = f"# {' and '.join(map(show, example.inputs))} -> {show(example.output)}"
         if parameters := _example(op, example)["parameters"]:
             comment += f", {parameters:,} parameters"
         if len(step) + len(comment) + 2 <= width:
             yield f"{step}  {comment}"
             continue
-        if len(step) > width:
-            fields = (f"      {name}: {written(value)}" for name, value in example.fields.items())
-            step = "\n".join([f"  - {op.name}:", *fields])
-        yield f"  {comment}\n{step}"
+        if len(full) > width:
+            full = "\n".join([f"  - {op.name}:", *(f"      {k}: {written(v)}" for k, v in example.fields.items())])
+        yield f"  {comment}\n{full}"
 
 
 def _example(op: type[Op], example: Example) -> dict[str, Any]:
