@@ -17,7 +17,7 @@ from archdsl.codegen.module import extra_classes, to_python
 from archdsl.diagrams import notebook
 from archdsl.errors import fail
 from archdsl.keras import layers
-from archdsl.limits import DEFAULTS, Limits, raised
+from archdsl.limits import DEFAULTS, raised
 from archdsl.parsing import parse
 from archdsl.spec import Spec
 
@@ -28,12 +28,12 @@ _CARRIED = "archdsl"
 """The key of a saved config that holds the spec and the class's name."""
 
 DATA = "archdsl_data"
-"""The attribute of a model that tells how its input is made: plain data, saved in the config beside the spec.
+"""The attribute of a model that describes its input: plain data, saved in the config beside the spec.
 
 `source` (the data set's name), `classes` (their names), `shape` (height, width, channels), `largest` (a white pixel's
 value: 255 in most sets), `divisor` (of raw pixels), `mean` and `std` (lists of 1 number or of 1 a channel, of what is
 divided; or None), `test_time` (the arguments of the recipe's `test_time`, or None), and `output` (the name of the one
-that tells the classes, where there are several).
+that predicts the classes, if there are several).
 """
 
 
@@ -92,13 +92,13 @@ def _carry_spec(generated: Any, spec: Spec) -> None:
 
 
 def carry_data(model: keras.Model, data: Mapping[str, Any]) -> None:
-    """Lets a model tell how its input is made (see `DATA`), and its file too where archdsl generated its class."""
+    """Attaches a description of the input (see `DATA`) to a model, and to its file if archdsl generated its class."""
     # Keras would wrap a mapping, to find weights in it.
     object.__setattr__(model, DATA, copy.deepcopy(dict(data)))
 
 
 def carried_data(model: keras.Model) -> dict[str, Any] | None:
-    """How a model's input is made (see `DATA`); None where the model does not tell."""
+    """The description of a model's input (see `DATA`); None without one."""
     carried = getattr(model, DATA, None)
     return copy.deepcopy(carried) if isinstance(carried, dict) else None
 
@@ -124,7 +124,8 @@ class _Loader:
         carried = config.get(_CARRIED)
         if not isinstance(carried, dict) or not {"spec", "class"} <= carried.keys():
             raise fail("ARCH204", "this file names an archdsl layer, and carries no spec")
-        limits = _limits(carried.get("limits"))
+        saved = carried.get("limits")
+        limits = raised([f"{name}={value}" for name, value in saved.items()] if isinstance(saved, dict) else [])
         spec = parse(str(carried["spec"]), "<saved spec>", limits)
         module = compile_spec(spec.varied(str(carried["variant"])) if "variant" in carried else spec)
         generated = getattr(module, str(carried["class"]), None)
@@ -132,12 +133,6 @@ class _Loader:
             raise fail("ARCH204", f"the saved spec has no layer {carried['class']!r}")
         maker: Any = generated
         return maker.from_config(config)
-
-
-def _limits(saved: Any) -> Limits:
-    """The limits that a saved spec was read with."""
-    known = saved if isinstance(saved, dict) else {}
-    return raised([f"{name}={number}" for name, number in known.items()])
 
 
 def _register_loader() -> None:

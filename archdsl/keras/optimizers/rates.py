@@ -5,7 +5,7 @@ import keras
 from archdsl.keras.optimizers.muon import MuonSGD
 
 
-class Rates(keras.optimizers.Optimizer):
+class RatedOptimizer(keras.optimizers.Optimizer):
     """What a Keras optimizer becomes whose steps have a factor on the learning rate, and whose weight decay has none.
 
     Args:
@@ -40,7 +40,9 @@ _BASES = [*(getattr(keras.optimizers, name) for name in _NAMES if hasattr(keras.
 
 RATED = {
     base.__name__: keras.saving.register_keras_serializable(package="archdsl_extra", name=f"Rated{base.__name__}")(
-        type(f"Rated{base.__name__}", (Rates, base), {"__module__": __name__, "__doc__": Rates.__doc__})
+        type(
+            f"Rated{base.__name__}", (RatedOptimizer, base), {"__module__": __name__, "__doc__": RatedOptimizer.__doc__}
+        )
     )
     for base in _BASES
 }
