@@ -16,7 +16,7 @@ import pytest
 
 from archdsl import loads, resolve
 from archdsl.cli import main
-from archdsl.ops import OPS, find, plugins
+from archdsl.ops import OPS, Call, find, plugins
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "archdsl-example-ops"
 SOURCE = EXAMPLE / "src"
@@ -218,6 +218,29 @@ def test_an_op_that_cannot_be_used_is_one_clear_error(
         assert f"it names the op as `mine = {value}`" in done.stderr
         assert "Traceback" not in done.stderr
         assert ("net.yaml:4:9: " in done.stderr) == (words[0] == "check")
+
+
+def test_an_op_may_say_its_layer_instead_of_calling_it(
+    install: Install, imported: Callable[[list[Path]], None]
+) -> None:
+    text = """
+from archdsl.ops import Op
+from archdsl.ops.field_types import Count
+
+class Mine(Op, name="mine", kind="shape", layer="package.Layer"):
+    '''Nothing.'''
+    keras_words = {"factor": "times", "unknown": "nothing"}
+    more: Count = 1
+    times: Count = 1
+    size: Count
+"""
+    imported([install({"mine": "mine:Mine"}, "mine", text)])
+    op = find("mine")
+    assert op is not None
+    assert op.kind == "shape"
+    assert op.model_validate({"size": 2}).keras() == Call("package.Layer", (2,))
+    call = op.model_validate({"size": 2, "more": 4, "times": 3}).keras()
+    assert (call.positional, list(call.keywords.items())) == ((2,), [("factor", 3), ("more", 4)])
 
 
 def test_an_op_of_two_packages_is_an_error(install: Install, archdsl: Archdsl) -> None:
