@@ -71,7 +71,8 @@ class Annotations:
 
     def read(self, annotation: Any, metadata: tuple[Any, ...] = ()) -> Schema:
         """The schema of an annotation; one that says nothing where the annotation is of no kind known here."""
-        schema = self._open(self._read(annotation, metadata))
+        schema = self._read(annotation, metadata)
+        schema = either(schema, EXPRESSION) if self.expressions else schema
         return next((reference(name) for name, known in self.named.items() if known == schema), schema)
 
     def _read(self, annotation: Any, metadata: tuple[Any, ...]) -> Schema:
@@ -89,9 +90,7 @@ class Annotations:
             taken = getattr(item, "json_schema_input_type", PydanticUndefined)
             if taken not in (PydanticUndefined, Any):
                 return self._read(taken, ())
-        if any(isinstance(item, Discriminator) for item in metadata):
-            return either(*(self._read(member, ()) for member in members))
-        if origin in (Union, UnionType):
+        if origin in (Union, UnionType) or any(isinstance(item, Discriminator) for item in metadata):
             return either(*(self._read(member, ()) for member in members))
         if origin is Literal:
             return {"enum": list(members)}
@@ -146,9 +145,6 @@ class Annotations:
                 self.definitions[name] = {**schema, "description": prose(entry)}
             entries[word] = reference(name)
         return word_or_mapping(entries, [*table.entries, *(["none"] if table.optional else [])])
-
-    def _open(self, schema: Schema) -> Schema:
-        return either(schema, EXPRESSION) if self.expressions else schema
 
 
 def _name(model: type) -> str:
