@@ -56,7 +56,7 @@ print(json.dumps(report))
 
 def python(folder: Path, *words: str) -> str:
     """What a fresh process prints: in this one, other tests may have registered classes with Keras."""
-    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "COLUMNS": "118", "TZ": "UTC"}
     done = subprocess.run(
         [sys.executable, *words], cwd=folder, env=environment, capture_output=True, text=True, timeout=300
     )
@@ -116,7 +116,7 @@ def test_a_run_is_listed_and_predicts(
         return out
 
     monkeypatch.chdir(folder)
-    assert printed("runs", "runs") == (folder / "runs.txt").read_text("utf-8")
+    assert python(folder, "-m", "archdsl", "runs", "runs") == (folder / "runs.txt").read_text("utf-8")
     found = json.loads(printed("predict", "runs/cut_run", "images", "--json"))
     known = json.loads((folder / "predict.json").read_text("utf-8"))
     assert len(found) == len(known) == 2
