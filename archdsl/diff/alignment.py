@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from archdsl.diff.steps import Step, steps_of
+from archdsl.diff.steps import ComparedStep, steps_of
 from archdsl.graph import BranchPath, Graph, StepName
 
 MOST = 250_000
@@ -33,8 +33,8 @@ class StepPair:
         crossed: whether it is elsewhere among its neighbors than it was.
     """
 
-    before: Step
-    after: Step
+    before: ComparedStep
+    after: ComparedStep
     crossed: bool = False
 
 
@@ -47,8 +47,8 @@ class Alignment:
     """
 
     pairs: tuple[StepPair, ...]
-    removed: tuple[Step, ...]
-    added: tuple[Step, ...]
+    removed: tuple[ComparedStep, ...]
+    added: tuple[ComparedStep, ...]
     branches: Mapping[BranchPath, BranchPath]
 
     @cached_property
@@ -81,8 +81,8 @@ def align(before: Graph, after: Graph) -> Alignment:
     return Alignment(tuple(pairs), tuple(removed), tuple(added), renamed)
 
 
-def _by_branch(steps: Iterable[Step]) -> dict[BranchPath, list[Step]]:
-    found: dict[BranchPath, list[Step]] = {(): []}
+def _by_branch(steps: Iterable[ComparedStep]) -> dict[BranchPath, list[ComparedStep]]:
+    found: dict[BranchPath, list[ComparedStep]] = {(): []}
     for step in steps:
         for depth in range(len(step.name.path) + 1):
             found.setdefault(step.name.path[:depth], [])
@@ -90,17 +90,17 @@ def _by_branch(steps: Iterable[Step]) -> dict[BranchPath, list[Step]]:
     return found
 
 
-def _left(branches: Mapping[BranchPath, list[Step]], taken: Iterable[Step]) -> list[Step]:
+def _left(branches: Mapping[BranchPath, list[ComparedStep]], taken: Iterable[ComparedStep]) -> list[ComparedStep]:
     return _without([step for steps in branches.values() for step in steps], taken)
 
 
-def _without(steps: list[Step], taken: Iterable[Step]) -> list[Step]:
+def _without(steps: list[ComparedStep], taken: Iterable[ComparedStep]) -> list[ComparedStep]:
     names = {step.name for step in taken}
     return [step for step in steps if step.name not in names]
 
 
 def _matched_branches(
-    old: Mapping[BranchPath, list[Step]], new: Mapping[BranchPath, list[Step]]
+    old: Mapping[BranchPath, list[ComparedStep]], new: Mapping[BranchPath, list[ComparedStep]]
 ) -> dict[BranchPath, BranchPath]:
     """Each branch of the first body that is one of the second: of the same name, or of the same steps."""
     found: dict[BranchPath, BranchPath] = {(): ()}
@@ -126,14 +126,14 @@ def _inside(branches: Iterable[BranchPath], parent: BranchPath) -> list[BranchPa
 
 
 def _content(
-    branches: Mapping[BranchPath, list[Step]], path: BranchPath
+    branches: Mapping[BranchPath, list[ComparedStep]], path: BranchPath
 ) -> list[tuple[BranchPath, list[tuple[str, str]]]]:
     """What is in a branch, whatever it is called."""
     size = len(path)
     return sorted((one[size:], [s.signature for s in steps]) for one, steps in branches.items() if one[:size] == path)
 
 
-def _in_order(old: Sequence[Step], new: Sequence[Step]) -> list[StepPair]:
+def _in_order(old: Sequence[ComparedStep], new: Sequence[ComparedStep]) -> list[StepPair]:
     """The pairs of one branch that keep its order, with the fewest edits."""
     first, last = 0, 0
     while first < min(len(old), len(new)) and _same(old[first], new[first]):
@@ -149,11 +149,11 @@ def _in_order(old: Sequence[Step], new: Sequence[Step]) -> list[StepPair]:
     return [StepPair(one, other) for one, other in [*ends, *middle]]
 
 
-def _same(one: Step, other: Step) -> bool:
+def _same(one: ComparedStep, other: ComparedStep) -> bool:
     return one.name.own == other.name.own and one.signature == other.signature
 
 
-def _by_name(old: Sequence[Step], new: Sequence[Step]) -> list[tuple[Step, Step]]:
+def _by_name(old: Sequence[ComparedStep], new: Sequence[ComparedStep]) -> list[tuple[ComparedStep, ComparedStep]]:
     """The pairs of equal names, as far as they stand in the same order."""
     names = {step.name.own: number for number, step in enumerate(new)}
     found, last = [], -1
@@ -165,7 +165,7 @@ def _by_name(old: Sequence[Step], new: Sequence[Step]) -> list[tuple[Step, Step]
     return found
 
 
-def _fewest_edits(old: Sequence[Step], new: Sequence[Step]) -> list[tuple[Step, Step]]:
+def _fewest_edits(old: Sequence[ComparedStep], new: Sequence[ComparedStep]) -> list[tuple[ComparedStep, ComparedStep]]:
     """The cheapest way from one list of steps to the other (Wagner & Fischer 1974), whichever way it is read."""
     costs = [[ALONE * column for column in range(len(new) + 1)]]
     paired = [[cost(one, other) for other in new] for one in old]
@@ -191,11 +191,11 @@ def _fewest_edits(old: Sequence[Step], new: Sequence[Step]) -> list[tuple[Step, 
     return found[::-1]
 
 
-def _key(step: Step) -> tuple[str, tuple[str, str]]:
+def _key(step: ComparedStep) -> tuple[str, tuple[str, str]]:
     return step.name.own, step.signature
 
 
-def cost(one: Step, other: Step) -> float:
+def cost(one: ComparedStep, other: ComparedStep) -> float:
     """What it costs to call two steps the same one; more than to call one gone and the other new where they are not."""
     is_named = one.name.own == other.name.own
     if one.signature == other.signature:
@@ -208,14 +208,16 @@ def cost(one: Step, other: Step) -> float:
     return _OTHER if merges or (is_named and not one.is_numbered) else 3 * ALONE
 
 
-def _changed(one: Step, other: Step) -> float:
+def _changed(one: ComparedStep, other: ComparedStep) -> float:
     fields: int = sum(
         one.settings.get(name) != other.settings.get(name) for name in one.settings.keys() | other.settings.keys()
     )
     return float(min(_CHANGED + _FIELD * fields, _OTHER))
 
 
-def _same_place(removed: list[Step], added: list[Step], branches: Mapping[BranchPath, BranchPath]) -> list[StepPair]:
+def _same_place(
+    removed: list[ComparedStep], added: list[ComparedStep], branches: Mapping[BranchPath, BranchPath]
+) -> list[StepPair]:
     """Steps of the same name that do the same, and stand elsewhere among their neighbors."""
     names = {step.name: step for step in added}
     places = [(step, names.get(_place(step, branches))) for step in removed]
@@ -224,22 +226,26 @@ def _same_place(removed: list[Step], added: list[Step], branches: Mapping[Branch
     ]
 
 
-def _place(step: Step, branches: Mapping[BranchPath, BranchPath]) -> StepName:
+def _place(step: ComparedStep, branches: Mapping[BranchPath, BranchPath]) -> StepName:
     """What a step of the first body is called in the second, if its number has not moved."""
     name = step.name
     return StepName(name.base, name.number, branches.get(name.path, name.path))
 
 
-def _same_work(removed: list[Step], added: list[Step], _: Mapping[BranchPath, BranchPath]) -> list[StepPair]:
+def _same_work(
+    removed: list[ComparedStep], added: list[ComparedStep], _: Mapping[BranchPath, BranchPath]
+) -> list[StepPair]:
     """Steps with weights that do the same anywhere in the body."""
-    waiting: dict[tuple[str, str], list[Step]] = defaultdict(list)
+    waiting: dict[tuple[str, str], list[ComparedStep]] = defaultdict(list)
     for step in added:
         if step.totals.variables:
             waiting[step.signature].append(step)
     return [StepPair(step, waiting[step.signature].pop(0), True) for step in removed if waiting.get(step.signature)]
 
 
-def _same_name(removed: list[Step], added: list[Step], branches: Mapping[BranchPath, BranchPath]) -> list[StepPair]:
+def _same_name(
+    removed: list[ComparedStep], added: list[ComparedStep], branches: Mapping[BranchPath, BranchPath]
+) -> list[StepPair]:
     """Steps of the same name and kind that were changed, and stand elsewhere."""
     names = {step.name: step for step in added}
     places = [(step, names.get(_place(step, branches))) for step in removed]

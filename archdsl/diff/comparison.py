@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from archdsl.diff.alignment import Alignment, align
 from archdsl.diff.edits import ABSENT, Edit, FieldEdit, InputEdit, OutputEdit, edits_of
-from archdsl.diff.steps import Step, plain_value, steps_of
+from archdsl.diff.steps import ComparedStep, plain_value, steps_of
 from archdsl.diff.weights import CarriedWeights, carried_weights
 from archdsl.graph import Graph, StepName, Totals
 from archdsl.ops import Shape
@@ -165,14 +165,14 @@ class BodyPairs:
             self.equal[key] = not self._own_edits(before, after) and all(self._is_equal(*both) for *_, both in layers)
         return self.equal[key]
 
-    def _layers(self, before: Graph, after: Graph) -> Iterator[tuple[Step, Step, tuple[Graph, Graph]]]:
+    def _layers(self, before: Graph, after: Graph) -> Iterator[tuple[ComparedStep, ComparedStep, tuple[Graph, Graph]]]:
         """The layers that both bodies have, with what is inside them."""
         for pair in self.alignment(before, after).pairs:
             one, other = pair.before.main.body, pair.after.main.body
             if one is not None and other is not None:
                 yield pair.before, pair.after, (one, other)
 
-    def _side_by_side(self, before: Graph, after: Graph) -> Iterator[tuple[Step | None, Step | None]]:
+    def _side_by_side(self, before: Graph, after: Graph) -> Iterator[tuple[ComparedStep | None, ComparedStep | None]]:
         """The steps of two bodies, in the order of the second; what is gone is where it was."""
         alignment = self.alignment(before, after)
         removed = {step.name for step in alignment.removed}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar, TypeAlias
 
 from archdsl.diff.alignment import Alignment, StepPair
-from archdsl.diff.steps import Step, format_value
+from archdsl.diff.steps import ComparedStep, format_value
 from archdsl.errors import Span
 from archdsl.expr import Expression
 from archdsl.graph import BranchPath, Graph, StepName, TensorRef
@@ -181,7 +181,7 @@ def edits_of(before: Graph, after: Graph, alignment: Alignment) -> list[Edit]:
     return sorted(edits, key=lambda edit: order.get(edit.uses[0][1], -1))
 
 
-def _facts(step: Step) -> dict[str, Any]:
+def _facts(step: ComparedStep) -> dict[str, Any]:
     return {"kind": step.kind, "label": step.label, "parameters": step.totals.parameters}
 
 
@@ -200,14 +200,14 @@ def _edits_of_pair(pair: StepPair, branches: Mapping[BranchPath, BranchPath]) ->
             yield Rename(**common, **_facts(other))
 
 
-def _parts(one: Step, other: Step, branches: Mapping[BranchPath, BranchPath]) -> Iterator[FieldEdit]:
+def _parts(one: ComparedStep, other: ComparedStep, branches: Mapping[BranchPath, BranchPath]) -> Iterator[FieldEdit]:
     """What a merge takes, where that differs by more than a branch's name."""
     parts = [branches.get((*one.name.path, part), (part,))[-1] for part in one.main.parts]
     if one.main.role == other.main.role == "merge" and parts != list(other.main.parts):
         yield FieldEdit("parts", list(one.main.parts), list(other.main.parts))
 
 
-def _changed_fields(one: Step, other: Step) -> Iterator[FieldEdit]:
+def _changed_fields(one: ComparedStep, other: ComparedStep) -> Iterator[FieldEdit]:
     """The fields that differ. What only one side has follows from a field of both, such as `norm`."""
     if one.kind != other.kind:
         word = "merge" if one.main.role == "merge" else "layer" if one.main.body else "op"

@@ -17,7 +17,7 @@ _FIELDS = ("norm", "activation")
 
 
 @dataclass(frozen=True)
-class Step:
+class ComparedStep:
     """The nodes of one step."""
 
     nodes: tuple[Node, ...]
@@ -91,9 +91,9 @@ class Step:
         return None if node is None else node.fields.get(name)
 
 
-def steps_of(graph: Graph) -> list[Step]:
+def steps_of(graph: Graph) -> list[ComparedStep]:
     """The steps of a body, in its order."""
-    return [Step(nodes) for nodes in graph.steps()]
+    return [ComparedStep(nodes) for nodes in graph.steps()]
 
 
 def plain_value(value: Any) -> Any:

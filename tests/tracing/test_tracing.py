@@ -12,7 +12,7 @@ import pytest
 from random_specs import several
 
 from archdsl import ArchError, expr, loads, resolve, source, zoo
-from archdsl.diff.steps import Step, plain_value, steps_of
+from archdsl.diff.steps import ComparedStep, plain_value, steps_of
 from archdsl.graph import Graph
 from archdsl.ops.base import show
 from archdsl.ops.field_types import whole
@@ -177,7 +177,7 @@ def hold_all(spec: Spec, **arguments: Any) -> int:
     tracing = Tracing(spec, arguments)
     assert list(tracing.graph.weights()) == list(resolve(spec, **arguments).weights())
     steps = 0
-    known: dict[int, dict[str, Step]] = {}
+    known: dict[int, dict[str, ComparedStep]] = {}
     for target in targets(tracing.graph):
         if id(target.body) not in known:
             known[id(target.body)] = {node.name: step for step in steps_of(target.body) for node in step.nodes}
