@@ -97,7 +97,7 @@ class Linear(Warm):
         return self._warmed(steps, line, late=True)
 
 
-class StepDecay(Warm):
+class Step(Warm):
     """`rate`, times `factor` at the start of each of the epochs in `at` (counted from 0, the warm-up's too).
 
     Args:
@@ -118,7 +118,7 @@ class StepDecay(Warm):
         return self._warmed(steps, steady, late=False)
 
     @model_validator(mode="after")
-    def _ascending(self) -> "StepDecay":
+    def _ascending(self) -> "Step":
         if self.at != sorted(set(self.at)):
             raise invalid(Conflict("`at` wants ascending epochs, each once", ("at",)))
         return self
@@ -168,4 +168,4 @@ class OneCycle(Schedule):
         return Call("extra.OneCycle", (self.rate, epochs * steps), given)
 
 
-MODELS = {model.word: model for model in (Constant, StepDecay, Cosine, Linear, Exponential, OneCycle)}
+MODELS = {model.word: model for model in (Constant, Step, Cosine, Linear, Exponential, OneCycle)}
