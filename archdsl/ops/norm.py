@@ -84,6 +84,7 @@ class _Learned(_Norm):
         gamma_constraint: what holds gamma after each step.
     """
 
+    epsilon: Positive = 1e-3  # again, for the long form lists fields class by class
     center: Flag = True
     scale: Flag = True
     beta_initializer: Initializer = "zeros"

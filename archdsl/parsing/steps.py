@@ -299,7 +299,8 @@ class StepReader(InterfaceReader):
         if isinstance(node, Sequence):
             return self.body(node, scope)
         value = self.value(node, scope)
-        if not value.names and value.content not in SHORTCUTS:
+        # What is no word, a mapping for one, has no hash.
+        if not value.names and value.content not in tuple(SHORTCUTS):
             hint = nearest(str(value.content), SHORTCUTS) if isinstance(node, Scalar) else "its own steps are a list"
             self.problems.add("ARCH007", f"{shown(plain(node))} is no shortcut", node.span, hint)
             return Value("none", span)

@@ -339,7 +339,7 @@ class Resolver:
         if not isinstance(shortcut, Value):
             return self._one(self._steps(context, shortcut, x), "the shortcut", place)
         word = self.budget.value(shortcut, context.scope)
-        if word not in SHORTCUTS:
+        if word not in tuple(SHORTCUTS):
             hint = nearest(str(word), SHORTCUTS)
             raise fail("ARCH013", f"{shown(word)} is no shortcut", shortcut.span, hint)
         if word == "none":
