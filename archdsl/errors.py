@@ -330,9 +330,13 @@ def shown(value: Any) -> str:
     return f"`{text if len(text) <= 40 else text[:37] + '...'}`"
 
 
+_SHOWN_ITEMS = 40
+"""As many items of a list as a value's text has letters."""
+
+
 def _written(value: Any) -> str:
     if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_written, value))}]"
+        return f"[{', '.join(map(_written, value[:_SHOWN_ITEMS]))}]"
     if isinstance(value, dict):
         return "{...}"
     if isinstance(value, str):

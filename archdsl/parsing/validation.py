@@ -26,6 +26,7 @@ _DUE = {
     "tuple_type": "a list is due",
     "model_type": "a mapping is due",
     "dict_type": "a mapping is due",
+    "dataclass_type": "a mapping is due",
     "finite_number": "a finite number is due",
 }
 _BOUNDS = {
@@ -99,7 +100,7 @@ def faults(
         model.model_validate(dict(values))
     except ValidationError as error:
         known = [f for f in error.errors(include_url=False) if not f["loc"] or f["loc"][0] not in skip]
-        return [_describe(f, span(str(f["loc"][0])) if f["loc"] else span("")) for f in known]
+        return [describe(f, span(str(f["loc"][0])) if f["loc"] else span("")) for f in known]
     return []
 
 
@@ -120,7 +121,7 @@ def _problem(fault: Any, root: Node, model: type[BaseModel]) -> Problem:
         word = str(fault["loc"][-1])
         known = _fields(model, fault["loc"][:-1])
         return Problem("ARCH005", f"`{word}` is not known here", span, hint=nearest(word, known))
-    return _describe(fault, span)
+    return describe(fault, span)
 
 
 def _inside(node: Node, segment: str | int) -> Node | None:
@@ -155,7 +156,8 @@ def model_of(annotation: Any) -> Any:
     return models[0] if models else None
 
 
-def _describe(fault: Any, span: Span) -> Problem:
+def describe(fault: Any, span: Span | None) -> Problem:
+    """The problem of one of Pydantic's errors, at a place that is known."""
     kind, context, given = fault["type"], fault.get("ctx", {}), fault.get("input")
     if kind == "conflict":
         return Problem(context["code"], context["message"], span, hint=context["hint"])

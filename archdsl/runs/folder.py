@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import platform
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field
 
 from archdsl import zoo
-from archdsl.errors import fail
+from archdsl.errors import SHOWN, fail, shown
 from archdsl.files import writing
 from archdsl.limits import DEFAULTS, Limits
+from archdsl.parsing.stored import due, read_json, unreadable
 from archdsl.recipe import Train
 from archdsl.spec import Spec
 
@@ -28,6 +32,28 @@ Row = dict[str, float]
 """One epoch: `epoch` (from 1), `seconds`, `learning_rate`, and each metric, also as `validation_...`."""
 
 Status = Literal["running", "finished", "interrupted", "failed"]
+
+MOST_EPOCHS, LARGEST_RUN, LARGEST_LOG = 100_000, 8_000_000, 32_000_000
+"""The rows of a log, and the bytes of `run.json` and of `log.csv`: what is larger was not written by training."""
+
+
+def _moment(text: str) -> str:
+    """Takes a time that can be shown as one of this place."""
+    try:
+        if text:
+            datetime.fromisoformat(text).astimezone()
+    except (ValueError, OverflowError, OSError):
+        raise due("a time as `2026-01-31T12:00:00+00:00`") from None
+    return text
+
+
+Count = Annotated[int, Field(ge=0, le=10**15)]
+Epoch = Annotated[int, Field(ge=0, le=10**9)]
+Seconds = Annotated[float, Field(ge=0, le=10**10, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(ge=0, le=1.0001, allow_inf_nan=False)]
+"""What float32 rounds may exceed 1. A loss may also be infinite or no number: that of a training that went wrong."""
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Deviation = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,35 +79,35 @@ class Result:
 
     spec: str
     arguments: Mapping[str, Any]
-    seed: int
-    epochs: int
-    limit: int | None
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    epochs: Annotated[Epoch, Field(ge=1)]
+    limit: Annotated[Count, Field(ge=1)] | None
     source: str
     origin: str
-    images: Mapping[str, int]
-    mean: list[float] | None
-    std: list[float] | None
-    parameters: int
+    images: Mapping[str, Count]
+    mean: list[Finite] | None
+    std: list[Deviation] | None
+    parameters: Count
     versions: Mapping[str, str]
     status: Status = "running"
-    epochs_run: int = 0
-    best_epoch: int | None = None
-    validation_accuracy: float | None = None
+    epochs_run: Epoch = 0
+    best_epoch: Annotated[Epoch, Field(ge=1)] | None = None
+    validation_accuracy: Fraction | None = None
     validation_loss: float | None = None
-    test_accuracy: float | None = None
+    test_accuracy: Fraction | None = None
     test_loss: float | None = None
-    seconds: float | None = None
-    plain_test_accuracy: float | None = None
-    class_accuracy: Mapping[str, float] | None = None
+    seconds: Seconds | None = None
+    plain_test_accuracy: Fraction | None = None
+    class_accuracy: Mapping[str, Fraction] | None = None
     classes: Sequence[str] = ()
     variant: str = ""
-    started: str = ""
+    started: Annotated[str, AfterValidator(_moment)] = ""
     machine: Mapping[str, Any] | None = None
     tags: Sequence[str] = ()
     command: str = ""
     input: Mapping[str, Any] | None = None
     own: Sequence[str] = ()
-    limits: Mapping[str, int] | None = None
+    limits: Mapping[str, Annotated[Count, Field(ge=1)]] | None = None
 
     def write(self, folder: Path) -> None:
         """Writes `run.json` in one step.
@@ -102,25 +128,36 @@ def read_result(folder: Path) -> Result:
         ArchError: there is no run, or its `run.json` cannot be read (ARCH204).
     """
     path = folder / RUN
-    names = {field.name for field in fields(Result)}
-    with _reading(path, "run"):
-        try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-        except (FileNotFoundError, NotADirectoryError):
-            hint = "a run is a folder that training wrote"
-            raise fail("ARCH204", f"{folder} holds no run: there is no {RUN} in it", hint=hint) from None
-        return Result(**{name: value for name, value in values.items() if name in names})
-
-
-@contextmanager
-def _reading(path: Path, kind: str) -> Iterator[None]:
-    """Explains what goes wrong within the block, which reads a file that training wrote."""
     try:
-        yield
+        text = _bounded(path, LARGEST_RUN)
+    except (FileNotFoundError, NotADirectoryError):
+        hint = "a run is a folder that training wrote"
+        raise fail("ARCH204", f"{folder} holds no run: there is no {RUN} in it", hint=hint) from None
     except OSError as error:
         raise fail("ARCH204", f"{path} cannot be read: {error.strerror}") from None
-    except (ValueError, TypeError, AttributeError, RecursionError, csv.Error):
-        raise fail("ARCH204", f"{path} is not what training wrote: it cannot be read as a {kind}") from None
+    return read_json(Result, text, path, "run", _conflicts)
+
+
+def _conflicts(run: Result) -> Iterator[str]:
+    for name in ("epochs_run", "best_epoch"):
+        if (getattr(run, name) or 0) > run.epochs:
+            yield f"`{name}`: at most `epochs`, {run.epochs:,}, is due, and here is `{getattr(run, name)}`"
+    if len(run.mean or ()) != len(run.std or ()):
+        yield f"`mean` and `std`: as many numbers are due, and here are {len(run.mean or ())} and {len(run.std or ())}"
+
+
+def _bounded(path: Path, most: int) -> bytes:
+    """The bytes of a file.
+
+    Raises:
+        OSError: it cannot be read.
+        ArchError: it is too large (ARCH204).
+    """
+    with open(path, "rb") as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise unreadable(path, [f"it has more than {most:,} bytes"])
+    return content
 
 
 def read_spec(folder: Path, run: Result) -> Spec:
@@ -134,7 +171,9 @@ def read_spec(folder: Path, run: Result) -> Spec:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         raise fail("ARCH204", f"{path} is not there or cannot be read") from None
-    return zoo.loads(text, str(path), run.variant, Limits(**run.limits) if run.limits else DEFAULTS)
+    known = {field.name for field in fields(Limits)}
+    limits = {name: value for name, value in (run.limits or {}).items() if name in known}
+    return zoo.loads(text, str(path), run.variant, Limits(**limits) if limits else DEFAULTS)
 
 
 def read_recipe(folder: Path) -> Train | None:
@@ -154,9 +193,47 @@ def read_log(folder: Path) -> list[Row]:
         ArchError: it cannot be read (ARCH204).
     """
     path = folder / LOG
-    with _reading(path, "log"), suppress(FileNotFoundError), open(path, newline="", encoding="utf-8") as file:
-        return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
-    return []
+    try:
+        text = _bounded(path, LARGEST_LOG).decode("utf-8")
+        table = list(islice(csv.reader(io.StringIO(text, newline="")), MOST_EPOCHS + 2))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise fail("ARCH204", f"{path} cannot be read: {error.strerror}") from None
+    except (UnicodeDecodeError, csv.Error):
+        raise unreadable(path, ["it cannot be read as a log"]) from None
+    if not table:
+        return []
+    if len(table) > MOST_EPOCHS + 1:
+        raise unreadable(path, [f"it has more than {MOST_EPOCHS:,} rows"])
+    names, rows, faults = table[0], list[Row](), list[str]()
+    if "epoch" not in names or len(set(names)) < len(names):
+        raise unreadable(path, ["line 1: different columns are due, `epoch` among them"])
+    for epoch, cells in enumerate(table[1:], 1):
+        row = _row(names, cells, epoch, faults)
+        rows.append(row)
+        if len(faults) > SHOWN:
+            break
+    if faults:
+        raise unreadable(path, faults)
+    return rows
+
+
+def _row(names: Sequence[str], cells: Sequence[str], epoch: int, faults: list[str]) -> Row:
+    """A row of the log; what an epoch does not have is empty. What is wrong with it is added to the faults."""
+    where, row = f"line {epoch + 1}", Row()
+    if len(cells) != len(names):
+        faults.append(f"{where}: {len(names)} values are due, and here are {len(cells)}")
+        return row
+    for name, cell in zip(names, cells, strict=True):
+        try:
+            if cell:
+                row[name] = float(cell)
+        except ValueError:
+            faults.append(f"{where}: `{name[:40]}`: a number is due, and here is {shown(cell)}")
+    if not faults and row.get("epoch") != epoch:
+        faults.append(f"{where}: `epoch`: {epoch} is due, and here is {shown(row.get('epoch'))}")
+    return row
 
 
 def utc_now() -> str:

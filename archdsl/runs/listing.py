@@ -129,8 +129,14 @@ def to_text(runs: Sequence[StoredRun], width: int) -> str:
             break
         names.remove(least)
     table = columns(rows, [at for at, name in enumerate(names) if name in RIGHT_ALIGNED]) if good else ""
-    broken = [f"{run.name}: {run.error.problems[0].message}" for run in runs if run.error is not None]
+    broken = [line for run in runs if run.error is not None for line in _reasons(run.name, run.error)]
     return table + "\n".join(broken) + ("\n" if broken or not good else "")
+
+
+def _reasons(name: str, error: ArchError) -> list[str]:
+    """Why a run cannot be read."""
+    problem = error.problems[0]
+    return [f"{name}: {problem.message}", *(f"  {fact}" for fact in problem.facts)]
 
 
 def spec_name(result: Result) -> str:

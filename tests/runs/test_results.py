@@ -7,8 +7,9 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from documents import printed_by
@@ -200,3 +201,74 @@ def test_the_machine_is_told_without_its_name() -> None:
 def test_nothing_is_lost_where_a_run_moves(folder: Path) -> None:
     shutil.move(folder / "runs/digits-1", folder / "elsewhere")
     assert listing.find(folder / "elsewhere")[0].known_result == read_result(folder / "elsewhere")
+
+
+WRONG_VALUES: dict[str, tuple[Any, str]] = {
+    "seed": ("3", '`seed`: a whole number is due, and here is `"3"`'),
+    "epochs": (0, "`epochs`: at least 1 is due, and here is `0`"),
+    "epochs_run": (10**9, "`epochs_run`: at most `epochs`, 20, is due, and here is `1000000000`"),
+    "best_epoch": (21, "`best_epoch`: at most `epochs`, 20, is due"),
+    "images": ({"train": -1}, "`images.train`: at least 0 is due, and here is `-1`"),
+    "mean": ([0.5, "x"], "`mean[1]`: a number is due, and here is `x`"),
+    "std": ([0.5, 0.5], "`mean` and `std`: as many numbers are due, and here are 1 and 2"),
+    "parameters": (10**400, "`parameters`: at most 1,000,000,000,000,000 is due"),
+    "status": ("finishd", "`status`: `finishd` is not known here; did you mean `finished`?"),
+    "test_accuracy": (float("nan"), "`test_accuracy`: a finite number is due, and here is `nan`"),
+    "classes": (["a", 1], "`classes[1]`: text is due, and here is `1`"),
+    "started": ("yesterday", "`started`: a time as `2026-01-31T12:00:00+00:00` is due, and here is `yesterday`"),
+    "arguments": ([], "`arguments`: a mapping is due, and here is `[]`"),
+    "limits": ({"steps": "many"}, "`limits.steps`: a whole number is due, and here is `many`"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_VALUES)
+def test_a_wrong_value_of_a_run_is_named(name: str, tmp_path: Path) -> None:
+    value, message = WRONG_VALUES[name]
+    (tmp_path / "run.json").write_text(json.dumps({**asdict(RUN), name: value}), encoding="utf-8")
+    with pytest.raises(ArchError) as caught:
+        read_result(tmp_path)
+    [problem] = caught.value.problems
+    assert (problem.code, f"{tmp_path}/run.json is not what training wrote: {message}" in problem.message) == (
+        "ARCH204",
+        True,
+    ), str(problem)
+
+
+def test_all_wrong_values_are_named_in_one_message(tmp_path: Path) -> None:
+    wrong = {**asdict(RUN), "seed": "3", "started": 5, "status": None, "later": {"is": "ignored"}}
+    del wrong["epochs"]
+    (tmp_path / "run.json").write_text(json.dumps(wrong), encoding="utf-8")
+    [broken] = listing.find(tmp_path)
+    assert listing.to_text([broken], 100).splitlines() == [
+        f"{tmp_path.name}: {tmp_path}/run.json is not what training wrote: 4 values are wrong",
+        '  `seed`: a whole number is due, and here is `"3"`; remove the quotes',
+        "  `epochs` is missing",
+        "  `status`: nothing is not known here; known here: `failed`, `finished`, `interrupted`, `running`",
+        "  `started`: text is due, and here is `5`",
+    ]
+
+
+def test_a_run_that_is_read_is_written_back_to_the_byte(tmp_path: Path) -> None:
+    RUN.write(tmp_path)
+    written = (tmp_path / "run.json").read_bytes()
+    read_result(tmp_path).write(tmp_path)
+    assert (tmp_path / "run.json").read_bytes() == written
+
+
+WRONG_LOGS = {
+    "epoch,loss\n1,much\n2\n": ["line 2: `loss`: a number is due, and here is `much`", "line 3: 2 values are due, and"],
+    "epoch,loss\n2,0.5\n": ["line 2: `epoch`: 1 is due, and here is `2.0`"],
+    "epoch,loss\n1,0.5\n1,0.5\n": ["line 3: `epoch`: 2 is due, and here is `1.0`"],
+    "loss\n0.5\n": ["line 1: different columns are due, `epoch` among them"],
+    "epoch,loss,loss\n": ["line 1: different columns are due"],
+    "epoch\n" + "1\n" * 200_000: ["it has more than 100,000 rows"],
+    "epoch," + "x" * 200_000 + "\n1,1\n": ["it cannot be read as a log"],
+}
+
+
+@pytest.mark.parametrize("text", WRONG_LOGS, ids=lambda text: ascii(text[:20]))
+def test_a_log_with_wrong_rows_is_refused(text: str, tmp_path: Path) -> None:
+    (tmp_path / LOG).write_text(text, encoding="utf-8")
+    with pytest.raises(ArchError, match=r"ARCH204.*log.csv is not what training wrote") as caught:
+        read_log(tmp_path)
+    assert [message for message in WRONG_LOGS[text] if message not in str(caught.value)] == []
