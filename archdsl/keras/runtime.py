@@ -6,12 +6,15 @@ import copy
 import hashlib
 import linecache
 import sys
+import threading
+import weakref
 from collections.abc import Mapping
 from dataclasses import asdict
 from types import ModuleType
 from typing import Any
 
 import keras
+from keras.src.saving import object_registration
 
 from archdsl.codegen.module import extra_classes, to_python
 from archdsl.diagrams import notebook
@@ -38,31 +41,86 @@ that predicts the classes, if there are several).
 
 
 def compile_spec(spec: Spec) -> ModuleType:
-    """The module of a spec, made once for each text.
+    """The module of a spec, made once for each text, and released when nothing refers to it or its classes any more.
 
-    Its source is what `eject` writes; `inspect.getsource` and tracebacks show it.
+    Its source is what `eject` writes; `inspect.getsource` and tracebacks show it. Safe to call from several threads.
     """
     name = "archdsl_generated_" + hashlib.sha256(f"{spec.variant}\n{spec.text}".encode()).hexdigest()[:16]
-    if name in sys.modules:
-        return sys.modules[name]
-    source = to_python(spec)
+    with _COMPILING:
+        module = _modules.get(name)
+        if module is None:
+            module = _modules[name] = _generate(spec, name)
+        return module
+
+
+_COMPILING = threading.RLock()
+"""Held while a module is made, so that no thread sees a half of one."""
+
+_modules: weakref.WeakValueDictionary[str, ModuleType] = weakref.WeakValueDictionary()
+
+
+def _generate(spec: Spec, name: str) -> ModuleType:
     module = ModuleType(name, f"Generated from the spec {spec.name}.")
     module.__file__ = f"<{name}.py>"
-    linecache.cache[module.__file__] = (len(source), None, source.splitlines(keepends=True), module.__file__)
-    sys.modules[name] = module
+    # A function refers to the namespace of its module, and not to the module: the namespace keeps the module alive.
+    module.__dict__["__archdsl_module__"] = module
+    source = to_python(spec)
+    registered = dict(object_registration.GLOBAL_CUSTOM_OBJECTS)
     try:
         exec(compile(source, module.__file__, "exec"), module.__dict__)
-    except BaseException:
-        del sys.modules[name]
-        raise
+    finally:
+        _unregister(name, registered)
+    # Saved models name the package's own classes, which are the same for all specs.
+    module.__dict__.update({extra: getattr(layers, extra) for extra in extra_classes() if hasattr(module, extra)})
     for class_name in (*spec.layers, spec.name):
         _carry_spec(getattr(module, class_name), spec)
         _show(getattr(module, class_name), spec, class_name)
     for class_name in spec.layers:
         # The transfer of weights opens such a layer in any model.
         getattr(module, class_name)._archdsl_generated = True
-    _register_loader()
+    lines = (len(source), None, source.splitlines(keepends=True), module.__file__)
+    reference = _ModuleReference(module)
+    linecache.cache[module.__file__] = lines
+    sys.modules[name] = reference
+    weakref.finalize(module, _release, name, reference, lines).atexit = False
     return module
+
+
+class _ModuleReference(ModuleType):
+    """What `sys.modules` holds of a generated module, for `inspect` and `pickle`, without keeping it alive."""
+
+    def __init__(self, module: ModuleType) -> None:
+        super().__init__(module.__name__, module.__doc__)
+        self.__file__ = module.__file__
+        self._module = weakref.ref(module)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._module(), name)
+
+
+def _release(name: str, reference: ModuleType, lines: tuple[Any, ...]) -> None:
+    # Without the lock: this runs wherever the garbage is collected. Another module of that name may be there by now.
+    if sys.modules.get(name) is reference:
+        sys.modules.pop(name, None)
+    if linecache.cache.get(f"<{name}.py>") is lines:
+        linecache.cache.pop(f"<{name}.py>", None)
+
+
+def _unregister(name: str, before: Mapping[str, Any]) -> None:
+    """Takes back what a generated module registered with Keras, which would keep every class for ever.
+
+    Args:
+        before: what was registered before. A class of the same name that the user registered, such as one of an
+            ejected module, is then found again.
+    """
+    objects, names = object_registration.GLOBAL_CUSTOM_OBJECTS, object_registration.GLOBAL_CUSTOM_NAMES
+    for key in [key for key, value in list(objects.items()) if value.__module__ == name]:
+        if key in before:
+            objects[key] = before[key]
+        else:
+            del objects[key]
+    for key in [key for key in list(names) if key.__module__ == name]:
+        del names[key]
 
 
 def _carry_spec(generated: Any, spec: Spec) -> None:
@@ -71,12 +129,15 @@ def _carry_spec(generated: Any, spec: Spec) -> None:
     own_making = generated.from_config.__func__
     more: dict[str, Any] = {"variant": spec.variant} if spec.variant else {}
     more |= {"limits": asdict(spec.limits)} if spec.limits != DEFAULTS else {}
+    registration = _Registration()
 
     def get_config(self: Any) -> dict[str, Any]:
         config = dict(own_config(self))
         config[_CARRIED] = {"spec": spec.text, "class": type(self).__name__} | more
         if (data := carried_data(self)) is not None:
             config[_CARRIED]["data"] = data
+        if type(self) is generated:
+            registration.hold(self)
         return config
 
     def from_config(cls: Any, /, config: dict[str, Any], **kwargs: Any) -> Any:
@@ -88,7 +149,33 @@ def _carry_spec(generated: Any, spec: Spec) -> None:
     get_config.__doc__ = own_config.__doc__
     generated.get_config = get_config
     generated.from_config = classmethod(from_config)
-    keras.saving.register_keras_serializable(package="archdsl", name="Spec")(generated)
+
+
+class _Registration:
+    """Registers a class with Keras as long as there is an instance whose config was asked for, and no longer.
+
+    Keras looks the name up after it asked for the config. Its own decorator would keep the class, and so its module,
+    for ever; and in other threads it would stand where the loader is looked for.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._instances: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._count = 0
+
+    def hold(self, instance: Any) -> None:
+        with self._lock:
+            if instance not in self._instances:
+                self._instances.add(instance)
+                self._count += 1
+                weakref.finalize(instance, self._let_go, type(instance)).atexit = False
+            object_registration.GLOBAL_CUSTOM_NAMES[type(instance)] = REGISTERED
+
+    def _let_go(self, generated: type) -> None:
+        with self._lock:
+            self._count -= 1
+            if not self._count:
+                object_registration.GLOBAL_CUSTOM_NAMES.pop(generated, None)
 
 
 def carry_data(model: keras.Model, data: Mapping[str, Any]) -> None:
@@ -135,10 +222,6 @@ class _Loader:
         return maker.from_config(config)
 
 
-def _register_loader() -> None:
-    keras.saving.register_keras_serializable(package="archdsl", name="Spec")(_Loader)
-
-
-_register_loader()
+keras.saving.register_keras_serializable(package="archdsl", name="Spec")(_Loader)
 for _extra in extra_classes():
     keras.saving.register_keras_serializable(package="archdsl_extra")(getattr(layers, _extra))
