@@ -38,7 +38,7 @@ def _alone(layer: Layer, spec: Spec, config: Mapping[str, Any], inputs: Mapping[
     call = LayerCall(layer.name, {arg: _value(config[arg], layer.span) for arg in layer.args})
     outputs = tuple(StepRef(name, ref.name, layer.span) for ref in base.outputs[:1])
     step = Step(layer.name, call, Loop(), name, layer.span)
-    return replace(spec, inputs=inputs, outputs=outputs, args={}, model=(step,), expect=Expectation())
+    return replace(spec, inputs=inputs, outputs=outputs, args={}, model=(step,), train=None, expect=Expectation())
 
 
 def _value(content: Any, span: Span) -> Value:
