@@ -52,7 +52,7 @@ def test_it_recites_the_rooms_that_there_are() -> None:
 @pytest.mark.generated
 def test_the_op_is_a_real_one(golden_document: Callable[[Path, str], None]) -> None:
     block = example("Add an op")
-    source = inspect.getsource(OPS["repeat_vector"])
+    source = inspect.getsource(OPS["gaussian_noise"])
     golden_document(PATH, TEXT[: block.start] + source + TEXT[block.start + len(block.text) :])
 
 
