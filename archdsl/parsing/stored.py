@@ -18,6 +18,10 @@ VALUES = 200_000
 """The most values of one text: a wrong one takes up to a kilobyte of memory, in however few bytes of text."""
 
 
+_MOST_ERRORS = 10_000
+"""Of how many errors Pydantic is asked for all: they take memory, too."""
+
+
 def read_json(
     schema: type[Stored],
     text: bytes,
@@ -45,6 +49,8 @@ def read_json(
     try:
         value: Stored = _adapter(schema).validate_json(text, strict=True)
     except ValidationError as error:
+        if error.error_count() > _MOST_ERRORS:
+            raise unreadable(path, [f"{error.error_count():,} values are wrong"], hint) from None
         faults = error.errors(include_url=False)
         if not faults[0]["loc"]:
             raise unreadable(path, [f"it cannot be read as a {kind}"], hint) from None

@@ -86,8 +86,17 @@ class SlowWeights(keras.callbacks.Callback):  # type: ignore[misc]
         self._first = 0
         self._move = tf.function(self._moved, reduce_retracing=True)
 
+    def restore(self, model: keras.Model, values: list[NDArray[Any]]) -> None:
+        """Starts from the values of a checkpoint.
+
+        Raises:
+            ArchError: they are not those of this network (ARCH204).
+        """
+        checkpoints.check(_floating(model), values)
+        self.restored = values
+
     def on_train_begin(self, logs: Any = None) -> None:
-        self._fast = [variable for variable in self.model.variables if "float" in str(variable.dtype)]
+        self._fast = _floating(self.model)
         values = self.restored or checkpoints.values(self._fast)
         self._slow = [tf.Variable(value, trainable=False) for value in values]
 
@@ -114,3 +123,7 @@ class SlowWeights(keras.callbacks.Callback):  # type: ignore[misc]
         for slow, fast in zip(self._slow, self._fast, strict=True):
             slow.assign_add(tf.cast(fraction, slow.dtype) * (fast.value - slow))
             fast.assign(slow)
+
+
+def _floating(model: keras.Model) -> list[Any]:
+    return [variable for variable in model.variables if "float" in str(variable.dtype)]

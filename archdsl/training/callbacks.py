@@ -23,6 +23,7 @@ from archdsl.files import writing
 from archdsl.runs.folder import LOG, MODEL, Result, Row
 from archdsl.runs.trackers import Tracker
 from archdsl.training.averaging import averaged_values
+from archdsl.training.checkpoints import KeptEpoch, Waiting
 
 LOG_LINES = "log.jsonl"
 
@@ -134,11 +135,11 @@ class KeptModel(keras.callbacks.Callback):  # type: ignore[misc]
         self._written = self.epoch
         self._spent += time.perf_counter() - began
 
-    def notes(self) -> dict[str, Any]:
-        return {"epoch": self.epoch, "accuracy": self.accuracy, "loss": self.loss}
+    def notes(self) -> KeptEpoch:
+        return KeptEpoch(self.epoch, self.accuracy, self.loss)
 
-    def restore(self, notes: Mapping[str, Any], values: list[NDArray[Any]]) -> None:
-        self.epoch, self.accuracy, self.loss, self.values = notes["epoch"], notes["accuracy"], notes["loss"], values
+    def restore(self, notes: KeptEpoch, values: list[NDArray[Any]]) -> None:
+        self.epoch, self.accuracy, self.loss, self.values = notes.epoch, notes.accuracy, notes.loss, values
 
 
 class ResumableEarlyStopping(keras.callbacks.Callback):  # type: ignore[misc]
@@ -161,11 +162,11 @@ class ResumableEarlyStopping(keras.callbacks.Callback):  # type: ignore[misc]
         if self.waited >= self.recipe.patience:
             self.model.stop_training = True
 
-    def notes(self) -> dict[str, Any]:
-        return {"best": self.best, "waited": self.waited}
+    def notes(self) -> Waiting:
+        return Waiting(self.best, self.waited)
 
-    def restore(self, notes: Mapping[str, Any]) -> None:
-        self.best, self.waited = notes["best"], notes["waited"]
+    def restore(self, notes: Waiting) -> None:
+        self.best, self.waited = notes.best, notes.waited
 
 
 class StopAtNaN(keras.callbacks.Callback):  # type: ignore[misc]

@@ -7,26 +7,90 @@ that resumes from it does exactly what it would have done without the interrupti
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import AfterValidator, FailFast, Field
 
 from archdsl.data.dataset import Dataset
-from archdsl.errors import fail
+from archdsl.errors import fail, shown
 from archdsl.files import writing
+from archdsl.parsing.stored import due, read_json, unreadable
 from archdsl.runs.folder import Row
 
 FOLDER, FILE = "checkpoint", "state.npz"
 
 Arrays = list[NDArray[Any]]
+
+
+MOST_EPOCHS, LARGEST_HEADER, MOST_VALUES = 100_000, 64_000_000, 1_500_000
+"""What the header of a checkpoint may hold: a row of numbers for each epoch."""
+
+_HINT = "remove the folder `checkpoint` to begin this run anew"
+
+
+def _number(value: Any) -> Any:
+    """Takes an integer or a float as it is: a row is written as it was read."""
+    if type(value) is float or (type(value) is int and abs(value) < 2**63):
+        return value
+    raise due("a number")
+
+
+Checksum = Annotated[int, Field(ge=0, lt=2**32)]
+Epoch = Annotated[int, Field(ge=0, le=MOST_EPOCHS)]
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """Checksums of the spec's text and of each part of the data: its labels and some two thousand of its images."""
+
+    spec: Checksum
+    train: Checksum
+    validation: Checksum
+    test: Checksum
+
+
+@dataclass(frozen=True, slots=True)
+class KeptEpoch:
+    """The epoch whose network is kept, with its validation results; all None if there is none."""
+
+    epoch: Epoch | None
+    accuracy: float | None
+    loss: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How early stopping is doing: the best value so far, and for how many epochs there was no better one."""
+
+    best: float | None
+    waited: Epoch
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """What a training knows besides its arrays.
+
+    Attributes:
+        seconds: how long it took so far.
+        stopped: whether it ended before its last epoch.
+        early: None without early stopping.
+    """
+
+    fingerprint: Fingerprint
+    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    stopped: bool
+    kept: KeptEpoch
+    early: Waiting | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +100,24 @@ class TrainingState:
     Args:
         epoch: how many epochs are complete.
         rows: the log's.
-        notes: plain data, such as how long early stopping has waited.
         arrays: values of variables by what they belong to: `model`, `optimizer`, and others.
     """
 
     epoch: int
     rows: Sequence[Row]
-    notes: Mapping[str, Any]
+    notes: Notes
     arrays: Mapping[str, Arrays] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The member of a checkpoint that says what the others are: how many of each name, and NumPy's unknown types."""
+
+    epoch: Epoch
+    rows: Annotated[list[dict[str, Annotated[Any, AfterValidator(_number)]]], FailFast()]
+    notes: Notes
+    counts: dict[str, Annotated[int, Field(ge=0, le=10_000_000)]]
+    types: dict[str, Literal["bfloat16"]]
 
 
 def save(run: Path, state: TrainingState) -> None:
@@ -63,7 +137,7 @@ def save(run: Path, state: TrainingState) -> None:
     header = {
         "epoch": state.epoch,
         "rows": state.rows,
-        "notes": state.notes,
+        "notes": asdict(state.notes),
         "counts": {name: len(values) for name, values in state.arrays.items()},
         "types": types,
     }
@@ -82,16 +156,67 @@ def load(run: Path) -> TrainingState | None:
     if not path.is_file():
         return None
     try:
-        with np.load(path, allow_pickle=False) as file:
-            header = json.loads(file["header"].tobytes())
+        with zipfile.ZipFile(path) as archive:
+            _check_sizes(archive, path)
+            text = _array(archive, "header", LARGEST_HEADER).tobytes()
+            header = read_json(Header, text, path, "checkpoint", _conflicts, _HINT, MOST_VALUES)
             arrays = {
-                name: [_typed(file[f"{name}.{i}"], header["types"].get(f"{name}.{i}")) for i in range(count)]
-                for name, count in header["counts"].items()
+                name: [_typed(_array(archive, f"{name}.{i}"), header.types.get(f"{name}.{i}")) for i in range(count)]
+                for name, count in header.counts.items()
             }
-        return TrainingState(header["epoch"], header["rows"], header["notes"], arrays)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error):
-        hint = "remove the folder `checkpoint` to begin this run anew"
-        raise fail("ARCH204", f"{path} is not what training wrote: it cannot be read", hint=hint) from None
+    except KeyError as error:
+        raise unreadable(path, [str(error.args[0]).replace("There is no item named", "there is no")], _HINT) from None
+    except (OSError, ValueError, EOFError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error):
+        raise unreadable(path, ["it cannot be read"], _HINT) from None
+    return TrainingState(header.epoch, header.rows, header.notes, arrays)
+
+
+def _check_sizes(archive: zipfile.ZipFile, path: Path) -> None:
+    """Refuses an archive that NumPy did not write: compressed, or with members that share their bytes."""
+    members = archive.infolist()
+    if any(member.compress_type != zipfile.ZIP_STORED for member in members):
+        raise ValueError("compressed")
+    if sum(member.file_size for member in members) > path.stat().st_size:
+        raise ValueError("larger than the file")
+
+
+def _array(archive: zipfile.ZipFile, name: str, most: int | None = None) -> NDArray[Any]:
+    """An array of the archive, whose declared size is held to that of its member before memory is taken.
+
+    Args:
+        most: the most bytes that it may have.
+
+    Raises:
+        KeyError: there is none.
+        ValueError: it is not what NumPy wrote.
+    """
+    info = archive.getinfo(f"{name}.npy")
+    with archive.open(info) as member:
+        version = np.lib.format.read_magic(member)
+        if version not in _HEADERS:
+            raise ValueError("another version")
+        shape, _, dtype = _HEADERS[version](member)
+        size = math.prod(shape) * dtype.itemsize
+        if dtype.hasobject or member.tell() + size != info.file_size or (most is not None and size > most):
+            raise ValueError("another size")
+    with archive.open(info) as member:
+        return np.asarray(np.lib.format.read_array(member, allow_pickle=False))
+
+
+_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+
+
+def _conflicts(header: Header) -> Iterator[str]:
+    epoch, kept = header.epoch, header.notes.kept.epoch
+    if len(header.rows) != epoch:
+        yield f"`rows`: {epoch:,}, as `epoch` says, are due, and here are {len(header.rows):,}"
+    wrong = next((at for at, row in enumerate(header.rows) if row.get("epoch") != at + 1), None)
+    if wrong is not None:
+        yield f"`rows[{wrong}].epoch`: {wrong + 1} is due, and here is {shown(header.rows[wrong].get('epoch'))}"
+    if kept is not None and not 1 <= kept <= epoch:
+        yield f"`notes.kept.epoch`: an epoch from 1 to {epoch} is due, and here is `{kept}`"
+    if lacking := {"model", "optimizer", *(["kept"] if kept != epoch else [])} - header.counts.keys():
+        yield f"`counts` lacks {' and '.join(f'`{name}`' for name in sorted(lacking))}"
 
 
 def remove(run: Path) -> None:
@@ -110,23 +235,31 @@ def assign(variables: Sequence[keras.Variable], arrays: Sequence[NDArray[Any]]) 
     Raises:
         ArchError: they are not those of this network (ARCH204).
     """
-    expected = [(tuple(variable.shape), str(variable.dtype)) for variable in variables]
-    if expected != [(array.shape, str(array.dtype)) for array in arrays]:
-        message = "the checkpoint is not of this network: its weights or its optimizer have other shapes"
-        raise fail("ARCH204", message, hint="was it written by another version of archdsl, Keras or TensorFlow?")
+    check(variables, arrays)
     for variable, array in zip(variables, arrays, strict=True):
         variable.assign(array)
 
 
-def fingerprint(text: str, dataset: Dataset) -> dict[str, int]:
-    """Checksums of the spec's text and of each part of the data: its labels and some two thousand of its images."""
-    parts = {"spec": zlib.crc32(text.encode())}
-    for name in ("train", "validation", "test"):
-        part = getattr(dataset, name)
+def check(variables: Sequence[keras.Variable], arrays: Sequence[NDArray[Any]]) -> None:
+    """Refuses values that are not of the shapes and types of these variables.
+
+    Raises:
+        ArchError: they are those of another network (ARCH204).
+    """
+    expected = [(tuple(variable.shape), str(variable.dtype)) for variable in variables]
+    if expected != [(array.shape, str(array.dtype)) for array in arrays]:
+        message = "the checkpoint is not of this network: its weights or its optimizer have other shapes"
+        raise fail("ARCH204", message, hint="was it written by another version of archdsl, Keras or TensorFlow?")
+
+
+def fingerprint(text: str, dataset: Dataset) -> Fingerprint:
+    """The checksums of a spec's text and of its data."""
+    parts = {}
+    for name, part in dataset.splits.items():
         of_labels = zlib.crc32(np.ascontiguousarray(part.labels).tobytes())
         some = part.images[:: max(1, len(part) // 2000)]
         parts[name] = zlib.crc32(np.ascontiguousarray(some).tobytes(), of_labels)
-    return parts
+    return Fingerprint(spec=zlib.crc32(text.encode()), **parts)
 
 
 def _typed(array: NDArray[Any], name: str | None) -> NDArray[Any]:

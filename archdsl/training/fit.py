@@ -15,6 +15,7 @@ from archdsl.errors import fail
 from archdsl.keras import load_model
 from archdsl.keras.runtime import carried_data
 from archdsl.limits import DEFAULTS
+from archdsl.parsing.stored import unreadable
 from archdsl.runs import folder, trackers
 from archdsl.runs.folder import Result
 from archdsl.spec import Spec
@@ -107,6 +108,9 @@ def resume(
         shown = "" if earlier.test_accuracy is None else f": {earlier.test_accuracy:.2%} of the test images are right"
         raise fail("ARCH204", f"{run} is finished{shown}", hint="`archdsl train` begins another in a new folder")
     state = checkpoints.load(run)
+    if state and state.epoch > earlier.epochs:
+        message = f"its checkpoint has {quantity(state.epoch, 'epoch')}, and {folder.RUN} says {earlier.epochs:,}"
+        raise fail("ARCH204", f"{run} cannot go on: {message}", hint="train the spec into a new folder")
     _check_epochs(spec, earlier, epochs, state)
     planned = epochs or earlier.epochs
     overrides = Overrides(
@@ -154,6 +158,11 @@ def evaluate(run: Path, *, data_dir: Path | None = None, limit: int | None = Non
     model = load_model(path)
     dataset = load(source, data_dir or _recorded_origin(result), shape=model.input_shape[1:])
     if result.mean is not None and result.std is not None:
+        if len(result.mean) not in (1, dataset.image_shape[-1]):
+            message = (
+                f"`mean` has {quantity(len(result.mean), 'number')} for images of {dataset.image_shape[-1]} channels"
+            )
+            raise unreadable(run / folder.RUN, [message])
         statistics = Statistics(np.array(result.mean, np.float32), np.array(result.std, np.float32))
         dataset = replace(dataset, statistics=statistics)
     if limit is not None:

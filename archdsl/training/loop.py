@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,13 @@ import keras
 import tensorflow as tf
 
 from archdsl.errors import ArchError, fail
+from archdsl.parsing.stored import unreadable
 from archdsl.runs.folder import Result, Status
 from archdsl.runs.trackers import Tracker
 from archdsl.text import quantity
 from archdsl.training import callbacks, checkpoints, evaluation, reports
 from archdsl.training.averaging import AveragedValidation, SlowWeights, averaged_values
-from archdsl.training.checkpoints import TrainingState
+from archdsl.training.checkpoints import Notes, TrainingState
 from archdsl.training.display import Display
 from archdsl.training.interrupts import Interrupts, interruptible
 from archdsl.training.reports.labeled_predictions import class_accuracies
@@ -60,8 +61,8 @@ class TrainingLoop:
         Raises:
             ArchError: the spec or the data has changed (ARCH204).
         """
-        before = state.notes["fingerprint"]
-        changed = [name for name in before if before[name] != self.fingerprint.get(name)]
+        notes, before, now = state.notes, asdict(state.notes.fingerprint), asdict(self.fingerprint)
+        changed = [name for name in now if before[name] != now[name]]
         if "spec" in changed:
             message = f"{self.out}/spec.yaml was changed after the run began"
             raise fail("ARCH204", message, hint="train it into a new folder")
@@ -72,13 +73,17 @@ class TrainingLoop:
         model = self.prepared.model
         checkpoints.assign(model.variables, state.arrays["model"])
         checkpoints.assign(model.optimizer.variables, state.arrays["optimizer"])
-        self.first, self.stopped = state.epoch, state.notes["stopped"]
-        self.seconds_before, self.log.rows = state.notes["seconds"], list(state.rows)
-        self.kept.restore(state.notes["kept"], state.arrays.get("kept") or averaged_values(model))
+        self.first, self.stopped = state.epoch, notes.stopped
+        self.seconds_before, self.log.rows = notes.seconds, list(state.rows)
+        kept = state.arrays.get("kept") or averaged_values(model)
+        checkpoints.check(model.variables, kept)
+        self.kept.restore(notes.kept, kept)
         if self.early:
-            self.early.restore(state.notes["early"])
+            if notes.early is None:
+                raise unreadable(self.out / checkpoints.FOLDER / checkpoints.FILE, ["`notes.early`: a mapping is due"])
+            self.early.restore(notes.early)
         if self.slow_weights:
-            self.slow_weights.restored = state.arrays["slow"]
+            self.slow_weights.restore(model, state.arrays.get("slow", []))
 
     def train(self) -> Result:
         """Trains to the end, and tests.
@@ -141,13 +146,13 @@ class TrainingLoop:
     def _save_state(self, epoch: int) -> None:
         """Writes the checkpoint of an epoch, after the callbacks whose state it holds."""
         model = self.prepared.model
-        notes = {
-            "fingerprint": self.fingerprint,
-            "seconds": self._seconds(),
-            "stopped": bool(model.stop_training),
-            "kept": self.kept.notes(),
-            "early": self.early.notes() if self.early else None,
-        }
+        notes = Notes(
+            fingerprint=self.fingerprint,
+            seconds=self._seconds(),
+            stopped=bool(model.stop_training),
+            kept=self.kept.notes(),
+            early=self.early.notes() if self.early else None,
+        )
         arrays = {"kept": self.kept.values} if self.kept.epoch != epoch else {}
         if self.slow_weights:
             arrays["slow"] = self.slow_weights.values()

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
+import zipfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +30,9 @@ pytestmark = [
     pytest.mark.tensorflow,
     pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"),
 ]
+
+OLDER = Path(__file__).parents[1] / "data/version_0_1_0/runs/cut_run"
+"""A run that an earlier version interrupted, with its checkpoint of two epochs."""
 
 TEXT = """\
 archdsl: 1
@@ -202,14 +208,113 @@ def test_a_checkpoint_keeps_every_kind_of_number(tmp_path: Path) -> None:
 
     values = [np.arange(6, dtype=kind).reshape(2, 3) for kind in ("float32", "int64", "uint32", "float16", "float64")]
     values += [np.array(1.5, ml_dtypes.bfloat16), np.array(7), np.empty((0, 2), np.float32)]
-    state = checkpoints.TrainingState(
-        3, [{"epoch": 1, "loss": float("nan")}], {"a": None}, {"model": values, "slow": []}
+    notes = checkpoints.Notes(
+        checkpoints.Fingerprint(1, 2, 3, 4),
+        1.5,
+        False,
+        checkpoints.KeptEpoch(1, None, 0.5),
+        checkpoints.Waiting(None, 0),
     )
-    checkpoints.save(tmp_path, state)
+    rows = [{"epoch": 1, "loss": float("nan")}]
+    checkpoints.save(
+        tmp_path, checkpoints.TrainingState(1, rows, notes, {"model": values, "optimizer": [], "slow": []})
+    )
     found = checkpoints.load(tmp_path)
-    assert (found.epoch, found.notes, found.arrays["slow"]) == (3, {"a": None}, [])
+    assert (found.epoch, found.notes, found.arrays["slow"]) == (1, notes, [])
+    assert str(found.rows) == str(rows)
     for one, two in zip(found.arrays["model"], values, strict=True):
         assert (one.dtype, one.shape, one.tobytes()) == (two.dtype, two.shape, two.tobytes())
+
+
+WRONG_HEADERS: dict[str, tuple[Any, str]] = {
+    "epoch": (10**9, "`epoch`: at most 100,000 is due, and here is `1000000000`"),
+    "epoch too few": (1, "`rows`: 1, as `epoch` says, are due, and here are 2"),
+    "notes.fingerprint": (None, "`notes.fingerprint` is missing"),
+    "notes.fingerprint.spec": (None, "`notes.fingerprint.spec` is missing"),
+    "notes.seconds": ("1.5", '`notes.seconds`: a number is due, and here is `"1.5"`'),
+    "notes.stopped": (0, "`notes.stopped`: `true` or `false` is due, and here is `0`"),
+    "notes.kept.epoch": (3, "`notes.kept.epoch`: an epoch from 1 to 2 is due, and here is `3`"),
+    "notes.early.waited": (-1, "`notes.early.waited`: at least 0 is due, and here is `-1`"),
+    "rows": ([{"epoch": "1"}, {"epoch": 2}], '`rows[0].epoch`: a number is due, and here is `"1"`'),
+    "rows renumbered": ([{"epoch": 2}, {"epoch": 1}], "`rows[0].epoch`: 1 is due, and here is `2`"),
+    "counts": ({"model": 9}, "`counts` lacks `optimizer`"),
+    "counts.model": (10, "there is no 'model.9.npy' in the archive"),
+    "types": ({"model.0": "finfo"}, "`types.model.0`: `finfo` is not known here"),
+}
+
+
+def with_header(run: Path, change: Callable[[Any], None], **arrays: Any) -> None:
+    """Changes the header of a run's checkpoint, or its arrays."""
+    path = run / checkpoints.FOLDER / checkpoints.FILE
+    with np.load(path) as file:
+        members = {**file, **arrays}
+    header = json.loads(members["header"].tobytes())
+    change(header)
+    np.savez(path, **members | {"header": np.frombuffer(json.dumps(header).encode(), np.uint8)})
+
+
+@pytest.mark.parametrize("name", WRONG_HEADERS)
+def test_a_wrong_value_of_a_checkpoint_is_named(name: str, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(OLDER, tmp_path / "run"))
+    value, message = WRONG_HEADERS[name]
+    *places, last = name.partition(" ")[0].split(".")
+
+    def change(header: Any) -> None:
+        for place in places:
+            header = header[place]
+        header[last] = value
+        if value is None:
+            del header[last]
+
+    with_header(run, change)
+    with pytest.raises(ArchError, match=r"ARCH204.*state.npz is not what training wrote") as caught:
+        checkpoints.load(run)
+    assert message in str(caught.value)
+    assert "remove the folder `checkpoint`" in str(caught.value)
+
+
+def test_the_size_that_an_array_declares_is_held_to_its_bytes(tmp_path: Path) -> None:
+    run = Path(shutil.copytree(OLDER, tmp_path / "run"))
+    path = run / checkpoints.FOLDER / checkpoints.FILE
+    kept = path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    large = b"\x93NUMPY\x01\x00v\x00" + b"{'descr': '<f4', 'fortran_order': False, 'shape': (10000000000000,), }".ljust(
+        117
+    )
+    for change, method in (
+        ({"model.0.npy": large + b"\n"}, zipfile.ZIP_STORED),
+        ({"model.0.npy": b"none"}, zipfile.ZIP_STORED),
+        ({}, zipfile.ZIP_DEFLATED),
+    ):
+        with zipfile.ZipFile(path, "w", method) as archive:
+            for name, content in (members | change).items():
+                archive.writestr(name, content)
+        with pytest.raises(ArchError, match=r"ARCH204.*state.npz is not what training wrote"):
+            checkpoints.load(run)
+    path.write_bytes(kept)
+    assert checkpoints.load(run)
+
+
+def test_a_checkpoint_that_is_not_of_its_run_is_refused(tmp_path: Path) -> None:
+    def without(*names: str) -> Callable[[Any], None]:
+        return lambda header: [header["counts"].pop(name, None) for name in names]
+
+    run = Path(shutil.copytree(OLDER, tmp_path / "run"))
+    with_header(run, lambda header: header["notes"]["fingerprint"].update(spec=1))
+    assert "spec.yaml was changed after the run began" in refused("ARCH204", run)
+    for number, (change, message) in enumerate(
+        (
+            (without("slow"), "the checkpoint is not of this network"),
+            (lambda header: header["counts"].update(kept=3), "the checkpoint is not of this network"),
+            (lambda header: header["notes"].update(early=None), "`notes.early`: a mapping is due"),
+        )
+    ):
+        run = Path(shutil.copytree(OLDER, tmp_path / f"run-{number}"))
+        with_header(run, change, **{f"kept.{i}": np.zeros(2) for i in range(3)})
+        assert message in refused("ARCH204", run)
+    replace(read_result(run), epochs=1, epochs_run=1, best_epoch=1).write(run)
+    assert "its checkpoint has 2 epochs, and run.json says 1" in refused("ARCH204", run)
 
 
 def process(run: Path, *words: str) -> subprocess.Popen[str]:
