@@ -2,36 +2,70 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
+import secrets
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from archdsl.errors import fail
 
+_PARTIAL = re.compile(r"\..+\.partial(\.\w+)?")
+_NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
+"""What file systems answer that cannot sync a folder."""
+
 
 @contextmanager
 def writing(path: Path) -> Iterator[Path]:
-    """A name beside `path` to write to; what stands there afterwards takes the place of `path` in one step.
+    """A new name beside `path` to write to; the file there takes the place of `path` in one step.
 
-    Whatever ends the program, `path` holds its old content or its new one. The name has the suffix of `path`.
+    Whatever ends the program or the machine, `path` holds its old content or its new one. The name has the suffix of
+    `path`, and no other process has it: see `is_partial`.
 
     Raises:
         ArchError: the place cannot be written to (ARCH304).
     """
-    beside = path.with_name(f".{path.stem}.partial{path.suffix}")
+    beside = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.partial{path.suffix}")
     try:
         yield beside
         with open(beside, "rb+") as file:
             os.fsync(file.fileno())
         os.replace(beside, path)
+        sync_folder(path.parent)
     except OSError as error:
         raise fail("ARCH304", f"{path} cannot be written: {error.strerror or error}") from None
     finally:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):  # what made it fail may also keep it from being removed
+            beside.unlink(missing_ok=True)
+
+
+def is_partial(name: str) -> bool:
+    """Whether a file has a name of `writing`: the program that wrote it was killed, or is still at it."""
+    return _PARTIAL.fullmatch(name) is not None
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes the names in a folder outlast a loss of power, where the system can do so.
+
+    Raises:
+        OSError: the folder cannot be opened, or its disk fails.
+    """
+    if sys.platform == "win32":
+        return
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    except OSError as error:
+        if error.errno not in _NO_SYNC:
+            raise
+    finally:
+        os.close(opened)
 
 
 def write_new(target: Path, text: str) -> None:
@@ -86,6 +120,7 @@ def new_folder(target: Path) -> Iterator[Folder]:
         yield Folder(made, target)
         made.chmod(0o777 & ~_umask())
         os.replace(made, target)
+        sync_folder(target.parent)
     except OSError as error:
         raise fail("ARCH304", f"{target} cannot be written: {error.strerror}") from None
     finally:

@@ -18,7 +18,7 @@ from pydantic import AfterValidator, Field
 
 from archdsl import zoo
 from archdsl.errors import SHOWN, fail, shown
-from archdsl.files import writing
+from archdsl.files import is_partial, writing
 from archdsl.limits import DEFAULTS, Limits
 from archdsl.parsing.stored import due, read_json, unreadable
 from archdsl.recipe import Train
@@ -27,6 +27,12 @@ from archdsl.spec import Spec
 SPEC, MODEL, LOG, CURVES, RUN = "spec.yaml", "model.keras", "log.csv", "curves.png", "run.json"
 CONFUSION, MISTAKES, CARD, NETWORK = "confusion.png", "mistakes.png", "card.md", "network.svg"
 """The files of a run's folder."""
+
+LOCK = ".lock"
+"""The file that a run's folder has while a process writes there, and after that process was killed."""
+
+BEFORE_RUN = (LOCK, SPEC, "wandb")
+"""What may be in the folder before `run.json` is: a training that was killed this early has begun nothing."""
 
 Row = dict[str, float]
 """One epoch: `epoch` (from 1), `seconds`, `learning_rate`, and each metric, also as `validation_...`."""
@@ -262,13 +268,19 @@ def describe_machine(accelerators: Sequence[str] = ()) -> dict[str, Any]:
 def check_free(folder: Path) -> None:
     """Refuses a folder for a new run that is taken or cannot be written to; creates nothing.
 
+    It may hold what a training left that was killed before its `run.json` was there.
+
     Raises:
-        ArchError: the folder holds something (ARCH202), is no folder or cannot be made (ARCH304).
+        ArchError: the folder holds something else (ARCH202), is no folder or cannot be made (ARCH304).
     """
     try:
         if folder.exists() and not folder.is_dir():
             raise fail("ARCH304", f"{folder} is a file, and a run wants a folder")
-        if folder.exists() and any(folder.iterdir()):
+        names = {path.name for path in folder.iterdir()} if folder.exists() else set()
+        if {LOCK, RUN} <= names:
+            hint = f"`archdsl train --resume {folder}` goes on with it; or name a new folder"
+            raise fail("ARCH202", f"{folder} holds a run that was killed", hint=hint)
+        if names and not (LOCK in names and all(name in BEFORE_RUN or is_partial(name) for name in names)):
             raise fail("ARCH202", f"{folder} is not empty", hint="name a new folder; nothing was changed in this one")
         nearest = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
         if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
@@ -278,7 +290,7 @@ def check_free(folder: Path) -> None:
 
 
 def create(folder: Path, text: str) -> None:
-    """Creates the folder of a run, with its spec in it.
+    """Writes the spec into the folder of a run, which is made if it is not there.
 
     Raises:
         ArchError: the folder cannot be written to (ARCH304).

@@ -1,4 +1,4 @@
-"""The state of a training at the end of an epoch, in one file that is written whole or not at all.
+"""The state of a training at the end of an epoch, in a file that is written whole or not at all; and the one before.
 
 It holds what Keras's own files leave out: the states of seed generators, of the optimizer, and of callbacks. A training
 that resumes from it does exactly what it would have done without the interruption, to the bit.
@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shutil
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,12 +24,12 @@ from numpy.typing import NDArray
 from pydantic import AfterValidator, FailFast, Field
 
 from archdsl.data.dataset import Dataset
-from archdsl.errors import fail, shown
-from archdsl.files import writing
+from archdsl.errors import ArchError, fail, shown
+from archdsl.files import sync_folder, writing
 from archdsl.parsing.stored import due, read_json, unreadable
 from archdsl.runs.folder import Row
 
-FOLDER, FILE = "checkpoint", "state.npz"
+FOLDER, FILE, PREVIOUS, DAMAGED = "checkpoint", "state.npz", "state.previous.npz", "state.damaged.npz"
 
 Arrays = list[NDArray[Any]]
 
@@ -121,7 +123,7 @@ class Header:
 
 
 def save(run: Path, state: TrainingState) -> None:
-    """Writes the state into a run's folder; whatever ends the program, the old state or the new one is there.
+    """Writes the state into a run's folder, and keeps the one before; whatever ends the program, one of them is there.
 
     Raises:
         ArchError: the folder cannot be written to (ARCH304).
@@ -129,6 +131,7 @@ def save(run: Path, state: TrainingState) -> None:
     folder = run / FOLDER
     try:
         folder.mkdir(exist_ok=True)
+        sync_folder(run)
     except OSError as error:
         raise fail("ARCH304", f"{folder} cannot be made: {error.strerror}") from None
     named = {f"{name}.{i}": value for name, values in state.arrays.items() for i, value in enumerate(values)}
@@ -144,17 +147,46 @@ def save(run: Path, state: TrainingState) -> None:
     plain = {name: value.view(np.uint16) if name in types else value for name, value in named.items()}
     with writing(folder / FILE) as partial:
         np.savez(partial, header=np.frombuffer(json.dumps(header).encode(), np.uint8), **plain)  # type: ignore[arg-type]
+        if (folder / FILE).exists():
+            os.replace(folder / FILE, folder / PREVIOUS)
 
 
 def load(run: Path) -> TrainingState | None:
     """The state in a run's folder; None if no epoch was complete.
 
+    If the newest is damaged, it is set aside, with a warning, and the one before takes its place.
+
     Raises:
         ArchError: it cannot be read (ARCH204).
     """
-    path = run / FOLDER / FILE
-    if not path.is_file():
-        return None
+    newest, previous = run / FOLDER / FILE, run / FOLDER / PREVIOUS
+    if not newest.is_file():  # the program may have been killed between the two renames of `save`
+        return _read(previous) if previous.is_file() else None
+    try:
+        return _read(newest)
+    except ArchError:
+        if not previous.is_file():
+            raise
+        try:
+            state = _read(previous)
+        except ArchError:
+            state = None
+        if state is None:
+            raise
+    try:
+        os.replace(newest, newest.with_name(DAMAGED))  # `save` must not put it in the place of the good one
+    except OSError as error:
+        raise fail("ARCH304", f"{newest} is damaged, and cannot be set aside: {error.strerror}") from None
+    warnings.warn(f"{newest} is damaged: training goes on from the state of epoch {state.epoch}", stacklevel=2)
+    return state
+
+
+def _read(path: Path) -> TrainingState:
+    """The state in a file.
+
+    Raises:
+        ArchError: it cannot be read (ARCH204).
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             _check_sizes(archive, path)

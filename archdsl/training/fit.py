@@ -16,7 +16,7 @@ from archdsl.keras import load_model
 from archdsl.keras.runtime import carried_data
 from archdsl.limits import DEFAULTS
 from archdsl.parsing.stored import unreadable
-from archdsl.runs import folder, trackers
+from archdsl.runs import folder, lock, trackers
 from archdsl.runs.folder import Result
 from archdsl.spec import Spec
 from archdsl.text import quantity
@@ -47,8 +47,9 @@ def train(
 ) -> Result:
     """Trains a spec's network by its recipe, into the run folder `out`.
 
-    The folder is created once the data and the network are known to be good. It holds `spec.yaml`, `model.keras` (the
-    best epoch on the validation part, or the last), `log.csv` and `log.jsonl`, pictures, a card, and `run.json`.
+    One process at a time writes there. If the data or the network is not good, nothing is left of the folder. It holds
+    `spec.yaml`, `model.keras` (the best epoch on the validation part, or the last), `log.csv` and `log.jsonl`,
+    pictures, a card, and `run.json`.
 
     Args:
         arguments: values for the spec's own arguments.
@@ -64,14 +65,13 @@ def train(
         command: what repeats the run, for its card.
 
     Raises:
-        ArchError: `out` is taken (ARCH202) or cannot be written (ARCH304), the data is not there, broken or unfit
-            (ARCH301 to ARCH303), or training went wrong or was interrupted (ARCH401).
+        ArchError: `out` is taken or in use (ARCH202) or cannot be written (ARCH304), the data is not there, broken or
+            unfit (ARCH301 to ARCH303), or training went wrong or was interrupted (ARCH401).
     """
     overrides = Overrides(arguments or {}, epochs, limit, data_dir, seed, callbacks, metrics, loss, optimizer)
     _, recipe = effective_recipe(spec, epochs, seed)
     out = Path(out)
-    folder.check_free(out)
-    with tf_settings.determinism(recipe.deterministic):
+    with lock.new_run(out), tf_settings.determinism(recipe.deterministic):
         prepared = prepare(spec, overrides)
         result = initial_result(prepared, command)
         started = trackers.start(log, out, result)
@@ -102,9 +102,25 @@ def resume(
             cannot be changed (ARCH203); or as `train`.
     """
     run = Path(run)
+    folder.read_result(run)  # where there is no run, no lock is made
+    with lock.known_run(run):
+        return _resume(run, epochs, data_dir, callbacks, metrics, loss, optimizer, log)
+
+
+def _resume(
+    run: Path,
+    epochs: int | None,
+    data_dir: Path | None,
+    callbacks: Sequence[Any],
+    metrics: Sequence[Any],
+    loss: Any,
+    optimizer: Any,
+    log: Sequence[str],
+) -> Result:
     earlier = folder.read_result(run)
     spec = folder.read_spec(run, earlier)
     if earlier.status == "finished":
+        checkpoints.remove(run)
         shown = "" if earlier.test_accuracy is None else f": {earlier.test_accuracy:.2%} of the test images are right"
         raise fail("ARCH204", f"{run} is finished{shown}", hint="`archdsl train` begins another in a new folder")
     state = checkpoints.load(run)

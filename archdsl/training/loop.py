@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -96,10 +97,12 @@ class TrainingLoop:
             try:
                 if self.first < self.prepared.recipe.epochs and not self.stopped:
                     self.fit(interrupts)
+                else:
+                    self.log.on_train_begin()
                 self.kept.write()
                 self._record_training()
                 self._test()
-                self._close("finished")
+                self._finish()
             except KeyboardInterrupt:
                 self._abort("interrupted")
                 raise self._interrupted() from None
@@ -109,6 +112,8 @@ class TrainingLoop:
                 hint = "a smaller `data.batch_size`" if isinstance(error, tf.errors.ResourceExhaustedError) else ""
                 raise fail("ARCH401", f"TensorFlow stopped: {first[:300]}", hint=hint) from None
             except Exception as error:
+                if isinstance(error, ArchError) and error.problems[0].code == "ARCH304":
+                    raise self._unwritable(error) from None
                 self._abort("failed")
                 raise error from None
         checkpoints.remove(self.out)
@@ -190,25 +195,50 @@ class TrainingLoop:
             seconds=self._seconds(),
         )
 
+    def _finish(self) -> None:
+        """Closes a run. That it is finished is written last, so that nothing of it is missing where that is said."""
+        self.result = replace(self.result, status="finished")
+        self._report()
+        self.tracking.finish(self.result)
+        self.result.write(self.out)
+
     def _abort(self, status: Status) -> None:
         """Closes a run before its end; a file that cannot be written then must not hide the reason."""
         self._record_training()
+        self.result = replace(self.result, status=status)
         try:
             self.kept.write()
+            self.result.write(self.out)
+            self._report()
         except (ArchError, OSError) as error:
-            warnings.warn(f"the network so far could not be written: {error}", stacklevel=2)
-        self._close(status)
-
-    def _close(self, status: Status) -> None:
-        self.result = replace(self.result, status=status)
-        self.result.write(self.out)
-        if self.log.rows:
-            try:
-                reports.write(self.out, self.result, self.prepared.dataset, self.probabilities, self.log.rows)
-            except Exception as error:  # a finished run must not be lost by its pictures
-                message = f"the run is whole, but its pictures and its card are not: {type(error).__name__}: {error}"
-                warnings.warn(message, stacklevel=2)
+            warnings.warn(f"the run so far could not be written: {error}", stacklevel=2)
         self.tracking.finish(self.result)
+
+    def _unwritable(self, error: ArchError) -> ArchError:
+        """Leaves a run whose folder cannot be written to any more: what it holds can be resumed."""
+        self._record_training()
+        self.result = replace(self.result, status="failed")
+        with suppress(ArchError):
+            self.result.write(self.out)
+        self.tracking.finish(self.result)
+        hint = f"make room there, or make it writable; then `archdsl train --resume {self.out}` goes on"
+        return ArchError(replace(error.problems[0], hint=hint))
+
+    def _report(self) -> None:
+        """Writes the pictures and the card.
+
+        Raises:
+            ArchError: the folder cannot be written to (ARCH304).
+        """
+        if not self.log.rows:
+            return
+        try:
+            reports.write(self.out, self.result, self.prepared.dataset, self.probabilities, self.log.rows)
+        except Exception as error:  # a finished run must not be lost by its pictures
+            if isinstance(error, ArchError) and error.problems[0].code == "ARCH304":
+                raise
+            message = f"the run is whole, but its pictures and its card are not: {type(error).__name__}: {error}"
+            warnings.warn(message, stacklevel=2)
 
     def _interrupted(self) -> ArchError:
         done, planned = len(self.log.rows), self.prepared.recipe.epochs
