@@ -1,4 +1,4 @@
-"""Files and folders that are written whole or not at all."""
+"""Files and folders that are written whole or not at all, and files that are read with a limit."""
 
 from __future__ import annotations
 
@@ -7,18 +7,63 @@ import os
 import re
 import secrets
 import shutil
+import stat
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from archdsl.errors import fail
 
 _PARTIAL = re.compile(r"\..+\.partial(\.\w+)?")
 _NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
 """What file systems answer that cannot sync a folder."""
+
+
+def opened(path: str | Path) -> BinaryIO:
+    """A regular file, open for reading. Nothing else is opened: reading a pipe or a device may never end.
+
+    Raises:
+        OSError: the path is not a regular file, or cannot be opened; `strerror` says why.
+    """
+    try:
+        _require_regular(os.stat(path))
+        # The path may have become a pipe since: without O_NONBLOCK, opening one waits for somebody to write.
+        number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except ValueError as error:  # a path with a null character in it
+        raise OSError(errno.EINVAL, str(error)) from None
+    try:
+        _require_regular(os.fstat(number))
+        return os.fdopen(number, "rb")
+    except BaseException:
+        os.close(number)
+        raise
+
+
+def content(path: str | Path, most: int) -> bytes:
+    """The bytes of a regular file.
+
+    Args:
+        most: how many bytes it may have. They are counted, for files below `/proc` report no size.
+
+    Raises:
+        OSError: as `opened`, or it has more bytes.
+    """
+    with opened(path) as file:
+        if os.fstat(file.fileno()).st_size <= most and len(data := file.read(most + 1)) <= most:
+            return data
+    raise OSError(errno.EFBIG, f"it is larger than {most:,} bytes")
+
+
+def _require_regular(status: os.stat_result) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(status.st_mode):
+        kinds = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"}
+        raise OSError(errno.EINVAL, f"it is {kinds.get(stat.S_IFMT(status.st_mode), 'a device')}, not a regular file")
 
 
 @contextmanager

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import math
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -22,6 +24,7 @@ from ruamel.yaml.events import (
 )
 
 from archdsl.errors import ArchError, Span, fail
+from archdsl.files import content
 from archdsl.limits import DEFAULTS, NESTING, Limits
 
 
@@ -93,14 +96,15 @@ def read_file(path: Path, limits: Limits = DEFAULTS) -> str:
         ArchError: the file is missing, no plain file, too large, or not UTF-8.
     """
     try:
-        if not path.is_file():
-            kind = "a folder" if path.is_dir() else "not a file" if path.exists() else "not there"
+        if not os.path.isfile(path):
+            kind = "a folder" if os.path.isdir(path) else "not a file" if os.path.exists(path) else "not there"
             raise fail("ARCH201", f"{path} is {kind}", hint="`archdsl specs` lists the specs that ship with archdsl")
-        if path.stat().st_size > limits.bytes:
-            raise limits.exceeded("bytes", f"{path} is larger than {limits.bytes:,} bytes", code="ARCH003")
-        data = path.read_bytes()
-    except (OSError, ValueError) as error:
-        raise fail("ARCH201", f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+        data = content(path, limits.bytes)
+    except OSError as error:
+        if error.errno == errno.EFBIG:
+            message = f"{path} is larger than {limits.bytes:,} bytes"
+            raise limits.exceeded("bytes", message, code="ARCH003") from None
+        raise fail("ARCH201", f"{path} cannot be read: {error.strerror or error}") from None
     return decode(data, str(path))
 
 

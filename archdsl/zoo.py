@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ def find(name: str | Path) -> Path:
         ArchError: there is neither.
     """
     path, known = Path(name), names()
-    if path.suffix in (".yaml", ".yml") or path.exists() or len(path.parts) > 1:
+    if path.suffix in (".yaml", ".yml") or os.path.exists(path) or len(path.parts) > 1:
         return path
     if str(name) not in known:
         hint = f"{nearest(str(name), known)}; a file is given by its path"

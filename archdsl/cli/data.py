@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -99,9 +100,9 @@ def _source(target: str) -> str | dict[str, str] | None:
     suffix = path.suffix.removeprefix(".")
     if takes.get(suffix) == "file":
         return {suffix: target}
-    if path.is_dir():
+    if os.path.isdir(path):
         return {"folder": target}
-    if path.exists() or len(path.parts) > 1 or path.suffix in (".yaml", ".yml") or target in zoo.names():
+    if os.path.exists(path) or len(path.parts) > 1 or path.suffix in (".yaml", ".yml") or target in zoo.names():
         return None
     known = [*(name for name, argument in takes.items() if not argument), *zoo.names()]
     raise fail("ARCH203", f"there is no data set `{target}`, nor a spec", hint=nearest(target, known))

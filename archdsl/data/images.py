@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from archdsl.data.readers import files
 from archdsl.errors import ArchError, Problem, fail
+from archdsl.files import opened
 from archdsl.text import quantity
 
 SUFFIXES = {
@@ -25,6 +27,10 @@ SUFFIXES = {
     *(".png", ".ppm", ".tga", ".tif", ".tiff", ".webp"),
 }
 """The suffixes of the files that are found in folders; a file that is named itself may have any."""
+
+FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "PNG", "PPM", "TGA", "TIFF", "WEBP")
+"""The formats of these files, in Pillow's words, whatever a file's suffix is. Pillow knows more, and starts Ghostscript
+to read one of them."""
 
 CHUNK = 32
 """Images that a thread reads at a time."""
@@ -74,9 +80,9 @@ def find(words: Iterable[str | Path]) -> list[Path]:
     paths: dict[Path, None] = {}
     for word in words:
         path = Path(word)
-        if path.is_dir():
+        if os.path.isdir(path):
             paths |= dict.fromkeys(_below(path))
-        elif path.exists() or not glob.has_magic(str(word)):
+        elif os.path.exists(path) or not glob.has_magic(str(word)):
             paths[path] = None
         else:
             matches = [Path(match) for match in sorted(glob.glob(str(word), recursive=True))]
@@ -86,7 +92,7 @@ def find(words: Iterable[str | Path]) -> list[Path]:
 
 
 def _below(folder: Path) -> list[Path]:
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and os.path.isfile(path))
     return [path for path in paths if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
 
 
@@ -106,8 +112,8 @@ def read(path: Path, channels: int, size: Sequence[int] | None) -> NDArray[np.ui
         ArchError: it is not there (ARCH301), or is no image that can be read (ARCH302).
     """
     try:
-        with Image.open(path) as opened:
-            image = _converted(ImageOps.exif_transpose(opened), channels)
+        with opened(path) as file, Image.open(file, formats=_formats()) as opened_image:
+            image = _converted(ImageOps.exif_transpose(opened_image), channels)
     except (FileNotFoundError, NotADirectoryError):
         raise fail("ARCH301", f"{path} is not there") from None
     except UnidentifiedImageError:
@@ -135,6 +141,13 @@ def resize(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint
 def reject_bombs() -> warnings.catch_warnings[None]:
     """A context in which images of very many pixels are refused. Enter it around all threads: it is the process's."""
     return warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning)
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    """Those of `FORMATS` that this Pillow reads."""
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
 def _converted(image: Image.Image, channels: int) -> Image.Image:
@@ -189,7 +202,7 @@ def choose_format(paths: Sequence[Path], requested: RequestedFormat) -> ImageFor
 def _head(path: Path) -> tuple[int, int, bool] | None:
     """Height, width, and whether it is grey, from a file's first bytes; None where it cannot be read."""
     try:
-        with Image.open(path) as image:
+        with opened(path) as file, Image.open(file, formats=_formats()) as image:
             sideways = image.getexif().get(0x0112) in SIDEWAYS
             height, width = (image.width, image.height) if sideways else (image.height, image.width)
             return height, width, image.mode in ("1", "L", "LA") or image.mode.startswith("I")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import os
 import platform
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -18,7 +19,7 @@ from pydantic import AfterValidator, Field
 
 from archdsl import zoo
 from archdsl.errors import SHOWN, fail, shown
-from archdsl.files import is_partial, writing
+from archdsl.files import content, is_partial, writing
 from archdsl.limits import DEFAULTS, Limits
 from archdsl.parsing.stored import due, read_json, unreadable
 from archdsl.recipe import Train
@@ -159,11 +160,12 @@ def _bounded(path: Path, most: int) -> bytes:
         OSError: it cannot be read.
         ArchError: it is too large (ARCH204).
     """
-    with open(path, "rb") as file:
-        content = file.read(most + 1)
-    if len(content) > most:
-        raise unreadable(path, [f"it has more than {most:,} bytes"])
-    return content
+    try:
+        return content(path, most)
+    except OSError as error:
+        if error.errno == errno.EFBIG:
+            raise unreadable(path, [f"it has more than {most:,} bytes"]) from None
+        raise
 
 
 def read_spec(folder: Path, run: Result) -> Spec:
@@ -173,13 +175,13 @@ def read_spec(folder: Path, run: Result) -> Spec:
         ArchError: it is not there or cannot be read (ARCH204), or it is wrong.
     """
     path = folder / SPEC
+    known = {field.name for field in fields(Limits)}
+    limits = replace(DEFAULTS, **{name: value for name, value in (run.limits or {}).items() if name in known})
     try:
-        text = path.read_text(encoding="utf-8")
+        text = content(path, limits.bytes).decode("utf-8")
     except (OSError, UnicodeDecodeError):
         raise fail("ARCH204", f"{path} is not there or cannot be read") from None
-    known = {field.name for field in fields(Limits)}
-    limits = {name: value for name, value in (run.limits or {}).items() if name in known}
-    return zoo.loads(text, str(path), run.variant, Limits(**limits) if limits else DEFAULTS)
+    return zoo.loads(text, str(path), run.variant, limits)
 
 
 def read_recipe(folder: Path) -> Train | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -48,7 +49,7 @@ class StoredRun:
             moment = datetime.fromisoformat(self.result.started).astimezone()
         else:
             path = self.folder / RUN
-            moment = datetime.fromtimestamp(os.path.getmtime(path if path.exists() else self.folder))
+            moment = datetime.fromtimestamp(os.path.getmtime(path if os.path.exists(path) else self.folder))
         return f"{moment:%Y-%m-%d %H:%M}"
 
     def data(self) -> dict[str, Any]:
@@ -75,21 +76,27 @@ def find(folder: Path, sort: str = "date") -> list[StoredRun]:
     """
     if not folder.is_dir():
         raise fail("ARCH204", f"there is no folder {folder}", hint="`archdsl train SPEC` begins a run in `runs`")
-    runs = [_read(path, folder) for path in sorted(_run_folders(folder, DEPTH))]
+    runs = [_read(path, folder) for path in sorted(_run_folders(folder, DEPTH, set()))]
     if not runs:
         raise fail("ARCH204", f"{folder} holds no runs", hint="`archdsl train SPEC` begins one")
     good = sorted((run for run in runs if run.error is None), key=SORTS[sort])
     return [*good, *(run for run in runs if run.error is not None)]
 
 
-def _run_folders(folder: Path, depth: int) -> Iterator[Path]:
-    """Folders that training wrote; a folder inside of one of them belongs to it."""
-    if (folder / RUN).exists() or (folder / SPEC).exists():
+def _run_folders(folder: Path, depth: int, seen: set[str]) -> Iterator[Path]:
+    """Folders that training wrote; a folder inside of one of them belongs to it.
+
+    Args:
+        seen: the real paths of the folders above and before it: each is searched once, whatever links lead to it.
+    """
+    if os.path.lexists(folder / RUN) or os.path.lexists(folder / SPEC):
         yield folder
-    elif depth:
-        for inner in sorted(folder.iterdir()):
-            if inner.is_dir() and not inner.name.startswith("."):
-                yield from _run_folders(inner, depth - 1)
+    elif depth and (real := os.path.realpath(folder)) not in seen:
+        seen.add(real)
+        with suppress(OSError):  # one folder that cannot be read hides no run in another
+            for inner in sorted(folder.iterdir()):
+                if os.path.isdir(inner) and not inner.name.startswith("."):
+                    yield from _run_folders(inner, depth - 1, seen)
 
 
 def _read(folder: Path, base: Path) -> StoredRun:

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import pytest
 from data_files import CLOTHES, IMAGES, KINDS, cifar100, fashion, idx, picture, pictures
-from PIL import Image
 
 from archdsl.data.dataset import load
 from archdsl.data.readers import files, search
@@ -216,13 +215,18 @@ def test_a_folder_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_an_image_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, golden: Golden) -> None:
     pictures(tmp_path)
-    opened = Image.open
-    monkeypatch.setattr(Image, "open", lambda path: refused() if str(path).endswith("ant/1.png") else opened(path))
+    refuse(monkeypatch, "ant/1.png")
     golden("folder_image_no_permission.txt", told({"folder": "mine"}, None))
 
 
 def refused(*_: Any, **__: Any) -> Any:
     raise PermissionError(13, "Permission denied")
+
+
+def refuse(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Lets nobody open the files whose paths end with a name, as no permission of a file stops root."""
+    opened = os.open
+    monkeypatch.setattr(os, "open", lambda path, *how: refused() if str(path).endswith(name) else opened(path, *how))
 
 
 def test_more_images_than_memory_holds(tmp_path: Path, golden: Golden) -> None:
@@ -306,5 +310,5 @@ def test_wrong_pickles(case: str, tmp_path: Path, golden: Golden) -> None:
 
 def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, golden: Golden) -> None:
     cifar100(tmp_path)
-    monkeypatch.setattr(Path, "read_bytes", refused)
+    refuse(monkeypatch, "train")
     golden("cifar100_no_permission.txt", told("cifar100", tmp_path))

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from gzip import BadGzipFile, GzipFile
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from archdsl import files
 from archdsl.errors import ArchError, fail
 
 LARGEST_FILE = 2**30
@@ -37,32 +41,34 @@ def content(path: Path, hint: str = "") -> bytes:
         ArchError: it is missing, too large or cannot be read (ARCH302).
     """
     try:
-        if path.stat().st_size > LARGEST_FILE:
-            raise fail("ARCH302", f"{path} is larger than this set can be")
-        return path.read_bytes()
+        return files.content(path, LARGEST_FILE)
     except FileNotFoundError:
         raise fail("ARCH302", f"{path} is missing: the folder holds a part of the set", hint=hint) from None
     except OSError as error:
+        if error.errno == errno.EFBIG:
+            raise fail("ARCH302", f"{path} is larger than this set can be") from None
         raise fail("ARCH302", f"{path} cannot be read: {error.strerror}") from None
 
 
-def unzipped(path: Path, hint: str = "") -> bytes:
-    """The bytes of a file that gzip may have packed.
+@contextmanager
+def unpacking(path: Path) -> Iterator[IO[bytes] | GzipFile]:
+    """A file that gzip may have packed, open for reading: only what is read is unpacked, and takes memory.
 
     Raises:
-        ArchError: as `content`, or it is damaged, or unpacks to more than the set can need (ARCH302).
+        ArchError: it is missing, no regular file, or damaged (ARCH302).
     """
-    if path.suffix != ".gz":
-        return content(path, hint)
-    content(path, hint)
     try:
-        with GzipFile(path) as packed:
-            unpacked = packed.read(LARGEST_FILE + 1)
+        with files.opened(path) as file:
+            if path.suffix != ".gz":
+                yield file
+                return
+            with GzipFile(fileobj=file) as packed:
+                yield packed
+    except FileNotFoundError:
+        raise fail("ARCH302", f"{path} is missing: the folder holds a part of the set") from None
     except (BadGzipFile, EOFError, zlib.error, OSError) as error:
-        raise fail("ARCH302", f"{path} cannot be unpacked: {reason(error)}", hint=AGAIN) from None
-    if len(unpacked) > LARGEST_FILE:
-        raise fail("ARCH302", f"{path} unpacks to more than {LARGEST_FILE:,} bytes, more than this set can need")
-    return unpacked
+        verb = "unpacked" if path.suffix == ".gz" else "read"
+        raise fail("ARCH302", f"{path} cannot be {verb}: {reason(error)}", hint=AGAIN) from None
 
 
 def arrays(path: Path, most: int = LARGEST_FILE) -> dict[str, NDArray[Any]]:
@@ -75,12 +81,7 @@ def arrays(path: Path, most: int = LARGEST_FILE) -> dict[str, NDArray[Any]]:
         ArchError: it is not there (ARCH301), damaged, no such file, or unpacks to more (ARCH302).
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            size = sum(member.file_size for member in archive.infolist())
-        if size > most:
-            raise fail("ARCH302", f"{path} unpacks to {size:,} bytes; more than {most:,} are not read")
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+        return _load(path, most)
     except ArchError:
         raise
     except (FileNotFoundError, NotADirectoryError):
@@ -92,6 +93,46 @@ def arrays(path: Path, most: int = LARGEST_FILE) -> dict[str, NDArray[Any]]:
         if "allow_pickle" in why:
             why = "it holds an array of objects, which is a pickle, and no pickle is run"
         raise fail("ARCH302", f"{path} cannot be read as an .npz file: {why}", hint=AGAIN) from None
+
+
+def _load(path: Path, most: int) -> dict[str, NDArray[Any]]:
+    """The arrays of an `.npz` file. Each size that it says is held to the archive before memory is taken.
+
+    Args:
+        most: bytes that it may unpack to.
+
+    Raises:
+        ArchError: it unpacks to more (ARCH302).
+        Exception: it cannot be read; a broken file ends in any of a dozen exceptions, from zlib's to NumPy's.
+    """
+    with files.opened(path) as file:
+        with zipfile.ZipFile(file) as archive:
+            members = archive.infolist()
+            size = sum(member.file_size for member in members)
+            if size > most:
+                raise fail("ARCH302", f"{path} unpacks to {size:,} bytes; more than {most:,} are not read")
+            for member in members:
+                if member.filename.endswith(".npy"):
+                    with archive.open(member) as content:
+                        _check_header(content, member)
+        file.seek(0)
+        with np.load(file, allow_pickle=False) as loaded:
+            found = {name: loaded[name] for name in loaded.files}
+    return {name: array for name, array in found.items() if isinstance(array, np.ndarray)}
+
+
+def _check_header(content: IO[bytes], member: zipfile.ZipInfo) -> None:
+    """Raises ValueError where an array declares more or fewer bytes than its member of the archive has."""
+    readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    version = np.lib.format.read_magic(content)
+    if version not in readers:
+        raise ValueError(f"{member.filename} is of the version {version} of NumPy's format, which is not read")
+    shape, _, dtype = readers[version](content)
+    if dtype.hasobject:
+        return  # NumPy refuses it
+    declared, size = math.prod(shape) * dtype.itemsize, member.file_size - content.tell()
+    if declared != size or not dtype.itemsize or min(shape, default=0) < 0:
+        raise ValueError(f"{member.filename} declares {shape} of {dtype}, and holds {size:,} bytes")
 
 
 def reason(error: Exception) -> str:

@@ -83,9 +83,9 @@ def find(name: str, kind: str, data_dir: Path | None) -> tuple[Path, tuple[Searc
     Raises:
         ArchError: as `first`.
     """
-    own = Path(name).expanduser()
+    own = _expanded(name)
     if data_dir is not None:
-        data_dir = data_dir.expanduser()
+        data_dir = _expanded(data_dir)
         inside = data_dir / own
         is_it = data_dir.is_file() if kind == "file" else data_dir.is_dir() and not inside.exists()
         candidates = [data_dir if is_it else inside]
