@@ -171,7 +171,8 @@ def stratified_rows(labels: NDArray[np.int64], count: int, seed: int) -> NDArray
     taken = np.floor(shares).astype(int)
     largest_remainders = np.argsort(taken - shares, kind="stable")[: min(count, len(labels)) - taken.sum()]
     taken[largest_remainders] += 1
-    rows = [random.permutation(np.flatnonzero(labels == label))[:size] for label, size in enumerate(taken)]
+    rows_of_labels = np.split(np.argsort(labels, kind="stable"), np.cumsum(sizes)[:-1])
+    rows = [random.permutation(rows)[:size] for rows, size in zip(rows_of_labels, taken, strict=True)]
     return np.sort(np.concatenate(rows)).astype(np.int64)
 
 

@@ -54,6 +54,8 @@ def any_images(array: NDArray[Any], name: str) -> NDArray[np.uint8]:
         if array.ndim == 4 and array.shape[1] in (1, 3, 4):
             hint = "channels stand last: `x.transpose(0, 2, 3, 1)`"
         raise fail("ARCH302", message, hint=hint)
+    if 0 in array.shape[1:]:
+        raise fail("ARCH302", f"{name}: images have at least one pixel, and these are {_kind(array)}")
     if array.dtype.kind not in "biuf":
         raise fail("ARCH302", f"{name}: pixels are numbers, and these are {_kind(array)}")
     if array.dtype == np.uint8 or not array.size:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import io
 import pickle
+import pickletools
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +30,10 @@ def batch(content: bytes, path: Path, pixels: int, label_key: str) -> tuple[NDAr
         ArchError: it is no such pickle, or asks for anything else than arrays (ARCH302).
     """
     try:
+        _check_opcodes(content)
         loaded = _ArrayUnpickler(content).load()
         arrays = {key.decode() if isinstance(key, bytes) else key: value for key, value in loaded.items()}
-        images, labels = arrays["data"], np.asarray(arrays[label_key])
+        images, labels = arrays["data"], arrays[label_key]
     except KeyError as error:
         raise fail("ARCH302", f"{path} is no batch of this set: it has no {error}") from None
     except Exception as error:  # a broken pickle can end in nearly every exception there is
@@ -38,7 +41,66 @@ def batch(content: bytes, path: Path, pixels: int, label_key: str) -> tuple[NDAr
     if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.shape[1:] != (pixels,):
         kind = f"{images.dtype} {images.shape}" if isinstance(images, np.ndarray) else type(images).__name__
         raise fail("ARCH302", f"{path}: `data` must be uint8 of shape (N, {pixels}), and is {kind}")
+    # Lists in lists, each several times, would make an array of any size.
+    if isinstance(labels, list) and all(isinstance(label, int) and abs(label) < 2**31 for label in labels):
+        labels = np.array(labels, np.int64)
+    if not isinstance(labels, np.ndarray):
+        raise fail("ARCH302", f"{path}: the labels must be a list of whole numbers")
     return images, labels
+
+
+_STRINGS = {
+    *("STRING", "BINSTRING", "SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"),
+    *("UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"),
+}
+_TUPLES = {"TUPLE", "TUPLE1", "TUPLE2", "TUPLE3"}
+_REMEMBERED = {*_STRINGS, *_TUPLES, "EMPTY_LIST", "LIST", "EMPTY_DICT", "DICT", "GLOBAL", "STACK_GLOBAL", "REDUCE"}
+_OPCODES = {
+    *(*_REMEMBERED, "EMPTY_TUPLE", "PROTO", "FRAME", "MARK", "STOP", "NONE", "NEWTRUE", "NEWFALSE", "BUILD"),
+    *("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "APPEND", "APPENDS", "SETITEM", "SETITEMS"),
+    *("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE", "GET", "BINGET", "LONG_BINGET"),
+}
+"""What batches are made of. There are no sets, no references out of the file, and nothing is taken back."""
+
+MOST_STATES = 16
+"""How many arrays, and types of arrays, a batch may have: each state may copy the whole file."""
+
+
+def _operations(content: bytes) -> Iterator[tuple[pickletools.OpcodeInfo, Any, int | None]]:
+    """The opcodes of a pickle, with what the unpickler says of a broken one."""
+    try:
+        yield from pickletools.genops(content)
+    except ValueError as error:
+        unknown = re.search(r"opcode b?(.+) unknown", str(error))
+        reason = f"invalid load key, {unknown.group(1)}." if unknown else "pickle data was truncated"
+        raise pickle.UnpicklingError(reason) from None
+
+
+def _check_opcodes(content: bytes) -> None:
+    """Raises UnpicklingError where a pickle could take more time or memory than its own length explains.
+
+    A number of the memo makes the unpickler allocate that many places. A tuple that holds another one twice, and that
+    another one, takes exponential time to hash: no tuple is used a second time.
+    """
+    made, kinds, states = "", dict[int, str](), 0
+    for opcode, argument, at in _operations(content):
+        name = opcode.name
+        if name not in _OPCODES:
+            raise pickle.UnpicklingError(f"it has the opcode {name} at byte {at}, which no batch needs")
+        states += name == "BUILD"
+        if "PUT" in name or name == "MEMOIZE":
+            place = len(kinds) if name == "MEMOIZE" else int(argument or 0)
+            if made not in _REMEMBERED or place > 2 * len(kinds) + 16:
+                raise pickle.UnpicklingError(f"it remembers at byte {at} what no batch needs again")
+            kinds[place] = made
+        elif "GET" in name:
+            if kinds.get(int(argument or 0), "TUPLE") in _TUPLES:
+                raise pickle.UnpicklingError(f"it repeats at byte {at} what no batch has twice")
+            made = ""
+        elif name != "FRAME":  # it may stand between what is made and its place
+            made = name
+    if states > MOST_STATES:
+        raise pickle.UnpicklingError(f"it has {states:,} states of arrays, and a batch has at most {MOST_STATES}")
 
 
 class _ArrayUnpickler(pickle.Unpickler):
@@ -46,6 +108,7 @@ class _ArrayUnpickler(pickle.Unpickler):
 
     def __init__(self, content: bytes) -> None:
         super().__init__(io.BytesIO(content), encoding="bytes")
+        self._left = len(content)
 
     def find_class(self, module: str, name: str) -> Any:
         """The replacement of a global that the pickle names.
@@ -58,12 +121,20 @@ class _ArrayUnpickler(pickle.Unpickler):
             ("numeric", "_frombuffer"): _from_buffer,
             ("numpy", "ndarray"): "ndarray",
             ("numpy", "dtype"): _whole_number_type,
-            ("_codecs", "encode"): _latin1,
+            ("_codecs", "encode"): self._latin1,
         }
         short = re.sub(r"^numpy\._?core\.", "", module)
         if (short, name) not in known:
             raise pickle.UnpicklingError(f"it asks for `{module}.{name}`, which no batch needs; nothing of it was run")
         return known[short, name]
+
+    def _latin1(self, text: Any, encoding: Any) -> bytes:
+        if encoding not in ("latin1", b"latin1"):
+            raise pickle.UnpicklingError(f"it holds text in the encoding {encoding!r}")
+        self._left -= len(text)  # the same text may be encoded again and again
+        if self._left < 0:
+            raise pickle.UnpicklingError("it encodes more text than it has")
+        return str(text if isinstance(text, str) else text.decode("utf-8")).encode("latin1")
 
 
 def _empty_array(*_: Any) -> NDArray[np.uint8]:
@@ -80,9 +151,3 @@ def _whole_number_type(code: Any, align: bool = False, copy: bool = True) -> Any
     if not re.fullmatch("[ui][1248]", text):
         raise pickle.UnpicklingError(f"it holds values of the type {text!r}, where whole numbers are due")
     return np.dtype(text, align=False, copy=True)  # the pickle's state is set on the copy
-
-
-def _latin1(text: Any, encoding: Any) -> bytes:
-    if encoding not in ("latin1", b"latin1"):
-        raise pickle.UnpicklingError(f"it holds text in the encoding {encoding!r}")
-    return str(text if isinstance(text, str) else text.decode("utf-8")).encode("latin1")

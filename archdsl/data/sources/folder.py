@@ -115,7 +115,7 @@ def _classes(folder: Path, skipped: Counter[str]) -> dict[str, list[Path]]:
         loose = sum(Path(entry.name).suffix.lower() in images.SUFFIXES for entry in _entries(folder))
         holds = f"{quantity(loose, 'image')} and no folder" if loose else "no folders of images"
         raise fail("ARCH302", f"{folder} holds {holds}", hint="the images of each class lie in a folder of its name")
-    listed = {one.name: list(_files(one, skipped, (os.path.realpath(folder),))) for one in folders}
+    listed = {one.name: list(_files(one, skipped, (os.path.realpath(folder),), set())) for one in folders}
     for name, files in listed.items():
         if not files:
             inside = [entry.name for entry in _entries(folder / name)]
@@ -126,18 +126,26 @@ def _classes(folder: Path, skipped: Counter[str]) -> dict[str, list[Path]]:
     return listed
 
 
-def _files(folder: Path, skipped: Counter[str], above: tuple[str, ...]) -> Iterator[Path]:
+def _files(folder: Path, skipped: Counter[str], above: tuple[str, ...], seen: set[str]) -> Iterator[Path]:
     """The images below a folder, in the order of their names; other files are counted by their ending.
 
+    Args:
+        seen: the real paths of the class's folders so far: two links to a folder, which has two links to another, and
+            so on, would give more images than any machine can list.
+
     Raises:
-        ArchError: a link leads back to a folder above it (ARCH302).
+        ArchError: a link leads back to a folder above it, or to one whose images the class has already (ARCH302).
     """
     real = os.path.realpath(folder)
     if real in above:
         raise fail("ARCH302", f"{folder} is a link that leads back to {real}", hint="remove the link")
+    if real in seen:
+        message = f"{folder} is a link to {real}, whose images this class has already"
+        raise fail("ARCH302", message, hint="remove the link")
+    seen.add(real)
     for entry in _entries(folder):
         if _is_folder(entry):
-            yield from _files(Path(entry.path), skipped, (*above, real))
+            yield from _files(Path(entry.path), skipped, (*above, real), seen)
         elif (suffix := Path(entry.name).suffix.lower()) in images.SUFFIXES:
             yield Path(entry.path)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def _classes(names: NDArray[Any] | None, labels: NDArray[np.int64], path: Path) 
             raise fail("ARCH302", f"{path}: `classes` must be an array of names, of shape (classes,), and is {kind}")
         classes = tuple(name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name) for name in names)
         if len(set(classes)) < len(classes):
-            twice = next(name for name in classes if classes.count(name) > 1)
+            twice = Counter(classes).most_common(1)[0][0]
             raise fail("ARCH302", f"{path}: `classes` names `{twice}` twice")
     if len(classes) < 2:
         raise fail("ARCH303", f"{path} holds one class alone: a network tells at least two apart")
