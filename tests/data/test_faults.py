@@ -312,3 +312,26 @@ def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
     cifar100(tmp_path)
     refuse(monkeypatch, "train")
     golden("cifar100_no_permission.txt", told("cifar100", tmp_path))
+
+
+def test_no_format_is_read_but_those_of_the_suffixes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pillow starts Ghostscript for an EPS, whatever its name is."""
+    pictures(tmp_path)
+    (tmp_path / "mine" / "ant" / "1.png").write_bytes(
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n"
+    )
+    monkeypatch.setattr("subprocess.check_call", lambda *_, **__: pytest.fail("a program was started"))
+    assert "1.png is no image" in told({"folder": "mine"}, None)
+
+
+def test_a_folder_that_a_class_has_twice(tmp_path: Path) -> None:
+    pictures(tmp_path)
+    within = tmp_path / "mine" / "ant"
+    picture(within / "more" / "1.png")
+    (within / "same").symlink_to(within / "more")
+    assert "whose images this class has already" in told({"folder": "mine"}, None)
+
+
+def test_images_without_a_pixel(tmp_path: Path) -> None:
+    alone(IMAGES[:, :0], LABELS)(tmp_path)
+    assert "at least one pixel" in told({"npz": "mine.npz"}, None)
