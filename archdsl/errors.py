@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from archdsl.text import WIDTH
+from archdsl.text import WIDTH, in_line, is_number
 
 CODES = {
     "ARCH001": "the text is not YAML",
@@ -56,11 +56,14 @@ CODES = {
 warnings, ARCH5xx, are for what can be built and is likely not meant so: the rules of the lint have them."""
 
 
-SHOWN = 20
+SHOWN = 50
 """How many problems an error's text shows; `problems` has them all."""
 
 ENOUGH = 100
 """How many problems are looked for: a file of nothing but wrong words is refused quickly, too."""
+
+LONGEST, MOST_FACTS = 1000, 20
+"""How many characters of a sentence and how many facts a problem's text shows, so that it fits a screen."""
 
 MAX_EDITS = 2
 """The largest edit distance of a word from the known word that is proposed for it."""
@@ -107,15 +110,20 @@ class Problem:
 
     def render(self, width: int = WIDTH) -> str:
         """The problem as text of several lines, with the line of the file and a caret under the place."""
-        where = f"{self.span.file}:{self.span.line}:{self.span.column}: " if self.span else ""
-        lines = [f"{where}{self.level}[{self.code}]: {self.message}"]
+        where = f"{_sentence(self.span.file)}:{self.span.line}:{self.span.column}: " if self.span else ""
+        lines = [f"{where}{self.level}[{self.code}]: {_sentence(self.message)}"]
         if self.span and self.span.text:
             lines += excerpt(self.span, width)
-        lines += [f"  {fact}" for fact in self.facts]
-        lines += [f"  {step}" for step in _shortened(self.trail)]
-        if self.hint:
-            lines.append(f"  help: {self.hint}")
+        lines += [f"  {line}" for line in self._below()]
         return "\n".join(lines)
+
+    def _below(self) -> list[str]:
+        """The lines after its sentence: facts, trail and help."""
+        facts = list(self.facts[:MOST_FACTS])
+        if len(self.facts) > MOST_FACTS:
+            facts.append(f"... and {len(self.facts) - MOST_FACTS:,} more")
+        hint = [f"help: {self.hint}"] if self.hint else []
+        return [_sentence(line) for line in (*facts, *_shortened(self.trail), *hint)]
 
     def data(self) -> dict[str, Any]:
         """The problem as plain data, for JSON."""
@@ -143,9 +151,8 @@ class Problem:
             "endColumn": self.span.column + self.span.width,
         }
         properties = {**(place or {}), "title": f"{self.code} {self.title}"}
-        pairs = ",".join(f"{key}={_escaped(str(value), _IN_PROPERTY)}" for key, value in properties.items())
-        hint = [f"help: {self.hint}"] if self.hint else []
-        text = "\n".join([self.message, *self.facts, *_shortened(self.trail), *hint])
+        pairs = ",".join(f"{key}={_escaped(_sentence(str(value)), _IN_PROPERTY)}" for key, value in properties.items())
+        text = "\n".join([_sentence(self.message), *self._below()])
         return f"::{self.level} {pairs}::{_escaped(text, _IN_MESSAGE)}"
 
 
@@ -273,6 +280,10 @@ def _shortened(trail: tuple[str, ...]) -> tuple[str, ...]:
     return (*trail[:4], f"... {len(trail) - 8} more ...", *trail[-4:])
 
 
+def _sentence(text: str) -> str:
+    return in_line(text, LONGEST)
+
+
 def _position(problem: Problem) -> tuple[str, int, int]:
     span = problem.span
     return (span.file, span.line, span.column) if span else ("", 0, 0)
@@ -342,12 +353,3 @@ def _written(value: Any) -> str:
     if isinstance(value, str):
         return f'"{value}"' if is_number(value) else value
     return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)
-
-
-def is_number(text: str) -> bool:
-    """Whether a text would be a number without its quotes."""
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

@@ -11,6 +11,58 @@ WIDTH = 118
 """The widest that a message gets, in characters, however wide the terminal is."""
 
 
+_HIDDEN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+"""Characters that act on a terminal or hide what a text says: C0 except the end of a line, DEL, C1, line and paragraph
+separators, marks that reverse text (CVE-2021-42574), the byte order mark, and bytes of a path that are no UTF-8."""
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+class Styled(str):
+    """Text that is printable except for the colors that `colored` put into it."""
+
+
+def printable(text: str) -> str:
+    """A text whose control characters are visible, as in `\\x1b` and `\\u202e`; lines remain lines."""
+    return _HIDDEN.sub(_visible, text)
+
+
+def in_line(text: str, most: int | None = None) -> str:
+    """A text as a part of one line: as `printable`, and the ends of its lines are visible too.
+
+    Args:
+        most: the characters to keep; of a longer text, the middle is left out.
+    """
+    text = printable(text).replace("\n", "\\n")
+    if most is None or len(text) <= most:
+        return text
+    half = (most - 5) // 2
+    return f"{text[:half]} ... {text[-half:]}"
+
+
+def csv_cell(value: Any) -> Any:
+    """A value as a cell of CSV; a text that a spreadsheet would take for a formula gets an apostrophe before it."""
+    if not isinstance(value, str):
+        return value
+    return in_line(f"'{value}" if value.startswith(_FORMULA) and not is_number(value) else value)
+
+
+def is_number(text: str) -> bool:
+    """Whether a text would be a number without its quotes."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _visible(found: re.Match[str]) -> str:
+    character = found.group()
+    known = {"\t": "\\t", "\r": "\\r"}
+    number = ord(character)
+    return known.get(character) or (f"\\x{number:02x}" if number < 256 else f"\\u{number:04x}")
+
+
 def quantity(number: int, noun: str) -> str:
     """A count with its noun: `1 row`, `2 rows`."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
@@ -57,6 +109,7 @@ def columns(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> str:
         rows: equally long.
         right: the numbers of the columns that are aligned at their right.
     """
+    rows = [[in_line(word) for word in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []
     for row in rows:
@@ -77,7 +130,7 @@ def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]], left: Col
         left: the numbers of the columns that are aligned at their left; the others are at their right.
     """
     rule = ["---" if at in left else "---:" for at in range(len(head))]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in (head, rule, *rows))
+    return "".join(f"| {' | '.join(map(in_line, cells))} |\n" for cells in (head, rule, *rows))
 
 
 def wants_color(stream: IO[Any]) -> bool:
@@ -89,15 +142,16 @@ RED, GREEN, YELLOW, CYAN, BOLD, BOLD_RED, BOLD_YELLOW = "31", "32", "33", "36", 
 """Parameters of the escape sequence that selects how a terminal shows text (ECMA-48, SGR)."""
 
 
-def colored(text: str, styles: Mapping[str, str]) -> str:
-    """A text with the matches of some patterns in color.
+def colored(text: str, styles: Mapping[str, str]) -> Styled:
+    """A printable text with the matches of some patterns in color.
 
     Args:
         styles: by pattern (a regular expression, `^` and `$` at the ends of lines), the style. Of a pattern with a
             group, only the group is colored.
     """
+    text = printable(text)
     for pattern, style in styles.items():
         spans = [found.span(found.re.groups) for found in re.finditer(pattern, text, re.MULTILINE)]
         for start, end in reversed(spans):
             text = f"{text[:start]}\033[{style}m{text[start:end]}\033[0m{text[end:]}"
-    return text
+    return Styled(text)

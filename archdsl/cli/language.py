@@ -33,7 +33,7 @@ def explain(
     from rich.console import Console
     from rich.markdown import Markdown
 
-    Console().print(Markdown(text, code_theme="ansi_dark"))
+    Console(file=sys.stdout).print(Markdown(text, code_theme="ansi_dark"))
 
 
 def list_specs(as_json: JsonOption = False) -> None:

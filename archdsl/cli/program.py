@@ -6,7 +6,7 @@ import io
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -67,7 +67,7 @@ app = typer.Typer(
     cls=Program,
     help="Neural network architectures as YAML: checked, drawn, compiled to Keras layers, and trained.",
     epilog="Exit codes: 0 good, 1 the spec is wrong, 2 usage, 3 data or environment, 4 training failed, 5 warnings, "
-    "6 networks that differ.",
+    "6 networks that differ, 70 a bug in archdsl, 130 interrupted.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -75,26 +75,120 @@ app = typer.Typer(
 )
 
 
-def main() -> None:
-    """Runs the program; every `ArchError` becomes its message and its exit code."""
-    for stream in (sys.stdout, sys.stderr):
+class LostError(Exception):
+    """A stream takes no more: its disk is full, or its reader has gone.
+
+    Args:
+        stream: the `Screen`.
+        error: what the system says.
+    """
+
+    def __init__(self, stream: Screen, error: OSError) -> None:
+        super().__init__(stream, error)
+        self.stream, self.error = stream, error
+
+
+class Screen:
+    """stdout or stderr, through which no control character passes that comes from a file or an argument.
+
+    Args:
+        stream: what it writes to.
+    """
+
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without `×` gets a `?`
+
+    def write(self, text: str) -> int:
+        if not text.isascii() or not text.replace("\n", "").isprintable():
+            from archdsl.text import Styled, printable  # `--version` and `--help` are ready without it
+
+            text = text if isinstance(text, Styled) else printable(text)
+        return int(self._try(self.stream.write, text))
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None:
+        self._try(self.stream.flush)
+
+    @property
+    def rich_proxied_file(self) -> Any:
+        """Where rich writes instead: it draws by control sequences, and gets no text of users."""
+        return self.stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+    def _try(self, call: Callable[..., Any], *values: str) -> Any:
+        try:
+            return call(*values)
+        except OSError as error:
+            raise LostError(self, error) from None
+
+
+def main() -> None:
+    """Runs the program; whatever ends it early becomes a message and an exit code."""
     # Pydantic would look through all installed packages for plugins, which takes as long as resolving a network.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    _open_closed()
+    streams = sys.stdout, sys.stderr
+    out, err = Screen(sys.stdout), Screen(sys.stderr)
+    sys.stdout, sys.stderr = cast(Any, out), cast(Any, err)
+    try:
+        code = _run()
+        out.flush()
+        err.flush()
+    except LostError as lost:
+        # What waits to be written would fail once more when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), lost.stream.fileno())
+        code = _report_lost("stdout" if lost.stream is out else "stderr", lost.error)
+    finally:
+        sys.stdout, sys.stderr = streams
+    sys.exit(code)
+
+
+def _run() -> Any:
+    """The exit code of the command."""
     try:
         app()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+    except SystemExit as end:
+        return end.code
+    except KeyboardInterrupt:
+        return 130
+    except LostError:
+        raise
     except Exception as error:
-        from archdsl.cli.shared import print_error
-        from archdsl.errors import ArchError
+        from archdsl.cli.failures import report
 
-        if not isinstance(error, ArchError):
-            raise
-        print_error(error)
-        sys.exit(error.exit_code)
+        return report(error)
+
+
+def _report_lost(stream: str, error: OSError) -> int:
+    from archdsl.cli.failures import report_lost
+
+    try:
+        return report_lost(stream, error)
+    except LostError as other:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), other.stream.fileno())
+        return 3
+
+
+def _open_closed() -> None:
+    """Opens the standard streams that are closed, so that no other file takes their numbers.
+
+    stdout refuses what is written to it then, and stderr drops it.
+    """
+    for number, mode in enumerate((os.O_RDONLY, os.O_RDONLY, os.O_WRONLY)):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.dup2(os.open(os.devnull, mode), number)
+    for number, name in enumerate(("stdout", "stderr"), 1):
+        if getattr(sys, name) is None:
+            setattr(sys, name, io.TextIOWrapper(io.FileIO(number, "w", closefd=False), encoding="utf-8"))
 
 
 def _version(asked: bool) -> None:

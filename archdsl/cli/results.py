@@ -14,7 +14,7 @@ import typer
 from archdsl.cli import backend
 from archdsl.cli.shared import JsonOption, print_error, print_json, print_text, say
 from archdsl.errors import fail, nearest
-from archdsl.text import WIDTH
+from archdsl.text import WIDTH, csv_cell, in_line
 
 if TYPE_CHECKING:
     from archdsl.training.prediction import Prediction, Predictor
@@ -147,19 +147,20 @@ def _with_bar(predictions: Iterable[Prediction], count: int) -> Iterator[Predict
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("images"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Progress(*columns, console=Console(file=sys.stderr), transient=True) as bar:
         yield from bar.track(predictions, total=count)
 
 
 def _lines(predictions: Iterable[Prediction], predictor: Predictor, paths: list[Path], top: int) -> int:
     """A line for each image, in columns; how many images are broken."""
-    width, name = max(len(str(path)) for path in paths), max(map(len, predictor.classes))
+    classes = [in_line(name) for name in predictor.classes]
+    width, name = max(len(in_line(str(path))) for path in paths), max(map(len, classes))
     broken = 0
     for prediction in predictions:
         broken += prediction.error is not None
-        words = [f"{predictor.classes[i]:<{name}} {share:>8.2%}" for i, share in prediction.top(top)]
+        words = [f"{classes[i]:<{name}} {share:>8.2%}" for i, share in prediction.top(top)]
         if words:
-            print_text(f"{prediction.path!s:<{width}}  {'   '.join(words)}")
+            print_text(f"{in_line(str(prediction.path)):<{width}}  {'   '.join(words)}")
             sys.stdout.flush()
     return broken
 
@@ -172,7 +173,7 @@ def _csv_lines(predictions: Iterable[Prediction], predictor: Predictor, paths: l
         broken += prediction.error is not None
         words = [word for i, share in prediction.top(top) for word in (predictor.classes[i], f"{share:.6f}")]
         if words:
-            table.writerow([prediction.path, *words])
+            table.writerow(map(csv_cell, [str(prediction.path), *words]))
     return broken
 
 

@@ -27,7 +27,7 @@ from archdsl.errors import SHOWN, ArchError, fail
 from archdsl.graph import Graph
 from archdsl.limits import Limits, raised
 from archdsl.spec import Spec
-from archdsl.text import WIDTH, colored, wants_color
+from archdsl.text import WIDTH, colored, in_line, wants_color
 
 if TYPE_CHECKING:
     from archdsl.lint import Finding, Suppressions
@@ -116,7 +116,7 @@ def _review(
             spec, graph = outcome
             report.append({"spec": title, "ok": True, "name": graph.name, "parameters": graph.totals.parameters})
             if form is not ReportFormat.json and not only:
-                print_text(f"{title}: ok: {graph.name}, {graph.totals.parameters:,} parameters")
+                print_text(f"{title}: ok: {in_line(graph.name)}, {graph.totals.parameters:,} parameters")
             findings = review.of(spec, graph)
             report[-1]["warnings"] = [finding.data() for finding in findings]
             warned = warned or bool(findings)
@@ -141,7 +141,7 @@ def _checked(
         yield name, error
         return
     for one in variants:
-        title = f"{name} [{one.variant}]" if one.variant else name
+        title = in_line(f"{name} [{one.variant}]" if one.variant else name)
         try:
             yield title, (one, resolved(one, settings)[2])
         except ArchError as error:

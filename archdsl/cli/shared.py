@@ -8,7 +8,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import IO, Annotated, Any
 
 import typer
 
@@ -20,7 +20,7 @@ from archdsl.limits import raised
 from archdsl.resolution import resolve
 from archdsl.resolution.expectations import check as hold
 from archdsl.spec import Spec
-from archdsl.text import BOLD_RED, BOLD_YELLOW, GREEN, WIDTH, YELLOW, colored
+from archdsl.text import BOLD_RED, BOLD_YELLOW, GREEN, WIDTH, YELLOW, Styled, colored, in_line, printable
 
 SpecArgument = Annotated[
     str, typer.Argument(metavar="SPEC", help="A spec's file, or the name of one of `archdsl specs`.")
@@ -56,16 +56,16 @@ COLORS = {
 def print_error(error: ArchError, pointer: bool = True) -> None:
     """Prints an error on stderr; in a terminal it fits the width, has colors, and may point to the explanation."""
     if not sys.stderr.isatty():
-        print(error, file=sys.stderr)
+        _print(str(error), sys.stderr)
         return
     text = error.render(min(WIDTH, shutil.get_terminal_size().columns))
     if pointer:
         text += f"\n`archdsl explain {error.problems[0].code}` says more"
-    print(text if os.environ.get("NO_COLOR") else colored(text, COLORS), file=sys.stderr)
+    _print(text if os.environ.get("NO_COLOR") else colored(text, COLORS), sys.stderr)
 
 
 def print_text(text: str) -> None:
-    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+    _print(text, sys.stdout)
 
 
 def print_json(data: Any) -> None:
@@ -73,7 +73,14 @@ def print_json(data: Any) -> None:
 
 
 def say(text: str) -> None:
-    print(text, file=sys.stderr)
+    _print(text, sys.stderr)
+
+
+def _print(text: str, stream: IO[str]) -> None:
+    # A progress bar of rich may stand before the stream, so that its own escaping is not enough.
+    stream.write(text if isinstance(text, Styled) else printable(text))
+    if not text.endswith("\n"):
+        stream.write("\n")
 
 
 def load_spec(
@@ -91,5 +98,5 @@ def resolved(spec: Spec, settings: Sequence[str] | None) -> tuple[Spec, dict[str
         hold(spec, graph)
     elif spec.expect.model_fields_set:
         title = f"{spec.file} [{spec.variant}]" if spec.variant else spec.file
-        say(f"{title}: `expect` is not held, for arguments were set")
+        say(f"{in_line(title)}: `expect` is not held, for arguments were set")
     return spec, arguments, graph

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from archdsl.data.dataset import Dataset, histogram, moments
 from archdsl.recipe import DATA_SOURCES
-from archdsl.text import columns, quantity
+from archdsl.text import columns, in_line, quantity
 
 SHOWN = 24
 """Classes that the table shows; of more, those with the most and those with the fewest images."""
@@ -139,6 +139,7 @@ def to_text(inspection: Inspection) -> str:
     dataset = inspection.dataset
     known = DATA_SOURCES.get(dataset.name)
     lines = [f"{dataset.name}: {known.title}" if known else dataset.name, "", *_facts(inspection)]
+    lines = [in_line(line) for line in lines]
     return "\n".join(lines) + "\n\n" + _class_table(inspection) + _balance_note(inspection)
 
 
@@ -191,7 +192,7 @@ def _class_table(inspection: Inspection) -> str:
         rows.append([dataset.classes[label], *counts, *weight, bar])
     numbers = range(1, len(rows[0]) - 1)
     name_width = WIDTH - BAR - sum(2 + max(len(row[column]) for row in rows) for column in numbers) - 2
-    return columns([[shortened(name, name_width), *rest] for name, *rest in rows], right=numbers)
+    return columns([[shortened(in_line(name), name_width), *rest] for name, *rest in rows], right=numbers)
 
 
 def _shown_labels(counts: NDArray[np.int64]) -> list[int | None]:
@@ -207,7 +208,7 @@ def _balance_note(inspection: Inspection) -> str:
     ratio = counts.max() / max(1, counts.min())
     if dataset.class_weights is not None or ratio <= 1.5:
         return ""
-    largest, rarest = dataset.classes[int(counts.argmax())], dataset.classes[int(counts.argmin())]
+    largest, rarest = (in_line(dataset.classes[int(at)]) for at in (counts.argmax(), counts.argmin()))
     return f"\n`{largest}` has {ratio:.1f} times the images of `{rarest}`; `class_weights: balanced` evens that out\n"
 
 

@@ -19,6 +19,7 @@ from archdsl import source
 from archdsl.errors import ArchError
 from archdsl.expansion.comments import NO_COMMENTS, EntryComments, TrailingComment
 from archdsl.parsing.validation import plain
+from archdsl.text import in_line, printable
 
 WIDTH = 120
 """How long a line becomes before its value is broken up."""
@@ -162,7 +163,8 @@ def _entry_lines(entry: OutputEntry, indent: int, listed: bool, origins: bool) -
     origins_inside = entry.origins()
     fits = len(short) <= WIDTH and not (origins and len(origins_inside) > 1)
     if isinstance(value, OutputScalar):
-        one_line = fits or entry.key != "doc" or len(value.text.split()) < 2
+        folds = entry.key == "doc" and len(value.text.split()) > 1 and value.text == printable(value.text)
+        one_line = fits or not folds
     else:
         one_line = not value.entries or (fits and not value.must_open())
     if one_line:
@@ -206,7 +208,7 @@ def _quoted(text: str, flow: bool) -> str:
         else:
             sample, wanted = f"a:\n- {written}  # c\n- b: {written}  # c", [text, {"b": text}]
         try:
-            if "\n" not in text and plain(source.read(sample, "")) == {"a": wanted}:
+            if text == in_line(text) and plain(source.read(sample, "")) == {"a": wanted}:
                 return written
         except ArchError:
             continue

@@ -9,10 +9,11 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from archdsl.errors import Problem, Problems, Span, is_number, nearest, shown
+from archdsl.errors import Problem, Problems, Span, nearest, shown
 from archdsl.expr import is_expression
 from archdsl.ops.choices import WordChoice
 from archdsl.source import Mapping, Node, Scalar, Sequence
+from archdsl.text import is_number
 
 Model = TypeVar("Model", bound=BaseModel)
 

@@ -13,7 +13,7 @@ from archdsl.ops import Shape
 from archdsl.reports.columns import COLUMNS, RowFacts, column_data, field_data, layer_facts
 from archdsl.reports.summary import View, heading, table, totals_lines
 from archdsl.spec import INPUT, OUTPUT
-from archdsl.text import markdown_table
+from archdsl.text import csv_cell, markdown_table
 
 
 def to_data(graph: Graph, batch: int = 1, precision: str = "float32", depth: int | None = None) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def to_csv(graph: Graph, view: View, depth: int | None = None) -> str:
     lines.writerow(["path", "class", *view.columns])
     for path, layer in layers(graph, view.batch, view.precision, depth).items():
         cells = column_data(layer_facts(layer), view.columns).values()
-        lines.writerow([path, layer.node.kind, *map(_cell, cells)])
+        lines.writerow(map(csv_cell, [path, layer.node.kind, *map(_cell, cells)]))
     return written.getvalue()
 
 

@@ -13,7 +13,7 @@ from pathlib import PurePath
 from archdsl.runs.folder import CONFUSION, CURVES, MISTAKES, MODEL, NETWORK, Result
 from archdsl.source import LINE_END
 from archdsl.spec import Spec
-from archdsl.text import percent, quantity
+from archdsl.text import in_line, percent, printable, quantity
 
 MOST_CLASSES = 20
 """The most classes whose accuracies a card lists all; of more, it lists the worst and the best."""
@@ -52,12 +52,12 @@ def card(spec: Spec, result: Result, reliability: Reliability | None, pictures: 
         _limits(result, reliability),
         _environment(result),
     ]
-    return "\n".join("\n".join(section) + "\n" for section in sections)
+    return printable("\n".join("\n".join(section) + "\n" for section in sections))
 
 
 def _head(spec: Spec, result: Result, pictures: Collection[str]) -> list[str]:
-    choices = [f"variant `{result.variant}`"] if result.variant else []
-    choices += [f"`{name}` = `{value}`" for name, value in result.arguments.items()]
+    choices = [f"variant {_code(result.variant)}"] if result.variant else []
+    choices += [f"{_code(name)} = {_code(str(value))}" for name, value in result.arguments.items()]
     of_choices = f" ({', '.join(choices)})" if choices else ""
     lines = [f"# {_escaped(result.spec)} on {_escaped(result.source)}", ""]
     if spec.doc:
@@ -112,7 +112,9 @@ def _classes(result: Result) -> list[str]:
 def _data(result: Result) -> list[str]:
     purposes = {"train": "to train", "validation": "to choose the epoch", "test": "to test"}
     counts = ", ".join(f"{count:,} {purposes.get(part, part)}" for part, count in result.images.items() if count)
-    origin = "embedded in archdsl" if result.origin == "embedded" else f"read from `{PurePath(result.origin).name}`"
+    origin = (
+        "embedded in archdsl" if result.origin == "embedded" else f"read from {_code(PurePath(result.origin).name)}"
+    )
     lines = ["## Data", "", f"- Source: {_escaped(result.source)}, {origin}", f"- Images: {counts}"]
     if result.limit:
         lines.append(f"- Limited to {result.limit:,} training images")
@@ -133,11 +135,11 @@ def _recipe(spec: Spec, result: Result) -> list[str]:
     sections = [text for text in (_section(spec.text, name) for name in ("data", "train")) if text]
     lines = ["## Recipe", ""]
     if sections:
-        lines += ["```yaml", *_public("\n".join(sections)).splitlines(), "```", ""]
+        lines += [*_fenced("yaml", _public("\n".join(sections))), ""]
     if result.variant:
-        lines += [f"The spec's variant `{result.variant}` is laid over it.", ""]
+        lines += [f"The spec's variant {_code(result.variant)} is laid over it.", ""]
     lines.append(f"{quantity(result.epochs, 'epoch')}, seed {result.seed}. To train it again:")
-    return [*lines, "", "```sh", _public(result.command or _command(result)), "```"]
+    return [*lines, "", *_fenced("sh", in_line(_public(result.command or _command(result))))]
 
 
 def _command(result: Result) -> str:
@@ -200,12 +202,13 @@ def _environment(result: Result) -> list[str]:
     lines = ["## Environment", ""]
     machine = result.machine or {}
     if machine:
-        accelerators = ", ".join(machine.get("accelerators") or ()) or "no accelerator"
+        accelerators = _escaped(", ".join(machine.get("accelerators") or ())) or "no accelerator"
         cpus = quantity(int(machine.get("cpus", 0)), "CPU core")
-        lines.append(f"- {machine.get('system', '')} {machine.get('processor', '')}, {cpus}, {accelerators}")
-    lines.append(f"- {', '.join(f'{name} {version}' for name, version in result.versions.items())}")
+        system = _escaped(f"{machine.get('system', '')} {machine.get('processor', '')}")
+        lines.append(f"- {system}, {cpus}, {accelerators}")
+    lines.append(f"- {', '.join(_escaped(f'{name} {version}') for name, version in result.versions.items())}")
     if result.started:
-        lines.append(f"- Begun {result.started}")
+        lines.append(f"- Begun {_escaped(result.started)}")
     if result.seconds is not None:
         lines.append(f"- {result.seconds:,.0f} seconds of training, validation included")
     return [*lines, *([f"- Tags: {', '.join(map(_escaped, result.tags))}"] if result.tags else [])]
@@ -233,6 +236,17 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     return [f"| {' | '.join(head)} |", "|---" * (len(head) - 1) + "|---:|", *(f"| {' | '.join(row)} |" for row in rows)]
 
 
+def _code(text: str) -> str:
+    """A text of the user's as code within a line."""
+    return f"`{in_line(text).replace('`', chr(39))}`"
+
+
+def _fenced(language: str, text: str) -> list[str]:
+    """The lines of a block of code, in a fence that is longer than any in the text."""
+    fence = "`" * max([3, *(len(run) + 1 for run in re.findall("`+", text))])
+    return [f"{fence}{language}", *text.split("\n"), fence]
+
+
 def _escaped(text: str) -> str:
-    """A text of the user's as one line without Markdown."""
-    return re.sub(r"([\\`*_{}\[\]<>|#])", r"\\\1", " ".join(text.split()))
+    """A text of the user's as one line without Markdown and HTML."""
+    return re.sub(r"([\\`*_{}\[\]<>|#&~])", r"\\\1", in_line(" ".join(text.split())))

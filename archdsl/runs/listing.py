@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from archdsl import text
-from archdsl.errors import ArchError, fail
+from archdsl.errors import LONGEST, ArchError, fail
 from archdsl.runs.folder import RUN, SPEC, Result, read_result
 from archdsl.text import columns
 
@@ -143,7 +143,8 @@ def to_text(runs: Sequence[StoredRun], width: int) -> str:
 def _reasons(name: str, error: ArchError) -> list[str]:
     """Why a run cannot be read."""
     problem = error.problems[0]
-    return [f"{name}: {problem.message}", *(f"  {fact}" for fact in problem.facts)]
+    lines = [f"{name}: {problem.message}", *(f"  {fact}" for fact in problem.facts)]
+    return [text.in_line(line, LONGEST) for line in lines]
 
 
 def spec_name(result: Result) -> str:

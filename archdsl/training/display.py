@@ -128,7 +128,7 @@ def plain_console() -> Console:
     """A console on stderr; in a notebook on stdout, which is shown plainly, not as an alarm."""
     if Console().is_jupyter:
         return Console(file=sys.stdout, force_jupyter=False, force_terminal=False, highlight=False)
-    return Console(stderr=True, highlight=False)
+    return Console(file=sys.stderr, highlight=False)
 
 
 def _loss(value: float) -> str:
