@@ -3,12 +3,32 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import cached_property, reduce
+from operator import and_, or_
+from typing import NamedTuple
 
 from archdsl.graph import Graph, TensorRef
 
 
+class _Around(NamedTuple):
+    """Sets of nodes around one of them.
+
+    Args:
+        sources: what it takes.
+        before_sources: from where there is a way to one of its sources.
+        before_takers: from where there is a way to each of its takers, or which is one itself.
+    """
+
+    sources: int
+    before_sources: int
+    before_takers: int
+
+
 class Wires:
     """The edges of a body, asked from both ends.
+
+    Sets of nodes are numbers, with a bit for each place in the order: what comes before a node is an `or` over what it
+    takes, so that no question walks through the body.
 
     Args:
         graph: the body.
@@ -49,25 +69,41 @@ class Wires:
             start: a node or an input.
             end: a node; None for an output of the body.
         """
-        if end is None:
-            return self.uses(start) == 1
-        return all(self._leads(source, start) for source in self.sources[end]) and all(
-            self._leads(end, taker) for taker in self.takers[start]
+        if end is None or (self.sources[end] == (start,) and self.takers[start] == [end]):
+            return end is not None or self.uses(start) == 1
+        reaching = self._before[start] | self._bit(start)
+        return not self._around_of(end).sources & ~reaching and bool(
+            self._around_of(start).before_takers & self._bit(end)
         )
 
     def is_skip(self, start: str, end: str | None) -> bool:
         """Whether an edge passes by steps that stand between its ends."""
-        return end is not None and any(source != start and self._leads(start, source) for source in self.sources[end])
+        if end is None or self.sources[end] == (start,):
+            return False
+        return bool(self._around_of(end).before_sources & self._bit(start))
 
-    def _leads(self, start: str, end: str) -> bool:
-        """Whether there is a way from one to the other; from each to itself there is."""
-        first, pending, seen = self.order[start], [end], {end}
-        while pending:
-            name = pending.pop()
-            if name == start:
-                return True
-            for source in self.sources[name]:
-                if source not in seen and self.order[source] >= first:
-                    seen.add(source)
-                    pending.append(source)
-        return False
+    @cached_property
+    def _before(self) -> dict[str, int]:
+        """By node or input, all from which there is a way to it, without itself."""
+        before: dict[str, int] = {}
+        for name, sources in self.sources.items():
+            before[name] = reduce(or_, (before[source] | self._bit(source) for source in set(sources)), 0)
+        return before
+
+    @cached_property
+    def _around(self) -> dict[str, _Around]:
+        return {}
+
+    def _bit(self, name: str) -> int:
+        return 1 << self.order[name]
+
+    def _around_of(self, name: str) -> _Around:
+        """What is next to a node or an input; kept, for many edges ask about the node that they lead to."""
+        if name not in self._around:
+            sources, takers = set(self.sources[name]), set(self.takers[name])
+            self._around[name] = _Around(
+                reduce(or_, map(self._bit, sources), 0),
+                reduce(or_, (self._before[source] for source in sources), 0),
+                reduce(and_, (self._before[taker] | self._bit(taker) for taker in takers), -1),
+            )
+        return self._around[name]
