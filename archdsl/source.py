@@ -22,6 +22,7 @@ from ruamel.yaml.events import (
     SequenceEndEvent,
     SequenceStartEvent,
 )
+from ruamel.yaml.scanner import Scanner
 
 from archdsl.errors import ArchError, Span, fail
 from archdsl.files import content
@@ -147,6 +148,28 @@ def read_with_extents(text: str, name: str, limits: Limits = DEFAULTS) -> tuple[
     return reader.document(), reader.extents
 
 
+class _LongTag(Exception):
+    """A tag that the YAML reader would take longer for than for all else: it copies it for each character."""
+
+    def __init__(self, offset: int, begin: str) -> None:
+        super().__init__(offset, begin)
+        self.offset, self.begin = offset, begin
+
+
+class _Scanner(Scanner):  # type: ignore[misc]
+    """Reads no long tags, which specs have as little as short ones."""
+
+    def fetch_tag(self) -> None:
+        begin = re.match(r"\S*", self.reader.prefix(_TAG + 1))
+        if begin and len(begin[0]) > _TAG:
+            raise _LongTag(self.reader.index, begin[0])
+        super().fetch_tag()
+
+
+_TAG = 80
+"""Characters of a tag that are shown."""
+
+
 class _EventReader:
     def __init__(self, text: str, name: str, limits: Limits) -> None:
         self.text, self.name, self.limits = text, name, limits
@@ -172,7 +195,9 @@ class _EventReader:
         return Span(self.name, len(above), len(above[-1]) + 1, 1, self.lines[len(above) - 1])
 
     def _checked(self) -> Iterator[Any]:
-        parser = YAML(typ="safe", pure=True).parse(self.text)
+        yaml = YAML(typ="safe", pure=True)
+        yaml.Scanner = _Scanner
+        parser = yaml.parse(self.text)
         while True:
             try:
                 event = next(parser)
@@ -180,6 +205,8 @@ class _EventReader:
                 return
             except MarkedYAMLError as error:
                 raise self._malformed(error) from None
+            except _LongTag as tag:
+                raise _tag_error(f"{tag.begin}...", self.place(tag.offset)) from None
             except Exception:  # the parser meets some malformed text with AssertionError, ValueError and others
                 raise fail("ARCH001", "this text cannot be read as YAML", Span(self.name, 1, 1)) from None
             self._refuse(event)
@@ -197,9 +224,7 @@ class _EventReader:
             hint = "write the value where it is needed, or make it an argument"
             raise fail("ARCH002", "specs have no anchors", self._span(event), hint)
         if getattr(event, "ctag", None) and str(event.ctag) not in ("", "None"):
-            hint = "for a `!` in text, put the text in quotes"
-            tag = str(event.ctag).replace("tag:yaml.org,2002:", "!!")
-            raise fail("ARCH002", f"specs have no tags, and here is `{tag}`", self._span(event), hint)
+            raise _tag_error(str(event.ctag).replace("tag:yaml.org,2002:", "!!"), self._span(event))
         if isinstance(event, ScalarEvent | SequenceStartEvent | MappingStartEvent):
             self.nodes += 1
             if self.nodes > self.limits.values:
@@ -305,6 +330,12 @@ class _EventReader:
         if here[column : column + 1] == ",":
             return "one comma parts two values"
         return ""
+
+
+def _tag_error(tag: str, span: Span) -> ArchError:
+    return fail(
+        "ARCH002", f"specs have no tags, and here is `{tag}`", span, "for a `!` in text, put the text in quotes"
+    )
 
 
 def _in_plain_words(error: MarkedYAMLError, before: str) -> str:
