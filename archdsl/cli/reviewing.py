@@ -26,6 +26,7 @@ from archdsl.cli.shared import (
 from archdsl.errors import SHOWN, ArchError, fail
 from archdsl.graph import Graph
 from archdsl.limits import Limits, raised
+from archdsl.resolution.loops import Budget
 from archdsl.spec import Spec
 from archdsl.text import WIDTH, colored, in_line, wants_color
 
@@ -140,12 +141,16 @@ def _checked(
     except ArchError as error:
         yield name, error
         return
+    budget = Budget(limits)
     for one in variants:
         title = in_line(f"{name} [{one.variant}]" if one.variant else name)
         try:
-            yield title, (one, resolved(one, settings)[2])
+            yield title, (one, resolved(one, settings, budget)[2])
         except ArchError as error:
             yield title, error
+            if budget.is_spent:
+                return
+        budget.together = ", together with the variants before it"
 
 
 def _print_error(error: ArchError, form: ReportFormat, pointer: bool) -> None:

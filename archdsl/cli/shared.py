@@ -19,6 +19,7 @@ from archdsl.graph import Graph
 from archdsl.limits import raised
 from archdsl.resolution import resolve
 from archdsl.resolution.expectations import check as hold
+from archdsl.resolution.loops import Budget
 from archdsl.spec import Spec
 from archdsl.text import BOLD_RED, BOLD_YELLOW, GREEN, WIDTH, YELLOW, Styled, colored, in_line, printable
 
@@ -90,10 +91,12 @@ def load_spec(
     return resolved(zoo.load(name, variant or "", raised(allow or ())), settings)
 
 
-def resolved(spec: Spec, settings: Sequence[str] | None) -> tuple[Spec, dict[str, Any], Graph]:
-    """A spec that is read already, as `load_spec` gives it."""
+def resolved(
+    spec: Spec, settings: Sequence[str] | None, budget: Budget | None = None
+) -> tuple[Spec, dict[str, Any], Graph]:
+    """A spec that is read already, as `load_spec` gives it; its variants may share a budget."""
     arguments = parse_settings(settings or (), spec)
-    graph = resolve(spec, **arguments)
+    graph = resolve(spec, budget, **arguments)
     if not arguments:
         hold(spec, graph)
     elif spec.expect.model_fields_set:

@@ -13,6 +13,7 @@ from archdsl.cli.shared import AllowOption, JsonOption, SetOption, SpecArgument,
 from archdsl.errors import fail
 from archdsl.limits import raised
 from archdsl.resolution import resolve
+from archdsl.resolution.loops import Budget
 
 WordsArgument = Annotated[
     list[str] | None,
@@ -48,9 +49,10 @@ def sweep(
         chosen = [(loaded, each) for each in parse_grid(words, loaded, fixed)]
     else:
         chosen = [(each, {"variant": each.variant or "-"}) for each in ((loaded,) if variant else loaded.every())]
-    rows = []
+    rows, budget = [], Budget(loaded.limits)
     for each, values in chosen:
-        graph = resolve(each, **fixed, **(values if words else {}))
+        graph = resolve(each, budget, **fixed, **(values if words else {}))
+        budget.together = ", together with the rows before it"
         rows.append(SweepRow(values, measure(graph, batch, precision)))
     if as_json:
         print_json(to_data(rows))

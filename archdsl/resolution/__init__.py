@@ -10,15 +10,17 @@ from typing import Any
 from archdsl.errors import fail
 from archdsl.graph import Graph
 from archdsl.resolution.expectations import check_recipe
+from archdsl.resolution.loops import Budget
 from archdsl.resolution.resolver import Resolver
 from archdsl.spec import Spec
 
 
-def resolve(spec: Spec, /, **arguments: Any) -> Graph:
+def resolve(spec: Spec, budget: Budget | None = None, /, **arguments: Any) -> Graph:
     """The graph of a spec's model.
 
     Args:
         spec: what `archdsl.load` gives.
+        budget: one for all variants of a spec, each of which takes from it; without it, the spec has its own.
         arguments: the model's arguments, where they are not to be the file's own.
 
     Raises:
@@ -26,7 +28,7 @@ def resolve(spec: Spec, /, **arguments: Any) -> Graph:
     """
     try:
         with _without_garbage_collection():
-            graph = Resolver(spec).model(spec.values(arguments))
+            graph = Resolver(spec, budget or Budget(spec.limits)).model(spec.values(arguments))
     except RecursionError:
         raise fail("ARCH024", "the layers are nested too deep", spec.span) from None
     check_recipe(spec, graph)

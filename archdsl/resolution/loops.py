@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from archdsl.errors import Span, fail, shown
+from archdsl.errors import ArchError, Span, fail, shown
 from archdsl.expr import Expression
 from archdsl.graph import StepName
 from archdsl.limits import Limits
@@ -17,18 +17,22 @@ from archdsl.spec import Branch, Loop, Step, Value
 
 @dataclass
 class Budget:
-    """What a network has cost so far.
+    """What a network has cost so far, or several that share it.
 
     Args:
         nodes: of the graph, those of equal layers once.
         turns: of loops; one that leaves no node costs its time too.
         read: characters of expressions that were evaluated, items of the lists in them, and what each step takes.
+        together: what messages say of those that took from it before; nothing for the first.
+        is_spent: whether those before leave too little for whoever comes next.
     """
 
     limits: Limits
     nodes: int = 0
     turns: int = 0
     read: int = 0
+    together: str = ""
+    is_spent: bool = False
 
     def value(self, value: Value, scope: Values) -> Any:
         """A value, evaluated; what that costs is counted."""
@@ -40,12 +44,17 @@ class Budget:
         self.read += more
         if self.read > self.limits.steps * _READ:
             message = f"this takes longer than a network of {self.limits.steps:,} steps may take"
-            raise self.limits.exceeded("steps", message, span)
+            raise self._exceeded(message, span)
 
     def afford(self, more: int, span: Span | None) -> None:
         """Raises where the network would have more steps than its limit."""
         if max(self.nodes, self.turns) + more > self.limits.steps:
-            raise self.limits.exceeded("steps", f"the network has more than {self.limits.steps:,} steps", span)
+            message = f"the network has more than {self.limits.steps:,} steps"
+            raise self._exceeded(message, span)
+
+    def _exceeded(self, message: str, span: Span | None) -> ArchError:
+        self.is_spent = bool(self.together)
+        return self.limits.exceeded("steps", message + self.together, span)
 
     def copies(self, item: Step | Branch, context: StepContext) -> Iterator[tuple[StepContext | None, StepName]]:
         """Each copy's context, or None where its `when` fails, and its name; the copies of a loop are numbered."""
@@ -114,9 +123,15 @@ _READ = 50
 def _size(content: Any, scope: Values) -> int:
     """What it costs to evaluate: the characters of an expression, more often where there are long lists in it."""
     if isinstance(content, Expression):
-        lengths = [len(scope[name]) for name in content.names if isinstance(scope.get(name), list | str)]
-        return len(content.text) * (1 + sum(lengths) // 2)
+        return len(content.text) * (1 + sum(_length(scope.get(name)) for name in content.names) // 2)
     if isinstance(content, tuple | dict):
         items = content.values() if isinstance(content, dict) else content
         return 1 + sum(4 + _size(item.content, scope) for item in items)
     return len(content) if isinstance(content, str) else 1
+
+
+def _length(value: Any) -> int:
+    """The characters of a text, the items of a list and of the lists in it: as long as comparing it may take."""
+    if isinstance(value, list):
+        return len(value) + sum(_length(item) for item in value if isinstance(item, list | str))
+    return len(value) if isinstance(value, str) else 0

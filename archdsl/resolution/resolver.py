@@ -62,11 +62,15 @@ class Resolver:
     """Resolves one spec.
 
     Layers are called often with equal arguments and shapes, so that graphs, ops and costs are kept and shared.
+
+    Args:
+        spec: what to resolve.
+        budget: what others have taken from it counts, too.
     """
 
-    def __init__(self, spec: Spec) -> None:
+    def __init__(self, spec: Spec, budget: Budget) -> None:
         self.spec = spec
-        self.budget = Budget(spec.limits)
+        self.budget = budget
         self._graphs: dict[Any, Graph] = {}
         self._ops: dict[Any, Op] = {}
         self._costs: dict[tuple[int, tuple[Shape, ...]], _Cost] = {}

@@ -39,8 +39,7 @@ class TracingResolver(Resolver):
     """
 
     def __init__(self, spec: Spec) -> None:
-        super().__init__(spec)
-        self.budget = _TracingBudget(spec.limits)
+        super().__init__(spec, _TracingBudget(spec.limits))
         self.scopes: dict[int, Values] = {}
         self.current: list[Values] = []
 
