@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from archdsl.data import images
 from archdsl.errors import ArchError
 from archdsl.files import content
 from archdsl.runs.listing import find
@@ -59,3 +60,13 @@ def test_a_bad_run_hides_no_other(tmp_path: Path) -> None:
     found = find(tmp_path)
     assert [run.name for run in found] == ["device", "folder", "loop", "pipe"]
     assert all(run.error is not None and run.error.problems[0].code == "ARCH204" for run in found)
+
+
+def test_patterns_follow_no_links_in_circles(tmp_path: Path) -> None:
+    for name in ("a.png", "in/b.png", "in/.hidden.png", ".hidden/c.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    for number in range(30):
+        (tmp_path / "in" / f"loop{number}").symlink_to(tmp_path)
+    found = images.find([str(tmp_path / "**" / "*.png")])
+    assert [path.name for path in found] == ["a.png", "b.png"]

@@ -85,10 +85,20 @@ def find(words: Iterable[str | Path]) -> list[Path]:
         elif os.path.exists(path) or not glob.has_magic(str(word)):
             paths[path] = None
         else:
-            matches = [Path(match) for match in sorted(glob.glob(str(word), recursive=True))]
+            matches = _matches(path)
             matched = [file for match in matches for file in (_below(match) if match.is_dir() else [match])]
             paths |= dict.fromkeys(matched or [path])
     return list(paths)
+
+
+def _matches(pattern: Path) -> list[Path]:
+    """What a pattern matches, in order; `**` follows no links, for those may lead back."""
+    if "**" not in pattern.parts or any("**" in part and part != "**" for part in pattern.parts):
+        return [Path(match) for match in sorted(glob.glob(str(pattern)))]
+    found = sorted(Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor))))
+    asked = any(part.startswith(".") and glob.has_magic(part) for part in pattern.parts)
+    hidden = ({part for part in path.parts if part.startswith(".")} - {*pattern.parts} for path in found)
+    return [path for path, parts in zip(found, hidden, strict=True) if asked or not parts]
 
 
 def _below(folder: Path) -> list[Path]:
