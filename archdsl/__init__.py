@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from archdsl.errors import ArchError, Problem
     from archdsl.graph import Graph
     from archdsl.keras.transfer.copying import Copied
+    from archdsl.limits import Limits
     from archdsl.resolution import resolve
     from archdsl.spec import Layer, Spec
     from archdsl.training.fit import Result
@@ -133,20 +134,30 @@ def copy_weights(source: keras.Model, target: keras.Model, *, strict: bool = Fal
 
 
 def load_model(
-    path: str | Path, *, custom_objects: Mapping[str, Any] | None = None, compile: bool = True, safe_mode: bool = True
+    path: str | Path,
+    *,
+    custom_objects: Mapping[str, Any] | None = None,
+    compile: bool = True,
+    safe_mode: bool = True,
+    limits: Limits | None = None,
 ) -> keras.Model:
     """Opens a saved model; its spec is in the file.
 
     Args:
         path: a `.keras` file.
         custom_objects, compile, safe_mode: as for `keras.saving.load_model`.
+        limits: what its spec may cost, where that is not the default; the file's own limits only lower them.
 
     Raises:
-        ArchError: there is no such file (ARCH204), or it is no Keras model (ARCH302).
+        ArchError: there is no such file or its spec is not there (ARCH204), it is no Keras model (ARCH302), or its
+            spec is wrong or larger than the limits.
     """
     from archdsl import keras as runtime
+    from archdsl.limits import DEFAULTS
 
-    return runtime.load_model(path, custom_objects=custom_objects, compile=compile, safe_mode=safe_mode)
+    return runtime.load_model(
+        path, custom_objects=custom_objects, compile=compile, safe_mode=safe_mode, limits=limits or DEFAULTS
+    )
 
 
 def train(
@@ -212,6 +223,7 @@ def resume(
     loss: Any = None,
     optimizer: keras.optimizers.Optimizer | None = None,
     log: Sequence[str] = (),
+    limits: Limits | None = None,
 ) -> Result:
     """Resumes a run after its last complete epoch, as if it had never been interrupted.
 
@@ -221,14 +233,16 @@ def resume(
         data_dir: where the data set is; by default, where the run read it from.
         callbacks, metrics, loss, optimizer: Keras objects of your own, as `train` was given them.
         log: where else to log the run.
+        limits: what the spec may cost, where that is not the default; the run's own limits only lower them.
 
     Raises:
         ArchError: there is no such run, it is finished, or its spec or its data has changed.
     """
+    from archdsl.limits import DEFAULTS
     from archdsl.recipe import kernels
     from archdsl.runs import folder
 
-    kernels.choose(folder.read_recipe(Path(run)))
+    kernels.choose(folder.read_recipe(Path(run), limits or DEFAULTS))
     from archdsl.training import fit
 
     return fit.resume(
@@ -240,4 +254,5 @@ def resume(
         loss=loss,
         optimizer=optimizer,
         log=log,
+        limits=limits or DEFAULTS,
     )

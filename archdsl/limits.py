@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from archdsl.errors import ArchError, Span, fail, nearest
 
@@ -33,6 +34,26 @@ class Limits:
         more = min(getattr(self, name) * 10, _HIGHEST.get(name, 10**15))
         hint = f"if it is meant so, `--allow {name}={more}` raises the limit" if more > getattr(self, name) else ""
         return fail(code, message, span, hint)
+
+    def lowered(self, carried: Mapping[str, Any], file: str) -> Limits:
+        """These limits where a file carries limits of its own: it may lower them, and raises none.
+
+        Args:
+            carried: the file's limits by name.
+            file: its name, for messages.
+
+        Raises:
+            ArchError: they are no limits (ARCH204).
+        """
+        known = {field.name for field in fields(self)}
+        wrong = [
+            f"`{str(name)[:40]}`"
+            for name, number in carried.items()
+            if name not in known or not isinstance(number, int) or isinstance(number, bool) or number < 1
+        ]
+        if wrong:
+            raise fail("ARCH204", f"{file} carries limits that are none: {', '.join(wrong[:8])}")
+        return replace(self, **{name: min(getattr(self, name), number) for name, number in carried.items()})
 
 
 DEFAULTS = Limits()

@@ -24,6 +24,7 @@ from archdsl.cli.shared import (
 )
 from archdsl.errors import fail
 from archdsl.files import next_free
+from archdsl.limits import raised
 from archdsl.runs.trackers import TRACKERS
 from archdsl.text import columns
 
@@ -56,13 +57,15 @@ def train(
         if name not in TRACKERS:
             raise fail("ARCH203", f"`--log {name}` is not known", hint=f"one of {', '.join(TRACKERS)}")
     if resume is not None:
-        _check_resume_options(spec, out, limit, seed, dry_run, settings, variant, allow)
+        _check_resume_options(spec, out, limit, seed, dry_run, settings, variant)
+        limits = raised(allow or ())
         from archdsl.runs.folder import read_recipe
 
-        backend.load_keras(read_recipe(resume))
+        backend.load_keras(read_recipe(resume, limits))
         from archdsl.training import fit
 
-        _print_result(fit.resume(resume, epochs=epochs, data_dir=data_dir, log=log or ()), resume, as_json)
+        result = fit.resume(resume, epochs=epochs, data_dir=data_dir, log=log or (), limits=limits)
+        _print_result(result, resume, as_json)
         return
     if spec is None:
         raise fail("ARCH203", "there is nothing to train", hint="`archdsl train SPEC`, or `archdsl train --resume RUN`")
@@ -90,15 +93,17 @@ def evaluate(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder that `archdsl train` wrote.")],
     data_dir: DataOption = None,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Test on N images only.")] = None,
+    allow: AllowOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Test a run's network on the test set."""
     from archdsl.runs.folder import read_recipe
 
-    backend.load_keras(read_recipe(run))
+    limits = raised(allow or ())
+    backend.load_keras(read_recipe(run, limits))
     from archdsl.training import fit
 
-    evaluation = fit.evaluate(run, data_dir=data_dir, limit=limit)
+    evaluation = fit.evaluate(run, data_dir=data_dir, limit=limit, limits=limits)
     if as_json:
         print_json(asdict(evaluation))
     else:
@@ -119,11 +124,11 @@ def _accuracy_line(run: Path, accuracy: float, images: int, plain: float | None)
 
 def _check_resume_options(spec: Any, out: Any, limit: Any, seed: Any, dry_run: bool, *more: Any) -> None:
     """Refuses options that a run has from its beginning."""
-    names = ("--set", "--variant", "--allow")
+    names = ("--set", "--variant")
     words = {"a spec": spec, "--out": out, "--limit": limit, "--seed": seed, "--dry-run": dry_run}
     for name, value in {**words, **dict(zip(names, more, strict=True))}.items():
         if value:
-            hint = "the run's folder says the rest; `--epochs`, `--data-dir` and `--log` may stand beside it"
+            hint = "the run's folder says the rest; `--epochs`, `--data-dir`, `--log` and `--allow` may stand beside it"
             raise fail("ARCH203", f"{name} cannot stand beside --resume", hint=hint)
 
 

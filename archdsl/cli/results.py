@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from archdsl.cli import backend
-from archdsl.cli.shared import JsonOption, print_error, print_json, print_text, say
+from archdsl.cli.shared import AllowOption, JsonOption, print_error, print_json, print_text, say
 from archdsl.errors import fail, nearest
+from archdsl.limits import raised
 from archdsl.text import WIDTH, csv_cell, in_line
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def predict(
     top: Annotated[int, typer.Option(min=1, help="How many classes to tell for each image.")] = 3,
     as_json: JsonOption = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    allow: AllowOption = None,
 ) -> None:
     """Tell what images show: the likeliest classes, each with its probability.
 
@@ -38,11 +40,12 @@ def predict(
         raise fail("ARCH203", "`--json` cannot stand beside `--csv`", hint="keep one of them")
     if not network.exists():
         raise fail("ARCH204", f"{network} is not there", hint="a run's folder, or a `.keras` file")
+    limits = raised(allow or ())
     backend.load_keras()
     from archdsl.data.images import find
     from archdsl.training.prediction import load
 
-    predictor = load(network)
+    predictor = load(network, limits)
     for lack in predictor.lacks:
         say(lack)
     paths = find(images)
@@ -71,6 +74,7 @@ def export(
     form: Annotated[
         str | None, typer.Option("--format", metavar="FORMAT", help="keras or saved_model; without, the ending tells.")
     ] = None,
+    allow: AllowOption = None,
 ) -> None:
     """Write a run's network for use elsewhere, without its optimizer.
 
@@ -80,10 +84,11 @@ def export(
         raise fail("ARCH203", f"`{form}` is no format", hint=nearest(str(form), ("keras", "saved_model")))
     if not network.exists():
         raise fail("ARCH204", f"{network} is not there", hint="a run's folder, or a `.keras` file")
+    limits = raised(allow or ())
     backend.load_keras()
     from archdsl.training.export import describe, write_export
 
-    print_text(f"{out}: {describe(write_export(network, out, raw=raw, form=form))}")
+    print_text(f"{out}: {describe(write_export(network, out, raw=raw, form=form, limits=limits))}")
 
 
 def runs(

@@ -5,7 +5,6 @@ After `import archdsl.keras`, `keras.saving.load_model` opens what was saved wit
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,11 @@ import keras
 
 from archdsl.errors import ArchError, Problem, fail
 from archdsl.graph import Graph
-from archdsl.keras.runtime import compile_spec
+from archdsl.keras import model_archive
+from archdsl.keras.runtime import REGISTERED, compile_spec
+from archdsl.keras.saved_spec import Opening, opening
 from archdsl.keras.transfer.copying import Copied, copy_weights
+from archdsl.limits import DEFAULTS, Limits
 from archdsl.resolution import resolve
 from archdsl.spec import Spec
 
@@ -66,26 +68,41 @@ def _outputs(model: keras.Model, names: Iterable[str]) -> list[Any]:
 
 
 def load_model(
-    path: str | Path, *, custom_objects: Mapping[str, Any] | None = None, compile: bool = True, safe_mode: bool = True
+    path: str | Path,
+    *,
+    custom_objects: Mapping[str, Any] | None = None,
+    compile: bool = True,
+    safe_mode: bool = True,
+    limits: Limits = DEFAULTS,
 ) -> keras.Model:
     """Opens a `.keras` file that holds a generated model, or a model with generated layers in it.
+
+    The file is looked through before Keras opens it: what it claims to be larger than it is, is refused.
 
     Args:
         path: the file.
         custom_objects, compile, safe_mode: as for `keras.saving.load_model`.
+        limits: what its specs may cost; the file's own limits only lower them.
 
     Raises:
-        ArchError: there is no such file (ARCH204), or it is no Keras model (ARCH302).
+        ArchError: there is no such file or its spec is not there (ARCH204), it is no Keras model (ARCH302), or its
+            spec is wrong or larger than the limits.
     """
     path = Path(path)
     if not path.is_file():
         raise fail("ARCH204", f"there is no model at {path}")
-    if path.suffix == ".keras" and not zipfile.is_zipfile(path):
-        raise fail("ARCH302", f"{path} is damaged: it is no zip archive, as a .keras file must be")
+    opened = Opening(limits)
+    if path.suffix == ".keras":
+        contents = model_archive.inspect(path)
+        opened.weights = contents.weights
+        for config, build_config in model_archive.generated(contents.config, REGISTERED):
+            opened.check(config, build_config)
     try:
-        return keras.saving.load_model(path, custom_objects=custom_objects, compile=compile, safe_mode=safe_mode)
+        with opening(opened):
+            return keras.saving.load_model(path, custom_objects=custom_objects, compile=compile, safe_mode=safe_mode)
     except ArchError:
         raise
-    except (ValueError, TypeError, OSError, KeyError, zipfile.BadZipFile) as error:
+    # Whatever stands in a file, Keras's code for it may raise anything.
+    except Exception as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise fail("ARCH302", f"{path} cannot be opened as a Keras model: {first}") from error
+        raise fail("ARCH302", f"{path} cannot be opened as a Keras model: {first[:400]}") from error

@@ -20,15 +20,12 @@ from archdsl.codegen.module import extra_classes, to_python
 from archdsl.diagrams import notebook
 from archdsl.errors import fail
 from archdsl.keras import layers
-from archdsl.limits import DEFAULTS, raised
-from archdsl.parsing import parse
+from archdsl.keras.saved_spec import CARRIED, checked_spec
+from archdsl.limits import DEFAULTS
 from archdsl.spec import Spec
 
 REGISTERED = "archdsl>Spec"
 """The one name under which all generated classes are registered with Keras."""
-
-_CARRIED = "archdsl"
-"""The key of a saved config that holds the spec and the class's name."""
 
 DATA = "archdsl_data"
 """The attribute of a model that describes its input: plain data, saved in the config beside the spec.
@@ -133,16 +130,16 @@ def _carry_spec(generated: Any, spec: Spec) -> None:
 
     def get_config(self: Any) -> dict[str, Any]:
         config = dict(own_config(self))
-        config[_CARRIED] = {"spec": spec.text, "class": type(self).__name__} | more
+        config[CARRIED] = {"spec": spec.text, "class": type(self).__name__} | more
         if (data := carried_data(self)) is not None:
-            config[_CARRIED]["data"] = data
+            config[CARRIED]["data"] = data
         if type(self) is generated:
             registration.hold(self)
         return config
 
     def from_config(cls: Any, /, config: dict[str, Any], **kwargs: Any) -> Any:
-        made = own_making(cls, {key: value for key, value in config.items() if key != _CARRIED}, **kwargs)
-        if isinstance(carried := config.get(_CARRIED), dict) and isinstance(carried.get("data"), dict):
+        made = own_making(cls, {key: value for key, value in config.items() if key != CARRIED}, **kwargs)
+        if isinstance(carried := config.get(CARRIED), dict) and isinstance(carried.get("data"), dict):
             carry_data(made, carried["data"])
         return made
 
@@ -208,16 +205,10 @@ class _Loader:
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
         """An instance of the class that the config names."""
-        carried = config.get(_CARRIED)
-        if not isinstance(carried, dict) or not {"spec", "class"} <= carried.keys():
-            raise fail("ARCH204", "this file names an archdsl layer, and carries no spec")
-        saved = carried.get("limits")
-        limits = raised([f"{name}={value}" for name, value in saved.items()] if isinstance(saved, dict) else [])
-        spec = parse(str(carried["spec"]), "<saved spec>", limits)
-        module = compile_spec(spec.varied(str(carried["variant"])) if "variant" in carried else spec)
-        generated = getattr(module, str(carried["class"]), None)
+        spec, name = checked_spec(config)
+        generated = getattr(compile_spec(spec), name, None)
         if not (isinstance(generated, type) and issubclass(generated, keras.Layer)):
-            raise fail("ARCH204", f"the saved spec has no layer {carried['class']!r}")
+            raise fail("ARCH204", f"the saved spec has no layer `{name}`")
         maker: Any = generated
         return maker.from_config(config)
 

@@ -9,7 +9,7 @@ import json
 import os
 import platform
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -168,15 +168,19 @@ def _bounded(path: Path, most: int) -> bytes:
         raise
 
 
-def read_spec(folder: Path, run: Result) -> Spec:
+def read_spec(folder: Path, run: Result, limits: Limits = DEFAULTS) -> Spec:
     """The spec in a run's folder, with the variant that was trained.
+
+    Args:
+        limits: what it may cost; the run's own limits only lower them.
 
     Raises:
         ArchError: it is not there or cannot be read (ARCH204), or it is wrong.
     """
     path = folder / SPEC
     known = {field.name for field in fields(Limits)}
-    limits = replace(DEFAULTS, **{name: value for name, value in (run.limits or {}).items() if name in known})
+    own = {name: value for name, value in (run.limits or {}).items() if name in known}
+    limits = limits.lowered(own, str(folder / RUN))
     try:
         text = content(path, limits.bytes).decode("utf-8")
     except (OSError, UnicodeDecodeError):
@@ -184,13 +188,16 @@ def read_spec(folder: Path, run: Result) -> Spec:
     return zoo.loads(text, str(path), run.variant, limits)
 
 
-def read_recipe(folder: Path) -> Train | None:
+def read_recipe(folder: Path, limits: Limits = DEFAULTS) -> Train | None:
     """The recipe that a run was trained by.
+
+    Args:
+        limits: see `read_spec`.
 
     Raises:
         ArchError: as `read_result` and `read_spec`.
     """
-    recipe: Train | None = read_spec(folder, read_result(folder)).train
+    recipe: Train | None = read_spec(folder, read_result(folder), limits).train
     return recipe
 
 

@@ -13,11 +13,14 @@ import keras
 from archdsl.data.pipeline.normalization import EPSILON
 from archdsl.errors import fail
 from archdsl.files import writing
+from archdsl.limits import DEFAULTS, Limits
 from archdsl.training import prediction
 from archdsl.training.prediction import Predictor
 
 
-def write_export(run: Path, out: Path, *, raw: bool = False, form: str | None = None) -> Predictor:
+def write_export(
+    run: Path, out: Path, *, raw: bool = False, form: str | None = None, limits: Limits = DEFAULTS
+) -> Predictor:
     """Writes a run's network to a new file or folder, whole or not at all, without its optimizer.
 
     Args:
@@ -25,6 +28,7 @@ def write_export(run: Path, out: Path, *, raw: bool = False, form: str | None = 
         out: a file that ends in `.keras`, or the folder of a SavedModel.
         raw: whether it is to take raw pixels, from 0 to the source's largest value, and to end in probabilities.
         form: `keras` or `saved_model`; by default, the ending of `out` decides.
+        limits: what the network's spec may cost; the file's own limits only lower them.
 
     Returns:
         The network that was written, and how its input is computed.
@@ -42,7 +46,7 @@ def write_export(run: Path, out: Path, *, raw: bool = False, form: str | None = 
         raise fail("ARCH203", f"{out} is no place for the format `{form}`", hint=hint)
     if out.exists():
         raise fail("ARCH202", f"{out} is there already", hint="choose another name, or remove it")
-    predictor = prediction.load(run)
+    predictor = prediction.load(run, limits)
     if raw and not predictor.raw:
         if predictor.lacks:
             raise fail("ARCH303", f"{run} does not tell how its input is made, so that no layers can make it")

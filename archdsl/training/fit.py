@@ -14,7 +14,7 @@ from archdsl.data.dataset import Statistics, limited, load
 from archdsl.errors import fail
 from archdsl.keras import load_model
 from archdsl.keras.runtime import carried_data
-from archdsl.limits import DEFAULTS
+from archdsl.limits import DEFAULTS, Limits
 from archdsl.parsing.stored import unreadable
 from archdsl.runs import folder, lock, trackers
 from archdsl.runs.folder import Result
@@ -90,12 +90,14 @@ def resume(
     loss: Any = None,
     optimizer: Any = None,
     log: Sequence[str] = (),
+    limits: Limits = DEFAULTS,
 ) -> Result:
     """Resumes a run after its last complete epoch, as if it had never been interrupted.
 
     Args:
         epochs: train to this many in all, if no schedule depends on their number.
         data_dir: where the data is; by default, where the run read it from, if it is still there.
+        limits: what the spec may cost; the run's own limits only lower them.
 
     Raises:
         ArchError: there is no such run, it is finished, or its spec or its data has changed (ARCH204); the epochs
@@ -104,7 +106,7 @@ def resume(
     run = Path(run)
     folder.read_result(run)  # where there is no run, no lock is made
     with lock.known_run(run):
-        return _resume(run, epochs, data_dir, callbacks, metrics, loss, optimizer, log)
+        return _resume(run, epochs, data_dir, callbacks, metrics, loss, optimizer, log, limits)
 
 
 def _resume(
@@ -116,9 +118,10 @@ def _resume(
     loss: Any,
     optimizer: Any,
     log: Sequence[str],
+    limits: Limits,
 ) -> Result:
     earlier = folder.read_result(run)
-    spec = folder.read_spec(run, earlier)
+    spec = folder.read_spec(run, earlier, limits)
     if earlier.status == "finished":
         checkpoints.remove(run)
         shown = "" if earlier.test_accuracy is None else f": {earlier.test_accuracy:.2%} of the test images are right"
@@ -155,23 +158,26 @@ def _resume(
         return loop.train()
 
 
-def evaluate(run: Path, *, data_dir: Path | None = None, limit: int | None = None) -> Evaluation:
+def evaluate(
+    run: Path, *, data_dir: Path | None = None, limit: int | None = None, limits: Limits = DEFAULTS
+) -> Evaluation:
     """Evaluates the network of a run folder on the test set, with the statistics that it was trained with.
 
     Args:
         data_dir: where the data is; by default, where the run read it from, if it is still there.
         limit: take only so many of the test images, each class with its share.
+        limits: what the spec may cost; the run's own limits only lower them.
 
     Raises:
         ArchError: there is no such run, or no network in it (ARCH204); or as `train`.
     """
     run = Path(run)
     result = folder.read_result(run)
-    source, recipe = effective_recipe(folder.read_spec(run, result))
+    source, recipe = effective_recipe(folder.read_spec(run, result, limits))
     path = run / folder.MODEL
     if not path.is_file():
         raise fail("ARCH204", f"{path} is not there: no epoch of this run was complete")
-    model = load_model(path)
+    model = load_model(path, limits=limits)
     dataset = load(source, data_dir or _recorded_origin(result), shape=model.input_shape[1:])
     if result.mean is not None and result.std is not None:
         if len(result.mean) not in (1, dataset.image_shape[-1]):

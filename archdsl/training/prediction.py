@@ -16,6 +16,7 @@ from archdsl.data import images, pipeline
 from archdsl.errors import ArchError, fail
 from archdsl.keras import load_model
 from archdsl.keras.runtime import carried_data
+from archdsl.limits import DEFAULTS, Limits
 from archdsl.recipe import TestTime
 from archdsl.runs.folder import MODEL, read_result
 from archdsl.training import compilation, evaluation
@@ -98,8 +99,11 @@ class Predictor:
         return np.asarray(keras.ops.softmax(outputs) if self.logits else outputs)
 
 
-def load(path: Path) -> Predictor:
+def load(path: Path, limits: Limits = DEFAULTS) -> Predictor:
     """The network of a run's folder, or of a `.keras` file.
+
+    Args:
+        limits: what its spec may cost; the file's own limits only lower them.
 
     Raises:
         ArchError: there is none (ARCH204), it cannot be opened (ARCH302), or it does not take images and give a
@@ -109,7 +113,7 @@ def load(path: Path) -> Predictor:
     file = path / MODEL if run else path
     if run and not file.is_file():
         raise fail("ARCH204", f"{file} is not there: no epoch of this run was complete")
-    model = load_model(file, compile=False)
+    model = load_model(file, compile=False, limits=limits)
     data = carried_data(model) or (dict(run.input) if run and run.input else None)
     raw, lacks = False, tuple[str, ...]()
     input_shape = model.input_shape

@@ -12,6 +12,7 @@ from archdsl import files
 from archdsl.diagrams import to_dot
 from archdsl.diagrams.render import render
 from archdsl.errors import ArchError
+from archdsl.limits import DEFAULTS, Limits
 from archdsl.resolution import resolve
 from archdsl.runs import curves
 from archdsl.runs.card import Reliability, card
@@ -47,7 +48,8 @@ def write(
     Raises:
         ArchError: the folder holds no spec (ARCH204), or cannot be written to (ARCH304).
     """
-    spec = read_spec(folder, result)
+    # The run is this process's own, so that its limits are its caller's.
+    spec = read_spec(folder, result, Limits(**result.limits) if result.limits else DEFAULTS)
     written: list[str] = []
     reliability: Reliability | None = None
     if rows:
