@@ -3,9 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from archdsl.data.dataset import Dataset
+from archdsl.errors import ArchError, Problem
+from archdsl.recipe import TestTime
+
+Side = Annotated[int, Field(strict=True, ge=1, le=65_536)]
+Largest = Annotated[float, Field(strict=True, gt=0, le=1e9)]
+Mean = Annotated[float, Field(strict=True, ge=-1e9, le=1e9)]
+Deviation = Annotated[float, Field(strict=True, ge=0, le=1e9)]
+Channels = Field(min_length=1, max_length=4)
+
+
+class InputDescription(BaseModel):
+    """How a network's input is computed; what each field means is told at `archdsl.keras.runtime.DATA`."""
+
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+
+    source: str = Field("", max_length=1_000)
+    classes: tuple[Annotated[str, Field(max_length=1_000)], ...] = Field(max_length=1_000_000)
+    shape: tuple[Side | None, Side | None, Annotated[int, Field(strict=True, ge=1, le=4)]]
+    largest: Largest
+    divisor: Largest
+    mean: Annotated[list[Mean], Channels] | None
+    std: Annotated[list[Deviation], Channels] | None
+    test_time: TestTime | None = None
+    output: str = ""
+
+    @model_validator(mode="after")
+    def _statistics_fit(self) -> InputDescription:
+        counts = {len(values) for values in (self.mean, self.std) if values is not None}
+        if (self.mean is None) != (self.std is None) or not counts <= {1, self.shape[2]} or len(counts) > 1:
+            raise ValueError("`mean` and `std` have one number, or one for each channel")
+        return self
 
 
 def describe(
@@ -30,3 +63,22 @@ def describe(
         "test_time": dict(test_time) if test_time else None,
         "output": output,
     }
+
+
+def check(data: Mapping[str, Any], file: object) -> None:
+    """Checks what a file says of its network's input before anything is computed by it.
+
+    Raises:
+        ArchError: fields are wrong (ARCH302); each is named.
+    """
+    try:
+        InputDescription.model_validate(dict(data))
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_input=False)
+        paths = [".".join(str(place)[:40] for place in fault["loc"]) for fault in faults[:12]]
+        facts = [
+            f"`{path}`: {fault['msg']}" if path else str(fault["msg"])
+            for path, fault in zip(paths, faults, strict=False)
+        ]
+        message = f"{file} says wrongly how its network's input is made"
+        raise ArchError(Problem("ARCH302", message, facts=tuple(facts))) from None

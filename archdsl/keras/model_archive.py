@@ -13,12 +13,12 @@ import re
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import h5py
 
-from archdsl.errors import fail
+from archdsl.errors import ArchError, fail
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 ASSETS = "assets/"
@@ -68,10 +68,13 @@ def inspect(path: Path) -> Contents:
                 config = _json(path, archive, CONFIG)
                 _json(path, archive, METADATA)
                 _check_weights(path, archive.read(WEIGHTS))
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, ValueError, KeyError, OverflowError) as error:
-        raise _damaged(path, _line(error)) from None
+    except ArchError:
+        raise
     except OSError as error:
         raise _damaged(path, error.strerror or _line(error)) from None
+    # Where a file is damaged, `zipfile`, `json` and `h5py` raise a dozen kinds of errors.
+    except Exception as error:
+        raise _damaged(path, _line(error)) from None
     return Contents(config, members[WEIGHTS].file_size)
 
 
@@ -88,7 +91,7 @@ def generated(config: Any, registered: str) -> Iterator[tuple[dict[str, Any], An
             waiting += value
 
 
-def _damaged(path: Path, why: str) -> Exception:
+def _damaged(path: Path, why: str) -> ArchError:
     return fail("ARCH302", f"{path} is no whole .keras file: {why}")
 
 
@@ -134,7 +137,7 @@ def _members(path: Path, archive: zipfile.ZipFile, size: int) -> dict[str, zipfi
 
 
 def _is_asset(name: str) -> bool:
-    return name.startswith(ASSETS) and ".." not in name.split("/")
+    return name.startswith(ASSETS) and ".." not in PurePosixPath(name).parts
 
 
 def _json(path: Path, archive: zipfile.ZipFile, name: str) -> Any:

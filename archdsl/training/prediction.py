@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from archdsl.data import images, pipeline
+from archdsl.data import images, input_description, pipeline
 from archdsl.errors import ArchError, fail
 from archdsl.keras import load_model
 from archdsl.keras.runtime import carried_data
@@ -125,10 +125,17 @@ def load(path: Path, limits: Limits = DEFAULTS) -> Predictor:
         inner = [carried for layer in model.layers if (carried := carried_data(layer)) is not None]
         raw = bool(inner) or any(isinstance(layer, keras.layers.Rescaling) for layer in model.layers[:2])
         data, lacks = (inner[0], ()) if inner else _assumed(model, file, raw)
+    input_description.check(data, file)
+    if any(side not in (None, given) for side, given in zip(input_shape[1:], data["shape"], strict=True)):
+        takes, told = shape_text(input_shape, each=False), shape_text((None, *data["shape"]), each=False)
+        raise fail("ARCH303", f"{file} takes {takes}, and says that its images have {told}")
     output_shape = main_output(model.output_shape, data.get("output"))
     if len(output_shape) != 2 or not output_shape[1] or output_shape[1] < 2:
         shape = shape_text(output_shape, each=False)
         raise fail("ARCH303", f"{file} gives {shape}, and not one number for each class")
+    if data["classes"] and len(data["classes"]) != output_shape[1]:
+        message = f"{file} names {len(data['classes']):,} classes, and its network gives {output_shape[1]:,} numbers"
+        raise fail("ARCH303", message)
     main = model
     if len(model.outputs) > 1:
         main = keras.Model(model.inputs, main_output(model.output, data.get("output")))
