@@ -59,9 +59,9 @@ VALUES: Mapping[str, Any] = {
 }
 RECURSION = "layers:\n  A:\n    args: {n: int}\n    steps: [A: {n: $n + 1}]\nmodel: [A: {n: 1}]\n"
 SPECS = {
-    "a repeat without end": SPEC.replace("repeat: $n", "repeat: 100000000"),
+    "a repeat without end": SPEC.replace("repeat: $n", "repeat: $n * 50000000"),
     "a recursion without end": "archdsl: 1\nname: Small\ninput: [8, 8, 3]\n" + RECURSION,
-    "a division by zero": SPEC.replace("filters: $width", "filters: 10 // ($n - 2)"),
+    "a division by zero": SPEC.replace("filters: $width", "filters: $width + 10 // ($n - 2)"),
     "many parameters": SPEC.replace("units: 10", "units: 300000000"),
     "another input": SPEC.replace("[8, 8, 1]", "[8, 8, 5000]"),
     "another name": SPEC.replace("Small", "Other"),
