@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -48,6 +49,20 @@ def test_the_card_tells_it_all_and_nothing_private(golden: Callable[[str, str], 
     golden("card.md", text)
     assert "somebody" not in text
     golden("card_interrupted.md", card(SPEC, _cut(RUN), None, [CURVES]))
+
+
+def test_a_card_takes_no_markup_and_no_control_from_names() -> None:
+    evil = "<img src=x onerror=alert(1)>\n# Forged\x1b]52;c;eA==\x07 | \u202e"
+    names = [evil, *RUN.classes[1:]]
+    run = replace(RUN, classes=names, class_accuracy=dict.fromkeys(names, 0.5), source=evil, variant=evil, tags=(evil,))
+    run = replace(run, command="archdsl train x\n```\n# Forged", origin=f"/data/{evil}")
+    text = card(SPEC, run, RELIABILITY, [])
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", text)
+    lines = text.splitlines()
+    assert not [line for line in lines if line.startswith("# Forged")]
+    unescaped = [line for line in lines if re.search(r"(?<!\\)<img", re.sub(r"`[^`]*`", "", line))]
+    assert not unescaped
+    assert evil.split()[0] in text.replace("\\", "")
 
 
 def _cut(run: Result) -> Result:
