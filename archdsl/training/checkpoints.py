@@ -160,7 +160,7 @@ def load(run: Path) -> TrainingState | None:
         ArchError: it cannot be read (ARCH204).
     """
     newest, previous = run / FOLDER / FILE, run / FOLDER / PREVIOUS
-    if not newest.is_file():  # the program may have been killed between the two renames of `save`
+    if not newest.exists():  # the program may have been killed between the two renames of `save`
         return _read(previous) if previous.is_file() else None
     try:
         return _read(newest)
@@ -187,6 +187,8 @@ def _read(path: Path) -> TrainingState:
     Raises:
         ArchError: it cannot be read (ARCH204).
     """
+    if not path.is_file():
+        raise unreadable(path, ["it is no file"], _HINT)
     try:
         with zipfile.ZipFile(path) as archive:
             _check_sizes(archive, path)

@@ -294,6 +294,10 @@ def test_the_size_that_an_array_declares_is_held_to_its_bytes(tmp_path: Path) ->
             checkpoints.load(run)
     path.write_bytes(kept)
     assert checkpoints.load(run)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(ArchError, match=r"ARCH204.*state.npz is not what training wrote: it is no file"):
+        checkpoints.load(run)
 
 
 def test_a_checkpoint_that_is_not_of_its_run_is_refused(tmp_path: Path) -> None:
