@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from forked import run_commands
+from hostile_grammar import commands
 
 HEAD = "archdsl: 1\nname: Net\ninput: [8, 8, 3]\n"
 MODULES = (
@@ -57,3 +58,13 @@ def test_a_command_ends_within_a_second(tmp_path: Path) -> None:
         assert code in ended[name].text
         assert ended[name].code == int(bool(code))
         assert ended[name].text.count("error[") == int(bool(code))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="each command is a fork")
+def test_no_hostile_spec_costs_much_or_ends_in_a_traceback(tmp_path: Path) -> None:
+    texts, cases = commands(60, seed=14)
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    ended = run_commands(cases, tmp_path, MODULES)
+    assert {name: faults for name, one in ended.items() if (faults := one.faults(1))} == {}
+    assert len({one.code for one in ended.values()}) >= 2
