@@ -58,7 +58,7 @@ class Ended:
             faults.append("the last resort: " + text.strip()[-300:])
         if self.code not in range(7):
             faults.append(f"exit code {self.code}")
-        if self.code and not self.err.strip():
+        if self.code and not text.strip():
             faults.append(f"exit code {self.code} without a message")
         if self.cpu > seconds:
             faults.append(f"{self.cpu:.2f} s of processor time")
