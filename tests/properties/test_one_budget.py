@@ -68,7 +68,8 @@ def test_no_hostile_spec_does_harm(count: int, tmp_path: Path) -> None:
     for name, text in texts.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
     ended = run_commands(cases, tmp_path, MODULES)
-    slow = {name: cases[name] for name, one in ended.items() if one.cpu > 0.9}
-    again = run_commands(slow, tmp_path, MODULES)  # on a machine that is busy with other things, the second time counts
-    assert {name: faults for name, one in {**ended, **again}.items() if (faults := one.faults(1))} == {}
+    for _ in range(2):  # on a machine that is busy with other things, the second or third time counts
+        slow = {name: cases[name] for name, one in ended.items() if one.cpu > 1}
+        ended |= run_commands(slow, tmp_path, MODULES)
+    assert {name: faults for name, one in ended.items() if (faults := one.faults(1))} == {}
     assert {one.code for one in ended.values()} >= {0, 1}

@@ -33,6 +33,7 @@ COMMANDS = (
     ["why"],
     ["diff"],
 )
+MERGES = ("add", "concat", "average")
 WRONG = (
     "rel",
     "$",
@@ -89,7 +90,7 @@ def large(chance: Random) -> str:
     if chance.random() < 0.2:
         steps.insert(chance.randint(0, len(steps)), chance.choice(WRONG))
     variants = ", ".join(
-        f"v{number}: {{args: {{n: {number + 1}}}}}" for number in range(chance.choice((0, 0, 0, 2, 99, 101)))
+        f"v{number}: {{args: {{n: {number + 1}}}}}" for number in range(chance.choice((0, 0, 0, 2, 9, 101)))
     )
     text = f"archdsl: 1\nname: Net\ninput: [8, 8, 3]\nargs: {{n: 2, l: [{', '.join(['1'] * size)}]}}\n"
     text += f"variants: {{{variants}}}\n" if variants else ""
@@ -110,7 +111,7 @@ def step(chance: Random, size: int) -> str:
             f"{{A: {{m: {chance.choice((1, 5, 31, 40))}}}, repeat: {size}}}",
             f"{{A: {{m: $i % 20 + 1}}, for: {{i: {size}}}}}",
             f"{{conv: {{filters: {size}, kernel: 3, padding: same}}, repeat: $n}}",
-            f"{{paths: [{', '.join(['[relu]'] * min(size, 300))}], merge: {chance.choice(('add', 'concat', 'average'))}}}",
+            f"{{paths: [{', '.join(['[relu]'] * min(size, 300))}], merge: {chance.choice(MERGES)}}}",
             f"{{relu: {{}}, name: {name}a}}\n  - {{add: {{}}, from: [{', '.join([name + 'a'] * size)}]}}",
             "{" * chance.choice((3, 40)) + "a",
             f"{'x' * size}: {{}}",
