@@ -423,7 +423,7 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path: Path, finished: tuple[Path
     (tmp_path / "spec.yaml").write_text(TEXT)
     for content in (b"", b"not a network", (finished[0] / "model.keras").read_bytes()[:3000]):
         (tmp_path / "model.keras").write_bytes(content)
-        with pytest.raises(ArchError, match=r"ARCH302.*model.keras is damaged"):
+        with pytest.raises(ArchError, match=r"ARCH302.*model.keras is no whole .keras file"):
             fit.evaluate(tmp_path)
 
 
