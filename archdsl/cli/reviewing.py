@@ -21,6 +21,7 @@ from archdsl.cli.shared import (
     print_error,
     print_json,
     print_text,
+    print_to,
     resolved,
 )
 from archdsl.errors import SHOWN, ArchError, fail
@@ -211,7 +212,7 @@ def _print(findings: Sequence[Finding], form: ReportFormat, stream: Any) -> None
         texts = [finding.render(wide) for finding in findings[:SHOWN]]
         more = [f"... and {len(findings) - SHOWN:,} more"] if len(findings) > SHOWN else []
         text = "\n".join(texts + more)
-        stream.write((colored(text, COLORS) if wants_color(stream) else text) + "\n")
+        print_to(colored(text, COLORS) if wants_color(stream) else text, stream)
 
 
 COMMANDS = {"check": check, "lint": lint}

@@ -57,16 +57,16 @@ COLORS = {
 def print_error(error: ArchError, pointer: bool = True) -> None:
     """Prints an error on stderr; in a terminal it fits the width, has colors, and may point to the explanation."""
     if not sys.stderr.isatty():
-        _print(str(error), sys.stderr)
+        print_to(str(error), sys.stderr)
         return
     text = error.render(min(WIDTH, shutil.get_terminal_size().columns))
     if pointer:
         text += f"\n`archdsl explain {error.problems[0].code}` says more"
-    _print(text if os.environ.get("NO_COLOR") else colored(text, COLORS), sys.stderr)
+    print_to(text if os.environ.get("NO_COLOR") else colored(text, COLORS), sys.stderr)
 
 
 def print_text(text: str) -> None:
-    _print(text, sys.stdout)
+    print_to(text, sys.stdout)
 
 
 def print_json(data: Any) -> None:
@@ -74,10 +74,11 @@ def print_json(data: Any) -> None:
 
 
 def say(text: str) -> None:
-    _print(text, sys.stderr)
+    print_to(text, sys.stderr)
 
 
-def _print(text: str, stream: IO[str]) -> None:
+def print_to(text: str, stream: IO[str]) -> None:
+    """Prints on a stream; colors pass only in a text that `colored` made."""
     # A progress bar of rich may stand before the stream, so that its own escaping is not enough.
     stream.write(text if isinstance(text, Styled) else printable(text))
     if not text.endswith("\n"):

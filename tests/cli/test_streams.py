@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import json
+import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -202,3 +204,25 @@ def test_texts_become_visible_and_tables_keep_their_rows() -> None:
     )
     assert columns([["a\nb\t", "1"], ["c", "2"]]) == "a\\nb\\t  1\nc       2\n"
     assert in_line("x" * 2000, 101) == f"{'x' * 48} ... {'x' * 48}"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
+@pytest.mark.parametrize("words", [["lint", "net.yaml"], ["check", "net.yaml"], ["check", "nowhere.yaml"]])
+def test_colors_reach_a_terminal_and_nothing_else_does(words: Sequence[str], tmp_path: Path) -> None:
+    import pty
+
+    (tmp_path / "net.yaml").write_text(
+        'archdsl: 1\nname: Net\ninput: [8, 8, 3]\ndoc: "\\e[2J"\nmodel: [relu, relu]\n', encoding="utf-8"
+    )
+    own, terminal = pty.openpty()
+    environment = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+    command = [sys.executable, "-m", "archdsl", *words]
+    subprocess.run(
+        command, cwd=tmp_path, env=environment, stdin=terminal, stdout=terminal, stderr=terminal, check=False
+    )
+    os.close(terminal)
+    text = os.read(own, 100_000).decode()
+    os.close(own)
+    assert re.search(r"\x1b\[1;3[13]m(error|warning)\[ARCH\d+\]\x1b\[0m", text)
+    assert r"\x1b" not in text
+    assert re.sub(r"\x1b\[[\d;]*m", "", text).replace("\r\n", "").isprintable()
