@@ -103,14 +103,14 @@ def sync_folder(folder: Path) -> None:
     """
     if sys.platform == "win32":
         return
-    opened = os.open(folder, os.O_RDONLY)
+    number = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(opened)
+        os.fsync(number)
     except OSError as error:
         if error.errno not in _NO_SYNC:
             raise
     finally:
-        os.close(opened)
+        os.close(number)
 
 
 def write_new(target: Path, text: str) -> None:

@@ -77,7 +77,8 @@ def _acquire(folder: Path) -> int:
             if _leads_to(path, file):
                 holder = {"host": socket.gethostname(), "pid": os.getpid(), "since": utc_now()}
                 os.ftruncate(file, 0)
-                os.pwrite(file, json.dumps(holder).encode(), 0)
+                os.lseek(file, 0, os.SEEK_SET)
+                os.write(file, json.dumps(holder).encode())
                 return file
             os.close(file)
             time.sleep(PAUSE)
