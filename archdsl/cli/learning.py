@@ -128,8 +128,8 @@ def _check_resume_options(spec: Any, out: Any, limit: Any, seed: Any, dry_run: b
     words = {"a spec": spec, "--out": out, "--limit": limit, "--seed": seed, "--dry-run": dry_run}
     for name, value in {**words, **dict(zip(names, more, strict=True))}.items():
         if value:
-            hint = "the run's folder says the rest; `--epochs`, `--data-dir`, `--log` and `--allow` may stand beside it"
-            raise fail("ARCH203", f"{name} cannot stand beside --resume", hint=hint)
+            hint = "the rest comes from the run's folder; it takes only `--epochs`, `--data-dir`, `--log` and `--allow`"
+            raise fail("ARCH203", f"{name} cannot be used with --resume", hint=hint)
 
 
 def _dry_run_text(report: DryRunReport) -> str:
