@@ -24,7 +24,7 @@ class Limits:
 
     bytes: int = 250_000
     values: int = 10_000
-    steps: int = 20_000
+    steps: int = 10_000
     recursion: int = 32
     ops: int = 1_000_000
     parameters: int = 10**11

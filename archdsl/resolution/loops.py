@@ -53,7 +53,7 @@ class Budget:
             raise self._exceeded(message, span)
 
     def _exceeded(self, message: str, span: Span | None) -> ArchError:
-        self.is_spent = bool(self.together)
+        self.is_spent = True
         return self.limits.exceeded("steps", message + self.together, span)
 
     def copies(self, item: Step | Branch, context: StepContext) -> Iterator[tuple[StepContext | None, StepName]]:

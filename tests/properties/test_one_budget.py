@@ -24,14 +24,14 @@ SPECS = {
     "variants": HEAD
     + "args: {n: 1}\nlayers: {A: {args: {i: int}, steps: [{relu: {}, when: $i > -1}]}}\nvariants: {"
     + ", ".join(f"v{number}: {{args: {{n: {number + 2}}}}}" for number in range(99))
-    + "}\nmodel: [{relu: {}, repeat: $n}, {A: {i: $i}, for: {i: 3200}}]\n",
+    + "}\nmodel: [{relu: {}, repeat: $n}, {A: {i: $i}, for: {i: 1600}}]\n",
     "named steps": HEAD
     + f"model: [{', '.join(f'{{relu: {{}}, name: {name}}}' for name in NAMES)}, "
     + f"{{add: {{}}, from: [{', '.join(NAMES)}]}}]",
     "long tag": HEAD + f"model: [!{'a' * 240_000} relu]\n",
     "lists in rows": HEAD
     + f"args: {{a: {LIST}, b: {LIST}}}\n"
-    + "model:\n  - relu: {}\n    for: {i: 15000}\n    when: $a == $b and $i > -1\n",
+    + "model:\n  - relu: {}\n    for: {i: 9900}\n    when: $a == $b and $i > -1\n",
 }
 
 CASES = {

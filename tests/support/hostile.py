@@ -90,12 +90,12 @@ HOSTILE = {
     + "    merge: add\nmodel: [A: {n: 1}]",
     "huge reshape": HEAD + "model: [reshape: {shape: [99999999999, 99999]}]",
     "huge upsample": HEAD + "model: [upsample: {size: 1000000000}]",
-    "upsample often": HEAD + "model: [{upsample: {size: 2}, repeat: 19000}]",
+    "upsample often": HEAD + "model: [{upsample: {size: 2}, repeat: 9500}]",
     "padding often": HEAD
-    + "model: [{zero_pad: {padding: 65536}, repeat: 19000}, conv: {filters: 65536, kernel: 65536}]",
+    + "model: [{zero_pad: {padding: 65536}, repeat: 9500}, conv: {filters: 65536, kernel: 65536}]",
     "stride of a transposed conv often": HEAD
     + "model: [{conv_transpose: {filters: 3, kernel: 3, stride: 1000}, repeat: 1000}]",
-    "dense often": HEAD + "model: [flatten, {dense: {units: 1000000}, repeat: 19000}]",
+    "dense often": HEAD + "model: [flatten, {dense: {units: 1000000}, repeat: 9500}]",
     "concat of concat": HEAD + "model: [{paths: [[], [], []], merge: concat, repeat: 9000}]",
     "long list in rows": HEAD
     + f"args: {{l: {ONES}}}\nmodel:\n  - relu: {{}}\n    for: {{i: 19000}}\n"
@@ -104,11 +104,11 @@ HOSTILE = {
     + f"args: {{l: {ONES}}}\nmodel:\n  - relu: {{}}\n    for: {{i: $l}}\n    when: sum($l[:]) + sum($l[1:]) < $i\n",
     "long text handed on": HEAD
     + f"args: {{w: {'a' * 200_000}}}\nlayers:\n  A: {{args: {{m: str}}, steps: [{{relu: {{}}, when: $m == 'b'}}]}}\n"
-    + "model: [{A: {m: $w}, repeat: 19000}]",
+    + "model: [{A: {m: $w}, repeat: 9500}]",
     "long expression in rows": HEAD
-    + f"args: {{n: 3}}\nmodel:\n  - relu: {{}}\n    for: {{i: 19900}}\n    when: {LONG} < $i - 99999\n",
+    + f"args: {{n: 3}}\nmodel:\n  - relu: {{}}\n    for: {{i: 9900}}\n    when: {LONG} < $i - 99999\n",
     "long expressions in fields": HEAD
-    + f"args: {{n: 3}}\nmodel:\n  - conv: {{filters: '{LONG}', kernel: '1 + 0 * {LONG}'}}\n    repeat: 19900\n",
+    + f"args: {{n: 3}}\nmodel:\n  - conv: {{filters: '{LONG}', kernel: '1 + 0 * {LONG}'}}\n    repeat: 9900\n",
     "from of thousands in a loop": HEAD
     + "model: [{relu: {}, name: a}, {paths: {p: {steps: [{concat: {}, from: ["
     + "a, " * 5_000
@@ -117,7 +117,7 @@ HOSTILE = {
     + f"layers: {{A: {{inputs: [{', '.join(f'i{i}' for i in range(2_000))}], steps: [add]}}}}\n"
     + "model: [{paths: {p: {steps: [{A: {}, from: ["
     + "input, " * 2_000
-    + "]}], repeat: 9500}}, merge: add}]",
+    + "]}], repeat: 4800}}, merge: add}]",
     "outputs, one a thousand times": HEAD + "model: [{relu: {}, name: a}]\noutputs: [" + "a, " * 9_000 + "]",
     "variants without number": HEAD + f"variants: {{{', '.join(f'v{i}: {{}}' for i in range(4_900))}}}\nmodel: [relu]",
     "ten thousand layers": HEAD
@@ -155,16 +155,16 @@ HOSTILE = {
 HARMLESS = {
     "long list handed on": HEAD
     + f"args: {{l: {ONES}}}\nlayers:\n  A: {{args: {{m: list}}, steps: [{{relu: {{}}, when: len($m) < 3}}]}}\n"
-    + "model: [{A: {m: $l}, repeat: 19000}]",
+    + "model: [{A: {m: $l}, repeat: 9500}]",
     "long list by default": HEAD
     + f"layers:\n  A: {{args: {{m: {ONES}}}, steps: [{{relu: {{}}, when: len($m) < 3}}]}}\n"
-    + "model: [{A: {}, repeat: 19000}]",
-    "as many steps as are allowed": HEAD + "model: [{relu: {}, repeat: 19900}]",
+    + "model: [{A: {}, repeat: 9500}]",
+    "as many steps as are allowed": HEAD + "model: [{relu: {}, repeat: 9900}]",
     "thousands of paths": HEAD + "model: [{paths: [" + "[relu], " * 3_000 + "], merge: add}]",
     "thousands of names": HEAD + f"model: [{', '.join(f'{{relu: {{}}, name: a{i}}}' for i in range(1_900))}]",
-    "thousands of copies of a name": HEAD + "model: [{relu: {}, name: a, repeat: 9500}, {gelu: {}, repeat: 9500}]",
+    "thousands of copies of a name": HEAD + "model: [{relu: {}, name: a, repeat: 4900}, {gelu: {}, repeat: 4900}]",
     "names beside repeated paths": HEAD
-    + "model: [{relu: {}, name: a, repeat: 9500}, {paths: [[gelu]], merge: add, repeat: 3000}]",
+    + "model: [{relu: {}, name: a, repeat: 4500}, {paths: [[gelu]], merge: add, repeat: 1500}]",
     "thousands taken at once": HEAD + "model: [{relu: {}, name: a}, {add: {}, from: [" + "a, " * 9_000 + "a]}]",
     "thousands of outputs": HEAD
     + f"model: [{', '.join(f'{{relu: {{}}, name: a{i}}}' for i in range(1_400))}]\n"

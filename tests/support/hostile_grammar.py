@@ -90,7 +90,7 @@ def large(chance: Random) -> str:
     if chance.random() < 0.2:
         steps.insert(chance.randint(0, len(steps)), chance.choice(WRONG))
     variants = ", ".join(
-        f"v{number}: {{args: {{n: {number + 1}}}}}" for number in range(chance.choice((0, 0, 0, 2, 9, 101)))
+        f"v{number}: {{args: {{n: {number + 1}}}}}" for number in range(chance.choice((0, 0, 0, 2, 9, 99)))
     )
     text = f"archdsl: 1\nname: Net\ninput: [8, 8, 3]\nargs: {{n: 2, l: [{', '.join(['1'] * size)}]}}\n"
     text += f"variants: {{{variants}}}\n" if variants else ""
