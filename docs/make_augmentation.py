@@ -1,4 +1,4 @@
-"""Draws the picture of `docs/augmentation.md`: what each word does to one image, painted here, in six epochs."""
+"""Draws the picture of `docs/how-to/augment-images.md`: each way to augment one image, painted here, in six epochs."""
 
 from __future__ import annotations
 

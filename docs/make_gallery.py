@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from html import escape
+from os.path import relpath
 from pathlib import Path
 
 import archdsl
@@ -17,7 +18,7 @@ from archdsl.diagrams.pictures import list_text
 from archdsl.diagrams.render import render
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGE = ROOT / "docs/pictures.md"
+PAGE = ROOT / "docs/how-to/draw-pictures.md"
 IMAGES = ROOT / "docs/images"
 THEMES = {"light": "", "dark": "-dark"}
 """What the name of a file has behind it in each theme."""
@@ -244,7 +245,7 @@ def regions() -> dict[str, str]:
 
 
 def _entry(picture: Picture) -> str:
-    light, dark = (picture.path(theme).relative_to(PAGE.parent).as_posix() for theme in THEMES)
+    light, dark = (relpath(picture.path(theme), PAGE.parent) for theme in THEMES)
     return f"""\
 ### {picture.title}
 

@@ -29,7 +29,9 @@ WIDE = 100
 
 ColumnsOption = Annotated[
     str | None,
-    typer.Option("--columns", metavar="NAME,NAME", help="Which columns, or `all`: docs/numbers.md tells each."),
+    typer.Option(
+        "--columns", metavar="NAME,NAME", help="Which columns, or `all`: docs/reference/numbers.md tells each."
+    ),
 ]
 BatchOption = Annotated[int, typer.Option("--batch", metavar="N", help="Images at once, for the memory they take.")]
 PrecisionOption = Annotated[

@@ -78,7 +78,7 @@ class Rule:
     """One thing that the lint finds.
 
     A subclass's docstring has two paragraphs, what is found and why that matters; `archdsl explain` prints them with
-    the two examples, and the table of `docs/lint.md` has the title and the condition.
+    the two examples, and the table of `docs/reference/lint.md` has the title and the condition.
     """
 
     code: ClassVar[str]

@@ -422,7 +422,7 @@ def test_bytes_read_well(number: int) -> None:
     assert len(word) <= 4
 
 
-NUMBERS = (ROOT / "docs/numbers.md").read_text(encoding="utf-8")
+NUMBERS = (ROOT / "docs/reference/numbers.md").read_text(encoding="utf-8")
 
 
 def test_the_snippet_of_the_documentation_runs(

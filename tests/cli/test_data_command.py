@@ -138,10 +138,10 @@ def test_what_cannot_be_done(case: str, run: Run, golden: Golden, tmp_path: Path
 
 
 def test_the_arrays_of_the_documentation_are_read(run: Run, tmp_path: Path) -> None:
-    document = (ROOT / "docs/data.md").read_text(encoding="utf-8")
+    document = (ROOT / "docs/reference/data-sources.md").read_text(encoding="utf-8")
     (made,) = [block.text for block in blocks(document) if block.language == "python"]
     (spec,) = [block.text for block in blocks(document) if block.language == "yaml" and "blobs.npz" in block.text]
-    exec(compile(made, "docs/data.md", "exec"), {})  # noqa: S102 - our own page
+    exec(compile(made, "docs/reference/data-sources.md", "exec"), {})  # noqa: S102 - our own page
     (tmp_path / "net.yaml").write_text(whole(spec))
     code, out, err = run("net.yaml")
     assert (code, err) == (0, "")

@@ -1,4 +1,4 @@
-"""The pre-commit hook, and what `docs/checking.md` tells to write into the files of pre-commit and of CI."""
+"""The pre-commit hook, and the files for pre-commit and CI that `docs/how-to/check-specs.md` shows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 from archdsl.cli import app
 
 HOOKS = ROOT / ".pre-commit-hooks.yaml"
-PAGE = (ROOT / "docs/checking.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs/how-to/check-specs.md").read_text(encoding="utf-8")
 
 
 def load(text: str) -> Any:

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 import typer
 from command_line import Run
-from documents import ROOT, blocks, named, whole
+from documents import ROOT, blocks, files, named, whole
 
 from archdsl import load, loads, resolve
 from archdsl.cli import app, backend, main
@@ -406,9 +406,9 @@ def test_help_fits_a_terminal(plot: Plot, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_the_documents_tell_every_option() -> None:
-    section = (ROOT / "docs/language.md").read_text(encoding="utf-8").partition("## Pictures")[2].partition("\n## ")[0]
+    page = (ROOT / "docs/reference/pictures.md").read_text(encoding="utf-8")
     known = {option for one in typer.main.get_command(app).commands["plot"].params for option in one.opts} - {"spec"}
-    assert set(re.findall(r"--\w+", section.replace("--plot", ""))) == known
+    assert set(re.findall(r"--\w+", page.replace("--plot", ""))) == known
 
 
 def test_checking_does_not_load_the_diagrams(tmp_path: Path) -> None:
@@ -424,10 +424,12 @@ def test_checking_does_not_load_the_diagrams(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("renderer")
-@pytest.mark.parametrize("document", ["README.md", "docs/language.md"])
+@pytest.mark.parametrize("document", ["README.md", "docs/reference/pictures.md"])
 def test_what_the_documents_draw(document: str, plot: Plot, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each `archdsl plot` of the documents, with the spec that stands above it."""
     found = blocks((ROOT / document).read_text(encoding="utf-8"))
+    for name, text in files().items():
+        Path(name).write_text(text, encoding="utf-8")
     drawn = 0
     for block in found:
         if block.language == "yaml" and named(block):

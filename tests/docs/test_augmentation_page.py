@@ -1,4 +1,4 @@
-"""The picture of docs/augmentation.md: it is today's pipeline that it shows, and every word."""
+"""The picture of docs/how-to/augment-images.md: it is today's pipeline that it shows, and every word."""
 
 from __future__ import annotations
 
@@ -41,4 +41,4 @@ def test_the_picture_is_what_the_pipeline_gives_today(program: ModuleType, tmp_p
     difference = np.abs(np.asarray(today, np.float32) - np.asarray(kept, np.float32))
     rows = [half for row in np.array_split(difference, 7) for half in np.array_split(row, 2, axis=1)]
     assert [row.mean() for row in rows if row.mean() > 2] == [], AGAIN
-    assert f"(images/{program.PATH.name})" in (ROOT / "docs" / "augmentation.md").read_text(encoding="utf-8")
+    assert f"(../images/{program.PATH.name})" in (ROOT / "docs/how-to/augment-images.md").read_text(encoding="utf-8")

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import typer
-from documents import ROOT, blocks, printed_by, run
+from documents import DOCS, ROOT, blocks, printed_by, run
 
 from archdsl.cli import app
 
@@ -43,7 +43,7 @@ DRAWN = [
     for picture in gallery.PICTURES
     for theme in gallery.THEMES
 ]
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", *DOCS.values()]
 
 
 @pytest.fixture(scope="module")

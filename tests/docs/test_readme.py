@@ -107,7 +107,7 @@ def test_commands_and_options_in_the_text_exist() -> None:
 def test_the_links_lead_somewhere() -> None:
     links = re.findall(r"\]\(([^)]+)\)", README) + re.findall(r"`(archdsl/[\w/.]+)`", README)
     links = [link for link in links if not link.startswith("http")]
-    assert "docs/language.md" in links
+    assert "docs/reference/language/index.md" in links
     for link in links:
         path, _, anchor = link.partition("#")
         assert (ROOT / path).exists(), link

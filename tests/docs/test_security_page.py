@@ -1,4 +1,4 @@
-"""Each promise of docs/security.md names a test that is there."""
+"""Each promise of docs/explanation/security.md names a test that is there."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 import pytest
 from documents import ROOT
 
-TEXT = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+TEXT = (ROOT / "docs/explanation/security.md").read_text(encoding="utf-8")
 ROWS = re.findall(r"^\| (.+?) \| (`tests/.+`) \|$", TEXT, re.MULTILINE)
 
 

@@ -1,4 +1,4 @@
-"""`docs/training.md`: its commands run in their order, and print what the page says, but for numbers."""
+"""The commands of `docs/how-to/train-and-predict.md` run in order and print what the page shows, except for numbers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"),
 ]
 
-PAGE = ROOT / "docs/training.md"
+PAGE = ROOT / "docs/how-to/train-and-predict.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 FILES = re.findall(r"^\| `(\S+?)`(?:, `(\S+?)`)? \|", TEXT[TEXT.index("## The folder") : TEXT.index("## Ctrl-C")], re.M)
 

@@ -169,7 +169,7 @@ def test_a_network_that_is_wired_otherwise_is_found_out(wrong: str, resnet50: ke
 
 @pytest.mark.slow
 def test_the_pretrained_efficientnets_have_one_op_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Behind their normalization they divide by the roots of the deviations; `docs/transfer.md` says what to do."""
+    """After normalizing they divide by the roots of the deviations, as `start-from-trained-weights.md` explains."""
     monkeypatch.setattr("keras.src.utils.file_utils.get_file", lambda *_, **__: "weights.h5")
     monkeypatch.setattr(keras.Model, "load_weights", lambda *_, **__: None)
     theirs = keras.applications.EfficientNetB0(weights="imagenet")

@@ -408,7 +408,7 @@ def test_a_model_without_a_graph_is_refused() -> None:
     assert archdsl.copy_weights(net("  - dense: {units: 3}\n"), net("  - dense: {units: 3}\n")).parameters == 21
 
 
-DOCUMENT = blocks((ROOT / "docs/transfer.md").read_text(encoding="utf-8"))
+DOCUMENT = blocks((ROOT / "docs/how-to/start-from-trained-weights.md").read_text(encoding="utf-8"))
 OFFLINE = [block.text.replace('weights="imagenet"', "weights=None") for block in DOCUMENT if block.language == "python"]
 
 

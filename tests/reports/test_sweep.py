@@ -1,4 +1,4 @@
-"""`archdsl sweep`: networks that differ in an argument, beside one another; and what `docs/paths.md` says of them."""
+"""`archdsl sweep` compares networks that differ in one argument, and `docs/how-to/try-more-paths.md` shows it."""
 
 from __future__ import annotations
 

@@ -20,16 +20,7 @@ from archdsl.resolution import resolve
 from archdsl.schema import docstrings, explanations, vocabulary
 from archdsl.schema.op_reference import data, default_of, fields_of, type_of, written
 
-KINDS: dict[Kind, str] = {
-    "conv": "Convolutions",
-    "dense": "Dense layers, attention and tokens",
-    "norm": "Norms",
-    "activation": "Activations",
-    "pool": "Pooling",
-    "shape": "Shapes",
-    "dropout": "Dropout and noise",
-    "merge": "Merges",
-}
+KINDS: tuple[Kind, ...] = get_args(Kind)
 FUNCTIONS = {
     "min": ("the smallest of up to eight numbers, or of a list", "min(3, 8)"),
     "max": ("the largest of up to eight numbers, or of a list", "max(3, 8)"),
@@ -52,15 +43,15 @@ _WEIGHTS = re.compile(r"\w+_(initializer|regularizer|constraint)")
 _TAKEN = {
     "source": "a [source](#sources)",
     "class_weights": "`none`, `balanced`, or a weight for each of some classes, as `{cat: 2.0}`",
-    "metrics": "a list of [metrics](#metrics)",
+    "metrics": "a list of [metrics](losses-and-metrics.md#metrics)",
     "rates": "a mapping, see [below](#rates)",
     **{word: f"`none`, or a mapping, see [below](#{word})" for word in ("lookahead", "whiten", "test_time")},
     "early_stopping": "`none`, or a mapping, see [below](#early_stopping)",
-    "learning_rate": "a number (more than 0), or a [schedule](#schedules)",
-    "optimizer": "an [optimizer](#optimizers), or one with arguments",
+    "learning_rate": "a number (more than 0), or a [schedule](optimizers.md#schedules)",
+    "optimizer": "an [optimizer](optimizers.md#optimizers), or one with arguments",
     "augment": "a mapping, see [below](#augment)",
     "output": "a shape, or one for each output by name",
-    "loss": "a [loss](#losses), or one for each output by name",
+    "loss": "a [loss](losses-and-metrics.md#losses), or one for each output by name",
 }
 """What fields take whose annotations do not tell it shortly."""
 
@@ -69,7 +60,7 @@ def tables() -> dict[str, str]:
     """The text of each generated region, by its name."""
     words = schema.language()
     return {
-        "ops": ops(),
+        **{f"ops_{kind}": ops(kind) for kind in KINDS},
         **{
             name: table(["word", "what it is", "arguments"], map(_entry, entries, entries.values()))
             for name, entries in (
@@ -176,17 +167,11 @@ def specs() -> str:
     return table(["spec", "what it is", "parameters", "variants"], rows, right="parameters")
 
 
-def ops() -> str:
-    """Every op of this package, kind by kind."""
-    told = []
-    for kind in get_args(Kind):
-        assert kind in KINDS
-    for kind, head in KINDS.items():
-        own = {name: op for name, op in schema.own_ops().items() if op.kind == kind}
-        introduction = f"{_INTRODUCTIONS[kind]}\n\n" if kind in _INTRODUCTIONS else ""
-        listed = kind in ("activation", "merge")
-        told.append(f"## {head}\n\n{introduction}" + (_listed(own) if listed else "\n".join(map(_op, own.values()))))
-    return "\n".join(told)
+def ops(kind: Kind) -> str:
+    """Every op of this package that is of a kind."""
+    own = {name: op for name, op in schema.own_ops().items() if op.kind == kind}
+    introduction = f"{_INTRODUCTIONS[kind]}\n\n" if kind in _INTRODUCTIONS else ""
+    return introduction + (_listed(own) if kind in ("activation", "merge") else "\n".join(map(_op, own.values())))
 
 
 def _listed(own: Mapping[str, type[Op]]) -> str:
@@ -209,7 +194,7 @@ def _op(op: type[Op]) -> str:
     head = " ".join(filter(None, [docstrings.summary(op), rule, docstrings.source(op), docstrings.notes(op)]))
     own = [name for name in fields_of(op) if not _WEIGHTS.fullmatch(name)]
     shared = [name for name in fields_of(op) if _WEIGHTS.fullmatch(name)]
-    told = [f"### {op.name}\n", f"{head}\n"]
+    told = [f"## {op.name}\n", f"{head}\n"]
     if own:
         rows = [
             (f"`{n}`", type_of(n, op.model_fields[n]), _default(op, n), _said(docstrings.arguments(op)[n])) for n in own
@@ -217,7 +202,7 @@ def _op(op: type[Op]) -> str:
         told.append(table(["argument", "takes", "default", "what it is"], rows))
     if shared:
         words = [f"`{name}`" + (f" ({given})" if (given := _default(op, name)) != "`none`" else "") for name in shared]
-        told.append(f"[Weights](#weights): {', '.join(words)}.\n")
+        told.append(f"[Weights](weights.md): {', '.join(words)}.\n")
     return "\n".join([*told, _examples(op)])
 
 

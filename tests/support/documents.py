@@ -21,7 +21,9 @@ from archdsl.cli import main
 from archdsl.resolution.expectations import check
 
 ROOT = Path(__file__).parents[2]
-LANGUAGE = ROOT / "docs/language.md"
+LANGUAGE = ROOT / "docs/reference/language/index.md"
+DOCS = {path.relative_to(ROOT / "docs").as_posix(): path for path in sorted((ROOT / "docs").rglob("*.md"))}
+"""Every page, by its path below `docs/`."""
 FILE = "net.yaml"
 """What the documents call a snippet that has no name of its own."""
 
@@ -58,7 +60,7 @@ def blocks(document: str) -> list[Block]:
 
 @cache
 def frame() -> dict[str, str]:
-    """What `docs/language.md` says that its pieces leave out: its first snippet, by key."""
+    """What `docs/reference/language/index.md` says that its pieces leave out: its first snippet, by key."""
     text = blocks(LANGUAGE.read_text(encoding="utf-8"))[0].text
     return {line.partition(":")[0]: line for line in text.splitlines()}
 
@@ -83,6 +85,18 @@ def hold(text: str, file: str = FILE) -> None:
     spec = loads(text, file)
     for one in spec.every():
         check(one, resolve(one))
+
+
+@cache
+def files() -> dict[str, str]:
+    """The specs that pages of the reference name, which commands on other pages of it use."""
+    found: dict[str, str] = {}
+    for name, path in DOCS.items():
+        for block in blocks(path.read_text(encoding="utf-8")) if name.startswith("reference/") else ():
+            if block.language == "yaml" and named(block):
+                assert named(block) not in found, f"{name}: another page has a file of the name {named(block)}"
+                found[named(block)] = whole(block.text)
+    return found
 
 
 def renewed(document: str, tables: Mapping[str, str], folder: Path) -> str:
