@@ -1,4 +1,4 @@
-"""Every activation of Keras, by Keras's names (and `swish`, `hard_swish`)."""
+"""All activations of Keras under their Keras names, and the aliases `swish` and `hard_swish`."""
 
 import types
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ _THROUGH_ZERO = Traits(elementwise=True, keeps_zero=True)
 
 
 class _Elementwise(Op, kind="activation"):
-    """A function of each number."""
+    """Base class of the activations that are applied element-wise."""
 
     saved = SavedForBackward(inputs=True)
     traits = Traits(elementwise=True)
@@ -28,12 +28,12 @@ class _Elementwise(Op, kind="activation"):
 
 
 class Activation(_Elementwise):
-    """A function of each number. Any shape -> the same shape."""
+    """Base class of the activations that Keras has a function for. Any shape -> the same shape."""
 
     function: ClassVar[str] = ""
-    """What Keras calls it; also what its layers take as `activation=`, where it has no arguments."""
+    """Its Keras name; also the string that Keras layers accept as `activation=` if it has no arguments."""
     bounds: ClassVar[ValueRange] = ValueRange()
-    """Between which numbers all that it gives lies, where it does not depend on what it takes."""
+    """The range of its output, if that does not depend on the input."""
 
     def __init_subclass__(cls, name: str = "", **kwargs: Any) -> None:
         super().__init_subclass__(name=name, **kwargs)
@@ -53,20 +53,20 @@ class Activation(_Elementwise):
 
 
 class _ByOutput(Activation):
-    """A function whose slope follows from its output, so that its input need not be saved."""
+    """Base class of the activations whose gradient needs only the output, so the input is not saved."""
 
     saved = SavedForBackward(output=True)
 
 
 class Relu(_ByOutput, name="relu", layer="layers.ReLU"):
-    """max(x, 0); it may be cut off above, or leak below. Any shape -> the same shape.
+    """Rectified linear unit: max(x, 0). Any shape -> the same shape.
 
     Keras `ReLU`; Nair & Hinton 2010.
 
     Args:
-        max_value: what it never goes beyond.
-        slope: the factor of what is below `threshold`.
-        threshold: where it begins.
+        max_value: upper bound of the output; unbounded by default.
+        slope: slope for values below `threshold`.
+        threshold: value below which the activation is damped or set to 0.
     """
 
     keras_words = {"max_value": "max_value", "negative_slope": "slope"}
@@ -90,13 +90,13 @@ class Relu(_ByOutput, name="relu", layer="layers.ReLU"):
 
 
 class LeakyRelu(_Elementwise, name="leaky_relu", layer="layers.LeakyReLU"):
-    """max(x, slope * x). Any shape -> the same shape. Keras `LeakyReLU`; Maas et al. 2013.
+    """Leaky ReLU: max(x, slope * x). Any shape -> the same shape. Keras `LeakyReLU`; Maas et al. 2013.
 
     Args:
-        slope: the factor of what is below 0.
+        slope: slope for negative values.
     """
 
-    # No `Activation`: as the string "leaky_relu" Keras takes another slope, 0.2.
+    # Not a subclass of `Activation`: for the string "leaky_relu", Keras uses a different slope, 0.2.
     keras_words = {"negative_slope": "slope"}
     traits = _THROUGH_ZERO
 
@@ -106,13 +106,15 @@ class LeakyRelu(_Elementwise, name="leaky_relu", layer="layers.LeakyReLU"):
 
 
 class PRelu(_Elementwise, name="prelu", layer="layers.PReLU"):
-    """max(x, alpha * x), where alpha is learned. Any shape -> the same shape. Keras `PReLU`; He et al. 2015.
+    """Parametric ReLU: max(x, alpha * x) with a learned alpha. Any shape -> the same shape.
+
+    Keras `PReLU`; He et al. 2015.
 
     Args:
-        shared_axes: the axes along which alpha is the same: [1, 2] for one alpha a channel of a map.
-        alpha_initializer: how alpha begins.
-        alpha_regularizer: what alpha adds to the loss.
-        alpha_constraint: what holds alpha after each step.
+        shared_axes: axes along which to share alpha; [1, 2] gives one alpha per channel of a feature map.
+        alpha_initializer: initializer for alpha.
+        alpha_regularizer: regularizer for alpha.
+        alpha_constraint: constraint on alpha.
     """
 
     traits = _THROUGH_ZERO
@@ -143,12 +145,12 @@ class PRelu(_Elementwise, name="prelu", layer="layers.PReLU"):
 
 
 class Elu(_ByOutput, name="elu", layer="layers.ELU"):
-    """x where it is positive, else alpha * (exp(x) - 1). Any shape -> the same shape.
+    """Exponential linear unit: x if x > 0, else alpha * (exp(x) - 1). Any shape -> the same shape.
 
     Keras `ELU`; Clevert et al. 2016.
 
     Args:
-        alpha: the factor.
+        alpha: scale of the negative part.
     """
 
     traits = _THROUGH_ZERO
@@ -159,12 +161,12 @@ class Elu(_ByOutput, name="elu", layer="layers.ELU"):
 
 
 class Celu(Activation, name="celu"):
-    """max(x, 0) + min(alpha * (exp(x / alpha) - 1), 0). Any shape -> the same shape.
+    """Continuously differentiable ELU: max(x, 0) + min(alpha * (exp(x / alpha) - 1), 0).
 
-    Keras `activations.celu`; Barron 2017.
+    Any shape -> the same shape. Keras `activations.celu`; Barron 2017.
 
     Args:
-        alpha: the factor.
+        alpha: scale of the negative part.
     """
 
     traits = _THROUGH_ZERO
@@ -175,12 +177,12 @@ class Celu(Activation, name="celu"):
 
 
 class Gelu(Activation, name="gelu"):
-    """x times the normal distribution's probability of x. Any shape -> the same shape.
+    """Gaussian error linear unit: x * P(X <= x) with X ~ N(0, 1). Any shape -> the same shape.
 
     Keras `activations.gelu`; Hendrycks & Gimpel 2016.
 
     Args:
-        approximate: whether to compute it by tanh, as GPT-2 and BERT's first code did.
+        approximate: whether to use the tanh approximation, as GPT-2 and the original BERT code do.
     """
 
     traits = _THROUGH_ZERO
@@ -191,10 +193,10 @@ class Gelu(Activation, name="gelu"):
 
 
 class _Shrink(Activation):
-    """Brings small numbers to 0.
+    """Base class of the shrinkage functions.
 
     Args:
-        threshold: how small.
+        threshold: absolute value up to which the output is 0.
     """
 
     traits = _THROUGH_ZERO
@@ -205,18 +207,21 @@ class _Shrink(Activation):
 
 
 class HardShrink(_Shrink, name="hard_shrink"):
-    """x where |x| > threshold, else 0. Any shape -> the same shape. Keras `activations.hard_shrink`."""
+    """Hard shrinkage: x if |x| > threshold, else 0. Any shape -> the same shape. Keras `activations.hard_shrink`."""
 
 
 class SoftShrink(_Shrink, name="soft_shrink"):
-    """x moved by `threshold` towards 0, no further. Any shape -> the same shape. Keras `activations.soft_shrink`."""
+    """Soft shrinkage: sign(x) * max(|x| - threshold, 0). Any shape -> the same shape.
+
+    Keras `activations.soft_shrink`.
+    """
 
 
 class Squareplus(Activation, name="squareplus"):
-    """(x + sqrt(x^2 + b)) / 2. Any shape -> the same shape. Keras `activations.squareplus`; Barron 2021.
+    """Squareplus: (x + sqrt(x^2 + b)) / 2. Any shape -> the same shape. Keras `activations.squareplus`; Barron 2021.
 
     Args:
-        b: how round it is at 0.
+        b: smoothness around 0.
     """
 
     bounds = ValueRange(0.0)
@@ -227,11 +232,11 @@ class Squareplus(Activation, name="squareplus"):
 
 
 class Threshold(_Elementwise, name="threshold"):
-    """x where it is above `threshold`, else `value`. Any shape -> the same shape. Keras `activations.threshold`.
+    """x if x > `threshold`, else `value`. Any shape -> the same shape. Keras `activations.threshold`.
 
     Args:
-        threshold: from where on x passes.
-        value: what stands below.
+        threshold: value above which x is passed through.
+        value: output for all other inputs.
     """
 
     threshold: Number
@@ -245,10 +250,10 @@ class Threshold(_Elementwise, name="threshold"):
 
 
 class _Along(AlongAxis, Activation):
-    """A function of several numbers together.
+    """Base class of the activations along an axis.
 
     Args:
-        axis: which belong together: -1 the channels. Axis 0 would be the batch.
+        axis: axis along which the function is applied; -1 is the channels. Axis 0 is the batch and cannot be used.
     """
 
     traits = Traits()
@@ -257,10 +262,11 @@ class _Along(AlongAxis, Activation):
 
 
 class Softmax(_Along, name="softmax"):
-    """exp(x) over the sum of the channels' exp. Any shape -> the same shape. Keras `Softmax`.
+    """Softmax: exp(x) / sum(exp(x)) along `axis`. Any shape -> the same shape. Keras `Softmax`.
 
     Args:
-        axis: what sums up to 1: -1 the channels, [1, 2] all of a map. Axis 0 would be the batch.
+        axis: axis or axes along which the output sums to 1: -1 is the channels, [1, 2] is all pixels. Axis 0 is the
+            batch and cannot be used.
     """
 
     traits = Traits(sums_to_one=True)
@@ -274,14 +280,14 @@ class Softmax(_Along, name="softmax"):
 
 
 class LogSoftmax(_Along, name="log_softmax"):
-    """log(softmax(x)) over the channels. Any shape -> the same shape. Keras `activations.log_softmax`."""
+    """Log-softmax: log(softmax(x)) along `axis`. Any shape -> the same shape. Keras `activations.log_softmax`."""
 
     of_one_number = "0"
     saved = SavedForBackward(output=True)
 
 
 class Sparsemax(_Along, name="sparsemax"):
-    """The nearest point of the probability simplex. Any shape -> the same shape.
+    """Sparsemax: the Euclidean projection onto the probability simplex. Any shape -> the same shape.
 
     Keras `activations.sparsemax`; Martins & Astudillo 2016.
     """
@@ -291,9 +297,9 @@ class Sparsemax(_Along, name="sparsemax"):
 
 
 class Glu(Activation, name="glu", layer="GatedLinearUnit"):
-    """The first half of the channels, each times the sigmoid of its twin in the second. (..., 2 C) -> (..., C).
+    """Gated linear unit: the first half of the channels times the sigmoid of the second half. (..., 2 C) -> (..., C).
 
-    Keras `activations.glu`, in a layer that tells its shape; Dauphin et al. 2017.
+    Keras `activations.glu`, wrapped in a layer that infers its output shape; Dauphin et al. 2017.
     """
 
     examples = (Example({}, _X, (4, 4, 3)),)
@@ -328,12 +334,12 @@ class _Plain(NamedTuple):
     """An activation without arguments.
 
     Args:
-        by_output: whether its slope follows from its output.
-        keeps_zero: whether it is 0 at 0.
-        bounds: between which numbers its output lies.
-        odd: whether what is negative stays so, and what is not, too.
-        clips: to what it cuts numbers off, where it does nothing else.
-        identity: whether it does nothing at all.
+        by_output: whether its gradient needs only the output.
+        keeps_zero: whether it maps 0 to 0.
+        bounds: range of its output.
+        odd: whether it preserves the sign.
+        clips: the range it clips to, if it only clips.
+        identity: whether it is the identity.
     """
 
     doc: str
@@ -346,7 +352,7 @@ class _Plain(NamedTuple):
 
 
 class _Fixed(Activation):
-    """An activation without arguments, of which `_PLAIN` says everything."""
+    """Base class of the activations without arguments, which `_PLAIN` describes."""
 
     plain: ClassVar[_Plain]
     examples = (Example({}, _X, _X[0]),)
@@ -362,31 +368,34 @@ class _Fixed(Activation):
 _SHARE = ValueRange(0.0, 1.0)
 _POSITIVE = ValueRange(0.0)
 _PLAIN = {
-    "exponential": _Plain("exp(x).", by_output=True, bounds=_POSITIVE),
-    "hard_sigmoid": _Plain("relu6(x + 3) / 6.", bounds=_SHARE),
-    "hard_silu": _Plain("x * hard_sigmoid(x). Howard et al. 2019.", keeps_zero=True),
-    "hard_tanh": _Plain("x cut off at -1 and 1.", keeps_zero=True, bounds=ValueRange(None, 1.0), odd=True),
-    "linear": _Plain("x.", keeps_zero=True, identity=True),
-    "log_sigmoid": _Plain("log(sigmoid(x))."),
-    "mish": _Plain("x * tanh(softplus(x)). Misra 2019.", keeps_zero=True),
+    "exponential": _Plain("Exponential: exp(x).", by_output=True, bounds=_POSITIVE),
+    "hard_sigmoid": _Plain("Piecewise linear sigmoid: relu6(x + 3) / 6.", bounds=_SHARE),
+    "hard_silu": _Plain("Hard SiLU, or hard swish: x * hard_sigmoid(x). Howard et al. 2019.", keeps_zero=True),
+    "hard_tanh": _Plain("x clipped to [-1, 1].", keeps_zero=True, bounds=ValueRange(None, 1.0), odd=True),
+    "linear": _Plain("Identity: x.", keeps_zero=True, identity=True),
+    "log_sigmoid": _Plain("Log-sigmoid: log(sigmoid(x))."),
+    "mish": _Plain("Mish: x * tanh(softplus(x)). Misra 2019.", keeps_zero=True),
     "relu6": _Plain(
-        "x cut off at 0 and 6. Krizhevsky 2010.", by_output=True, keeps_zero=True, clips=ValueRange(0.0, 6.0)
+        "ReLU clipped at 6: min(max(x, 0), 6). Krizhevsky 2010.",
+        by_output=True,
+        keeps_zero=True,
+        clips=ValueRange(0.0, 6.0),
     ),
-    "selu": _Plain("The self-normalising ELU. Klambauer et al. 2017.", by_output=True, keeps_zero=True),
-    "sigmoid": _Plain("1 / (1 + exp(-x)).", by_output=True, bounds=_SHARE),
-    "silu": _Plain("x * sigmoid(x). Elfwing et al. 2017.", keeps_zero=True),
-    "softplus": _Plain("log(exp(x) + 1).", bounds=_POSITIVE),
-    "softsign": _Plain("x / (|x| + 1).", keeps_zero=True, bounds=ValueRange(None, 1.0), odd=True),
-    "sparse_plus": _Plain("A smooth ReLU that is 0 below -1 and x above 1.", bounds=_POSITIVE),
-    "sparse_sigmoid": _Plain("0 below -1, 1 above 1, a line between.", bounds=_SHARE),
-    "tanh": _Plain("The hyperbolic tangent.", by_output=True, keeps_zero=True, bounds=ValueRange(None, 1.0), odd=True),
+    "selu": _Plain("Scaled ELU for self-normalizing networks. Klambauer et al. 2017.", by_output=True, keeps_zero=True),
+    "sigmoid": _Plain("Sigmoid: 1 / (1 + exp(-x)).", by_output=True, bounds=_SHARE),
+    "silu": _Plain("SiLU, or swish: x * sigmoid(x). Elfwing et al. 2017.", keeps_zero=True),
+    "softplus": _Plain("Softplus: log(exp(x) + 1).", bounds=_POSITIVE),
+    "softsign": _Plain("Softsign: x / (|x| + 1).", keeps_zero=True, bounds=ValueRange(None, 1.0), odd=True),
+    "sparse_plus": _Plain("Sparse softplus: 0 below -1, x above 1, (x + 1)^2 / 4 in between.", bounds=_POSITIVE),
+    "sparse_sigmoid": _Plain("Sparse sigmoid: 0 below -1, 1 above 1, (x + 1) / 2 in between.", bounds=_SHARE),
+    "tanh": _Plain("Hyperbolic tangent.", by_output=True, keeps_zero=True, bounds=ValueRange(None, 1.0), odd=True),
     "tanh_shrink": _Plain("x - tanh(x).", keeps_zero=True),
 }
 _ALIASES = {"swish": "silu", "hard_swish": "hard_silu"}
 
 
 def _define(name: str, function: str, plain: _Plain) -> None:
-    """Makes the class of an activation without arguments."""
+    """Define the class of an activation without arguments."""
 
     def fill(space: dict[str, Any]) -> None:
         space["__doc__"] = f"{plain.doc} Any shape -> the same shape. Keras `activations.{function}`."

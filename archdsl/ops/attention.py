@@ -1,4 +1,4 @@
-"""Attention, and what goes with tokens."""
+"""Attention, class tokens and position embeddings."""
 
 import math
 from collections.abc import Sequence
@@ -16,22 +16,23 @@ _TOKENS = ((5, 6),)
 
 
 class Attention(Kernel, name="attention", kind="dense", layer="SelfAttention"):
-    """Multi-head self-attention among tokens, or among the pixels of a map. (T, C) -> (T, C), (H, W, C) -> (H, W, C).
+    """Multi-head self-attention over tokens or pixels. (T, C) -> (T, C), (H, W, C) -> (H, W, C).
 
-    Keras `MultiHeadAttention`, with one input as query, key and value; Vaswani et al. 2017.
+    Keras `MultiHeadAttention`, with the input as query, key and value; Vaswani et al. 2017.
 
     Args:
-        heads: how many attentions run side by side.
-        key: numbers of each head's queries and keys; `$channels // heads` is usual.
-        value: numbers of each head's values; without it, as many as `key`.
-        out: channels of the output; without it, those of the input.
-        dropout: the share of attention weights that become 0 in training.
-        axes: among which axes attention runs; without it, all but the channels. Axis 0 would be the batch.
-        window: how many tokens away a token sees; without it, all.
-        causal: whether a token sees only itself and those before it.
-        gate: whether a sigmoid of the input gates each head's output.
-        flash: whether to ask for flash attention, where the device has it.
-        seed: makes the dropout the same in each run.
+        heads: number of attention heads.
+        key: size of each head for query and key; usually `$channels // heads`.
+        value: size of each head for value; defaults to `key`.
+        out: number of output channels; defaults to the number of input channels.
+        dropout: fraction of the attention weights to drop during training.
+        axes: axes over which attention is applied; defaults to all but the channels. Axis 0 is the batch and cannot be
+            used.
+        window: distance up to which tokens attend to each other (sliding window attention); unlimited by default.
+        causal: whether to apply a causal mask, which keeps tokens from attending to later tokens.
+        gate: whether to multiply the output of each head by a gate, a sigmoid of a projection of the input.
+        flash: whether to use flash attention if the device supports it; by default, Keras decides.
+        seed: random seed of the dropout.
     """
 
     keras_words = {
@@ -113,12 +114,12 @@ class Attention(Kernel, name="attention", kind="dense", layer="SelfAttention"):
         return math.prod(inputs[0][:-1]) * self._projected() + super().activations(*inputs)
 
     def fvcore(self, *inputs: Shape) -> Counts:
-        # Both products of matrices count as activations, too: the scores, and the values that they weigh.
+        # fvcore also counts the results of both matrix products: the scores and the weighted values.
         weighed = math.prod(inputs[0][:-1]) * self.heads * (self.value or self.key)
         return Counts(self.macs(*inputs), self.activations(*inputs) + self._scores(inputs[0]) + weighed)
 
     def workspace(self, *inputs: Shape) -> int:
-        # Queries, keys and values, and the scores, of which the softmax takes the place.
+        # Queries, keys, values and scores; the softmax overwrites the scores.
         return math.prod(inputs[0][:-1]) * self._projected() + self._scores(inputs[0])
 
     def saved_for_backward(self, *inputs: Shape) -> SavedForBackward:
@@ -126,24 +127,24 @@ class Attention(Kernel, name="attention", kind="dense", layer="SelfAttention"):
         return SavedForBackward(inputs=True, workspace=self.workspace(*inputs) + weighed)
 
     def _scores(self, x: Shape) -> int:
-        """How many scores there are: of each head, each position with each that it attends to."""
+        """The number of attention scores: heads * queries * keys."""
         places = x[:-1]
         seen = math.prod(places[axis - 1] for axis in self.axes) if self.axes else math.prod(places)
         return math.prod(places) * self.heads * seen
 
     def _projected(self) -> int:
-        """Numbers for each place that the projections of the input give."""
+        """The size of all projections of one position."""
         value = self.value or self.key
         return self.heads * (2 * self.key + value + (value if self.gate else 0))
 
 
 class _Token(Op, kind="dense"):
-    """A learned part of a sequence of tokens.
+    """Base class of the learned tokens and embeddings.
 
     Args:
-        initializer: how it begins.
-        regularizer: what it adds to the loss.
-        constraint: what holds it after each step.
+        initializer: initializer for the weights.
+        regularizer: regularizer for the weights.
+        constraint: constraint on the weights.
     """
 
     initializer: Initializer = "zeros"
@@ -155,9 +156,9 @@ _MORE = {"initializer": {"random_normal": {"stddev": 0.02}}, "regularizer": "l2"
 
 
 class ClassToken(_Token, name="class_token", layer="ClassToken"):
-    """A learned token before the others. (T, C) -> (T + 1, C). Devlin et al. 2018; Dosovitskiy et al. 2020 (ViT).
+    """Prepends a learned class token to the sequence. (T, C) -> (T + 1, C).
 
-    `take: {index: 0}` takes it out again behind the last block.
+    Devlin et al. 2018; Dosovitskiy et al. 2020 (ViT). After the last block, select it with `take: {index: 0}`.
     """
 
     depends_on = "place"
@@ -181,7 +182,7 @@ class ClassToken(_Token, name="class_token", layer="ClassToken"):
 
 
 class PositionEmbedding(_Token, name="position_embedding", layer="PositionEmbedding"):
-    """Adds numbers learned for each place. (T, C) -> (T, C), (H, W, C) -> (H, W, C). Gehring et al. 2017."""
+    """Adds a learned position embedding. (T, C) -> (T, C), (H, W, C) -> (H, W, C). Gehring et al. 2017."""
 
     traits = Traits(elementwise=True)
     depends_on = POINTWISE

@@ -15,7 +15,7 @@ class WordChoice(Written):
     """A choice of words, each with arguments: `he_normal`, `{l2: 0.0001}`, `{truncated_normal: {stddev: 0.02}}`.
 
     Args:
-        what: what a word is, as in `an initialiser`.
+        what: what a word is, as in `an initializer`.
         entries: the model of each word.
         optional: whether `none` may stand there.
     """

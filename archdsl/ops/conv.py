@@ -15,15 +15,16 @@ _BIAS = {"bias_initializer": {"constant": 0.1}, "bias_regularizer": "l1", "bias_
 
 
 class _Conv(Sliding, Biased, kind="conv"):
-    """A window that slides over a map.
+    """Base class of the convolutions.
 
     Args:
-        kernel: height and width of the window.
-        stride: how far the window moves.
-        padding: `same`, `valid`, or zeros: a number of pixels, or [[top, bottom], [left, right]].
-        dilation: how far apart the window's pixels lie.
-        norm: the norm behind it: `batch`, `layer`, ..., or `none`.
-        activation: the activation behind the norm, or `none`.
+        kernel: height and width of the convolution window.
+        stride: stride of the convolution along height and width.
+        padding: `valid` for no padding, `same` for zero padding to an output of size ceil(input / stride), or the
+            number of zeros on each side: one number, or [[top, bottom], [left, right]].
+        dilation: dilation rate along height and width.
+        norm: normalization applied to the output: `batch`, `layer`, ..., or `none`.
+        activation: activation applied after the normalization, or `none`.
     """
 
     keras_positional = ("filters", "kernel")
@@ -56,11 +57,11 @@ class _Conv(Sliding, Biased, kind="conv"):
 
 
 class Conv(_Conv, Kernel, name="conv", layer="layers.Conv2D"):
-    """2-D convolution. (H, W, C) -> (H', W', filters). Keras `Conv2D`; LeCun et al. 1989.
+    """2D convolution. (H, W, C) -> (H', W', filters). Keras `Conv2D`; LeCun et al. 1989.
 
     Args:
-        filters: channels of the output.
-        groups: parts of the channels that do not see one another.
+        filters: number of filters (the number of output channels).
+        groups: number of groups the channels are split into; each group is convolved separately.
     """
 
     traits = Traits(filters=True, linear=True)
@@ -112,13 +113,13 @@ class Conv(_Conv, Kernel, name="conv", layer="layers.Conv2D"):
 
 
 class _Depthwise(_Conv):
-    """A convolution with filters for each channel.
+    """Base class of the convolutions that filter each channel separately.
 
     Args:
-        multiplier: filters for each channel.
-        depthwise_initializer: how the filters begin.
-        depthwise_regularizer: what the filters add to the loss.
-        depthwise_constraint: what holds the filters after each step.
+        multiplier: number of depthwise filters for each input channel.
+        depthwise_initializer: initializer for the depthwise kernel.
+        depthwise_regularizer: regularizer for the depthwise kernel.
+        depthwise_constraint: constraint on the depthwise kernel.
     """
 
     multiplier: Count = 1
@@ -135,7 +136,7 @@ class _Depthwise(_Conv):
 
 
 class DepthwiseConv(_Depthwise, name="depthwise_conv", layer="layers.DepthwiseConv2D"):
-    """One filter (or `multiplier` of them) for each channel. (H, W, C) -> (H', W', C * multiplier).
+    """2D depthwise convolution: convolves each channel separately. (H, W, C) -> (H', W', C * multiplier).
 
     Keras `DepthwiseConv2D`; Sifre 2014.
     """
@@ -172,15 +173,15 @@ class DepthwiseConv(_Depthwise, name="depthwise_conv", layer="layers.DepthwiseCo
 
 
 class SeparableConv(_Depthwise, name="separable_conv", layer="layers.SeparableConv2D"):
-    """A depthwise convolution, then a 1x1 convolution. (H, W, C) -> (H', W', filters).
+    """2D separable convolution: a depthwise convolution, then a 1x1 convolution. (H, W, C) -> (H', W', filters).
 
-    Keras `SeparableConv2D`; Chollet 2017 (Xception). Nothing stands between the two.
+    Keras `SeparableConv2D`; Chollet 2017 (Xception). There is no normalization or activation between the two.
 
     Args:
-        filters: channels of the output.
-        pointwise_initializer: how the 1x1 convolution begins.
-        pointwise_regularizer: what the 1x1 convolution adds to the loss.
-        pointwise_constraint: what holds the 1x1 convolution after each step.
+        filters: number of filters of the 1x1 convolution (the number of output channels).
+        pointwise_initializer: initializer for the kernel of the 1x1 convolution.
+        pointwise_regularizer: regularizer for the kernel of the 1x1 convolution.
+        pointwise_constraint: constraint on the kernel of the 1x1 convolution.
     """
 
     filters: Count
@@ -224,7 +225,7 @@ class SeparableConv(_Depthwise, name="separable_conv", layer="layers.SeparableCo
         return self.workspace(*inputs) + super().activations(*inputs)
 
     def workspace(self, *inputs: Shape) -> int:
-        # What the depthwise convolution gives to the 1x1 convolution behind it.
+        # The output of the depthwise convolution, which is the input of the 1x1 convolution.
         height, width, _ = self.output(*inputs)
         return height * width * inputs[0][2] * self.multiplier
 
@@ -242,15 +243,16 @@ OutputPadding = Annotated[
 
 
 class ConvTranspose(_Conv, Kernel, name="conv_transpose", layer="layers.Conv2DTranspose"):
-    """Convolution the other way round, which makes maps larger. (H, W, C) -> (H', W', filters).
+    """2D transposed convolution, also called deconvolution; upsamples by `stride`. (H, W, C) -> (H', W', filters).
 
-    `same` gives H' = H * stride, `valid` H' = (H - 1) * stride + max(kernel, stride). Keras `Conv2DTranspose`;
-    Zeiler et al. 2010. A number as `padding`, torch's pixels to take away, is `valid` here, and `crop` behind it.
+    Keras `Conv2DTranspose`; Zeiler et al. 2010. With `padding: same`, H' = H * stride; with `padding: valid`,
+    H' = (H - 1) * stride + max(kernel, stride). For the numeric `padding` of torch's `ConvTranspose2d`, use
+    `padding: valid` followed by `crop`.
 
     Args:
-        filters: channels of the output.
-        padding: `same` or `valid`.
-        output_padding: rows and columns more than the smallest map that fits.
+        filters: number of filters (the number of output channels).
+        padding: `valid` or `same`.
+        output_padding: number of rows and columns added to the smallest possible output; less than `stride`.
     """
 
     pad_with = ""

@@ -11,13 +11,13 @@ from archdsl.ops.weights import Kernel, MatrixInitializer, MatrixRegularizer
 
 
 class Dense(Kernel, name="dense", kind="dense", layer="layers.Dense"):
-    """Each output from all channels. (..., C) -> (..., units). Keras `Dense`.
+    """Fully connected layer. (..., C) -> (..., units). Keras `Dense`.
 
-    Over (H, W, C) or (T, C) it works on each pixel or token by itself, as a 1x1 convolution does.
+    On a feature map (H, W, C) or on tokens (T, C), it is applied to each pixel or token, like a 1x1 convolution.
 
     Args:
-        units: channels of the output.
-        activation: the activation behind it, or `none`.
+        units: dimension of the output space (the number of output channels).
+        activation: activation applied to the output, or `none`.
     """
 
     keras_words = {"activation": "activation", "use_bias": "bias"}

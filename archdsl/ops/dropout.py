@@ -1,4 +1,4 @@
-"""Noise in training, against learning by heart; nothing at all in inference."""
+"""Dropout and noise: ops that act only during training."""
 
 from typing import ClassVar
 
@@ -10,10 +10,10 @@ _X = ((3, 2, 5),)
 
 
 class _Noise(Op, kind="dropout"):
-    """Something random.
+    """Base class of the random ops.
 
     Args:
-        seed: makes the draws the same in each run.
+        seed: random seed, for reproducible results.
     """
 
     aliases_input = "inference"
@@ -28,7 +28,7 @@ class _Noise(Op, kind="dropout"):
 
 
 class _Dropout(_Noise):
-    """Noise of a `rate`, on tensors of any shape."""
+    """Base class of the random ops with a `rate`, on tensors of any shape."""
 
     rate: Share
 
@@ -39,24 +39,24 @@ class _Dropout(_Noise):
 
 
 class Dropout(_Dropout, name="dropout", layer="layers.Dropout"):
-    """In training, zeros a `rate` of the numbers and scales the rest up. Any shape -> the same shape.
+    """Dropout: sets a random fraction of the inputs to 0 during training. Any shape -> the same shape.
 
-    Keras `Dropout`; Srivastava et al. 2014.
+    Keras `Dropout`; Srivastava et al. 2014. The remaining inputs are scaled by 1 / (1 - rate).
 
     Args:
-        rate: the share of numbers that become 0.
+        rate: fraction of the inputs to drop.
     """
 
     traits = Traits(elementwise=True, drops=True, keeps_zero=True, values="same_sign")
 
 
 class SpatialDropout(_Dropout, name="spatial_dropout", layer="layers.SpatialDropout2D"):
-    """In training, zeros a `rate` of the channels and scales the rest up. (H, W, C) -> (H, W, C).
+    """Spatial dropout: sets random channels to 0 during training. (H, W, C) -> (H, W, C).
 
-    Keras `SpatialDropout2D`; Tompson et al. 2014.
+    Keras `SpatialDropout2D`; Tompson et al. 2014. The remaining channels are scaled by 1 / (1 - rate).
 
     Args:
-        rate: the share of channels that become 0.
+        rate: fraction of the channels to drop.
     """
 
     traits = Traits(elementwise=True, drops=True, keeps_zero=True, values="same_sign")
@@ -68,12 +68,13 @@ class SpatialDropout(_Dropout, name="spatial_dropout", layer="layers.SpatialDrop
 
 
 class StochasticDepth(_Dropout, name="stochastic_depth", layer="StochasticDepth"):
-    """In training, drops this path for a `rate` of the images and scales the rest up. Any shape -> the same shape.
+    """Stochastic depth, or drop path: drops a residual branch at random, for each image, during training.
 
-    It stands last on a path beside a shortcut. Huang et al. 2016; also called drop path.
+    Any shape -> the same shape. Huang et al. 2016. Use it as the last step of the branch, before the sum with the
+    shortcut. For the remaining images, the branch is scaled by 1 / (1 - rate).
 
     Args:
-        rate: the share of images that go without this path.
+        rate: probability of dropping the branch.
     """
 
     traits = Traits(elementwise=True, keeps_zero=True, values="same_sign")
@@ -82,32 +83,32 @@ class StochasticDepth(_Dropout, name="stochastic_depth", layer="StochasticDepth"
 
 
 class AlphaDropout(_Dropout, name="alpha_dropout", layer="layers.AlphaDropout"):
-    """Dropout that keeps mean and variance, behind `selu`. Any shape -> the same shape.
+    """Dropout that preserves the mean and variance of its inputs, for use with `selu`. Any shape -> the same shape.
 
     Keras `AlphaDropout`; Klambauer et al. 2017.
 
     Args:
-        rate: the share of numbers that are dropped.
+        rate: probability of dropping an input.
     """
 
 
 class GaussianDropout(_Dropout, name="gaussian_dropout", layer="layers.GaussianDropout"):
-    """In training, each number times one of a normal distribution about 1. Any shape -> the same shape.
+    """Multiplies the inputs by Gaussian noise with mean 1 during training. Any shape -> the same shape.
 
     Keras `GaussianDropout`; Srivastava et al. 2014.
 
     Args:
-        rate: gives the standard deviation, sqrt(rate / (1 - rate)).
+        rate: drop probability, as in `dropout`; the noise has standard deviation sqrt(rate / (1 - rate)).
     """
 
     traits = Traits(elementwise=True, drops=True, keeps_zero=True)
 
 
 class GaussianNoise(_Noise, name="gaussian_noise", layer="layers.GaussianNoise"):
-    """In training, adds numbers of a normal distribution about 0. Any shape -> the same shape. Keras `GaussianNoise`.
+    """Adds Gaussian noise with mean 0 during training. Any shape -> the same shape. Keras `GaussianNoise`.
 
     Args:
-        stddev: their standard deviation.
+        stddev: standard deviation of the noise.
     """
 
     stddev: Positive

@@ -1,4 +1,4 @@
-"""Ops that make one tensor of several."""
+"""Ops that merge several tensors into one."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -11,13 +11,13 @@ _TWO = ((4, 4, 6), (4, 4, 6))
 
 
 class Merge(Op, kind="merge"):
-    """A merge of equal shapes. Sums take the paths as written and then the shortcut."""
+    """Base class of the merges, which expect equal shapes. The inputs are the paths in order, then the shortcut."""
 
     many = True
     traits = Traits(elementwise=True)
     depends_on = POINTWISE
     sign: ClassVar[str] = ""
-    """What stands in its circle in a picture."""
+    """The symbol that pictures show for it."""
     shortcut_first: ClassVar[bool] = False
     examples: ClassVar[tuple[Example, ...]] = (Example({}, _TWO, _TWO[0]), Example({}, (*_TWO, _TWO[0]), _TWO[0]))
 
@@ -28,21 +28,21 @@ class Merge(Op, kind="merge"):
 
 
 class Add(Merge, name="add", layer="layers.Add"):
-    """The sum. Equal shapes -> that shape. Keras `Add`; He et al. 2015."""
+    """Element-wise sum of the inputs. Equal shapes -> the same shape. Keras `Add`; He et al. 2015."""
 
     traits = Traits(elementwise=True, shifts=True, values="same_sign")
     sign = "+"
 
 
 class Average(Merge, name="average", layer="layers.Average"):
-    """The mean. Equal shapes -> that shape. Keras `Average`."""
+    """Element-wise average of the inputs. Equal shapes -> the same shape. Keras `Average`."""
 
     traits = Traits(elementwise=True, shifts=True, values="between")
     sign = "ø"
 
 
 class Maximum(Merge, name="maximum", layer="layers.Maximum"):
-    """The largest. Equal shapes -> that shape. Keras `Maximum`; Goodfellow et al. 2013."""
+    """Element-wise maximum of the inputs. Equal shapes -> the same shape. Keras `Maximum`; Goodfellow et al. 2013."""
 
     traits = Traits(elementwise=True, values="between")
     sign = "max"
@@ -50,7 +50,7 @@ class Maximum(Merge, name="maximum", layer="layers.Maximum"):
 
 
 class Minimum(Merge, name="minimum", layer="layers.Minimum"):
-    """The smallest. Equal shapes -> that shape. Keras `Minimum`."""
+    """Element-wise minimum of the inputs. Equal shapes -> the same shape. Keras `Minimum`."""
 
     traits = Traits(elementwise=True, values="between")
     sign = "min"
@@ -58,7 +58,7 @@ class Minimum(Merge, name="minimum", layer="layers.Minimum"):
 
 
 class Subtract(Merge, name="subtract", layer="layers.Subtract"):
-    """The first of two minus the second. Equal shapes -> that shape. Keras `Subtract`."""
+    """Element-wise difference: the first input minus the second. Equal shapes -> the same shape. Keras `Subtract`."""
 
     traits = Traits(elementwise=True, shifts=True)
     sign = "−"
@@ -71,9 +71,9 @@ class Subtract(Merge, name="subtract", layer="layers.Subtract"):
 
 
 class Multiply(Merge, name="multiply", layer="layers.Multiply"):
-    """The product. Equal shapes, or (C) and (1, 1, C) stretched over (H, W, C) -> the largest.
+    """Element-wise product of the inputs. Equal shapes, or (C,) or (1, 1, C) with (H, W, C) -> the largest shape.
 
-    Keras `Multiply`; Hu et al. 2018.
+    Keras `Multiply`; Hu et al. 2018. Inputs of shape (C,) and (1, 1, C) are broadcast over (H, W, C).
     """
 
     traits = Traits(elementwise=True, stretches=True, values="same_sign")
@@ -95,7 +95,7 @@ class Multiply(Merge, name="multiply", layer="layers.Multiply"):
 
 
 class Concat(Merge, name="concat", layer="layers.Concatenate"):
-    """The channels of all, one behind the other. Shapes equal but for channels -> (H, W, sum of C).
+    """Concatenates the inputs along the channel axis. Shapes equal except for the channels -> (H, W, sum of C).
 
     Keras `Concatenate`; Szegedy et al. 2014, Huang et al. 2017.
     """

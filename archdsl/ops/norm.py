@@ -1,4 +1,4 @@
-"""Normalisations: those that a network learns with, and those of its input."""
+"""Normalization layers, and normalization of the input."""
 
 import math
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ _BETA = {"beta_initializer": "ones", "beta_regularizer": "l1", "beta_constraint"
 
 
 def along(axis: int | list[int], x: Shape, name: str) -> Shape:
-    """The lengths of the axes that `axis` names, in the tensor's order; axis 0 would be the batch."""
+    """The lengths of the axes in `axis`, in the order of the tensor; axis 0 is the batch."""
     wanted = _listed(axis)
     rank = len(x) + 1
     places = {number % rank for number in wanted if -rank <= number < rank and number % rank}
@@ -35,14 +35,14 @@ def _listed(axis: int | list[int]) -> list[int]:
 
 
 class AlongAxis(Op):
-    """An op that brings together the numbers along an axis, or along several.
+    """Base class of the ops that normalize along one or several axes.
 
     Args:
-        axis: what is normalised together: -1 the channels. Axis 0 would be the batch.
+        axis: axis or axes to normalize over; -1 is the channels. Axis 0 is the batch and cannot be used.
     """
 
     of_one_number: ClassVar[str] = ""
-    """What it gives where it brings one number together, if that is always the same."""
+    """The constant output of a normalization over a single number; empty if the output depends on the input."""
 
     axis: Axes = -1
 
@@ -62,7 +62,7 @@ class AlongAxis(Op):
 
 
 class _Norm(Op, kind="norm"):
-    """A norm with something added to what it divides by."""
+    """Base class of the normalizations with an `epsilon`."""
 
     saved = SavedForBackward(inputs=True)
 
@@ -70,21 +70,21 @@ class _Norm(Op, kind="norm"):
 
 
 class _Learned(_Norm):
-    """A norm that may learn a scale and a shift.
+    """Base class of the normalizations with a learned scale and offset.
 
     Args:
-        epsilon: is added to the variance.
-        center: whether a shift, beta, is learned.
-        scale: whether a factor, gamma, is learned.
-        beta_initializer: how beta begins.
-        gamma_initializer: how gamma begins.
-        beta_regularizer: what beta adds to the loss.
-        gamma_regularizer: what gamma adds to the loss.
-        beta_constraint: what holds beta after each step.
-        gamma_constraint: what holds gamma after each step.
+        epsilon: small number added to the variance to avoid division by zero.
+        center: whether to add the learned offset beta.
+        scale: whether to multiply by the learned scale gamma.
+        beta_initializer: initializer for beta.
+        gamma_initializer: initializer for gamma.
+        beta_regularizer: regularizer for beta.
+        gamma_regularizer: regularizer for gamma.
+        beta_constraint: constraint on beta.
+        gamma_constraint: constraint on gamma.
     """
 
-    epsilon: Positive = 1e-3  # again, for the long form lists fields class by class
+    epsilon: Positive = 1e-3  # repeated because the long form lists the fields class by class
     center: Flag = True
     scale: Flag = True
     beta_initializer: Initializer = "zeros"
@@ -107,17 +107,18 @@ class _Learned(_Norm):
 
 
 class BatchNorm(_Learned, name="batch_norm", layer="layers.BatchNormalization"):
-    """Each channel to mean 0 and variance 1 over the batch. (..., C) -> (..., C).
+    """Batch normalization: normalizes each channel over the batch. (..., C) -> (..., C).
 
     Keras `BatchNormalization`; Ioffe & Szegedy 2015, and Ioffe 2017 for `renorm`.
 
     Args:
-        momentum: how much of the moving statistics stays in each step; torch's is 1 minus this.
-        moving_mean_initializer: how the moving mean begins.
-        moving_variance_initializer: how the moving variance begins.
-        renorm: whether training too goes by moving statistics: batch renormalisation, for small batches.
-        renorm_momentum: the momentum of `renorm`.
-        synchronized: whether devices that train together share the statistics of their batches.
+        momentum: momentum of the moving averages; torch's `momentum` is 1 minus this value.
+        moving_mean_initializer: initializer for the moving mean.
+        moving_variance_initializer: initializer for the moving variance.
+        renorm: whether to use batch renormalization, which corrects the batch statistics by the moving averages during
+            training; useful for small batches.
+        renorm_momentum: momentum of the moving averages of `renorm`.
+        synchronized: whether to compute the batch statistics across all devices in distributed training.
     """
 
     keras_words = {name: name for name in ("momentum", "epsilon", "center", "scale")}
@@ -155,12 +156,13 @@ class BatchNorm(_Learned, name="batch_norm", layer="layers.BatchNormalization"):
 
 
 class LayerNorm(AlongAxis, _Learned, name="layer_norm", layer="layers.LayerNormalization"):
-    """Each pixel or token to mean 0 and variance 1 over its channels. (..., C) -> (..., C).
+    """Layer normalization: normalizes each pixel or token over its channels. (..., C) -> (..., C).
 
     Keras `LayerNormalization`; Ba et al. 2016.
 
     Args:
-        axis: what is normalised together: -1 the channels, [1, 2, 3] all of a map. Axis 0 would be the batch.
+        axis: axis or axes to normalize over: -1 is the channels, [1, 2, 3] is the entire feature map. Axis 0 is the
+            batch and cannot be used.
     """
 
     of_one_number = "beta"
@@ -176,12 +178,12 @@ class LayerNorm(AlongAxis, _Learned, name="layer_norm", layer="layers.LayerNorma
 
 
 class GroupNorm(_Learned, name="group_norm", layer="layers.GroupNormalization"):
-    """Each group of channels to mean 0 and variance 1. (..., C) -> (..., C).
+    """Group normalization: normalizes each image over groups of channels. (..., C) -> (..., C).
 
     Keras `GroupNormalization`; Wu & He 2018.
 
     Args:
-        groups: how many groups; they divide the channels.
+        groups: number of groups; must divide the number of channels.
     """
 
     keras_words = {"groups": "groups"}
@@ -206,9 +208,9 @@ class GroupNorm(_Learned, name="group_norm", layer="layers.GroupNormalization"):
 
 
 class InstanceNorm(_Learned, name="instance_norm"):
-    """Each channel of each image to mean 0 and variance 1. (..., C) -> (..., C).
+    """Instance normalization: normalizes each channel of each image. (..., C) -> (..., C).
 
-    Keras `GroupNormalization` with as many groups as channels; Ulyanov et al. 2016.
+    Keras `GroupNormalization` with one group per channel; Ulyanov et al. 2016.
     """
 
     examples = (
@@ -229,12 +231,12 @@ class InstanceNorm(_Learned, name="instance_norm"):
 
 
 class RmsNorm(AlongAxis, _Norm, name="rms_norm", layer="layers.RMSNormalization"):
-    """Each pixel or token by the root of the mean square of its channels. (..., C) -> (..., C).
+    """RMS normalization: divides each pixel or token by the root mean square of its channels. (..., C) -> (..., C).
 
     Keras `RMSNormalization`; Zhang & Sennrich 2019.
 
     Args:
-        epsilon: is added to the mean square.
+        epsilon: small number added to the mean square to avoid division by zero.
     """
 
     caption = "RMS norm"
@@ -252,22 +254,26 @@ class RmsNorm(AlongAxis, _Norm, name="rms_norm", layer="layers.RMSNormalization"
 
 
 class UnitNorm(AlongAxis, name="unit_norm", kind="norm", layer="layers.UnitNormalization"):
-    """Each pixel, token or vector of length 1. (..., C) -> (..., C). Keras `UnitNormalization`."""
+    """Unit normalization: scales each pixel or token to an L2 norm of 1. (..., C) -> (..., C).
+
+    Keras `UnitNormalization`.
+    """
 
     saved = SavedForBackward(inputs=True)
     examples = (Example({}, ((6,),), (6,)), Example({"axis": [1, 2]}, _X, _X[0]))
 
 
 class Normalization(Op, name="normalization", kind="shape", layer="layers.Normalization"):
-    """The input, minus its mean, by its standard deviation. (..., C) -> (..., C). Keras `Normalization`.
+    """Standardizes the input: subtracts the mean and divides by the standard deviation. (..., C) -> (..., C).
 
-    Without `mean` and `variance` it holds both as weights, with a count, and they stay 0 and 1 until `adapt`.
+    Keras `Normalization`. Without `mean` and `variance`, both are non-trainable weights (with a count), which stay 0
+    and 1 until `adapt` is called.
 
     Args:
-        mean: one number, or one for each channel.
-        variance: one number, or one for each channel: the squares of the standard deviations.
-        axis: what has a mean of its own: -1 each channel, [] nothing.
-        invert: whether to go back: times the standard deviation, plus the mean.
+        mean: mean of the input: one number, or one for each channel.
+        variance: variance of the input: one number, or one for each channel.
+        axis: axis or axes with separate statistics: -1 for one mean per channel, [] for a single mean.
+        invert: whether to apply the inverse: multiply by the standard deviation and add the mean.
     """
 
     depends_on = POINTWISE
@@ -304,11 +310,13 @@ class Normalization(Op, name="normalization", kind="shape", layer="layers.Normal
 
 
 class Rescale(Op, name="rescale", kind="shape", layer="layers.Rescaling"):
-    """Times `scale`, plus `offset`: pixels to [0, 1] by 1/255. Any shape -> the same shape. Keras `Rescaling`.
+    """Rescales the inputs: x * scale + offset. Any shape -> the same shape. Keras `Rescaling`.
+
+    For example, a `scale` of 1/255 maps pixels to [0, 1].
 
     Args:
-        scale: the factor.
-        offset: what is added behind it.
+        scale: factor the inputs are multiplied by.
+        offset: number added after the multiplication.
     """
 
     traits = Traits(elementwise=True)
@@ -324,12 +332,14 @@ class Rescale(Op, name="rescale", kind="shape", layer="layers.Rescaling"):
 
 
 class LayerScale(Op, name="layer_scale", kind="dense", layer="LayerScale"):
-    """Each channel times a learned factor that begins small. (..., C) -> (..., C). Touvron et al. 2021 (CaiT).
+    """Multiplies each channel by a learned factor, initialized close to 0. (..., C) -> (..., C).
+
+    Touvron et al. 2021 (CaiT).
 
     Args:
-        init: what the factors begin with.
-        regularizer: what the factors add to the loss.
-        constraint: what holds the factors after each step.
+        init: initial value of the factors.
+        regularizer: regularizer for the factors.
+        constraint: constraint on the factors.
     """
 
     saved = SavedForBackward(inputs=True)

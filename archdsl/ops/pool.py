@@ -12,12 +12,13 @@ from archdsl.ops.sliding import Sliding
 
 
 class _Pool(Sliding, kind="pool"):
-    """A window that slides over a map, each channel by itself.
+    """Base class of the pools with a sliding window.
 
     Args:
-        size: height and width of the window.
-        stride: how far the window moves; without it, as far as it is large.
-        padding: `same`, `valid`, a number of pixels, or [[top, bottom], [left, right]].
+        size: height and width of the pooling window.
+        stride: stride of the window along height and width; defaults to `size`.
+        padding: `valid` for no padding, `same` for padding to an output of size ceil(input / stride), or the number of
+            pixels on each side: one number, or [[top, bottom], [left, right]].
     """
 
     kernel_field = "size"
@@ -37,9 +38,9 @@ class _Pool(Sliding, kind="pool"):
 
 
 class MaxPool(_Pool, name="max_pool", layer="layers.MaxPooling2D"):
-    """The largest number of each window. (H, W, C) -> (H', W', C). Keras `MaxPooling2D`.
+    """2D max pooling: the maximum over each window. (H, W, C) -> (H', W', C). Keras `MaxPooling2D`.
 
-    A number as `padding` pads with minus infinity, as torch does.
+    A numeric `padding` pads with minus infinity, as torch does.
     """
 
     pad_with = "lowest_pad"
@@ -52,10 +53,11 @@ class MaxPool(_Pool, name="max_pool", layer="layers.MaxPooling2D"):
 
 
 class AveragePool(_Pool, name="average_pool", layer="layers.AveragePooling2D"):
-    """The mean of each window. (H, W, C) -> (H', W', C). Keras `AveragePooling2D`.
+    """2D average pooling: the average over each window. (H, W, C) -> (H', W', C). Keras `AveragePooling2D`.
 
     Args:
-        padding: `same` or `valid`; a number of pixels is an error, for torch and Keras average differently then.
+        padding: `valid` or `same`. A number of pixels is an error, because torch counts the padding in the average and
+            Keras does not.
     """
 
     examples = (
@@ -71,7 +73,7 @@ class AveragePool(_Pool, name="average_pool", layer="layers.AveragePooling2D"):
 
 
 class _WholeMapPool(Op, kind="pool"):
-    """A pool that reads each channel's whole map."""
+    """Base class of the pools that read the entire feature map of each channel."""
 
     traits = Traits(values="between")
 
@@ -80,10 +82,10 @@ class _WholeMapPool(Op, kind="pool"):
 
 
 class _GlobalPool(_WholeMapPool):
-    """All of a map to one number a channel.
+    """Base class of the global pools.
 
     Args:
-        keepdims: whether the output is (1, 1, C).
+        keepdims: whether to keep height and width as axes of length 1.
     """
 
     traits = Traits(values="between", pools_map=True)
@@ -98,18 +100,18 @@ class _GlobalPool(_WholeMapPool):
 
 
 class GlobalAveragePool(_GlobalPool, name="global_average_pool", layer="layers.GlobalAveragePooling2D"):
-    """The mean of each channel. (H, W, C) -> (C,), or (1, 1, C) with `keepdims`.
+    """Global average pooling: the average of each channel. (H, W, C) -> (C,), or (1, 1, C) with `keepdims`.
 
     Keras `GlobalAveragePooling2D`; Lin et al. 2013.
     """
 
     def fvcore(self, *inputs: Shape) -> Counts:
-        # With `keepdims`, as gates take it, it is torch's `mean`, of which fvcore counts nothing.
+        # With `keepdims`, as in gates, timm calls torch's `mean`, which fvcore does not count.
         return Counts(0 if self.keepdims else math.prod(inputs[0]))
 
 
 class GlobalMaxPool(_GlobalPool, name="global_max_pool", layer="layers.GlobalMaxPooling2D"):
-    """The largest number of each channel. (H, W, C) -> (C,), or (1, 1, C) with `keepdims`.
+    """Global max pooling: the maximum of each channel. (H, W, C) -> (C,), or (1, 1, C) with `keepdims`.
 
     Keras `GlobalMaxPooling2D`.
     """
@@ -118,7 +120,7 @@ class GlobalMaxPool(_GlobalPool, name="global_max_pool", layer="layers.GlobalMax
 
 
 class _AdaptivePool(_WholeMapPool):
-    """Windows as large as the output asks for.
+    """Base class of the pools with a fixed output size.
 
     Args:
         size: height and width of the output.
@@ -141,9 +143,9 @@ class _AdaptivePool(_WholeMapPool):
 
 
 class AdaptiveAveragePool(_AdaptivePool, name="adaptive_average_pool", layer="layers.AdaptiveAveragePooling2D"):
-    """The mean of each of some windows that cover the map. (H, W, C) -> (size, size, C).
+    """2D average pooling to a fixed output size. (H, W, C) -> (size, size, C).
 
-    Keras `AdaptiveAveragePooling2D`; torch has it too.
+    Keras `AdaptiveAveragePooling2D`; the same as torch's `AdaptiveAvgPool2d`.
     """
 
     def fvcore(self, *inputs: Shape) -> Counts:
@@ -151,10 +153,10 @@ class AdaptiveAveragePool(_AdaptivePool, name="adaptive_average_pool", layer="la
 
 
 class AdaptiveMaxPool(_AdaptivePool, name="adaptive_max_pool", layer="CoveringMaxPooling2D"):
-    """The largest number of each of some windows that cover the map. (H, W, C) -> (size, size, C).
+    """2D max pooling to a fixed output size. (H, W, C) -> (size, size, C).
 
-    Keras `AdaptiveMaxPooling2D`; torch has it too. The layer is archdsl's own: where a side is 1, that of Keras 3.15
-    also pools over one pixel more than there are, and its gradient is wrong.
+    Keras `AdaptiveMaxPooling2D`; the same as torch's `AdaptiveMaxPool2d`. archdsl brings its own layer, because the one
+    in Keras 3.15 pools over one pixel too many if a side is 1, and its gradient is wrong.
     """
 
     saved = SavedForBackward(inputs=True, output=True)

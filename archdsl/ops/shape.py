@@ -1,4 +1,4 @@
-"""Ops that move numbers about, or take some of them, and compute nothing."""
+"""Ops that rearrange, select or pad values."""
 
 import math
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ _X = ((4, 6, 8),)
 
 
 class _SameNumbers(Op, kind="shape"):
-    """The same numbers in another shape."""
+    """Base class of the ops that keep all values in order."""
 
     aliases_input = "always"
     traits = Traits(values="between")
@@ -29,7 +29,7 @@ class _SameNumbers(Op, kind="shape"):
 
 
 class Flatten(_SameNumbers, name="flatten", layer="layers.Flatten"):
-    """All numbers in one row. (H, W, C) -> (H * W * C,). Keras `Flatten`."""
+    """Flattens the input to a vector. (H, W, C) -> (H * W * C,). Keras `Flatten`."""
 
     traits = Traits(values="between", flattens=True)
     examples = (Example({}, ((3, 2, 5),), (30,)), Example({}, ((7,),), (7,)))
@@ -46,10 +46,10 @@ Place = Annotated[int, BeforeValidator(whole), Field(strict=True, ge=-65_536, le
 
 
 class Reshape(_SameNumbers, name="reshape", layer="layers.Reshape"):
-    """The same numbers in another shape; one -1 is what is left. (...) -> shape. Keras `Reshape`.
+    """Reshapes the input. (...) -> shape. Keras `Reshape`.
 
     Args:
-        shape: the lengths of the axes, without the batch.
+        shape: target shape, without the batch axis; one length may be -1, which is inferred.
     """
 
     shape: tuple[Side, ...]
@@ -75,10 +75,10 @@ class Reshape(_SameNumbers, name="reshape", layer="layers.Reshape"):
 
 
 class Permute(Op, name="permute", kind="shape", layer="layers.Permute"):
-    """The axes in another order. (H, W, C) by [2, 1, 3] -> (W, H, C). Keras `Permute`.
+    """Permutes the axes. (H, W, C) with [2, 1, 3] -> (W, H, C). Keras `Permute`.
 
     Args:
-        axes: the axes in their new order, counted from 1.
+        axes: axes in their new order; the first axis after the batch is 1.
     """
 
     traits = Traits(values="between")
@@ -94,7 +94,7 @@ class Permute(Op, name="permute", kind="shape", layer="layers.Permute"):
         return tuple(inputs[0][axis - 1] for axis in self.axes)
 
     def receptive_field(self, *inputs: Shape) -> ReceptiveField:
-        # The channels stay together where the last axis stays the last; height and width lie the other way round then.
+        # If the last axis stays last, each position keeps its channels; height and width are swapped.
         if self.axes == tuple(range(1, len(self.axes) + 1)):
             return POINTWISE
         return "place" if self.axes[-1] == len(self.axes) else "whole"
@@ -104,10 +104,10 @@ class Permute(Op, name="permute", kind="shape", layer="layers.Permute"):
 
 
 class RepeatVector(Op, name="repeat_vector", kind="shape", layer="layers.RepeatVector"):
-    """A vector several times, as tokens. (C,) -> (times, C). Keras `RepeatVector`.
+    """Repeats a vector. (C,) -> (times, C). Keras `RepeatVector`.
 
     Args:
-        times: how many tokens.
+        times: number of repetitions.
     """
 
     traits = Traits(values="between")
@@ -127,10 +127,10 @@ class RepeatVector(Op, name="repeat_vector", kind="shape", layer="layers.RepeatV
 
 
 class Take(Op, name="take", kind="shape", layer="TakeAt"):
-    """One token, or one row of a map. (T, C) -> (C,), (H, W, C) -> (W, C). NumPy's `x[:, index]`.
+    """Selects one token, or one row of a feature map. (T, C) -> (C,), (H, W, C) -> (W, C). NumPy's `x[:, index]`.
 
     Args:
-        index: which one, from 0; -1 is the last.
+        index: index along the first axis, counted from 0; -1 is the last.
     """
 
     traits = Traits(
@@ -154,12 +154,12 @@ class Take(Op, name="take", kind="shape", layer="TakeAt"):
 
 
 class TakeChannels(Op, name="take_channels", kind="shape", layer="ChannelSlice"):
-    """Some of the channels. (..., C) -> (..., (stop - start) / step). NumPy's `x[..., start:stop:step]`.
+    """Selects a slice of the channels. (..., C) -> (..., (stop - start) / step). NumPy's `x[..., start:stop:step]`.
 
     Args:
-        start: the first one, from 0; -1 is the last.
-        stop: the one behind the last; without it, all that are left.
-        step: how far to go from one to the next.
+        start: index of the first channel, counted from 0; -1 is the last.
+        stop: index at which to stop (exclusive); defaults to the number of channels.
+        step: step between channels.
     """
 
     traits = Traits(values="between", unread="compute only what is kept")
@@ -192,10 +192,10 @@ class TakeChannels(Op, name="take_channels", kind="shape", layer="ChannelSlice")
 
 
 class ChannelShuffle(Op, name="channel_shuffle", kind="shape", layer="ChannelShuffle"):
-    """The channels of all groups by turns. (..., C) -> (..., C). Zhang et al. 2018 (ShuffleNet).
+    """Shuffles the channels across groups. (..., C) -> (..., C). Zhang et al. 2018 (ShuffleNet).
 
     Args:
-        groups: how many groups; they divide the channels.
+        groups: number of groups; must divide the number of channels.
     """
 
     traits = Traits(values="between")
@@ -212,13 +212,13 @@ class ChannelShuffle(Op, name="channel_shuffle", kind="shape", layer="ChannelShu
 
 
 class PadShortcut(Op, name="pad_shortcut", kind="shape", layer="PaddingShortcut"):
-    """Every stride-th pixel, with channels of zeros behind the last. (H, W, C) -> (H / stride, W / stride, filters).
+    """Subsamples the pixels and appends channels of zeros. (H, W, C) -> (H / stride, W / stride, filters).
 
-    He et al. 2015, option A: what `shortcut: pad` stands for.
+    He et al. 2015, option A; this is the op behind `shortcut: pad`.
 
     Args:
-        filters: channels of the output; at least those of the input.
-        stride: of the pixels that are kept.
+        filters: number of output channels; at least the number of input channels.
+        stride: stride of the subsampling along height and width.
     """
 
     keras_words = {"strides": "stride"}

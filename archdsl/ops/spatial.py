@@ -1,4 +1,4 @@
-"""Ops on height and width that learn nothing: borders, and other sizes."""
+"""Padding, cropping and resizing."""
 
 import math
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ _X = ((4, 6, 8),)
 
 
 def moved(support: Support | None, x: Shape, edges: Sides, sign: int) -> Support | None:
-    """Where a map is other than 0 once `edges` are added to it (`sign` 1) or cut off (-1); None for everywhere."""
+    """The nonzero region of a map after `edges` are added (`sign` 1) or removed (-1); None for everywhere."""
     found = []
     for axis, (before, after) in enumerate(edges):
         first, stop = support[axis] if support else (0, x[axis])
@@ -25,10 +25,10 @@ def moved(support: Support | None, x: Shape, edges: Sides, sign: int) -> Support
 
 
 class ZeroPad(Op, name="zero_pad", kind="shape", layer="layers.ZeroPadding2D"):
-    """Zeros around the map. (H, W, C) -> (H + top + bottom, W + left + right, C). Keras `ZeroPadding2D`.
+    """Pads the border with zeros. (H, W, C) -> (H + top + bottom, W + left + right, C). Keras `ZeroPadding2D`.
 
     Args:
-        padding: a number of pixels, or [[top, bottom], [left, right]].
+        padding: number of pixels on each side: one number, or [[top, bottom], [left, right]].
     """
 
     traits = Traits(values="same_sign")
@@ -64,9 +64,9 @@ class ZeroPad(Op, name="zero_pad", kind="shape", layer="layers.ZeroPadding2D"):
 
 
 class LowestPad(ZeroPad, name="lowest_pad", layer="LowestPadding2D"):
-    """Minus infinity around the map, which no maximum ever takes. (H, W, C) -> (H + ..., W + ..., C).
+    """Pads the border with minus infinity. (H, W, C) -> (H + top + bottom, W + left + right, C).
 
-    Torch's `MaxPool2d` pads so: it is what a number as `padding` of `max_pool` puts before it.
+    Torch's `MaxPool2d` pads this way. A `max_pool` with a numeric `padding` is preceded by this op.
     """
 
     traits = Traits()
@@ -79,12 +79,12 @@ class LowestPad(ZeroPad, name="lowest_pad", layer="LowestPadding2D"):
 
 
 class _Crop(Op, kind="shape"):
-    """Takes some of a map."""
+    """Base class of the crops."""
 
     traits = Traits(values="between", unread="compute only what is kept")
 
     def _corner(self, x: Shape) -> tuple[int, int]:
-        """The row and the column of the map at which the output begins."""
+        """The first row and column of the output in the input."""
         raise NotImplementedError
 
     def receptive_field(self, *inputs: Shape) -> ReceptiveField:
@@ -100,10 +100,10 @@ class _Crop(Op, kind="shape"):
 
 
 class Crop(_Crop, name="crop", layer="layers.Cropping2D"):
-    """Takes pixels away at the border. (H, W, C) -> (H - top - bottom, W - left - right, C). Keras `Cropping2D`.
+    """Crops the border. (H, W, C) -> (H - top - bottom, W - left - right, C). Keras `Cropping2D`.
 
     Args:
-        border: a number of pixels, or [[top, bottom], [left, right]].
+        border: number of pixels to remove on each side: one number, or [[top, bottom], [left, right]].
     """
 
     border: Border
@@ -129,11 +129,11 @@ class Crop(_Crop, name="crop", layer="layers.Cropping2D"):
 
 
 class CenterCrop(_Crop, name="center_crop", layer="layers.CenterCrop"):
-    """The middle of a map. (H, W, C) -> (height, width, C). Keras `CenterCrop`, on maps that are large enough.
+    """Crops the center. (H, W, C) -> (height, width, C). Keras `CenterCrop`.
 
     Args:
-        height: rows of the output.
-        width: columns of the output.
+        height: height of the output; at most the height of the input.
+        width: width of the output; at most the width of the input.
     """
 
     caption = "Center crop {height}×{width}"
@@ -155,20 +155,20 @@ class CenterCrop(_Crop, name="center_crop", layer="layers.CenterCrop"):
 
 
 class _Resized(Op, kind="shape"):
-    """A map of another size, whose pixels are interpolated."""
+    """Base class of the ops that interpolate pixels."""
 
     def fvcore(self, *inputs: Shape) -> Counts:
-        # For each number of the output, if it becomes larger; of other ways it knows nothing.
+        # fvcore counts these per output value, and does not count other interpolations.
         work = {"nearest": 1, "bilinear": 4}.get(getattr(self, "interpolation", ""), 0)
         return Counts(work * math.prod(self.output(*inputs)))
 
 
 class Upsample(_Resized, name="upsample", layer="layers.UpSampling2D"):
-    """A map some times as large. (H, W, C) -> (H * size, W * size, C). Keras `UpSampling2D`.
+    """Upsamples by an integer factor. (H, W, C) -> (H * size, W * size, C). Keras `UpSampling2D`.
 
     Args:
-        size: how many times as high and as wide.
-        interpolation: where the new pixels come from.
+        size: upsampling factors for height and width.
+        interpolation: interpolation method.
     """
 
     caption = "Upsample {size[0]}×{size[1]}"
@@ -200,22 +200,22 @@ class Upsample(_Resized, name="upsample", layer="layers.UpSampling2D"):
         return ((rows, columns, needed[-1]),)
 
     def value_range(self, *inputs: ValueRange) -> ValueRange:
-        # Cubic and Lanczos kernels have negative parts, which overshoot.
+        # Bicubic and Lanczos kernels have negative lobes, so they overshoot.
         return hull(*inputs) if self.interpolation in ("nearest", "bilinear") else ValueRange()
 
 
 class Resize(_Resized, name="resize", layer="layers.Resizing"):
-    """A map of another size. (H, W, C) -> (height, width, C). Keras `Resizing`.
+    """Resizes to a fixed size. (H, W, C) -> (height, width, C). Keras `Resizing`.
 
     Args:
-        height: rows of the output.
-        width: columns of the output.
-        interpolation: where the new pixels come from.
-        crop: whether to cut off what would change the ratio of the sides.
-        pad: whether to fill up what would change the ratio of the sides.
-        fill: what is put there.
-        value: the number of `fill: constant`.
-        antialias: whether to smooth where the map becomes smaller.
+        height: height of the output.
+        width: width of the output.
+        interpolation: interpolation method.
+        crop: whether to preserve the aspect ratio by cropping.
+        pad: whether to preserve the aspect ratio by padding.
+        fill: how the padding is filled.
+        value: value of the padding with `fill: constant`.
+        antialias: whether to apply an antialiasing filter when downsampling.
     """
 
     keras_words = {
@@ -251,15 +251,15 @@ class Resize(_Resized, name="resize", layer="layers.Resizing"):
     def receptive_field(self, *inputs: Shape) -> ReceptiveField:
         height, width, _ = inputs[0]
         if self.crop or self.pad or self.antialias:
-            return "whole"  # how far it reaches then depends on more than the two sizes
+            return "whole"  # the reach depends on more than the two sizes
         return scaled(height, self.height, self.interpolation), scaled(width, self.width, self.interpolation)
 
 
 class _Blocks(Op, kind="shape"):
-    """Moves pixels between maps and channels.
+    """Base class of the ops that move pixels to channels or back.
 
     Args:
-        block: height and width of a block.
+        block: height and width of a block of pixels.
     """
 
     traits = Traits(values="between")
@@ -268,7 +268,10 @@ class _Blocks(Op, kind="shape"):
 
 
 class SpaceToDepth(_Blocks, name="space_to_depth", layer="SpaceToDepth"):
-    """Blocks of pixels become channels. (H, W, C) -> (H / block, W / block, C * block * block). Shi et al. 2016."""
+    """Rearranges blocks of pixels into channels. (H, W, C) -> (H / block, W / block, C * block * block).
+
+    Shi et al. 2016.
+    """
 
     examples = (Example({"block": 2}, _X, (2, 3, 32)),)
 
@@ -284,9 +287,9 @@ class SpaceToDepth(_Blocks, name="space_to_depth", layer="SpaceToDepth"):
 
 
 class DepthToSpace(_Blocks, name="depth_to_space", layer="DepthToSpace"):
-    """Channels become blocks of pixels. (H, W, C) -> (H * block, W * block, C / (block * block)).
+    """Rearranges channels into blocks of pixels. (H, W, C) -> (H * block, W * block, C / (block * block)).
 
-    Shi et al. 2016; also called pixel shuffle.
+    Shi et al. 2016. Also called pixel shuffle.
     """
 
     examples = (Example({"block": 2}, _X, (8, 12, 2)),)

@@ -1,4 +1,4 @@
-"""Convolutions that compute their filters anew from their weights."""
+"""Convolutions whose filters are computed from their weights."""
 
 from archdsl.ops.base import Counts, Example, Shape, Traits
 from archdsl.ops.conv import Conv
@@ -6,12 +6,13 @@ from archdsl.ops.field_types import Positive
 
 
 class StandardizedConv(Conv, name="standardized_conv", layer="StandardizedConv2D"):
-    """2-D convolution by filters of mean 0 and variance 1, whatever its weights are. (H, W, C) -> (H', W', filters).
+    """2D convolution with weight standardization. (H, W, C) -> (H', W', filters).
 
-    Qiao et al. 2019, "Micro-Batch Training with Batch-Channel Normalization and Weight Standardization".
+    Qiao et al. 2019, "Micro-Batch Training with Batch-Channel Normalization and Weight Standardization". Each filter
+    is normalized to mean 0 and variance 1 before it is applied.
 
     Args:
-        epsilon: is added to the variance of a filter's weights.
+        epsilon: small number added to the variance of a filter's weights to avoid division by zero.
     """
 
     traits = Traits(filters=True, standardizes=True)
@@ -24,7 +25,7 @@ class StandardizedConv(Conv, name="standardized_conv", layer="StandardizedConv2D
     )
 
     def fvcore(self, *inputs: Shape) -> Counts:
-        # timm computes the filters by a batch norm in training mode without a scale, which fvcore counts as 4 a weight.
+        # timm normalizes the filters with a batch norm in training mode without a scale: 4 per weight in fvcore.
         counts = super().fvcore(*inputs)
         return counts._replace(macs=counts.macs + 4 * self.weights(*inputs)["kernel"].size)
 

@@ -1,4 +1,4 @@
-"""How weights begin and what holds them: Keras's initialisers, regularisers and constraints, as inert data."""
+"""Initializers, regularizers and constraints of Keras as inert data."""
 
 import math
 from typing import Annotated, Any, Literal
@@ -14,32 +14,34 @@ Axis = Annotated[int, Field(strict=True, ge=-8, le=8)]
 Axes = Axis | list[Axis]
 
 ARGUMENTS = {
-    "value": Argument("the number."),
-    "mean": Argument("its mean."),
-    "stddev": Argument("its standard deviation.", Positive),
-    "minval": Argument("its lower end."),
-    "maxval": Argument("its upper end."),
-    "scale": Argument("the factor of the variance.", Positive),
+    "value": Argument("value of all weights."),
+    "mean": Argument("mean of the distribution."),
+    "stddev": Argument("standard deviation of the distribution.", Positive),
+    "minval": Argument("lower bound of the distribution."),
+    "maxval": Argument("upper bound of the distribution."),
+    "scale": Argument("scaling factor of the variance.", Positive),
     "variance_scaling.mode": Argument(
-        "by inputs, outputs, their mean, or their geometric mean.",
+        "quantity the variance is divided by: fan-in, fan-out, their average or their geometric mean.",
         Literal["fan_in", "fan_out", "fan_avg", "fan_geo"],
     ),
-    "distribution": Argument("its form.", Literal["truncated_normal", "untruncated_normal", "uniform"]),
-    "gain": Argument("the factor of the matrix."),
-    "seed": Argument("makes the numbers the same each time.", Seed),
-    "l1": Argument("the factor.", NotNegative),
-    "l2": Argument("the factor; torch's `weight_decay` is twice as much.", NotNegative),
-    "l1_l2.l1": Argument("the factor of the sum of |w|.", NotNegative),
-    "l1_l2.l2": Argument("the factor of the sum of w^2.", NotNegative),
-    "factor": Argument("of what is added to the loss.", NotNegative),
-    "orthogonal_regularizer.mode": Argument("which of the two.", Literal["rows", "columns"]),
-    "min_value": Argument("the smallest norm.", NotNegative),
-    "max_value": Argument("the largest norm.", NotNegative),
+    "distribution": Argument(
+        "distribution to draw from.", Literal["truncated_normal", "untruncated_normal", "uniform"]
+    ),
+    "gain": Argument("factor the matrix is multiplied by."),
+    "seed": Argument("random seed, for reproducible weights.", Seed),
+    "l1": Argument("L1 regularization factor.", NotNegative),
+    "l2": Argument("L2 regularization factor; torch's equivalent `weight_decay` is twice this value.", NotNegative),
+    "l1_l2.l1": Argument("L1 regularization factor.", NotNegative),
+    "l1_l2.l2": Argument("L2 regularization factor.", NotNegative),
+    "factor": Argument("regularization factor.", NotNegative),
+    "orthogonal_regularizer.mode": Argument("whether rows or columns become orthogonal.", Literal["rows", "columns"]),
+    "min_value": Argument("minimum norm.", NotNegative),
+    "max_value": Argument("maximum norm.", NotNegative),
     "rate": Argument(
-        "how strictly: 1 brings each norm between them in every step.",
+        "rate at which the constraint is enforced: 1 enforces it strictly in every step.",
         Annotated[float, Field(strict=True, ge=0, le=1)],
     ),
-    "axis": Argument("along which norms are taken: 0 for a dense kernel, [0, 1, 2] for a convolution's.", Axes),
+    "axis": Argument("axis or axes to compute norms along: 0 for a dense kernel, [0, 1, 2] for a conv kernel.", Axes),
 }
 
 INITIALIZERS = KerasWords(
@@ -48,23 +50,27 @@ INITIALIZERS = KerasWords(
     KerasObject,
     ARGUMENTS,
     {
-        "zeros": Word("Zeros", "Zeros."),
-        "ones": Word("Ones", "Ones."),
-        "constant": Word("Constant", "One number everywhere.", first="value"),
-        "random_normal": Word("RandomNormal", "A normal distribution."),
-        "truncated_normal": Word("TruncatedNormal", "A normal distribution cut off at two standard deviations."),
-        "random_uniform": Word("RandomUniform", "A uniform distribution."),
-        "glorot_uniform": Word("GlorotUniform", "Uniform, by inputs and outputs.", "Glorot & Bengio 2010"),
-        "glorot_normal": Word("GlorotNormal", "Normal, by inputs and outputs.", "Glorot & Bengio 2010"),
-        "he_uniform": Word("HeUniform", "Uniform, by inputs, for ReLU.", "He et al. 2015"),
-        "he_normal": Word("HeNormal", "Normal, by inputs, for ReLU.", "He et al. 2015"),
-        "lecun_uniform": Word("LecunUniform", "Uniform, by inputs.", "LeCun et al. 1998"),
-        "lecun_normal": Word("LecunNormal", "Normal, by inputs.", "LeCun et al. 1998"),
-        "variance_scaling": Word(
-            "VarianceScaling", "What the Glorot, He and LeCun initialisers are cases of.", first="scale"
+        "zeros": Word("Zeros", "All weights 0."),
+        "ones": Word("Ones", "All weights 1."),
+        "constant": Word("Constant", "All weights the same number.", first="value"),
+        "random_normal": Word("RandomNormal", "Normal distribution."),
+        "truncated_normal": Word("TruncatedNormal", "Normal distribution truncated at two standard deviations."),
+        "random_uniform": Word("RandomUniform", "Uniform distribution."),
+        "glorot_uniform": Word(
+            "GlorotUniform", "Uniform distribution scaled by fan-in and fan-out (Xavier).", "Glorot & Bengio 2010"
         ),
-        "orthogonal": Word("Orthogonal", "An orthogonal matrix.", "Saxe et al. 2014", first="gain"),
-        "identity": Word("Identity", "The identity matrix; only for weights of two axes.", first="gain"),
+        "glorot_normal": Word(
+            "GlorotNormal", "Normal distribution scaled by fan-in and fan-out (Xavier).", "Glorot & Bengio 2010"
+        ),
+        "he_uniform": Word("HeUniform", "Uniform distribution scaled by fan-in, for ReLU.", "He et al. 2015"),
+        "he_normal": Word("HeNormal", "Normal distribution scaled by fan-in, for ReLU.", "He et al. 2015"),
+        "lecun_uniform": Word("LecunUniform", "Uniform distribution scaled by fan-in.", "LeCun et al. 1998"),
+        "lecun_normal": Word("LecunNormal", "Normal distribution scaled by fan-in.", "LeCun et al. 1998"),
+        "variance_scaling": Word(
+            "VarianceScaling", "Generalization of the Glorot, He and LeCun initializers.", first="scale"
+        ),
+        "orthogonal": Word("Orthogonal", "Random orthogonal matrix.", "Saxe et al. 2014", first="gain"),
+        "identity": Word("Identity", "Identity matrix; only for 2D weights.", first="gain"),
     },
 )
 REGULARIZERS = KerasWords(
@@ -73,12 +79,12 @@ REGULARIZERS = KerasWords(
     KerasObject,
     ARGUMENTS,
     {
-        "l1": Word("L1", "Adds l1 * sum |w| to the loss.", first="l1"),
-        "l2": Word("L2", "Adds l2 * sum w^2 to the loss.", first="l2"),
-        "l1_l2": Word("L1L2", "Adds l1 * sum |w| and l2 * sum w^2 to the loss."),
+        "l1": Word("L1", "L1 regularization: adds l1 * sum(|w|) to the loss.", first="l1"),
+        "l2": Word("L2", "L2 regularization: adds l2 * sum(w^2) to the loss.", first="l2"),
+        "l1_l2": Word("L1L2", "Both L1 and L2 regularization: adds l1 * sum(|w|) + l2 * sum(w^2) to the loss."),
         "orthogonal_regularizer": Word(
             "OrthogonalRegularizer",
-            "Pulls rows or columns towards being orthogonal; only for weights of two axes.",
+            "Encourages the rows or columns to be orthogonal; only for 2D weights.",
             first="factor",
         ),
     },
@@ -89,31 +95,31 @@ CONSTRAINTS = KerasWords(
     KerasObject,
     ARGUMENTS,
     {
-        "max_norm": Word("MaxNorm", "Scales down what is longer than a norm.", first="max_value"),
-        "min_max_norm": Word("MinMaxNorm", "Scales what is shorter or longer than two norms."),
-        "non_neg": Word("NonNeg", "Sets what is negative to 0."),
-        "unit_norm": Word("UnitNorm", "Scales every norm to 1.", first="axis"),
+        "max_norm": Word("MaxNorm", "Limits the norm of the weights of each unit to a maximum.", first="max_value"),
+        "min_max_norm": Word("MinMaxNorm", "Keeps the norm of the weights of each unit between two bounds."),
+        "non_neg": Word("NonNeg", "Keeps the weights non-negative."),
+        "unit_norm": Word("UnitNorm", "Scales the weights of each unit to a norm of 1.", first="axis"),
     },
 )
 
-# Keras raises where a word wants more axes than the weight has, or fewer: so each field takes only what it can use.
-Initializer = Annotated[Any, WordChoice("an initialiser", INITIALIZERS.without("identity", "orthogonal"))]
-KernelInitializer = Annotated[Any, WordChoice("an initialiser", INITIALIZERS.without("identity"))]
-MatrixInitializer = Annotated[Any, WordChoice("an initialiser", INITIALIZERS)]
-Regularizer = Annotated[Any, WordChoice("a regulariser", REGULARIZERS.without("orthogonal_regularizer"), optional=True)]
-MatrixRegularizer = Annotated[Any, WordChoice("a regulariser", REGULARIZERS, optional=True)]
+# Keras raises if a word does not support the rank of the weight, so each field offers only the words it can use.
+Initializer = Annotated[Any, WordChoice("an initializer", INITIALIZERS.without("identity", "orthogonal"))]
+KernelInitializer = Annotated[Any, WordChoice("an initializer", INITIALIZERS.without("identity"))]
+MatrixInitializer = Annotated[Any, WordChoice("an initializer", INITIALIZERS)]
+Regularizer = Annotated[Any, WordChoice("a regularizer", REGULARIZERS.without("orthogonal_regularizer"), optional=True)]
+MatrixRegularizer = Annotated[Any, WordChoice("a regularizer", REGULARIZERS, optional=True)]
 Constraint = Annotated[Any, WordChoice("a constraint", CONSTRAINTS, optional=True)]
 
 
 class Biased(Op):
-    """An op that may have a bias.
+    """Base class of the ops with an optional bias.
 
     Args:
-        bias: whether a number is added to each channel of the output.
-        bias_initializer: how the bias begins.
-        bias_regularizer: what the bias adds to the loss.
-        bias_constraint: what holds the bias after each step.
-        activity_regularizer: what the output adds to the loss.
+        bias: whether to add a bias vector to the output.
+        bias_initializer: initializer for the bias vector.
+        bias_regularizer: regularizer for the bias vector.
+        bias_constraint: constraint on the bias vector.
+        activity_regularizer: regularizer for the output.
     """
 
     bias: Flag = True
@@ -123,7 +129,7 @@ class Biased(Op):
     activity_regularizer: Regularizer = None
 
     def weight_shapes(self, x: Shape) -> dict[str, Shape]:
-        """The shapes of its weights, the bias among them whether or not it has one."""
+        """The shapes of its weights, always including the bias."""
         raise NotImplementedError
 
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
@@ -139,12 +145,12 @@ class Biased(Op):
 
 
 class Kernel(Biased):
-    """An op with a kernel, and perhaps a bias.
+    """Base class of the ops with a kernel and an optional bias.
 
     Args:
-        kernel_initializer: how the kernel begins.
-        kernel_regularizer: what the kernel adds to the loss.
-        kernel_constraint: what holds the kernel after each step.
+        kernel_initializer: initializer for the kernel.
+        kernel_regularizer: regularizer for the kernel.
+        kernel_constraint: constraint on the kernel.
     """
 
     kernel_initializer: KernelInitializer = "glorot_uniform"

@@ -63,7 +63,7 @@ def test_an_op_tells_its_rule_and_its_source(name: str) -> None:
 
 def test_own_words_win_over_those_of_a_base() -> None:
     told = docstrings.arguments(OPS["conv_transpose"])
-    assert told["padding"] == "`same` or `valid`."
+    assert told["padding"] == "`valid` or `same`."
     assert told["kernel"] == docstrings.arguments(OPS["conv"])["kernel"] == "height and width of the window."
     assert list(told)[:3] == ["filters", "padding", "output_padding"]
 

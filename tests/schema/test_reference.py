@@ -78,7 +78,7 @@ def test_data_of_an_op(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
         "type": "a number (0 to 1)",
         "required": False,
         "default": 0.99,
-        "description": "how much of the moving statistics stays in each step; torch's is 1 minus this.",
+        "description": "momentum of the moving averages; torch's `momentum` is 1 minus this value.",
     }
     assert data["arguments"]["gamma_regularizer"]["words"] == ["l1", "l2", "l1_l2"]
     assert data["examples"][0]["weights"]["moving_mean"] == {"shape": [6], "trainable": False}
