@@ -193,7 +193,7 @@ class _Neighbours:
         self.alone = {ref for ref, nodes in self.readers.items() if len(nodes) == 1 and ref not in outputs}
 
     def hint(self, node: Node) -> str:
-        """What to change about an op that leaves some of its input unread: where its stride would better be, if any."""
+        """A hint for an op that leaves some of its input unread: a better place for its stride, if there is one."""
         op = node.op
         if op is None:
             return ""
@@ -202,10 +202,10 @@ class _Neighbours:
             return op.traits.unread
         text = str(stride[0] if stride[0] == stride[1] else [*stride])
         if (other := self._strides_instead(node, self._previous)) is not None:
-            return f"put `stride: {text}` on {_named(other)}, which then computes only what is read"
+            return f"move `stride: {text}` to {_named(other)}, which then computes only what is read"
         if (other := self._strides_instead(node, self._next)) is not None:
-            return f"put `stride: {text}` on {_named(other)}, whose windows read everything"
-        return "stride a convolution whose windows read everything, or pool before it"
+            return f"move `stride: {text}` to {_named(other)}, whose windows cover every position"
+        return "move the stride to a convolution larger than 1x1, or pool before it"
 
     def _previous(self, node: Node) -> Node | None:
         return self.nodes.get(node.inputs[0]) if node.inputs[0] in self.alone else None
@@ -224,7 +224,7 @@ class _Neighbours:
 
 
 def has_window(op: Op) -> bool:
-    """Whether it is a convolution with a window of more than one pixel."""
+    """Whether an op is a convolution larger than 1x1."""
     return op.traits.filters and getattr(op, "kernel", (1, 1)) != (1, 1)
 
 
@@ -233,7 +233,7 @@ def _named(node: Node) -> str:
 
 
 def _distinct(graph: Graph) -> Iterator[Graph]:
-    """The bodies of a graph, each once."""
+    """All distinct bodies of a graph."""
     pending, known = [graph], {id(graph)}
     while pending:
         body = pending.pop()

@@ -1,4 +1,4 @@
-"""Findings about a network that can be built: each with its proof in numbers, its line, and the change to make."""
+"""Warnings about a valid network, each with its cost in numbers, its line, and the edit that fixes it."""
 
 from __future__ import annotations
 
@@ -16,13 +16,16 @@ __all__ = ["RULES", "Finding", "Suppressions", "lint", "summarize"]
 
 
 def lint(spec: Spec, graph: Graph, suppressions: Suppressions | None = None) -> tuple[Finding, ...]:
-    """What a good reviewer would say of a network, the dearest first.
+    """Check a network against all lint rules.
 
     Args:
-        spec: what `archdsl.load` gives.
-        graph: what `archdsl.resolve` gives of it.
-        suppressions: those of the file, where several graphs of one file share them; without it the spec's own, and
-            those that suppress nothing are findings, too.
+        spec: a spec, as returned by `archdsl.load`.
+        graph: its graph, as returned by `archdsl.resolve`.
+        suppressions: the suppressions of the file, for several graphs from one file. By default they are read from
+            the spec, and unused ones are reported as well.
+
+    Returns:
+        The findings, the most expensive first.
     """
     network = Network(spec, graph)
     found = combined((one for rule in RULES for one in rule.check(network)), graph.totals)
@@ -32,13 +35,13 @@ def lint(spec: Spec, graph: Graph, suppressions: Suppressions | None = None) -> 
 
 
 def summarize(findings: Sequence[Finding], totals: Totals) -> str:
-    """All findings of one network on one line: how many, and what the two gravest kinds come to."""
+    """Summarize the findings of one network on one line."""
     parts = [quantity(len(findings), "warning")]
     dead = sum(one.parameters for one in findings if one.rule.dead_weights)
     if dead:
         share = percent(dead, totals.parameters)
-        parts.append(f"{dead:,} of {totals.parameters:,} parameters can never learn ({share})")
+        parts.append(f"{dead:,} of {totals.parameters:,} parameters receive no gradient ({share})")
     lost = sum(one.macs for one in findings if one.rule.lost_work)
     if lost:
-        parts.append(f"{percent(lost, totals.macs)} of the multiply-accumulates are thrown away")
+        parts.append(f"the results of {percent(lost, totals.macs)} of the multiply-accumulates are discarded")
     return ", ".join(parts)

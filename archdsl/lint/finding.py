@@ -1,4 +1,4 @@
-"""What the lint says: a finding with its proof in numbers, and how equal ones become one."""
+"""Findings of the lint, with their cost in numbers, and the merging of equal findings."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from archdsl.text import quantity
 
 @dataclass(frozen=True, slots=True)
 class Finding(Problem):
-    """A problem that is no error, with what it costs in the whole network.
+    """A warning, with its cost in the whole network.
 
     Args:
-        uses: how often the network has what is found.
-        parameters: how many numbers of the weights it is about.
-        macs: how many multiply-accumulates of one image.
-        step: where the step begins; a suppression may stand there, too.
-        rule: what found it.
+        uses: how often it occurs in the network.
+        parameters: the number of parameters concerned.
+        macs: the number of multiply-accumulates concerned, for one image.
+        step: the start of the step; a suppression may also be on that line.
+        rule: the rule that reports it.
     """
 
     uses: int = 1
@@ -32,7 +32,7 @@ class Finding(Problem):
 
     @property
     def title(self) -> str:
-        """What the rule stands for."""
+        """The title of the rule."""
         return self.rule.title
 
     def data(self) -> dict[str, Any]:
@@ -41,11 +41,11 @@ class Finding(Problem):
 
 
 SHOWN = 3
-"""How many different cases of one finding are shown."""
+"""The number of different cases shown for one finding."""
 
 
 def combined(occurrences: Iterable[Occurrence], totals: Totals) -> list[Finding]:
-    """One finding for each code and place, the dearest first."""
+    """Combine occurrences into one finding for each code and place, the most expensive first."""
     groups: dict[tuple[str, Span | None], list[Occurrence]] = {}
     for one in occurrences:
         groups.setdefault((one.rule.code, one.span), []).append(one)
@@ -56,7 +56,7 @@ def combined(occurrences: Iterable[Occurrence], totals: Totals) -> list[Finding]
 
 
 def merged(findings: Iterable[Finding], totals: Totals) -> list[Finding]:
-    """The findings, with one in place of several that one change mends; it stands where the dearest stood."""
+    """Merge findings that a single edit fixes, and sort all by cost."""
     groups: dict[object, list[Finding]] = {}
     for one in findings:
         groups.setdefault(one.code if one.rule.together else (one.code, one.span), []).append(one)
@@ -75,7 +75,7 @@ def _merged(group: Sequence[Finding], totals: Totals) -> Finding:
 
 
 def _weight(found: Finding, totals: Totals) -> float:
-    """The larger of the shares of the network's parameters and of its work."""
+    """The share of the network's parameters or of its work, whichever is larger."""
     return max(found.parameters / max(1, totals.parameters), found.macs / max(1, totals.macs))
 
 
@@ -88,7 +88,7 @@ def _finding(group: list[Occurrence], totals: Totals) -> Finding:
     of = sum(one.of * one.uses for one in group)
     facts = [*dict.fromkeys(fact for one in group for fact in one.facts)]
     if len(facts) > SHOWN:
-        facts[SHOWN:] = [f"... and {quantity(len(facts) - SHOWN, 'other case')}"]
+        facts[SHOWN:] = [f"... and {len(facts) - SHOWN} more"]
     return Finding(
         first.rule.code,
         first.message.format(parameters=f"{parameters:,}", of=f"{of:,}", macs=f"{macs:,}"),
@@ -105,19 +105,19 @@ def _finding(group: list[Occurrence], totals: Totals) -> Finding:
 
 
 def _shares(uses: int, parameters: int, macs: int, totals: Totals) -> Iterator[str]:
-    """How often, and what share of the network that is."""
+    """The number of uses, and their share of the network."""
     often = f"{quantity(uses, 'use')}: " if uses > 1 else ""
     if parameters:
-        yield f"{often}{quantity(parameters, 'parameter')}, {percent(parameters, totals.parameters)} of the network's"
+        yield f"{often}{quantity(parameters, 'parameter')}, {percent(parameters, totals.parameters)} of the network"
     if macs:
         often = "" if parameters else often
         share = percent(macs, totals.macs)
-        yield f"{often}{quantity(macs, 'multiply-accumulate')} for each image, {share} of the network's"
+        yield f"{often}{quantity(macs, 'multiply-accumulate')} per image, {share} of the network"
     if uses > 1 and not parameters and not macs:
         yield f"{uses} uses"
 
 
 def percent(part: float, whole: float) -> str:
-    """`51.4 %`; a share that is not 0 is never shown as 0."""
+    """Format a share as in `51.4 %`; only 0 is shown as 0."""
     share = 100 * part / whole if whole else 0.0
     return f"{share:.1f} %" if share >= 0.05 or not part else "less than 0.1 %"

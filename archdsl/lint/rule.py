@@ -1,4 +1,4 @@
-"""What a rule of the lint is: its code, its page and its check in one class."""
+"""The base class of lint rules: code, page and check in one place."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from archdsl.spec import Spec
 
 
 class Network:
-    """What rules look at: a spec, its graph, and the facts about the graph."""
+    """The input of all rules: a spec, its graph, and facts about the graph."""
 
     def __init__(self, spec: Spec, graph: Graph) -> None:
         self.spec, self.graph, self.flow = spec, graph, Dataflow(graph)
 
     @cached_property
     def convolves(self) -> bool:
-        """Whether it has a convolution with a window of more than one pixel."""
+        """Whether the network has a convolution larger than 1x1."""
         return any(has_window(one.op) for one in self.flow.ops)
 
     @cached_property
     def first_bodies(self) -> dict[PartialReader, BodyFacts]:
-        """The first body that has each of the ops that leave something unread."""
+        """For each op that leaves part of its input unread, the first body that contains it."""
         found: dict[PartialReader, BodyFacts] = {}
         for body in self.flow.bodies:
             for reader in reversed(body.partial):
@@ -38,17 +38,18 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """What a rule finds in one body: a finding before it is known how often the network has it.
+    """One match of a rule in one body, before the uses in the network are added up.
 
     Args:
-        message: one sentence; `{parameters}`, `{of}` and `{macs}` become the sums over all uses.
-        span: where the spec has what is to change.
-        step: where its step begins.
-        body: whose chain of layers is shown.
-        facts: what is so in this case.
-        parameters, macs: what one use costs.
-        of: how many parameters that is a part of.
-        counted: the body whose uses count, where that is another one.
+        message: one sentence; `{parameters}`, `{of}` and `{macs}` are replaced by the sums over all uses.
+        span: the part of the spec to change.
+        step: the start of its step.
+        body: the body whose chain of layers is shown.
+        facts: details of this case.
+        parameters: the number of parameters concerned, for one use.
+        macs: the number of multiply-accumulates concerned, for one use.
+        of: the number of parameters that `parameters` is a part of.
+        counted: the body whose uses are counted, if it is not `body`.
     """
 
     rule: Rule
@@ -65,63 +66,66 @@ class Occurrence:
 
     @property
     def uses(self) -> int:
-        """How often the network has it."""
+        """How often it occurs in the network."""
         return (self.counted or self.body).uses
 
     @property
     def cost(self) -> tuple[int, float]:
-        """The parameters and the multiply-accumulates of all uses."""
+        """The parameters and multiply-accumulates of all uses."""
         return self.parameters * self.uses, self.macs * self.uses
 
 
 class Rule:
-    """One thing that the lint finds.
+    """Base class of lint rules.
 
-    A subclass's docstring has two paragraphs, what is found and why that matters; `archdsl explain` prints them with
-    the two examples, and the table of `docs/reference/lint.md` has the title and the condition.
+    The docstring of a subclass has two paragraphs: what the rule checks for, and why that is bad. `archdsl explain`
+    prints them with the two examples. The table of rules in the docs shows the title and the condition.
     """
 
     code: ClassVar[str]
     title: ClassVar[str]
     condition: ClassVar[str]
-    """When it is found, for the table."""
+    """When the rule reports something, for the table of rules."""
     wrong: ClassVar[str]
-    """A spec that earns this finding and no other."""
+    """A spec for which the lint reports this finding and no other."""
     right: ClassVar[str]
-    """The same spec, mended; it earns none."""
+    """The same spec, fixed; the lint reports nothing for it."""
     together: ClassVar[str] = ""
-    """The message, for `{layers}` and `{parameters}`, where one change mends all findings of a file."""
+    """The message, with `{layers}` and `{parameters}`, if one edit fixes all findings in a file."""
     counts_uses: ClassVar[bool] = True
-    """Whether a finding says how often the network has it."""
+    """Whether findings show the number of uses."""
     dead_weights: ClassVar[bool] = False
-    """Whether its parameters can never learn."""
+    """Whether the parameters receive no gradient."""
     lost_work: ClassVar[bool] = False
-    """Whether its multiply-accumulates are for nothing."""
+    """Whether the results of the multiply-accumulates are discarded."""
 
     def check(self, network: Network) -> Iterator[Occurrence]:
-        """All that is found in a network."""
+        """Check a network and yield all occurrences."""
         for one in network.flow.ops:
             yield from self.check_op(one, network)
 
     def check_op(self, one: OpFacts, network: Network) -> Iterator[Occurrence]:
-        """What is found at one op."""
+        """Check a single op."""
         yield from ()
 
     @property
     def page(self) -> str:
-        """Its explanation, as Markdown without the heading."""
+        """The explanation as Markdown, without the heading."""
         meaning, why = inspect.cleandoc(self.__doc__ or "").split("\n\n")
-        examples = (
-            f"## {title}\n\n```yaml {title.lower()}\n{text}```\n"
-            for title, text in (("Wrong", self.wrong), ("Right", self.right))
+        return (
+            f"## What it does\n\n{meaning}\n\n## Why is this bad?\n\n{why}\n\n"
+            f"## Example\n\n```yaml wrong\n{self.wrong}```\n\nUse instead:\n\n```yaml right\n{self.right}```\n"
         )
-        return f"{meaning}\n\n## Why\n\n{why}\n\n" + "\n".join(examples)
 
     def at(self, one: OpFacts, message: str, *facts: str, fields: Sequence[str] = (), **more: Any) -> Occurrence:
-        """An occurrence at an op.
+        """Create an occurrence at an op.
 
         Args:
-            fields: the arguments that are at fault; the first that the spec has is pointed at.
+            one: the op.
+            message: one sentence, as for `Occurrence`.
+            facts: details of this case.
+            fields: the arguments at fault; the finding points at the first one that the spec has.
+            more: the remaining fields of `Occurrence`.
         """
         return Occurrence(self, message, span_of(one.node, *fields), one.node.span, one.body, facts, **more)
 
@@ -130,12 +134,13 @@ END = "  - global_average_pool\n  - dense: {units: 3, activation: softmax}\n"
 
 
 def example(*steps: str, size: str = "[8, 8, 3]", end: str = END, layers: Sequence[str] = (), recipe: str = "") -> str:
-    """A whole spec of some steps, for a rule's page.
+    """Build a complete spec for the page of a rule.
 
     Args:
-        size: of the input.
-        end: the lines of the steps after them.
-        layers: each on a line.
+        steps: the first steps of the model.
+        size: the shape of the input.
+        end: the lines of the steps that follow.
+        layers: the layers, one line each.
         recipe: the lines after the model.
     """
     head = "".join(["layers:\n", *(f"  {layer}\n" for layer in layers)] if layers else [])

@@ -1,4 +1,4 @@
-"""Comments that suppress a finding on their line: `# archdsl: allow ARCH506 - the paper has it so`."""
+"""Comments that suppress a finding on their line: `# archdsl: allow ARCH506 - as in the paper`."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ UNUSED = UnusedSuppression()
 
 _COMMENT = re.compile(r"(?:^|(?<=\s))#\s*archdsl:\s*allow\b(?P<rest>.*)")
 _CODES = re.compile(r"\s*(?P<codes>\w+(?:\s*,\s*\w+)*)?\s*(?:-+\s*(?P<reason>\S.*)?)?")
-_WRITE = "write `# archdsl: allow ARCH501 - ` and the reason"
+_WRITE = "write `# archdsl: allow CODE - REASON`"
 
 
 @dataclass(eq=False)
 class _Suppression:
-    """One code of one comment.
+    """One code in one comment.
 
     Args:
-        line: the line of which it speaks.
-        fault: why it suppresses nothing, where that is certain.
+        line: the line that it applies to.
+        fault: why it cannot suppress anything, if so.
     """
 
     code: str
@@ -40,10 +40,10 @@ class _Suppression:
 
 @dataclass
 class Suppressions:
-    """The suppressions of a file, and which of them were of use.
+    """The suppressions in a file, and which of them were used.
 
-    A comment behind something speaks of its line, one on a line of its own of the next line that is none; on a layer's
-    first line it speaks of the whole layer, on the file's first of the whole file.
+    A comment applies to its line, or, if it is alone on its line, to the next line that is not a comment. On the first
+    line of a layer it applies to the whole layer, and on the first line of the file to the whole file.
     """
 
     spec: Spec
@@ -64,7 +64,7 @@ class Suppressions:
         return bool(matching)
 
     def _lines(self, finding: Finding) -> set[int]:
-        """The lines on which a finding may be suppressed: its own, its step's, its layer's, and the file's first."""
+        """The lines where a comment suppresses a finding: its own, of its step, of its layer, and the first."""
         own = {place.line for place in (finding.span, finding.step) if place is not None}
         heads = sorted(layer.span.line for layer in self.spec.layers.values())
         end = self._model_line()
@@ -75,7 +75,7 @@ class Suppressions:
 
     @property
     def _first(self) -> int:
-        """The line of the file's first key."""
+        """The line of the first key in the file."""
         lines = LINE_END.split(self.spec.text)
         return next((n for n, text in enumerate(lines, 1) if text.strip() and not text.lstrip().startswith("#")), 1)
 
@@ -84,13 +84,12 @@ class Suppressions:
         return steps[0].span.line if steps else 0
 
     def unused(self) -> Iterator[Finding]:
-        """The findings about the suppressions themselves: no reason, no such code, or nothing to suppress."""
+        """Findings about the suppressions themselves: no reason, no such code, or nothing to suppress."""
         for one in self._found:
             if one.fault:
                 yield Finding(UNUSED.code, one.fault, one.span, hint=one.hint, rule=UNUSED)
             elif not one.used:
-                hint = "remove it; it speaks of its own line, its layer or its file"
-                yield Finding(UNUSED.code, f"nothing here is told as {one.code}", one.span, hint=hint, rule=UNUSED)
+                yield Finding(UNUSED.code, f"unused suppression of {one.code}", one.span, hint="remove it", rule=UNUSED)
 
 
 def _read(spec: Spec) -> Iterator[_Suppression]:
@@ -118,15 +117,15 @@ def _suppressions(spec: Spec, lines: list[str], number: int, match: re.Match[str
     span = Span(spec.file, number, match.start() + 1, len(match[0].rstrip()), text)
     words = _CODES.fullmatch(match["rest"].rstrip())
     if words is None or not words["codes"]:
-        yield _Suppression("", line, span, "a silence names the codes that it silences", _WRITE)
+        yield _Suppression("", line, span, "this suppression names no code", _WRITE)
         return
     warnings = [rule.code for rule in RULES]
     for code in re.split(r"\s*,\s*", words["codes"]):
         if code not in warnings:
             known = nearest(code, warnings)
-            what = "is an error, and no warning" if code in CODES else "is no code"
-            yield _Suppression(code, line, span, f"`{code}` {what}", known)
+            what = f"`{code}` is an error, which cannot be suppressed" if code in CODES else f"unknown code `{code}`"
+            yield _Suppression(code, line, span, what, known)
         elif not words["reason"]:
-            yield _Suppression(code, line, span, f"{code} is not silenced without a reason", _WRITE)
+            yield _Suppression(code, line, span, f"the suppression of {code} gives no reason", _WRITE)
         else:
             yield _Suppression(code, line, span)

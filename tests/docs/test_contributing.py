@@ -61,7 +61,7 @@ def test_the_lint_rule_finds_what_it_says() -> None:
     assert rule.code not in {other.code for other in RULES}
     wrong, right = (loads(text) for text in (rule.wrong, rule.right))
     (occurrence,) = rule.check(Network(wrong, resolve(wrong)))
-    assert occurrence.message == "the kernel 4x4 is even"
+    assert occurrence.message == "the 4x4 kernel is even"
     assert list(rule.check(Network(right, resolve(right)))) == []
     assert rule.page.count("## ") == 3
 

@@ -112,7 +112,7 @@ def test_the_notebooks_dead_weights_get_no_gradient_and_all_others_do() -> None:
     model = archdsl.build(spec, width=8)
     largest = gradients(model, graph, batches=40, size=8)
     assert assert_dead_and_alive(graph, largest) == told_dead(spec, graph) == 44_564_480 // 16**2
-    # Biases before a norm have a gradient of nothing but rounding: they are told as such.
+    # The gradient of a bias before a normalization is rounding error only; another rule reports those.
     moved = {path: value for path, value in largest.items() if not path.endswith("/bias") or path.startswith("conv_1")}
     taps = alive(graph)
     random = np.random.default_rng(1)

@@ -1,4 +1,4 @@
-"""What the lint says: each finding word for word, its numbers, silences, and that nothing makes it fail."""
+"""The lint: the exact text of each finding, its numbers, suppressions, and that no spec makes it fail."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ TOLD: dict[str, set[str]] = {
     "vgg": {"ARCH506", "ARCH517"},
     "vit_conv_stem": {"ARCH504"},
 }
-"""What is said of the specs that ship, each of which a person has looked at: it is true, and worth telling."""
+"""The findings for the specs that ship, each reviewed by hand: it is true, and worth reporting."""
 
 
 def findings(text: str, **arguments: Any) -> tuple[Finding, ...]:
@@ -46,7 +46,7 @@ def findings(text: str, **arguments: Any) -> tuple[Finding, ...]:
 
 
 def aloud(spec: Spec) -> tuple[Finding, ...]:
-    """What is said of a spec, whatever its comments silence."""
+    """All findings for a spec, suppressed ones included."""
     return lint(spec, resolve(spec), Suppressions(replace(spec, text="")))
 
 
@@ -60,7 +60,7 @@ def codes(*steps: str, size: str = "[8, 8, 3]") -> list[str]:
 
 
 @pytest.mark.parametrize("code", WARNINGS)
-def test_a_finding_word_for_word(code: str, golden: Golden) -> None:
+def test_the_text_of_a_finding(code: str, golden: Golden) -> None:
     (wrong,) = re.findall(r"^```yaml wrong\n(.*?)^```$", explanations.explain(code), re.DOTALL | re.MULTILINE)
     told = findings(wrong)
     assert told
@@ -89,13 +89,13 @@ def test_the_notebook_has_44564480_dead_parameters_and_throws_a_third_of_its_wor
     assert lost == sum(places * k * k * (f * f + (f // 4) ** 2) for places, k, f in unread)
     assert round(100 * lost / graph.totals.macs) == 33
     assert summarize(told, graph.totals) == (
-        "9 warnings, 44,564,480 of 86,757,322 parameters can never learn (51.4 %), "
-        "33.1 % of the multiply-accumulates are thrown away"
+        "9 warnings, 44,564,480 of 86,757,322 parameters receive no gradient (51.4 %), "
+        "the results of 33.1 % of the multiply-accumulates are discarded"
     )
 
 
 @pytest.mark.parametrize("name", names())
-def test_the_zoo_is_told_what_is_true_and_no_more(name: str) -> None:
+def test_the_zoo_has_the_reviewed_findings_and_no_others(name: str) -> None:
     told = {finding.code for one in load(name).every() for finding in aloud(one)}
     assert told == TOLD.get(name, set())
 
@@ -107,7 +107,7 @@ def test_keras_resnet_throws_away_what_its_strided_convolutions_do_not_read() ->
     stages = [(56, 64), (28, 128), (14, 256)]
     assert late.macs == sum(side * side * 3 // 4 * (9 * f * f + 4 * f * f) for side, f in stages)
     assert "(and `conv` on line" in late.message
-    assert late.hint.startswith("put `stride: 2` on `main/conv_2`")
+    assert late.hint.startswith("move `stride: 2` to `main/conv_2`")
 
 
 def pairs(window: Window) -> list[tuple[int, int, int]]:
@@ -202,15 +202,14 @@ def taps_by_hand(length: int, kernel: int, stride: int, dilation: int, pad: Any,
     return sum(any(0 <= o * stride + t * dilation - before < length for o in read) for t in range(kernel))
 
 
-def test_a_batch_norm_between_keeps_a_tap_alive_for_its_statistics_see_everything() -> None:
-    """Without it the strided 1x1 alone decides which places count."""
+def test_a_batch_norm_in_between_keeps_a_tap_alive_because_its_statistics_read_everything() -> None:
+    """Without it, the strided 1x1 convolution alone decides which positions count."""
     bare = ("conv: {filters: 4, kernel: 7, padding: same}", "relu", "conv: {filters: 4, kernel: 1, stride: 2}")
     normed = (bare[0], "batch_norm", *bare[1:])
     dead = [f for f in findings(net(*bare, size="[4, 4, 2]")) if f.code == "ARCH501"]
     assert [f.parameters for f in dead] == [8 * (49 - 36)]
-    assert (
-        dead[0].facts[0].startswith("7x7 on a map of 4x4: 13 of 49 taps meet padding, or are for positions that nobody")
-    )
+    fact = "7x7 kernel on a 4x4 feature map: 13 of 49 taps meet only padding or positions that no op reads"
+    assert dead[0].facts[0] == fact
     told = codes(*normed, size="[4, 4, 2]")
     assert "ARCH501" not in told
     assert "ARCH504" in told
@@ -246,7 +245,7 @@ LAYERS = """layers:
 """
 
 
-def test_equal_uses_are_told_once_with_their_number_their_sum_and_the_dearest_chain() -> None:
+def test_equal_uses_are_one_finding_with_their_number_their_sum_and_the_most_expensive_chain() -> None:
     steps = ("Pair: {filters: 4}\n    repeat: 8", "Unit: {filters: 6}", "flatten")
     told = [one for one in findings(net(*steps, size="[2, 2, 4]", layers=LAYERS)) if one.code == "ARCH501"]
     (dead,) = told
@@ -257,7 +256,7 @@ def test_equal_uses_are_told_once_with_their_number_their_sum_and_the_dearest_ch
     assert dead.trail == ("in Unit, from Pair at line 8 (filters=4)", "in Pair, from Net at line 10 (filters=4)")
 
 
-def test_the_dearest_stands_first() -> None:
+def test_the_most_expensive_finding_is_first() -> None:
     told = findings(
         net("conv: {filters: 4, kernel: 9, padding: same, norm: batch}", "relu", "relu", "flatten", size="[2, 2, 4]")
     )
@@ -302,7 +301,7 @@ def test_where_a_finding_begins(steps: tuple[str, ...], code: str, there: bool) 
     assert (code in codes(*steps)) == there
 
 
-def test_biases_through_a_sum_are_told_and_those_that_somebody_else_reads_are_not() -> None:
+def test_biases_through_a_sum_are_reported_unless_another_op_reads_them() -> None:
     two = "paths: [[conv: {filters: 3, kernel: 1}], [conv: {filters: 3, kernel: 1, padding: same}]]\n    merge: add"
     (told,) = [one for one in findings(net(two, "batch_norm")) if one.code == "ARCH506"]
     assert (told.uses, told.parameters) == (2, 6)
@@ -317,16 +316,16 @@ def test_channels_of_which_some_are_never_read() -> None:
     assert told.parameters == 4 * (3 + 1)
 
 
-def test_dead_taps_are_counted_for_the_channels_that_somebody_reads() -> None:
-    """The others are dead as a whole, and counted there: no weight is counted twice."""
+def test_dead_taps_are_counted_only_for_channels_that_are_read() -> None:
+    """Unread channels are counted as a whole by another rule: no weight is counted twice."""
     steps = ("conv: {filters: 8, kernel: 7, padding: same}", "take_channels: {stop: 2}", "flatten")
     told = {one.code: one.parameters for one in findings(net(*steps, size="[2, 2, 3]"))}
     assert told["ARCH501"] == 40 * 3 * 2
     assert told["ARCH502"] == (49 * 3 + 1) * 6
 
 
-def test_less_than_a_hundredth_of_the_work_is_not_worth_a_word() -> None:
-    """The windows leave the last row of an odd map out: its share hangs on the other layers."""
+def test_less_than_a_hundredth_of_the_work_is_not_reported() -> None:
+    """The windows skip the last row of an odd map; its share depends on the other layers."""
     odd = ("conv: {filters: 1, kernel: 1}", "relu", "max_pool")
     assert "ARCH504" in codes(*odd, "flatten", size="[9, 9, 1]")
     assert "ARCH504" not in codes(*odd, "conv: {filters: 99, kernel: 3}", "relu", "flatten", size="[9, 9, 1]")
@@ -360,7 +359,7 @@ def test_the_recipe_and_the_end_of_the_network() -> None:
     assert told("none", ", from_logits: true") == told("none", "") == told("softmax", "") == []
 
 
-SILENT = """archdsl: 1 {file}
+SUPPRESSED = """archdsl: 1 {file}
 name: Net
 input: [8, 8, 3]
 layers:
@@ -378,19 +377,19 @@ model:
 """
 
 
-def silenced(**places: str) -> list[tuple[str, str]]:
-    """What is told with comments at some places of a file that has two biases before norms."""
-    text = SILENT.format(**dict.fromkeys(("file", "layer", "above", "line", "field", "model"), "") | places)
+def suppressed(**places: str) -> list[tuple[str, str]]:
+    """The findings for a file with two redundant biases and comments at some places."""
+    text = SUPPRESSED.format(**dict.fromkeys(("file", "layer", "above", "line", "field", "model"), "") | places)
     return [(one.code, one.message) for one in findings(text)]
 
 
 ALLOW = "# archdsl: allow ARCH506 - the paper has it so"
-BOTH = ("ARCH506", "the norms behind 2 layers take their biases away again: 8 parameters do nothing")
-ONE = ("ARCH506", "the norm behind it takes the bias away again: 4 parameters do nothing")
+BOTH = ("ARCH506", "redundant biases in 2 layers: the following normalizations cancel 8 parameters")
+ONE = ("ARCH506", "redundant bias: the following normalization cancels 4 parameters")
 
 
 @pytest.mark.parametrize(
-    ("places", "told"),
+    ("places", "found"),
     [
         ({}, [BOTH]),
         ({"file": ALLOW}, []),
@@ -400,32 +399,35 @@ ONE = ("ARCH506", "the norm behind it takes the bias away again: 4 parameters do
         ({"above": f"      {ALLOW}\n      # and more\n\n"}, [ONE]),
         (
             {"line": "# archdsl: allow ARCH501, ARCH506 - as published"},
-            [ONE, ("ARCH599", "nothing here is told as ARCH501")],
+            [ONE, ("ARCH599", "unused suppression of ARCH501")],
         ),
-        ({"line": "# archdsl: allow ARCH506"}, [BOTH, ("ARCH599", "ARCH506 is not silenced without a reason")]),
-        ({"line": "# archdsl: allow ARCH506 -  "}, [BOTH, ("ARCH599", "ARCH506 is not silenced without a reason")]),
-        ({"line": "# archdsl: allow"}, [BOTH, ("ARCH599", "a silence names the codes that it silences")]),
+        ({"line": "# archdsl: allow ARCH506"}, [BOTH, ("ARCH599", "the suppression of ARCH506 gives no reason")]),
+        ({"line": "# archdsl: allow ARCH506 -  "}, [BOTH, ("ARCH599", "the suppression of ARCH506 gives no reason")]),
+        ({"line": "# archdsl: allow"}, [BOTH, ("ARCH599", "this suppression names no code")]),
         (
             {"line": "# archdsl: allow everything, please"},
-            [BOTH, ("ARCH599", "`everything` is no code"), ("ARCH599", "`please` is no code")],
+            [BOTH, ("ARCH599", "unknown code `everything`"), ("ARCH599", "unknown code `please`")],
         ),
-        ({"line": "# archdsl: allow ARCH021 - why"}, [BOTH, ("ARCH599", "`ARCH021` is an error, and no warning")]),
-        ({"model": ALLOW}, [BOTH, ("ARCH599", "nothing here is told as ARCH506")]),
+        (
+            {"line": "# archdsl: allow ARCH021 - why"},
+            [BOTH, ("ARCH599", "`ARCH021` is an error, which cannot be suppressed")],
+        ),
+        ({"model": ALLOW}, [BOTH, ("ARCH599", "unused suppression of ARCH506")]),
         ({"field": "# archdsl: allows nothing"}, [BOTH]),
     ],
 )
-def test_a_silence(places: dict[str, str], told: list[tuple[str, str]]) -> None:
-    assert silenced(**places) == told
+def test_a_suppression(places: dict[str, str], found: list[tuple[str, str]]) -> None:
+    assert suppressed(**places) == found
 
 
-def test_a_silence_in_a_text_is_no_comment() -> None:
+def test_a_suppression_inside_a_string_is_not_a_comment() -> None:
     text = net("conv: {filters: 4, kernel: 3, norm: batch}", "flatten")
     for doc in ('doc: "# archdsl: allow ARCH506 - no"', "doc: |\n  a\n  # archdsl: allow ARCH506 - no"):
         told = findings(text.replace("input:", f"{doc}\ninput:"))
         assert [one.code for one in told] == ["ARCH506"]
 
 
-def test_a_silence_survives_the_long_form() -> None:
+def test_a_suppression_survives_the_long_form() -> None:
     from archdsl.expansion import expand
 
     text = net(f"conv: {{filters: 4, kernel: 3, norm: batch}}   {ALLOW}", "flatten")
@@ -436,7 +438,7 @@ def test_a_silence_survives_the_long_form() -> None:
     assert findings(long) == ()
 
 
-def test_a_silence_that_another_variant_needs_is_not_idle() -> None:
+def test_a_suppression_that_another_variant_needs_is_not_unused() -> None:
     text = net(
         "conv: {filters: 4, kernel: 5, padding: same, activation: relu}   # archdsl: allow ARCH503 - of the small one",
         "flatten",
@@ -472,7 +474,7 @@ def test_random_specs_never_make_it_fail() -> None:
 
 
 def test_every_op_can_be_followed() -> None:
-    """A need of every kind goes through every example of every op, and asks for what is there."""
+    """Every example of every op passes on each kind of need, within the shapes of its inputs."""
     from archdsl.analysis.liveness import InputLiveness, Liveness
     from archdsl.ops import OPS
 
@@ -497,7 +499,7 @@ def loaded_node(op: Any, shape: tuple[int, ...]) -> Any:
     return Node("op_1", StepName("op", 1), op.name, "main", (TensorRef("input"),), shape, Totals(), op)
 
 
-def test_the_lint_loads_nothing_heavy() -> None:
+def test_the_lint_imports_nothing_heavy() -> None:
     import subprocess
     import sys
 
@@ -506,7 +508,7 @@ def test_the_lint_loads_nothing_heavy() -> None:
     assert not set(done.stdout.split()) & {"tensorflow", "keras", "numpy", "typer"}
 
 
-def test_a_layer_stack_of_10000_is_looked_at_once() -> None:
+def test_a_layer_that_is_repeated_5000_times_is_analyzed_once() -> None:
     text = net(
         "Unit: {filters: 3}\n    repeat: 5000",
         "flatten",
@@ -520,8 +522,8 @@ def test_a_layer_stack_of_10000_is_looked_at_once() -> None:
     assert len(Dataflow(graph).bodies) <= 4
 
 
-def test_bodies_that_are_used_in_ever_other_ways_cost_no_more_than_a_few_times_their_number() -> None:
-    """Each of 131,072 uses reads one row more of the one before it; there are 18 bodies."""
+def test_bodies_that_are_used_in_many_ways_are_analyzed_a_few_times_each() -> None:
+    """Each of 131,072 uses reads one more row of the preceding one; there are 18 bodies."""
     from archdsl.analysis.dataflow import LEAST, Dataflow
 
     doubled = "".join(f"  L{i}: {{steps: [L{i - 1}: {{}}, L{i - 1}: {{}}]}}\n" for i in range(1, 18))
@@ -561,7 +563,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
     return command
 
 
-def test_check_tells_warnings_behind_what_it_says_of_the_spec(run: Run, golden: Golden) -> None:
+def test_check_prints_warnings_after_its_line_about_the_spec(run: Run, golden: Golden) -> None:
     code, out, err = run("check", "biased.yaml", "clean.yaml", "family.yaml")
     assert (code, out.count(": ok: ")) == (0, 4)
     golden("check.txt", err)
@@ -569,13 +571,13 @@ def test_check_tells_warnings_behind_what_it_says_of_the_spec(run: Run, golden: 
     assert run("check", "clean.yaml")[2] == ""
 
 
-def test_strict_ends_with_5(run: Run) -> None:
+def test_strict_exits_5_if_there_are_findings(run: Run) -> None:
     assert run("check", "biased.yaml", "--strict")[0] == 5
     assert run("check", "clean.yaml", "--strict")[0] == 0
     assert run("check", "biased.yaml", "wrong.yaml", "--strict")[0] == 1
 
 
-def test_lint_tells_on_stdout_and_ends_with_5(run: Run) -> None:
+def test_lint_prints_findings_on_stdout_and_exits_5(run: Run) -> None:
     code, out, err = run("lint", "biased.yaml")
     assert (code, err) == (5, "")
     assert out.startswith("biased.yaml:5:5: warning[ARCH506]: ")
@@ -599,11 +601,12 @@ def test_warnings_as_data(run: Run) -> None:
 def test_warnings_annotate_a_change(run: Run) -> None:
     code, out, err = run("check", "biased.yaml", "--format", "github")
     assert (code, err) == (0, "")
-    assert "::warning file=biased.yaml,line=5,col=5,endColumn=9,title=ARCH506 a bias that a norm takes away::" in out
+    title = "title=ARCH506 redundant bias before a normalization"
+    assert f"::warning file=biased.yaml,line=5,col=5,endColumn=9,{title}::" in out
     assert run("lint", "clean.yaml", "--format", "github") == (0, "", "")
 
 
-def test_an_idle_silence_is_told_once_all_variants_were_seen(run: Run, tmp_path: Path) -> None:
+def test_an_unused_suppression_is_reported_after_all_variants(run: Run, tmp_path: Path) -> None:
     idle = (
         (tmp_path / "family.yaml")
         .read_text("utf-8")

@@ -72,9 +72,11 @@ def test_the_right_spec_earns_no_warning(code: str) -> None:
 def test_an_explanation_is_short_and_complete(code: str) -> None:
     text = explanations.explain(code)
     heads = re.findall(r"^#+ (.*)$", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.MULTILINE)
-    ends = ["Wrong", "Right"] if code in OF_SPECS + WARNINGS else ["What to do"]
-    assert heads == [f"{code}: {CODES[code]}", "Why", *ends]
-    meaning = text.split("\n\n")[1]
+    sections = ["What it does", "Why is this bad?", "Example"]
+    if code not in WARNINGS:
+        sections = ["Why", *(["Wrong", "Right"] if code in OF_SPECS else ["What to do"])]
+    assert heads == [f"{code}: {CODES[code]}", *sections]
+    meaning = text.split("\n\n")[2 if code in WARNINGS else 1]
     assert 1 <= len(re.findall(r"[.:](?=\s|$)", meaning)) <= 6
     assert len(text.splitlines()) <= 60
     assert max(map(len, text.splitlines())) <= 120

@@ -90,7 +90,7 @@ def tables() -> dict[str, str]:
         ),
         "codes": table(["code", "what is wrong"], ((f"`{code}`", text) for code, text in errors.CODES.items())),
         "warnings": table(
-            ["code", "what it is", "told where"], ((f"`{rule.code}`", rule.title, rule.condition) for rule in RULES)
+            ["code", "name", "reported if"], ((f"`{rule.code}`", rule.title, rule.condition) for rule in RULES)
         ),
         "notebook": f"```text\n{_notebook()}```\n",
         "reviewed": _reviewed(),

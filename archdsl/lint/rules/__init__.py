@@ -1,4 +1,4 @@
-"""The rules of the lint, by what they look at; each is one class."""
+"""All lint rules, one class each."""
 
 from archdsl.lint.rule import Rule
 from archdsl.lint.rules import neighbours, spec, waste, windows
@@ -6,4 +6,4 @@ from archdsl.lint.rules import neighbours, spec, waste, windows
 RULES: tuple[Rule, ...] = tuple(
     sorted((*windows.RULES, *waste.RULES, *neighbours.RULES, *spec.RULES), key=lambda rule: rule.code)
 )
-"""All of them, by their codes."""
+"""All rules, sorted by code."""

@@ -1,4 +1,4 @@
-"""Rules about an op and what is known of its input."""
+"""Rules about an op and the ops next to it."""
 
 from __future__ import annotations
 
@@ -12,47 +12,47 @@ from archdsl.ops import Op
 
 
 class CancelledBias(Rule):
-    """A bias is added to each channel, and the norm right behind takes each channel's mean away, and the bias with it. Its
-    gradient is 0, but for rounding, and the network is the same without it. The norm's own shift, beta, does what the bias
-    was meant to do.
+    """Checks for biases that are directly followed by batch or instance normalization, possibly through sums and `concat`. All
+    such biases of a file are reported together.
 
-    It costs little, one parameter a filter, but counts differ from the published ones for nothing, and it is one word to
-    write. All such biases of a file are told together.
+    The normalization subtracts the mean of each channel, and the bias with it. The bias therefore has no effect, and its
+    gradient is 0 except for rounding. The normalization has its own shift, `beta`, which does the same job. A redundant
+    bias costs only one parameter per filter, but parameter counts then differ from published ones.
     """
 
     code = "ARCH506"
-    title = "a bias that a norm takes away"
+    title = "redundant bias before a normalization"
     wrong = example("conv: {filters: 8, kernel: 5, norm: batch, activation: relu}")
     right = example("conv: {filters: 8, kernel: 5, bias: false, norm: batch, activation: relu}")
-    condition = "what a bias adds is read by batch norms or instance norms alone, also through sums and `concat`"
-    together = "the norms behind {layers} take their biases away again: {parameters} parameters do nothing"
+    condition = "only batch or instance normalization reads a biased output, possibly through sums and `concat`"
+    together = "redundant biases in {layers}: the following normalizations cancel {parameters} parameters"
 
     def check_op(self, one: OpFacts, network: Network) -> Iterator[Occurrence]:
         if one.live.mean_unread and one.op.traits.filters and "bias" in one.node.weights:
             size = one.node.weights["bias"].size
             yield self.at(
                 one,
-                "the norm behind it takes the bias away again: {parameters} parameters do nothing",
+                "redundant bias: the following normalization cancels {parameters} parameters",
                 fields=("bias",),
-                hint="`bias: false`, here or for all in `defaults`",
+                hint="add `bias: false` to the step, or to its op in `defaults`",
                 parameters=size,
                 of=size,
             )
 
 
 class RedundantActivation(Rule):
-    """An activation stands right behind another, or it changes nothing: a `relu` of numbers that are never negative. What may
-    be negative is followed through pools, merges and shapes.
+    """Checks for activations that directly follow another activation, and for those that never change their input, such as
+    `relu` on values that cannot be negative. The rule follows the range of values through pooling, merging and reshaping.
 
-    Often a step says `activation: relu` by the file's `defaults`, and a `relu` of its own follows. The second one costs
-    time and memory; a `softmax` of a `relu` even loses what the first cut off.
+    A common cause is `activation: relu` in `defaults`, followed by a `relu` step. The second activation costs time and
+    memory. In other combinations it also loses information: `softmax` after `relu` cannot tell negative values apart.
     """
 
     code = "ARCH507"
-    title = "an activation that does nothing, or stands behind another"
+    title = "redundant activation"
     wrong = example("conv: {filters: 8, kernel: 5, activation: relu}", "max_pool", "relu")
     right = example("conv: {filters: 8, kernel: 5, activation: relu}", "max_pool")
-    condition = "an activation of an activation, or a `relu` of what is never negative"
+    condition = "an activation directly follows another one, or never changes its input"
 
     def check_op(self, one: OpFacts, network: Network) -> Iterator[Occurrence]:
         node, op, last, given = one.node, one.op, one.inputs[0].producer, one.inputs[0].range
@@ -61,53 +61,54 @@ class RedundantActivation(Rule):
         to = op.clips_to()
         within = to is not None and (to.most is None or (given.most is not None and given.most <= to.most))
         if within and given.least == 0:
-            most = f" and {given.most:g} at most" if given.most is not None else ""
-            fact = f"what it gets from `{last.name}` is 0 at least{most}"
-            yield self.at(one, f"this `{node.kind}` changes nothing", fact, hint="remove it")
+            known = f"between 0 and {given.most:g}" if given.most is not None else "never negative"
+            fact = f"the output of `{last.name}` is {known}"
+            yield self.at(one, f"this `{node.kind}` never changes its input", fact, hint="remove it")
         elif last.kind == "activation" and "always" not in (last.aliases_input, op.aliases_input):
             yield self.at(
                 one,
-                f"two activations in a row: `{node.kind}` of `{last.name}`",
-                "no weights stand between them",
-                hint="keep one of them; `activation: none` takes one of a convolution or a dense layer away",
+                f"two consecutive activations: `{node.kind}` after `{last.name}`",
+                "no layer with weights separates them",
+                hint="keep one of them; `activation: none` removes that of a convolution or dense layer",
             )
 
 
 class RepeatedNorm(Rule):
-    """A norm stands right behind a norm. The second one normalises what is normalised already.
+    """Checks for normalizations that directly follow another normalization.
 
-    `norm: batch` in `defaults` puts a batch norm behind each convolution, and one that is written as a step of its own is
-    then a second one: its parameters and its statistics are kept and moved for nothing.
+    The second one normalizes values that are already normalized; its parameters and statistics are wasted. A common cause
+    is `norm: batch` in `defaults`, which adds a normalization to each convolution, followed by a `batch_norm` step.
     """
 
     code = "ARCH508"
-    title = "a norm behind a norm"
+    title = "repeated normalization"
     wrong = example("conv: {filters: 8, kernel: 5, bias: false, norm: batch}", "batch_norm", "relu")
     right = example("conv: {filters: 8, kernel: 5, bias: false, norm: batch}", "relu")
-    condition = "a norm of what a norm gave"
+    condition = "a normalization directly follows another one"
 
     def check_op(self, one: OpFacts, network: Network) -> Iterator[Occurrence]:
         node, last = one.node, one.inputs[0].producer
         if one.op.kind == "norm" and last is not None and last.kind == "norm":
             yield self.at(
                 one,
-                f"two norms in a row: `{node.kind}` of `{last.name}`",
-                f"`{node.name}` normalises what is normalised already",
-                hint="keep one of them; `norm: none` takes that of a convolution away",
+                f"two consecutive normalizations: `{node.kind}` after `{last.name}`",
+                f"`{node.name}` normalizes values that are already normalized",
+                hint="keep one of them; `norm: none` removes that of a convolution",
                 parameters=node.totals.parameters,
             )
 
 
 class DropoutBeforeBatchNorm(Rule):
-    """A batch norm stands right behind a dropout. While training it learns the variance of numbers of which some are zeroed
-    and the others scaled up; in inference nothing is, and the variance is smaller than what it learned.
+    """Checks for batch normalization directly after dropout.
 
-    A dropout of rate p makes the mean square 1 / (1 - p) times as large. The moving variance keeps the larger value, so
-    that the trained network is another function than the one that was trained (Li et al. 2018, "variance shift").
+    In training, dropout zeroes some values and scales up the others, which makes the mean square 1 / (1 - rate) times as
+    large. Batch normalization stores statistics of these values. In inference there is no dropout, so the variance is
+    smaller than the stored one, and the network no longer computes what it was trained to compute. This is known as
+    variance shift (Li et al. 2018).
     """
 
     code = "ARCH514"
-    title = "dropout before batch norm"
+    title = "dropout before batch normalization"
     wrong = example("conv: {filters: 8, kernel: 5, activation: relu}", "dropout: {rate: 0.3}", "batch_norm")
     right = example(
         "conv: {filters: 8, kernel: 5, activation: relu}",
@@ -117,7 +118,7 @@ class DropoutBeforeBatchNorm(Rule):
         "dense: {units: 3, activation: softmax}",
         end="",
     )
-    condition = "a `batch_norm` takes what a dropout gave"
+    condition = "`batch_norm` directly follows dropout"
 
     def check_op(self, one: OpFacts, network: Network) -> Iterator[Occurrence]:
         last, rate = one.inputs[0].producer, one.inputs[0].dropout_rate
@@ -125,22 +126,22 @@ class DropoutBeforeBatchNorm(Rule):
             factor = 1 / (1 - rate)
             yield self.at(
                 one,
-                f"batch norm learns its statistics behind `{last.name}`, which is not there in inference",
-                f"a rate of {rate:g} makes the mean square {factor:.2f} times as large while training",
-                hint="put the dropout behind the norm and its activation, or before the last layer alone",
+                f"batch normalization after `{last.name}` sees other statistics in training than in inference",
+                f"rate {rate:g} makes the mean square {factor:.2f} times as large in training",
+                hint="move the dropout after the normalization and its activation, or before the last layer",
             )
 
 
 class ConstantOutput(Rule):
-    """A softmax or a norm works on one number at a time, and so gives the same whatever that number is: a softmax 1, a norm
-    its own shift. No gradient comes through, and nothing before it can learn by what is behind.
+    """Checks for softmax and normalization ops that are applied to a single value.
 
-    `dense: {units: 1, activation: softmax}` for two classes is the usual case: the loss never moves. `instance_norm` on a
-    map of one pixel is another.
+    The output is then constant: 1 for a softmax, and `beta` for a normalization. No gradient passes through, so the layers
+    before it cannot learn. The usual case is `dense: {units: 1, activation: softmax}` for two classes, where the loss never
+    changes. Another one is `instance_norm` on a 1x1 feature map.
     """
 
     code = "ARCH516"
-    title = "an op whose output is always the same"
+    title = "constant output"
     wrong = example(
         "conv: {filters: 8, kernel: 5, activation: relu}",
         "global_average_pool",
@@ -153,31 +154,31 @@ class ConstantOutput(Rule):
         "dense: {units: 1, activation: sigmoid}",
         end="",
     )
-    condition = "a softmax or a norm works on one number at a time"
+    condition = "a softmax or normalization is applied to a single value"
 
     def check_op(self, one: OpFacts, network: Network) -> Iterator[Occurrence]:
         if gives := one.op.constant_output(one.shapes[0]):
-            hint = "another norm here, or none"
+            hint = "use a different normalization, or remove it"
             if one.op.kind == "activation":
-                hint = "`sigmoid` for two classes by one number"
+                hint = "for two classes with a single output, use `sigmoid`"
             yield self.at(
                 one,
-                f"this `{one.node.kind}` gives {gives}, whatever the input: nothing before it can learn",
-                "it works on 1 number at a time",
+                f"this `{one.node.kind}` always outputs {gives}: the layers before it cannot learn",
+                "it is applied to a single value",
                 hint=hint,
             )
 
 
 class HeavyHead(Rule):
-    """One dense layer behind `flatten` holds half of all parameters or more. Behind a global pool it would need as many times
-    fewer as the map has places, which the text says.
+    """Checks for dense layers after `flatten` that hold at least half of all parameters, in networks with convolutions. The
+    finding shows how many weights the layer would have after a global pool.
 
-    It is what VGG-16 is known for: 74 % of its parameters stand in one matrix. They tie the network to one input size, and
-    it is where small data sets are learned by heart. Global pooling (Lin et al. 2013) replaced it.
+    Such a layer ties the network to one input size, and lets it memorize small data sets. VGG-16 is the best-known example:
+    one matrix holds 74 % of its parameters. Later networks replaced `flatten` with global pooling (Lin et al. 2013).
     """
 
     code = "ARCH517"
-    title = "a dense layer that holds most of the network"
+    title = "oversized dense layer"
     wrong = example(
         "conv: {filters: 8, kernel: 5, activation: relu}", "flatten", "dense: {units: 10, activation: softmax}", end=""
     )
@@ -187,9 +188,7 @@ class HeavyHead(Rule):
         "dense: {units: 10, activation: softmax}",
         end="",
     )
-    condition = (
-        "a dense layer behind `flatten` holds half of all parameters or more, in a network that has convolutions"
-    )
+    condition = "a dense layer after `flatten` holds at least half of all parameters, in a network with convolutions"
 
     def check_op(self, one: OpFacts, network: Network) -> Iterator[Occurrence]:
         own, all_of_it, places = one.node.totals.parameters, network.graph.totals.parameters, one.inputs[0].flattened
@@ -198,24 +197,25 @@ class HeavyHead(Rule):
         weights = one.node.weights["kernel"].size
         yield self.at(
             one,
-            f"one dense layer behind `flatten` holds {percent(own, all_of_it)} of all parameters",
-            f"behind a global pool it would have {weights // places:,} weights in place of {weights:,}",
+            f"one dense layer after `flatten` holds {percent(own, all_of_it)} of all parameters",
+            f"after a global pool, it would have {weights // places:,} weights instead of {weights:,}",
             fields=("units",),
-            hint="`global_average_pool` in place of `flatten`",
+            hint="replace `flatten` with `global_average_pool`",
             parameters=own,
         )
 
 
 class StackedLinearLayers(Rule):
-    """Two linear layers follow one another with no activation and no norm between, and one layer of fewer weights computes
-    exactly the same functions.
+    """Checks for two linear layers in a row, with no activation or normalization between them, that one layer with fewer
+    weights could replace.
 
-    Mostly an activation is forgotten: a dense layer of 64 units before one of 3 is then a dense layer of 3 with more work.
-    Where the layer between is narrower than both ends, two are fewer weights than one, and nothing is said.
+    Without an activation between them, two linear layers compute nothing that one cannot. Usually an activation is missing:
+    a dense layer of 64 units followed by one of 3 is then just a dense layer of 3 units with more weights. A bottleneck,
+    where the first layer is narrower than its input and the final output, saves weights and is not reported.
     """
 
     code = "ARCH518"
-    title = "two linear layers in a row"
+    title = "consecutive linear layers"
     wrong = example(
         "global_average_pool", "dense: {units: 64}", "dense: {units: 3, activation: softmax}", size="[8, 8, 16]", end=""
     )
@@ -226,7 +226,7 @@ class StackedLinearLayers(Rule):
         size="[8, 8, 16]",
         end="",
     )
-    condition = "one dense layer or 1x1 convolution in place of two in a row would do the same with fewer weights"
+    condition = "one dense layer or 1x1 convolution could replace two in a row, with fewer weights"
 
     def check_op(self, one: OpFacts, network: Network) -> Iterator[Occurrence]:
         node, before = one.node, one.before
@@ -239,16 +239,16 @@ class StackedLinearLayers(Rule):
             return
         yield self.at(
             one,
-            f"`{before.name}` and `{node.name}` are one linear layer: no activation stands between them",
-            f"together they have {both:,} weights; one layer that does the same has {single:,}",
-            hint=f"an activation or a norm on `{before.name}`, or one layer in place of both",
+            f"`{before.name}` and `{node.name}` form a single linear layer: no activation separates them",
+            f"together they have {both:,} weights; one equivalent layer has {single:,}",
+            hint=f"add an activation or a normalization to `{before.name}`, or replace both by one layer",
             parameters=both - single,
             of=both,
         )
 
 
 def _is_linear(op: Op | None) -> bool:
-    """Whether its kernel connects all channels of its input with all of its output."""
+    """Whether the op is linear and connects all input channels with all output channels."""
     return op is not None and op.traits.linear and getattr(op, "groups", 1) == 1
 
 

@@ -1,4 +1,4 @@
-"""Rules about what a spec says: words that do less than they seem to, or another thing."""
+"""Rules about the wording of a spec: definitions and arguments that do less than they seem to, or something else."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from archdsl.spec import Branches, LayerCall, Step
 
 
 class UnusedLayer(Rule):
-    """The file has a layer that no step uses: not the model, and no layer that the model uses, whatever the arguments.
+    """Checks for layers that are defined in the spec but used neither by the model nor by any layer that the model uses.
 
-    It is read and checked for its words, but no shape of it is ever looked at, for it stands nowhere. An argument that
-    nobody uses is an error (ARCH017); a layer may be kept for later, and so is a warning.
+    The keys and arguments of an unused layer are validated, but its shapes are not, so it may be broken without notice. It
+    is a warning rather than an error because a layer may be kept for later. (An unused argument is an error, `ARCH017`.)
     """
 
     code = "ARCH511"
-    title = "a layer that no step uses"
+    title = "unused layer"
     wrong = example(
         "Block",
         layers=[
@@ -28,7 +28,7 @@ class UnusedLayer(Rule):
         ],
     )
     right = example("Block", layers=["Block: {steps: [conv: {filters: 8, kernel: 5, activation: relu}]}"])
-    condition = "a layer of the file is used by no step, whatever the arguments"
+    condition = "a layer is defined, but no step uses it"
 
     def check(self, network: Network) -> Iterator[Occurrence]:
         spec = network.spec
@@ -44,7 +44,7 @@ class UnusedLayer(Rule):
         for name, layer in spec.layers.items():
             if name not in used:
                 message = f"no step uses the layer `{name}`"
-                yield Occurrence(self, message, layer.span, layer.span, model, hint="use it, or remove it")
+                yield Occurrence(self, message, layer.span, layer.span, model, hint="remove it, or use it in a step")
 
 
 def _layers_of(steps: Iterable[Step]) -> Iterator[str]:
@@ -62,15 +62,15 @@ def _layers_of(steps: Iterable[Step]) -> Iterator[str]:
 
 
 class StretchedNonGate(Rule):
-    """`multiply` stretches one number for each channel over a whole map, and that number is no gate: nothing holds it between
-    0 and 1, as a `sigmoid` would.
+    """Checks for `multiply` ops that broadcast one value per channel over a whole feature map, although the value is not
+    limited to the range from 0 to 1.
 
-    Squeeze-and-excitation multiplies a map by gates, and for that alone `multiply` stretches. Where the smaller part ends
-    without a `sigmoid`, the gate is forgotten, or a part was pooled that should have kept its map.
+    `multiply` broadcasts to support gates, as in squeeze-and-excitation. If the smaller input does not end in a `sigmoid`
+    or a similar activation, either the gate's activation is missing, or an input was pooled by mistake.
     """
 
     code = "ARCH512"
-    title = "a product that stretches what is no gate"
+    title = "broadcast input that is not a gate"
     wrong = example(
         "conv: {filters: 8, kernel: 3, activation: relu}",
         "paths:\n"
@@ -85,7 +85,7 @@ class StretchedNonGate(Rule):
         "    shortcut: identity\n"
         "    merge: multiply",
     )
-    condition = "`multiply` stretches a part that nothing holds between 0 and 1"
+    condition = "`multiply` broadcasts an input whose values are not limited to the range from 0 to 1"
 
     def check_op(self, one: OpFacts, network: Network) -> Iterator[Occurrence]:
         if not one.op.traits.stretches:
@@ -95,18 +95,17 @@ class StretchedNonGate(Rule):
             if shape != node.shape and facts.range.most != 1.0:
                 yield self.at(
                     one,
-                    f"`{node.kind}` stretches {show(shape)} over {show(node.shape)}",
-                    f"`{part}` gives one number for each channel, and nothing holds it between 0 and 1, as a gate is",
-                    hint="end it with a `sigmoid` where it is a gate; else give both parts the same shape",
+                    f"`{node.kind}` broadcasts {show(shape)} over {show(node.shape)}",
+                    f"`{part}` has one value per channel, which is not limited to the range of a gate, 0 to 1",
+                    hint=f"if `{part}` is a gate, end it with `sigmoid`; otherwise give both inputs the same shape",
                 )
 
 
 class GroupsOfOneChannel(Rule):
-    """A convolution has as many groups as its input has channels: each filter sees one channel. That is a depthwise
-    convolution, which has an op of its own.
+    """Checks for convolutions with as many groups as input channels, so that each filter sees a single channel.
 
-    `depthwise_conv` has the same weights, in one line that says what is meant. Keras runs it by a kernel of its own, where
-    a grouped convolution on a CPU goes through XLA.
+    This is a depthwise convolution. `depthwise_conv` has the same weights and states the intent. It is also faster: Keras
+    has a dedicated kernel for it, while a grouped convolution on a CPU goes through XLA.
     """
 
     code = "ARCH513"
@@ -122,23 +121,24 @@ class GroupsOfOneChannel(Rule):
             channels = one.shapes[0][-1]
             yield self.at(
                 one,
-                f"a convolution of {channels} groups of one channel is a `{step.partition(':')[0]}`",
-                f"`groups` is {channels}, and so are the channels of its input",
+                f"a convolution with one channel per group is a `{step.partition(':')[0]}`",
+                f"`groups` is {channels}, and the input has {channels} channels",
                 fields=("groups",),
-                hint=f"`{step}` has the same weights, and runs faster",
+                hint=f"use `{step}`, which has the same weights and runs faster",
             )
 
 
 class MismatchedLogits(Rule):
-    """`train` says that the network gives logits, and it ends in a softmax; or it says that it gives probabilities, and no
-    softmax is there. Without `from_logits` the last op tells, and this cannot happen.
+    """Checks for a `from_logits` that contradicts the end of the network: `true` although the network ends in a softmax, or
+    `false` although it does not. Without `from_logits`, the value is inferred from the last op and always matches.
 
-    A softmax of a softmax is nearly flat: of ten classes none gets more than 0.23, the loss never falls below 1.46, and
-    training crawls without any error. Logits taken for probabilities are cut off at 0, where no gradient comes from.
+    A softmax applied to a softmax is nearly flat. With ten classes, no probability exceeds 0.23 and the loss never falls
+    below 1.46, so training is slow, without any error. In the opposite case, logits used as probabilities are clipped at 0,
+    where the gradient vanishes.
     """
 
     code = "ARCH515"
-    title = "a loss that takes logits for probabilities, or the other way round"
+    title = "mismatched `from_logits`"
     wrong = example(
         "conv: {filters: 8, kernel: 5, activation: relu}",
         "global_average_pool",
@@ -153,7 +153,7 @@ class MismatchedLogits(Rule):
         end="",
         recipe="data: {source: cifar10}\ntrain: {loss: categorical_crossentropy}\n",
     )
-    condition = "`from_logits` says one thing, and the end of the network another"
+    condition = "`from_logits` contradicts the last op of the network"
 
     def check(self, network: Network) -> Iterator[Occurrence]:
         train, flow = network.spec.train, network.flow
@@ -167,14 +167,14 @@ class MismatchedLogits(Rule):
             facts = flow.outputs[name]
             if said and facts.producer is not None and facts.producer.traits.sums_to_one:
                 last = facts.producer.name
-                message = f"the network ends in `{last}`, and `from_logits: true` takes another softmax of that"
-                hint = "`from_logits: false`, or `activation: none` at the end"
+                message = f"the network ends in `{last}`, but `from_logits: true` applies another softmax"
+                hint = "remove `from_logits`, or end the network with `activation: none`"
             elif not said and facts.range.most != 1.0:
-                message = "the loss wants probabilities, and the network gives logits: it does not end in a softmax"
-                hint = "`from_logits: true`, or `activation: softmax` at the end"
+                message = "the loss expects probabilities, but the network returns logits"
+                hint = "remove `from_logits`, or end the network with `activation: softmax`"
             else:
                 continue
-            fact = f"`train` says `loss: {loss.word}` and `from_logits: {str(said).lower()}`"
+            fact = f"`train` sets `loss: {loss.word}` and `from_logits: {str(said).lower()}`"
             if (end := _end(network, name)) is None:
                 span = network.spec.span
                 yield Occurrence(self, message, span, span, flow.bodies[0], (fact,), hint)
@@ -183,7 +183,7 @@ class MismatchedLogits(Rule):
 
 
 def _end(network: Network, name: str) -> OpFacts | None:
-    """The op that gives an output, in whatever layer."""
+    """The op that computes an output, in whichever layer it is."""
     body, ref = network.flow.bodies[0], network.graph.outputs[name].ref
     while True:
         found = next((one for one in body.ops if one.node.name == ref.node), None)
@@ -195,23 +195,23 @@ def _end(network: Network, name: str) -> OpFacts | None:
 
 
 class UnusedSuppression(Rule):
-    """A comment asks for silence and gets none: it gives no reason, it names a code that is no warning, or nothing on its line
-    is told as that code. `# archdsl: allow ARCH506 - Keras has it so` speaks of the line that it stands on, or of the next
-    one where it stands alone; on the first line of a layer of the whole layer, on that of the file of the whole file.
+    """Checks for suppression comments that give no reason, name no lint code, or suppress nothing. A comment such as
+    `# archdsl: allow ARCH506 - as in Keras` applies to its own line, or to the next line if it is alone on its line. On the
+    first line of a layer it applies to the whole layer, and on the first line of the file to the whole file.
 
-    A silence without a reason is a question for the next reader, and one that outlives what it silenced hides the next
-    mistake on its line. Errors cannot be silenced.
+    Without a reason, the next reader cannot tell whether the suppression is still needed. An unused suppression may hide
+    the next mistake on its line. Errors cannot be suppressed.
     """
 
     code = "ARCH599"
-    title = "a silence that silences nothing"
+    title = "unused suppression"
     wrong = example("conv: {filters: 8, kernel: 5, activation: relu}   # archdsl: allow ARCH506 - as published")
     right = example(
         "conv: {filters: 8, kernel: 5, norm: batch, activation: relu}   # archdsl: allow ARCH506 - as published"
     )
-    condition = "a silence has no reason, names no warning, or silences nothing"
+    condition = "a suppression has no reason, names no lint code, or suppresses nothing"
 
-    # `Suppressions.unused` finds it: that takes all findings of all variants of a file.
+    # `Suppressions.unused` reports it, because that takes the findings of all variants of a file.
 
 
 RULES = (UnusedLayer(), StretchedNonGate(), GroupsOfOneChannel(), MismatchedLogits(), UnusedSuppression())

@@ -1,4 +1,4 @@
-"""Rules about work whose results nobody reads."""
+"""Rules about work whose results no op reads."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from archdsl.ops.base import show
 from archdsl.ops.index_sets import LONGEST, count
 
 LEAST = 0.01
-"""The share of a network's work from which on it is a finding that nobody reads its results."""
+"""The share of a network's multiply-accumulates from which discarded work is reported."""
 
 
 class UnreadChannels(Rule):
-    """Some channels of a convolution or a dense layer are taken by nobody: what follows reads only the others. Their weights
-    get no gradient, and their work is for nothing.
+    """Checks for convolutions and dense layers with output channels that no op reads. `take_channels` and grouped convolutions
+    read only some of the channels.
 
-    `take_channels` and grouped convolutions read parts of the channels. Where no other op reads the rest, filters were
-    counted that have no effect.
+    The weights of an unused channel receive no gradient, and computing it is wasted work. The filters still count as
+    parameters.
     """
 
     code = "ARCH502"
-    title = "channels that nobody reads"
+    title = "unused channels"
     wrong = example("conv: {filters: 8, kernel: 5, activation: relu}", "take_channels: {stop: 6}")
     right = example("conv: {filters: 6, kernel: 5, activation: relu}")
-    condition = "channels of a convolution or a dense layer are read by no op"
+    condition = "no op reads some of the output channels of a convolution or dense layer"
     dead_weights = lost_work = True
 
     def check_op(self, one: OpFacts, network: Network) -> Iterator[Occurrence]:
@@ -41,14 +41,14 @@ class UnreadChannels(Rule):
         unread = channels - (0 if is_dead(live) else count(live[-1], channels))
         if not unread:
             return
-        # The depthwise half of a separable convolution serves all channels: it is dead where all of them are.
+        # The depthwise half of a separable convolution serves all channels: it is dead only if all of them are.
         own = sum(weight.size for name, weight in node.weights.items() if name != DEPTHWISE or unread == channels)
         yield self.at(
             one,
-            "{parameters} of {of} weights can never learn: nobody reads what they give",
-            f"{unread:,} of {channels:,} channels of `{node.name}` are taken by no op behind it",
+            "{parameters} of {of} weights receive no gradient: no op reads their channels",
+            f"no op reads {unread:,} of the {channels:,} channels of `{node.name}`",
             fields=("filters", "units", "multiplier"),
-            hint=f"compute {channels - unread:,} channels, or use the others",
+            hint=f"reduce the channels to {channels - unread:,}, or read all of them",
             parameters=own * unread // channels,
             of=own,
             macs=node.totals.macs * unread / channels,
@@ -56,18 +56,19 @@ class UnreadChannels(Rule):
 
 
 class DiscardedWork(Rule):
-    """Work is done at places of a map that nobody reads afterwards: a stride comes too late. Which places are read is followed
-    back from the outputs, along each axis. It is told from 1 % of the network's work on. While training, a batch norm in
-    between does see those places in its statistics, which the text then says.
+    """Checks for ops that compute positions of a feature map that no later op reads, usually because a stride comes too late.
+    The rule follows the positions that are read back from the outputs, along each axis. It reports at least 1 % of the
+    network's multiply-accumulates. In training, a batch normalization in between still includes the discarded positions in
+    its statistics; the finding then says so.
 
-    A 1x1 convolution with stride 2 reads a quarter of its map, and what the convolutions before it computed for the other
-    three quarters is thrown away. With the stride on the 3x3 convolution before it the shapes and the parameters are the
-    same, and three quarters of its work are saved. Keras's ResNet-50 loses a tenth of its work so, the first residual
-    networks did, and torchvision moved the stride for it.
+    A 1x1 convolution with stride 2 reads a quarter of its input, so three quarters of what the preceding op computed are
+    discarded. Moving the stride to the preceding 3x3 convolution keeps all shapes and parameters and saves three quarters
+    of its work. Keras's ResNet-50, like the first residual networks, discards a tenth of its work in this way; torchvision
+    moved the stride to avoid it.
     """
 
     code = "ARCH504"
-    title = "work whose results are thrown away"
+    title = "discarded work"
     wrong = example(
         "conv: {filters: 8, kernel: 5, padding: same, activation: relu}",
         "conv: {filters: 16, kernel: 1, stride: 2, activation: relu}",
@@ -76,10 +77,7 @@ class DiscardedWork(Rule):
         "conv: {filters: 8, kernel: 5, padding: same, stride: 2, activation: relu}",
         "conv: {filters: 16, kernel: 1, activation: relu}",
     )
-    condition = (
-        f"{LEAST:.0%} of the network's multiply-accumulates or more are done at places that nobody reads, for one "
-        "op's sake"
-    )
+    condition = f"one op discards the results of at least {LEAST * 100:g} % of the network's multiply-accumulates"
     counts_uses = False
     lost_work = True
 
@@ -96,7 +94,7 @@ class DiscardedWork(Rule):
                 yield from group
 
     def _lost(self, one: OpFacts, lost: float, network: Network) -> Occurrence:
-        """What is lost of an op, at the op that leaves it unread."""
+        """The work of an op that is discarded, located at the op that discards it."""
         first, *others = one.live.readers
         node, live = one.node, one.live
         lines = [f"line {reader.span.line}" for reader in others if reader.span and reader.span != first.span]
@@ -104,14 +102,14 @@ class DiscardedWork(Rule):
         line = f" on line {node.span.line}" if node.span else ""
         read = _counted(live, node.shape)
         verb = "is" if read in ("1", "1x1") else "are"
-        fact = f"`{node.name}`{line} computes {show(node.shape[:-1])} places, of which {read} {verb} read"
-        fact += ", but for batch norm's statistics" if live.training != live.inference else ""
+        fact = f"`{node.name}`{line} computes {show(node.shape[:-1])} positions, but only {read} {verb} read"
+        fact += " (all are in training, for batch statistics)" if live.training != live.inference else ""
         return Occurrence(
             self,
-            f"{{macs}} multiply-accumulates compute what this `{first.kind}` throws away{also}",
+            f"this `{first.kind}`{also} discards the results of {{macs}} multiply-accumulates",
             first.span,
             first.step,
-            # The trail is the reader's; what it costs is counted by the uses of the body that computes.
+            # The trail leads to the reader; the cost is multiplied by the uses of the body that computes.
             network.first_bodies.get(first, one.body),
             (fact,),
             first.hint,
@@ -121,12 +119,12 @@ class DiscardedWork(Rule):
 
 
 def _counted(live: Liveness, shape: Shape) -> str:
-    """`8x8`: how many positions along each axis but the channels are read."""
+    """How many positions are read along each axis except the channels, as in `8x8`."""
     return show(tuple(count(places, length) for places, length in zip(live.inference[:-1], shape[:-1], strict=True)))
 
 
 def _unread_share(one: OpFacts) -> float:
-    """The share of an op's work that ends in positions which nobody reads, among the channels that somebody does."""
+    """The share of an op's work that goes into unread positions of channels that are read."""
     node, live = one.node, one.live.inference
     if not node.totals.macs or is_dead(live) or len(live) < 2 or not one.op.traits.filters:
         return 0.0
@@ -138,17 +136,18 @@ def _unread_share(one: OpFacts) -> float:
 
 
 class UnreadPixels(Rule):
-    """Some pixels of the input never reach an output: the windows of the first ops step over them, or end before the border.
+    """Checks for input pixels that cannot affect any output, because the windows of the first ops step over them or end before
+    the border.
 
-    A 3x3 convolution with stride 2 and without padding sees 31 of 32 rows, and 31 of 32 columns: what stands in the last
-    ones changes nothing. A 1x1 convolution with stride 2 right at the input sees a quarter of the picture.
+    On a 32x32 image, a 3x3 convolution with stride 2 and no padding reads 31 rows and 31 columns: the last row and column
+    have no effect. A 1x1 convolution with stride 2 at the input reads only a quarter of the image.
     """
 
     code = "ARCH505"
-    title = "pixels of the input that are never read"
+    title = "unread input pixels"
     wrong = example("conv: {filters: 8, kernel: 9, stride: 2, activation: relu}", size="[16, 16, 3]")
     right = example("conv: {filters: 8, kernel: 9, stride: 2, padding: same, activation: relu}", size="[16, 16, 3]")
-    condition = "at least one pixel of the input changes nothing"
+    condition = "at least one input pixel cannot affect any output"
 
     def check(self, network: Network) -> Iterator[Occurrence]:
         inputs, model = network.graph.inputs, network.flow.bodies[0]
@@ -158,16 +157,16 @@ class UnreadPixels(Rule):
             first: PartialReader = live.readers[0]
             pixels = math.prod(shape[:-1])
             read = math.prod(count(places, n) for places, n in zip(live.inference[:-1], shape[:-1], strict=True))
-            what = "the input" if len(inputs) == 1 else f"the input `{name}`"
+            which = "input pixels" if len(inputs) == 1 else f"pixels of input `{name}`"
             yield Occurrence(
                 self,
-                f"{pixels - read:,} of {pixels:,} pixels of {what} are never read",
+                f"{pixels - read:,} of {pixels:,} {which} are never read",
                 first.span,
                 first.step,
                 network.first_bodies.get(first, model),
                 (
-                    f"of {show(shape[:-1])} the network sees {_counted(live, shape)}: "
-                    f"{percent(pixels - read, pixels)} change nothing",
+                    f"the network reads {_counted(live, shape)} of {show(shape[:-1])} pixels: "
+                    f"{percent(pixels - read, pixels)} have no effect",
                 ),
                 first.hint,
             )

@@ -1,4 +1,4 @@
-"""Rules about windows and maps: kernels that are too large for their map, and maps that are too small too early."""
+"""Rules about windows and feature maps: kernels larger than their map, and maps that shrink too early."""
 
 from __future__ import annotations
 
@@ -14,30 +14,27 @@ from archdsl.ops.base import show
 from archdsl.ops.index_sets import count
 
 SMALL = 3
-"""A map of at most so many rows and columns is small."""
+"""A feature map is small if it has at most this many rows and columns."""
 
 SEVERAL = 3
-"""So many convolutions with windows on a small map are a finding."""
+"""The number of convolutions on small feature maps from which the rule reports them."""
 
 
 class DeadWeights(Rule):
-    """Some weights of a convolution only ever meet padding, or positions that nobody reads, for every place of the map. No
-    gradient can reach them: they keep the values that they began with, whatever the data. How many they are follows from
-    the size of the map, the kernel, stride, dilation and padding, for each axis in closed form.
+    """Checks for convolutions with kernel weights that only ever meet padding, or only contribute to positions that no op
+    reads. No gradient reaches such weights: they keep their initial values, whatever the data. The rule computes them from
+    the size of the feature map, kernel, stride, dilation and padding.
 
-    A 7x7 kernel on a 2x2 map multiplies numbers in 9 of its 49 taps. The other 40 are counted, stored, saved and moved by
-    the optimizer's decay, and the network would compute the same without them. It is a sign that the map is smaller than
-    whoever wrote the kernel had in mind.
+    On a 2x2 feature map, a 7x7 kernel uses 9 of its 49 taps. The other 40 still count as parameters, take up memory and
+    disk space, and are changed by weight decay, but the network computes the same without them. They are a sign that the
+    feature map is smaller than intended.
     """
 
     code = "ARCH501"
-    title = "weights that no gradient ever reaches"
+    title = "weights that receive no gradient"
     wrong = example("conv: {filters: 8, kernel: 7, padding: same, activation: relu}", size="[2, 2, 8]")
     right = example("conv: {filters: 8, kernel: 7, padding: same, activation: relu}", size="[14, 14, 8]")
-    condition = (
-        "taps of a convolution, plain, depthwise, separable or transposed, only ever meet padding, or serve positions "
-        "from which no gradient comes back"
-    )
+    condition = "some kernel taps only ever meet padding, or only contribute to positions that receive no gradient"
     dead_weights = True
 
     def check_op(self, one: OpFacts, network: Network) -> Iterator[Occurrence]:
@@ -53,16 +50,16 @@ class DeadWeights(Rule):
         # The depthwise half of a separable convolution serves all channels of the output.
         shared = name == DEPTHWISE
         filters, read = (1, 1) if shared else (node.shape[-1], count(one.live.training[-1], node.shape[-1]))
-        why = "meet padding alone"
+        why = "only ever meet padding"
         if not is_whole(one.live.training[:-1]):
-            why = "meet padding, or are for positions that nobody reads"
-        hint = "nothing of the map reaches what is read of this: read further inside"
+            why = "meet only padding or positions that no op reads"
+        hint = "the positions that are read depend on padding only: read positions further inside"
         if all(reach):
-            hint = f"a kernel of {show(tuple(reach))} has all the taps that work here; or stride less before it"
+            hint = f"use a {show(tuple(reach))} kernel, or reduce the strides before this step"
         yield self.at(
             one,
-            "{parameters} of {of} weights can never learn: no gradient reaches them",
-            f"{_kernel_on_map(one)}: {dead} of {taps} taps {why}, whatever the input",
+            "{parameters} of {of} weights receive no gradient",
+            f"{_kernel_on_map(one)}: {dead} of {taps} taps {why}",
             fields=("kernel",),
             hint=hint,
             parameters=dead * (kernel.size // taps) * read // filters,
@@ -71,18 +68,19 @@ class DeadWeights(Rule):
 
 
 class OversizedWindow(Rule):
-    """The window of a convolution, its dilation included, is larger than the map that it slides over, so that it meets
-    padding wherever it stands. Each of its weights still meets a number somewhere; where some never do, it is ARCH501.
+    """Checks for convolutions whose window, including dilation, is larger than the feature map. At every position, the window
+    then covers some padding. If some weights only ever meet padding, `ARCH501` reports them instead.
 
-    Products with padding are zeros that cost as much as others: a 7x7 kernel on a 4x4 map spends two thirds of its work
-    on them. A map of this size mostly means a stride too many, or a kernel meant for a larger input.
+    Multiplying by padding costs as much as any other product and always gives zero. On a 4x4 feature map, a 7x7 kernel
+    spends two thirds of its work on padding. Usually the network has one stride too many, or the kernel was chosen for a
+    larger input.
     """
 
     code = "ARCH503"
-    title = "a window larger than its map"
+    title = "window larger than its feature map"
     wrong = example("conv: {filters: 8, kernel: 7, padding: same, activation: relu}", size="[4, 4, 8]")
     right = example("conv: {filters: 8, kernel: 3, padding: same, activation: relu}", size="[4, 4, 8]")
-    condition = "the window of a convolution, with its dilation, is larger than its map"
+    condition = "a convolution's window, including dilation, is larger than its feature map"
 
     def check_op(self, one: OpFacts, network: Network) -> Iterator[Occurrence]:
         live, windows = live_taps(one), one.windows
@@ -97,10 +95,10 @@ class OversizedWindow(Rule):
         reach = show(tuple(window.reach for window in windows))
         yield self.at(
             one,
-            f"a window of {reach} is larger than its map of {_map_size(one)}",
-            f"{_kernel_on_map(one)}: {percent(lost, 1)} of its products are with padding",
+            f"the {reach} window is larger than its {_map_size(one)} feature map",
+            f"{_kernel_on_map(one)}: {percent(lost, 1)} of the products involve padding",
             fields=("kernel",),
-            hint="a smaller kernel, or fewer strides before it",
+            hint="use a smaller kernel, or reduce the strides before this step",
             macs=one.node.totals.macs * lost,
         )
 
@@ -109,10 +107,7 @@ DEPTHWISE = "depthwise_kernel"
 
 
 def live_taps(one: OpFacts) -> tuple[int, int] | None:
-    """The taps of a kernel that a gradient can reach, as sets of its rows and of its columns; a dead one is in none.
-
-    None where the op has no kernel that slides.
-    """
+    """The kernel rows and columns that a gradient can reach, as two bit sets; None if the op has no sliding kernel."""
     if one.windows is None or not one.op.traits.filters:
         return None
     edges = one.inputs[0].support or (None, None)
@@ -123,7 +118,7 @@ def live_taps(one: OpFacts) -> tuple[int, int] | None:
 
 
 def _edges(one: OpFacts) -> tuple[tuple[int, int], ...]:
-    """The first row and the one after the last that can be other than 0, and so the columns."""
+    """The ranges of rows and of columns outside of which the input is always 0."""
     return one.inputs[0].support or tuple((0, window.length) for window in one.windows or ())
 
 
@@ -132,19 +127,19 @@ def _map_size(one: OpFacts) -> str:
 
 
 def _kernel_on_map(one: OpFacts) -> str:
-    return f"{show(tuple(window.kernel for window in one.windows or ()))} on a map of {_map_size(one)}"
+    return f"{show(tuple(window.kernel for window in one.windows or ()))} kernel on a {_map_size(one)} feature map"
 
 
 class EarlySmallMap(Rule):
-    """The map has at most 3 rows and columns, and three convolutions with windows or more still work on it. The line is that
-    of the stride which made it so small.
+    """Checks for networks in which three or more convolutions with kernels larger than 1x1 run on feature maps of at most 3x3.
+    The finding points at the stride that makes the feature map so small.
 
-    On a map of 3x3 every place but one lies at the border, so that a 3x3 window meets more padding than map. Networks for
-    32x32 pixels keep maps of 8x8 to their end; those that were written for 224x224 end at 7x7.
+    On a 3x3 feature map, every position except the center lies at the border, where a 3x3 window covers more padding than
+    map. Networks for 32x32 images typically keep 8x8 feature maps to the end, and networks for 224x224 images end at 7x7.
     """
 
     code = "ARCH509"
-    title = "a map that is small too early"
+    title = "feature map that is small too early"
     wrong = example(
         "conv: {filters: 8, kernel: 3, stride: 2, padding: same, activation: relu}",
         "conv: {filters: 8, kernel: 3, stride: 2, padding: same, activation: relu}",
@@ -164,7 +159,7 @@ class EarlySmallMap(Rule):
         "conv: {filters: 8, kernel: 3, padding: same, activation: relu}",
         size="[24, 24, 3]",
     )
-    condition = f"{SEVERAL} or more convolutions with windows work on maps of at most {SMALL}x{SMALL}"
+    condition = f"{SEVERAL} or more convolutions larger than 1x1 run on feature maps of at most {SMALL}x{SMALL}"
 
     def check(self, network: Network) -> Iterator[Occurrence]:
         late = [one for one in network.flow.ops if has_window(one.op) and _is_small(one.shapes[0])]
@@ -177,10 +172,10 @@ class EarlySmallMap(Rule):
         size = show(first.node.shape[:2])
         yield self.at(
             first,
-            f"the map is {size} from here on, and {times} convolutions with windows are still to come",
-            f"they hold {weights:,} parameters, {share} of the network's",
+            f"the feature map is {size} from here on, but {times} convolutions larger than 1x1 follow",
+            f"they hold {weights:,} parameters, {share} of the network",
             fields=("stride", "size", "padding"),
-            hint="stride less before it, or take a larger input",
+            hint="reduce the strides up to here, or use a larger input",
         )
 
 
@@ -189,22 +184,22 @@ def _is_small(shape: Shape) -> bool:
 
 
 def _narrows(one: OpFacts) -> bool:
-    """Whether a map becomes small here, but is not pooled as a whole."""
+    """Whether the op makes the feature map small without pooling it as a whole."""
     after = one.node.shape
     return one.windows is not None and _is_small(after) and not _is_small(one.shapes[0]) and after[:2] != (1, 1)
 
 
 class NarrowView(Rule):
-    """The network ends in a global pool, and a place of the map before it sees less than half of the input's height and
-    width. What it sees follows from all windows and strides before it.
+    """Checks for networks whose receptive field before the global pool covers less than half of the input's height or width.
+    The receptive field follows from all windows and strides before the pool.
 
-    The pool adds up what small parts of the picture say, as a bag of patches: nothing that is larger than the receptive
-    field, and no two things further apart, is ever seen together. That can be meant so (Brendel & Bethge 2019); mostly the
-    strides or some convolutions are missing.
+    The global pool averages over positions, so the network classifies a bag of small patches. It cannot recognize anything
+    larger than the receptive field, nor relate features that are farther apart. This can be intended (Brendel & Bethge
+    2019), but usually strides or convolutions are missing.
     """
 
     code = "ARCH510"
-    title = "a network that sees only parts of its input"
+    title = "narrow receptive field"
     wrong = example(
         "conv: {filters: 8, kernel: 3, padding: same, activation: relu}",
         "conv: {filters: 8, kernel: 3, padding: same, activation: relu}",
@@ -218,14 +213,14 @@ class NarrowView(Rule):
         "conv: {filters: 8, kernel: 3, padding: same, activation: relu}",
         size="[64, 64, 3]",
     )
-    condition = "the map before the global pool sees less than half of the input's height or width at each place"
+    condition = "before the global pool, the receptive field covers less than half of the input's height or width"
 
     def check(self, network: Network) -> Iterator[Occurrence]:
         graph = network.graph
         pool = next((one for one in network.flow.bodies[0].ops if one.op.traits.pools_map), None)
         if pool is None or len(graph.inputs) > 1 or len(graph.input) != 3:
             return
-        # Fetched where there is a pool to speak of: `check` pays for every import.
+        # Imported only if there is a pool: every import makes `check` slower.
         from archdsl.analysis.receptive_field import last_map
 
         last, size = last_map(graph), graph.input
@@ -237,9 +232,9 @@ class NarrowView(Rule):
         share = percent(math.prod(seen), math.prod(size[:2]))
         yield self.at(
             pool,
-            f"no place of the last map sees more than {show(seen)} pixels of {show(size[:2])}",
-            f"the pool brings together views of {share} of the input each; what lies further apart is never compared",
-            hint="more convolutions with windows, or strides earlier",
+            f"the receptive field before the global pool is {show(seen)} of {show(size[:2])} pixels",
+            f"each position sees {share} of the input, and features that are farther apart are never related",
+            hint="add convolutions larger than 1x1, or move the strides closer to the input",
         )
 
 
