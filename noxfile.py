@@ -51,8 +51,10 @@ def generated(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Check the examples, tables and links of README and docs; `-- --update-golden` rewrites tables and outputs."""
+    """Check the docs and build their site into `site`; `-- --update-golden` rewrites tables and outputs first."""
     python(session, "-m", "pytest", "-m", "not slow", "tests/docs")
+    build = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet"]
+    session.run(*build, external=True, env={"NO_MKDOCS_2_WARNING": "1"})
 
 
 @nox.session

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, replace
+from functools import cache
 from typing import Any, get_args
 
+from command_reference import commands
 from pydantic import BaseModel
 
+import archdsl
 from archdsl import errors, expr, limits, recipe, schema, spec, zoo
 from archdsl.analysis.measures import PRECISIONS
 from archdsl.lint import RULES, Suppressions, lint, summarize
@@ -56,6 +59,7 @@ _TAKEN = {
 """What fields take whose annotations do not tell it shortly."""
 
 
+@cache
 def tables() -> dict[str, str]:
     """The text of each generated region, by its name."""
     words = schema.language()
@@ -94,6 +98,8 @@ def tables() -> dict[str, str]:
         ),
         "notebook": f"```text\n{_notebook()}```\n",
         "reviewed": _reviewed(),
+        "commands": commands(),
+        "python": "\n".join(f"::: archdsl.{name}\n" for name in archdsl.__all__),
         **_recipe(),
     }
 
