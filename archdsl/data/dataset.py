@@ -117,7 +117,7 @@ def from_raw(raw: RawDataset, data: Data, limit: int | None = None, seed: int = 
     train, validation, test, classes = _select_classes(raw, data)
     if test is None:
         train, test = _hold_out(train, data.test, SPLIT_SEED, "test", "image")
-        held_out = f"{data.test:.0%} of the images are held out to test: the source has no test images of its own"
+        held_out = f"{data.test:.0%} of the images are held out for testing: the source has no test split"
         notes = (*notes, held_out)
     limit = data.limit if limit is None else limit
     if limit is not None:
@@ -158,7 +158,7 @@ def limited(split: Labeled, limit: int, seed: int = SPLIT_SEED) -> Labeled:
         ArchError: `limit` is not a positive number (ARCH203).
     """
     if limit < 1:
-        raise fail("ARCH203", f"a limit of {limit} images leaves nothing: it must be 1 or more")
+        raise fail("ARCH203", f"expected a limit of at least 1 image, got {limit}")
     return split.take(stratified_rows(split.labels, limit, seed))
 
 
@@ -229,7 +229,7 @@ def class_weights(data: Data, labels: NDArray[np.int64], classes: Sequence[str])
 def _check_classes(names: Iterable[str], classes: Sequence[str], field: str, data: Data) -> None:
     for each in names:
         if each not in classes:
-            message = f"`data.{field}` names the class `{each}`, which {data.source_name} does not have"
+            message = f"unknown class `{each}` in `data.{field}`: {data.source_name} has no such class"
             raise fail("ARCH303", message, hint=nearest(each, classes))
 
 
@@ -261,8 +261,10 @@ def _hold_out(split: LazySplit, share: float, seed: int, name: str, kind: str) -
     held = stratified_rows(split.labels, round(share * len(split)), seed) if len(split) else np.arange(0)
     rest = np.setdiff1d(np.arange(len(split)), held)
     if not len(held) or not len(rest):
-        message = f"a {name} share of {share:g} of {quantity(len(split), kind)} leaves one of the two parts empty"
-        raise fail("ARCH203", message, hint=f"a larger --limit, or another `data.{name}`")
+        message = f"`data.{name}: {share:g}` of {quantity(len(split), kind)} leaves an empty split"
+        # A limit applies to what is left after the test images are held out.
+        or_limit = ", or raise the limit" if name == "validation" else ""
+        raise fail("ARCH203", message, hint=f"change `data.{name}`{or_limit}")
     return split.take(rest), split.take(held)
 
 

@@ -125,12 +125,12 @@ def read(path: Path, channels: int, size: Sequence[int] | None) -> NDArray[np.ui
         with opened(path) as file, Image.open(file, formats=_formats()) as opened_image:
             image = _converted(ImageOps.exif_transpose(opened_image), channels)
     except (FileNotFoundError, NotADirectoryError):
-        raise fail("ARCH301", f"{path} is not there") from None
+        raise fail("ARCH301", f"{path} does not exist") from None
     except UnidentifiedImageError:
-        raise fail("ARCH302", f"{path} is no image of a kind that Pillow knows") from None
+        raise fail("ARCH302", f"{path} is not an image in a supported format") from None
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         most = f"{Image.MAX_IMAGE_PIXELS or 0:,}"
-        raise fail("ARCH302", f"{path} has more than {most} pixels, and is not read") from None
+        raise fail("ARCH302", f"{path} is too large: it has more than {most} pixels") from None
     except Exception as error:  # each of Pillow's readers has its own for a broken file
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:200] or type(error).__name__
         raise fail("ARCH302", f"{path} cannot be read as an image: {reason}") from None
@@ -203,9 +203,9 @@ def choose_format(paths: Sequence[Path], requested: RequestedFormat) -> ImageFor
         return ImageFormat(*sizes[0], channels)
     ends = " to ".join(dict.fromkeys(f"{height} x {width}" for height, width in (sizes[0], sizes[-1])))
     if side is None:
-        hint = "`size: [64, 64]` in `data` says the height and width that they become"
+        hint = "to resize them, add `size: [64, 64]` to `data`"
         raise fail("ARCH303", f"the images differ in size, from {ends} pixels", hint=hint)
-    note = f"the images have {ends} pixels; here they are resized to {side} x {side}, for nobody says a size"
+    note = f"images of {ends} pixels are resized to {side} x {side}, because no size is set"
     return ImageFormat(side, side, channels, note)
 
 
@@ -251,10 +251,10 @@ def read_rows(
 
 def _unreadable(messages: Sequence[str], count: int) -> ArchError:
     if len(messages) == 1:
-        return fail("ARCH302", messages[0], hint="replace the file, or remove it")
+        return fail("ARCH302", messages[0], hint="replace or remove the file")
     facts = (*messages[:SHOWN], *([f"... and {len(messages) - SHOWN:,} more"] if len(messages) > SHOWN else []))
     message = f"{len(messages):,} of {quantity(count, 'image')} cannot be read"
-    return ArchError(Problem("ARCH302", message, facts=facts, hint="replace these files, or remove them"))
+    return ArchError(Problem("ARCH302", message, facts=facts, hint="replace or remove these files"))
 
 
 def _bar() -> Progress:

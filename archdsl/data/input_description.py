@@ -37,7 +37,7 @@ class InputDescription(BaseModel):
     def _statistics_fit(self) -> InputDescription:
         counts = {len(values) for values in (self.mean, self.std) if values is not None}
         if (self.mean is None) != (self.std is None) or not counts <= {1, self.shape[2]} or len(counts) > 1:
-            raise ValueError("`mean` and `std` have one number, or one for each channel")
+            raise ValueError("expected one number, or one per channel, in `mean` and in `std`")
         return self
 
 
@@ -80,5 +80,5 @@ def check(data: Mapping[str, Any], file: object) -> None:
             f"`{path}`: {fault['msg']}" if path else str(fault["msg"])
             for path, fault in zip(paths, faults, strict=False)
         ]
-        message = f"{file} says wrongly how its network's input is made"
+        message = f"{file} has an invalid description of its network's input"
         raise ArchError(Problem("ARCH302", message, facts=tuple(facts))) from None

@@ -97,7 +97,7 @@ def inspect(dataset: Dataset, shape: Sequence[int | None] | None = None) -> Insp
     """
     own = dataset.image_shape
     if shape and not (len(shape) == 3 and all(side in (None, other) for side, other in zip(shape, own, strict=True))):
-        note = f"the network takes {_sides(shape)}, and the images are {_sides(own)}"
+        note = f"the network expects {_sides(shape)}, but the images are {_sides(own)}"
         dataset = replace(dataset, notes=(*dataset.notes, note))
     counts = {name: np.bincount(split.labels, minlength=len(dataset.classes)) for name, split in dataset.splits.items()}
     pixels = histogram(dataset.train.images)
@@ -147,33 +147,33 @@ def _facts(inspection: Inspection) -> Iterator[str]:
     dataset = inspection.dataset
     width = max((len(str(one.path)) for one in dataset.searched), default=0)
     for number, one in enumerate(dataset.searched):
-        result = "found" if one.found else "not there"
-        yield f"{'' if number else 'looked in':<12}{one.path!s:<{width}}  {result}"
-    yield f"{'read from':<12}{dataset.origin if dataset.origin != 'embedded' else 'the package itself'}"
+        result = "found" if one.found else "not found"
+        yield f"{'' if number else 'searched':<12}{one.path!s:<{width}}  {result}"
+    yield f"{'read from':<12}{dataset.origin if dataset.origin != 'embedded' else 'the archdsl package'}"
     height, across, channels = dataset.image_shape
-    kind = {1: "grey", 3: "colour", 4: "colour and opacity"}[channels]
-    values = f"values {inspection.least} to {inspection.greatest} of {dataset.largest}"
+    kind = {1: "grayscale", 3: "color", 4: "color with alpha"}[channels]
+    values = f"pixel values {inspection.least} to {inspection.greatest} (maximum {dataset.largest})"
     yield f"{'images':<12}{height} x {across}, {kind}; {values}"
     sizes = [f"{name} {len(split):,}" for name, split in dataset.splits.items() if len(split)]
-    yield f"{'parts':<12}{'   '.join(sizes)}"
+    yield f"{'splits':<12}{'   '.join(sizes)}"
     mean, std = ("  ".join(f"{value:.4f}" for value in each) for each in (inspection.mean, inspection.std))
     yield f"{'mean':<12}{mean}"
-    yield f"{'std':<12}{std}   shares of {dataset.largest}, of the training images"
+    yield f"{'std':<12}{std}   of the training images divided by {dataset.largest}"
     for number, fact in enumerate(_duplicate_facts(inspection.duplicates, len(dataset.test))):
-        yield f"{'' if number else 'equal':<12}{fact}"
+        yield f"{'' if number else 'duplicates':<12}{fact}"
     for note in dataset.notes:
         yield f"{'note':<12}{note}"
 
 
 def _duplicate_facts(duplicates: DuplicateCounts, test: int) -> Iterator[str]:
     if duplicates.test:
-        yield f"{duplicates.test:,} of {quantity(test, 'test image')} are training images too"
+        yield f"{duplicates.test:,} of {quantity(test, 'test image')} also in the training data"
     if duplicates.training:
-        yield f"{quantity(duplicates.training, 'training image')} repeat another"
+        yield quantity(duplicates.training, "repeated training image")
     if duplicates.conflicting:
-        yield f"{quantity(duplicates.conflicting, 'image')} have a twin with another label"
+        yield f"{quantity(duplicates.conflicting, 'image')} with a copy under another label"
     if duplicates == DuplicateCounts(0, 0, 0):
-        yield "no image stands twice"
+        yield "none"
 
 
 def _class_table(inspection: Inspection) -> str:
@@ -209,7 +209,8 @@ def _balance_note(inspection: Inspection) -> str:
     if dataset.class_weights is not None or ratio <= 1.5:
         return ""
     largest, rarest = (in_line(dataset.classes[int(at)]) for at in (counts.argmax(), counts.argmin()))
-    return f"\n`{largest}` has {ratio:.1f} times the images of `{rarest}`; `class_weights: balanced` evens that out\n"
+    unbalanced = f"`{largest}` has {ratio:.1f} times as many images as `{rarest}`"
+    return f"\n{unbalanced}; to compensate, set `class_weights: balanced`\n"
 
 
 def shortened(name: str, width: int) -> str:

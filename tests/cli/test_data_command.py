@@ -88,7 +88,7 @@ def test_a_folder_of_many_classes_with_long_names(run: Run, golden: Golden, tmp_
 
 def test_images_that_the_network_does_not_take_are_noted(run: Run, tmp_path: Path) -> None:
     (tmp_path / "net.yaml").write_text((SPEC % "").replace("{folder: mine}", "digits"))
-    assert "note        the network takes 12 x 10 x 3, and the images are 8 x 8 x 1\n" in run("net.yaml")[1]
+    assert "note        the network expects 12 x 10 x 3, but the images are 8 x 8 x 1\n" in run("net.yaml")[1]
 
 
 def test_as_json(run: Run, tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_images_of_other_sizes_are_shown_all_the_same(run: Run, tmp_path: Path) 
     Image.new("RGB", (200, 100)).save(tmp_path / "mine/ant/wide.png")
     code, out, _ = run("mine")
     assert code == 0
-    note = "the images have 6 x 6 to 100 x 200 pixels; here they are resized to 64 x 64, for nobody says a size"
+    note = "images of 6 x 6 to 100 x 200 pixels are resized to 64 x 64, because no size is set"
     assert f"note        {note}\n" in out
 
 
@@ -145,7 +145,7 @@ def test_the_arrays_of_the_documentation_are_read(run: Run, tmp_path: Path) -> N
     (tmp_path / "net.yaml").write_text(whole(spec))
     code, out, err = run("net.yaml")
     assert (code, err) == (0, "")
-    assert "parts       train 135   validation 15   test 50\n" in out
+    assert "splits      train 135   validation 15   test 50\n" in out
     assert re.search(r"^blob +68 ", out, re.MULTILINE)
 
 

@@ -161,7 +161,7 @@ def test_data_that_is_not_there_is_named_with_a_way_to_get_it(tmp_path: Path, mo
 def test_a_given_folder_is_the_only_place(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     write_npz(tmp_path / "data")
-    with pytest.raises(ArchError, match="looked in: elsewhere"):
+    with pytest.raises(ArchError, match="searched: elsewhere"):
         load(CIFAR, Path("elsewhere"))
 
 
@@ -186,7 +186,7 @@ def test_a_pickle_that_calls_something_is_refused_and_nothing_is_run(
 ) -> None:
     folder = write_pickles(tmp_path)
     (folder / "data_batch_3").write_bytes(pickle.dumps({"data": thing, "labels": [1]}, number))
-    with pytest.raises(ArchError, match=rf"ARCH302.*data_batch_3.*`\w+.{name}`, which no batch needs"):
+    with pytest.raises(ArchError, match=rf"ARCH302.*data_batch_3.*`\w+.{name}`, which is not allowed"):
         read(CIFAR, tmp_path)
     assert not Path("harmed").exists()
 
@@ -246,26 +246,32 @@ BROKEN: dict[str, tuple[Callable[[Path], Any], str]] = {
     "npz is a folder": (lambda f: (f / "cifar10.npz").mkdir(), "ARCH302.*cifar10.npz/data_batch_1 is missing"),
     "npz with objects": (
         lambda f: write_npz(f, y_train=np.array([None] * 100, object)),
-        "ARCH302.*cannot be read.*no pickle is run",
+        "ARCH302.*cannot be read.*runs no pickles",
     ),
     "npz bomb": (larger_than_it_can_be, "ARCH302.*unpacks to 2,147,483,648 bytes"),
-    "npz without labels": (npz_without("y_test"), r"ARCH302.*has no array y_test\n  help: it holds: x_train, y_train"),
-    "floats": (lambda f: write_npz(f, x_train=ARRAYS["x_train"] / 255), "ARCH302.*x_train.*are float64 of shape"),
+    "npz without labels": (
+        npz_without("y_test"),
+        r"ARCH302.*expected the arrays .*y_test, got x_train, y_train",
+    ),
+    "floats": (lambda f: write_npz(f, x_train=ARRAYS["x_train"] / 255), "ARCH302.*x_train.*got float64 of shape"),
     "channels first": (
         lambda f: write_npz(f, x_test=ARRAYS["x_test"].transpose(0, 3, 1, 2)),
-        r"ARCH302.*x_test.*\(N, 32, 32, 3\), and are uint8 of shape \(20, 3, 32, 32\)",
+        r"ARCH302.*x_test.*\(N, 32, 32, 3\), got uint8 of shape \(20, 3, 32, 32\)",
     ),
-    "one-hot labels": (lambda f: write_npz(f, y_train=np.eye(10)[ARRAYS["y_train"][:, 0]]), "ARCH302.*labels must be"),
-    "fewer labels": (lambda f: write_npz(f, y_train=ARRAYS["y_train"][:-1]), "ARCH302.*100 images, but 99 labels"),
+    "one-hot labels": (
+        lambda f: write_npz(f, y_train=np.eye(10)[ARRAYS["y_train"][:, 0]]),
+        "ARCH302.*expected integer labels",
+    ),
+    "fewer labels": (lambda f: write_npz(f, y_train=ARRAYS["y_train"][:-1]), "ARCH302.*100 images but 99 labels"),
     "no image": (
         lambda f: write_npz(f, x_test=ARRAYS["x_test"][:0], y_test=ARRAYS["y_test"][:0]),
         "ARCH302.*x_test: no image",
     ),
-    "label 10": (lambda f: write_npz(f, y_train=ARRAYS["y_train"] + 1), "ARCH303.*the label 10 is not among"),
-    "label -1": (lambda f: write_npz(f, y_test=ARRAYS["y_test"].astype(int) - 1), "ARCH303.*the label -1 is not among"),
+    "label 10": (lambda f: write_npz(f, y_train=ARRAYS["y_train"] + 1), "ARCH303.*got 10"),
+    "label -1": (lambda f: write_npz(f, y_test=ARRAYS["y_test"].astype(int) - 1), "ARCH303.*got -1"),
     "binary truncated": (
         harmed(write_binary, "data_batch_2.bin", lambda p: cut(p, 0.52)),
-        "ARCH302.*data_batch_2.bin is cut short",
+        "ARCH302.*data_batch_2.bin is truncated",
     ),
     "binary cut between images": (
         harmed(write_binary, "data_batch_2.bin", lambda p: cut(p, 0.95)),
@@ -273,7 +279,7 @@ BROKEN: dict[str, tuple[Callable[[Path], Any], str]] = {
     ),
     "binary label": (
         harmed(write_binary, "test_batch.bin", lambda p: p.write_bytes(b"\x0b" + p.read_bytes()[1:])),
-        "ARCH303.*test_batch.bin: the label 11",
+        "ARCH303.*test_batch.bin: .*got 11",
     ),
     "binary missing": (harmed(write_binary, "test_batch.bin", Path.unlink), "ARCH302.*test_batch.bin is missing"),
     "pickle missing": (harmed(write_pickles, "data_batch_4", Path.unlink), "ARCH302.*data_batch_4 is missing"),
@@ -281,22 +287,25 @@ BROKEN: dict[str, tuple[Callable[[Path], Any], str]] = {
     "pickle empty": (repickle("data_batch_3", b""), "ARCH302.*data_batch_3 cannot be read"),
     "pickle not one": (repickle("data_batch_3", b"<html>"), "ARCH302.*data_batch_3 cannot be read"),
     "pickle of a list": (repickle("data_batch_3", [1, 2]), "ARCH302.*data_batch_3 cannot be read"),
-    "pickle without labels": (repickle("data_batch_3", {"data": PIXELS}), "ARCH302.*data_batch_3.*no 'labels'"),
+    "pickle without labels": (
+        repickle("data_batch_3", {"data": PIXELS}),
+        "ARCH302.*data_batch_3.*missing key 'labels'",
+    ),
     "pickle of floats": (
         repickle("data_batch_3", {"data": PIXELS.astype(float), "labels": LABELS}),
-        "ARCH302.*data_batch_3.*type 'f8', where whole numbers are due",
+        "ARCH302.*data_batch_3.*expected an integer type, got 'f8'",
     ),
     "pickle of other shape": (
         repickle("data_batch_3", {"data": PIXELS[:, :3000], "labels": LABELS}),
-        r"ARCH302.*data_batch_3.*and is uint8 \(20, 3000\)",
+        r"ARCH302.*data_batch_3.*got uint8 \(20, 3000\)",
     ),
     "pickle with text for pixels": (
         repickle("data_batch_3", {"data": "pixels", "labels": LABELS}),
-        "ARCH302.*data_batch_3.*and is str",
+        "ARCH302.*data_batch_3.*got str",
     ),
     "pickle with words for labels": (
         repickle("data_batch_3", {"data": PIXELS, "labels": ["cat"] * 20}),
-        "ARCH302.*data_batch_3: the labels must be",
+        "ARCH302.*data_batch_3: expected the labels",
     ),
 }
 

@@ -321,7 +321,7 @@ def test_no_format_is_read_but_those_of_the_suffixes(tmp_path: Path, monkeypatch
         b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n"
     )
     monkeypatch.setattr("subprocess.check_call", lambda *_, **__: pytest.fail("a program was started"))
-    assert "1.png is no image" in told({"folder": "mine"}, None)
+    assert "1.png is not an image" in told({"folder": "mine"}, None)
 
 
 def test_a_folder_that_a_class_has_twice(tmp_path: Path) -> None:
@@ -329,7 +329,7 @@ def test_a_folder_that_a_class_has_twice(tmp_path: Path) -> None:
     within = tmp_path / "mine" / "ant"
     picture(within / "more" / "1.png")
     (within / "same").symlink_to(within / "more")
-    assert "whose images this class has already" in told({"folder": "mine"}, None)
+    assert "whose images are already in this class" in told({"folder": "mine"}, None)
 
 
 def test_images_without_a_pixel(tmp_path: Path) -> None:

@@ -252,10 +252,10 @@ def test_digits_lie_between_0_and_1() -> None:
 @pytest.mark.parametrize(
     ("augment", "channels", "one_hot", "message"),
     [
-        (Augment(mixup=1.0), 3, False, "`mixup` mixes labels, and this loss takes whole ones"),
-        (Augment(cutmix=1.0), 3, False, "`cutmix` mixes labels, and this loss takes whole ones"),
-        (Augment(hue=0.5), 1, True, "`hue` changes colours, and these images have 1 channel"),
-        (Augment(saturation=0.5), 4, True, "`saturation` changes colours, and these images have 4 channels"),
+        (Augment(mixup=1.0), 3, False, "`mixup` mixes labels, but this loss takes integer labels"),
+        (Augment(cutmix=1.0), 3, False, "`cutmix` mixes labels, but this loss takes integer labels"),
+        (Augment(hue=0.5), 1, True, "`hue` expects color images (3 channels), got 1 channel"),
+        (Augment(saturation=0.5), 4, True, "`saturation` expects color images (3 channels), got 4 channels"),
     ],
 )
 def test_what_cannot_be_augmented_so(augment: Augment, channels: int, one_hot: bool, message: str) -> None:

@@ -65,9 +65,7 @@ def test_every_layout_of_fashion_mnist_reads_alike(layout: str, tmp_path: Path) 
     np.testing.assert_array_equal(dataset.test.images[..., 0], CLOTHES[40:])
     assert dataset.test.labels.tolist() == KINDS[40:].tolist()
     assert dataset.image_shape == (28, 28, 1)
-    assert dataset.notes == (
-        "a part of the set: 40 training and 20 test images, where the whole has 60,000 and 10,000",
-    )
+    assert dataset.notes == ("incomplete: 40 training and 20 test images; the full data set has 60,000 and 10,000",)
 
 
 def test_files_without_a_name_of_their_own_are_taken_only_where_somebody_names_the_place(tmp_path: Path) -> None:
@@ -145,7 +143,7 @@ def test_a_folder_reads_as_its_images_are(tmp_path: Path) -> None:
     for row, number in enumerate(sorted(range(12), key=str)):
         with Image.open(tmp_path / f"mine/train/ant/{number}.png") as image:
             np.testing.assert_array_equal(dataset.train.images[row], np.asarray(image))
-    assert dataset.notes == ("passed over, for they are no images: 1 of .txt",)
+    assert dataset.notes == ("skipped files that are not images: 1 .txt",)
 
 
 def test_a_folder_may_have_a_validation_part_and_no_test_part(tmp_path: Path) -> None:
@@ -314,7 +312,7 @@ def test_a_set_of_tensorflow_datasets_is_read_where_it_was_prepared(tmp_path: Pa
     assert dataset.classes == ("ant", "bee")
     same(dataset, load(data, Path(dataset.origin)))
     assert load(data, tmp_path, shape=(10, 10, 3)).image_shape == (10, 10, 3)
-    with pytest.raises(Exception, match=r"ARCH301.*tfds tinny is not there"):
+    with pytest.raises(Exception, match=r"ARCH301.*tfds tinny not found"):
         load(Data(source={"tfds": "tinny"}), tmp_path)
     for path in Path(dataset.origin).glob("*train*"):
         path.write_bytes(path.read_bytes()[:500])

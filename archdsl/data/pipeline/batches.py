@@ -18,6 +18,7 @@ from archdsl.data.pipeline.normalization import scale_and_offset, standardize
 from archdsl.data.pipeline.random_streams import RandomValues
 from archdsl.errors import fail
 from archdsl.recipe import Augment, Data
+from archdsl.text import quantity
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -133,12 +134,12 @@ def check_augmentation(dataset: Dataset, data: Data, one_hot: bool) -> None:
     augment, channels = data.augment, dataset.image_shape[2]
     for word in ("mixup", "cutmix"):
         if getattr(augment, word) and not one_hot:
-            hint = "`loss: categorical_crossentropy`, which takes shares of classes"
-            raise fail("ARCH303", f"`{word}` mixes labels, and this loss takes whole ones", hint=hint)
+            hint = "set `loss: categorical_crossentropy`, which takes mixed labels"
+            raise fail("ARCH303", f"`{word}` mixes labels, but this loss takes integer labels", hint=hint)
     for word in ("saturation", "hue"):
         if getattr(augment, word) and channels != 3:
-            message = f"`{word}` changes colours, and these images have {channels} channel{'s' * (channels != 1)}"
-            raise fail("ARCH303", message, hint="images of 3 channels, or `brightness` and `contrast` alone")
+            message = f"`{word}` expects color images (3 channels), got {quantity(channels, 'channel')}"
+            raise fail("ARCH303", message, hint=f"remove `{word}`, or use `brightness` or `contrast` instead")
 
 
 def _network_input(dataset: Dataset, augment: Augment) -> Any:

@@ -24,8 +24,8 @@ def require(arrays: dict[str, NDArray[Any]], names: Sequence[str], path: Path) -
     """Raises where an `.npz` file lacks one of these arrays (ARCH302)."""
     missing = [name for name in names if name not in arrays]
     if missing:
-        holds = f"it holds: {', '.join(list(arrays)[:8])}" if arrays else "it holds no array"
-        raise fail("ARCH302", f"{path} has no array {' and no array '.join(missing)}", hint=holds)
+        found = ", ".join(list(arrays)[:8]) or "none"
+        raise fail("ARCH302", f"{path}: expected the arrays {', '.join(names)}, got {found}")
 
 
 def exact_images(array: NDArray[Any], name: str, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
@@ -36,7 +36,7 @@ def exact_images(array: NDArray[Any], name: str, shape: tuple[int, int, int]) ->
     """
     if array.dtype != np.uint8 or array.shape[1:] != shape:
         expected = f"uint8 of shape (N, {', '.join(map(str, shape))})"
-        raise fail("ARCH302", f"{name}: the images must be {expected}, and are {array.dtype} of shape {array.shape}")
+        raise fail("ARCH302", f"{name}: expected {expected}, got {_kind(array)}")
     return np.ascontiguousarray(array)
 
 
@@ -49,15 +49,15 @@ def any_images(array: NDArray[Any], name: str) -> NDArray[np.uint8]:
     if array.ndim == 3:
         array = array[..., None]
     if array.ndim != 4 or array.shape[3] not in (1, 3, 4):
-        message = f"{name}: images have the shape (N, height, width, channels), and these are {_kind(array)}"
-        hint = "1, 3 or 4 channels; grey images may also be (N, height, width)"
+        message = f"{name}: expected images of shape (N, height, width, channels), got {_kind(array)}"
+        hint = "use 1, 3 or 4 channels; grayscale images may also have the shape (N, height, width)"
         if array.ndim == 4 and array.shape[1] in (1, 3, 4):
-            hint = "channels stand last: `x.transpose(0, 2, 3, 1)`"
+            hint = "move the channels to the last axis: `x.transpose(0, 2, 3, 1)`"
         raise fail("ARCH302", message, hint=hint)
     if 0 in array.shape[1:]:
-        raise fail("ARCH302", f"{name}: images have at least one pixel, and these are {_kind(array)}")
+        raise fail("ARCH302", f"{name}: expected images with at least one pixel, got {_kind(array)}")
     if array.dtype.kind not in "biuf":
-        raise fail("ARCH302", f"{name}: pixels are numbers, and these are {_kind(array)}")
+        raise fail("ARCH302", f"{name}: expected numeric pixels, got {_kind(array)}")
     if array.dtype == np.uint8 or not array.size:
         return np.ascontiguousarray(array, np.uint8)
     if array.dtype.kind == "b":
@@ -69,17 +69,18 @@ def _bytes_of(array: NDArray[Any], name: str) -> NDArray[np.uint8]:
     """Wider whole numbers and fractions as bytes, where that loses nothing."""
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         count = quantity(int((~np.isfinite(array)).sum()), "pixel")
-        raise fail("ARCH302", f"{name}: {count} of {array.size:,} are no finite numbers (NaN or infinite)")
+        raise fail("ARCH302", f"{name}: NaN or infinite values in {count} of {array.size:,}")
     least, most = array.min(), array.max()
     if least < 0 or most > 255:
-        message = f"{name}: pixels lie from {least:g} to {most:g}, and must lie from 0 to 255 or from 0 to 1"
-        raise fail("ARCH302", message, hint="save them as they were before anything was taken away or divided")
+        message = f"{name}: expected pixels from 0 to 255 or from 0 to 1, got {least:g} to {most:g}"
+        raise fail("ARCH302", message, hint="save the raw pixels, before scaling or standardization")
     values = array * array.dtype.type(255) if array.dtype.kind == "f" and most <= 1 else array
     whole = np.rint(values)
     if array.dtype.kind == "f" and np.abs(values - whole).max() > STEP * 255:
         example = float(array.flat[int(np.abs(values - whole).argmax())])
-        message = f"{name}: pixels between the 256 steps that images have, such as {example:g}"
-        raise fail("ARCH302", message, hint="`numpy.rint(255 * x).astype('uint8')` rounds fractions of 1")
+        message = f"{name}: expected at most 256 pixel values, evenly spaced, got {example:g}"
+        rounded = "255 * x" if most <= 1 else "x"
+        raise fail("ARCH302", message, hint=f"to round them, save `numpy.rint({rounded}).astype('uint8')`")
     return np.ascontiguousarray(whole, np.uint8)
 
 
@@ -90,10 +91,10 @@ def labels(array: NDArray[Any], name: str) -> NDArray[np.int64]:
         ArchError: they are no whole numbers, or have another shape (ARCH302).
     """
     if array.dtype.kind not in "iu" or array.shape not in ((array.size,), (array.size, 1)):
-        expected = "whole numbers of shape (N,) or (N, 1)"
         one_hot = array.ndim == 2 and array.shape[1] > 1
-        hint = "one-hot labels become numbers by `y.argmax(axis=1)`" if one_hot else ""
-        raise fail("ARCH302", f"{name}: the labels must be {expected}, and are {_kind(array)}", hint=hint)
+        hint = "convert one-hot labels with `y.argmax(axis=1)`" if one_hot else ""
+        message = f"{name}: expected integer labels of shape (N,) or (N, 1), got {_kind(array)}"
+        raise fail("ARCH302", message, hint=hint)
     return array.reshape(-1).astype(np.int64)
 
 
@@ -104,14 +105,13 @@ def split(images: NDArray[np.uint8], labels: NDArray[np.int64], name: str, class
         ArchError: they differ in number, there are none (ARCH302), or a label is none of the classes' (ARCH303).
     """
     if len(images) != len(labels):
-        raise fail("ARCH302", f"{name}: {quantity(len(images), 'image')}, but {quantity(len(labels), 'label')}")
+        raise fail("ARCH302", f"{name}: {quantity(len(images), 'image')} but {quantity(len(labels), 'label')}")
     if not len(images):
-        raise fail("ARCH302", f"{name}: no image")
+        raise fail("ARCH302", f"{name}: no images")
     wrong = labels[(labels < 0) | (labels >= len(classes))]
     if wrong.size:
-        message = f"{name}: the label {wrong[0]} is not among the classes 0 to {len(classes) - 1}"
-        have = "has" if wrong.size == 1 else "have"
-        raise fail("ARCH303", message, hint=f"{quantity(wrong.size, 'image')} {have} such a label")
+        expected = f"expected labels from 0 to {len(classes) - 1}"
+        raise fail("ARCH303", f"{name}: {expected}, got {wrong[0]} ({quantity(wrong.size, 'label')} out of range)")
     return in_memory(images, labels)
 
 
@@ -120,7 +120,7 @@ def every_class(train: LazySplit, origin: str, classes: Sequence[str], hint: str
     empty = np.flatnonzero(np.bincount(train.labels, minlength=len(classes)) == 0)
     if empty.size:
         shown = ", ".join(f"`{classes[label]}`" for label in empty[:5]) + (", ..." if empty.size > 5 else "")
-        raise fail("ARCH303", f"{origin}: no training image of the class {shown}", hint=hint)
+        raise fail("ARCH303", f"{origin}: no training images of {shown}", hint=hint)
 
 
 def _kind(array: NDArray[Any]) -> str:

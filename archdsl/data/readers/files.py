@@ -22,8 +22,8 @@ from archdsl.errors import ArchError, fail
 LARGEST_FILE = 2**30
 """Bytes of one file of a published set, unpacked. The largest of them takes 184 MB."""
 
-AGAIN = "fetch it, or save it, again"
-"""What helps where a file is damaged."""
+AGAIN = "download or save the file again"
+"""The hint for a damaged file."""
 
 
 def budget() -> int:
@@ -43,10 +43,10 @@ def content(path: Path, hint: str = "") -> bytes:
     try:
         return files.content(path, LARGEST_FILE)
     except FileNotFoundError:
-        raise fail("ARCH302", f"{path} is missing: the folder holds a part of the set", hint=hint) from None
+        raise fail("ARCH302", f"{path} is missing: the data set is incomplete", hint=hint) from None
     except OSError as error:
         if error.errno == errno.EFBIG:
-            raise fail("ARCH302", f"{path} is larger than this set can be") from None
+            raise fail("ARCH302", f"{path} is too large for this data set") from None
         raise fail("ARCH302", f"{path} cannot be read: {error.strerror}") from None
 
 
@@ -65,7 +65,7 @@ def unpacking(path: Path) -> Iterator[IO[bytes] | GzipFile]:
             with GzipFile(fileobj=file) as packed:
                 yield packed
     except FileNotFoundError:
-        raise fail("ARCH302", f"{path} is missing: the folder holds a part of the set") from None
+        raise fail("ARCH302", f"{path} is missing: the data set is incomplete") from None
     except (BadGzipFile, EOFError, zlib.error, OSError) as error:
         verb = "unpacked" if path.suffix == ".gz" else "read"
         raise fail("ARCH302", f"{path} cannot be {verb}: {reason(error)}", hint=AGAIN) from None
@@ -85,14 +85,17 @@ def arrays(path: Path, most: int = LARGEST_FILE) -> dict[str, NDArray[Any]]:
     except ArchError:
         raise
     except (FileNotFoundError, NotADirectoryError):
-        raise fail("ARCH301", f"{path} is not there") from None
+        raise fail("ARCH301", f"{path} does not exist") from None
     except OSError as error:
         raise fail("ARCH302", f"{path} cannot be read: {reason(error)}") from None
     except Exception as error:  # a broken file ends in any of a dozen exceptions, from zlib's to NumPy's
-        why = reason(error)
+        why, hint = reason(error), AGAIN
         if "allow_pickle" in why:
-            why = "it holds an array of objects, which is a pickle, and no pickle is run"
-        raise fail("ARCH302", f"{path} cannot be read as an .npz file: {why}", hint=AGAIN) from None
+            why, hint = (
+                "it contains an array of Python objects, and archdsl runs no pickles",
+                "save numeric arrays only",
+            )
+        raise fail("ARCH302", f"{path} cannot be read as an .npz file: {why}", hint=hint) from None
 
 
 def _load(path: Path, most: int) -> dict[str, NDArray[Any]]:
@@ -110,7 +113,7 @@ def _load(path: Path, most: int) -> dict[str, NDArray[Any]]:
             members = archive.infolist()
             size = sum(member.file_size for member in members)
             if size > most:
-                raise fail("ARCH302", f"{path} unpacks to {size:,} bytes; more than {most:,} are not read")
+                raise fail("ARCH302", f"{path} unpacks to {size:,} bytes: the limit is {most:,}")
             for member in members:
                 if member.filename.endswith(".npy"):
                     with archive.open(member) as content:
@@ -126,13 +129,13 @@ def _check_header(content: IO[bytes], member: zipfile.ZipInfo) -> None:
     readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     version = np.lib.format.read_magic(content)
     if version not in readers:
-        raise ValueError(f"{member.filename} is of the version {version} of NumPy's format, which is not read")
+        raise ValueError(f"{member.filename} has version {version} of NumPy's format, which is not supported")
     shape, _, dtype = readers[version](content)
     if dtype.hasobject:
         return  # NumPy refuses it
     declared, size = math.prod(shape) * dtype.itemsize, member.file_size - content.tell()
     if declared != size or not dtype.itemsize or min(shape, default=0) < 0:
-        raise ValueError(f"{member.filename} declares {shape} of {dtype}, and holds {size:,} bytes")
+        raise ValueError(f"{member.filename} declares {shape} of {dtype} but has {size:,} bytes")
 
 
 def reason(error: Exception) -> str:
@@ -154,5 +157,6 @@ def check_memory(title: str, count: int, shape: tuple[int, int, int]) -> None:
     needed = count * math.prod(shape)
     if needed > budget():
         each = " x ".join(map(str, shape))
-        hint = f"half of this machine's are {budget():,}: a smaller `size`, a `limit`, or fewer `classes` in `data`"
-        raise fail("ARCH303", f"{title}: {count:,} images of {each} take {needed:,} bytes of memory", hint=hint)
+        message = f"{title}: {count:,} images of {each} need {needed:,} bytes, more than half of the memory"
+        hint = f"to stay under {budget():,} bytes, set a smaller `size`, a `limit`, or fewer `classes` in `data`"
+        raise fail("ARCH303", message, hint=hint)

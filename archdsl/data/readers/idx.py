@@ -35,13 +35,14 @@ def read(path: Path, axes: int) -> NDArray[np.uint8]:
         if header[:4] != expected:
             shown = header[:4].hex(" ") or "nothing"
             kind = "images" if axes == 3 else "labels"
-            raise fail("ARCH302", f"{path} is no idx file of {kind}: it begins with {shown}, not {expected.hex(' ')}")
+            message = f"{path} is not an idx file of {kind}: expected it to begin with {expected.hex(' ')}, got {shown}"
+            raise fail("ARCH302", message)
         if len(header) < start:
-            raise fail("ARCH302", f"{path} is cut short: it ends within its header", hint=files.AGAIN)
+            raise fail("ARCH302", f"{path} is truncated: it ends inside its header", hint=files.AGAIN)
         shape = struct.unpack(f">{axes}I", header[4:])
         expected_size, size = math.prod(shape), 0
         if expected_size > files.LARGEST_FILE:
-            raise fail("ARCH302", f"{path} says that it has {expected_size:,} bytes, more than this set can need")
+            raise fail("ARCH302", f"{path} declares {expected_size:,} bytes, too many for this data set")
         content = bytearray()
         # What is too much is counted, and not kept.
         while part := file.read(CHUNK):
@@ -50,9 +51,9 @@ def read(path: Path, axes: int) -> NDArray[np.uint8]:
                 content += part
             if size > files.LARGEST_FILE:
                 most = f"{files.LARGEST_FILE:,}"
-                raise fail("ARCH302", f"{path} unpacks to more than {most} bytes, more than this set can need")
+                raise fail("ARCH302", f"{path} unpacks to more than {most} bytes, too many for this data set")
     if size != expected_size:
         times = " x ".join(f"{side:,}" for side in shape)
-        what = "is cut short" if size < expected_size else "is longer than it says"
-        raise fail("ARCH302", f"{path} {what}: {times} bytes are due, and {size:,} are there", hint=files.AGAIN)
+        what = "is truncated" if size < expected_size else "is too long"
+        raise fail("ARCH302", f"{path} {what}: expected {times} bytes, got {size:,}", hint=files.AGAIN)
     return np.frombuffer(content, np.uint8).reshape(shape)

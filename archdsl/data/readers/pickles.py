@@ -35,17 +35,17 @@ def batch(content: bytes, path: Path, pixels: int, label_key: str) -> tuple[NDAr
         arrays = {key.decode() if isinstance(key, bytes) else key: value for key, value in loaded.items()}
         images, labels = arrays["data"], arrays[label_key]
     except KeyError as error:
-        raise fail("ARCH302", f"{path} is no batch of this set: it has no {error}") from None
+        raise fail("ARCH302", f"{path} is not a batch of this data set: missing key {error}") from None
     except Exception as error:  # a broken pickle can end in nearly every exception there is
         raise fail("ARCH302", f"{path} cannot be read as a batch of images: {reason(error)}", hint=AGAIN) from None
     if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.shape[1:] != (pixels,):
         kind = f"{images.dtype} {images.shape}" if isinstance(images, np.ndarray) else type(images).__name__
-        raise fail("ARCH302", f"{path}: `data` must be uint8 of shape (N, {pixels}), and is {kind}")
+        raise fail("ARCH302", f"{path}: expected `data` to be uint8 of shape (N, {pixels}), got {kind}")
     # Lists in lists, each several times, would make an array of any size.
     if isinstance(labels, list) and all(isinstance(label, int) and abs(label) < 2**31 for label in labels):
         labels = np.array(labels, np.int64)
     if not isinstance(labels, np.ndarray):
-        raise fail("ARCH302", f"{path}: the labels must be a list of whole numbers")
+        raise fail("ARCH302", f"{path}: expected the labels to be a list of integers")
     return images, labels
 
 
@@ -86,21 +86,21 @@ def _check_opcodes(content: bytes) -> None:
     for opcode, argument, at in _operations(content):
         name = opcode.name
         if name not in _OPCODES:
-            raise pickle.UnpicklingError(f"it has the opcode {name} at byte {at}, which no batch needs")
+            raise pickle.UnpicklingError(f"unexpected opcode {name} at byte {at}")
         states += name == "BUILD"
         if "PUT" in name or name == "MEMOIZE":
             place = len(kinds) if name == "MEMOIZE" else int(argument or 0)
             if made not in _REMEMBERED or place > 2 * len(kinds) + 16:
-                raise pickle.UnpicklingError(f"it remembers at byte {at} what no batch needs again")
+                raise pickle.UnpicklingError(f"unexpected memo entry at byte {at}")
             kinds[place] = made
         elif "GET" in name:
             if kinds.get(int(argument or 0), "TUPLE") in _TUPLES:
-                raise pickle.UnpicklingError(f"it repeats at byte {at} what no batch has twice")
+                raise pickle.UnpicklingError(f"unexpected repeated value at byte {at}")
             made = ""
         elif name != "FRAME":  # it may stand between what is made and its place
             made = name
     if states > MOST_STATES:
-        raise pickle.UnpicklingError(f"it has {states:,} states of arrays, and a batch has at most {MOST_STATES}")
+        raise pickle.UnpicklingError(f"expected at most {MOST_STATES} array states, got {states:,}")
 
 
 class _ArrayUnpickler(pickle.Unpickler):
@@ -125,15 +125,15 @@ class _ArrayUnpickler(pickle.Unpickler):
         }
         short = re.sub(r"^numpy\._?core\.", "", module)
         if (short, name) not in known:
-            raise pickle.UnpicklingError(f"it asks for `{module}.{name}`, which no batch needs; nothing of it was run")
+            raise pickle.UnpicklingError(f"it asks for `{module}.{name}`, which is not allowed; nothing was run")
         return known[short, name]
 
     def _latin1(self, text: Any, encoding: Any) -> bytes:
         if encoding not in ("latin1", b"latin1"):
-            raise pickle.UnpicklingError(f"it holds text in the encoding {encoding!r}")
+            raise pickle.UnpicklingError(f"expected text encoded as latin1, got {encoding!r}")
         self._left -= len(text)  # the same text may be encoded again and again
         if self._left < 0:
-            raise pickle.UnpicklingError("it encodes more text than it has")
+            raise pickle.UnpicklingError("it encodes more text than it contains")
         return str(text if isinstance(text, str) else text.decode("utf-8")).encode("latin1")
 
 
@@ -149,5 +149,5 @@ def _from_buffer(buffer: Any, dtype: Any, shape: Any, order: Any) -> NDArray[Any
 def _whole_number_type(code: Any, align: bool = False, copy: bool = True) -> Any:
     text = code.decode() if isinstance(code, bytes) else code
     if not re.fullmatch("[ui][1248]", text):
-        raise pickle.UnpicklingError(f"it holds values of the type {text!r}, where whole numbers are due")
+        raise pickle.UnpicklingError(f"expected an integer type, got {text!r}")
     return np.dtype(text, align=False, copy=True)  # the pickle's state is set on the copy

@@ -65,12 +65,12 @@ def first(
         try:
             result = look(place)
         except OSError as error:
-            raise fail("ARCH302", f"{place} cannot be looked at: {error.strerror}") from None
+            raise fail("ARCH302", f"{place} cannot be accessed: {error.strerror}") from None
         searched.append(SearchedPath(place, result is not None))
         if result is not None:
             return result, tuple(searched)
     looked_in = ", ".join(str(one.path) for one in searched)
-    raise fail("ARCH301", f"{title} is not there; looked in: {looked_in}", hint=hint)
+    raise fail("ARCH301", f"{title} not found; searched: {looked_in}", hint=hint)
 
 
 def find(name: str, kind: str, data_dir: Path | None) -> tuple[Path, tuple[SearchedPath, ...]]:
@@ -93,5 +93,5 @@ def find(name: str, kind: str, data_dir: Path | None) -> tuple[Path, tuple[Searc
         candidates = [own]
     else:
         candidates = list(dict.fromkeys([own, *(folder / own for folder in folders(system=False))]))
-    hint = f"a path is taken from the working folder, from --data-dir, or from {VARIABLE}"
-    return first(candidates, lambda path: path if path.exists() else None, f"the {kind} {name}", hint)
+    hint = f"paths are relative to the working folder, `--data-dir` or `${VARIABLE}`"
+    return first(candidates, lambda path: path if path.exists() else None, f"{kind} {name}", hint)

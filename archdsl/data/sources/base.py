@@ -41,7 +41,7 @@ class RawDataset:
 class Source(ABC):
     """Reads one word of the recipe's `source`; the module of that name has one instance, `SOURCE`."""
 
-    why_no_download: ClassVar[str] = "is your own"
+    why_no_download: ClassVar[str] = "is local"
 
     @abstractmethod
     def read(self, data: Data, data_dir: Path | None, requested: RequestedFormat) -> RawDataset:
@@ -63,5 +63,4 @@ class Source(ABC):
             ArchError: it cannot be downloaded, or not there (ARCH203); the download fails (ARCH301); a package that it
                 needs is not installed (ARCH306).
         """
-        message = f"`--download`: {data.source_name} {self.why_no_download}, and is downloaded from nowhere"
-        raise fail("ARCH203", message)
+        raise fail("ARCH203", f"`--download` does not apply: {data.source_name} {self.why_no_download}")

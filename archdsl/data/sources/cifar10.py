@@ -16,7 +16,7 @@ from archdsl.errors import fail
 
 SHAPE = (32, 32, 3)
 PIXELS = 32 * 32 * 3
-HOW_TO_GET = "unpack an archive from https://www.cs.toronto.edu/~kriz/cifar.html, and name its folder with --data-dir"
+HOW_TO_GET = "unpack an archive from https://www.cs.toronto.edu/~kriz/cifar.html and pass its folder as `--data-dir`"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,7 @@ class Cifar(PublishedSet):
         counts = [len(batch) for batch in training]
         if len(set(counts)) > 1:
             shown = ", ".join(f"{count:,}" for count in counts)
-            raise fail("ARCH302", f"{folder}: the training batches differ in size ({shown} images): one is cut short")
+            raise fail("ARCH302", f"{folder}: the training batches differ in size ({shown} images): one is truncated")
         images = np.concatenate([batch.fetch(np.arange(len(batch))) for batch in training])
         return in_memory(images, np.concatenate([batch.labels for batch in training])), test
 
@@ -61,7 +61,7 @@ class Cifar(PublishedSet):
     def _read_binary(self, path: Path) -> LazySplit:
         content, width = files.content(path, HOW_TO_GET), PIXELS + self.label_bytes
         if len(content) % width:
-            raise fail("ARCH302", f"{path} is cut short: {len(content):,} bytes are no multiple of {width:,}")
+            raise fail("ARCH302", f"{path} is truncated: {len(content):,} bytes is not a multiple of {width:,}")
         rows = np.frombuffer(content, np.uint8).reshape(-1, width)
         return self._channels_last(rows[:, self.label_bytes :], rows[:, self.label_bytes - 1], path)
 

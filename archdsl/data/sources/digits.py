@@ -21,7 +21,7 @@ LARGEST = 16
 class Digits(Source):
     """The embedded digits; a fifth of each class is the test split."""
 
-    why_no_download = "is a part of the package"
+    why_no_download = "is part of the package"
 
     def read(self, data: Data, data_dir: Path | None, requested: RequestedFormat) -> RawDataset:
         """The digits, in their own size wherever a folder is named."""

@@ -26,7 +26,7 @@ class FashionMnist(PublishedSet):
         """The training images and the test images of the four files; MNIST's are refused."""
         train, test = (self._read(folder, stem) for stem in ("train", "t10k"))
         if tuple(train.labels[: len(MNIST_LABELS)]) == MNIST_LABELS and len(train) >= 10_000:
-            message = f"{folder} holds MNIST's handwritten digits, and not Fashion-MNIST"
+            message = f"{folder} contains MNIST's handwritten digits, not Fashion-MNIST"
             raise fail("ARCH303", message, hint=self.how_to_get)
         return train, test
 
@@ -38,7 +38,7 @@ class FashionMnist(PublishedSet):
     def _file(self, folder: Path, name: str) -> Path:
         path = next((folder / one for one in _names(name) if (folder / one).is_file()), None)
         if path is None:
-            message = f"{folder / name} is missing, packed or not: the folder holds a part of the set"
+            message = f"{folder / name} is missing, with or without `.gz`: the data set is incomplete"
             raise fail("ARCH302", message, hint=self.how_to_get)
         return path
 
@@ -58,7 +58,7 @@ SOURCE = FashionMnist(
     counts=(60_000, 10_000),
     folders=("fashion-mnist", "fashion_mnist", "dataset-fashion-mnist", "FashionMNIST/raw"),
     how_to_get=(
-        "`apt install dataset-fashion-mnist`; or take its four files from "
-        "https://github.com/zalandoresearch/fashion-mnist, and name their folder with --data-dir"
+        "run `apt install dataset-fashion-mnist`, or download the four files from "
+        "https://github.com/zalandoresearch/fashion-mnist and pass their folder as `--data-dir`"
     ),
 )

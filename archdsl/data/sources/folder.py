@@ -49,8 +49,8 @@ class ImageFolder(Source):
         splits = {split: _lazy_split(listed[split], classes, image_format, split) for split in listed}
         notes = [image_format.note] if image_format.note else []
         if skipped:
-            shown = ", ".join(f"{count:,} of {suffix}" for suffix, count in skipped.most_common(4))
-            notes.append(f"passed over, for they are no images: {shown}")
+            shown = ", ".join(f"{count:,} {suffix}" for suffix, count in skipped.most_common(4))
+            notes.append(f"skipped files that are not images: {shown}")
         return RawDataset(
             splits["train"],
             splits.get("test"),
@@ -71,8 +71,8 @@ def _splits(root: Path) -> dict[str, Path]:
         return named
     if named.keys() & {"test", "validation"} and all(_folders(one) for one in named.values()):
         shown = ", ".join(f"`{one.name}`" for one in named.values())
-        hint = "the folder with the training images: `train`"
-        raise fail("ARCH302", f"{root} has {shown}, and no `train`", hint=hint)
+        hint = "name the folder of training images `train`"
+        raise fail("ARCH302", f"{root} has {shown} but no `train`", hint=hint)
     return {"train": root}
 
 
@@ -91,7 +91,7 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
         with os.scandir(folder) as entries:
             kept = [e for e in entries if not e.name.startswith(".") and e.name.lower() not in JUNK]
     except NotADirectoryError:
-        raise fail("ARCH302", f"{folder} is a file, and not a folder of images") from None
+        raise fail("ARCH302", f"expected a folder of images, got the file {folder}") from None
     except OSError as error:
         raise fail("ARCH302", f"{folder} cannot be read: {error.strerror}") from None
     return sorted(kept, key=lambda entry: entry.name)
@@ -113,16 +113,16 @@ def _classes(folder: Path, skipped: Counter[str]) -> dict[str, list[Path]]:
     folders = _folders(folder)
     if not folders:
         loose = sum(Path(entry.name).suffix.lower() in images.SUFFIXES for entry in _entries(folder))
-        holds = f"{quantity(loose, 'image')} and no folder" if loose else "no folders of images"
-        raise fail("ARCH302", f"{folder} holds {holds}", hint="the images of each class lie in a folder of its name")
+        contents = f"{quantity(loose, 'image')} but no class folders" if loose else "no class folders"
+        hint = "put the images of each class into a folder named after the class"
+        raise fail("ARCH302", f"{folder} contains {contents}", hint=hint)
     listed = {one.name: list(_files(one, skipped, (os.path.realpath(folder),), set())) for one in folders}
     for name, files in listed.items():
         if not files:
             inside = [entry.name for entry in _entries(folder / name)]
-            holds = (
-                f"it holds: {', '.join(inside[:5])}{', ...' if len(inside) > 5 else ''}" if inside else "it is empty"
-            )
-            raise fail("ARCH302", f"{folder / name}: a class without an image", hint=f"{holds}; remove it, or fill it")
+            contents = f"it contains {', '.join(inside[:5])}{', ...' * (len(inside) > 5)}" if inside else "it is empty"
+            hint = f"{contents}; add images, or remove the folder"
+            raise fail("ARCH302", f"{folder / name}: no images of this class", hint=hint)
     return listed
 
 
@@ -138,9 +138,9 @@ def _files(folder: Path, skipped: Counter[str], above: tuple[str, ...], seen: se
     """
     real = os.path.realpath(folder)
     if real in above:
-        raise fail("ARCH302", f"{folder} is a link that leads back to {real}", hint="remove the link")
+        raise fail("ARCH302", f"{folder} links back to {real}", hint="remove the link")
     if real in seen:
-        message = f"{folder} is a link to {real}, whose images this class has already"
+        message = f"{folder} links to {real}, whose images are already in this class"
         raise fail("ARCH302", message, hint="remove the link")
     seen.add(real)
     for entry in _entries(folder):
@@ -149,27 +149,28 @@ def _files(folder: Path, skipped: Counter[str], above: tuple[str, ...], seen: se
         elif (suffix := Path(entry.name).suffix.lower()) in images.SUFFIXES:
             yield Path(entry.path)
         else:
-            skipped[suffix or "no ending"] += 1
+            skipped[suffix or "without an extension"] += 1
 
 
 def _one_class(folder: Path, classes: tuple[str, ...]) -> Exception:
     inside = _folders(folder / classes[0])
-    hint = "each class has a folder of its own"
+    hint = "put each class into a folder of its own"
     if len(inside) > 1:
         hint = f"did you mean `{folder / classes[0]}`?"
-    message = f"{folder} holds the folder `{classes[0]}` alone: a network tells at least two classes apart"
-    return fail("ARCH303", message, hint=hint)
+    return fail("ARCH303", f"{folder}: expected at least two class folders, got only `{classes[0]}`", hint=hint)
 
 
 def _check_same_classes(folder: Path, classes: tuple[str, ...], training: Path, known: tuple[str, ...]) -> None:
     """Raises where a split has other classes than the training split."""
     for name in classes:
         if name not in known:
-            raise fail("ARCH303", f"{folder} has the class `{name}`, and {training} has not", hint=nearest(name, known))
+            message = f"{folder} has the class `{name}`, which {training} lacks"
+            raise fail("ARCH303", message, hint=nearest(name, known))
     missing = [name for name in known if name not in classes]
     if missing:
         shown = ", ".join(f"`{name}`" for name in missing[:5]) + (", ..." if len(missing) > 5 else "")
-        raise fail("ARCH303", f"{folder} has no folder {shown}, and {training} has", hint="each part has every class")
+        message = f"{folder} lacks {shown}, which {training} has"
+        raise fail("ARCH303", message, hint="give every split the same class folders")
 
 
 def _lazy_split(

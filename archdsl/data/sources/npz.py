@@ -36,7 +36,7 @@ class NpzFile(Source):
             array_checks.split(array, numbers, f"{path}: {x}", classes)
             for array, numbers, (x, _) in zip(images, labels, pairs, strict=True)
         )
-        array_checks.every_class(train, str(path), classes, "labels are counted from 0, without a gap")
+        array_checks.every_class(train, str(path), classes, "number the classes from 0, without gaps")
         height, width, channels = images[0].shape[1:]
         shape = (int(height), int(width), int(channels))
         return RawDataset(train, test[0] if test else None, classes, shape, str(path.absolute()), searched=searched)
@@ -47,18 +47,19 @@ def _classes(names: NDArray[Any] | None, labels: NDArray[np.int64], path: Path) 
     if names is None:
         count = int(labels.max(initial=-1)) + 1
         if count > max(1_000, len(labels)):
-            raise fail("ARCH303", f"{path}: the label {count - 1:,} is no number of a class", hint="they count from 0")
+            message = f"{path}: the label {count - 1:,} is not the number of a class"
+            raise fail("ARCH303", message, hint="number the classes from 0, without gaps")
         classes = tuple(str(label) for label in range(count))
     else:
         if names.ndim != 1 or names.dtype.kind not in "USiu":
             kind = f"{names.dtype} of shape {names.shape}"
-            raise fail("ARCH302", f"{path}: `classes` must be an array of names, of shape (classes,), and is {kind}")
+            raise fail("ARCH302", f"{path}: expected `classes` to be a 1-D array of names, got {kind}")
         classes = tuple(name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name) for name in names)
         if len(set(classes)) < len(classes):
             twice = Counter(classes).most_common(1)[0][0]
-            raise fail("ARCH302", f"{path}: `classes` names `{twice}` twice")
+            raise fail("ARCH302", f"{path}: duplicate name `{twice}` in `classes`")
     if len(classes) < 2:
-        raise fail("ARCH303", f"{path} holds one class alone: a network tells at least two apart")
+        raise fail("ARCH303", f"{path}: expected at least two classes, got one")
     return classes
 
 

@@ -61,15 +61,15 @@ class PublishedSet(Source):
             names = (f"{data.kind}.npz", *self.folders)
             return next((folder / name for name in names if (folder / name).exists()), None)
 
-        hint = f"`archdsl data {data.kind} --download` puts it where it is looked for; or {self.how_to_get}"
+        hint = f"download it with `archdsl data {data.kind} --download`, or {self.how_to_get}"
         path, searched = search.first(search.folders(data_dir), look, self.title, hint)
         if path.is_dir():
             train, test = self.read_folder(path)
         elif path.suffix == ".npz":
             train, test = self._read_arrays(path)
         else:
-            raise fail("ARCH302", f"{path} is neither an .npz file nor a folder", hint="unpack an archive first")
-        array_checks.every_class(train, str(path), self.classes, f"is this {self.title}, and all of it?")
+            raise fail("ARCH302", f"{path} is neither an .npz file nor a folder", hint="unpack archives first")
+        array_checks.every_class(train, str(path), self.classes, f"check that this is all of {self.title}")
         return RawDataset(
             train,
             test,
@@ -103,18 +103,18 @@ class PublishedSet(Source):
         if (train, test) == self.counts:
             return ()
         whole = " and ".join(f"{count:,}" for count in self.counts)
-        return (f"a part of the set: {train:,} training and {test:,} test images, where the whole has {whole}",)
+        return (f"incomplete: {train:,} training and {test:,} test images; the full data set has {whole}",)
 
     def download(self, data: Data, data_dir: Path | None) -> None:
         """Puts the set in Keras's cache, by Keras's own loader."""
         if data_dir is not None:
-            hint = "without --data-dir it goes to Keras's cache, where it is looked for"
-            raise fail("ARCH203", "`--download` puts the set where Keras's own loader does", hint=hint)
+            hint = "remove `--data-dir`: Keras's cache is searched by default"
+            raise fail("ARCH203", "`--download` always downloads to Keras's cache, never to `--data-dir`", hint=hint)
         import keras
 
         try:
             with contextlib.redirect_stdout(sys.stderr):  # Keras's bar; stdout carries data
                 getattr(keras.datasets, data.kind).load_data()
         except Exception as error:  # Keras raises a bare one
-            message = f"{self.title} cannot be downloaded: {files.reason(error)}"
+            message = f"cannot download {self.title}: {files.reason(error)}"
             raise fail("ARCH301", message, hint=self.how_to_get) from None

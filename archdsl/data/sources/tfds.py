@@ -42,7 +42,7 @@ class TensorFlowDatasets(Source):
         _package()
         places = [*search.folders(data_dir, system=False), *([OWN_FOLDER.expanduser()] if data_dir is None else [])]
         command = f"archdsl data tfds:{name} --download"
-        hint = f"`{command}` brings it, where TensorFlow Datasets knows it and a network is there"
+        hint = f"download it with `{command}`"
         builder, searched = search.first(places, lambda place: _prepared(name, place), title, hint)
         image, label = _features(builder, title)
         classes = tuple(map(str, builder.info.features[label].names))
@@ -68,13 +68,13 @@ class TensorFlowDatasets(Source):
         tfds, name = _package(), data.argument
         base, known = name.partition(":")[0], tfds.list_builders(with_community_datasets=False)
         if base not in known:
-            raise fail("ARCH301", f"TensorFlow Datasets has no set `{base}`", hint=nearest(base, known))
+            raise fail("ARCH301", f"TensorFlow Datasets has no data set `{base}`", hint=nearest(base, known))
         logging.getLogger("urllib3").setLevel(logging.ERROR)  # it reports each new attempt
         try:
             with contextlib.redirect_stdout(sys.stderr):  # its bars; stdout carries data
                 tfds.builder(name, data_dir=data_dir or OWN_FOLDER.expanduser()).download_and_prepare()
         except Exception as error:  # requests' for the network, and the package's own
-            raise fail("ARCH301", f"{data.source_name} cannot be brought: {reason(error)}") from None
+            raise fail("ARCH301", f"cannot download {data.source_name}: {reason(error)}") from None
 
 
 def _package() -> Any:
@@ -82,7 +82,7 @@ def _package() -> Any:
         import tensorflow_datasets
     except ImportError as error:
         message = f"TensorFlow Datasets cannot be imported: {error}"
-        raise fail("ARCH306", message, hint="`pip install 'archdsl[tfds]'`") from None
+        raise fail("ARCH306", message, hint="run `pip install 'archdsl[tfds]'`") from None
     return tensorflow_datasets
 
 
@@ -110,7 +110,7 @@ def _features(builder: Any, title: str) -> tuple[str, str]:
     if supervised and len(supervised) == 2 and supervised[0] in image_names and supervised[1] in label_names:
         return str(supervised[0]), str(supervised[1])
     if len(image_names) != 1 or len(label_names) != 1:
-        message = f"{title} holds no images with one label each; an example has: {', '.join(features)}"
+        message = f"{title}: expected one image and one label per example, got {', '.join(features)}"
         raise fail("ARCH303", message)
     return image_names[0], label_names[0]
 
@@ -119,7 +119,7 @@ def _shape(own: tuple[int | None, ...], requested: RequestedFormat, title: str) 
     height = requested.height or own[0] or requested.fallback_side
     width = requested.width or own[1] or requested.fallback_side
     if height is None or width is None:
-        hint = "`size: [64, 64]` in `data` says the height and width that they become"
+        hint = "to resize them, add `size: [64, 64]` to `data`"
         raise fail("ARCH303", f"the images of {title} differ in size", hint=hint)
     return height, width, requested.channels or own[2] or 3
 
@@ -133,12 +133,12 @@ def _read_split(
     read = 0
     for own, number in _examples(builder, split, image, label):
         if read == count:
-            raise fail("ARCH302", f"{builder.data_dir}: `{split}` has more than the {count:,} images that it tells of")
+            raise fail("ARCH302", f"{builder.data_dir}: `{split}` has more images than the {count:,} it declares")
         pixels[read] = images.resize(_with_channels(own, shape[2]), *shape[:2])
         labels[read] = number
         read += 1
     if read < count:
-        message = f"{builder.data_dir}: `{split}` has {quantity(read, 'image')}, and tells of {count:,}"
+        message = f"{builder.data_dir}: `{split}` has {quantity(read, 'image')} but declares {count:,}"
         raise fail("ARCH302", message)
     array_checks.split(pixels, labels, f"{builder.data_dir}: {split}", classes)
     return in_memory(pixels, labels)
