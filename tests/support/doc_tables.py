@@ -25,38 +25,38 @@ from archdsl.schema.op_reference import data, default_of, fields_of, type_of, wr
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 FUNCTIONS = {
-    "min": ("the smallest of up to eight numbers, or of a list", "min(3, 8)"),
-    "max": ("the largest of up to eight numbers, or of a list", "max(3, 8)"),
-    "round": ("the nearest whole number; of two, the even one", "round(2.5)"),
-    "ceil": ("the whole number above", "ceil(2.1)"),
-    "floor": ("the whole number below", "floor(2.9)"),
-    "sum": ("of a list of numbers", "sum($depths)"),
-    "len": ("how many items a list has", "len($depths)"),
-    "divisible": ("the multiple of the second number that is nearest to the first", "divisible(30, 8)"),
+    "min": ("the smallest of up to eight numbers or of a list", "min(3, 8)"),
+    "max": ("the largest of up to eight numbers or of a list", "max(3, 8)"),
+    "round": ("the nearest integer; halves round to even", "round(2.5)"),
+    "ceil": ("the next integer up", "ceil(2.1)"),
+    "floor": ("the next integer down", "floor(2.9)"),
+    "sum": ("the sum of a list of numbers", "sum($depths)"),
+    "len": ("the length of a list", "len($depths)"),
+    "divisible": ("the first number, rounded to a multiple of the second", "divisible(30, 8)"),
 }
-"""What the functions of expressions do, each with an example."""
+"""The functions of expressions: the result, and an example."""
 
 _INTRODUCTIONS: dict[Kind, str] = {
-    "activation": "Each is a step, and a word for `activation`. They take any shape and keep it, unless it is said.",
-    "merge": "Each is a word for `merge`, and a step that takes several tensors by `from`. None has arguments.",
-    "norm": "Each is a step, and, without `_norm`, a word for the `norm` of convolutions.",
+    "activation": "Each op can be a step or a value of `activation`. Activations keep the shape unless noted.",
+    "merge": "Each op can be a value of `merge`, or a step that takes several tensors with `from`.",
+    "norm": "Each op can be a step. Without `_norm`, its name is a value of `norm` in a convolution: `batch`.",
 }
 _KEPT = "Any shape -> the same shape"
 _WEIGHTS = re.compile(r"\w+_(initializer|regularizer|constraint)")
 _TAKEN = {
     "source": "a [source](#sources)",
-    "class_weights": "`none`, `balanced`, or a weight for each of some classes, as `{cat: 2.0}`",
+    "class_weights": "`none`, `balanced`, or a mapping from class to weight, such as `{cat: 2.0}`",
     "metrics": "a list of [metrics](losses-and-metrics.md#metrics)",
-    "rates": "a mapping, see [below](#rates)",
-    **{word: f"`none`, or a mapping, see [below](#{word})" for word in ("lookahead", "whiten", "test_time")},
-    "early_stopping": "`none`, or a mapping, see [below](#early_stopping)",
-    "learning_rate": "a number (more than 0), or a [schedule](optimizers.md#schedules)",
-    "optimizer": "an [optimizer](optimizers.md#optimizers), or one with arguments",
-    "augment": "a mapping, see [below](#augment)",
-    "output": "a shape, or one for each output by name",
-    "loss": "a [loss](losses-and-metrics.md#losses), or one for each output by name",
+    "rates": "a [mapping](#rates)",
+    **{word: f"`none` or a [mapping](#{word})" for word in ("lookahead", "whiten", "test_time")},
+    "early_stopping": "`none` or a [mapping](#early_stopping)",
+    "learning_rate": "a number (more than 0) or a [schedule](optimizers.md#schedules)",
+    "optimizer": "an [optimizer](optimizers.md#optimizers)",
+    "augment": "a [mapping](#augment)",
+    "output": "a shape, or a mapping from output to shape",
+    "loss": "a [loss](losses-and-metrics.md#losses), or a mapping from output to loss",
 }
-"""What fields take whose annotations do not tell it shortly."""
+"""The values of fields whose annotations are long."""
 
 
 @cache
@@ -65,34 +65,29 @@ def tables() -> dict[str, str]:
     words = schema.language()
     return {
         **{f"ops_{kind}": ops(kind) for kind in KINDS},
-        **{
-            name: table(["word", "what it is", "arguments"], map(_entry, entries, entries.values()))
-            for name, entries in (
-                ("initializers", weights.INITIALIZERS),
-                ("regularizers", weights.REGULARIZERS),
-                ("constraints", weights.CONSTRAINTS),
-            )
-        },
+        "initializers": _words(weights.INITIALIZERS),
+        "regularizers": _words(weights.REGULARIZERS),
+        "constraints": _words(weights.CONSTRAINTS),
         "file": _described(words["properties"]),
         "layer": _described(words["$defs"]["layer"]["properties"]),
         "variant": _described(words["$defs"]["variant"]["properties"]),
         "neighbours": table(
-            ["key", "what it says"],
+            ["key", "meaning"],
             ((f"`{k}`", _said(s["description"])) for k, s in vocabulary.STEP_PROPERTIES.items()),
         ),
-        "shortcuts": table(["word", "what it becomes"], ((f"`{k}`", t) for k, t in spec.SHORTCUTS.items())),
+        "shortcuts": table(["value", "meaning"], ((f"`{k}`", t) for k, t in spec.SHORTCUTS.items())),
         "types": table(["type", "values"], ((f"`{k}`", _values(k)) for k in spec.TYPES)),
         "functions": _functions(),
         "limits": _limits(),
         "columns": table(
-            ["column", "above it", "what it tells"],
+            ["column", "heading", "meaning"],
             ((f"`{name}`", c.title, c.description) for name, c in COLUMNS.items()),
         ),
         "precisions": table(
-            ["policy", "bytes of a weight", "bytes of an activation"],
+            ["policy", "bytes per weight", "bytes per activation"],
             ((f"`{policy}`", *map(str, both)) for policy, both in PRECISIONS.items()),
         ),
-        "codes": table(["code", "what is wrong"], ((f"`{code}`", text) for code, text in errors.CODES.items())),
+        "codes": table(["code", "meaning"], ((f"`{code}`", text) for code, text in errors.CODES.items())),
         "warnings": table(
             ["code", "name", "reported if"], ((f"`{rule.code}`", rule.title, rule.condition) for rule in RULES)
         ),
@@ -123,10 +118,10 @@ def _reviewed() -> str:
             for finding in lint(one, resolve(one), loud):
                 told.setdefault(finding.code, set()).add(one.variant or "-")
         rows += [
-            (f"`{name}`", f"`{code}`", explanations.CODES[code], str(len(variants)))
+            (f"`{name}`", f"`{code}` {explanations.CODES[code]}", str(len(variants)))
             for code, variants in sorted(told.items())
         ]
-    return table(["spec", "code", "what it is", "networks"], rows, right="networks")
+    return table(["spec", "finding", "networks"], rows, right="networks")
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], right: str = "") -> str:
@@ -141,9 +136,7 @@ def _said(text: str) -> str:
 
 
 def _described(properties: Mapping[str, Any]) -> str:
-    return table(
-        ["key", "what it says"], ((f"`{name}`", _said(inner["description"])) for name, inner in properties.items())
-    )
+    return table(["key", "meaning"], ((f"`{name}`", _said(inner["description"])) for name, inner in properties.items()))
 
 
 def _functions() -> str:
@@ -153,12 +146,12 @@ def _functions() -> str:
         does, example = FUNCTIONS[name]
         value = expr.parse(example).evaluate({"depths": depths})
         rows.append((f"`{name}`", does, f"`{example}` is {value}"))
-    return table(["function", "what it gives", "example, where `$depths` is [3, 4, 6, 3]"], rows)
+    return table(["function", "result", "example, with `$depths` = [3, 4, 6, 3]"], rows)
 
 
 def _values(kind: str) -> str:
     article = spec.TYPE_NAMES[kind]
-    return f"{article} or a whole one" if kind == "float" else article
+    return f"{article}, or an integer" if kind == "float" else article
 
 
 def specs() -> str:
@@ -170,7 +163,7 @@ def specs() -> str:
         variants = ", ".join(f"`{variant}`" for variant in loaded.variants if variant not in sizes)
         parameters = f"{resolve(loaded.every()[0]).totals.parameters:,}"
         rows.append((f"[`{name}`](specs/{name}.yaml)", loaded.doc, parameters, variants))
-    return table(["spec", "what it is", "parameters", "variants"], rows, right="parameters")
+    return table(["spec", "description", "parameters", "variants"], rows, right="parameters")
 
 
 def ops(kind: Kind) -> str:
@@ -181,16 +174,14 @@ def ops(kind: Kind) -> str:
 
 
 def _listed(own: Mapping[str, type[Op]]) -> str:
-    """Ops that say nearly all in a line."""
+    """Ops in a table, and the arguments of all in another."""
     rows = []
     for name, op in own.items():
-        arguments = [f"`{field}`: {_sentence(op, field)}" for field in fields_of(op)]
         rule = docstrings.rule(op).replace(_KEPT, "")
         facts = " ".join(filter(None, [docstrings.summary(op), rule, docstrings.notes(op)]))
-        rows.append((f"`{name}`", facts, "; ".join(arguments), docstrings.source(op)))
-    if any(row[2] for row in rows):
-        return table(["op", "what it does", "arguments", "source"], rows)
-    return table(["op", "what it does", "source"], [(name, facts, source) for name, facts, _, source in rows])
+        rows.append((f"`{name}`", facts, docstrings.source(op)))
+    arguments = [(f"`{name}`", *row) for name, op in own.items() for row in _arguments(op, fields_of(op))]
+    return table(["op", "description", "source"], rows) + _of(arguments)
 
 
 def _op(op: type[Op]) -> str:
@@ -202,19 +193,34 @@ def _op(op: type[Op]) -> str:
     shared = [name for name in fields_of(op) if _WEIGHTS.fullmatch(name)]
     told = [f"## {op.name}\n", f"{head}\n"]
     if own:
-        rows = [
-            (f"`{n}`", type_of(n, op.model_fields[n]), _default(op, n), _said(docstrings.arguments(op)[n])) for n in own
-        ]
-        told.append(table(["argument", "takes", "default", "what it is"], rows))
+        told.append(table(["argument", "value", "meaning"], _arguments(op, own)))
     if shared:
         words = [f"`{name}`" + (f" ({given})" if (given := _default(op, name)) != "`none`" else "") for name in shared]
         told.append(f"[Weights](weights.md): {', '.join(words)}.\n")
     return "\n".join([*told, _examples(op)])
 
 
-def _sentence(model: type[BaseModel], name: str) -> str:
-    field = model.model_fields[name]
-    return f"{docstrings.arguments(model)[name].rstrip('.')} ({type_of(name, field)}; {default_of(field)})"
+def _arguments(model: type[BaseModel], names: Iterable[str]) -> list[tuple[str, str, str]]:
+    """A row for each argument: its name, its value with the default, its meaning."""
+    described = docstrings.arguments(model)
+    return [
+        (f"`{name}`", _value(type_of(name, model.model_fields[name]), _default(model, name)), _said(described[name]))
+        for name in names
+    ]
+
+
+def _value(kind: str, default: str) -> str:
+    if default == "**required**":
+        return f"{kind}; {default}"
+    return f"{kind}; default {default}" if default else kind
+
+
+def _of(rows: Sequence[tuple[str, str, str, str]]) -> str:
+    """A table of the arguments of several things."""
+    if not rows:
+        return ""
+    cells = [(f"{name}: {argument}", value, meaning) for name, argument, value, meaning in rows]
+    return f"\nArguments:\n\n{table(['argument', 'value', 'meaning'], cells)}"
 
 
 def _default(model: type[BaseModel], name: str) -> str:
@@ -233,18 +239,31 @@ def _examples(op: type[Op]) -> str:
     return f"```yaml\n{''.join(lines)}```\n"
 
 
-def _entry(word: str, entry: type[BaseModel]) -> tuple[str, str, str]:
-    arguments = []
-    for name, field in entry.model_fields.items():
-        default = "" if field.default is None else f" (default {written(field.default)})"
-        arguments.append(f"`{name}`{default}: {docstrings.arguments(entry)[name].rstrip('.')}")
-    return f"`{word}`", " ".join((entry.__doc__ or "").split("Args:")[0].split()), "; ".join(arguments)
+def _words(entries: Mapping[str, type[BaseModel]], left_out: Iterable[str] = ()) -> str:
+    """Values in a table, and their arguments in another."""
+    rows = [(f"`{word}`", docstrings.prose(entry)) for word, entry in entries.items()]
+    arguments = [
+        (f"`{word}`", *row)
+        for word, entry in entries.items()
+        for row in _arguments(entry, [name for name in entry.model_fields if name not in left_out])
+    ]
+    return table(["value", "description"], rows) + _of(arguments)
+
+
+def _sections(entries: Mapping[str, type[BaseModel]], left_out: Iterable[str] = ()) -> str:
+    """Values in a section each, with their arguments."""
+    told = []
+    for word, entry in entries.items():
+        rows = _arguments(entry, [name for name in entry.model_fields if name not in left_out])
+        told.append(f"### {word}\n\n{docstrings.prose(entry)}\n")
+        told += [table(["argument", "value", "meaning"], rows)] if rows else []
+    return "\n".join(told)
 
 
 def _limits() -> str:
     told = docstrings.arguments(limits.Limits)
     rows = [(f"`{f.name}`", told[f.name].rstrip("."), f"{f.default:,}") for f in fields(limits.Limits)]
-    return table(["limit", "of what", "allowed"], rows)
+    return table(["limit", "applies to", "default"], rows)
 
 
 def _recipe() -> dict[str, str]:
@@ -261,54 +280,29 @@ def _recipe() -> dict[str, str]:
     adam = recipe.OPTIMIZERS["adam"]
     shared = {name for name in adam.model_fields if all(model.takes(name) for model in recipe.OPTIMIZERS.values())}
     found["optimizer"] = _fields(adam, [name for name in adam.model_fields if name in shared])
-    found["optimizers"] = table(
-        ["word", "what it is", "its own arguments"],
-        ((f"`{w}`", docstrings.prose(m), _own(m, shared)) for w, m in recipe.OPTIMIZERS.items()),
-    )
-    found["schedules"] = table(
-        ["word", "what it does", "arguments"],
-        ((f"`{w}`", docstrings.prose(m), _own(m, set())) for w, m in recipe.SCHEDULES.items()),
-    )
+    found["optimizers"] = _sections(recipe.OPTIMIZERS, shared)
+    found["schedules"] = _sections(recipe.SCHEDULES)
     forms = {(f"{{{name}: ...}}" if one.takes else name): one.title for name, one in recipe.DATA_SOURCES.items()}
-    found["sources"] = table(["source", "what it is"], ((f"`{form}`", title) for form, title in forms.items()))
-    found["losses"] = table(
-        ["word", "what it is", "labels", "arguments"],
-        (
-            (f"`{w}`", docstrings.prose(m), "whole numbers" if m.sparse else "one-hot", _own(m, {"reduction"}))
-            for w, m in recipe.LOSSES.items()
-        ),
-    )
-    found["metrics"] = table(
-        ["word", "what it is", "arguments"],
-        ((f"`{w}`", docstrings.prose(m), _own(m, set())) for w, m in recipe.METRICS.items()),
-    )
+    found["sources"] = table(["source", "description"], ((f"`{form}`", title) for form, title in forms.items()))
+    sparse = ", ".join(f"`{word}`" for word, loss in recipe.LOSSES.items() if loss.sparse)
+    found["losses"] = f"{_words(recipe.LOSSES, {'reduction'})}\nLosses of integer labels: {sparse}.\n"
+    found["metrics"] = _words(recipe.METRICS)
     return found
 
 
-def _own(model: type[BaseModel], shared: set[str]) -> str:
-    told = []
-    for name, field in model.model_fields.items():
-        if name not in shared:
-            default = "required" if field.is_required() else f"default {written(field.default)}"
-            default = "may be left out" if field.default is None else default
-            told.append(f"`{name}` ({default}): {docstrings.arguments(model)[name].rstrip('.')}")
-    return "; ".join(told)
-
-
 def _fields(model: type[BaseModel], names: Sequence[str]) -> str:
+    described = docstrings.arguments(model)
     rows = []
     for name in names:
         field = model.model_fields[name]
         default = "**required**" if field.is_required() else _literal(field.default)
         default = "`none`" if any(isinstance(item, OrNone) for item in field.metadata) else default
-        rows.append(
-            (f"`{name}`", _TAKEN.get(name) or type_of(name, field), default, _said(docstrings.arguments(model)[name]))
-        )
-    return table(["key", "takes", "default", "what it is"], rows)
+        rows.append((f"`{name}`", _value(_TAKEN.get(name) or type_of(name, field), default), _said(described[name])))
+    return table(["key", "value", "meaning"], rows)
 
 
 def _literal(value: Any) -> str:
-    """A default of a recipe; one that is a model is told by its word."""
+    """A default of a recipe, or nothing for one that is a model."""
     if isinstance(value, BaseModel) or value is None:
         return ""
     return f"`{written(value)}`"
