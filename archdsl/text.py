@@ -134,8 +134,15 @@ def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]], left: Col
 
 
 def wants_color(stream: IO[Any]) -> bool:
-    """Whether a stream is a terminal, and `NO_COLOR` (https://no-color.org) is not set."""
-    return stream.isatty() and not os.environ.get("NO_COLOR")
+    """Whether to write color to a stream: to terminals only, unless the environment says otherwise.
+
+    `NO_COLOR` (https://no-color.org) turns color off, `FORCE_COLOR` (https://force-color.org) turns it on. If both are
+    set, `NO_COLOR` wins.
+    """
+    environment = os.environ
+    if environment.get("NO_COLOR"):
+        return False
+    return bool(environment.get("FORCE_COLOR")) or (stream.isatty() and environment.get("TERM") != "dumb")
 
 
 RED, GREEN, YELLOW, CYAN, BOLD, BOLD_RED, BOLD_YELLOW = "31", "32", "33", "36", "1", "1;31", "1;33"

@@ -1,4 +1,4 @@
-"""The commands. No logic: each reads its arguments, calls the package, and prints."""
+"""The command line: each command parses its arguments, calls the package, and prints the result."""
 
 from archdsl.cli.program import app, main
 

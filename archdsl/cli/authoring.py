@@ -1,4 +1,4 @@
-"""Commands that write specs: `new`, `expand`."""
+"""The commands that write specs: `new`, `expand`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 
 from archdsl import zoo
 from archdsl.cli.settings import parse_settings
-from archdsl.cli.shared import AllowOption, SetOption, SpecArgument, VariantOption, print_text, say
+from archdsl.cli.shared import AllowOption, FileOption, SetOption, SpecArgument, VariantOption, print_text, say
 from archdsl.errors import fail
 from archdsl.files import write_new
 from archdsl.limits import raised
@@ -22,20 +22,27 @@ if TYPE_CHECKING:
 
 
 def new(
-    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="The spec to write, as in my_net.yaml.")] = None,
+    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="The file to write, such as my_net.yaml.")] = None,
     other: Annotated[
-        str | None, typer.Option("--from", metavar="SPEC", help="Begin from a spec: a file, or one of `archdsl specs`.")
+        str | None,
+        typer.Option("--from", metavar="SPEC", help="Start from a spec file or a spec in `archdsl specs`."),
     ] = None,
     template: Annotated[
-        str | None, typer.Option("--template", metavar="NAME", help="Begin from one of `archdsl new --list`.")
+        str | None, typer.Option("--template", metavar="NAME", help="Start from a template (see `--list`).")
     ] = None,
     name: Annotated[
-        str, typer.Option("--name", metavar="CLASS", help="The model's class; without it, MyNet for my_net.yaml.")
+        str,
+        typer.Option("--name", metavar="CLASS", help="Class name of the model (default: MyNet for my_net.yaml)."),
     ] = "",
     variant: VariantOption = None,
-    listed: Annotated[bool, typer.Option("--list", help="List the templates.")] = False,
+    listed: Annotated[bool, typer.Option("--list", help="List the available templates.")] = False,
 ) -> None:
-    """Write a new spec that checks, from a template or from another spec."""
+    """Create a spec from a template or from another spec.
+
+    Examples:
+        archdsl new my_net.yaml
+        archdsl new my_net.yaml --from resnet --variant resnet34
+    """
     from archdsl import drafts
 
     if listed:
@@ -43,11 +50,11 @@ def new(
         print_text(columns(rows))
         return
     if file is None:
-        raise fail("ARCH203", "`new` needs a file to write", hint="`archdsl new my_net.yaml`")
+        raise fail("ARCH203", "missing argument FILE", hint="name the file to write: `archdsl new my_net.yaml`")
     if other is not None and template is not None:
-        raise fail("ARCH203", "`--template` cannot stand beside `--from`", hint="begin from one of them")
+        raise fail("ARCH203", "`--template` and `--from` cannot be combined", hint="pass only one of them")
     if variant is not None and other is None:
-        raise fail("ARCH203", "`--variant` stands beside `--from`", hint="`--from SPEC --variant NAME`")
+        raise fail("ARCH203", "`--variant` requires `--from`", hint="write `--from SPEC --variant NAME`")
     if other is not None:
         draft = drafts.from_spec(file, other, name, variant or "")
     else:
@@ -57,22 +64,29 @@ def new(
 
 
 def _next(file: Path, draft: Draft) -> str:
-    """What somebody may want to do with a new spec."""
-    steps = [("check", "after each change"), ("show", "shapes, parameters and costs"), ("plot", "pictures")]
+    """Suggest commands to run on a new spec."""
+    steps = [("check", "validate it after each change"), ("show", "print shapes and costs"), ("plot", "draw it")]
     if draft.spec.data is not None:
-        steps.append(("train", f"on {draft.spec.data.source}"))
+        steps.append(("train", f"train it on {draft.spec.data.source}"))
     return columns([(f"  archdsl {word} {shlex.quote(str(file))}", what) for word, what in steps]).rstrip()
 
 
 def expand(
     spec: SpecArgument,
-    origins: Annotated[bool, typer.Option("--origins", help="Tell behind each value where it came from.")] = False,
-    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write here instead of to stdout.")] = None,
+    origins: Annotated[bool, typer.Option("--origins", help="Add a comment with the origin of each value.")] = False,
+    out: FileOption = None,
     settings: SetOption = None,
     variant: VariantOption = None,
     allow: AllowOption = None,
 ) -> None:
-    """Print a spec's long form: every default filled in, every shorthand written out, comments kept."""
+    """Print a spec with every default and shorthand written out.
+
+    Comments are kept.
+
+    Examples:
+        archdsl expand my_net.yaml
+        archdsl expand resnet --variant resnet50 --origins
+    """
     from archdsl.expansion import expand as long_form
 
     limits, path = raised(allow or ()), zoo.find(spec)

@@ -1,4 +1,4 @@
-"""TensorFlow and Keras, imported quietly and only by the commands that need them."""
+"""Imports TensorFlow and Keras quietly, for the commands that need them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from archdsl.recipe import Train, kernels
 
 
 def load_keras(recipe: Train | None = None) -> ModuleType:
-    """`archdsl.keras`, imported quietly, with the kernels that a recipe asks for.
+    """Import `archdsl.keras` quietly, with the kernels that a recipe asks for.
 
     Raises:
-        ArchError: TensorFlow or Keras is not there.
+        ArchError: TensorFlow or Keras cannot be imported.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -27,13 +27,13 @@ def load_keras(recipe: Train | None = None) -> ModuleType:
 
             _meet_devices()
     except ImportError as error:
-        message = f"TensorFlow or Keras cannot be imported: {error}"
-        raise fail("ARCH306", message, hint="`pip install tensorflow`, on Python 3.11 to 3.13") from None
+        message = f"cannot import TensorFlow or Keras: {error}"
+        raise fail("ARCH306", message, hint="run `pip install tensorflow` with Python 3.11 to 3.13") from None
     return runtime
 
 
 def _meet_devices() -> None:
-    """Lets TensorFlow look for GPUs, of which it tells as of an error where there are none."""
+    """Let TensorFlow look for GPUs; without any, it logs an error."""
     import tensorflow
 
     tensorflow.config.list_physical_devices("GPU")
@@ -41,7 +41,7 @@ def _meet_devices() -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keeps stderr silent at the level of the process: TensorFlow's C++ side logs before any setting can stop it."""
+    """Silence stderr of the process: the C++ side of TensorFlow logs before any setting can stop it."""
     sys.stderr.flush()
     kept = os.dup(2)
     try:

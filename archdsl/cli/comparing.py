@@ -1,4 +1,4 @@
-"""Commands that set networks beside one another, or a value beside what it comes from: `diff`, `why`."""
+"""The commands that compare networks and trace values: `diff`, `why`."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from archdsl.spec import Spec
 from archdsl.text import WIDTH, colored, wants_color
 
 STDIN = "-"
-"""The spec that is read from stdin."""
+"""The name of the spec that is read from stdin."""
 
 DIFFERENT = 6
-"""How `diff --exit-code` ends where the networks differ; 1 says that a spec is wrong, as everywhere."""
+"""The exit code of `diff --exit-code` if the networks differ."""
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkChoice:
-    """One of two networks: a spec, and what is chosen of it.
+    """One of the two networks: a spec with a variant and arguments.
 
     Args:
         spec: a file, a name, or `STDIN`.
-        variant: the name of one of its variants, or nothing.
-        settings: its arguments, as `--set` has them.
+        variant: the name of a variant, or an empty string.
+        settings: arguments in the form of `--set`.
     """
 
     spec: str
@@ -50,10 +50,10 @@ class NetworkChoice:
 
 
 def parse_choice(word: str) -> NetworkChoice:
-    """What `resnet`, `resnet[resnet101]` or `resnet[resnet101, classes=10]` says.
+    """Parse `resnet`, `resnet[resnet101]` or `resnet[resnet101, classes=10]`.
 
     Raises:
-        ArchError: two variants are chosen, or nothing is.
+        ArchError: the brackets are empty or name two variants.
     """
     match = re.fullmatch(r"([^\[\]]+)\[(.*)\]", word)
     if match is None or Path(word).exists():
@@ -61,39 +61,43 @@ def parse_choice(word: str) -> NetworkChoice:
     chosen = [part.strip() for part in re.split(r",(?![^\[{]*[\]}])", match[2])]
     variants = [part for part in chosen if "=" not in part]
     if len(variants) > 1 or "" in chosen:
-        hint = "one variant, and arguments: `resnet[resnet101, classes=10]`"
-        raise fail("ARCH203", f"`{word}` cannot be read", hint=hint)
+        hint = "name at most one variant, then arguments: `resnet[resnet101, classes=10]`"
+        raise fail("ARCH203", f"cannot parse `{word}`", hint=hint)
     return NetworkChoice(match[1].strip(), "".join(variants), tuple(part for part in chosen if "=" in part))
 
 
 def diff(
     before: Annotated[
         str,
-        typer.Argument(metavar="A", help="A spec: a file, a name, `-` for stdin; or `resnet[resnet101, classes=10]`."),
+        typer.Argument(metavar="A", help="A file, a name, or `-` for stdin, as in `resnet[resnet101, classes=10]`."),
     ],
     after: Annotated[
-        str | None, typer.Argument(metavar="[B]", help="Another; without it, A with `--variant` and `--set`.")
+        str | None, typer.Argument(metavar="B", help="The other spec (default: A with `--variant` and `--set`).")
     ] = None,
     settings: SetOption = None,
     variant: VariantOption = None,
-    depth: Annotated[int, typer.Option(min=1, help="How many levels of layers the table opens.")] = 1,
-    whole: Annotated[bool, typer.Option("--all", help="Tell changes, too, that only follow from others.")] = False,
+    depth: Annotated[int, typer.Option(min=1, metavar="N", help="Levels of layers to open in the table.")] = 1,
+    whole: Annotated[bool, typer.Option("--all", help="Also list changes that follow from other changes.")] = False,
     exit_code: Annotated[
-        bool, typer.Option("--exit-code", help=f"End with {DIFFERENT} where the networks differ.")
+        bool, typer.Option("--exit-code", help=f"Exit with {DIFFERENT} if the networks differ.")
     ] = False,
     allow: AllowOption = None,
     as_json: JsonOption = False,
-    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown, for a pull request.")] = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown for a pull request.")] = False,
 ) -> None:
-    """Tell what differs between two networks: steps, shapes, parameters, cost, and which weights carry over.
+    """Show how two networks differ and which weights carry over.
 
-    `--variant` and `--set` are B's; A's stand in brackets. `expect` is not held. Imports no TensorFlow.
+    `--variant` and `--set` apply to B; write those of A in brackets. `expect` is ignored.
+
+    Examples:
+        archdsl diff resnet[resnet34] resnet[resnet50]
+        git show HEAD:my_net.yaml | archdsl diff - my_net.yaml
     """
     from archdsl.diff import compare
     from archdsl.diff import text as differences
 
     if as_json and as_markdown:
-        raise fail("ARCH203", "`--json` cannot stand beside `--markdown`", hint="keep one of them")
+        raise fail("ARCH203", "`--json` and `--markdown` cannot be combined", hint="pass only one of them")
     first = parse_choice(before)
     second = _chosen(first, after, variant, settings or [])
     limits = raised(allow or ())
@@ -115,13 +119,13 @@ def _print_colored(text: str) -> None:
 
 
 def _chosen(first: NetworkChoice, after: str | None, variant: str | None, settings: list[str]) -> NetworkChoice:
-    """The second network: B, or A again, with the options laid over it."""
+    """Return the second network: B or A, overridden by the options."""
     if after is None and variant is None and not settings:
-        hint = "name another spec, or choose `--variant` or `--set`"
-        raise fail("ARCH203", "`diff` sets two networks beside one another, and here is one", hint=hint)
+        hint = "name a second spec, or pass `--variant` or `--set`"
+        raise fail("ARCH203", "`diff` expects two networks, got one", hint=hint)
     second = first if after is None else parse_choice(after)
     if STDIN == first.spec == second.spec:
-        raise fail("ARCH203", "both networks cannot come from stdin", hint="write one of them to a file")
+        raise fail("ARCH203", "only one of the networks can be read from stdin", hint="write the other to a file")
     return NetworkChoice(second.spec, variant or second.variant, (*second.settings, *settings))
 
 
@@ -135,7 +139,7 @@ def _spec(chosen: NetworkChoice, limits: Limits) -> Spec:
         return zoo.load(chosen.spec, chosen.variant, limits)
     data = sys.stdin.buffer.read(limits.bytes + 1)
     if len(data) > limits.bytes:
-        raise limits.exceeded("bytes", f"stdin gives more than {limits.bytes:,} bytes", code="ARCH003")
+        raise limits.exceeded("bytes", f"stdin has more than {limits.bytes:,} bytes", code="ARCH003")
     return zoo.loads(decode(data, "<stdin>"), "<stdin>", chosen.variant, limits)
 
 
@@ -144,7 +148,7 @@ def why(
     path: Annotated[
         str,
         typer.Argument(
-            metavar="PATH", help="A step, as in Block_1/wide/conv_2; one of its fields, as in conv_1.kernel."
+            metavar="PATH", help="A step, such as Block_1/conv_2, or one of its values, such as conv_1.kernel."
         ),
     ],
     settings: SetOption = None,
@@ -152,9 +156,14 @@ def why(
     allow: AllowOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell where a value comes from: the expression, its line, and the chain of layers up to what is written.
+    """Show where a value in the network comes from.
 
-    PATH is a step, a field or an argument behind a dot, `.shape`, or a weight. Imports no TensorFlow.
+    Prints the expression, its line, and the chain of layers that passes it on. PATH is a step, a step followed by
+    `.argument` or `.shape`, or a weight.
+
+    Examples:
+        archdsl why resnet conv_1.filters
+        archdsl why my_net.yaml Block_1/conv_2.shape
     """
     from archdsl.tracing import text as origins
     from archdsl.tracing import trace

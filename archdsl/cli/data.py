@@ -1,4 +1,4 @@
-"""The command that looks at data sets: `data`."""
+"""The command that inspects data sets: `data`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from archdsl.errors import fail, nearest
 from archdsl.recipe import DATA_SOURCES, Augment, Data
 
 FALLBACK_SIDE = 64
-"""The height and width of a folder's images where their own differ and no spec sets a size."""
+"""The side length for a folder of images of different sizes, if no spec sets one."""
 
 
 def show_data(
@@ -33,22 +33,28 @@ def show_data(
         str,
         typer.Argument(
             metavar="NAME|SPEC|PATH",
-            help="A data set's name, a spec that has `data`, a folder of images, an .npz file, or tfds:NAME.",
+            help="The name of a data set, a spec with `data`, a folder of images, an .npz file, or tfds:NAME.",
         ),
     ],
     data_dir: DataOption = None,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE.png", help="Draw samples; a spec's augmented ones too.")
+        Path | None, typer.Option("--out", metavar="FILE.png", help="Draw samples, augmented as in the spec.")
     ] = None,
-    download: Annotated[bool, typer.Option("--download", help="Bring the set first, by Keras's own loader.")] = False,
+    download: Annotated[bool, typer.Option("--download", help="Download the data set first, with Keras.")] = False,
     settings: SetOption = None,
     variant: VariantOption = None,
     allow: AllowOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Look at a data set: where it lies, what is in it, how even its classes are, and samples of it."""
+    """Inspect a data set: location, size, class balance, and samples.
+
+    Examples:
+        archdsl data digits
+        archdsl data photos/ --out samples.png
+    """
     if out is not None and out.suffix.lower() != ".png":
-        raise fail("ARCH203", f"`--out {out}`: the picture is a PNG", hint="for one, `--out samples.png`")
+        message = f"`--out`: expected a file that ends in `.png`, got `{out}`"
+        raise fail("ARCH203", message, hint="for example, `--out samples.png`")
     data, shape, seed = _asked(target, settings, variant, allow)
     augments = out is not None and data.augment != Augment()
     if download or augments or DATA_SOURCES[data.kind].needs_tensorflow:
@@ -75,21 +81,25 @@ def show_data(
 def _asked(
     target: str, settings: list[str] | None, variant: str | None, allow: list[str] | None
 ) -> tuple[Data, tuple[int | None, ...] | None, int]:
-    """The data that is asked for, the shape that a spec's network takes, and the spec's seed."""
+    """Return the data, the input shape of the spec's network, and the spec's seed."""
     source = _source(target)
     if source is not None:
         if settings or variant or allow:
-            raise fail("ARCH203", "`--set`, `--variant` and `--allow` are for specs", hint=f"`{target}` is data itself")
+            raise fail(
+                "ARCH203",
+                "`--set`, `--variant` and `--allow` require a spec",
+                hint=f"`{target}` is a data set",
+            )
         return Data.model_validate({"source": source}), None, 0
     spec, _, graph = load_spec(target, settings, variant, allow)
     if spec.data is None:
-        raise fail("ARCH006", f"{spec.name} has no `data`", hint="such as `data: {source: digits}`")
+        raise fail("ARCH006", f"{spec.name} has no `data`", hint="add one, such as `data: {source: digits}`")
     inputs = list(graph.inputs.values()) if isinstance(graph.inputs, dict) else []
     return spec.data, tuple(inputs[0]) if len(inputs) == 1 else (), spec.train.seed if spec.train else 0
 
 
 def _source(target: str) -> str | dict[str, str] | None:
-    """The source that a word names; None where it is a spec's."""
+    """Return the source that a word names, or None for a spec."""
     takes = {name: source.takes for name, source in DATA_SOURCES.items()}
     if takes.get(target) == "":
         return target
@@ -105,7 +115,7 @@ def _source(target: str) -> str | dict[str, str] | None:
     if os.path.exists(path) or len(path.parts) > 1 or path.suffix in (".yaml", ".yml") or target in zoo.names():
         return None
     known = [*(name for name, argument in takes.items() if not argument), *zoo.names()]
-    raise fail("ARCH203", f"there is no data set `{target}`, nor a spec", hint=nearest(target, known))
+    raise fail("ARCH203", f"there is no data set or spec `{target}`", hint=nearest(target, known))
 
 
 COMMANDS = {"data": show_data}

@@ -1,4 +1,4 @@
-"""The message and the exit code of whatever ends a command early."""
+"""The message and the exit code of each failure of a command."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from archdsl.text import in_line, printable
 from archdsl.version import __version__
 
 ISSUES = "https://github.com/archdsl/archdsl/issues"
-"""Where bugs are reported."""
+"""The address for bug reports."""
 
 SPEC, ENVIRONMENT, BUG = 1, 3, 70
-"""Exit codes: the spec is wrong, data or environment, and a bug of archdsl (as EX_SOFTWARE of `sysexits.h`)."""
+"""Exit codes: invalid spec, data or environment, and a bug in archdsl (EX_SOFTWARE of `sysexits.h`)."""
 
 
 def report(error: Exception) -> int:
-    """Prints what ended a command, and returns its exit code."""
+    """Print the failure of a command and return its exit code."""
     if isinstance(error, ArchError):
         print_error(error)
         return error.exit_code
     if isinstance(error, MemoryError):
-        return _say("there is not enough memory", "use fewer or smaller images, a smaller batch, or a smaller network")
+        return _say("out of memory", "use fewer or smaller images, a smaller batch, or a smaller network")
     if isinstance(error, RecursionError):
         _say("the input is nested too deeply", "use fewer levels of nesting")
         return SPEC
@@ -37,11 +37,11 @@ def report(error: Exception) -> int:
 
 
 def report_lost(stream: str, error: OSError) -> int:
-    """Ends a command whose stream, `stdout` or `stderr`, takes no more; a reader that has gone is no error."""
+    """Report that `stdout` or `stderr` cannot be written to, unless its reader is gone."""
     if isinstance(error, BrokenPipeError):
         return 0
     if stream == "stdout":
-        _say(f"{stream} cannot be written to: {error.strerror}")
+        _say(f"cannot write to {stream}: {error.strerror}")
     return ENVIRONMENT
 
 
@@ -61,7 +61,7 @@ def _report_bug(error: Exception) -> int:
 
 
 def _write_traceback(error: Exception) -> str:
-    """Writes the traceback to a new file of the folder for temporary files, and returns its path."""
+    """Write the traceback to a new temporary file and return its path."""
     number, path = tempfile.mkstemp(prefix="archdsl-bug-", suffix=".txt")
     system = f"archdsl {__version__}, Python {platform.python_version()}, {platform.platform()}"
     lines = [system, " ".join(map(repr, sys.argv[1:])), *traceback.format_exception(error)]

@@ -1,4 +1,4 @@
-"""Commands about the words of specs: `explain`, `specs`, `ops`, `schema`."""
+"""The commands about the language of specs: `explain`, `specs`, `ops`, `schema`."""
 
 from __future__ import annotations
 
@@ -17,10 +17,14 @@ from archdsl.text import columns, wants_color
 
 def explain(
     code: Annotated[
-        str | None, typer.Argument(metavar="[CODE]", help="As in ARCH021, or 21; without it, all codes are listed.")
+        str | None, typer.Argument(metavar="CODE", help="A code, such as ARCH021 or 21 (default: list all codes).")
     ] = None,
 ) -> None:
-    """Explain an error's code: what it means, why the rule is there, what is wrong and what is right."""
+    """Explain an error or lint code.
+
+    Examples:
+        archdsl explain ARCH021
+    """
     from archdsl.schema import explanations
 
     if code is None:
@@ -37,7 +41,11 @@ def explain(
 
 
 def list_specs(as_json: JsonOption = False) -> None:
-    """List the specs that ship with archdsl."""
+    """List the specs that ship with archdsl.
+
+    Examples:
+        archdsl specs
+    """
     index = zoo.index()
     if as_json:
         print_json([{"spec": spec, "file": str(zoo.names()[spec]), **facts} for spec, facts in index.items()])
@@ -48,11 +56,15 @@ def list_specs(as_json: JsonOption = False) -> None:
 
 def list_ops(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="An op, to be told all of it; without it, all are listed.")
+        str | None, typer.Argument(metavar="NAME", help="Show full help for one op (default: list all ops).")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the ops, which are what a step may be beside a layer of the file; or tell all of one."""
+    """List the ops, or show full help for one.
+
+    Examples:
+        archdsl ops conv
+    """
     from archdsl.ops import OPS, find, plugins
     from archdsl.schema import op_reference
 
@@ -68,7 +80,7 @@ def list_ops(
         return
     others = plugins.names()
     for word in others.keys() & OPS:
-        say(f"`{word}` of {others.pop(word)} is not used, for archdsl has an op of this name")
+        say(f"ignored op `{word}` of {others.pop(word)}: archdsl has an op of this name")
     if as_json:
         own = {n: {"kind": op.kind, "doc": op.__doc__, "arguments": list(op.model_fields)} for n, op in OPS.items()}
         print_json(own | {n: {"kind": "installed", "package": package} for n, package in others.items()})
@@ -79,14 +91,18 @@ def list_ops(
 
 
 def print_schema(
-    path: Annotated[bool, typer.Option("--path", help="Print where the file lies, for an editor's settings.")] = False,
-    installed: Annotated[bool, typer.Option("--installed", help="Know the ops of installed packages, too.")] = False,
+    path: Annotated[bool, typer.Option("--path", help="Print the path of the schema file.")] = False,
+    installed: Annotated[bool, typer.Option("--installed", help="Include the ops of installed packages.")] = False,
 ) -> None:
-    """Print the JSON schema of specs, by which editors complete and check them."""
+    """Print the JSON schema of specs, for editors.
+
+    Examples:
+        archdsl schema > archdsl.schema.json
+    """
     from archdsl import schema
 
     if path and installed:
-        raise fail("ARCH203", "`--path` cannot stand beside `--installed`", hint="`--installed` writes to stdout only")
+        raise fail("ARCH203", "`--path` and `--installed` cannot be combined", hint="pass only one of them")
     if path:
         print_text(str(schema.FILE))
     else:

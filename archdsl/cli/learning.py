@@ -1,4 +1,4 @@
-"""Commands that train and test: `train`, `evaluate`."""
+"""The commands that train and evaluate: `train`, `evaluate`."""
 
 from __future__ import annotations
 
@@ -37,25 +37,32 @@ TRACKER_NAMES = " or ".join([", ".join([*TRACKERS][:-1]), [*TRACKERS][-1]])
 
 def train(
     spec: Annotated[
-        str | None, typer.Argument(metavar="SPEC", help="A spec's file, or the name of one of `archdsl specs`.")
+        str | None, typer.Argument(metavar="SPEC", help="A spec file, or the name of a spec in `archdsl specs`.")
     ] = None,
     out: OutOption = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the spec's.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Train on N images only.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, metavar="N", help="Override the epochs of the spec.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Train on the first N images only.")] = None,
     data_dir: DataOption = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Instead of the spec's.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check all by one step; tell what it would need.")] = False,
-    resume: Annotated[Path | None, typer.Option(metavar="RUN", help="Go on with a run that was interrupted.")] = None,
-    log: Annotated[list[str] | None, typer.Option("--log", metavar="WHERE", help=f"Also to {TRACKER_NAMES}.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="Override the seed of the spec.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Run one step and report time and memory.")] = False,
+    resume: Annotated[Path | None, typer.Option(metavar="RUN", help="Continue an interrupted run.")] = None,
+    log: Annotated[list[str] | None, typer.Option("--log", metavar="WHERE", help=f"Log to {TRACKER_NAMES}.")] = None,
     settings: SetOption = None,
     variant: VariantOption = None,
     allow: AllowOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Train the model as the spec says, into a run folder; or go on with a run."""
+    """Train a model from a spec.
+
+    The checkpoints, metrics and plots of the run are written to a new folder in `runs`.
+
+    Examples:
+        archdsl train digits_resnet --epochs 5
+        archdsl train --resume runs/digits_resnet-1
+    """
     for name in log or ():
         if name not in TRACKERS:
-            raise fail("ARCH203", f"`--log {name}` is not known", hint=f"one of {', '.join(TRACKERS)}")
+            raise fail("ARCH203", f"unknown tracker `{name}`", hint=f"pass `--log` with one of {', '.join(TRACKERS)}")
     if resume is not None:
         _check_resume_options(spec, out, limit, seed, dry_run, settings, variant)
         limits = raised(allow or ())
@@ -68,7 +75,7 @@ def train(
         _print_result(result, resume, as_json)
         return
     if spec is None:
-        raise fail("ARCH203", "there is nothing to train", hint="`archdsl train SPEC`, or `archdsl train --resume RUN`")
+        raise fail("ARCH203", "missing argument SPEC", hint="run `archdsl train SPEC` or `archdsl train --resume RUN`")
     loaded, arguments, _ = load_spec(spec, settings, variant, allow)
     run = out or next_free("runs", loaded.file_stem)
     given: dict[str, Any] = {"arguments": arguments, "epochs": epochs, "limit": limit}
@@ -90,13 +97,18 @@ def train(
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder that `archdsl train` wrote.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder written by `archdsl train`.")],
     data_dir: DataOption = None,
-    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Test on N images only.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Evaluate on the first N images only.")] = None,
     allow: AllowOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Test a run's network on the test set."""
+    """Evaluate a trained model on its test set.
+
+    Examples:
+        archdsl evaluate runs/digits_resnet-1
+        archdsl evaluate runs/digits_resnet-1 --limit 100 --json
+    """
     from archdsl.runs.folder import read_recipe
 
     limits = raised(allow or ())
@@ -123,17 +135,17 @@ def _accuracy_line(run: Path, accuracy: float, images: int, plain: float | None)
 
 
 def _check_resume_options(spec: Any, out: Any, limit: Any, seed: Any, dry_run: bool, *more: Any) -> None:
-    """Refuses options that a run has from its beginning."""
+    """Reject options that are fixed when a run starts."""
     names = ("--set", "--variant")
     words = {"a spec": spec, "--out": out, "--limit": limit, "--seed": seed, "--dry-run": dry_run}
     for name, value in {**words, **dict(zip(names, more, strict=True))}.items():
         if value:
-            hint = "the rest comes from the run's folder; it takes only `--epochs`, `--data-dir`, `--log` and `--allow`"
+            hint = "pass only `--epochs`, `--data-dir`, `--log` or `--allow`; the run folder has the rest"
             raise fail("ARCH203", f"{name} cannot be used with --resume", hint=hint)
 
 
 def _dry_run_text(report: DryRunReport) -> str:
-    """What a training would do and need, a line each."""
+    """Describe a planned training and its cost, one fact per line."""
     parts = ", ".join(f"{count:,} {name}" for name, count in report.images.items())
     rate, together = report.learning_rate, report.steps_per_execution
     rates = [f"{rate['first']:.3g}"]

@@ -1,9 +1,8 @@
-"""Commands about the network that a spec says: `show`, `eject`, `plot`, `build`."""
+"""The commands about the network of a spec: `show`, `eject`, `plot`, `build`."""
 
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,6 +10,7 @@ import typer
 from archdsl.cli import backend, viewer
 from archdsl.cli.shared import (
     AllowOption,
+    FileOption,
     JsonOption,
     OutOption,
     SetOption,
@@ -29,13 +29,11 @@ WIDE = 100
 
 ColumnsOption = Annotated[
     str | None,
-    typer.Option(
-        "--columns", metavar="NAME,NAME", help="Which columns, or `all`: docs/reference/numbers.md tells each."
-    ),
+    typer.Option("--columns", metavar="NAME,NAME", help="The columns to show, or `all`."),
 ]
-BatchOption = Annotated[int, typer.Option("--batch", metavar="N", help="Images at once, for the memory they take.")]
+BatchOption = Annotated[int, typer.Option("--batch", metavar="N", help="Batch size for the memory estimates.")]
 PrecisionOption = Annotated[
-    str, typer.Option(metavar="POLICY", help="Keras's dtype policy, as `mixed_bfloat16`, for what memory takes.")
+    str, typer.Option(metavar="POLICY", help="Keras dtype policy for the memory estimates, such as `mixed_bfloat16`.")
 ]
 
 
@@ -43,7 +41,7 @@ def show(
     spec: SpecArgument,
     depth: Annotated[
         int | None,
-        typer.Option(min=1, help="How many levels of layers to open: 2 in a table, else all.", show_default=False),
+        typer.Option(min=1, metavar="N", help="Levels to open (default: 2 in tables, else all).", show_default=False),
     ] = None,
     columns: ColumnsOption = None,
     batch: BatchOption = 1,
@@ -52,18 +50,23 @@ def show(
     variant: VariantOption = None,
     allow: AllowOption = None,
     as_json: JsonOption = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV: a line for each layer and op.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV with a row for each layer and op.")] = False,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
 ) -> None:
-    """Show a network as a table: shapes, parameters, multiply-accumulates, receptive fields, memory."""
+    """Show the shapes, parameters, and costs of each layer.
+
+    Examples:
+        archdsl show digits_resnet
+        archdsl show my_net.yaml --columns output,parameters,peak_bytes --batch 32
+    """
     from archdsl.reports import columns as known
     from archdsl.reports.formats import to_csv, to_data, to_markdown
     from archdsl.reports.summary import View, to_text
 
     if as_json + as_csv + as_markdown > 1:
-        raise fail("ARCH203", "`--json`, `--csv` and `--markdown` exclude each other", hint="take one of them")
+        raise fail("ARCH203", "`--json`, `--csv` and `--markdown` cannot be combined", hint="pass only one of them")
     if as_json and columns:
-        raise fail("ARCH203", "`--columns` does not go with `--json`", hint="JSON tells all of them")
+        raise fail("ARCH203", "`--columns` and `--json` cannot be combined", hint="JSON has all columns")
     names = known.parse_columns(columns) if columns else tuple(known.COLUMNS) if as_csv else known.DEFAULT
     width = None if columns == "all" else max(WIDE, shutil.get_terminal_size().columns)
     view = View(names, batch, precision, width)
@@ -80,11 +83,15 @@ def show(
 
 def eject(
     spec: SpecArgument,
-    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write here instead of to stdout.")] = None,
+    out: FileOption = None,
     variant: VariantOption = None,
     allow: AllowOption = None,
 ) -> None:
-    """Print the generated Python module, which imports only keras."""
+    """Print the generated Python module, which imports only Keras.
+
+    Examples:
+        archdsl eject my_net.yaml --out my_net.py
+    """
     from archdsl.codegen.module import to_python
 
     loaded, _, _ = load_spec(spec, None, variant, allow)
@@ -97,22 +104,23 @@ def eject(
 
 
 FEW = 3
-"""More pictures than this are told by their number and folder."""
+"""Up to this many pictures are listed by name; more are summarized."""
 
-ViewOption = Annotated[str, typer.Option(metavar="NAME", help="What to draw: a name of `--list`, or `all` of them.")]
+ViewOption = Annotated[str, typer.Option(metavar="NAME", help="The view to draw: a name shown by `--list`, or `all`.")]
 PathOption = Annotated[
-    str | None, typer.Option("--out", metavar="PATH", help="A file such as x.png, which is replaced, or a folder.")
+    str | None, typer.Option("--out", metavar="PATH", help="A file such as x.png, which is overwritten, or a folder.")
 ]
 FormatOption = Annotated[
     list[str] | None,
-    typer.Option("--format", metavar="FORMAT", help="svg, png, pdf, dot or mermaid; may be given often."),
+    typer.Option("--format", metavar="FORMAT", help="svg, png, pdf, dot, or mermaid (repeatable)."),
 ]
-DepthOption = Annotated[int, typer.Option(metavar="N", help="1 draws layers as boxes, 2 their inside, ...")]
+DepthOption = Annotated[int, typer.Option(metavar="N", help="Levels to open: 1 draws each layer as a box.")]
 DetailOption = Annotated[
-    str, typer.Option(metavar="compact|full", help="Norms and activations inside other boxes, or each told by itself.")
+    str,
+    typer.Option(metavar="compact|full", help="Merge norms and activations into other boxes, or draw each op."),
 ]
-DirectionOption = Annotated[str, typer.Option(metavar="TB|LR", help="Top to bottom, or left to right.")]
-ThemeOption = Annotated[str, typer.Option(metavar="light|dark", help="The page that it stands on.")]
+DirectionOption = Annotated[str, typer.Option(metavar="TB|LR", help="Draw top to bottom or left to right.")]
+ThemeOption = Annotated[str, typer.Option(metavar="light|dark", help="Colors for a light or a dark page.")]
 
 
 def plot(
@@ -125,17 +133,21 @@ def plot(
     detail: DetailOption = "compact",
     direction: DirectionOption = "TB",
     theme: ThemeOption = "light",
-    costs: Annotated[bool, typer.Option("--costs", help="Tell parameters and multiply-accumulates.")] = False,
-    opened: Annotated[bool, typer.Option("--open", help="Open the picture with the system's viewer.")] = False,
-    listed: Annotated[bool, typer.Option("--list", help="List what can be drawn, and draw nothing.")] = False,
+    costs: Annotated[bool, typer.Option("--costs", help="Show parameters and multiply-accumulates.")] = False,
+    opened: Annotated[bool, typer.Option("--open", help="Open the picture in the default viewer.")] = False,
+    listed: Annotated[bool, typer.Option("--list", help="List the views and exit.")] = False,
     settings: SetOption = None,
     variant: VariantOption = None,
     allow: AllowOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Beside `--list`: print JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="With `--list`: print JSON.")] = False,
 ) -> None:
-    """Draw the network as NAME.svg, or a layer, or each. Imports no TensorFlow.
+    """Draw a network or its layers.
 
-    What `--format dot` and `--format mermaid` give is text, and goes to stdout where there is no `--out`.
+    Writes NAME.svg by default. `--format dot` and `--format mermaid` print text to stdout unless `--out` is given.
+
+    Examples:
+        archdsl plot digits_resnet --open
+        archdsl plot my_net.yaml --view all --format png --out pictures/
     """
     from archdsl.diagrams import Options, pictures
 
@@ -160,22 +172,26 @@ def plot(
         for file in files:
             say(f"wrote {file}")
     if opened and not viewer.open_file(files[0]):
-        say(f"there is no viewer here to open {files[0]} with")
+        say(f"cannot open {files[0]}: no viewer found")
 
 
 def _refuse_beside_list(context: typer.Context) -> None:
-    """Holds `--list` to the spec's own options, and `--json` to `--list`.
+    """Reject options that `--list` would ignore, and `--json` without `--list`.
 
     Raises:
-        ArchError: another option was given, which `--list` would ignore.
+        ArchError: such an option was given.
     """
     given = {name for name in context.params if _is_given(context, name)}
     if "listed" not in given:
-        raise fail("ARCH203", "`--json` stands beside `--list`", hint="`--format dot` and `--format mermaid` are text")
+        raise fail(
+            "ARCH203",
+            "`--json` requires `--list`",
+            hint="`--format dot` prints the graph",
+        )
     for option in context.command.params:
         if option.name in given - _OF_LISTS:
-            hint = "`--list` draws nothing"
-            raise fail("ARCH203", f"`--list` cannot stand beside `{option.opts[0]}`", hint=hint)
+            hint = "`--list` draws nothing: remove one of the two"
+            raise fail("ARCH203", f"`--list` and `{option.opts[0]}` cannot be combined", hint=hint)
 
 
 _OF_LISTS = {"spec", "listed", "as_json", "settings", "variant", "allow"}
@@ -190,13 +206,19 @@ def build(
     spec: SpecArgument,
     out: OutOption = None,
     pictures: Annotated[
-        bool, typer.Option("--plot", help="Draw the model and each layer, as SVG and PNG, into pictures/.")
+        bool, typer.Option("--plot", help="Also draw the model and each layer as SVG and PNG.")
     ] = False,
     settings: SetOption = None,
     variant: VariantOption = None,
     allow: AllowOption = None,
 ) -> None:
-    """Build the Keras model, check that Keras counts what the spec says, and write module, summary and pictures."""
+    """Build the Keras model and save its code and summary.
+
+    Verifies that Keras counts the same parameters and variables as the spec.
+
+    Examples:
+        archdsl build digits_resnet --plot
+    """
     from archdsl.codegen.module import to_python
     from archdsl.diagrams.pictures import draw_all
     from archdsl.reports.summary import to_text
@@ -210,7 +232,7 @@ def build(
     say(f"wrote {folder.target}")
     counts = f"{model.count_params():,} parameters in {len(model.weights):,} variables"
     print_text(f"{loaded.name}: Keras counts {counts}, as the spec does")
-    if pictures:  # last, so that a machine without a renderer has all the rest
+    if pictures:  # last: without a renderer, everything else is there
         draw_all(graph, loaded, folder.target / "pictures")
 
 

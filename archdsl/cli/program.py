@@ -1,4 +1,4 @@
-"""The program `archdsl`: it lists its commands from an index, and imports the one that is run."""
+"""The program `archdsl`: lists its commands from an index and imports only the one that runs."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ from pathlib import Path
 from typing import Annotated, Any, cast
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperCommand
 
+from archdsl.cli.help import NAMES, Command, Group
 from archdsl.version import __version__
 
 INDEX = Path(__file__).with_name("commands.json")
-"""The module and the help of each command, taken from the modules' `COMMANDS` by `pytest --update-golden`."""
+"""The module and the first line of help of each command; `pytest --update-golden` collects them from `COMMANDS`."""
 
 
 class Commands(Mapping[str, Any]):
     """The commands by name; looking one up imports its module.
 
     Args:
-        index: what `commands.json` holds.
+        index: the content of `commands.json`.
     """
 
     def __init__(self, index: Mapping[str, Mapping[str, str]]) -> None:
@@ -33,7 +34,7 @@ class Commands(Mapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         module = import_module(f"archdsl.cli.{self.index[name]['module']}")
         alone = typer.Typer(add_completion=False, rich_markup_mode=None)
-        alone.command(name)(module.COMMANDS[name])
+        alone.command(name, cls=Command)(module.COMMANDS[name])
         return typer.main.get_command(alone)
 
     def __iter__(self) -> Iterator[str]:
@@ -43,19 +44,20 @@ class Commands(Mapping[str, Any]):
         return len(self.index)
 
 
-class Program(TyperGroup):
+class Program(Group):
     """A group that lists its commands, for help and completion, without importing them."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self.index = json.loads(INDEX.read_text(encoding="utf-8"))
         self.commands = cast(Any, Commands(self.index))
+        self.summaries = {name: entry["help"] for name, entry in self.index.items()}
 
     def list_commands(self, context: Any) -> list[str]:
         return list(self.index)
 
     def get_command(self, context: Any, name: str) -> Any:
-        """A command as lists show it: its name and its help."""
+        """A command for lists: its name and its help."""
         return TyperCommand(name, help=self.index[name]["help"]) if name in self.index else None
 
     def resolve_command(self, context: Any, words: list[str]) -> Any:
@@ -65,22 +67,20 @@ class Program(TyperGroup):
 
 app = typer.Typer(
     cls=Program,
-    help="Neural network architectures as YAML: checked, drawn, compiled to Keras layers, and trained.",
-    epilog="Exit codes: 0 good, 1 the spec is wrong, 2 usage, 3 data or environment, 4 training failed, 5 warnings, "
-    "6 networks that differ, 70 a bug in archdsl, 130 interrupted.",
-    no_args_is_help=True,
+    help="\b\nDefine neural networks in YAML; check, draw, and train them with Keras.\n"
+    "Run `archdsl COMMAND -h` for the options of a command and for examples.",
+    context_settings={"help_option_names": NAMES},
     pretty_exceptions_enable=False,
-    add_completion=False,
     rich_markup_mode=None,
 )
 
 
 class LostError(Exception):
-    """A stream takes no more: its disk is full, or its reader has gone.
+    """A stream that cannot be written to: its disk is full or its reader is gone.
 
     Args:
         stream: the `Screen`.
-        error: what the system says.
+        error: the system's error.
     """
 
     def __init__(self, stream: Screen, error: OSError) -> None:
@@ -89,10 +89,10 @@ class LostError(Exception):
 
 
 class Screen:
-    """stdout or stderr, through which no control character passes that comes from a file or an argument.
+    """stdout or stderr, with the control characters of files and arguments made visible.
 
     Args:
-        stream: what it writes to.
+        stream: the stream to write to.
     """
 
     def __init__(self, stream: Any) -> None:
@@ -116,7 +116,7 @@ class Screen:
 
     @property
     def rich_proxied_file(self) -> Any:
-        """Where rich writes instead: it draws by control sequences, and gets no text of users."""
+        """The stream for rich, which draws with control sequences and is given no text of users."""
         return self.stream
 
     def __getattr__(self, name: str) -> Any:
@@ -130,8 +130,8 @@ class Screen:
 
 
 def main() -> None:
-    """Runs the program; whatever ends it early becomes a message and an exit code."""
-    # Pydantic would look through all installed packages for plugins, which takes as long as resolving a network.
+    """Run the program; errors become a message and an exit code."""
+    # Otherwise Pydantic searches all installed packages for plugins, which takes as long as resolving a network.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     _open_closed()
     streams = sys.stdout, sys.stderr
@@ -142,7 +142,7 @@ def main() -> None:
         out.flush()
         err.flush()
     except LostError as lost:
-        # What waits to be written would fail once more when Python ends.
+        # Buffered text would fail again when Python exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), lost.stream.fileno())
         code = _report_lost("stdout" if lost.stream is out else "stderr", lost.error)
     finally:
@@ -151,9 +151,9 @@ def main() -> None:
 
 
 def _run() -> Any:
-    """The exit code of the command."""
+    """Run the command and return its exit code."""
     try:
-        app()
+        app(prog_name="archdsl")
     except SystemExit as end:
         return end.code
     except KeyboardInterrupt:
@@ -177,9 +177,9 @@ def _report_lost(stream: str, error: OSError) -> int:
 
 
 def _open_closed() -> None:
-    """Opens the standard streams that are closed, so that no other file takes their numbers.
+    """Reopen closed standard streams, or another file would get their numbers.
 
-    stdout refuses what is written to it then, and stderr drops it.
+    A reopened stdout refuses writes; a reopened stderr discards them.
     """
     for number, mode in enumerate((os.O_RDONLY, os.O_RDONLY, os.O_WRONLY)):
         try:
@@ -200,7 +200,7 @@ def _version(asked: bool) -> None:
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
     pass

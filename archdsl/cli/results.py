@@ -1,4 +1,4 @@
-"""Commands for what comes of a training: `runs`, `predict`, `export`."""
+"""The commands that use trained models: `runs`, `predict`, `export`."""
 
 from __future__ import annotations
 
@@ -21,25 +21,30 @@ if TYPE_CHECKING:
     from archdsl.training.prediction import Prediction, Predictor
 
 INCOMPLETE = 3
-"""How `predict` ends where some of the images could not be read."""
+"""The exit code of `predict` if some images cannot be read."""
 
 
 def predict(
-    network: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, or a `.keras` file alone.")],
-    images: Annotated[list[str], typer.Argument(metavar="IMAGES", help="Files, folders, or patterns in quotes.")],
-    top: Annotated[int, typer.Option(min=1, help="How many classes to tell for each image.")] = 3,
+    network: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, or a `.keras` file.")],
+    images: Annotated[list[str], typer.Argument(metavar="IMAGES", help="Files, folders, or quoted patterns.")],
+    top: Annotated[int, typer.Option(min=1, metavar="N", help="Number of classes to print for each image.")] = 3,
     as_json: JsonOption = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     allow: AllowOption = None,
 ) -> None:
-    """Tell what images show: the likeliest classes, each with its probability.
+    """Classify images with a trained model.
 
-    An image that cannot be read is told on stderr, and the others go on; the exit code is 3 then.
+    Prints the most probable classes of each image. Unreadable images are reported on stderr and skipped; the exit
+    code is then 3.
+
+    Examples:
+        archdsl predict runs/my_net-1 photo.jpg
+        archdsl predict runs/my_net-1 "photos/*.png" --top 1 --csv
     """
     if as_json and as_csv:
-        raise fail("ARCH203", "`--json` cannot stand beside `--csv`", hint="keep one of them")
+        raise fail("ARCH203", "`--json` and `--csv` cannot be combined", hint="pass only one of them")
     if not network.exists():
-        raise fail("ARCH204", f"{network} is not there", hint="a run's folder, or a `.keras` file")
+        raise fail("ARCH204", f"{network} does not exist", hint="name a run folder or a `.keras` file")
     limits = raised(allow or ())
     backend.load_keras()
     from archdsl.data.images import find
@@ -66,24 +71,30 @@ def predict(
 
 
 def export(
-    network: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, or a `.keras` file alone.")],
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="A `.keras` file, or the folder of a SavedModel.")],
+    network: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, or a `.keras` file.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="A `.keras` file, or a folder for a SavedModel.")],
     raw: Annotated[
-        bool, typer.Option("--raw", help="Let it take raw pixels, and give probabilities: all as layers of its own.")
+        bool,
+        typer.Option("--raw", help="Include preprocessing: accept raw pixels, return probabilities."),
     ] = False,
     form: Annotated[
-        str | None, typer.Option("--format", metavar="FORMAT", help="keras or saved_model; without, the ending tells.")
+        str | None,
+        typer.Option("--format", metavar="FORMAT", help="keras or saved_model (default: from the name of FILE)."),
     ] = None,
     allow: AllowOption = None,
 ) -> None:
-    """Write a run's network for use elsewhere, without its optimizer.
+    """Export a trained model without its optimizer state.
 
-    A SavedModel needs TensorFlow alone. A `.keras` file needs `import archdsl.keras`.
+    A SavedModel requires only TensorFlow. To load a `.keras` file, first `import archdsl.keras`.
+
+    Examples:
+        archdsl export runs/my_net-1 --out my_net.keras
+        archdsl export runs/my_net-1 --out serving/ --raw
     """
     if form not in (None, "keras", "saved_model"):
-        raise fail("ARCH203", f"`{form}` is no format", hint=nearest(str(form), ("keras", "saved_model")))
+        raise fail("ARCH203", f"unknown format `{form}`", hint=nearest(str(form), ("keras", "saved_model")))
     if not network.exists():
-        raise fail("ARCH204", f"{network} is not there", hint="a run's folder, or a `.keras` file")
+        raise fail("ARCH204", f"{network} does not exist", hint="name a run folder or a `.keras` file")
     limits = raised(allow or ())
     backend.load_keras()
     from archdsl.training.export import describe, write_export
@@ -93,25 +104,32 @@ def export(
 
 def runs(
     folders: Annotated[
-        list[Path] | None, typer.Argument(metavar="[RUN...]", help="A folder of runs; or two runs or more, to compare.")
+        list[Path] | None, typer.Argument(metavar="RUN", help="A folder of runs, or at least two runs to compare.")
     ] = None,
-    sort: Annotated[str, typer.Option(metavar="BY", help="date, name, accuracy, time or parameters.")] = "date",
+    sort: Annotated[str, typer.Option(metavar="BY", help="date, name, accuracy, time, or parameters.")] = "date",
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE.png", help="Draw the curves of the runs that are compared.")
+        Path | None, typer.Option("--out", metavar="FILE.png", help="Draw the training curves of the compared runs.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the runs of a folder (without one, of `runs`), or compare some. Imports no TensorFlow."""
+    """List training runs, or compare them.
+
+    Lists the runs in the folder `runs` by default.
+
+    Examples:
+        archdsl runs --sort accuracy
+        archdsl runs runs/my_net-1 runs/my_net-2 --out curves.png
+    """
     from archdsl.runs import listing
 
     if sort not in listing.SORTS:
-        raise fail("ARCH203", f"runs cannot be sorted by `{sort}`", hint=nearest(sort, listing.SORTS))
+        raise fail("ARCH203", f"cannot sort runs by `{sort}`", hint=nearest(sort, listing.SORTS))
     given = folders or [Path("runs")]
     if len(given) > 1:
         _compare(given, out, as_json)
         return
     if out is not None:
-        raise fail("ARCH203", "`--out` draws runs that are compared, and here is one folder", hint="name two runs")
+        raise fail("ARCH203", "`--out` requires at least two runs", hint="name the runs to compare")
     found = listing.find(given[0], sort)
     if as_json:
         print_json([run.data() for run in found])
@@ -125,11 +143,12 @@ def _compare(folders: list[Path], out: Path | None, as_json: bool) -> None:
     found = comparison.read(folders)
     if out is not None:
         if out.suffix != ".png":
-            raise fail("ARCH203", f"{out} is no place for a picture", hint="a name that ends in `.png`")
+            message = f"`--out`: expected a file that ends in `.png`, got `{out}`"
+            raise fail("ARCH203", message, hint="for example, `--out curves.png`")
         from archdsl.runs import curves
 
         curves.draw_together({run.name: folder.read_log(run.folder) for run in found}, out)
-        say(f"drew {out}")
+        say(f"wrote {out}")
     if as_json:
         print_json(comparison.to_data(found))
     else:
@@ -144,7 +163,7 @@ def _with_errors_printed(predictions: Iterable[Prediction]) -> Iterator[Predicti
 
 
 def _with_bar(predictions: Iterable[Prediction], count: int) -> Iterator[Prediction]:
-    """Shows on stderr how far it is, where that is a terminal and stdout, whose lines would tell as much, is none."""
+    """Show progress on stderr if it is a terminal and stdout is not."""
     if not sys.stderr.isatty() or sys.stdout.isatty():
         yield from predictions
         return
@@ -157,7 +176,7 @@ def _with_bar(predictions: Iterable[Prediction], count: int) -> Iterator[Predict
 
 
 def _lines(predictions: Iterable[Prediction], predictor: Predictor, paths: list[Path], top: int) -> int:
-    """A line for each image, in columns; how many images are broken."""
+    """Print a line for each image, in columns, and return the number of broken images."""
     classes = [in_line(name) for name in predictor.classes]
     width, name = max(len(in_line(str(path))) for path in paths), max(map(len, classes))
     broken = 0

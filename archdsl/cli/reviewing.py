@@ -1,4 +1,4 @@
-"""Commands that hold specs to something: `check` to the language, `lint` to what a good reviewer would say."""
+"""The commands that review specs: `check`, `lint`."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
     from archdsl.lint import Finding, Suppressions
 
 WARNED = 5
-"""The exit code where there are warnings: always of `lint`, of `check` with `--strict`."""
+"""The exit code if there are warnings: of `lint`, and of `check --strict`."""
 
 
 class ReportFormat(enum.StrEnum):
-    """How `check` and `lint` print what they find."""
+    """The output format of `check` and `lint`."""
 
     text = "text"
     json = "json"
@@ -47,10 +47,11 @@ class ReportFormat(enum.StrEnum):
 
 
 SpecsArgument = Annotated[
-    list[str], typer.Argument(metavar="SPEC...", help="Files, or names of `archdsl specs`.", show_default=False)
+    list[str],
+    typer.Argument(metavar="SPEC", help="Spec files or names in `archdsl specs`.", show_default=False),
 ]
 FormatOption = Annotated[
-    ReportFormat | None, typer.Option("--format", help="text; json; or github, which annotates the lines of a change.")
+    ReportFormat | None, typer.Option("--format", help="The output format; github annotates pull requests.")
 ]
 
 
@@ -59,13 +60,17 @@ def check(
     settings: SetOption = None,
     variant: VariantOption = None,
     allow: AllowOption = None,
-    strict: Annotated[bool, typer.Option("--strict", help="End with 5 where there are warnings.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 5 if there are warnings.")] = False,
     form: FormatOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check specs: the language, every shape, what they expect, and so every variant. Imports no TensorFlow.
+    """Validate specs: structure, shapes, expectations, all variants.
 
-    What can be built but is likely not meant so is a warning, as `archdsl lint` tells it.
+    Likely mistakes are reported as warnings. Exit codes: 0 valid, 1 invalid.
+
+    Examples:
+        archdsl check my_net.yaml
+        archdsl check specs/*.yaml --strict
     """
     raise typer.Exit(_review(specs, settings, variant, raised(allow or ()), _form(form, as_json), strict))
 
@@ -78,16 +83,20 @@ def lint(
     form: FormatOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what a good reviewer would: weights that cannot learn, work thrown away, and more, with numbers.
+    """Report likely mistakes, such as weights that cannot learn.
 
-    Ends with 0 where there is nothing to say, 5 where there is, 1 where a spec is wrong.
+    Exit codes: 0 no findings, 1 invalid spec, 5 findings.
+
+    Examples:
+        archdsl lint my_net.yaml
+        archdsl lint vgg --format github
     """
     raise typer.Exit(_review(specs, settings, variant, raised(allow or ()), _form(form, as_json), True, True))
 
 
 def _form(form: ReportFormat | None, as_json: bool) -> ReportFormat:
     if as_json and form not in (None, ReportFormat.json):
-        raise fail("ARCH203", f"`--json` is `--format json`, and cannot stand beside `--format {form}`")
+        raise fail("ARCH203", f"`--json` and `--format {form}` cannot be combined", hint="pass only one of them")
     return ReportFormat.json if as_json else form or ReportFormat.text
 
 
@@ -100,7 +109,7 @@ def _review(
     strict: bool,
     only: bool = False,
 ) -> int:
-    """Checks specs and prints the outcome; with `only`, warnings alone. Returns the exit code."""
+    """Check specs, print the results (with `only`, just the warnings), and return the exit code."""
     report: list[dict[str, Any]] = []
     code = 0
     warned = False
@@ -135,7 +144,7 @@ def _review(
 def _checked(
     name: str, settings: Sequence[str] | None, variant: str | None, limits: Limits
 ) -> Iterator[tuple[str, tuple[Spec, Graph] | ArchError]]:
-    """The title of a spec, and its graph or what is wrong with it; so for each of its variants."""
+    """Yield the title of each variant of a spec with its graph or its error."""
     try:
         spec = zoo.load(name, variant or "", limits)
         variants = (spec,) if variant else spec.every()
@@ -163,10 +172,10 @@ def _print_error(error: ArchError, form: ReportFormat, pointer: bool) -> None:
 
 @dataclass
 class SpecReview:
-    """The findings of one file, through all its variants.
+    """The findings of one file in all its variants.
 
     Args:
-        complete: whether all that a silence could speak of was seen.
+        complete: whether all variants were linted, which finding unused suppressions requires.
     """
 
     name: str
@@ -177,7 +186,7 @@ class SpecReview:
     seen: set[Any] = field(default_factory=set)
 
     def of(self, spec: Spec, graph: Graph) -> Sequence[Finding]:
-        """The findings of one variant."""
+        """Return the findings of one variant."""
         from archdsl.lint import Suppressions, lint
 
         self.suppressions = self.suppressions or Suppressions(spec)
@@ -186,19 +195,19 @@ class SpecReview:
     def print(
         self, title: str, graph: Graph, findings: Sequence[Finding], form: ReportFormat, stream: Any, quiet: bool
     ) -> None:
-        """Prints the findings that no other variant had already, and a summary of all."""
+        """Print the findings that are new in this variant, and a summary."""
         from archdsl.lint import summarize
 
         new = [one for one in findings if (one.code, one.span) not in self.seen]
         self.seen |= {(one.code, one.span) for one in new}
         _print(new, form, stream)
         if form is ReportFormat.text and (findings or not quiet):
-            summary = summarize(findings, graph.totals) if findings else "nothing to say"
-            before = f" ({len(findings) - len(new)} told above)" if len(findings) > len(new) else ""
+            summary = summarize(findings, graph.totals) if findings else "no findings"
+            before = f" ({len(findings) - len(new)} listed above)" if len(findings) > len(new) else ""
             stream.write(f"{title}: {summary}{before}\n")
 
     def idle(self) -> Sequence[Finding]:
-        """The findings about the suppressions, where everything was seen that they could speak of."""
+        """Return the unused suppressions, if all variants were linted without options."""
         asked = self.suppressions is None or self.settings or self.variant or not self.complete
         return () if asked or self.suppressions is None else tuple(self.suppressions.unused())
 

@@ -1,4 +1,4 @@
-"""Arguments of the model as the command line gives them: `--set width=64`, `paths=1..6`."""
+"""Arguments of the model on the command line: `--set width=64`, `paths=1..6`."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from archdsl.spec import Spec
 
 
 def parse_settings(words: Sequence[str], spec: Spec) -> dict[str, Any]:
-    """The arguments of `--set name=value`; a value is read as YAML.
+    """Parse the arguments of `--set name=value`; values are YAML.
 
     Raises:
-        ArchError: a word is no setting, or the model has no such argument.
+        ArchError: a word is not of this form, or the model has no such argument.
     """
     found = {}
     for word in words:
@@ -29,39 +29,39 @@ def parse_settings(words: Sequence[str], spec: Spec) -> dict[str, Any]:
 
 RANGE = re.compile(r"(\d{1,100})\.\.(\d{1,100})")
 MOST = 100
-"""Networks that are set beside one another, at most."""
+"""The largest number of networks in a sweep."""
 
 
 def parse_grid(words: Sequence[str], spec: Spec, fixed: Collection[str]) -> list[dict[str, Any]]:
-    """The arguments of `name=1..6` and `name=16,32`: each value of the one with each of the others.
+    """Parse `name=1..6` and `name=16,32` and combine each value with each value of the other arguments.
 
     Args:
-        fixed: arguments that are set for all of them.
+        fixed: arguments that are the same in all networks.
 
     Raises:
-        ArchError: a word tells no values, the model has no such argument, or there are too many.
+        ArchError: a word has no values, the model has no such argument, or there are too many combinations.
     """
     found: dict[str, list[Any]] = {}
     for word in words:
         name, text = _setting(word, spec, "", "paths=1..6")
         if name in found or name in fixed:
-            raise fail("ARCH203", f"`{name}` is told twice", hint="tell it once, with all its values")
+            raise fail("ARCH203", f"duplicate argument `{name}`", hint="set it once, with all its values")
         if ends := RANGE.fullmatch(text):
             found[name] = [*range(int(ends[1]), min(int(ends[2]), int(ends[1]) + MOST) + 1)]
         else:
             found[name] = _value(f"[{text}]", word, "", "paths=1..6")
         if not found[name]:
-            raise fail("ARCH203", f"`{_short(word)}` has no values", hint="for one, `paths=1..6`")
+            raise fail("ARCH203", f"`{_short(word)}` has no values", hint="for example, `paths=1..6`")
     if prod(map(len, found.values())) > MOST:
-        raise fail("ARCH203", f"these are more than {MOST} networks", hint="tell fewer values")
+        raise fail("ARCH203", f"the sweep has more than {MOST} networks", hint="use fewer values")
     return [dict(zip(found, values, strict=True)) for values in product(*found.values())]
 
 
 def _setting(word: str, spec: Spec, option: str, example: str) -> tuple[str, str]:
-    """The argument that a word sets, and what it sets it to."""
+    """Split a word into an argument and its value."""
     name, equals, text = word.partition("=")
     if not equals or not name:
-        raise fail("ARCH203", f"`{option}{_short(word)}` sets nothing", hint=f"write `{example}`")
+        raise fail("ARCH203", f"cannot parse `{option}{_short(word)}`", hint=f"write `{example}`")
     if name not in spec.args:
         hint = nearest(name, spec.args) if spec.args else "the model has no arguments"
         raise fail("ARCH203", f"`{spec.name}` has no argument `{name}`", hint=hint)
@@ -72,8 +72,8 @@ def _value(text: str, word: str, option: str, example: str) -> Any:
     try:
         return plain(source.read(text, f"{option}{word.partition('=')[0]}"))
     except ArchError:
-        message = f"`{option}{_short(word)}`: the value cannot be read"
-        raise fail("ARCH203", message, hint=f"for one, `{example}`") from None
+        message = f"`{option}{_short(word)}`: the value is not valid YAML"
+        raise fail("ARCH203", message, hint=f"for example, `{example}`") from None
 
 
 def _short(word: str) -> str:

@@ -1,9 +1,8 @@
-"""What the commands share: their options, how they load a spec, and how they print."""
+"""Options, loading and printing shared by the commands."""
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -21,28 +20,27 @@ from archdsl.resolution import resolve
 from archdsl.resolution.expectations import check as hold
 from archdsl.resolution.loops import Budget
 from archdsl.spec import Spec
-from archdsl.text import BOLD_RED, BOLD_YELLOW, GREEN, WIDTH, YELLOW, Styled, colored, in_line, printable
+from archdsl.text import BOLD_RED, BOLD_YELLOW, GREEN, WIDTH, YELLOW, Styled, colored, in_line, printable, wants_color
 
 SpecArgument = Annotated[
-    str, typer.Argument(metavar="SPEC", help="A spec's file, or the name of one of `archdsl specs`.")
+    str, typer.Argument(metavar="SPEC", help="A spec file, or the name of a spec in `archdsl specs`.")
 ]
 SetOption = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="NAME=VALUE", help="An argument of the model; may be given several times."),
+    typer.Option("--set", metavar="NAME=VALUE", help="Override an argument of the model (repeatable)."),
 ]
-VariantOption = Annotated[
-    str | None, typer.Option("--variant", metavar="NAME", help="One of the spec's `variants`, laid over it.")
-]
+VariantOption = Annotated[str | None, typer.Option("--variant", metavar="NAME", help="Use a variant of the spec.")]
 AllowOption = Annotated[
     list[str] | None,
-    typer.Option("--allow", metavar="LIMIT=NUMBER", help="Raise a limit, as in `steps=500000`; may be given often."),
+    typer.Option("--allow", metavar="LIMIT=NUMBER", help="Raise a limit, such as `steps=500000` (repeatable)."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 OutOption = Annotated[
     Path | None,
-    typer.Option("--out", metavar="DIR", help="The folder to write, still empty; without it, a new one is numbered."),
+    typer.Option("--out", metavar="DIR", help="The folder to write, new or empty (default: a new numbered folder)."),
 ]
-DataOption = Annotated[Path | None, typer.Option("--data-dir", metavar="PATH", help="Where the data set lies.")]
+FileOption = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write to a file instead of stdout.")]
+DataOption = Annotated[Path | None, typer.Option("--data-dir", metavar="PATH", help="The folder of the data set.")]
 
 
 COLORS = {
@@ -51,18 +49,16 @@ COLORS = {
     r"^ +\| +(\^+)$": YELLOW,
     r"^  (help:)": GREEN,
 }
-"""How a terminal shows the parts of a message: its code, the carets under a place, and the help."""
+"""Colors of the parts of a message: the code, the carets, and the help."""
 
 
 def print_error(error: ArchError, pointer: bool = True) -> None:
-    """Prints an error on stderr; in a terminal it fits the width, has colors, and may point to the explanation."""
-    if not sys.stderr.isatty():
-        print_to(str(error), sys.stderr)
-        return
-    text = error.render(min(WIDTH, shutil.get_terminal_size().columns))
-    if pointer:
-        text += f"\n`archdsl explain {error.problems[0].code}` says more"
-    print_to(text if os.environ.get("NO_COLOR") else colored(text, COLORS), sys.stderr)
+    """Print an error to stderr; in a terminal, wrapped to its width and with a pointer to the explanation."""
+    is_terminal = sys.stderr.isatty()
+    text = error.render(min(WIDTH, shutil.get_terminal_size().columns)) if is_terminal else str(error)
+    if pointer and is_terminal:
+        text += f"\nrun `archdsl explain {error.problems[0].code}` for details"
+    print_to(colored(text, COLORS) if wants_color(sys.stderr) else text, sys.stderr)
 
 
 def print_text(text: str) -> None:
@@ -78,8 +74,8 @@ def say(text: str) -> None:
 
 
 def print_to(text: str, stream: IO[str]) -> None:
-    """Prints on a stream; colors pass only in a text that `colored` made."""
-    # A progress bar of rich may stand before the stream, so that its own escaping is not enough.
+    """Print to a stream; only a text made by `colored` keeps its colors."""
+    # A progress bar of rich may replace the stream, and with it the escaping of `Screen`.
     stream.write(text if isinstance(text, Styled) else printable(text))
     if not text.endswith("\n"):
         stream.write("\n")
@@ -88,19 +84,22 @@ def print_to(text: str, stream: IO[str]) -> None:
 def load_spec(
     name: str, settings: Sequence[str] | None, variant: str | None = None, allow: Sequence[str] | None = None
 ) -> tuple[Spec, dict[str, Any], Graph]:
-    """The spec, the arguments that were set, and the graph, held to the spec's `expect` where nothing was set."""
+    """Load a spec and resolve it: the spec, its overridden arguments, and the graph.
+
+    `expect` is verified unless an argument is overridden.
+    """
     return resolved(zoo.load(name, variant or "", raised(allow or ())), settings)
 
 
 def resolved(
     spec: Spec, settings: Sequence[str] | None, budget: Budget | None = None
 ) -> tuple[Spec, dict[str, Any], Graph]:
-    """A spec that is read already, as `load_spec` gives it; its variants may share a budget."""
+    """Resolve a loaded spec, as `load_spec` does; variants may share a budget."""
     arguments = parse_settings(settings or (), spec)
     graph = resolve(spec, budget, **arguments)
     if not arguments:
         hold(spec, graph)
     elif spec.expect.model_fields_set:
         title = f"{spec.file} [{spec.variant}]" if spec.variant else spec.file
-        say(f"{in_line(title)}: `expect` is not held, for arguments were set")
+        say(f"{in_line(title)}: skipped `expect`: `--set` overrides arguments")
     return spec, arguments, graph

@@ -1,4 +1,4 @@
-"""The command that sets many networks of one spec beside one another: `sweep`."""
+"""The command that compares many networks of one spec: `sweep`."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ WordsArgument = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="NAME=VALUES",
-        help="An argument of the model and its values, as `paths=1..6` or `width=16,32`; each with each, where there "
-        "are several. Without any: the file's variants.",
+        help="An argument of the model and its values, such as `paths=1..6` or `width=16,32`. Several arguments are "
+        "combined (default: the variants of the spec).",
         show_default=False,
     ),
 ]
@@ -37,12 +37,17 @@ def sweep(
     as_json: JsonOption = False,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
 ) -> None:
-    """Show what a network costs for each of some values of an argument: parameters, work and memory."""
+    """Compare the cost of a network across values of an argument.
+
+    Examples:
+        archdsl sweep my_net.yaml width=16,32,64
+        archdsl sweep resnet --batch 32
+    """
     from archdsl.analysis.measures import measure
     from archdsl.reports.sweep import SweepRow, to_data, to_markdown, to_text
 
     if as_json and as_markdown:
-        raise fail("ARCH203", "`--json` and `--markdown` exclude each other", hint="take one of them")
+        raise fail("ARCH203", "`--json` and `--markdown` cannot be combined", hint="pass only one of them")
     loaded = zoo.load(spec, variant or "", raised(allow or ()))
     fixed = parse_settings(settings or (), loaded)
     if words:

@@ -1,4 +1,4 @@
-"""Opens a picture with the system's viewer."""
+"""Opens files with the default viewer of the system."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import sys
 from pathlib import Path
 
 PATIENCE = 2
-"""Seconds after which a viewer that is still running counts as open."""
+"""Seconds after which a running viewer counts as open."""
 
 
 def open_file(path: Path) -> bool:
-    """Opens a file with the system's viewer, and says whether there is one."""
+    """Open a file with the default viewer of the system and return whether there is one."""
     full = str(path.resolve())
     if sys.platform == "win32":
         try:

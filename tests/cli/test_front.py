@@ -61,7 +61,8 @@ def test_the_room_of_runs_needs_no_framework(tmp_path: Path) -> None:
 def test_version_and_help_load_the_program_alone(words: list[str], tmp_path: Path) -> None:
     modules = loaded_modules([words], tmp_path, without=("pydantic", "ruamel", "rich"))
     own = {name for name in modules if name.partition(".")[0] == "archdsl"}
-    assert own == {"archdsl", "archdsl.cli", "archdsl.cli.program", "archdsl.display", "archdsl.version"}
+    program = {"archdsl.cli", "archdsl.cli.help", "archdsl.cli.program"}
+    assert own == {"archdsl", "archdsl.display", "archdsl.text", "archdsl.version"} | program
 
 
 def test_a_check_loads_only_the_families_that_the_spec_names(tmp_path: Path) -> None:

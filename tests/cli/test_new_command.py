@@ -119,13 +119,13 @@ def test_a_copy_of_a_copy_has_one_modeline(tmp_path: Path) -> None:
         (["net.yaml", "--name", "class"], "`class` cannot name the model's class: it is a word of Python"),
         (["net.yaml", "--name", "net"], "a class begins with a capital letter"),
         (["net.yaml", "--template", "unett"], "no template `unett`.*\n.*did you mean `unet`?"),
-        (["net.yaml", "--template", "unet", "--from", "resnet50"], "`--template` cannot stand beside `--from`"),
-        (["net.yaml", "--variant", "resnet34"], "`--variant` stands beside `--from`"),
+        (["net.yaml", "--template", "unet", "--from", "resnet50"], "`--template` and `--from` cannot be combined"),
+        (["net.yaml", "--variant", "resnet34"], "`--variant` requires `--from`"),
         (["net.yaml", "--from", "resnet51"], "there is no spec `resnet51`.*\n.*did you mean `resnet50`?"),
         (["net.yaml", "--from", "resnet50", "--variant", "x"], "`ResNet50` has no variant `x`"),
         (["net.yaml", "--from", "resnet50", "--name", "Stage"], "it is a layer of `resnet50`"),
         (["there/is/none/net.yaml"], "cannot be written"),
-        ([], "`new` needs a file to write"),
+        ([], "missing argument FILE"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_error(

@@ -249,7 +249,7 @@ class TestOpen:
         monkeypatch.setattr(system_viewer, "open_file", lambda path: False)
         done = plot("--open", "--out", "x.dot")
         assert (done.code, done.out) == (0, "")
-        assert done.err == "wrote x.dot\nthere is no viewer here to open x.dot with\n"
+        assert done.err == "wrote x.dot\ncannot open x.dot: no viewer found\n"
         assert there() == ["x.dot"]
 
     @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="they open files by themselves")

@@ -69,7 +69,7 @@ def _shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
 )
 def test_a_stdout_that_takes_nothing_is_one_sentence(words: str, stream: str, why: str, tmp_path: Path) -> None:
     done = _shell(f"archdsl {words} {stream}", tmp_path)
-    assert (done.returncode, done.stderr) == (3, f"error: stdout cannot be written to: {why}\n")
+    assert (done.returncode, done.stderr) == (3, f"error: cannot write to stdout: {why}\n")
 
 
 @ONLY_LINUX
@@ -93,7 +93,7 @@ def test_closed_and_full_streams_end_without_a_traceback(command: str, code: int
 @pytest.mark.parametrize(
     ("error", "code", "start"),
     [
-        (MemoryError(), 3, "error: there is not enough memory\n"),
+        (MemoryError(), 3, "error: out of memory\n"),
         (RecursionError("deep"), 1, "error: the input is nested too deeply\n"),
         (OSError(28, "No space left on device", "a\n\x1bb"), 3, "error: a\\n\\x1bb: No space left on device\n"),
         (

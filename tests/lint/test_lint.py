@@ -567,7 +567,7 @@ def test_check_prints_warnings_after_its_line_about_the_spec(run: Run, golden: G
     code, out, err = run("check", "biased.yaml", "clean.yaml", "family.yaml")
     assert (code, out.count(": ok: ")) == (0, 4)
     golden("check.txt", err)
-    assert "family.yaml [wide]: 1 warning (1 told above)" in err
+    assert "family.yaml [wide]: 1 warning (1 listed above)" in err
     assert run("check", "clean.yaml")[2] == ""
 
 
@@ -582,7 +582,7 @@ def test_lint_prints_findings_on_stdout_and_exits_5(run: Run) -> None:
     assert (code, err) == (5, "")
     assert out.startswith("biased.yaml:5:5: warning[ARCH506]: ")
     assert out.endswith("biased.yaml: 1 warning\n")
-    assert run("lint", "clean.yaml") == (0, "clean.yaml: nothing to say\n", "")
+    assert run("lint", "clean.yaml") == (0, "clean.yaml: no findings\n", "")
     assert run("lint", "wrong.yaml")[0] == 1
 
 

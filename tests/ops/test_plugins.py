@@ -258,7 +258,7 @@ def test_no_package_takes_the_place_of_an_op(install: Install, archdsl: Archdsl)
     import_module("mine")
     assert [op.__module__ for op in (find("relu"), OPS["relu"])] == ["archdsl.ops.activation"] * 2
     assert listed.returncode == 0
-    assert "`relu` of some-ops 1.0 is not used, for archdsl has an op of this name" in listed.stderr
+    assert "ignored op `relu` of some-ops 1.0: archdsl has an op of this name" in listed.stderr
 
 
 def test_installed_ops_stand_in_the_list_and_are_not_loaded_for_it(install: Install, archdsl: Archdsl) -> None:

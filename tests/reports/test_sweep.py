@@ -85,18 +85,18 @@ def test_the_tables_of_text_and_markdown_have_the_same_cells() -> None:
     ("words", "message"),
     [
         (["path=1"], "has no argument `path`"),
-        (["paths"], "`paths` sets nothing"),
+        (["paths"], "cannot parse `paths`"),
         (["paths="], "`paths=` has no values"),
         (["paths=3..1"], "`paths=3..1` has no values"),
         (["paths=[1"], "`paths=[1`: the value cannot be read"),
         (["paths=1..999999999"], "more than 100 networks"),
         (["paths=0..99999999999999999999"], "more than 100 networks"),
         (["paths=1..20", "width=1..20"], "more than 100 networks"),
-        (["paths=1", "paths=2"], "`paths` is told twice"),
-        (["paths=1", "--set", "paths=2"], "`paths` is told twice"),
+        (["paths=1", "paths=2"], "duplicate argument `paths`"),
+        (["paths=1", "--set", "paths=2"], "duplicate argument `paths`"),
         (["paths=1,many"], "`paths` is a whole number, and here is `many`"),
         (["paths=0"], "`repeat` is a whole number from 0 on"),
-        (["paths=1", "--json", "--markdown"], "exclude each other"),
+        (["paths=1", "--json", "--markdown"], "cannot be combined"),
     ],
 )
 def test_what_makes_no_sense_is_told(words: list[str], message: str) -> None:

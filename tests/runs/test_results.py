@@ -175,10 +175,10 @@ def test_json_tells_what_the_tables_tell(folder: Path) -> None:
     [
         ("runs nowhere", 2, "there is no folder nowhere"),
         ("runs runs/other", 2, "holds no runs"),
-        ("runs --sort size", 2, "cannot be sorted by `size`"),
-        ("runs --out a.png", 2, "draws runs that are compared"),
+        ("runs --sort size", 2, "cannot sort runs by `size`"),
+        ("runs --out a.png", 2, "requires at least two runs"),
         ("runs runs/digits-1 runs/broken", 2, "broken/run.json is not what training wrote"),
-        ("runs runs/digits-1 runs/digits-2 --out a.jpg", 2, "no place for a picture"),
+        ("runs runs/digits-1 runs/digits-2 --out a.jpg", 2, "expected a file that ends in `.png`"),
     ],
 )
 def test_what_cannot_be_listed_is_told(folder: Path, words: str, code: int, message: str) -> None:

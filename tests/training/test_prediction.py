@@ -158,17 +158,17 @@ def test_test_time_is_the_recipes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        ("predict nowhere images", 2, "error[ARCH204]: nowhere is not there"),
+        ("predict nowhere images", 2, "error[ARCH204]: nowhere does not exist"),
         ("predict images images", 2, "holds no run"),
         ("predict images/notes.txt images", 3, "notes.txt"),
         ("predict run run", 3, "error[ARCH301]: there are no images in run"),
-        ("predict run images --csv --json", 2, "cannot stand beside"),
+        ("predict run images --csv --json", 2, "cannot be combined"),
         ("export run --out run/model.keras", 2, "error[ARCH202]: run/model.keras is there already"),
         ("export run --out a.h5 --format keras", 2, "error[ARCH203]: a.h5 is no place for the format `keras`"),
         ("export run --out a.h5", 2, "error[ARCH203]: `.h5` is no ending that tells a format"),
         ("export run --out a.keras --format kera", 2, "did you mean `keras`?"),
         ("export plain.keras --out raw.keras --raw", 3, "does not tell how its input is made"),
-        ("export nowhere --out a.keras", 2, "nowhere is not there"),
+        ("export nowhere --out a.keras", 2, "nowhere does not exist"),
     ],
 )
 def test_what_cannot_be_done_is_told(folder: Path, words: str, code: int, message: str) -> None:
