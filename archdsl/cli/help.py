@@ -50,9 +50,9 @@ class Command(TyperCommand):
     def format_options(self, context: Any, formatter: Any) -> None:
         params = self.get_params(context)
         for title, kind in (("Arguments", "argument"), ("Options", "option")):
-            if records := list(_records(context, [param for param in params if param.param_type_name == kind])):
+            if rows := list(records(context, [param for param in params if param.param_type_name == kind])):
                 with formatter.section(title):
-                    formatter.write_dl(records)
+                    formatter.write_dl(rows)
 
     def format_epilog(self, context: Any, formatter: Any) -> None:
         if self.examples:
@@ -76,7 +76,7 @@ class Group(TyperGroup):
             with formatter.section(title):
                 formatter.write_dl([(name.ljust(width), self.summaries[name]) for name in names])
         with formatter.section("Options"):
-            formatter.write_dl(list(_records(context, self.get_params(context))))
+            formatter.write_dl(list(records(context, self.get_params(context))))
 
     def get_help_option(self, context: Any) -> Any:
         return _colored_option(super().get_help_option(context))
@@ -94,7 +94,7 @@ def _usage(argument: Any) -> str:
     return (name if argument.required else f"[{name}]") + ("..." if argument.nargs == -1 else "")
 
 
-def _records(context: Any, params: list[Any]) -> Iterator[tuple[str, str]]:
+def records(context: Any, params: list[Any]) -> Iterator[tuple[str, str]]:
     """The names of arguments and options, each with its description."""
     for param in params:
         if (record := param.get_help_record(context)) is not None:

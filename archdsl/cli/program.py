@@ -14,7 +14,7 @@ from typing import Annotated, Any, cast
 import typer
 from typer.core import TyperCommand
 
-from archdsl.cli.help import NAMES, Command, Group
+from archdsl.cli.help import GROUPS, NAMES, Command, Group
 from archdsl.version import __version__
 
 INDEX = Path(__file__).with_name("commands.json")
@@ -49,7 +49,8 @@ class Program(Group):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        self.index = json.loads(INDEX.read_text(encoding="utf-8"))
+        index = json.loads(INDEX.read_text(encoding="utf-8"))
+        self.index = {name: index[name] for names in GROUPS.values() for name in names}
         self.commands = cast(Any, Commands(self.index))
         self.summaries = {name: entry["help"] for name, entry in self.index.items()}
 

@@ -102,7 +102,7 @@ class TestDiff:
         code, _, err = run("diff", "-", "a.yaml", stdin=b"\xff\xfe")
         assert (code, "the file is not UTF-8" in err) == (1, True)
         code, _, err = run("diff", "-", "a.yaml", stdin=b"x" * 300_000)
-        assert (code, "stdin gives more than 250,000 bytes" in err) == (1, True)
+        assert (code, "stdin has more than 250,000 bytes" in err) == (1, True)
         code, _, err = run("diff", "-", "a.yaml")
         assert (code, "<stdin>:1:1: error[ARCH006]" in err) == (1, True)
         code, _, err = run("diff", "-", "-", stdin=BASE.encode())
@@ -118,7 +118,7 @@ class TestDiff:
 
     def test_one_network_alone(self, run: Any) -> None:
         code, _, err = run("diff", "a.yaml")
-        assert (code, "choose `--variant` or `--set`" in err) == (2, True)
+        assert (code, "pass `--variant` or `--set`" in err) == (2, True)
 
     def test_expect_is_not_held(self, run: Any) -> None:
         Path("c.yaml").write_text(f"{BASE}expect: {{parameters: 1}}\n", encoding="utf-8")

@@ -113,7 +113,7 @@ def test_whatever_ends_a_command_has_a_sentence_and_a_code(
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
 ) -> None:
-    def broken() -> None:
+    def broken(prog_name: str) -> None:
         raise error
 
     monkeypatch.setattr(program, "app", broken)

@@ -88,7 +88,7 @@ def test_the_tables_of_text_and_markdown_have_the_same_cells() -> None:
         (["paths"], "cannot parse `paths`"),
         (["paths="], "`paths=` has no values"),
         (["paths=3..1"], "`paths=3..1` has no values"),
-        (["paths=[1"], "`paths=[1`: the value cannot be read"),
+        (["paths=[1"], "`paths=[1`: the value is not valid YAML"),
         (["paths=1..999999999"], "more than 100 networks"),
         (["paths=0..99999999999999999999"], "more than 100 networks"),
         (["paths=1..20", "width=1..20"], "more than 100 networks"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from archdsl.cli import app
+from archdsl.cli.help import NAMES, Command, records
 
 
 def commands() -> str:
@@ -13,14 +14,15 @@ def commands() -> str:
     return "\n".join(map(_section, program.list_commands(typer.Context(program)), program.commands.values()))
 
 
-def _section(name: str, command: typer.core.TyperCommand) -> str:
-    context = typer.Context(command, info_name=f"archdsl {name}")
+def _section(name: str, command: Command) -> str:
+    context = typer.Context(command, info_name=f"archdsl {name}", help_option_names=NAMES)
     usage = " ".join(command.get_usage(context).removeprefix("Usage: ").split())
-    rows = [record for p in command.get_params(context) if (record := p.get_help_record(context)) is not None]
+    rows = [*records(context, command.get_params(context))]
     lines = "".join(f"| {_code(words)} | {_cell(text)} |\n" for words, text in rows)
     paragraphs = (command.help or "").replace("\b\n", "").strip()
     table = f"| argument or option | meaning |\n| --- | --- |\n{lines}"
-    return f"## {name}\n\n{paragraphs}\n\n```text\n{usage}\n```\n\n{table}"
+    examples = "".join(f"{example}\n" for example in command.examples)
+    return f"## {name}\n\n{paragraphs}\n\n```text\n{usage}\n```\n\n```sh\n{examples}```\n\n{table}"
 
 
 def _code(words: str) -> str:
