@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from functools import cache
 from typing import Any, get_args
@@ -250,11 +250,13 @@ def _words(entries: Mapping[str, type[BaseModel]], left_out: Iterable[str] = ())
     return table(["value", "description"], rows) + _of(arguments)
 
 
-def _sections(entries: Mapping[str, type[BaseModel]], left_out: Iterable[str] = ()) -> str:
+def _sections(
+    entries: Mapping[str, type[BaseModel]], left_out: Callable[[type[BaseModel], str], bool] = lambda *_: False
+) -> str:
     """Values in a section each, with their arguments."""
     told = []
     for word, entry in entries.items():
-        rows = _arguments(entry, [name for name in entry.model_fields if name not in left_out])
+        rows = _arguments(entry, [name for name in entry.model_fields if not left_out(entry, name)])
         told.append(f"### {word}\n\n{docstrings.prose(entry)}\n")
         told += [table(["argument", "value", "meaning"], rows)] if rows else []
     return "\n".join(told)
@@ -280,7 +282,10 @@ def _recipe() -> dict[str, str]:
     adam = recipe.OPTIMIZERS["adam"]
     shared = {name for name in adam.model_fields if all(model.takes(name) for model in recipe.OPTIMIZERS.values())}
     found["optimizer"] = _fields(adam, [name for name in adam.model_fields if name in shared])
-    found["optimizers"] = _sections(recipe.OPTIMIZERS, shared)
+    found["optimizers"] = _sections(
+        recipe.OPTIMIZERS,
+        lambda entry, name: name in shared and entry.model_fields[name].default == adam.model_fields[name].default,
+    )
     found["schedules"] = _sections(recipe.SCHEDULES)
     forms = {(f"{{{name}: ...}}" if one.takes else name): one.title for name, one in recipe.DATA_SOURCES.items()}
     found["sources"] = table(["source", "description"], ((f"`{form}`", title) for form, title in forms.items()))
