@@ -1,4 +1,4 @@
-"""What `data:` and `train:` may say. Keras's classes are named as data; nothing is imported."""
+"""The recipe: the keys of `data` and `train`. Keras classes are referred to by name and never imported."""
 
 from archdsl.recipe.choices import LossChoice, ObjectChoice
 from archdsl.recipe.data import DATA_SOURCES, Augment, Data, DataSource

@@ -1,4 +1,4 @@
-"""What the sections of a recipe share: numbers with their ranges, and `none`. Imports no framework."""
+"""Types that the sections of a recipe share: numbers with ranges, and `none`. Imports no framework."""
 
 from typing import Annotated, Any, NamedTuple
 
@@ -7,30 +7,30 @@ from pydantic_core import PydanticCustomError
 
 from archdsl.ops.field_types import whole
 
-# No annotation here becomes a string: Pydantic would evaluate each again for every class that inherits it.
+# No `from __future__ import annotations` here: Pydantic would re-evaluate every annotation in each subclass.
 
 Whole = Annotated[int, BeforeValidator(whole), Field(strict=True, ge=0, le=10_000_000)]
 Counted = Annotated[int, BeforeValidator(whole), Field(strict=True, ge=1, le=10_000_000)]
 Epochs = Annotated[int, BeforeValidator(whole), Field(strict=True, ge=1, le=100_000)]
 Closed = Annotated[float, Field(strict=True, ge=0, le=1)]
-"""A share that may be all."""
+"""A fraction between 0 and 1, both included."""
 
 
 class Section(BaseModel):
-    """A part of a recipe, with its words."""
+    """Base class of the sections of a recipe."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Conflict(NamedTuple):
-    """A fault between fields, each of which could be right alone.
+    """Fields that are valid on their own but not together.
 
     Args:
-        message: what is wrong.
-        place: the path of the field where it is reported.
-        hint: what to do about it.
-        code: the problem's code.
-        at_key: whether the key of the field is marked, and not its value.
+        message: the error message.
+        place: the path of the field to report it at.
+        hint: the help line.
+        code: the error code.
+        at_key: whether to mark the key of the field instead of its value.
     """
 
     message: str
@@ -41,8 +41,8 @@ class Conflict(NamedTuple):
 
 
 def invalid(*conflicts: Conflict) -> ValidationError:
-    """What a validator raises for conflicts between the fields of its model."""
-    # Braces in a message would be taken for a template's.
+    """The error that a validator raises for conflicts between the fields of its model."""
+    # The message is a template, so it is passed as a value: it may contain braces.
     faults: list[Any] = [
         {
             "type": PydanticCustomError("conflict", "{message}", conflict._asdict()),
@@ -55,7 +55,7 @@ def invalid(*conflicts: Conflict) -> ValidationError:
 
 
 class OrNone(BeforeValidator):
-    """Takes the word `none` for nothing."""
+    """Validator that replaces the word `none` by None."""
 
 
 def _nothing(value: Any) -> Any:

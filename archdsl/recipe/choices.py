@@ -1,4 +1,4 @@
-"""Fields of a recipe that name an optimizer, a loss, a metric or a schedule. Imports no framework."""
+"""Fields of a recipe that select an optimizer, a loss, a metric or a schedule. Imports no framework."""
 
 import math
 from collections.abc import Mapping
@@ -12,12 +12,12 @@ from archdsl.ops.keras_objects import KerasObject
 
 
 class ObjectChoice(WordChoice):
-    """A word that becomes its model, with arguments or without: `adam`, `{adam: {beta_1: 0.95}}`.
+    """A word with or without arguments, which is read as its model: `adam`, `{adam: {beta_1: 0.95}}`.
 
     Args:
-        what: what a word is, as in `an optimizer`.
+        what: the kind of word, with its article: `an optimizer`.
         entries: the model of each word.
-        number: whether a number (more than 0) may stand there, too.
+        number: whether a number greater than 0 is also accepted.
     """
 
     def __init__(self, what: str, entries: Mapping[str, type[KerasObject]], number: bool = False) -> None:
@@ -25,11 +25,14 @@ class ObjectChoice(WordChoice):
         self.number = number
 
     def read(self, value: Any) -> Any:
-        """A model, or a number where one may stand.
+        """Validate a value.
+
+        Returns:
+            A model, or a number if numbers are accepted.
 
         Raises:
-            PydanticCustomError: the value is no word of this choice.
-            ValidationError: an argument is not the word's, or out of its range; its place begins with the word.
+            PydanticCustomError: The value is not one of the words.
+            ValidationError: An argument is unknown or out of range; its location starts with the word.
         """
         if isinstance(value, KerasObject):
             return value
@@ -50,12 +53,12 @@ class ObjectChoice(WordChoice):
             raise under(str(word), error) from None
 
     def many(self, value: Any) -> bool:
-        """Whether a mapping has a word for each of several outputs, and is not a word with its arguments."""
+        """Whether a value maps outputs to words, rather than a word to its arguments."""
         return False
 
 
 class LossChoice(ObjectChoice):
-    """A loss: `huber`, `{huber: {delta: 2.0}}`; or one for each output by name."""
+    """A loss (`huber`, `{huber: {delta: 2.0}}`), or a mapping of each output to its loss."""
 
     def read(self, value: Any) -> Any:
         if not self.many(value):
@@ -79,7 +82,7 @@ class LossChoice(ObjectChoice):
 
 
 def under(word: str, error: ValidationError) -> ValidationError:
-    """The same faults, a word further inside."""
+    """The same errors, with `word` prepended to their locations."""
     faults: list[Any] = [
         {
             "type": PydanticCustomError(fault["type"], "{message}", {**fault.get("ctx", {}), "message": fault["msg"]}),

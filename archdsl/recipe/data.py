@@ -1,4 +1,4 @@
-"""What `data:` may say: where the images come from, and what is done to them before a network sees them."""
+"""The section `data` of a recipe: the data set, preprocessing and augmentation."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Union
@@ -13,12 +13,12 @@ from archdsl.recipe.base import Closed, Conflict, Counted, Section, invalid
 
 @dataclass(frozen=True, slots=True)
 class DataSource:
-    """A word of `source`. The module of its name in `archdsl.data.sources` reads it.
+    """A data source, which the module of the same name in `archdsl.data.sources` reads.
 
     Attributes:
-        title: what it is, in one line.
-        takes: what the word takes: nothing, the path of a file or of a folder, or a name.
-        argument: what that is, for the JSON schema.
+        title: one-line description.
+        takes: kind of its argument: none, the path of a file or of a folder, or a name.
+        argument: description of its argument, for the JSON schema.
         needs_tensorflow: whether reading it imports TensorFlow.
     """
 
@@ -29,24 +29,24 @@ class DataSource:
 
 
 DATA_SOURCES: dict[str, DataSource] = {
-    "digits": DataSource("1,797 handwritten digits of 8x8, embedded (Alpaydin & Kaynak 1998; CC BY 4.0)"),
-    "fashion_mnist": DataSource("70,000 pictures of clothes of 28x28 in 10 classes (Xiao et al. 2017)"),
-    "cifar10": DataSource("60,000 photographs of 32x32 in 10 classes (Krizhevsky 2009)"),
-    "cifar100": DataSource("60,000 photographs of 32x32 in 100 classes (Krizhevsky 2009)"),
-    "npz": DataSource("arrays in one file of NumPy, such as `{npz: flowers.npz}`", "file", "its path"),
+    "digits": DataSource("1,797 handwritten digits, 8x8, included in archdsl (Alpaydin & Kaynak 1998; CC BY 4.0)"),
+    "fashion_mnist": DataSource("70,000 images of clothing, 28x28, 10 classes (Xiao et al. 2017)"),
+    "cifar10": DataSource("60,000 color photographs, 32x32, 10 classes (Krizhevsky 2009)"),
+    "cifar100": DataSource("60,000 color photographs, 32x32, 100 classes (Krizhevsky 2009)"),
+    "npz": DataSource("a NumPy file with arrays, such as `{npz: flowers.npz}`", "file", "path of the file"),
     "folder": DataSource(
-        "a folder of images with a folder for each class, such as `{folder: flowers}`",
+        "a folder of images with one subfolder per class, such as `{folder: flowers}`",
         "folder",
-        "its path; in it is a folder for each class",
+        "path of the folder, which has one subfolder per class",
     ),
     "tfds": DataSource(
-        "a data set of TensorFlow Datasets, such as `{tfds: oxford_flowers102}`",
+        "a data set from TensorFlow Datasets, such as `{tfds: oxford_flowers102}`",
         "name",
-        "its name",
+        "name of the data set",
         needs_tensorflow=True,
     ),
 }
-"""The words of `source`, in the order in which they are listed."""
+"""The data sources, in the order in which they are listed."""
 
 _WITH_ARGUMENT = {name: source for name, source in DATA_SOURCES.items() if source.takes}
 _WITHOUT_ARGUMENT = tuple(name for name in DATA_SOURCES if name not in _WITH_ARGUMENT)
@@ -61,18 +61,18 @@ def _source(value: Any) -> Any:
         *forms, last = (
             f"`{{{name}: {'NAME' if source.takes == 'name' else 'PATH'}}}`" for name, source in _WITH_ARGUMENT.items()
         )
-        wanted = f"a data set's name, or one of {', '.join(forms)} and {last},"
+        wanted = f"the name of a data set, {', '.join(forms)} or {last}"
         raise PydanticCustomError("kind", "{wanted} is due", {"wanted": wanted})
     word, argument = next(iter(value.items()))
     if word not in _WITH_ARGUMENT:
         raise unknown(str(word), DATA_SOURCES)
     if not isinstance(argument, str) or not argument.strip():
-        raise PydanticCustomError("kind", "{wanted} is due", {"wanted": f"text, as in `{{{word}: ...}}`,"})
+        raise PydanticCustomError("kind", "{wanted} is due", {"wanted": f"a string, as in `{{{word}: ...}}`"})
     return {word: argument}
 
 
 def _named(value: Any) -> Any:
-    """A class's name: 7 is taken for "7"."""
+    """The name of a class; the integer 7 is read as "7"."""
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
@@ -88,30 +88,31 @@ Source = Annotated[str | dict[str, str], BeforeValidator(_source, json_schema_in
 ClassName = Annotated[str, BeforeValidator(_named)]
 ClassWeights = Annotated[
     Literal["none", "balanced"] | dict[ClassName, NotNegative],
-    WrapValidator(either("`none`, `balanced`, or a weight for each of some classes, as `{cat: 2.0}`,")),
+    WrapValidator(either("`none`, `balanced`, or a mapping of classes to weights, such as `{cat: 2.0}`")),
 ]
 
 
 class Augment(Section):
-    """What may happen to a training image; each draw is made anew in every epoch.
+    """Random augmentation of the training images, drawn anew in every epoch.
 
     Args:
-        flip: `horizontal` mirrors left and right, `vertical` above and below, each in half of the draws; `alternate`
-            mirrors left and right in every second epoch, and which images begin is drawn once (Jordan 2024).
-        shift: how far it moves along each axis at most, as a share of the side.
-        rotation: how far it turns either way at most, in degrees.
-        zoom: how much it grows or shrinks at most, as a share of the size.
-        shear: how far it is slanted either way at most, in degrees.
-        fill: what stands where a moved image shows nothing: its nearest pixel, its mirror image, its other side, black.
-        crop: how many pixels are put on each side, as `fill` says, before an image of its own size is cut out.
-        cutout: side in pixels of a square that becomes grey (DeVries & Taylor 2017).
-        brightness: how much lighter or darker it becomes at most, as a share of the range, as Keras `RandomBrightness`.
-        contrast: how much contrast it wins or loses at most, as a share, as Keras `RandomContrast`.
-        saturation: how much colour it wins or loses at most, as a share, as Keras `RandomSaturation`.
-        hue: how far its colours turn at most, as a share, as Keras `RandomHue`.
-        mixup: alpha of the Beta distribution by which images and their labels are mixed (Zhang et al. 2017).
-        cutmix: alpha of the Beta distribution of the share of a box that another image fills (Yun et al. 2019); beside
-            `mixup`, each image gets one of the two.
+        flip: random flips: `horizontal` (left-right) or `vertical` (up-down), each with probability 1/2, or `both`.
+            `alternate` flips each image left-right in every second epoch; where it starts is random (Jordan 2024).
+        shift: maximum translation along each axis, as a fraction of the side.
+        rotation: maximum rotation in either direction, in degrees.
+        zoom: maximum zoom in or out, as a fraction of the size.
+        shear: maximum shear in either direction, in degrees.
+        fill: how pixels outside of the image are filled: the nearest pixel, reflection, wrapping around, or black.
+        crop: random crop: number of pixels to pad on each side, filled as `fill` says, before cropping to the original
+            size.
+        cutout: side in pixels of a random square that is set to gray (DeVries & Taylor 2017).
+        brightness: maximum change of brightness, as a fraction of the value range; as in Keras `RandomBrightness`.
+        contrast: maximum relative change of contrast; as in Keras `RandomContrast`.
+        saturation: maximum relative change of saturation; as in Keras `RandomSaturation`.
+        hue: maximum relative change of hue; as in Keras `RandomHue`.
+        mixup: alpha of the Beta distribution of the mixing weight of two images and their labels (Zhang et al. 2017).
+        cutmix: alpha of the Beta distribution of the area of a box that is replaced by another image (Yun et al. 2019).
+            Together with `mixup`, each image gets one of the two.
     """
 
     flip: Literal["none", "horizontal", "vertical", "both", "alternate"] = "none"
@@ -131,22 +132,23 @@ class Augment(Section):
 
 
 class Data(Section):
-    """Where the images come from, and what is done to them before the network sees them.
+    """The data set, its preprocessing and its augmentation.
 
     Args:
-        source: the data set: a name, or `{npz: PATH}`, `{folder: PATH}`, `{tfds: NAME}`.
-        batch_size: images in a training step.
-        size: height and width that images are resized to; without it, a folder's become what the network takes, and
-            others stay as they are.
-        scale: whether to divide by the source's largest value, so that pixels lie in [0, 1].
-        standardize: takes the training set's mean away and divides by its standard deviation: one of each over
-            everything (true), or one for each channel (`channel`).
-        validation: the share of the training set that is held out, and on which the best epoch is chosen; 0 for none.
-        test: the share of all images that is held out as the test set, where the source has none of its own.
-        classes: only these classes, in this order.
-        limit: how many training images are taken, each class with its share.
-        class_weights: what the images of a class weigh in the loss: `balanced` makes all classes weigh alike.
-        augment: what may happen to a training image.
+        source: data set: a name, `{npz: PATH}`, `{folder: PATH}` or `{tfds: NAME}`.
+        batch_size: number of images per training step.
+        size: height and width that images are resized to. By default, the images of a folder are resized to the input
+            size of the network, and all others keep their size.
+        scale: whether to rescale pixels to [0, 1] by dividing by the largest value of the source.
+        standardize: whether to subtract the mean of the training set and divide by its standard deviation, computed
+            over all pixels (true) or for each channel (`channel`).
+        validation: fraction of the training set to hold out as validation set, which selects the best epoch; 0 for
+            none.
+        test: fraction of all images to hold out as test set, if the source has none.
+        classes: classes to use, in this order; defaults to all.
+        limit: number of training images to use, with the class proportions preserved; defaults to all.
+        class_weights: weight of each class in the loss; `balanced` gives all classes the same total weight.
+        augment: random augmentation of the training images.
     """
 
     source: Source
@@ -163,21 +165,21 @@ class Data(Section):
 
     @property
     def kind(self) -> str:
-        """The source's word: `cifar10`, or `npz`, `folder` or `tfds`."""
+        """The kind of source: `cifar10`, or `npz`, `folder` or `tfds`."""
         return self.source if isinstance(self.source, str) else next(iter(self.source))
 
     @property
     def argument(self) -> str:
-        """The path or the name that the source's word takes; empty where it takes none."""
+        """The path or name of the source; empty if it takes none."""
         return "" if isinstance(self.source, str) else next(iter(self.source.values()))
 
     @property
     def source_name(self) -> str:
-        """What the source is called in messages: `cifar10`, `npz flowers.npz`."""
+        """The name of the source in messages: `cifar10`, `npz flowers.npz`."""
         return f"{self.kind} {self.argument}".strip()
 
     @model_validator(mode="after")
     def _each_class_once(self) -> "Data":
         if self.classes is not None and len(set(self.classes)) < len(self.classes):
-            raise invalid(Conflict("`classes` wants each class once", ("classes",)))
+            raise invalid(Conflict("`classes` lists a class more than once", ("classes",)))
         return self

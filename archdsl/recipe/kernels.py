@@ -1,4 +1,4 @@
-"""Which kernels TensorFlow computes with on a CPU: it must be told before it is imported. Imports no framework."""
+"""TensorFlow's choice of CPU kernels, which must be set before it is imported. Imports no framework."""
 
 import os
 import sys
@@ -6,10 +6,10 @@ import sys
 from archdsl.recipe.train import Train
 
 VARIABLE = "TF_ENABLE_ONEDNN_OPTS"
-"""TensorFlow's own word for it."""
+"""The environment variable that TensorFlow reads."""
 
 
 def choose(recipe: Train | None) -> None:
-    """Tells TensorFlow what a recipe's `onednn` says, if it is not imported yet. Who has set the variable is obeyed."""
+    """Apply the `onednn` of a recipe, unless TensorFlow is already imported or the variable is set."""
     if recipe is not None and recipe.onednn != "auto" and "tensorflow" not in sys.modules:
         os.environ.setdefault(VARIABLE, str(int(recipe.onednn)))

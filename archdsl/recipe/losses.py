@@ -1,4 +1,4 @@
-"""Keras's losses with all their arguments, as inert data, and which labels each wants."""
+"""Losses of Keras with all their arguments, as inert data, and the kind of labels that each expects."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -13,18 +13,18 @@ Axis = Annotated[int, Field(strict=True, ge=-8, le=8)]
 
 
 class Loss(KerasObject):
-    """What is made small."""
+    """A loss function."""
 
     sparse: ClassVar[bool] = False
-    """Whether its labels are whole numbers, and not one-hot."""
+    """Whether it expects integer labels instead of one-hot labels."""
     each: ClassVar[bool] = False
-    """Whether it takes each class by itself, so that probabilities need not add up to 1."""
+    """Whether it treats each class separately, so probabilities need not sum to 1."""
 
     def to_call(self, from_logits: bool, label_smoothing: float) -> Call:
         """Its constructor.
 
         Args:
-            from_logits, label_smoothing: what holds where the loss takes them and does not say them itself.
+            from_logits, label_smoothing: defaults for a loss that has these arguments and does not set them.
         """
         given = self.given()
         for name, shared in (("from_logits", from_logits), ("label_smoothing", label_smoothing)):
@@ -33,40 +33,43 @@ class Loss(KerasObject):
         return Call(self.target, (), given)
 
 
-AXES = Argument("over which axes it is taken; without it over all, the batch too.", Axis | list[Axis])
+AXES = Argument("axis or axes to reduce over; defaults to all, including the batch.", Axis | list[Axis])
 
 ARGUMENTS = {
     "reduction": Argument(
-        "what becomes of the losses of a batch: their mean, their sum, or their mean by class weights.",
+        "reduction of the losses of a batch: mean, sum, or mean weighted by the class weights.",
         Literal["sum_over_batch_size", "sum", "mean", "mean_with_sample_weight"],
     ),
     "from_logits": Argument(
-        "whether the network ends without a softmax or sigmoid; without it, as `train` says.", Flag, None
+        "whether the network outputs logits, without a softmax or sigmoid; defaults to the value in `train`.",
+        Flag,
+        None,
     ),
-    "label_smoothing": Argument(
-        "how much of each label is spread over all classes; without it, as `train` says.", Closed, None
-    ),
-    "ignore_class": Argument(
-        "a class whose images do not count.", Annotated[int, Field(strict=True, ge=-1, le=1_000_000)]
-    ),
-    "axis": Argument("which axis has the classes.", Axis),
-    "cosine_similarity.axis": Argument("along which axis they are vectors.", Axis),
+    "label_smoothing": Argument("amount of label smoothing; defaults to the value in `train`.", Closed, None),
+    "ignore_class": Argument("class to ignore in the loss.", Annotated[int, Field(strict=True, ge=-1, le=1_000_000)]),
+    "axis": Argument("axis of the classes.", Axis),
+    "cosine_similarity.axis": Argument("axis along which the similarity is computed.", Axis),
     "dice.axis": AXES,
     "tversky.axis": AXES,
-    "apply_class_balancing": Argument("whether `alpha` weighs what is there, and 1 - `alpha` what is not."),
-    "categorical_focal_crossentropy.alpha": Argument("what all classes weigh.", NotNegative),
-    "categorical_focal_crossentropy.gamma": Argument("how much less an easy image counts.", NotNegative),
-    "binary_focal_crossentropy.alpha": Argument("the weight of what is there.", NotNegative),
-    "binary_focal_crossentropy.gamma": Argument("how much less an easy one counts.", NotNegative),
-    "tversky.alpha": Argument("the weight of false alarms.", NotNegative),
-    "tversky.beta": Argument("the weight of misses.", NotNegative),
-    "q": Argument(
-        "0 is near cross-entropy, 1 near mean absolute error.", Annotated[float, Field(strict=True, gt=0, lt=1)]
+    "apply_class_balancing": Argument("whether to weight positives by `alpha` and negatives by 1 - `alpha`."),
+    "categorical_focal_crossentropy.alpha": Argument("weight of all classes.", NotNegative),
+    "categorical_focal_crossentropy.gamma": Argument(
+        "focusing parameter: larger values down-weight easy images.", NotNegative
     ),
-    "delta": Argument("from where on a difference is large.", Positive),
-    "circle.gamma": Argument("how strongly far pairs count.", Positive),
-    "margin": Argument("how near and how far pairs shall be.", Share),
-    "remove_diagonal": Argument("whether an image is no pair with itself."),
+    "binary_focal_crossentropy.alpha": Argument("weight of positives.", NotNegative),
+    "binary_focal_crossentropy.gamma": Argument(
+        "focusing parameter: larger values down-weight easy outputs.", NotNegative
+    ),
+    "tversky.alpha": Argument("weight of false positives.", NotNegative),
+    "tversky.beta": Argument("weight of false negatives.", NotNegative),
+    "q": Argument(
+        "close to 0 resembles cross-entropy, close to 1 mean absolute error.",
+        Annotated[float, Field(strict=True, gt=0, lt=1)],
+    ),
+    "delta": Argument("error at which the loss changes from quadratic to linear.", Positive),
+    "circle.gamma": Argument("scale factor.", Positive),
+    "margin": Argument("relaxation margin between similar and dissimilar pairs.", Share),
+    "remove_diagonal": Argument("whether to exclude the pairs of an image with itself."),
 }
 
 LOSSES = KerasWords(
@@ -75,46 +78,55 @@ LOSSES = KerasWords(
     Loss,
     ARGUMENTS,
     {
-        "categorical_crossentropy": Word("CategoricalCrossentropy", "How surprised the network is by the class."),
+        "categorical_crossentropy": Word(
+            "CategoricalCrossentropy", "Cross-entropy between one-hot labels and predictions."
+        ),
         "sparse_categorical_crossentropy": Word(
-            "SparseCategoricalCrossentropy", "The same of labels that are whole numbers.", sparse=True
+            "SparseCategoricalCrossentropy", "Cross-entropy between integer labels and predictions.", sparse=True
         ),
         "categorical_focal_crossentropy": Word(
-            "CategoricalFocalCrossentropy", "Cross-entropy in which easy images count less.", "Lin et al. 2018"
+            "CategoricalFocalCrossentropy", "Focal cross-entropy, which down-weights easy images.", "Lin et al. 2018"
         ),
         "categorical_generalized_cross_entropy": Word(
             "CategoricalGeneralizedCrossEntropy",
-            "Between cross-entropy and mean absolute error, for wrong labels.",
+            "Generalized cross-entropy, robust to noisy labels.",
             "Zhang & Sabuncu 2018",
             sparse=True,
         ),
-        "binary_crossentropy": Word("BinaryCrossentropy", "Each class by itself, as behind a sigmoid.", each=True),
+        "binary_crossentropy": Word(
+            "BinaryCrossentropy", "Cross-entropy of each class separately, for sigmoid outputs.", each=True
+        ),
         "binary_focal_crossentropy": Word(
-            "BinaryFocalCrossentropy", "Each class by itself, and easy ones count less.", "Lin et al. 2018", each=True
+            "BinaryFocalCrossentropy",
+            "Binary cross-entropy that down-weights easy outputs.",
+            "Lin et al. 2018",
+            each=True,
         ),
-        "categorical_hinge": Word("CategoricalHinge", "The margin between the class and the best other one."),
-        "hinge": Word("Hinge", "Each output's margin."),
-        "squared_hinge": Word("SquaredHinge", "Each output's margin, squared."),
-        "kl_divergence": Word("KLDivergence", "How far one distribution is from the other."),
-        "poisson": Word("Poisson", "Outputs as rates of counts."),
-        "mean_squared_error": Word("MeanSquaredError", "The squared difference."),
-        "mean_absolute_error": Word("MeanAbsoluteError", "The absolute difference."),
+        "categorical_hinge": Word(
+            "CategoricalHinge", "Categorical hinge loss: the margin between the true class and the best other class."
+        ),
+        "hinge": Word("Hinge", "Hinge loss: max(1 - y_true * y_pred, 0)."),
+        "squared_hinge": Word("SquaredHinge", "Squared hinge loss."),
+        "kl_divergence": Word("KLDivergence", "Kullback-Leibler divergence between labels and predictions."),
+        "poisson": Word("Poisson", "Poisson loss: y_pred - y_true * log(y_pred)."),
+        "mean_squared_error": Word("MeanSquaredError", "Mean squared error."),
+        "mean_absolute_error": Word("MeanAbsoluteError", "Mean absolute error."),
         "mean_absolute_percentage_error": Word(
-            "MeanAbsolutePercentageError", "The absolute difference, as a percentage of the label."
+            "MeanAbsolutePercentageError", "Mean absolute error as a percentage of the label."
         ),
-        "mean_squared_logarithmic_error": Word("MeanSquaredLogarithmicError", "The squared difference of logarithms."),
-        "huber": Word(
-            "Huber", "The squared difference where it is small, the absolute one where it is large.", "Huber 1964"
-        ),
-        "log_cosh": Word("LogCosh", "The logarithm of the hyperbolic cosine of the difference."),
-        "cosine_similarity": Word("CosineSimilarity", "The angle between labels and outputs."),
-        "dice": Word("Dice", "How little labels and outputs overlap.", "Sudre et al. 2017"),
+        "mean_squared_logarithmic_error": Word("MeanSquaredLogarithmicError", "Mean squared error of the logarithms."),
+        "huber": Word("Huber", "Huber loss: quadratic for small errors, linear for large ones.", "Huber 1964"),
+        "log_cosh": Word("LogCosh", "Logarithm of the hyperbolic cosine of the error."),
+        "cosine_similarity": Word("CosineSimilarity", "Negative cosine similarity between labels and predictions."),
+        "dice": Word("Dice", "Dice loss: 1 minus the Dice coefficient of labels and predictions.", "Sudre et al. 2017"),
         "tversky": Word(
-            "Tversky", "How little labels and outputs overlap, false alarms and misses weighed.", "Salehi et al. 2017"
+            "Tversky",
+            "Tversky loss: Dice loss with separate weights for false positives and false negatives.",
+            "Salehi et al. 2017",
         ),
         "circle": Word(
             "Circle",
-            "Brings images of one class together and others apart, of outputs of length 1.",
+            "Circle loss, for metric learning with L2-normalized embeddings.",
             "Sun et al. 2020",
             sparse=True,
         ),

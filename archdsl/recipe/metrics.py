@@ -1,4 +1,4 @@
-"""Keras's metrics that say something of labels, with their arguments, as inert data."""
+"""Metrics of Keras for labels, with their arguments, as inert data."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -11,53 +11,53 @@ from archdsl.recipe.base import Closed, Counted
 
 
 class Metric(KerasObject):
-    """What is measured beside the loss."""
+    """A metric."""
 
     sparse: ClassVar[str] = ""
-    """Its twin for labels that are whole numbers; without one, it wants one-hot labels."""
+    """Its counterpart for integer labels; empty if it supports only one-hot labels."""
     logits: ClassVar[bool] = False
-    """Whether Keras's class must be told that the network ends without a softmax."""
+    """Whether its Keras class has the argument `from_logits`."""
     probabilities: ClassVar[bool] = False
-    """Whether it makes sense of probabilities alone."""
+    """Whether it requires probabilities."""
 
     def to_call(self, name: str, sparse: bool, from_logits: bool) -> Call:
         """Its constructor.
 
         Args:
-            name: what it is called in logs.
-            sparse: whether labels are whole numbers.
-            from_logits: whether the network ends without a softmax.
+            name: its name in logs.
+            sparse: whether labels are integers.
+            from_logits: whether the network outputs logits.
         """
-        # Keras's own default of `average` gives a number for each class, so that ours is always passed.
+        # With the Keras default of `average`, the result is one number per class, so ours is always passed.
         average = self.model_dump(include={"average"})
         logits = {"from_logits": from_logits} if self.logits else {}
         return Call(self.sparse if sparse else self.target, (), {**average, **self.given(), **logits, "name": name})
 
 
 ARGUMENTS = {
-    "k": Argument("how many these are.", Counted),
+    "k": Argument("number of top predictions to consider.", Counted),
     "average": Argument(
-        "over classes alike (`macro`), over images (`micro`), or over classes by their images (`weighted`).",
+        "average over classes (`macro`), over images (`micro`), or over classes weighted by size (`weighted`).",
         Literal["macro", "micro", "weighted"],
         "macro",
     ),
     "threshold": Argument(
-        "from where on an output says yes; without it, the largest one does.",
+        "threshold above which an output is positive; by default, only the largest output is.",
         Annotated[float, Field(strict=True, gt=0, le=1)],
     ),
-    "binary_accuracy.threshold": Argument("from where on an output says yes.", Closed),
-    "thresholds": Argument("from where on an output says yes; without it 0.5.", Closed),
-    "top_k": Argument("the network says yes to so many of its first classes.", Counted),
-    "class_id": Argument("of one class alone, counted from 0.", Annotated[int, Field(strict=True, ge=0)]),
+    "binary_accuracy.threshold": Argument("threshold above which an output is positive.", Closed),
+    "thresholds": Argument("threshold above which an output is positive; defaults to 0.5.", Closed),
+    "top_k": Argument("number of largest outputs that are positive; by default, `thresholds` decides.", Counted),
+    "class_id": Argument(
+        "class to compute the metric for, counted from 0; defaults to all.", Annotated[int, Field(strict=True, ge=0)]
+    ),
     "num_thresholds": Argument(
-        "of how many points the curve is made.", Annotated[int, Field(strict=True, ge=2, le=100_000)]
+        "number of thresholds of the curve.", Annotated[int, Field(strict=True, ge=2, le=100_000)]
     ),
-    "curve": Argument("receiver operating characteristic, or precision by recall.", Literal["ROC", "PR"]),
-    "summation_method": Argument(
-        "how the area between two points is filled.", Literal["interpolation", "minoring", "majoring"]
-    ),
-    "multi_label": Argument("whether each class has a curve of its own, whose areas are averaged."),
-    "beta": Argument("how much more recall weighs.", Positive),
+    "curve": Argument("ROC curve or precision-recall curve.", Literal["ROC", "PR"]),
+    "summation_method": Argument("summation method for the area.", Literal["interpolation", "minoring", "majoring"]),
+    "multi_label": Argument("whether to compute one curve per class and average the areas."),
+    "beta": Argument("weight of recall relative to precision.", Positive),
 }
 
 METRICS = KerasWords(
@@ -68,39 +68,39 @@ METRICS = KerasWords(
     {
         "accuracy": Word(
             "CategoricalAccuracy",
-            "The share of images whose class is the network's first.",
+            "Fraction of images whose class is predicted correctly.",
             name="Accuracy",
             sparse="metrics.SparseCategoricalAccuracy",
         ),
         "top_5_accuracy": Word(
             "TopKCategoricalAccuracy",
-            "The share of images whose class is among the network's first five.",
+            "Fraction of images whose class is among the top 5 predictions.",
             name="TopFiveAccuracy",
             without=("k",),
             sparse="metrics.SparseTopKCategoricalAccuracy",
         ),
         "top_k_accuracy": Word(
             "TopKCategoricalAccuracy",
-            "The share of images whose class is among the network's first few.",
+            "Fraction of images whose class is among the top `k` predictions.",
             name="TopAccuracy",
             sparse="metrics.SparseTopKCategoricalAccuracy",
         ),
-        "binary_accuracy": Word("BinaryAccuracy", "The share of outputs that are on the right side of a threshold."),
+        "binary_accuracy": Word("BinaryAccuracy", "Fraction of outputs on the correct side of `threshold`."),
         "crossentropy": Word(
             "CategoricalCrossentropy",
-            "How surprised the network is by the class.",
+            "Cross-entropy between labels and predictions.",
             name="Crossentropy",
             sparse="metrics.SparseCategoricalCrossentropy",
             logits=True,
         ),
-        "precision": Word("Precision", "The share of what the network says yes to that is so.", probabilities=True),
-        "recall": Word("Recall", "The share of what is so that the network says yes to.", probabilities=True),
+        "precision": Word("Precision", "Fraction of positive predictions that are correct.", probabilities=True),
+        "recall": Word("Recall", "Fraction of positives that are found.", probabilities=True),
         "auc": Word(
-            "AUC", "The area under a curve over all thresholds.", name="Auc", without=("thresholds",), logits=True
+            "AUC", "Area under the ROC or precision-recall curve.", name="Auc", without=("thresholds",), logits=True
         ),
-        "f1_score": Word("F1Score", "The harmonic mean of precision and recall."),
-        "fbeta_score": Word("FBetaScore", "The harmonic mean of precision and recall, one of them weighed more."),
-        "mean_squared_error": Word("MeanSquaredError", "The squared difference of labels and outputs."),
-        "mean_absolute_error": Word("MeanAbsoluteError", "The absolute difference of labels and outputs."),
+        "f1_score": Word("F1Score", "F1 score: the harmonic mean of precision and recall."),
+        "fbeta_score": Word("FBetaScore", "F-beta score: the weighted harmonic mean of precision and recall."),
+        "mean_squared_error": Word("MeanSquaredError", "Mean squared error between labels and predictions."),
+        "mean_absolute_error": Word("MeanAbsoluteError", "Mean absolute error between labels and predictions."),
     },
 )

@@ -1,4 +1,4 @@
-"""Keras's optimizers with all their arguments, and one of archdsl's own, as inert data."""
+"""Optimizers of Keras with all their arguments, and one of archdsl, as inert data."""
 
 import re
 from typing import Annotated, Any
@@ -24,17 +24,17 @@ SCHEDULES = Words(("constant", "step", "cosine", "linear", "exponential", "one_c
 
 
 def _name_part(text: str) -> str:
-    # Keras takes it for a regular expression, and some of those never end.
+    # Keras uses it as a regular expression, and some of those never terminate.
     if not re.fullmatch(r"[\w/-]+", text):
-        raise PydanticCustomError("name_part", "a part of a name has letters, digits, `_`, `-` and `/`")
+        raise PydanticCustomError("name_part", "expected a part of a name: letters, digits, `_`, `-` and `/`")
     return text
 
 
 class Optimizer(KerasObject):
-    """An optimizer. At most one of its three ways to clip gradients is chosen."""
+    """An optimizer, with at most one kind of gradient clipping."""
 
     def to_call(self, epochs: int, steps: int) -> Call:
-        """Its constructor; `steps` is the number of optimizer steps in an epoch."""
+        """Its constructor, for `epochs` epochs of `steps` optimizer steps."""
         given = self.given()
         rate = given.get("learning_rate")
         if isinstance(rate, KerasObject):
@@ -46,94 +46,97 @@ class Optimizer(KerasObject):
     def _one_clip(self) -> "Optimizer":
         clips = [name for name in ("clipnorm", "clipvalue", "global_clipnorm") if getattr(self, name) is not None]
         if len(clips) > 1:
-            message = " and ".join(f"`{clip}`" for clip in clips) + " exclude each other"
+            message = " and ".join(f"`{clip}`" for clip in clips) + " are mutually exclusive"
             raise invalid(Conflict(message, (clips[1],)))
         return self
 
 
 ARGUMENTS = {
     "learning_rate": Argument(
-        "a number, or a schedule: `{cosine: {rate: 0.1}}`.",
+        "learning rate: a number or a schedule, such as `{cosine: {rate: 0.1}}`.",
         Annotated[Any, ObjectChoice("a schedule", SCHEDULES, number=True)],
     ),
-    "weight_decay": Argument(
-        "how much of each weight is taken away in a step, times the learning rate.", NotNegative | None
-    ),
-    "clipnorm": Argument("the largest norm of each weight's gradient.", Positive),
-    "clipvalue": Argument("the largest absolute value in a gradient.", Positive),
-    "global_clipnorm": Argument("the largest norm of all gradients together.", Positive),
-    "use_ema": Argument("whether the weights become a moving average of themselves (Polyak & Juditsky 1992)."),
-    "ema_momentum": Argument("how much of the average stays in a step.", Closed),
+    "weight_decay": Argument("decoupled weight decay, scaled by the learning rate.", NotNegative | None),
+    "clipnorm": Argument("maximum norm of the gradient of each weight.", Positive),
+    "clipvalue": Argument("maximum absolute value of the gradients.", Positive),
+    "global_clipnorm": Argument("maximum global norm of all gradients.", Positive),
+    "use_ema": Argument("whether to use an exponential moving average (EMA) of the weights (Polyak & Juditsky 1992)."),
+    "ema_momentum": Argument("momentum of the EMA.", Closed),
     "ema_overwrite_frequency": Argument(
-        "after how many steps each time the weights become their average; else in the end.", Counted
+        "number of steps after which the weights are overwritten by their EMA; by default only at the end.", Counted
     ),
     "loss_scale_factor": Argument(
-        "what the loss is multiplied by and the gradients divided by, so that small ones are not lost.", Positive
+        "loss scaling factor, which keeps small gradients from underflowing in half precision.", Positive
     ),
     "gradient_accumulation_steps": Argument(
-        "of how many batches the gradients are averaged before the weights move.",
+        "number of batches to average gradients over before the weights are updated.",
         Annotated[int, BeforeValidator(whole), Field(strict=True, ge=2, le=10_000_000)],
     ),
-    "rho": Argument("how long the mean of squared gradients remembers.", Share),
-    "adadelta.rho": Argument("how long the means of squared gradients and of squared steps remember.", Share),
+    "rho": Argument("decay rate of the moving average of squared gradients.", Share),
+    "adadelta.rho": Argument("decay rate of the moving averages of squared gradients and squared updates.", Share),
     "learning_rate_power": Argument(
-        "the power by which the learning rate falls; 0 lets it stay.",
+        "power of the learning rate decay during training; 0 for a constant learning rate.",
         Annotated[float, Field(strict=True, le=0, allow_inf_nan=False)],
     ),
-    "initial_accumulator_value": Argument("what the sums of squared gradients begin with.", NotNegative),
-    "momentum": Argument("how much of the last step goes into the next.", Share),
-    "sgd.nesterov": Argument("whether the gradient is taken where the momentum leads (Nesterov 1983)."),
-    "beta_1": Argument("how long the mean of gradients remembers.", Share),
+    "initial_accumulator_value": Argument("initial value of the accumulated squared gradients.", NotNegative),
+    "momentum": Argument("momentum: the fraction of the last update added to the next.", Share),
+    "sgd.nesterov": Argument("whether to use Nesterov momentum (Nesterov 1983)."),
+    "beta_1": Argument("decay rate of the first-moment estimate.", Share),
     "schedule_free_adamw.beta_1": Argument(
-        "how long the mean of gradients remembers.", Annotated[float, Field(strict=True, gt=0, lt=1)]
+        "decay rate of the first-moment estimate.", Annotated[float, Field(strict=True, gt=0, lt=1)]
     ),
-    "lion.beta_1": Argument("how much of the mean goes into a step.", Annotated[float, Field(strict=True, gt=0, le=1)]),
-    "beta_2": Argument("how long the mean of squared gradients remembers.", Share),
-    "adamax.beta_2": Argument("how long the largest gradient is remembered.", Share),
-    "lion.beta_2": Argument("how long the mean of gradients remembers.", Share),
-    "adam_beta_1": Argument("AdamW's `beta_1`.", Share),
-    "adam_beta_2": Argument("AdamW's `beta_2`.", Share),
-    "adam_weight_decay": Argument("AdamW's `weight_decay`.", NotNegative),
-    "epsilon": Argument("what is added to a divisor, so that it is never 0.", Positive),
-    "amsgrad": Argument("whether the largest mean of squared gradients so far is taken (Reddi et al. 2018)."),
-    "centered": Argument("whether gradients are divided by their standard deviation."),
-    "warmup_steps": Argument("steps of a line up to the learning rate.", Whole),
+    "lion.beta_1": Argument(
+        "weight of the moving average of gradients in the update.", Annotated[float, Field(strict=True, gt=0, le=1)]
+    ),
+    "beta_2": Argument("decay rate of the second-moment estimate.", Share),
+    "adamax.beta_2": Argument("decay rate of the infinity norm of the gradients.", Share),
+    "lion.beta_2": Argument("decay rate of the moving average of gradients.", Share),
+    "adam_beta_1": Argument("`beta_1` of AdamW.", Share),
+    "adam_beta_2": Argument("`beta_2` of AdamW.", Share),
+    "adam_weight_decay": Argument("`weight_decay` of AdamW.", NotNegative),
+    "epsilon": Argument("small number for numerical stability.", Positive),
+    "amsgrad": Argument("whether to use the AMSGrad variant (Reddi et al. 2018)."),
+    "centered": Argument(
+        "whether to normalize gradients by their estimated variance instead of the uncentered second moment."
+    ),
+    "warmup_steps": Argument("number of linear warmup steps.", Whole),
     "beta_2_decay": Argument(
-        "the power of the step by which the mean of squared gradients forgets.",
+        "exponent of the decay rate of the second-moment estimate.",
         Annotated[float, Field(strict=True, lt=0, allow_inf_nan=False)],
     ),
-    "epsilon_1": Argument("what is added to squared gradients.", Positive),
-    "epsilon_2": Argument("the smallest size of a weight, by which its steps are measured.", Positive),
-    "clip_threshold": Argument("the largest root mean square of a step.", Positive),
-    "relative_step": Argument("whether the learning rate is at most 1 / sqrt(step)."),
-    "l1_regularization_strength": Argument("how strongly weights are drawn to 0, evenly.", NotNegative),
-    "l2_regularization_strength": Argument("how strongly weights are drawn to 0, by their size.", NotNegative),
+    "epsilon_1": Argument("small number added to the squared gradients.", Positive),
+    "epsilon_2": Argument("lower bound of the root mean square of a weight, which scales its updates.", Positive),
+    "clip_threshold": Argument("maximum root mean square of an update.", Positive),
+    "relative_step": Argument("whether to limit the learning rate to 1 / sqrt(step)."),
+    "l1_regularization_strength": Argument("L1 penalty.", NotNegative),
+    "l2_regularization_strength": Argument("L2 penalty.", NotNegative),
     "l2_shrinkage_regularization_strength": Argument(
-        "the same of the gradient alone, as a penalty on its size.", NotNegative
+        "L2 shrinkage: a penalty on the magnitude of the gradients.", NotNegative
     ),
-    "beta": Argument("what is added to the root of the sums."),
+    "beta": Argument("beta of the FTRL paper, added to the root of the accumulator."),
     "exclude_layers": Argument(
-        "parts of names of weights that go by AdamW.", list[Annotated[str, AfterValidator(_name_part)]]
+        "parts of the names of weights that are updated by AdamW.", list[Annotated[str, AfterValidator(_name_part)]]
     ),
-    "exclude_embeddings": Argument("whether embeddings go by AdamW."),
-    "muon_a": Argument("of the polynomial of a Newton-Schulz step, the factor of X."),
-    "muon_b": Argument("the factor of its third power."),
-    "muon_c": Argument("the factor of its fifth power."),
-    "adam_lr_ratio": Argument("AdamW's learning rate, as a factor on Muon's.", Positive),
-    "muon.momentum": Argument("how much of the last step goes into the next.", Share),
-    "muon_sgd.momentum": Argument("how much of the last step goes into the next, for kernels.", Share),
-    "muon_sgd.nesterov": Argument("whether the gradient is taken where the momentum leads, for kernels."),
-    "ns_steps": Argument("Newton-Schulz steps.", Counted),
-    "muon_sgd.ns_steps": Argument("Newton-Schulz steps, which make a step nearly orthogonal.", Counted),
-    "nesterov": Argument("whether the gradient is taken where the momentum leads."),
+    "exclude_embeddings": Argument("whether embeddings are updated by AdamW."),
+    "muon_a": Argument("coefficient of X in the Newton-Schulz polynomial."),
+    "muon_b": Argument("coefficient of the third power of X."),
+    "muon_c": Argument("coefficient of the fifth power of X."),
+    "adam_lr_ratio": Argument("learning rate of AdamW, relative to `learning_rate`.", Positive),
+    "muon.momentum": Argument("momentum of Muon.", Share),
+    "muon_sgd.momentum": Argument("momentum for kernels.", Share),
+    "muon_sgd.nesterov": Argument("whether to use Nesterov momentum for kernels."),
+    "ns_steps": Argument("number of Newton-Schulz iterations.", Counted),
+    "muon_sgd.ns_steps": Argument("number of Newton-Schulz iterations, which orthogonalize the update.", Counted),
+    "nesterov": Argument("whether to use Nesterov momentum."),
     "rms_rate": Argument(
-        "the root mean square of a step before the learning rate; none scales by the matrix's sides.", Positive | None
+        "root mean square of an update before the learning rate; by default, the shape of the matrix sets the scale.",
+        Positive | None,
     ),
-    "hold_norm": Argument("whether a kernel is scaled to the root of the number of its filters before each step."),
-    "sgd_lr_ratio": Argument("the learning rate of SGD, as a factor on that of the kernels.", Positive),
-    "sgd_momentum": Argument("how much of the last step goes into the next, for SGD.", Share),
+    "hold_norm": Argument("whether to rescale each kernel to a norm of sqrt(filters) before each update."),
+    "sgd_lr_ratio": Argument("learning rate of SGD, relative to `learning_rate`.", Positive),
+    "sgd_momentum": Argument("momentum of SGD.", Share),
 }
-"""First what every optimizer takes, then what some do."""
+"""The arguments of all optimizers first, then those of some."""
 
 OPTIMIZERS = KerasWords(
     __name__,
@@ -141,35 +144,46 @@ OPTIMIZERS = KerasWords(
     Optimizer,
     ARGUMENTS,
     {
-        "sgd": Word("SGD", "Stochastic gradient descent, with momentum.", name="Sgd"),
-        "rmsprop": Word("RMSprop", source="Hinton 2012", name="RmsProp"),
-        "adam": Word("Adam", source="Kingma & Ba 2015"),
-        "adamw": Word("AdamW", source="Loshchilov & Hutter 2019"),
-        "adadelta": Word("Adadelta", source="Zeiler 2012"),
-        "adafactor": Word(
-            "Adafactor", "Adam's second mean by rows and columns, for little memory.", "Shazeer & Stern 2018"
+        "sgd": Word("SGD", "Stochastic gradient descent with momentum.", name="Sgd"),
+        "rmsprop": Word(
+            "RMSprop",
+            "Gradients divided by the root of a moving average of their squares.",
+            source="Hinton 2012",
+            name="RmsProp",
         ),
-        "adagrad": Word("Adagrad", source="Duchi et al. 2011"),
-        "adamax": Word("Adamax", "Adam by the largest gradient in place of the mean square.", "Kingma & Ba 2015"),
-        "ftrl": Word("Ftrl", "Follow the regularised leader.", "McMahan et al. 2013"),
-        "lamb": Word("Lamb", "Adam with steps as large as each weight's norm, for large batches.", "You et al. 2020"),
-        "lion": Word("Lion", "Steps by the sign of a mean of gradients.", "Chen et al. 2023"),
+        "adam": Word(
+            "Adam", "Adaptive estimates of the first and second moments of the gradients.", source="Kingma & Ba 2015"
+        ),
+        "adamw": Word("AdamW", "Adam with decoupled weight decay.", source="Loshchilov & Hutter 2019"),
+        "adadelta": Word(
+            "Adadelta", "Adaptive learning rates from a moving window of gradients.", source="Zeiler 2012"
+        ),
+        "adafactor": Word(
+            "Adafactor", "Adam with a factored second moment, which saves memory.", "Shazeer & Stern 2018"
+        ),
+        "adagrad": Word(
+            "Adagrad", "Adaptive learning rates from accumulated squared gradients.", source="Duchi et al. 2011"
+        ),
+        "adamax": Word("Adamax", "Variant of Adam based on the infinity norm.", "Kingma & Ba 2015"),
+        "ftrl": Word("Ftrl", "Follow the regularized leader (FTRL).", "McMahan et al. 2013"),
+        "lamb": Word("Lamb", "Layer-wise adaptive moments, for large batches.", "You et al. 2020"),
+        "lion": Word("Lion", "Updates by the sign of the momentum.", "Chen et al. 2023"),
         "muon": Word(
             "Muon",
-            "Orthogonal steps for matrices, AdamW for all other weights, those of convolutions among them.",
+            "Orthogonalized updates for matrices; AdamW for all other weights, including conv kernels.",
             "Jordan et al. 2024",
         ),
         "muon_sgd": Word(
             "extra.MuonSGD",
-            "Orthogonal steps for kernels, those of convolutions among them, and SGD with Nesterov's momentum for the"
-            " rest. The rest are norms, biases, embeddings, and the network's last kernel.",
-            "Jordan et al. 2024; Keras has none",
+            "Orthogonalized updates for kernels, including conv kernels; SGD with Nesterov momentum for all other"
+            " weights: norms, biases, embeddings and the last kernel of the network.",
+            "Jordan et al. 2024; not in Keras",
             name="MuonSgd",
         ),
-        "nadam": Word("Nadam", "Adam with Nesterov's momentum.", "Dozat 2016"),
+        "nadam": Word("Nadam", "Adam with Nesterov momentum.", "Dozat 2016"),
         "schedule_free_adamw": Word(
             "ScheduleFreeAdamW",
-            "AdamW that needs no schedule, for it averages its own iterates.",
+            "AdamW without a schedule, which averages its iterates instead.",
             "Defazio et al. 2024",
         ),
     },

@@ -1,4 +1,4 @@
-"""How a learning rate goes, by epochs that may be fractions; Keras's schedules are named as data."""
+"""Learning rate schedules in (fractional) epochs; the schedules of Keras are referred to by name."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -11,44 +11,44 @@ from archdsl.recipe.base import Closed, Conflict, Epochs, invalid
 
 
 class Schedule(KerasObject):
-    """How a learning rate goes.
+    """A learning rate schedule.
 
     Args:
-        rate: the learning rate that everything else is told by.
+        rate: base learning rate.
     """
 
     rate: Positive
 
     def to_call(self, epochs: int, steps: int) -> "Call | float":
-        """Keras's schedule; a number where the learning rate stays.
+        """The Keras schedule, or a number if the learning rate is constant.
 
         Args:
-            epochs: how many there will be.
-            steps: optimizer steps in an epoch.
+            epochs: number of epochs.
+            steps: optimizer steps per epoch.
         """
         raise NotImplementedError
 
 
 class Warm(Schedule):
-    """A schedule that may begin with a line up.
+    """A schedule with an optional warmup.
 
     Args:
-        warmup: epochs, which may be a fraction, from 0 up to `rate`.
+        warmup: number of epochs (may be fractional) of linear warmup from 0 to `rate`.
     """
 
     warmup: NotNegative = 0.0
 
     def _warmed(self, steps: int, schedule: "Call | float", late: bool) -> "Call | float":
-        """The schedule behind the line up; `late` where it begins only when the line ends."""
+        """The schedule with its warmup; with `late`, it starts only after the warmup."""
         warmup = round(self.warmup * steps)
         return Call("extra.WarmUp", (schedule, warmup), {"late": True} if late else {}) if warmup else schedule
 
 
 class Constant(Warm):
-    """`rate` all the time, after `warmup` epochs of a line up.
+    """Constant learning rate, after an optional warmup.
 
     Args:
-        rate: the learning rate.
+        rate: learning rate.
     """
 
     word: ClassVar[str] = "constant"
@@ -58,11 +58,11 @@ class Constant(Warm):
 
 
 class Cosine(Warm):
-    """From `rate` down to `final` * `rate` along half a cosine over all epochs, after `warmup` epochs of a line up.
+    """Cosine decay from `rate` to `final` * `rate` over all epochs, after an optional warmup.
 
     Args:
-        rate: the largest learning rate.
-        final: the last learning rate, as a share of `rate`.
+        rate: maximum learning rate.
+        final: final learning rate, as a fraction of `rate`.
     """
 
     word: ClassVar[str] = "cosine"
@@ -80,11 +80,11 @@ class Cosine(Warm):
 
 
 class Linear(Warm):
-    """From `rate` down to `final` * `rate` along a line over all epochs, after `warmup` epochs of a line up.
+    """Linear decay from `rate` to `final` * `rate` over all epochs, after an optional warmup.
 
     Args:
-        rate: the largest learning rate.
-        final: the last learning rate, as a share of `rate`.
+        rate: maximum learning rate.
+        final: final learning rate, as a fraction of `rate`.
     """
 
     word: ClassVar[str] = "linear"
@@ -98,12 +98,14 @@ class Linear(Warm):
 
 
 class Step(Warm):
-    """`rate`, times `factor` at the start of each of the epochs in `at` (counted from 0, the warm-up's too).
+    """Step decay: multiplies the learning rate by `factor` at the start of each epoch in `at`.
+
+    Epochs are counted from 0 and include the warmup.
 
     Args:
-        rate: the first learning rate.
-        at: ascending epochs.
-        factor: what the learning rate is multiplied by.
+        rate: initial learning rate.
+        at: epochs at which the learning rate changes, in ascending order.
+        factor: factor the learning rate is multiplied by.
     """
 
     word: ClassVar[str] = "step"
@@ -112,7 +114,7 @@ class Step(Warm):
     factor: Positive = 0.1
 
     def to_call(self, epochs: int, steps: int) -> "Call | float":
-        # Keras lets a value last until the step of its boundary, that one included.
+        # In Keras, a value holds up to and including the step of its boundary.
         values = [self.rate * self.factor**i for i in range(len(self.at) + 1)]
         steady = Call("optimizers.schedules.PiecewiseConstantDecay", ([epoch * steps - 1 for epoch in self.at], values))
         return self._warmed(steps, steady, late=False)
@@ -120,17 +122,17 @@ class Step(Warm):
     @model_validator(mode="after")
     def _ascending(self) -> "Step":
         if self.at != sorted(set(self.at)):
-            raise invalid(Conflict("`at` wants ascending epochs, each once", ("at",)))
+            raise invalid(Conflict("`at` must be strictly ascending", ("at",)))
         return self
 
 
 class Exponential(Warm):
-    """`rate`, times `factor` every `every` epochs, smoothly, after `warmup` epochs of a line up.
+    """Continuous exponential decay by `factor` every `every` epochs, after an optional warmup.
 
     Args:
-        rate: the first learning rate.
-        factor: what the learning rate is multiplied by.
-        every: in how many epochs, which may be a fraction.
+        rate: initial learning rate.
+        factor: factor the learning rate is multiplied by.
+        every: number of epochs (may be fractional) in which the learning rate decays by `factor`.
     """
 
     word: ClassVar[str] = "exponential"
@@ -146,14 +148,14 @@ class Exponential(Warm):
 
 
 class OneCycle(Schedule):
-    """From `start` * `rate` up to `rate`, and down to `final` * `rate` (Smith & Topin 2017).
+    """One-cycle schedule: from `start` * `rate` up to `rate`, then down to `final` * `rate` (Smith & Topin 2017).
 
     Args:
-        rate: the largest learning rate.
-        start: the first learning rate, as a share of `rate`.
-        peak: when the learning rate is largest, as a share of the training.
-        final: the last learning rate, as a share of `rate`.
-        shape: whether it goes along two lines, or along two halves of a cosine as torch's `OneCycleLR`.
+        rate: maximum learning rate.
+        start: initial learning rate, as a fraction of `rate`.
+        peak: position of the maximum, as a fraction of the training.
+        final: final learning rate, as a fraction of `rate`.
+        shape: annealing by straight lines (`linear`) or, as in torch's `OneCycleLR`, by half cosines (`cosine`).
     """
 
     word: ClassVar[str] = "one_cycle"

@@ -1,4 +1,4 @@
-"""What `train:` may say: how a network is trained, in Keras's words."""
+"""The section `train` of a recipe: how a network is trained, in Keras's words."""
 
 from typing import Annotated, Any, Literal
 
@@ -19,13 +19,13 @@ Monitor = Literal["validation_loss", "validation_accuracy"]
 
 
 class Rates(Section):
-    """Factors on the learning rate by kind of weight; the weight decay is not scaled.
+    """Learning rate multipliers by kind of weight; they do not apply to the weight decay.
 
     Args:
-        kernels: on that of kernels and of everything that is none of the others.
-        biases: on that of the biases of convolutions and dense layers.
-        norm_scales: on that of what norms multiply by.
-        norm_biases: on that of what norms add.
+        kernels: multiplier for kernels and all weights not listed below.
+        biases: multiplier for the biases of convolutions and dense layers.
+        norm_scales: multiplier for the scales (gamma) of normalizations.
+        norm_biases: multiplier for the offsets (beta) of normalizations.
     """
 
     kernels: NotNegative = 1.0
@@ -35,12 +35,12 @@ class Rates(Section):
 
 
 class EarlyStopping(Section):
-    """Ends the training when nothing gets better.
+    """Stops training when a monitored value has stopped improving.
 
     Args:
-        patience: after how many epochs without a better value.
-        monitor: the value.
-        min_delta: by how much a value must be better to count.
+        patience: number of epochs without improvement after which training stops.
+        monitor: value to monitor.
+        min_delta: minimum change that counts as an improvement.
     """
 
     patience: Epochs = 10
@@ -49,12 +49,12 @@ class EarlyStopping(Section):
 
 
 class Lookahead(Section):
-    """Slow weights that follow the fast ones (Zhang et al. 2019).
+    """Lookahead: slow weights that are updated from the fast weights every few steps (Zhang et al. 2019).
 
     Args:
-        every: after how many steps each time slow weights move to the fast ones, and those go on from there.
-        share: how much of the slow weights stays.
-        grow: `cubic` lets that share grow from 0 by the third power of the training's progress (Jordan 2024).
+        every: number of steps between updates; the fast weights then continue from the slow weights.
+        share: fraction of the slow weights to keep in an update.
+        grow: `cubic` increases that fraction from 0 with the third power of the training progress (Jordan 2024).
     """
 
     every: Counted = 5
@@ -63,11 +63,11 @@ class Lookahead(Section):
 
 
 class Whiten(Section):
-    """A convolution that whitens the training images' patches, and stays so (Jordan 2024).
+    """Initializes a convolution to whiten the patches of the training images, and freezes it (Jordan 2024).
 
     Args:
-        layer: the name of the convolution's step.
-        epsilon: what is added to each variance.
+        layer: name of the convolution's step.
+        epsilon: small number added to the eigenvalues of the patch covariance.
     """
 
     layer: str
@@ -75,11 +75,11 @@ class Whiten(Section):
 
 
 class TestTime(Section):
-    """Predictions as means over changed images.
+    """Test-time augmentation: averages the predictions over transformed images.
 
     Args:
-        flip: whether the mirrored image counts, too.
-        shift: by how many pixels images moved up-left and down-right count, too; 0 for none.
+        flip: whether to include the horizontally flipped image.
+        shift: distance in pixels of two more images, shifted up-left and down-right; 0 for none.
     """
 
     flip: Flag = True
@@ -87,29 +87,30 @@ class TestTime(Section):
 
 
 class Train(Section):
-    """How the network is trained: Keras's words.
+    """How the network is trained, in Keras's words.
 
     Args:
-        epochs: how often the training set is seen.
-        optimizer: one word, or one with arguments: `{adam: {learning_rate: 0.001}}`.
-        decay: which weights `weight_decay` takes from: `kernels` leaves norms and biases out.
-        rates: factors on the learning rate by kind of weight.
-        loss: what is made small: one word, or one with arguments: `{huber: {delta: 2.0}}`.
-        from_logits: whether the network ends without a softmax; without it, the last op tells.
-        label_smoothing: how much of each label is spread over all classes.
-        metrics: what is measured beside the loss.
-        precision: Keras's dtype policy.
-        jit_compile: whether XLA compiles the training step; `auto` leaves it to Keras.
-        onednn: whether TensorFlow computes with oneDNN's kernels on a CPU; `auto` leaves it to TensorFlow, which does
-            so where there is AVX-512. Elsewhere, too, convolutions take half to two thirds of the time with them.
-        steps_per_execution: how many steps run in one call; `auto` chooses by the size of the training set.
-        early_stopping: ends the training when nothing gets better.
-        keep: which epoch's network is the run's; without a validation part it is the last.
-        lookahead: slow weights that follow the fast ones.
-        whiten: a convolution that whitens the training images' patches, and stays so.
-        test_time: predictions as means over mirrored and shifted images.
-        deterministic: whether the same seed gives the same run to the bit, which costs time.
-        seed: makes the weights, the order and the augmentation the same each time.
+        epochs: number of epochs.
+        optimizer: optimizer, with or without arguments: `adam`, `{adam: {learning_rate: 0.001}}`.
+        decay: weights that `weight_decay` applies to; `kernels` excludes norms and biases.
+        rates: learning rate multipliers by kind of weight.
+        loss: loss function, with or without arguments: `huber`, `{huber: {delta: 2.0}}`.
+        from_logits: whether the network outputs logits, without a softmax; by default, inferred from the last op.
+        label_smoothing: amount of label smoothing: the fraction of each label to spread over all classes.
+        metrics: metrics to compute, in addition to the loss.
+        precision: Keras dtype policy.
+        jit_compile: whether to compile the training step with XLA; with `auto`, Keras decides.
+        onednn: whether TensorFlow uses oneDNN kernels on a CPU; with `auto`, TensorFlow decides and uses them if the
+            CPU has AVX-512. Without AVX-512, they still cut the time of convolutions to between half and two thirds.
+        steps_per_execution: number of steps to run in one call; `auto` chooses by the size of the training set.
+        early_stopping: stops training when a monitored value has stopped improving.
+        keep: epoch whose weights to keep: the `best` on the validation set or the `last`. Without a validation set, it
+            is the last.
+        lookahead: slow weights that are updated from the fast weights every few steps.
+        whiten: initializes a convolution to whiten the patches of the training images, and freezes it.
+        test_time: test-time augmentation: averages the predictions over flipped and shifted images.
+        deterministic: whether the same seed gives bit-identical results, at the cost of speed.
+        seed: random seed of the weights, the order of images and the augmentation.
     """
 
     epochs: Epochs = 10
@@ -124,7 +125,7 @@ class Train(Section):
     jit_compile: Annotated[Flag | Literal["auto"], WrapValidator(either("`true`, `false` or `auto`"))] = "auto"
     onednn: Annotated[Flag | Literal["auto"], WrapValidator(either("`true`, `false` or `auto`"))] = "auto"
     steps_per_execution: Annotated[
-        Counted | Literal["auto"], WrapValidator(either("`auto` or a whole number from 1 on"))
+        Counted | Literal["auto"], WrapValidator(either("`auto` or an integer of at least 1"))
     ] = "auto"
     early_stopping: Annotated[EarlyStopping | None, NONE] = None
     keep: Literal["best", "last"] = "best"
@@ -136,14 +137,14 @@ class Train(Section):
 
     @property
     def losses(self) -> dict[str, Any]:
-        """The loss of each output by name; of one output by nothing."""
+        """The loss of each output by its name; a single loss has an empty name."""
         return self.loss if isinstance(self.loss, dict) else {"": self.loss}
 
     @model_validator(mode="after")
     def _smoothing(self) -> "Train":
         if self.label_smoothing and not any(loss.takes("label_smoothing") for loss in self.losses.values()):
             taking = [f"`{word}`" for word, loss in LOSSES.items() if loss.takes("label_smoothing")]
-            message = f"`label_smoothing` wants one of the losses {', '.join(taking)}"
+            message = f"`label_smoothing` requires one of the losses {', '.join(taking)}"
             raise invalid(Conflict(message, ("label_smoothing",)))
         return self
 
@@ -151,7 +152,7 @@ class Train(Section):
     def _together(self) -> "Train":
         together, slow = self.steps_per_execution, self.lookahead
         if isinstance(together, int) and slow is not None and slow.every % together:
-            message = f"`lookahead` moves every {slow.every} steps, which {together} steps in one call do not divide"
+            message = f"`steps_per_execution: {together}` does not divide `lookahead.every: {slow.every}`"
             raise invalid(Conflict(message, ("steps_per_execution",)))
         return self
 
@@ -160,20 +161,22 @@ class Train(Section):
         whole = [loss for loss in self.losses.values() if loss.sparse]
         for number, metric in enumerate(self.metrics):
             if whole and not metric.sparse:
-                message = f"`{metric.word}` wants one-hot labels, and `{whole[0].word}` has whole numbers"
+                message = f"`{metric.word}` requires one-hot labels, but `{whole[0].word}` uses integer labels"
                 raise invalid(Conflict(message, ("metrics", number)))
         return self
 
     @model_validator(mode="after")
     def _decay(self) -> "Train":
         if self.decay == "kernels" and not self.optimizer.weight_decay:
-            message = f"`{self.optimizer.word}` has no `weight_decay` that `decay` could hold"
+            message = (
+                f"`decay: kernels` requires an optimizer with `weight_decay`, but `{self.optimizer.word}` has none"
+            )
             raise invalid(Conflict(message, ("decay",)))
         return self
 
     @model_validator(mode="after")
     def _outputs(self, info: ValidationInfo) -> "Train":
-        """Each of several outputs has a loss; `outputs` of the context are their names."""
+        """Check that each output has a loss; the names of the outputs are in the context."""
         if info.context is None:
             return self
         names: list[str] = info.context["outputs"]
@@ -181,16 +184,20 @@ class Train(Section):
         if isinstance(self.loss, dict):
             for output in self.loss:
                 if output not in names:
-                    hint = nearest(output, names) if names else "this network has one output: write the loss alone"
-                    message = f"`{output}` is no output of this network"
+                    hint = (
+                        nearest(output, names)
+                        if names
+                        else "this network has one output: write the loss without its name"
+                    )
+                    message = f"unknown output `{output}`"
                     conflicts.append(Conflict(message, ("loss", output), hint, "ARCH005"))
             for name in names:
                 if name not in self.loss:
-                    message, hint = f"the output `{name}` has no loss", f"add `{name}: ...`"
+                    message, hint = f"missing loss for the output `{name}`", f"add `{name}: ...`"
                     conflicts.append(Conflict(message, ("loss",), hint, "ARCH006", at_key=False))
         elif len(names) > 1:
             hint = f"`loss: {{{', '.join(f'{name}: ...' for name in names)}}}`"
-            message = "each of several outputs has a loss of its own"
+            message = f"expected one loss for each of the {len(names)} outputs"
             conflicts.append(Conflict(message, ("loss",), hint, "ARCH007", at_key=False))
         if conflicts:
             raise invalid(*conflicts)
@@ -198,10 +205,10 @@ class Train(Section):
 
 
 class Recipe(Section):
-    """Both sections of a file, or what a variant makes of them, and what they must have in common.
+    """The sections `data` and `train` of a spec or of one of its variants.
 
     Args:
-        data: where the images come from.
+        data: the data set, its preprocessing and its augmentation.
         train: how the network is trained.
     """
 
@@ -216,16 +223,16 @@ class Recipe(Section):
         mixes = [word for word in ("mixup", "cutmix") if getattr(self.data.augment, word)]
         sparse = [loss.word for loss in train.losses.values() if loss.sparse]
         if mixes and sparse:
-            message = f"`{mixes[0]}` mixes labels, and `{sparse[0]}` wants whole ones"
-            hint = "take a loss of one-hot labels, such as `categorical_crossentropy`"
+            message = f"`{mixes[0]}` mixes labels, but `{sparse[0]}` requires integer labels"
+            hint = "use a loss for one-hot labels, such as `categorical_crossentropy`"
             conflicts.append(Conflict(message, ("data", "augment", mixes[0]), hint))
         if not self.data.validation:
-            hint = "`data.validation` holds out a share of the training set"
+            hint = "set `data.validation` to hold out a fraction of the training set"
             if train.early_stopping is not None:
-                message = "without a validation part, nothing tells when to stop"
+                message = "`early_stopping` requires a validation set"
                 conflicts.append(Conflict(message, ("train", "early_stopping"), hint))
             if "keep" in train.model_fields_set and train.keep == "best":
-                message = "without a validation part, no epoch is known to be the best"
+                message = "`keep: best` requires a validation set"
                 conflicts.append(Conflict(message, ("train", "keep"), hint))
         if conflicts:
             raise invalid(*conflicts)
