@@ -1,4 +1,4 @@
-"""What docstrings say of a class, in parts: its summary, its shape rule, its source, and a line for each field."""
+"""The parts of a class's docstring: summary, shape rule, source, notes, and a description of each field."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _ARGUMENT = re.compile(r"    (\w+): (.*)")
 
 @cache
 def arguments(cls: type) -> dict[str, str]:
-    """What each field is for, from the `Args:` of the class and of its base classes.
+    """The description of each field, from the `Args:` of the class and its base classes.
 
     The fields of the class itself come first, and its own descriptions override inherited ones.
     """
@@ -33,7 +33,7 @@ def arguments(cls: type) -> dict[str, str]:
 
 
 def prose(cls: type) -> str:
-    """The docstring, own or inherited, without its `Args:`."""
+    """The docstring, own or inherited, without `Args:`."""
     return " ".join((inspect.getdoc(cls) or "").split("Args:")[0].split())
 
 
@@ -48,12 +48,12 @@ def rule(cls: type) -> str:
 
 
 def source(cls: type) -> str:
-    """Where it comes from: the Keras class, or the paper."""
+    """The source: the Keras class, or the paper."""
     return " ".join(text for text in _sentences(cls)[1:] if _is_source(text))
 
 
 def notes(cls: type) -> str:
-    """What else there is to say."""
+    """All other sentences."""
     return " ".join(text for text in _sentences(cls)[1:] if " -> " not in text and not _is_source(text))
 
 
@@ -71,6 +71,6 @@ def _sentences(cls: type) -> list[str]:
 
 
 def _own_docstring(cls: type) -> tuple[str, str]:
-    """A class's own docstring, before and after its `Args:`."""
+    """The class's own docstring, before and after `Args:`."""
     text, _, section = inspect.cleandoc(cls.__dict__.get("__doc__") or "").partition("\nArgs:\n")
     return text, section

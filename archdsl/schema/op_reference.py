@@ -1,4 +1,4 @@
-"""What there is to say of an op, as text for a terminal and as data: all of it is read off the op's own class."""
+"""The reference of an op, as text for a terminal and as data, generated from the class of the op."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from archdsl.ops.base import show
 from archdsl.ops.choices import WordChoice
 from archdsl.schema import docstrings
 
-_NAMES = {int: "a whole number", float: "a number", bool: "true or false", str: "text", types.NoneType: "none"}
+_NAMES = {int: "an integer", float: "a number", bool: "a boolean", str: "a string", types.NoneType: "none"}
 _SHOWN = 4
-"""How many examples the text has; the data have them all."""
+"""The number of examples in the text; the data has all of them."""
 
-_ENDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
-_WORDS = {"norm": "a norm, such as `batch`", "activation": "an activation, such as `relu`"}
+_ENDS = {"ge": "at least", "gt": "greater than", "le": "at most", "lt": "less than"}
+_WORDS = {"norm": "a normalization, such as `batch`,", "activation": "an activation, such as `relu`,"}
 
 
 def describe(op: type[Op], width: int) -> str:
-    """Everything of an op, in lines of at most `width` characters where words allow it."""
+    """The reference of an op as text, wrapped to `width` characters."""
     blocks = [
         _wrapped(f"{op.name}: {docstrings.summary(op)}", width),
         _wrapped(docstrings.rule(op), width, "  "),
@@ -37,7 +37,7 @@ def describe(op: type[Op], width: int) -> str:
     if op.model_fields:
         blocks += ["", "Arguments", *_arguments(op, width)]
     if tables := {table.what: table for _, table in _tables(op)}:
-        blocks += ["", "Words", *(_words(table, width) for table in tables.values())]
+        blocks += ["", "Values", *(_words(table, width) for table in tables.values())]
     if weights := _weights(op):
         blocks += ["", "Weights in the first example", _wrapped(weights, width, "  ")]
     blocks += ["", "Examples", *_examples(op, width)]
@@ -45,7 +45,7 @@ def describe(op: type[Op], width: int) -> str:
 
 
 def data(op: type[Op]) -> dict[str, Any]:
-    """Everything of an op, for programs."""
+    """The reference of an op as data."""
     descriptions = docstrings.arguments(op)
     tables = dict(_tables(op))
     return {
@@ -70,18 +70,18 @@ def data(op: type[Op]) -> dict[str, Any]:
 
 
 def fields_of(op: type[Op]) -> list[str]:
-    """The fields, those first that are required, then the op's own before those that others have too."""
+    """The fields: the required ones first, and the op's own before inherited ones."""
     own = [name for name in docstrings.arguments(op) if name in op.model_fields]
     return sorted(own, key=lambda name: not op.model_fields[name].is_required())
 
 
 def type_of(name: str, field: FieldInfo) -> str:
-    """What a field takes, in words."""
+    """The type of a field, in words."""
     if name in _WORDS and field.annotation is Any:
-        return f"{_WORDS[name]}, or `none`"
+        return f"{_WORDS[name]} or `none`"
     for item in field.metadata:
         if isinstance(item, WordChoice):
-            return item.what + (", or `none`" if item.optional else "")
+            return item.what + (" or `none`" if item.optional else "")
     return _type_in_words(field.annotation, field.metadata)
 
 
@@ -99,12 +99,19 @@ def _type_in_words(annotation: Any, metadata: Sequence[Any] = ()) -> str:
     if origin in (Union, types.UnionType):
         parts = [_choices(part) if get_origin(part) is Literal else [_type_in_words(part)] for part in inner]
         kinds = list(dict.fromkeys(word for part in parts for word in part if word != "none"))
-        return _either(["a list of such" if kind == f"a list, each {kinds[0]}" else kind for kind in kinds])
+        alike = _list_of(kinds[0]) if " " in kinds[0] else ""
+        return _either([alike.partition(" (")[0] if kind == alike else kind for kind in kinds])
     if origin is tuple and len(inner) == 2 and Ellipsis not in inner:
         return "[[top, bottom], [left, right]]" if get_origin(inner[0]) is tuple else "[height, width]"
     if origin in (list, tuple):
-        return f"a list, each {_type_in_words(inner[0])}"
+        return _list_of(_type_in_words(inner[0]))
     return _NAMES.get(annotation, str(annotation)) + _range(flat)
+
+
+def _list_of(kind: str) -> str:
+    """`a list of integers (1 to 8)` for `an integer (1 to 8)`."""
+    _, noun, *limits = kind.split(" ", 2)
+    return " ".join([f"a list of {noun}s", *limits])
 
 
 def _choices(literal: Any) -> list[str]:
@@ -124,7 +131,7 @@ def _figure(number: float) -> str:
 
 
 def _either(words: list[str]) -> str:
-    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + f", or {words[-1]}"
+    return " or ".join(words) if len(words) < 3 else ", ".join(words[:-1]) + f", or {words[-1]}"
 
 
 def _tables(op: type[Op]) -> Iterator[tuple[str, WordChoice]]:
@@ -144,14 +151,14 @@ def _arguments(op: type[Op], width: int) -> Iterator[str]:
 
 
 def default_of(field: FieldInfo) -> str:
-    """What a field is where nothing is said, in words."""
+    """The default of a field, in words."""
     if field.is_required():
         return "required"
     if field.default is not None:
         alike = isinstance(field.default, tuple) and len({*field.default}) == 1
         return f"default {written(field.default[0] if alike else field.default)}"
     takes_none = any(isinstance(item, WordChoice) and item.optional for item in field.metadata)
-    return "default none" if takes_none else "may be left out"
+    return "default none" if takes_none else "optional"
 
 
 def _words(table: WordChoice, width: int) -> str:
@@ -165,7 +172,7 @@ def _words(table: WordChoice, width: int) -> str:
 def _weights(op: type[Op]) -> str:
     weights = _example(op, op.examples[0])["weights"] if op.examples else {}
     return ", ".join(
-        f"{name} {show(tuple(weight['shape']))}{'' if weight['trainable'] else ' (not trained)'}"
+        f"{name} {show(tuple(weight['shape']))}{'' if weight['trainable'] else ' (non-trainable)'}"
         for name, weight in weights.items()
     )
 
@@ -198,7 +205,7 @@ def _example(op: type[Op], example: Example) -> dict[str, Any]:
 
 
 def written(value: Any) -> str:
-    """A value on one line, as a spec writes it."""
+    """A value on one line, in the notation of a spec."""
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{key}: {written(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list | tuple):

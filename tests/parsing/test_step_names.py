@@ -440,7 +440,7 @@ class TestSeveralOutputs:
 
     def test_one_output_without_a_name_has_one_loss(self) -> None:
         found = problem("model: [flatten]\ntrain: {loss: {a: mean_squared_error}}")
-        assert (found.code, "write the loss alone" in found.hint) == ("ARCH005", True)
+        assert (found.code, "write the loss without its name" in found.hint) == ("ARCH005", True)
 
 
 class TestArity:

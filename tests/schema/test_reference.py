@@ -107,20 +107,20 @@ def test_an_unknown_op_is_told_with_the_nearest(
 @pytest.mark.parametrize(
     ("op", "field", "told"),
     [
-        ("conv", "filters", "a whole number (1 to 1,000,000)"),
-        ("conv", "kernel", "a whole number (1 to 65,536), or [height, width]"),
-        ("conv", "padding", "`valid`, `same`, a whole number (0 to 65,536), or [[top, bottom], [left, right]]"),
-        ("conv", "norm", "a norm, such as `batch`, or `none`"),
-        ("conv", "bias", "true or false"),
-        ("conv", "bias_constraint", "a constraint, or `none`"),
+        ("conv", "filters", "an integer (1 to 1,000,000)"),
+        ("conv", "kernel", "an integer (1 to 65,536) or [height, width]"),
+        ("conv", "padding", "`valid`, `same`, an integer (0 to 65,536), or [[top, bottom], [left, right]]"),
+        ("conv", "norm", "a normalization, such as `batch`, or `none`"),
+        ("conv", "bias", "a boolean"),
+        ("conv", "bias_constraint", "a constraint or `none`"),
         ("dropout", "rate", "a number (at least 0 and less than 1)"),
-        ("dropout", "seed", "a whole number (0 to 2,147,483,647)"),
-        ("layer_norm", "axis", "a whole number (-8 to 8), or a list of such"),
-        ("layer_norm", "epsilon", "a number (more than 0)"),
-        ("normalization", "mean", "a number, or a list of such"),
+        ("dropout", "seed", "an integer (0 to 2,147,483,647)"),
+        ("layer_norm", "axis", "an integer (-8 to 8) or a list of integers"),
+        ("layer_norm", "epsilon", "a number (greater than 0)"),
+        ("normalization", "mean", "a number or a list of numbers"),
         ("upsample", "interpolation", "`nearest`, `bilinear`, `bicubic`, `lanczos3`, or `lanczos5`"),
-        ("zero_pad", "padding", "a whole number (0 to 65,536), or [[top, bottom], [left, right]]"),
+        ("zero_pad", "padding", "an integer (0 to 65,536) or [[top, bottom], [left, right]]"),
     ],
 )
-def test_types_are_told_in_words(op: str, field: str, told: str) -> None:
+def test_types_in_words(op: str, field: str, told: str) -> None:
     assert op_reference.type_of(field, OPS[op].model_fields[field]) == told
