@@ -1,1 +1,1 @@
-"""Typed spec -> the source of a Python module: layers and models as Keras classes. Imports no framework."""
+"""Typed spec -> the source of a Python module with Keras layers and a Keras model. Imports no framework."""

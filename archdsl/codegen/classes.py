@@ -1,4 +1,4 @@
-"""The classes of a generated module: a plain layer, a layer that is a graph, a layer like another one, the model."""
+"""The classes of a generated module: plain layers, layers with a graph, `like` layers, and the model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from archdsl.spec import INPUT, Arg, Layer, Spec
 
 
 def layer_class(spec: Spec, layer: Layer) -> str:
-    """The source of a layer's class, of the kind that its body needs."""
+    """The source of the class of a layer."""
     if layer.like is not None:
         return _subclass(spec, layer, layer.like)
     args = list(layer.args.values())
@@ -28,7 +28,7 @@ def layer_class(spec: Spec, layer: Layer) -> str:
 
 
 def _plain_methods(spec: Spec, layer: Layer, args: Sequence[Arg]) -> list[list[str]]:
-    """The methods of a layer whose body is rows of layers and branches of rows: they read as written by hand."""
+    """The methods of a layer that consists of sequences and branches of sequences."""
     body = LayerBodyWriter(spec, args)
     end = body.steps(layer.steps, LAYER_INPUT)
     made, made_late = body.init.statements.text, body.late.statements.text
@@ -56,7 +56,7 @@ def _dtype_line(text: Sequence[str]) -> list[str]:
 
 
 def _graph_methods(spec: Spec, layer: Layer, args: Sequence[Arg]) -> list[list[str]]:
-    """The methods of a layer that builds a functional graph of its own once it knows the shapes of its inputs."""
+    """The methods of a layer that builds a functional graph in `build`, when its input shapes are known."""
     attribute = f"self.{free_name('body', {arg.name for arg in args} | RESERVED, 'graph')}"
     names, types = {arg.name: f"self.{arg.name}" for arg in args}, {arg.name: arg.type for arg in args}
     graph = write_graph(spec, layer.steps, layer.inputs, layer.outputs, names, types, fixed_sizes=False)
@@ -80,7 +80,7 @@ def _graph_methods(spec: Spec, layer: Layer, args: Sequence[Arg]) -> list[list[s
 
 
 def _subclass(spec: Spec, layer: Layer, like: str) -> str:
-    """A layer that is another one with some of its arguments fixed."""
+    """The class of a `like` layer: a subclass that fixes some arguments of its base."""
     args = _required_first(layer.args.values())
     base = _required_first(spec.layers[like].args.values())
     passed: list[Source] = []
@@ -100,7 +100,7 @@ def _subclass(spec: Spec, layer: Layer, like: str) -> str:
 
 
 def model_class(spec: Spec) -> str:
-    """The source of the model's class, a functional `keras.Model`."""
+    """The source of the class of the model, a functional `keras.Model`."""
     args = list(spec.args.values())
     names, types = {arg.name: arg.name for arg in args}, {arg.name: arg.type for arg in args}
     graph = write_graph(spec, spec.model, tuple(spec.inputs), spec.outputs, names, types)
@@ -129,7 +129,7 @@ def _class(spec: Spec, name: str, doc: str, base: str, methods: Sequence[Sequenc
 
 
 def docstring(text: str, indent: int) -> str:
-    """A docstring that no text can break out of."""
+    """A docstring, with the text escaped."""
     clean = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     clean = clean.replace("\\", "\\\\").replace('"""', "'''") or "."
     clean = (" " if clean.startswith('"') else "") + clean + (" " if clean.endswith(('"', "\\")) else "")
@@ -142,19 +142,19 @@ def docstring(text: str, indent: int) -> str:
 
 
 def _init(args: Sequence[Arg], made: Sequence[str] = ()) -> list[str]:
-    """The method `__init__` of a layer, which keeps its arguments."""
+    """The method `__init__` of a layer, which stores the arguments as attributes."""
     body = Statements()
     body.add("super().__init__(**kwargs)", *_assignments(args))
     return [*_signature(args, "**kwargs"), *body.text, *made]
 
 
 def _assignments(args: Iterable[Arg]) -> Iterable[str]:
-    """The arguments as attributes; lists are copied."""
+    """The assignments of the arguments to attributes; lists are copied."""
     return (f"self.{arg.name} = {f'list({arg.name})' if arg.type == 'list' else arg.name}" for arg in args)
 
 
 def _signature(args: Iterable[Arg], *more: str) -> list[str]:
-    """`def __init__(self, ...):`, what is required first."""
+    """`def __init__(self, ...):`, with the required arguments first."""
     written = [
         surround(f"{arg.name}=", _immutable(arg.default.template())) if arg.default else arg.name
         for arg in _required_first(args)
@@ -167,7 +167,7 @@ def _required_first(args: Iterable[Arg]) -> list[Arg]:
 
 
 def _immutable(value: object) -> Source:
-    """A default as source, with lists as tuples."""
+    """The source of a default value, with lists as tuples."""
 
     def frozen(value: object) -> object:
         return tuple(frozen(item) for item in value) if isinstance(value, list) else value
@@ -176,7 +176,7 @@ def _immutable(value: object) -> Source:
 
 
 def _get_config(args: Iterable[Arg], *first: Source) -> list[str]:
-    """The method `get_config`, with these items before the arguments."""
+    """The method `get_config`, with some items before the arguments."""
     items = list(first)
     items += [f"{quote(a.name)}: " + (f"list(self.{a.name})" if a.type == "list" else f"self.{a.name}") for a in args]
     body = Bracket("return {", tuple(items), "}", "list", one_per_line=len(items) > 2)

@@ -1,4 +1,4 @@
-"""Expressions of a spec as Python source: how their names read, their types, and their sums."""
+"""Expressions of a spec as Python source, with their types."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _INT_FUNCTIONS = {"round", "ceil", "floor", "len", "divisible"}
 
 @dataclass(frozen=True, slots=True)
 class ExpressionWriter:
-    """Writes values as source, with each name as it reads in the method: `filters`, or `self.filters`."""
+    """Converts values to source, with each name as it is in scope: `filters` or `self.filters`."""
 
     by_name: Mapping[str, str]
 
     def write(self, value: Any) -> Source:
-        """A literal, an expression, a list, a tuple or a `Call` as source."""
+        """The source of a literal, an expression, a list, a tuple or a `Call`."""
         if isinstance(value, Expression):
             return self.expression(value.tree)
         if isinstance(value, Call):
@@ -40,13 +40,13 @@ class ExpressionWriter:
         return repr(value)
 
     def call(self, call: Call, extra: Sequence[Source] = ()) -> Bracket:
-        """A constructor's call, with extra arguments after its own."""
+        """The source of a constructor call, with extra arguments at the end."""
         items = [self.write(value) for value in call.positional]
         items += [surround(f"{key}=", self.write(value)) for key, value in call.keywords.items()]
         return Bracket(f"{call.target}(", (*items, *extra), ")")
 
     def expression(self, tree: ast.expr) -> str:
-        """An expression's source, with double quotes."""
+        """The source of an expression, with double quotes."""
         source = _unparse(_Rename(self.by_name).visit(copy.deepcopy(tree)))
         tokens = tokenize.generate_tokens(io.StringIO(source).readline) if "'" in source else ()
         edits = [(t.start[1], t.end[1], quote(ast.literal_eval(t.string))) for t in tokens if t.type == tokenize.STRING]
@@ -56,7 +56,7 @@ class ExpressionWriter:
 
 
 SPEC_NAMES = ExpressionWriter({})
-"""Writes expressions in the spec's own names."""
+"""Converts expressions with the names of the spec."""
 
 
 class _Rename(ast.NodeTransformer):
@@ -75,7 +75,7 @@ class _Rename(ast.NodeTransformer):
 
 
 def _unparse(tree: ast.expr) -> str:
-    """The tree's source, without the second pair of brackets around a generator that is a call's one argument."""
+    """The source of a tree, without redundant parentheses around a generator that is the only argument."""
     generators: dict[str, str] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and len(node.args) == 1 and isinstance(node.args[0], ast.GeneratorExp):
@@ -89,13 +89,13 @@ def _unparse(tree: ast.expr) -> str:
 
 
 def called_functions(values: Iterable[Value]) -> set[str]:
-    """The functions that the expressions of some values call."""
+    """The functions that are called in the expressions of some values."""
     nodes = (node for value in values for expression, _ in value.expressions() for node in ast.walk(expression.tree))
     return {node.func.id for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
 
 
 def expression_type(tree: ast.expr, types: Mapping[str, str]) -> str:
-    """The type of an expression as far as its source determines it: `int`, `float`, or `any`.
+    """The static type of an expression: `int`, `float`, or `any` if unknown.
 
     Args:
         types: of the names in it; `floats` is a list that holds a float.
@@ -124,14 +124,14 @@ def expression_type(tree: ast.expr, types: Mapping[str, str]) -> str:
 
 
 def value_type(value: Value, types: Mapping[str, str]) -> str:
-    """The type of a value, as `expression_type`; `list` for a list."""
+    """The type of a value, like `expression_type`, or `list`."""
     if isinstance(value.content, Expression):
         return expression_type(value.content.tree, types)
     return "list" if isinstance(value.content, tuple) else type(value.content).__name__
 
 
 def row_type(column: Value, types: Mapping[str, str]) -> str:
-    """The type that a column of a `for` has in each row."""
+    """The common type of a column of a `for`."""
     if isinstance(column.content, tuple):
         kinds = {value_type(item, types) for item in column.content}
         return kinds.pop() if len(kinds) == 1 else "float" if "float" in kinds else "any"
@@ -139,7 +139,7 @@ def row_type(column: Value, types: Mapping[str, str]) -> str:
 
 
 def plus(*terms: str) -> str:
-    """The sum of some terms as source, with its numbers added up: `depth - 1` and 1 give `depth`."""
+    """The source of a sum, with constants folded: `depth - 1` plus 1 is `depth`."""
     number, trees = 0, []
     for term in terms:
         tree = ast.parse(term, mode="eval").body

@@ -1,4 +1,4 @@
-"""A body as a functional Keras graph in source: any nesting of branches and loops, several inputs and outputs."""
+"""The source of a body as a functional Keras graph, with nested branches and loops, several inputs and outputs."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ from archdsl.names import copy_number
 from archdsl.spec import INPUT, Branch, Branches, Spec, Step, StepRef, Value
 
 Tensors: TypeAlias = tuple[str, ...]
-"""The sources of the tensors that go from one step to the next."""
+"""The sources of the tensors that are passed from one step to the next."""
 
 _LOCALS = {"inputs", "merged", "sides", "strides", "input_shape"}
 
-# A graph runs while the class is built, so that each layer is made and called in one line, and loops are Python's. The
-# tensor so far is in `x`. A step that `from` or `outputs` names gets a variable of its own. A branch that is a row of
-# layers becomes a `keras.Sequential`; one that forks again, or whose steps are named from outside, a `keras.Model` with
-# inputs of its own, so that its weights too have the branch's name.
+# The code of a graph runs while the class is built, so each layer is created and called on one line, and loops are
+# Python loops. The current tensor is `x`. A step that `from` or `outputs` refers to gets its own variable. A branch
+# that is a sequence of layers becomes a `keras.Sequential`. A branch that forks again, or whose steps are referred to
+# from outside, becomes a `keras.Model` with its own inputs; this way, its weights also have the name of the branch.
 
 
 def _called_with(x: Tensors) -> str:
-    """What a layer is called with: one tensor, or a list."""
+    """The argument that a layer is called with: one tensor or a list."""
     return x[0] if len(x) == 1 else f"[{', '.join(x)}]"
 
 
@@ -65,7 +65,7 @@ def write_graph(
     types: Mapping[str, str],
     fixed_sizes: bool = True,
 ) -> GraphSource:
-    """Writes the body of a layer or a model.
+    """Write the body of a layer or a model.
 
     Args:
         spec: the whole file.
@@ -96,7 +96,7 @@ def write_graph(
 
 @dataclass
 class GraphBodyWriter:
-    """The lines of a functional graph while they are written.
+    """A builder for the lines of a functional graph.
 
     Args:
         out: the lines.
@@ -121,7 +121,7 @@ class GraphBodyWriter:
     fixed_sizes: bool = True
 
     def steps(self, steps: Sequence[Step], x: Tensors) -> Tensors:
-        """Writes steps one after the other; the tensors that the last one gives."""
+        """Write steps in order; returns the outputs of the last one."""
         for group in grouped(steps, self._can_share_if):
             x = self._step(group[0], x) if len(group) == 1 else self._under_one_if(group, x)
         return x
@@ -131,7 +131,7 @@ class GraphBodyWriter:
         return not apart and step.name not in self.wanted
 
     def _under_one_if(self, steps: Sequence[Step], x: Tensors) -> Tensors:
-        """Writes neighbors that have the same condition."""
+        """Write neighbors with the same condition."""
         target = (self.variable,)
         self._assign(target, x)
         clauses = [loop_clauses(step, self.scope) for step in steps]
@@ -141,7 +141,7 @@ class GraphBodyWriter:
         return target
 
     def referenced(self, refs: Sequence[StepRef]) -> Tensors:
-        """The tensors that `from` or `outputs` names."""
+        """The tensors that `from` or `outputs` refers to."""
         tensors: list[str] = []
         for ref in refs:
             sources = self.named[ref.name]
@@ -170,13 +170,13 @@ class GraphBodyWriter:
         return end
 
     def local(self, name: str) -> str:
-        """A free local variable like this one, with a number where it is taken."""
+        """A free local variable, with a number if the name is taken."""
         own = free_name(name, self.taken)
         self.taken.add(own)
         return own
 
     def _branch_name(self, name: str) -> str:
-        """The name of a branch within those of weights, as source; a numbered one goes into a variable."""
+        """The name of a branch in weight names, as source; a numbered name is assigned to a variable."""
         source = self.scope.branch_name(name)
         if not source.endswith(f" else {quote(name)}"):
             return source
@@ -185,7 +185,7 @@ class GraphBodyWriter:
         return own
 
     def _layers(self, step: Step, clauses: LoopClauses, x: Tensors, variable: str) -> Tensors:
-        """Writes the layers of one copy of an op or of a layer's use; the tensors that the last one gives."""
+        """Write the layers of one copy of an op or layer; returns the outputs of the last one."""
         *first, last = layer_calls(step, clauses.scope, clauses.name)
         for call in first:
             self._call(self.variable, call, x)
@@ -196,7 +196,7 @@ class GraphBodyWriter:
         return tuple(f"{own}[{quote(output)}]" for output in outputs) or (own,)
 
     def _call(self, variable: str, layer: Source, x: Tensors) -> None:
-        """Writes that a layer is made and called: on one line where that fits, else on two."""
+        """Write the creation and call of a layer, on one line if it fits, else on two."""
         whole = surround(f"{variable} = ", layer, f"({_called_with(x)})")
         forced = isinstance(whole, Bracket) and whole.forced
         if forced or self.out.indent + len(flat(whole)) > WIDTH:
@@ -208,7 +208,7 @@ class GraphBodyWriter:
         self.out.assign(", ".join(target), ", ".join(source))
 
     def _looped_step(self, step: Step, start: Tensors, x: Tensors) -> Tensors:
-        """Writes a step under a `for` or an `if`."""
+        """Write a step under a `for` or an `if`."""
         if not isinstance(step.action, Branches):
             clauses = loop_clauses(step, self.scope, self.number)
             with self._loop(clauses, step, start, x) as (source, target):
@@ -233,7 +233,7 @@ class GraphBodyWriter:
 
     @contextmanager
     def _loop(self, clauses: LoopClauses, step: Step, start: Tensors, x: Tensors) -> Iterator[tuple[Tensors, Tensors]]:
-        """The blocks of a step's loop: yields what a copy takes, and the variables for what it gives.
+        """The blocks of the loop of a step; yields the inputs of a copy and the variables for its outputs.
 
         Where no copy is made, the tensors before the step go on; `from` feeds the first copy that is.
         """
@@ -268,7 +268,7 @@ class GraphBodyWriter:
 
     @contextmanager
     def _blocks(self, clauses: LoopClauses, every: str = "", target: Tensors = ()) -> Iterator[None]:
-        """The `for` and the `if` of a loop; each copy is kept in the list `every`, where there is one."""
+        """The `for` and `if` of a loop; each copy is appended to the list `every`, if given."""
         condition = f"if {clauses.condition}:" if clauses.condition else ""
         if not clauses.header:
             with self.out.block(condition):
@@ -286,7 +286,7 @@ class GraphBodyWriter:
         self.number = outer
 
     def _branches(self, branches: Branches, x: Tensors, variable: str) -> Tensors:
-        """Writes branches, the shortcut, the merge and what comes after; the end goes to the variable."""
+        """Write branches, the shortcut, the merge and `then`; the result is assigned to the variable."""
         parts = [self._branch(branch, x) for branch in branches.paths]
         end = self._merge(branches, parts, x, variable if not branches.after else self.variable)
         if not branches.after:
@@ -297,7 +297,7 @@ class GraphBodyWriter:
         return end
 
     def _branch(self, branch: Branch, x: Tensors) -> str:
-        """Writes a branch; the item of the merge's list that it is, starred where it is a list of copies."""
+        """Write a branch; returns its item in the list of the merge, starred for a list of copies."""
         clauses = loop_clauses(branch, self.scope, self.number)
         name = name_literal(clauses.name) if branch.loop.many else self._branch_name(clauses.name)
         sure = not branch.loop.many and not clauses.condition
@@ -315,7 +315,7 @@ class GraphBodyWriter:
         return f"*{own}"
 
     def _is_row(self, steps: Sequence[Step]) -> bool:
-        """Whether the steps of a branch are a row of layers, which a `keras.Sequential` can hold."""
+        """Whether the steps of a branch can be a `keras.Sequential`."""
         return not may_be_empty(steps) and not any(
             isinstance(step.action, Branches)
             or step.refs
@@ -325,7 +325,7 @@ class GraphBodyWriter:
         )
 
     def _branch_as_model(self, branch: Branch, clauses: LoopClauses, name: str, label: str, x: Tensors) -> str:
-        """Writes a branch that forks again, or whose tensors are named from outside."""
+        """Write a branch that forks again, or whose tensors are referred to from outside."""
         if not branch.loop.many and not clauses.condition:
             own = self.local(label)
             self._model(branch.steps, clauses.scope, name, own, x)
@@ -340,7 +340,7 @@ class GraphBodyWriter:
         return f"*{several}"
 
     def _model(self, steps: Sequence[Step], scope: SourceScope, name: str, own: str, x: Tensors) -> None:
-        """Writes a `keras.Model` of some steps and its call; its tensor goes to the variable `own`.
+        """Write a `keras.Model` of some steps and its call; the output is assigned to the variable `own`.
 
         It takes the tensors before the steps and those that they name outside of themselves. It gives what its last
         step gives, and the tensors that are named from outside.
@@ -369,7 +369,7 @@ class GraphBodyWriter:
         self.named |= {word: tuple(renamed[s] for s in sources) for word, sources in defined.items()}
 
     def _merge(self, branches: Branches, parts: list[str], x: Tensors, variable: str) -> Tensors:
-        """Writes the merge of the branches and the shortcut: of one part it is that part, of none what goes in."""
+        """Write the merge of the branches and the shortcut: one part is passed on, no part gives the input."""
         choice = self._shortcut(branches, parts, x)
         merge = branches.merge
         name = self.scope.next_name(merge.op.name) if merge is not None else ""
@@ -401,7 +401,7 @@ class GraphBodyWriter:
         return (variable,)
 
     def _shortcut(self, branches: Branches, parts: list[str], x: Tensors) -> ShortcutChoice | None:
-        """Adds a shortcut to the parts if it is the same for all arguments and shapes.
+        """Add a shortcut to the parts if it does not depend on arguments or shapes.
 
         Returns:
             One that is not, whose lines put it into the list `parts` when they run.
@@ -427,7 +427,7 @@ class GraphBodyWriter:
         return None
 
     def _shortcut_steps(self, steps: Sequence[Step], name: str, x: Tensors) -> str:
-        """Writes a shortcut that is steps of its own."""
+        """Write a shortcut that consists of steps."""
         if not steps:
             return x[0]
         own = self.local("shortcut")
@@ -438,12 +438,12 @@ class GraphBodyWriter:
         return own
 
     def _chosen_shortcut(self, choice: ShortcutChoice, x: str, first: str) -> None:
-        """Writes a shortcut that arguments or shapes decide, after the line that lists the branches.
+        """Write a shortcut that depends on arguments or shapes, after the line that lists the branches.
 
         Args:
-            choice: what it may be.
-            x: what it takes.
-            first: what the first branch gives, or `x` where there is none.
+            choice: its possible outcomes.
+            x: its input.
+            first: the output of the first branch, or `x` without branches.
         """
         out, kind = self.out, self.local("kind")
         assert isinstance(choice.branches.shortcut, Value)
@@ -467,11 +467,11 @@ class GraphBodyWriter:
                     out.add(Bracket("parts.append(", (part,), ")"))
         if not sure and not is_auto:
             with out.block(f'elif {kind} != "none":'):
-                out.raise_value_error("There is no such shortcut. ", f"Received: {{{kind}!r}}")
+                out.raise_value_error("Unknown shortcut. ", f"Received: {{{kind}!r}}")
         self.taken.discard(kind)
 
     def _fields_from_shapes(self, choice: ShortcutChoice, x: str, first: str) -> None:
-        """Writes what a shortcut takes from the shapes, where the branches do not determine it."""
+        """Write the fields of a shortcut that follow from the shapes, if the branches do not determine them."""
         if not choice.is_static:
             self.out.add(f"merged = {first}.shape")
         if choice.stride is None:
@@ -480,7 +480,7 @@ class GraphBodyWriter:
             self.out.add("strides = tuple(-(-before // after) for before, after in sides)")
 
     def _refuse_unknown_size(self, x: str, what: str) -> None:
-        """Writes the lines that refuse a tensor whose height or width is not known."""
+        """Write the lines that reject a tensor with unknown height or width."""
         if not self.fixed_sizes:
             with self.out.block(f"if None in {x}.shape[1:]:"):
-                self.out.raise_value_error(f"{what} needs a known height and width. ", f"Received: {{{x}.shape}}")
+                self.out.raise_value_error(f"{what} requires a known height and width. ", f"Received: {{{x}.shape}}")

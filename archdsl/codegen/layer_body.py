@@ -1,4 +1,4 @@
-"""The body of a plain layer: the statements of `__init__`, `build`, `call` and `compute_output_shape`."""
+"""The body of a plain layer as the statements of `__init__`, `build`, `call` and `compute_output_shape`."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from archdsl.spec import INPUT, Arg, Branch, Branches, Layer, Loop, Spec, Step, 
 
 _PLAIN_WORDS = {"identity", "projection", "auto", "none"}
 _GIVES_FIRST_SHAPE = ("add", "average", "maximum")
-"""The merges whose output has the shape of their first part."""
+"""The merges whose output has the shape of their first input."""
 
 
 def is_plain(spec: Spec, layer: Layer) -> bool:
-    """Whether a body is rows of layers, and branches that are rows: then its class reads as written by hand."""
+    """Whether a body consists of sequences and branches of sequences, so its class can look handwritten."""
     steps = list(every_step(layer.steps))
     if layer.inputs != (INPUT,) or layer.outputs or any(step.refs or output_names(step, spec) for step in steps):
         return False
@@ -60,7 +60,7 @@ class LayerTensor:
         return not self.call.startswith("*")
 
     def through(self, layer: str, training: bool = True) -> LayerTensor:
-        """What a layer makes of it."""
+        """The output of a layer for this tensor."""
         return LayerTensor(
             f"{layer}({self.call}{', training=training' if training else ''})",
             f"{layer}.compute_output_shape({self.build})",
@@ -73,7 +73,7 @@ LAYER_INPUT = LayerTensor("inputs", "input_shape", "input_shape")
 
 @dataclass(frozen=True)
 class Construction:
-    """Where layers are made: in `__init__`, or in `build`.
+    """The method that creates layers: `__init__` or `build`.
 
     Args:
         scope: what expressions see there.
@@ -85,7 +85,7 @@ class Construction:
 
 
 class LayerBodyWriter:
-    """The four methods of a plain layer while they are written.
+    """A builder for the four methods of a plain layer.
 
     Each step goes to all of them: its layers are made in `__init__` (in `build` where they depend on the channels),
     built in `build`, called in `call`, and asked for their shapes in `build` and `compute_output_shape`.
@@ -104,7 +104,7 @@ class LayerBodyWriter:
         self._variables = module_names(spec)
 
     def steps(self, steps: Sequence[Step], x: LayerTensor, label: str = "steps") -> LayerTensor:
-        """Writes steps in their order; rows of plain steps become one list of layers.
+        """Write steps in order; a sequence of plain steps becomes one list of layers.
 
         Args:
             steps: of a body.
@@ -122,7 +122,7 @@ class LayerBodyWriter:
         return x
 
     def _attribute(self, name: str, where: Construction) -> str:
-        """A free attribute like this one, as `self.name`."""
+        """A free attribute, as `self.name`."""
         own = free_name(name, self._attributes | RESERVED, "layer")
         self._attributes.add(own)
         if where is self.late:
@@ -130,7 +130,7 @@ class LayerBodyWriter:
         return f"self.{own}"
 
     def _where(self, *kinds: str, steps: Sequence[Step] = ()) -> Construction:
-        """Where layers are made: late where they, or the numbers of their kinds, depend on the channels."""
+        """The method that creates some layers: `build` if they or their numbers depend on the channels."""
         counts = [self.init.scope.counters.count(kind) for kind in kinds]
         late = uses_channels(steps) or any(re.search(r"\bchannels\b", count) for count in counts)
         return self.late if late else self.init
@@ -159,7 +159,7 @@ class LayerBodyWriter:
         return replace(x, call="x") if keeps_shape else replace(end, call="x")
 
     def _loop_over(self, own: str, x: LayerTensor, keeps_shape: bool) -> None:
-        """Runs `x` and `shape` through a list of layers."""
+        """Write the loops that pass `x` and `shape` through a list of layers."""
         self.build.assign("shape", x.build)
         with self.build.block(f"for layer in {own}:"):
             self.build.add("layer.build(shape)", "shape = layer.compute_output_shape(shape)")
@@ -172,13 +172,13 @@ class LayerBodyWriter:
                 self.shape.add("shape = layer.compute_output_shape(shape)")
 
     def _branches(self, branches: Branches, x: LayerTensor) -> LayerTensor:
-        """Writes branches, the shortcut, the merge and what comes after."""
+        """Write branches, the shortcut, the merge and `then`."""
         start = self._in_variables(x)
         parts = [self._branch(branch, start) for branch in branches.paths]
         return self.steps(branches.after, self._merge(branches, start, parts), "after")
 
     def _in_variables(self, x: LayerTensor) -> LayerTensor:
-        """The tensor in variables that the branches leave alone."""
+        """The tensor in variables that the branches do not change."""
         if x == LAYER_INPUT:
             return x
         fork = free_name("fork", self._variables, "inside")
@@ -192,7 +192,7 @@ class LayerBodyWriter:
         return LayerTensor(**variables)
 
     def _branch(self, branch: Branch, start: LayerTensor) -> LayerTensor:
-        """Writes the layers of a branch's copies; the part of the merge that they give."""
+        """Write the layers of the copies of a branch; returns their part of the merge."""
         if not branch.steps:
             self.init.scope.branch_name(loop_clauses(branch, self.late.scope).name)
             return start
@@ -214,7 +214,7 @@ class LayerBodyWriter:
         return LayerTensor(**{method: f"*[{source} for path in {own}]" for method, source in each})
 
     def _merge(self, branches: Branches, start: LayerTensor, parts: list[LayerTensor]) -> LayerTensor:
-        """Writes the merge of the branches and the shortcut.
+        """Write the merge of the branches and the shortcut.
 
         The parts are listed as `parts` and `shapes`; a merge of one part is that part, and of none what goes in.
         """
@@ -257,7 +257,7 @@ class LayerBodyWriter:
         return LayerTensor("x", merged, known or merged)
 
     def _sure_shortcut(self, branches: Branches, start: LayerTensor, parts: list[LayerTensor]) -> ShortcutChoice | None:
-        """Adds a shortcut to the parts if it is the same for all arguments and shapes; returns one that is not."""
+        """Add a shortcut to the parts if it does not depend on arguments or shapes; otherwise return it."""
         if not isinstance(branches.shortcut, Value):
             part = self._branch(Branch("shortcut", Loop(), branches.shortcut, branches.place), start)
         else:
@@ -281,13 +281,13 @@ class LayerBodyWriter:
     def _chosen_shortcut(
         self, choice: ShortcutChoice, start: LayerTensor, parts: Sequence[LayerTensor], known_shape: bool
     ) -> None:
-        """Writes a shortcut that arguments or shapes decide, after the lines that list the branches.
+        """Write a shortcut that depends on arguments or shapes, after the lines that list the branches.
 
         Args:
-            choice: what it may be.
-            start: what it takes.
-            parts: what the branches give.
-            known_shape: whether `compute_output_shape` does without it.
+            choice: its possible outcomes.
+            start: its input.
+            parts: the outputs of the branches.
+            known_shape: whether `compute_output_shape` does not need it.
         """
         shortcut, scope = choice.branches.shortcut, self.init.scope
         assert isinstance(shortcut, Value)
@@ -321,7 +321,7 @@ class LayerBodyWriter:
                     statements.add(f"{'parts' if method == 'call' else 'shapes'}.{put}{getattr(part, method)})")
 
     def _decide_kind(self, choice: ShortcutChoice, kind: str, start: LayerTensor, first: str) -> None:
-        """Writes the lines in `build` that decide which word a shortcut is."""
+        """Write the lines in `build` that choose the word of a shortcut."""
         assert isinstance(choice.branches.shortcut, Value)
         text = self.late.scope.write(choice.branches.shortcut)
         is_auto = text == quote("auto")
@@ -337,23 +337,23 @@ class LayerBodyWriter:
                 moves = "" if known else f"{self.late.scope.write(stride)} != 1 and "  # type: ignore[arg-type]
                 with self.build.block(f"if equal and {moves}None in {start.build}[1:]:"):
                     received = f"Received: input_shape={{{start.build}}}"
-                    self.build.raise_value_error("`auto` needs a known height and width. ", received)
+                    self.build.raise_value_error("`auto` requires a known height and width. ", received)
             self.build.add(f'{kind} = "identity" if equal else "projection"')
 
     def _late_projection(self, choice: ShortcutChoice, own: str, start: LayerTensor, first: str) -> None:
-        """Writes the making of a projection in `build`, from the shapes where only they determine its fields."""
+        """Write the creation of a projection in `build`, with fields from the shapes if necessary."""
         if not choice.is_static:
             self.build.add(f"merged = {first}")
         if choice.stride is None:
             with self.build.block(f"if None in {start.build}[1:]:"):
                 received = f"Received: input_shape={{{start.build}}}"
-                self.build.raise_value_error("This projection needs a known height and width. ", received)
+                self.build.raise_value_error("This projection requires a known height and width. ", received)
             sides = f"zip({start.build}[1:3], merged[1:3])"
             self.build.add(f"strides = tuple(-(-before // after) for before, after in {sides})")
         self.build.add(surround(f"{own} = ", choice.call("projection", self.late.scope)))
 
     def _refuse_other_words(self, argument: str, words: Sequence[str]) -> None:
-        """Writes the lines in `__init__` that refuse every other value of an argument that decides structure."""
+        """Write the lines in `__init__` that reject all other values of an argument that decides structure."""
         init = self.init.statements
         known = f"{', '.join(quote(word) for word in words)}{',' if len(words) == 1 else ''}"
         head = f"if {self.init.scope.read(argument)} not in ({known}):"

@@ -1,4 +1,4 @@
-"""Where `for`, `when` and `repeat` become Python's `for` and `if`, with the numbers that the names of copies have."""
+"""Translation of `for`, `when` and `repeat` to Python's `for` and `if`, and the numbering of the copies."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from archdsl.spec import Branch, Branches, Loop, Step
 
 @dataclass(frozen=True)
 class LoopClauses:
-    """The copies of a step or a branch, as source.
+    """The loop around a step or a branch, as source.
 
     Args:
         name: of one copy, with an expression in braces where its number is known only at run time.
@@ -86,14 +86,14 @@ def loop_clauses(item: Step | Branch, scope: SourceScope, number: str = "number"
 
 
 def _times_if_kept(loop: Loop, times: str) -> str:
-    """How many numbers a repeated row takes: one where its `when` fails."""
+    """How many numbers a repeated sequence uses: one if its `when` is false."""
     if loop.when is None or times == "1":
         return times
     return f"({times} if {flat(SPEC_NAMES.write(loop.when.template()))} else 1)"
 
 
 def _rows(loop: Loop, scope: SourceScope) -> tuple[str, str]:
-    """The rows of a `for` and how many there are, as source in the spec's own names."""
+    """The rows of a `for` and their count, as source with the names of the spec."""
     texts, count = [], ""
     for value in loop.columns.values():
         text = flat(SPEC_NAMES.write(value.template()))
@@ -112,13 +112,13 @@ def _rows(loop: Loop, scope: SourceScope) -> tuple[str, str]:
     return f"zip({', '.join(texts)}{'' if literal else ', strict=True'})", count
 
 
-# Counts that differ from one copy of repeated branches to the next are kept by the generated code: before the loop it
-# has `counts = {"conv": 2, ...}`, inside the loop names go on from `counts["conv"]`, and each copy ends with the lines
-# that count what it has made.
+# If the counts differ between the copies of repeated branches, the generated code keeps them: it sets
+# `counts = {"conv": 2, ...}` before the loop, numbers the steps inside the loop from `counts["conv"]`, and updates the
+# counts at the end of each copy.
 
 
 def start_counting(branches: Branches, scope: SourceScope, local: Callable[[str], str]) -> Iterator[Source]:
-    """The lines before repeated branches, after which its kinds are counted at run time.
+    """Write the lines before repeated branches that start counting their kinds at run time.
 
     Args:
         branches: what is repeated.
@@ -138,7 +138,7 @@ def start_counting(branches: Branches, scope: SourceScope, local: Callable[[str]
 
 
 def count_copy(branches: Branches, scope: SourceScope) -> Iterator[str]:
-    """The lines that count what one copy of repeated branches has made."""
+    """Write the lines that update the counts after one copy of repeated branches."""
     return _counted(dict.fromkeys(_kinds(branches)), scope)
 
 
@@ -152,7 +152,7 @@ def _counted(kinds: Iterable[str], scope: SourceScope) -> Iterator[str]:
 
 
 def count_if(condition: str, scope: SourceScope, before: Mapping[str, Sequence[str]]) -> None:
-    """Counts what came since `before`, a copy of the counters' terms, only where a condition holds."""
+    """Make the counts since `before`, a copy of the counters, depend on a condition."""
     for kind, terms in scope.counters.terms.items():
         known = before.get(kind, ())
         more = plus(*terms[len(known) :])
@@ -161,7 +161,7 @@ def count_if(condition: str, scope: SourceScope, before: Mapping[str, Sequence[s
 
 
 def _kinds(branches: Branches) -> Iterator[str]:
-    """The kinds that branches count in the body that they are in; those of branches begin with a slash."""
+    """The kinds that branches count in the enclosing body; kinds of branches start with a slash."""
     for branch in branches.paths:
         yield f"/{branch.name}" if branch.name and not branch.loop.many else branch.base_name
     if branches.may_have_steps:

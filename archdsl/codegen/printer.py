@@ -1,4 +1,4 @@
-"""Python source as a tree, printed as ruff formats it, with every string escaped."""
+"""Python source as a tree, formatted like ruff, with all strings escaped."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 WIDTH = 88
-"""Characters in a line: ruff's default."""
+"""The line length, which is the default of ruff."""
 
 Style: TypeAlias = Literal["call", "list", "comprehension", "operands"]
 
 
 @dataclass(frozen=True, slots=True)
 class Bracket:
-    """Source that can be broken into lines.
+    """Source in brackets, which can be split into lines.
 
     Args:
         head: everything up to and including the opening bracket.
@@ -45,7 +45,7 @@ class Bracket:
 
     @property
     def forced(self) -> bool:
-        """Whether something in it has one item a line, so that it cannot stay on one."""
+        """Whether it contains a bracket with one item per line, which cannot be on one line."""
         return self.one_per_line or any(isinstance(item, Bracket) and item.forced for item in self.items)
 
 
@@ -57,14 +57,14 @@ def flat(source: Source) -> str:
     return source if isinstance(source, str) else source.head + source.inside() + source.tail
 
 
-# How lines are broken. A source that fits on its line stays there. Otherwise its outermost bracket opens: the items go
-# on one indented line if they fit there, else on a line each, and each item is laid out by the same rule. Text is not
-# a tree yet, so it is parsed and cut where ruff would cut it (`breakable`): at the commas of a call or a list, before
-# the clauses of a comprehension, before operators. A statement without brackets of its own gets a pair.
+# How lines are split. A source that fits on one line stays on one line. Otherwise its outermost bracket is opened: the
+# items go on one indented line if they fit, else on one line each, and the same rule applies to each item. Plain text
+# is first parsed and split where ruff would split it (`breakable`): at the commas of a call or a list, before the
+# clauses of a comprehension, and before operators. A statement without brackets gets a pair.
 
 
 def lines(source: Source, indent: int = 0, suffix: str = "", bracketed: bool = False) -> list[str]:
-    """The source as lines: one where it fits, else broken at its brackets, or before its operators.
+    """The source as one line if it fits, else split at brackets or before operators.
 
     Args:
         source: a statement, or an item of a bracket.
@@ -100,7 +100,7 @@ _OPERATOR = re.compile(r"(?:if|else|and|or|not|for [\w, ()]+? in|\w+=(?!=)|//|[=
 
 
 def _breakable_statement(text: str, indent: int) -> Source:
-    """A statement with the places where it may be broken."""
+    """A statement as a tree that can be split."""
     prefix = _STATEMENT.match(text)[0]  # type: ignore[index]
     suffix = ":" if text.endswith(":") else ""
     inner = breakable(text[len(prefix) : len(text) - len(suffix)])
@@ -114,7 +114,7 @@ def _breakable_statement(text: str, indent: int) -> Source:
 
 
 def breakable(text: str) -> Source:
-    """An expression (or a clause) with the places where it may be broken, outermost brackets first."""
+    """An expression (or a clause) as a tree that can be split, outermost brackets first."""
     try:
         tree = ast.parse(text, mode="eval").body
     except SyntaxError:
@@ -131,7 +131,7 @@ def breakable(text: str) -> Source:
 
 
 def _cuts(tree: ast.expr, data: bytes) -> tuple[Style, list[int]]:
-    """Where an expression is cut, in bytes: after its head, between its items, and before its tail."""
+    """The byte offsets to split an expression at: after its head, between its items, before its tail."""
     end = len(data)
     match tree:
         case ast.Call(func=func, args=[ast.GeneratorExp() as only], keywords=[]):
@@ -167,28 +167,28 @@ def _end(node: Any) -> int:
 
 
 def _between(nodes: Sequence[Any], data: bytes, *signs: str) -> Iterator[int]:
-    """Where the first of the signs is between each two nodes."""
+    """The offset of the first of `signs` between each two nodes."""
     for left, right in itertools.pairwise(nodes):
         gap = data[_end(left) : right.col_offset]
         yield _end(left) + min(gap.index(sign.encode()) for sign in signs if sign.encode() in gap)
 
 
 def _clauses(tree: ast.ListComp | ast.GeneratorExp, data: bytes) -> Iterator[int]:
-    """Where each `for` and each `if` of a comprehension begins."""
+    """The offset of each `for` and `if` of a comprehension."""
     for clause in tree.generators:
         yield data.rindex(b"for ", 0, clause.target.col_offset)
         yield from (data.rindex(b"if ", 0, test.col_offset) for test in clause.ifs)
 
 
 def surround(prefix: str, source: Source, suffix: str = "") -> Source:
-    """The source with text before and after it."""
+    """A source with text before and after it."""
     if isinstance(source, str):
         return prefix + source + suffix
     return replace(source, head=prefix + source.head, tail=source.tail + suffix)
 
 
 def list_literal(items: Sequence[Source], one_per_line: bool = False) -> Source:
-    """A list of items; one starred list alone is that list.
+    """A list of items; a single starred list is unpacked.
 
     Args:
         items: what is in the list.
@@ -205,7 +205,7 @@ def list_literal(items: Sequence[Source], one_per_line: bool = False) -> Source:
 
 
 def quote(text: str) -> str:
-    """A string literal as ruff writes it, and from which no text can break out."""
+    """An escaped string literal, formatted like ruff."""
     mark = "'" if '"' in text and "'" not in text else '"'
     escapes = {"\\": "\\\\", mark: "\\" + mark, "\n": "\\n", "\t": "\\t", "\r": "\\r"}
     body = "".join(escapes.get(c) or (c if c.isprintable() else ascii(c)[1:-1]) for c in text)
@@ -214,12 +214,12 @@ def quote(text: str) -> str:
 
 @dataclass
 class Statements:
-    """The lines of a method while they are written."""
+    """A builder for the lines of a method."""
 
     text: list[str] = field(default_factory=list)
     indent: int = 8
     last: tuple[int, Source] = (-1, "")
-    """The line that the last statement begins on, and its source."""
+    """The first line of the last statement, and its source."""
 
     def add(self, *sources: Source) -> None:
         for source in sources:
@@ -227,13 +227,13 @@ class Statements:
             self.text += lines(source, self.indent)
 
     def assign(self, name: str, value: str) -> None:
-        """Adds an assignment, unless it assigns a variable to itself."""
+        """Add an assignment, unless it assigns a variable to itself."""
         if name != value:
             self.add(f"{name} = {value}")
 
     @contextmanager
     def block(self, head: Source) -> Iterator[None]:
-        """Indents what is added inside under a head such as `if x:`.
+        """Context in which added lines are indented under a head such as `if x:`.
 
         A block without lines is left out; without a head, the lines stay where they are.
         """
@@ -250,7 +250,7 @@ class Statements:
             del self.text[start:]
 
     def returning(self, result: str, variable: str) -> list[str]:
-        """The lines with `return result` at their end, which replaces an assignment to the variable that it returns."""
+        """The lines with a final `return result`, which replaces a final assignment to that variable."""
         start, source = self.last
         assigned = f"{variable} = "
         if result == variable and start >= 0 and self.text[start].startswith(" " * 8 + assigned):
@@ -262,7 +262,7 @@ class Statements:
         return [*self.text, *lines(f"return {result}", 8)]
 
     def raise_value_error(self, expected: str, received: str) -> None:
-        """Adds a `raise ValueError(...)`, its message on two lines where it is long."""
+        """Add `raise ValueError(...)`; a long message is split into two lines."""
         fits = self.indent + len(f'f"{expected}{received}"') + 4 <= WIDTH
         message = (f'f"{expected}{received}"',) if fits else (f'"{expected}"', f'f"{received}"')
         self.add(Bracket("raise ValueError(", message, ")", "comprehension"))

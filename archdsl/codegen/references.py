@@ -1,4 +1,4 @@
-"""What the text of a body contains: its steps and values at any depth, and the names that it refers to."""
+"""Steps and values in a body, at any depth, and the names that it refers to."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from archdsl.spec import Branches, LayerCall, Spec, Step, StepRef, Value
 
 
 def every_step(steps: Sequence[Step]) -> Iterator[Step]:
-    """The steps, and all inside their branches, shortcuts and what comes after."""
+    """The steps, including those in branches, shortcuts and `then`."""
     for step in steps:
         yield step
         if isinstance(step.action, Branches):
@@ -22,7 +22,7 @@ def every_step(steps: Sequence[Step]) -> Iterator[Step]:
 
 
 def every_value(steps: Sequence[Step]) -> Iterator[Value]:
-    """Every value that the steps give: loops, arguments, the fields of ops, and shortcuts."""
+    """Every value in the steps: loops, arguments, fields of ops, and shortcuts."""
     for step in every_step(steps):
         yield from step.loop.values()
         if isinstance(step.action, LayerCall):
@@ -40,22 +40,22 @@ def every_value(steps: Sequence[Step]) -> Iterator[Value]:
 
 
 def uses_channels(steps: Sequence[Step]) -> bool:
-    """Whether any expression of the steps names `$channels`, so that only `build` can make them."""
+    """Whether any expression uses `$channels`, so the layers must be created in `build`."""
     return any("channels" in value.names for value in every_value(steps))
 
 
 def wanted_names(steps: Sequence[Step], outputs: Sequence[StepRef] = ()) -> Counter[str]:
-    """How often `from` and `outputs` refer to each name."""
+    """The number of references to each name in `from` and `outputs`."""
     return Counter(ref.name for refs in (*(step.refs for step in every_step(steps)), outputs) for ref in refs)
 
 
 def outer_names(steps: Sequence[Step], known: Container[str]) -> list[str]:
-    """The known names that the steps refer to, in their order."""
+    """The known names that the steps refer to, in order."""
     return list(dict.fromkeys(name for name in wanted_names(steps) if name in known))
 
 
 def output_names(step: Step, spec: Spec) -> tuple[str, ...]:
-    """The names of the outputs of the layer that a step uses, where they have names."""
+    """The names of the outputs of the layer that a step uses, if any."""
     if not isinstance(step.action, LayerCall):
         return ()
     layer = spec.layers[step.action.layer]
@@ -65,7 +65,7 @@ def output_names(step: Step, spec: Spec) -> tuple[str, ...]:
 
 
 def takes_flow(steps: Sequence[Step]) -> bool:
-    """Whether the steps can take the tensor before them, and not only what the first one names with `from`."""
+    """Whether the steps use the preceding tensor, rather than only those named by `from`."""
     if not steps:
         return True
     first = steps[0]
@@ -73,5 +73,5 @@ def takes_flow(steps: Sequence[Step]) -> bool:
 
 
 def may_be_empty(steps: Sequence[Step]) -> bool:
-    """Whether there are arguments for which no step is left."""
+    """Whether some arguments leave no step."""
     return all(step.loop.when is not None or step.loop.many for step in steps)

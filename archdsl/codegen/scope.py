@@ -1,4 +1,4 @@
-"""What an expression of a spec sees where source is written: how names read, their types, and the numbers of steps."""
+"""The scope of generated source: the names of variables, their types, and the numbers of steps."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from archdsl.names import RESERVED
 from archdsl.ops import Call
 from archdsl.spec import Fields, Spec, Value
 
-# Steps and branches without a name are numbered by kind: the third conv of a body is `conv_3`. After `repeat: $depth`
-# the number is known only at run time, so counts are kept as source in the spec's own names (`depth + 2`), added up by
-# `plus`, and read in each method as its names do (`self.depth + 2`). The kind of a branch begins with a slash.
+# Unnamed steps and branches are numbered by kind: the third conv of a body is `conv_3`. After `repeat: $depth`, the
+# number is known only at run time, so counts are kept as source with the names of the spec (`depth + 2`), added by
+# `plus`, and translated to the names of each method (`self.depth + 2`). The kind of a branch starts with a slash.
 
 
 @dataclass
 class NameCounters:
-    """How many steps of each kind there are so far.
+    """The number of steps of each kind so far.
 
     Args:
         terms: by kind, the terms of the sum, as source in the spec's own names.
@@ -42,7 +42,7 @@ class NameCounters:
 
 @dataclass(frozen=True)
 class SourceScope:
-    """What an expression of a spec sees where source is written.
+    """The scope of an expression at one place of the generated source.
 
     Args:
         spec: the whole file.
@@ -57,41 +57,41 @@ class SourceScope:
     counters: NameCounters = field(default_factory=NameCounters)
 
     def inside_loop(self, columns: Fields) -> SourceScope:
-        """The same scope with the columns of a `for` as local variables."""
+        """A copy with the columns of a `for` as local variables."""
         names = ExpressionWriter({**self.names.by_name, **{name: name for name in columns}})
         types = {name: row_type(column, self.types) for name, column in columns.items()}
         return SourceScope(self.spec, names, {**self.types, **types}, self.counters)
 
     def numbered_anew(self) -> SourceScope:
-        """The same scope in a body of its own, where numbers begin at 1."""
+        """A copy for a nested body, in which numbers start at 1."""
         return SourceScope(self.spec, self.names, self.types)
 
     def write(self, value: Value) -> str:
-        """A value as source."""
+        """The source of a value."""
         return flat(self.names.write(value.template()))
 
     def read(self, text: str) -> str:
-        """Source in the spec's own names as it reads here."""
+        """Translate source with the names of the spec to the names in this scope."""
         return self.names.expression(ast.parse(text, mode="eval").body)
 
     def integer(self, value: Any) -> Any:
-        """The value, checked to be whole at run time where it is an expression of floats."""
+        """The source of an integer; an expression of floats is checked at run time."""
         if isinstance(value, Expression) and expression_type(value.tree, self.types) == "float":
             return Call("whole", (value,))
         return [self.integer(item) for item in value] if isinstance(value, list) else value
 
     def count(self, value: Value) -> str:
-        """A `repeat` or the end of a range, as source in the spec's own names."""
+        """A `repeat` or the end of a range, as source with the names of the spec."""
         return flat(SPEC_NAMES.write(self.integer(value.template())))
 
     def next_name(self, kind: str) -> str:
-        """The name of the next step of a kind; counts it."""
+        """The name of the next step of a kind, which is counted."""
         number = self.read(plus(self.counters.count(kind), "1"))
         self.counters.advance(kind)
         return f"{kind}_{number}" if number.isdigit() else f"{kind}_{{{number}}}"
 
     def branch_name(self, name: str) -> str:
-        """The name of a branch within those of weights, as source, and counted: a body's second `main` is `main_2`."""
+        """The name of a branch in weight names, as source, which is counted: the second `main` is `main_2`."""
         if "{" in name:  # it has a number of its own already
             return name_literal(name)
         earlier = self.counters.count(f"/{name}")
@@ -103,7 +103,7 @@ class SourceScope:
 
 
 def name_literal(name: str) -> str:
-    """A name as a literal; one with an expression in braces becomes an f-string."""
+    """A name as a string literal, or as an f-string if it contains an expression in braces."""
     if "{" not in name:
         return f'"{name}"'
     kind, _, rest = name.partition("{")
@@ -115,12 +115,12 @@ def name_literal(name: str) -> str:
 
 
 def module_names(spec: Spec) -> set[str]:
-    """The names that the generated module uses, and Python's own: no variable of a method may be one of them."""
+    """The names of the generated module and of Python, which no variable of a method may have."""
     return {spec.name, *spec.layers, "divisible", "whole", *dir(builtins)} | RESERVED
 
 
 def free_name(name: str, taken: Container[str], ending: str = "") -> str:
-    """A name like this one that is not taken: itself, or with an ending, or with a number."""
+    """A free name: the name itself, or with a suffix or a number."""
     if name in taken and ending:
         name = f"{name}_{ending}"
     numbered = (f"{name}_{number}" for number in itertools.count(2))

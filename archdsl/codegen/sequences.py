@@ -1,4 +1,4 @@
-"""Steps as constructor calls, and rows of steps as lists: `[layers.Conv2D(...), *[Block(...) for number in ...]]`."""
+"""Steps as constructor calls, and sequences as lists: `[layers.Conv2D(...), *[Block(...) for number in ...]]`."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _takes_int(annotation: Any) -> bool:
 
 
 def _layer_call(use: LayerCall, scope: SourceScope, name: str) -> Source:
-    """The constructor call of a layer of the file: what is required by position, the rest by name."""
+    """The constructor call of a layer of the spec: required arguments by position, the others by name."""
     args = scope.spec.layers[use.layer].args
     keywords = {
         argument: scope.integer(value.template()) if args[argument].type == "int" else value.template()
@@ -54,7 +54,7 @@ def _layer_call(use: LayerCall, scope: SourceScope, name: str) -> Source:
 
 
 def layer_calls(step: Step, scope: SourceScope, name: str) -> list[Source]:
-    """The constructor calls of one copy of a step: the op's own, and those of its padding, norm and activation.
+    """The constructor calls of one copy of a step: the op, and its padding, norm and activation.
 
     Args:
         step: an op or a layer of the file.
@@ -71,7 +71,7 @@ def layer_calls(step: Step, scope: SourceScope, name: str) -> list[Source]:
 
 
 def _fused(parts: Sequence[OpCall]) -> list[tuple[OpCall, dict[str, Any]]]:
-    """The parts, each with arguments of its own: an activation that Keras knows by name goes to the layer before it."""
+    """The parts with their arguments; an activation that Keras knows by name is passed to the layer before it."""
     result: list[tuple[OpCall, dict[str, Any]]] = []
     for part in parts:
         last = result[-1][0] if result else None
@@ -98,7 +98,7 @@ def sequential_call(steps: Sequence[Step], scope: SourceScope, name: str) -> Bra
 
 
 def grouped(steps: Sequence[Step], can_share: Callable[[Step], bool] = lambda _: True) -> Iterator[list[Step]]:
-    """The steps in groups: neighbors that have the same `when` and no loop share one `if`.
+    """Group the steps: neighbors without a loop and with the same `when` share one `if`.
 
     Args:
         steps: of a body.
@@ -120,7 +120,7 @@ def grouped(steps: Sequence[Step], can_share: Callable[[Step], bool] = lambda _:
 
 
 def layer_list(steps: Sequence[Step], scope: SourceScope) -> list[Source]:
-    """The items of a list of layers: calls, and starred lists where there are loops and conditions."""
+    """The items of a list of layers: calls, and starred lists for loops and conditions."""
     items: list[Source] = []
     for group in grouped(steps):
         clauses = [loop_clauses(step, scope) for step in group]

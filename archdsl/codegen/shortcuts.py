@@ -1,4 +1,4 @@
-"""A shortcut that is given by a word: which words it may be, and the layers that its projection is made of."""
+"""Shortcuts given by a word: the possible words, and the layers of a projection."""
 
 from __future__ import annotations
 
@@ -20,17 +20,16 @@ from archdsl.spec import SHORTCUTS, Branches, LayerCall, OpCall, Spec, Step, Val
 
 _KEEPS_CHANNELS = {"zero_pad", "lowest_pad", "max_pool", "average_pool"}
 _BY_SHAPES = {"shapes": "merged[-1]", "parts": "strides"}
-"""Placeholders for the filters and the stride that only shapes determine: no argument has these names."""
+"""Placeholders for filters and a stride that depend on shapes; no argument has these names."""
 
-# How a shortcut is chosen. The resolver knows the arguments and the shapes, the generated class does not: it gets code
-# for every word that the file may give to it (`possible_words`). One word alone needs no `if`. `auto` is decided by the
-# shapes when the layer is built: an identity where they are equal, else a projection. The filters and the stride of a
-# projection are the last filters and the product of the strides of the first branch where that is plain ops; otherwise
-# they too come from the shapes.
+# How a shortcut is chosen. Unlike the resolver, the generated class does not know the arguments and the shapes, so it
+# contains code for every word that the spec may pass (`possible_words`). A single word needs no `if`. `auto` depends on
+# the shapes when the layer is built: an identity if they are equal, else a projection. If the first branch consists of
+# plain ops, a projection has its last filters and the product of its strides; otherwise both follow from the shapes.
 
 
 def possible_words(spec: Spec, shortcut: Value) -> tuple[str, ...]:
-    """The words that a shortcut may be, over all values that the file gives to its arguments."""
+    """The possible words of a shortcut, over all values that the spec passes to its arguments."""
     owners = (
         layer.name
         for layer in spec.layers.values()
@@ -42,7 +41,7 @@ def possible_words(spec: Spec, shortcut: Value) -> tuple[str, ...]:
 
 
 def _words(spec: Spec, owner: str, content: Any, seen: frozenset[tuple[str, str]]) -> set[str]:
-    """The words that a value in the body of a layer may be; `owner` is empty in the model's body."""
+    """The possible words of a value in the body of a layer; `owner` is empty for the model."""
     match content:
         case Expression():
             return _words(spec, owner, content.tree, seen)
@@ -59,7 +58,7 @@ def _words(spec: Spec, owner: str, content: Any, seen: frozenset[tuple[str, str]
 
 
 def _argument_words(spec: Spec, owner: str, name: str, seen: frozenset[tuple[str, str]]) -> set[str]:
-    """The default of an argument, and the words that the file passes for it."""
+    """The default of an argument, and the words that the spec passes for it."""
     if not owner or name not in spec.layers[owner].args:  # whoever builds the model may choose
         return set(SHORTCUTS)
     default = spec.layers[owner].args[name].default
@@ -79,7 +78,7 @@ def _argument_words(spec: Spec, owner: str, name: str, seen: frozenset[tuple[str
 
 @dataclass(frozen=True)
 class ShortcutChoice:
-    """What a shortcut may be.
+    """The possible outcomes of a shortcut.
 
     Args:
         branches: the branches that it leads past.
@@ -97,7 +96,7 @@ class ShortcutChoice:
 
     @classmethod
     def of(cls, branches: Branches, scope: SourceScope, name: str) -> ShortcutChoice:
-        """The choice that the word or the expression of some branches leaves."""
+        """The choice for the word or expression of some branches."""
         assert isinstance(branches.shortcut, Value)
         parts = plain_ops(branches.paths[0]) if branches.paths else None
         filters = _filters(parts) if parts else None
@@ -106,18 +105,18 @@ class ShortcutChoice:
 
     @property
     def outcomes(self) -> tuple[str, ...]:
-        """What it may be in the end: `auto` is an identity or a projection."""
+        """The possible outcomes; `auto` is an identity or a projection."""
         words = {*self.words} | ({"projection", "identity"} if "auto" in self.words else set())
         return tuple(w for w in ("projection", "pool_projection", "pad", "identity", "none") if w in words)
 
     @property
     def is_static(self) -> bool:
-        """Whether the text alone determines the filters and the stride of its projection."""
+        """Whether the spec alone determines the filters and the stride of its projection."""
         return self.filters is not None and self.stride is not None
 
     @property
     def needs_channels(self) -> bool:
-        """Whether only `build` can make its projection though its fields are known: one of them is `$channels`."""
+        """Whether its projection must be created in `build` because a field is `$channels`."""
         return uses_channels(self._steps("projection"))
 
     def _steps(self, word: str) -> tuple[Step, ...]:
@@ -126,12 +125,12 @@ class ShortcutChoice:
         return shortcut_steps(word, self.branches.projection, self.filters or filters, self.stride or stride)
 
     def call(self, word: str, scope: SourceScope) -> Bracket:
-        """The `keras.Sequential` of the layers that a word stands for; it may use `merged` and `strides`."""
+        """The `keras.Sequential` of the layers of a word; it may use `merged` and `strides`."""
         names = ExpressionWriter({**scope.names.by_name, **_BY_SHAPES})
         return sequential_call(self._steps(word), replace(scope, names=names), self.name)
 
     def heads(self, kind: str, exhaustive: bool) -> Iterator[tuple[str, str]]:
-        """Each word that has a tensor, with its `if` or `else`; one word alone needs none.
+        """Each word with a tensor, with its `if` or `else`; a single word needs none.
 
         Args:
             kind: what holds the word at run time.
@@ -148,7 +147,7 @@ class ShortcutChoice:
 
 
 def _filters(parts: Sequence[OpCall]) -> Value | None:
-    """The filters of the last of some ops that changes the channels."""
+    """The filters of the last op that changes the channels."""
     for part in reversed(parts):
         if value := part.fields.get("filters") or part.fields.get("units"):
             return value
@@ -158,7 +157,7 @@ def _filters(parts: Sequence[OpCall]) -> Value | None:
 
 
 def _stride(parts: Sequence[OpCall], types: Mapping[str, str], span: Span) -> Value | None:
-    """The product of the strides of some ops, where each is an integer or an expression of integers."""
+    """The product of the strides of some ops, if each is an integer or an expression of integers."""
     number, factors = 1, []
     for part in parts:
         size = part.op.model_fields.get("size")

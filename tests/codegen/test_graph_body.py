@@ -140,12 +140,12 @@ model:
             "model: [A: {kind: identity}, A: {kind: pad}]"
         )
         layer = archdsl.compile(archdsl.loads(text)).A("residual")
-        with pytest.raises(ValueError, match=r"no such shortcut\. Received: 'residual'"):
+        with pytest.raises(ValueError, match=r"Unknown shortcut\. Received: 'residual'"):
             layer.build((None, 8, 8, 4))
 
     def test_auto_wants_to_know_height_and_width(self) -> None:
         layer = archdsl.compile(archdsl.loads(REPEATED)).Tree(4, 1)
-        with pytest.raises(ValueError, match="`auto` needs a known height and width"):
+        with pytest.raises(ValueError, match="`auto` requires a known height and width"):
             layer.build((None, None, None, 4))
 
     def test_taps_of_the_input_train_too(self) -> None:

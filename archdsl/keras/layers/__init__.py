@@ -1,4 +1,4 @@
-"""Keras layers for ops that Keras has no layer for. Each class stands alone: `eject` copies its source."""
+"""Keras layers for ops without a layer in Keras. Each class is self-contained, because `eject` copies its source."""
 
 from archdsl.keras import optimizers  # noqa: F401 - registers its classes
 from archdsl.keras.layers.functions import *  # noqa: F403

@@ -1,15 +1,15 @@
-"""Layers without weights that compute each number, or each example, by itself."""
+"""Layers without weights that are applied element-wise or per example."""
 
 import keras
 from keras import layers
 
 
 class ActivationFunction(layers.Layer):
-    """A function of `keras.activations` with arguments. Any shape -> the same shape.
+    """Applies a function of `keras.activations` with arguments. Any shape -> the same shape.
 
     Args:
-        function: its name.
-        kwargs: its arguments, and those of every layer.
+        function: name of the function.
+        kwargs: arguments of the function and of the base layer.
     """
 
     def __init__(self, function, **kwargs):
@@ -30,7 +30,7 @@ class ActivationFunction(layers.Layer):
 
 
 class GatedLinearUnit(layers.Layer):
-    """The first half of the channels, each times the sigmoid of its twin in the second. (..., 2 C) -> (..., C)."""
+    """Gated linear unit: half of the channels times the sigmoid of the other half. (..., 2 C) -> (..., C)."""
 
     def call(self, inputs):
         return keras.ops.glu(inputs)
@@ -40,11 +40,11 @@ class GatedLinearUnit(layers.Layer):
 
 
 class StochasticDepth(layers.Layer):
-    """In training, zeros all of an example at a rate, and scales the others up. Any shape -> the same shape.
+    """Stochastic depth: drops entire examples at random during training. Any shape -> the same shape.
 
     Args:
-        rate: the share of examples that become 0.
-        seed: makes the draws the same in each run.
+        rate: fraction of the examples to drop; the others are scaled by 1 / (1 - rate).
+        seed: random seed, for reproducible results.
     """
 
     def __init__(self, rate, seed=None, **kwargs):

@@ -5,11 +5,11 @@ from keras import layers
 
 
 class StandardizedConv2D(layers.Conv2D):
-    """A convolution whose filters have mean 0 and variance 1. (B, H, W, C) -> (B, H', W', filters).
+    """2D convolution with weight standardization. (B, H, W, C) -> (B, H', W', filters).
 
     Args:
-        epsilon: is added to the variance of a filter's weights.
-        kwargs: those of `Conv2D`.
+        epsilon: small number added to the variance of a filter's weights.
+        kwargs: arguments of `Conv2D`.
     """
 
     def __init__(self, filters, kernel_size, epsilon=1e-6, **kwargs):
@@ -17,7 +17,7 @@ class StandardizedConv2D(layers.Conv2D):
         self.epsilon = epsilon
 
     def convolution_op(self, inputs, kernel):
-        # In half precision the variance of small weights, and epsilon, would be 0.
+        # In half precision, epsilon and the variance of small weights would underflow to 0.
         kernel = keras.ops.cast(kernel, self.variable_dtype)
         mean, variance = keras.ops.moments(kernel, [0, 1, 2], keepdims=True)
         kernel = (kernel - mean) * keras.ops.rsqrt(variance + self.epsilon)
@@ -29,12 +29,12 @@ class StandardizedConv2D(layers.Conv2D):
 
 
 class LayerScale(layers.Layer):
-    """Each channel times a learned factor. (..., C) -> (..., C).
+    """Multiplies each channel by a learned factor. (..., C) -> (..., C).
 
     Args:
-        init: what the factors begin with.
-        regularizer: what the factors add to the loss.
-        constraint: what holds the factors after each step.
+        init: initial value of the factors.
+        regularizer: regularizer for the factors.
+        constraint: constraint on the factors.
     """
 
     def __init__(self, init=1e-6, regularizer=None, constraint=None, **kwargs):
@@ -45,8 +45,8 @@ class LayerScale(layers.Layer):
 
     def build(self, input_shape):
         start = keras.initializers.Constant(self.init)
-        held = {"regularizer": self.regularizer, "constraint": self.constraint}
-        self.gamma = self.add_weight(input_shape[-1:], start, name="gamma", **held)
+        options = {"regularizer": self.regularizer, "constraint": self.constraint}
+        self.gamma = self.add_weight(input_shape[-1:], start, name="gamma", **options)
 
     def call(self, inputs):
         return inputs * self.gamma
@@ -55,18 +55,18 @@ class LayerScale(layers.Layer):
         return input_shape
 
     def get_config(self):
-        held = {"regularizer": self.regularizer, "constraint": self.constraint}
-        told = keras.saving.serialize_keras_object(held)
-        return {**super().get_config(), "init": self.init, **told}
+        options = {"regularizer": self.regularizer, "constraint": self.constraint}
+        config = keras.saving.serialize_keras_object(options)
+        return {**super().get_config(), "init": self.init, **config}
 
 
 class ClassToken(layers.Layer):
-    """A learned token before the others. (B, T, C) -> (B, T + 1, C).
+    """Prepends a learned class token to the sequence. (B, T, C) -> (B, T + 1, C).
 
     Args:
-        initializer: how the token begins.
-        regularizer: what the token adds to the loss.
-        constraint: what holds the token after each step.
+        initializer: initializer for the token.
+        regularizer: regularizer for the token.
+        constraint: constraint on the token.
     """
 
     def __init__(
@@ -77,14 +77,14 @@ class ClassToken(layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.held = {
+        self.options = {
             "initializer": keras.initializers.get(initializer),
             "regularizer": keras.regularizers.get(regularizer),
             "constraint": keras.constraints.get(constraint),
         }
 
     def build(self, input_shape):
-        self.token = self.add_weight((1, input_shape[-1]), name="token", **self.held)
+        self.token = self.add_weight((1, input_shape[-1]), name="token", **self.options)
 
     def call(self, inputs):
         batch = keras.ops.shape(inputs)[0]
@@ -97,17 +97,17 @@ class ClassToken(layers.Layer):
         return batch, tokens and tokens + 1, channels
 
     def get_config(self):
-        told = keras.saving.serialize_keras_object(dict(self.held))
-        return {**super().get_config(), **told}
+        config = keras.saving.serialize_keras_object(dict(self.options))
+        return {**super().get_config(), **config}
 
 
 class PositionEmbedding(layers.Layer):
-    """Adds numbers learned for each place. (B, T, C) -> (B, T, C), (B, H, W, C) -> (B, H, W, C).
+    """Adds a learned position embedding. (B, T, C) -> (B, T, C), (B, H, W, C) -> (B, H, W, C).
 
     Args:
-        initializer: how the numbers begin.
-        regularizer: what the numbers add to the loss.
-        constraint: what holds the numbers after each step.
+        initializer: initializer for the embedding.
+        regularizer: regularizer for the embedding.
+        constraint: constraint on the embedding.
     """
 
     def __init__(
@@ -118,14 +118,14 @@ class PositionEmbedding(layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.held = {
+        self.options = {
             "initializer": keras.initializers.get(initializer),
             "regularizer": keras.regularizers.get(regularizer),
             "constraint": keras.constraints.get(constraint),
         }
 
     def build(self, input_shape):
-        self.embedding = self.add_weight(input_shape[1:], name="embedding", **self.held)
+        self.embedding = self.add_weight(input_shape[1:], name="embedding", **self.options)
 
     def call(self, inputs):
         return inputs + self.embedding
@@ -134,16 +134,16 @@ class PositionEmbedding(layers.Layer):
         return input_shape
 
     def get_config(self):
-        told = keras.saving.serialize_keras_object(dict(self.held))
-        return {**super().get_config(), **told}
+        config = keras.saving.serialize_keras_object(dict(self.options))
+        return {**super().get_config(), **config}
 
 
 class SelfAttention(layers.MultiHeadAttention):
-    """Multi-head attention of a tensor to itself. (B, T, C) -> (B, T, C), (B, H, W, C) -> (B, H, W, C).
+    """Multi-head self-attention. (B, T, C) -> (B, T, C), (B, H, W, C) -> (B, H, W, C).
 
     Args:
-        use_causal_mask: whether a token sees only itself and those before it.
-        kwargs: those of `MultiHeadAttention`.
+        use_causal_mask: whether to keep tokens from attending to later tokens.
+        kwargs: arguments of `MultiHeadAttention`.
     """
 
     def __init__(self, num_heads, key_dim, use_causal_mask=False, **kwargs):

@@ -1,14 +1,14 @@
-"""Layers without weights that move, take, or add pixels, tokens and channels."""
+"""Layers without weights that move, select or pad pixels, tokens and channels."""
 
 import keras
 from keras import layers
 
 
 class LowestPadding2D(layers.Layer):
-    """Pads height and width with minus infinity. (B, H, W, C) -> (B, H + ..., W + ..., C).
+    """Pads the border with minus infinity. (B, H, W, C) -> (B, H + top + bottom, W + left + right, C).
 
     Args:
-        padding: a number of pixels, or [[top, bottom], [left, right]].
+        padding: number of pixels on each side: one number, or [[top, bottom], [left, right]].
     """
 
     def __init__(self, padding, **kwargs):
@@ -36,11 +36,11 @@ class LowestPadding2D(layers.Layer):
 
 
 class PaddingShortcut(layers.Layer):
-    """Every stride-th pixel, with zeros behind the last channel. (B, H, W, C) -> (B, H / stride, W / stride, filters).
+    """Subsamples the pixels and appends zero channels. (B, H, W, C) -> (B, H / stride, W / stride, filters).
 
     Args:
-        filters: channels of the output; at least those of the input.
-        strides: one number, or one for each axis.
+        filters: number of output channels; at least the number of input channels.
+        strides: stride of the subsampling: one number, or one for each axis.
     """
 
     def __init__(self, filters, strides=1, **kwargs):
@@ -66,17 +66,17 @@ class PaddingShortcut(layers.Layer):
         return batch, height, width, self.filters
 
     def get_config(self):
-        told = {"filters": self.filters, "strides": self.strides}
-        return {**super().get_config(), **told}
+        config = {"filters": self.filters, "strides": self.strides}
+        return {**super().get_config(), **config}
 
 
 class CoveringMaxPooling2D(layers.Layer):
-    """The largest number of each of some windows that cover the map. (B, H, W, C) -> (B, rows, columns, C).
+    """2D max pooling to a fixed output size. (B, H, W, C) -> (B, rows, columns, C).
 
-    Window i of n along a side of s pixels goes from floor(i s / n) to ceil((i + 1) s / n), as torch has it.
+    As in torch, window i of n along a side of s pixels goes from floor(i s / n) to ceil((i + 1) s / n).
 
     Args:
-        output_size: one number, or rows and columns.
+        output_size: height and width of the output: one number, or one for each axis.
     """
 
     def __init__(self, output_size, **kwargs):
@@ -111,10 +111,10 @@ class CoveringMaxPooling2D(layers.Layer):
 
 
 class TakeAt(layers.Layer):
-    """One place along the first axis. (B, T, C) -> (B, C).
+    """Selects one position along the first axis. (B, T, C) -> (B, C).
 
     Args:
-        index: which place, from 0; -1 is the last.
+        index: index of the position, counted from 0; -1 is the last.
     """
 
     def __init__(self, index, **kwargs):
@@ -132,12 +132,12 @@ class TakeAt(layers.Layer):
 
 
 class ChannelSlice(layers.Layer):
-    """Some of the channels, as Python slices them. (..., C) -> (..., fewer).
+    """Selects a slice of the channels. (..., C) -> (..., (stop - start) / step).
 
     Args:
-        start: the first one.
-        stop: the one behind the last; without it, all that are left.
-        step: how far to go from one to the next.
+        start: index of the first channel.
+        stop: index at which to stop (exclusive); defaults to the number of channels.
+        step: step between channels.
     """
 
     def __init__(self, start=0, stop=None, step=1, **kwargs):
@@ -154,15 +154,15 @@ class ChannelSlice(layers.Layer):
         return *input_shape[:-1], len(taken)
 
     def get_config(self):
-        told = {"start": self.start, "stop": self.stop, "step": self.step}
-        return {**super().get_config(), **told}
+        config = {"start": self.start, "stop": self.stop, "step": self.step}
+        return {**super().get_config(), **config}
 
 
 class ChannelShuffle(layers.Layer):
-    """The channels of all groups by turns. (..., C) -> (..., C).
+    """Shuffles the channels across groups. (..., C) -> (..., C).
 
     Args:
-        groups: how many groups; they divide the channels.
+        groups: number of groups; must divide the number of channels.
     """
 
     def __init__(self, groups, **kwargs):
@@ -184,10 +184,10 @@ class ChannelShuffle(layers.Layer):
 
 
 class SpaceToDepth(layers.Layer):
-    """Blocks of pixels become channels. (B, H, W, C) -> (B, H / block, W / block, C * block * block).
+    """Rearranges blocks of pixels into channels. (B, H, W, C) -> (B, H / block, W / block, C * block * block).
 
     Args:
-        block: height and width of a block.
+        block: height and width of a block of pixels.
     """
 
     def __init__(self, block, **kwargs):
@@ -207,10 +207,10 @@ class SpaceToDepth(layers.Layer):
 
 
 class DepthToSpace(layers.Layer):
-    """Channels become blocks of pixels. (B, H, W, C) -> (B, H * block, W * block, C / (block * block)).
+    """Rearranges channels into blocks of pixels. (B, H, W, C) -> (B, H * block, W * block, C / (block * block)).
 
     Args:
-        block: height and width of a block.
+        block: height and width of a block of pixels.
     """
 
     def __init__(self, block, **kwargs):
