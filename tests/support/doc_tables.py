@@ -50,7 +50,7 @@ _TAKEN = {
     "rates": "a [mapping](#rates)",
     **{word: f"`none` or a [mapping](#{word})" for word in ("lookahead", "whiten", "test_time")},
     "early_stopping": "`none` or a [mapping](#early_stopping)",
-    "learning_rate": "a number (more than 0) or a [schedule](optimizers.md#schedules)",
+    "learning_rate": "a number (greater than 0) or a [schedule](optimizers.md#schedules)",
     "optimizer": "an [optimizer](optimizers.md#optimizers)",
     "augment": "a [mapping](#augment)",
     "output": "a shape, or a mapping from output to shape",
