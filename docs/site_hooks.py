@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mkdocs.structure.pages import Page
 
 _FENCE = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
+_WORD = re.compile(r"^```(\w+) (\w+)$", re.MULTILINE)
 _PICTURE = re.compile(
     r'<picture>\s*<source media="\(prefers-color-scheme: dark\)" srcset="([^"]+)">\s*'
     r'<img alt="([^"]*)" src="([^"]+)"[^>]*>\s*</picture>'
@@ -28,9 +29,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     from mkdocs.structure.files import File, InclusionLevel
 
     for code in CODES:
-        text = re.sub(r"^```yaml \w+$", "```yaml", explain(code), flags=re.MULTILINE)
-        file = File.generated(config, page_of(code), content=text, inclusion=InclusionLevel.NOT_IN_NAV)
-        files.append(file)
+        files.append(File.generated(config, page_of(code), content=explain(code), inclusion=InclusionLevel.NOT_IN_NAV))
     return files
 
 
@@ -39,13 +38,16 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 
 def converted(text: str, page: str, repository: str) -> str:
-    """Switch pictures with the theme, link codes to their pages, and link files outside of `docs/` to the repository.
+    """Switch pictures with the theme, link codes to their pages and files to the repository, and mark wrong specs.
 
     Args:
         page: the page's path below `docs/`.
         repository: the address of the repository.
     """
     folder = PurePosixPath(page).parent
+
+    def titled(found: re.Match[str]) -> str:
+        return f'```{found[1]} title="{found[2]}"' if found[2] == "wrong" else f"```{found[1]}"
 
     def code(found: re.Match[str]) -> str:
         known = found[1] in CODES and page != page_of(found[1])
@@ -55,7 +57,7 @@ def converted(text: str, page: str, repository: str) -> str:
         path = normpath(f"docs/{folder}/{found[1]}")
         return found[0] if path.startswith("docs/") else f"]({repository}/blob/main/{path}"
 
-    pieces = _FENCE.split(text)
+    pieces = [_WORD.sub(titled, piece) for piece in _FENCE.split(text)]
     for at in range(0, len(pieces), 2):
         prose = _PICTURE.sub(r"![\2](\3#only-light)![\2](\1#only-dark)", pieces[at])
         pieces[at] = _CODE.sub(code, _OUTSIDE.sub(outside, prose))

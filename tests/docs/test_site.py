@@ -35,6 +35,13 @@ def test_a_picture_switches_with_the_theme() -> None:
     assert shown == elements >= 10
 
 
+def test_a_wrong_spec_has_a_title_and_other_words_go() -> None:
+    assert converted("```yaml wrong\nx: 1\n```\n") == '```yaml title="wrong"\nx: 1\n```\n'
+    assert converted("```yaml right\nx: 1\n```\n") == "```yaml\nx: 1\n```\n"
+    for path in DOCS.values():
+        assert not re.search(r"^```\w+ \w+$", converted(path.read_text(encoding="utf-8")), re.MULTILINE), path
+
+
 def test_links_lead_to_pages_of_codes_and_to_the_repository() -> None:
     assert converted("See `ARCH021`.") == "See [`ARCH021`](../reference/errors/ARCH021.md)."
     assert converted("[Code](../../examples/demo.sh)") == "[Code](https://example.com/code/blob/main/examples/demo.sh)"
