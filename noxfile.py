@@ -53,7 +53,7 @@ def generated(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """Check the docs and build their site into `site`; `-- --update-golden` rewrites tables and outputs first."""
     python(session, "-m", "pytest", "-m", "not slow", "tests/docs")
-    build = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet"]
+    build = [sys.executable, "-m", "mkdocs", "build", "--strict"]
     session.run(*build, external=True, env={"NO_MKDOCS_2_WARNING": "1"})
 
 
