@@ -133,7 +133,7 @@ class PRelu(_Elementwise, name="prelu", layer="layers.PReLU"):
     def fits(self, *inputs: Shape) -> None:
         axes = self._axes()
         if not {*axes} <= {*range(1, len(inputs[0]) + 1)}:
-            raise OpError(f"the axes are 1 to {len(inputs[0])}", "shared_axes")
+            raise OpError(f"`shared_axes` must be between 1 and {len(inputs[0])}, got {axes}", "shared_axes")
 
     def _axes(self) -> list[int]:
         shared = [] if self.shared_axes is None else self.shared_axes
@@ -307,7 +307,7 @@ class Glu(Activation, name="glu", layer="GatedLinearUnit"):
     def output(self, *inputs: Shape) -> Shape:
         *rest, channels = inputs[0] or (1,)
         if channels % 2:
-            raise OpError(f"`glu` halves the channels, and {channels} is odd", hint="give it an even number of them")
+            raise OpError(f"`glu` requires an even number of channels, got {channels}")
         return (*rest, channels // 2)
 
     def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:

@@ -89,12 +89,12 @@ class Attention(Kernel, name="attention", kind="dense", layer="SelfAttention"):
         (*places, channels) = inputs[0] or (0,)
         if not places:
             hint = "it stands before `flatten` or a global pool"
-            raise OpError(f"`attention` wants tokens x channels, and gets {show(inputs[0])}", hint=hint)
+            raise OpError(f"`attention` expects tokens x channels, got {show(inputs[0])}", hint=hint)
         if self.axes is not None and not {*self.axes} <= {*range(1, len(places) + 1)}:
-            raise OpError(f"attention runs among the axes 1 to {len(places)}", "axes")
+            raise OpError(f"`axes` must be between 1 and {len(places)}, got {self.axes}", "axes")
         if len(places) > 1 and (self.window is not None or self.causal):
             field = "causal" if self.window is None else "window"
-            raise OpError(f"`{field}` wants tokens x channels, and gets {show(inputs[0])}", field)
+            raise OpError(f"`{field}` expects tokens x channels, got {show(inputs[0])}", field)
         return (*places, self.out or channels)
 
     def weight_shapes(self, x: Shape) -> dict[str, Shape]:
@@ -170,8 +170,8 @@ class ClassToken(_Token, name="class_token", layer="ClassToken"):
 
     def output(self, *inputs: Shape) -> Shape:
         if len(inputs[0]) != 2:
-            hint = f"`reshape: {{shape: [-1, {inputs[0][-1]}]}}` makes tokens of it" if inputs[0] else ""
-            raise OpError(f"`class_token` wants tokens x channels, and gets {show(inputs[0])}", hint=hint)
+            hint = f"add `reshape: {{shape: [-1, {inputs[0][-1]}]}}` before it" if inputs[0] else ""
+            raise OpError(f"`class_token` expects tokens x channels, got {show(inputs[0])}", hint=hint)
         return inputs[0][0] + 1, inputs[0][1]
 
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
@@ -196,7 +196,7 @@ class PositionEmbedding(_Token, name="position_embedding", layer="PositionEmbedd
 
     def fits(self, *inputs: Shape) -> None:
         if len(inputs[0]) < 2:
-            raise OpError(f"`position_embedding` wants places x channels, and gets {show(inputs[0])}")
+            raise OpError(f"`position_embedding` expects positions x channels, got {show(inputs[0])}")
 
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
         return {"embedding": Weight(inputs[0])}

@@ -333,7 +333,7 @@ def image(x: Shape, name: str) -> tuple[int, int, int]:
     """Height, width and channels of a shape that must have them."""
     if len(x) != 3:
         hint = "a conv or pool must stand before `flatten` or a global pool" if len(x) < 3 else ""
-        raise OpError(f"`{name}` wants height x width x channels, and gets {show(x)}", hint=hint)
+        raise OpError(f"`{name}` expects height x width x channels, got {show(x)}", hint=hint)
     return x[0], x[1], x[2]
 
 
@@ -360,9 +360,9 @@ def window(
     reach = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True))
     if reach[0] > padded[0] or reach[1] > padded[1]:
         raise OpError(
-            f"a window of {reach[0]}x{reach[1]} does not fit on a map of {padded[0]}x{padded[1]}",
+            f"a window of {reach[0]}x{reach[1]} does not fit into a map of {padded[0]}x{padded[1]}",
             "dilation" if kernel[0] <= padded[0] and kernel[1] <= padded[1] else field,
-            f"a smaller {field}, `padding: same`, or fewer strides before it",
+            f"use a smaller `{field}`, `padding: same`, or fewer strides before it",
         )
     return (padded[0] - reach[0]) // stride[0] + 1, (padded[1] - reach[1]) // stride[1] + 1
 

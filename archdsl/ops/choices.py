@@ -84,5 +84,5 @@ def _arguments(word: str, entry: type[KerasObject], given: Any) -> dict[str, Any
         return given
     if not entry.first:
         known = ", ".join(f"{name}: ..." for name in entry.model_fields)
-        raise PydanticCustomError("arguments", f"arguments stand by name: `{{{word}: {{{known}}}}}`")
+        raise PydanticCustomError("arguments", f"expected named arguments: `{{{word}: {{{known}}}}}`")
     return {entry.first: given}

@@ -86,7 +86,7 @@ class Conv(_Conv, Kernel, name="conv", layer="layers.Conv2D"):
     def channels_of_output(self, channels: int) -> int:
         for what, number, field in (("channels", channels, "groups"), ("filters", self.filters, "filters")):
             if number % self.groups:
-                hint = f"a number that divides {number}, or other {what}"
+                hint = f"set `groups` to a divisor of {number}, or change the number of {what}"
                 raise OpError(f"{number} {what} cannot be split into {self.groups} groups", field, hint)
         return self.filters
 
@@ -130,8 +130,8 @@ class _Depthwise(_Conv):
     def sides_of_output(self, height: int, width: int) -> tuple[int, int]:
         found = super().sides_of_output(height, width)
         if self.stride[0] != self.stride[1]:
-            hint = "one number, as in `stride: 2`"
-            raise OpError("TensorFlow strides a depthwise convolution equally along both axes", "stride", hint)
+            fact = f"`{self.name}` requires the same stride along height and width, got {list(self.stride)}"
+            raise OpError(fact, "stride", "use one number, such as `stride: 2`")
         return found
 
 
@@ -284,15 +284,15 @@ class ConvTranspose(_Conv, Kernel, name="conv_transpose", layer="layers.Conv2DTr
 
     def sides_of_output(self, height: int, width: int) -> tuple[int, int]:
         if self.padding not in ("same", "valid"):
-            hint = "`padding: valid`, and behind it `crop` with this number as its `border`"
-            raise OpError("a number as padding of a transposed convolution means pixels to take away", "padding", hint)
+            hint = "use `padding: valid`, followed by `crop` with this number as its `border`"
+            raise OpError("`conv_transpose` does not support a numeric `padding`", "padding", hint)
         return self._side(height, 0), self._side(width, 1)
 
     def _side(self, length: int, axis: int) -> int:
         stride, reach = self.stride[axis], self.dilation[axis] * (self.kernel[axis] - 1) + 1
         more = self.output_padding and self.output_padding[axis]
         if more is not None and more >= stride:
-            raise OpError("`output_padding` is less than the stride", "output_padding")
+            raise OpError(f"`output_padding` must be less than the stride {stride}, got {more}", "output_padding")
         if self.padding == "same":
             return length * stride if more is None else (length - 1) * stride + reach % 2 + more
         return (length - 1) * stride + (max(reach, stride) if more is None else reach + more)

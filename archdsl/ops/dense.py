@@ -60,7 +60,7 @@ class Dense(Kernel, name="dense", kind="dense", layer="layers.Dense"):
 
     def output(self, *inputs: Shape) -> Shape:
         if not inputs[0]:
-            raise OpError("`dense` wants channels, and gets a number")
+            raise OpError("`dense` expects channels, got a number")
         return (*inputs[0][:-1], self.units)
 
     def weight_shapes(self, x: Shape) -> dict[str, Shape]:

@@ -66,7 +66,7 @@ class Subtract(Merge, name="subtract", layer="layers.Subtract"):
 
     def output(self, *inputs: Shape) -> Shape:
         if len(inputs) != 2:
-            raise OpError(f"merge 'subtract' takes two parts, and gets {len(inputs)}")
+            raise OpError(f"merge 'subtract' expects two inputs, got {len(inputs)}")
         return super().output(*inputs)
 
 
@@ -89,8 +89,8 @@ class Multiply(Merge, name="multiply", layer="layers.Multiply"):
         largest = max(inputs, key=lambda x: (len(x), x))
         small = {largest, largest[-1:], (1,) * (len(largest) - 1) + largest[-1:]}
         if not small.issuperset(inputs):
-            hint = "only (C) and (1, 1, C) are stretched over (H, W, C)"
-            raise OpError(f"merge 'multiply' cannot stretch {show(min(inputs))} over {show(largest)}", hint=hint)
+            hint = "only (C,) and (1, 1, C) are broadcast over (H, W, C)"
+            raise OpError(f"merge 'multiply' cannot broadcast {show(min(inputs))} over {show(largest)}", hint=hint)
         return largest
 
 
@@ -108,7 +108,7 @@ class Concat(Merge, name="concat", layer="layers.Concatenate"):
     def output(self, *inputs: Shape) -> Shape:
         if len({x[:-1] for x in inputs}) > 1 or not inputs[0]:
             hint = "give all parts the same height and width"
-            raise OpError("merge 'concat' needs shapes that are equal but for the channels", hint=hint)
+            raise OpError("merge 'concat' needs shapes that are equal except for the channels", hint=hint)
         return (*inputs[0][:-1], sum(x[-1] for x in inputs))
 
     def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:

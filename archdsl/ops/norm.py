@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from archdsl.ops.base import Call, Counts, Example, Op, OpError, SavedForBackward, Shape, Traits, Weight
+from archdsl.ops.base import Call, Counts, Example, Op, OpError, SavedForBackward, Shape, Traits, Weight, show
 from archdsl.ops.field_types import Count, Flag, Number, Numbers, Positive
 from archdsl.ops.index_sets import ALL, Positions
 from archdsl.ops.receptive_field import POINTWISE, ReceptiveField
@@ -25,8 +25,8 @@ def along(axis: int | list[int], x: Shape, name: str) -> Shape:
     rank = len(x) + 1
     places = {number % rank for number in wanted if -rank <= number < rank and number % rank}
     if len(places) != len(wanted):
-        counted = f"1 to {len(x)}, or -1 for the last" if x else "none, for a number has no axes"
-        raise OpError(f"`{name}` cannot work along the axis {axis}", "axis", f"the axes are {counted}")
+        hint = f"use axes from 1 to {len(x)}, or -1 for the last" if x else ""
+        raise OpError(f"invalid axis {axis} of `{name}` for the input {show(x)}", "axis", hint)
     return tuple(x[place - 1] for place in sorted(places))
 
 
@@ -96,7 +96,7 @@ class _Learned(_Norm):
 
     def _learned(self, x: Shape) -> dict[str, Weight]:
         if not x:
-            raise OpError(f"`{self.name}` wants channels, and gets one number", hint="a number has none to normalise")
+            raise OpError(f"`{self.name}` expects channels, got {show(x)}")
         return {name: Weight(x) for name, there in {"gamma": self.scale, "beta": self.center}.items() if there}
 
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
@@ -294,12 +294,12 @@ class Normalization(Op, name="normalization", kind="shape", layer="layers.Normal
         sides = along(self.axis, inputs[0], self.name)
         if (self.mean is None) != (self.variance is None):
             missing = "mean" if self.mean is None else "variance"
-            raise OpError("`mean` and `variance` go together", "variance" if missing == "mean" else "mean")
+            raise OpError("`mean` and `variance` must be given together", "variance" if missing == "mean" else "mean")
         lengths = [len(part) for part in (self.mean, self.variance) if isinstance(part, tuple)]
         if len(lengths) == 1 or len(set(lengths)) > 1:
-            raise OpError("`mean` and `variance` are equally long", "variance")
+            raise OpError("`mean` and `variance` must have the same length", "variance")
         if lengths and lengths[0] not in (1, *sides[-1:]):
-            raise OpError(f"{lengths[0]} means are given, and there are {(sides or (1,))[-1]} channels", "mean")
+            raise OpError(f"`mean` has {lengths[0]} values, but the input has {(sides or (1,))[-1]} channels", "mean")
 
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
         if self.mean is not None:

@@ -67,8 +67,8 @@ class AveragePool(_Pool, name="average_pool", layer="layers.AveragePooling2D"):
 
     def output(self, *inputs: Shape) -> Shape:
         if self.padding not in ("same", "valid"):
-            hint = "`same` averages over the pixels that are there; `zero_pad` before it counts zeros in"
-            raise OpError("torch and Keras average differently over a padded border", "padding", hint)
+            hint = "use `padding: same` to average without the padding, or `zero_pad` before it to include zeros"
+            raise OpError("`average_pool` does not support a numeric `padding`", "padding", hint)
         return super().output(*inputs)
 
 

@@ -64,10 +64,10 @@ class Reshape(_SameNumbers, name="reshape", layer="layers.Reshape"):
         count, known = math.prod(inputs[0]), math.prod(side for side in self.shape if side != -1)
         holes = self.shape.count(-1)
         if 0 in self.shape or holes > 1:
-            raise OpError("`shape` has lengths, and -1 at most once", "shape")
+            raise OpError("`shape` must contain positive lengths, and -1 at most once", "shape")
         if count % known or (not holes and count != known):
             asked = show(self.shape).replace("-1", "?")
-            raise OpError(f"{show(inputs[0])} has {count:,} numbers, which do not make {asked}", "shape")
+            raise OpError(f"cannot reshape {show(inputs[0])} ({count:,} values) to {asked}", "shape")
         return tuple(count // known if side == -1 else side for side in self.shape)
 
     def label(self) -> str:
@@ -90,7 +90,7 @@ class Permute(Op, name="permute", kind="shape", layer="layers.Permute"):
     def output(self, *inputs: Shape) -> Shape:
         if sorted(self.axes) != [*range(1, len(inputs[0]) + 1)]:
             known = ", ".join(map(str, range(1, len(inputs[0]) + 1)))
-            raise OpError(f"`axes` has each of {known} once" if known else "a number has no axes", "axes")
+            raise OpError(f"`axes` must contain each of {known} once" if known else "a number has no axes", "axes")
         return tuple(inputs[0][axis - 1] for axis in self.axes)
 
     def receptive_field(self, *inputs: Shape) -> ReceptiveField:
@@ -119,7 +119,7 @@ class RepeatVector(Op, name="repeat_vector", kind="shape", layer="layers.RepeatV
 
     def output(self, *inputs: Shape) -> Shape:
         if len(inputs[0]) != 1:
-            raise OpError(f"`repeat_vector` wants channels alone, and gets {show(inputs[0])}")
+            raise OpError(f"`repeat_vector` expects a vector, got {show(inputs[0])}")
         return self.times, *inputs[0]
 
     def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
@@ -134,7 +134,7 @@ class Take(Op, name="take", kind="shape", layer="TakeAt"):
     """
 
     traits = Traits(
-        values="between", unread="take it before the last layers, which then compute nothing for the others"
+        values="between", unread="use `take` before the last layers, so they do not compute the unused positions"
     )
     depends_on = "place"
     caption = "Take {index}"
@@ -144,8 +144,10 @@ class Take(Op, name="take", kind="shape", layer="TakeAt"):
     examples = (Example({"index": 0}, ((5, 6),), (6,)), Example({"index": -1}, _X, (6, 8)))
 
     def output(self, *inputs: Shape) -> Shape:
-        if len(inputs[0]) < 2 or not -inputs[0][0] <= self.index < inputs[0][0]:
-            raise OpError(f"there is no {self.index} along the first axis of {show(inputs[0])}", "index")
+        if len(inputs[0]) < 2:
+            raise OpError(f"`take` expects at least two axes, got {show(inputs[0])}")
+        if not -inputs[0][0] <= self.index < inputs[0][0]:
+            raise OpError(f"index {self.index} is out of range for the first axis of {show(inputs[0])}", "index")
         return inputs[0][1:]
 
     def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
@@ -178,9 +180,11 @@ class TakeChannels(Op, name="take_channels", kind="shape", layer="ChannelSlice")
     def output(self, *inputs: Shape) -> Shape:
         channels = len(range(*slice(self.start, self.stop, self.step).indices(inputs[0][-1]))) if inputs[0] else 0
         if not channels:
-            raise OpError(f"no channel is taken of {show(inputs[0])}", "stop" if self.stop is not None else "start")
+            raise OpError(
+                f"the slice of {show(inputs[0])} has no channels", "stop" if self.stop is not None else "start"
+            )
         if self.stop is not None and self.stop > inputs[0][-1]:
-            raise OpError(f"there are only {inputs[0][-1]} channels", "stop")
+            raise OpError(f"`stop` is {self.stop}, but the input has only {inputs[0][-1]} channels", "stop")
         return (*inputs[0][:-1], channels)
 
     def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
@@ -236,7 +240,7 @@ class PadShortcut(Op, name="pad_shortcut", kind="shape", layer="PaddingShortcut"
     def output(self, *inputs: Shape) -> Shape:
         height, width, channels = image(inputs[0], self.name)
         if self.filters < channels:
-            hint = "`projection` can take channels away"
+            hint = "use a `projection`, which can reduce the number of channels"
             raise OpError(f"{channels} channels cannot be padded to {self.filters}", "filters", hint)
         return -(-height // self.stride[0]), -(-width // self.stride[1]), self.filters
 

@@ -1,4 +1,4 @@
-"""What convolutions and pools share: a window that slides over a map."""
+"""The base class of convolutions and pools: a window that slides over a map."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -9,34 +9,41 @@ from archdsl.ops.receptive_field import ReceptiveField, through
 
 
 class Sliding(Op):
-    """An op whose window slides over a map. (H, W, C) -> (H', W', filters)."""
+    """An op with a sliding window. (H, W, C) -> (H', W', filters)."""
 
     kernel_field: ClassVar[str] = "kernel"
-    """What it calls height and width of the window."""
+    """The name of its argument for the size of the window."""
     upward: ClassVar[bool] = False
-    """Whether it works the other way round, as a transposed convolution."""
+    """Whether it is transposed."""
 
     def geometry(self) -> tuple[tuple[int, int], tuple[int, int], Any, tuple[int, int]]:
-        """Kernel, stride, padding and dilation of the window."""
+        """The kernel, stride, padding and dilation of the window."""
         raise NotImplementedError
 
     def sides_of_output(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width of the output, for those of the input."""
+        """The height and width of the output for those of the input."""
         return window((height, width), *self.geometry(), self.kernel_field)
 
     def channels_of_output(self, channels: int) -> int:
-        """Channels of the output, for those of the input."""
+        """The number of output channels for a number of input channels."""
         return channels
 
     def channels_read(self, needed: int, taken: int, given: int) -> int:
-        """Of the `taken` channels of the input, those that some of the `given` ones come from."""
+        """The input channels that some output channels are computed from.
+
+        Args:
+            needed: the set of output channels.
+            taken: number of input channels.
+            given: number of output channels.
+        """
         return needed
 
     def output(self, *inputs: Shape) -> Shape:
         height, width, channels = image(inputs[0], self.name)
         _, stride, _, dilation = self.geometry()
         if stride != (1, 1) and dilation != (1, 1):
-            raise OpError("Keras does not stride and dilate in one convolution", "dilation", "take one of the two")
+            fact = "Keras does not support `stride` and `dilation` in the same convolution"
+            raise OpError(fact, "dilation", "remove one of them")
         return (*self.sides_of_output(height, width), self.channels_of_output(channels))
 
     def sliding_windows(self, x: Shape, y: Shape) -> tuple[Window, Window]:

@@ -117,7 +117,7 @@ class Crop(_Crop, name="crop", layer="layers.Cropping2D"):
         height, width, channels = image(inputs[0], self.name)
         (top, bottom), (left, right) = sides(self.border)
         if height <= top + bottom or width <= left + right:
-            raise OpError(f"nothing is left of a map of {height}x{width}", "border")
+            raise OpError(f"`border` removes the entire map of {height}x{width}", "border")
         return height - top - bottom, width - left - right, channels
 
     def _corner(self, x: Shape) -> tuple[int, int]:
@@ -146,8 +146,8 @@ class CenterCrop(_Crop, name="center_crop", layer="layers.CenterCrop"):
     def output(self, *inputs: Shape) -> Shape:
         height, width, channels = image(inputs[0], self.name)
         if height < self.height or width < self.width:
-            fact = f"a middle of {self.height}x{self.width} does not fit in a map of {height}x{width}"
-            raise OpError(fact, "height" if height < self.height else "width", "`resize` makes it larger")
+            fact = f"a crop of {self.height}x{self.width} does not fit into a map of {height}x{width}"
+            raise OpError(fact, "height" if height < self.height else "width", "to enlarge the map, use `resize`")
         return self.height, self.width, channels
 
     def _corner(self, x: Shape) -> tuple[int, int]:
@@ -245,7 +245,7 @@ class Resize(_Resized, name="resize", layer="layers.Resizing"):
     def output(self, *inputs: Shape) -> Shape:
         *_, channels = image(inputs[0], self.name)
         if self.crop and self.pad:
-            raise OpError("`crop` and `pad` exclude each other", "pad")
+            raise OpError("`crop` and `pad` are mutually exclusive", "pad")
         return self.height, self.width, channels
 
     def receptive_field(self, *inputs: Shape) -> ReceptiveField:
@@ -278,7 +278,9 @@ class SpaceToDepth(_Blocks, name="space_to_depth", layer="SpaceToDepth"):
     def output(self, *inputs: Shape) -> Shape:
         height, width, channels = image(inputs[0], self.name)
         if height % self.block or width % self.block:
-            raise OpError(f"a map of {height}x{width} has no whole number of blocks of {self.block}", "block")
+            raise OpError(
+                f"a map of {height}x{width} cannot be split into blocks of {self.block}x{self.block}", "block"
+            )
         return height // self.block, width // self.block, channels * self.block**2
 
     def receptive_field(self, *inputs: Shape) -> ReceptiveField:
@@ -297,7 +299,7 @@ class DepthToSpace(_Blocks, name="depth_to_space", layer="DepthToSpace"):
     def output(self, *inputs: Shape) -> Shape:
         height, width, channels = image(inputs[0], self.name)
         if channels % self.block**2:
-            raise OpError(f"{channels} channels make no blocks of {self.block}x{self.block}", "block")
+            raise OpError(f"{channels} channels cannot form blocks of {self.block}x{self.block} pixels", "block")
         return height * self.block, width * self.block, channels // self.block**2
 
     def receptive_field(self, *inputs: Shape) -> ReceptiveField:

@@ -185,7 +185,7 @@ def test_a_broken_spec_tells_what_is_wrong(capsys: pytest.CaptureFixture[str]) -
     for thing in (spec, spec.layers["A"]):
         text = told(thing, capsys)
         assert text.startswith(f"{thing!r}\n\nno picture: mine.yaml:4:")
-        assert "error[ARCH020]: a window of 9x9 does not fit on a map of 8x8" in text
+        assert "error[ARCH020]: a window of 9x9 does not fit into a map of 8x8" in text
     open_ended = loads(HEAD + "args: {width: int}\nmodel: [dense: {units: $width}]\n")
     assert "`width` has no value" in told(open_ended, capsys)
 

@@ -185,25 +185,29 @@ def test_known_words_never_look_at_what_is_installed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("value", "text", "fact"),
     [
-        ("mine:Mine", "raise RuntimeError('broken')", "cannot be used: RuntimeError: broken"),
-        ("mine:Mine", "import nothing_of_this_name", "cannot be used: ModuleNotFoundError"),
-        ("mine:Mine", "import sys; sys.exit(3)", "cannot be used: SystemExit: 3"),
-        ("mine:Other", OP.format(name="mine", module="mine"), "cannot be used: AttributeError"),
+        ("mine:Mine", "raise RuntimeError('broken')", "cannot be loaded: RuntimeError: broken"),
+        ("mine:Mine", "import nothing_of_this_name", "cannot be loaded: ModuleNotFoundError"),
+        ("mine:Mine", "import sys; sys.exit(3)", "cannot be loaded: SystemExit: 3"),
+        ("mine:Other", OP.format(name="mine", module="mine"), "cannot be loaded: AttributeError"),
         (
             "mine:Mine",
             OP.format(name="mine", module="mine").replace("    kind", "    field: Op.nothing\n    kind"),
-            "cannot be used: AttributeError",
+            "cannot be loaded: AttributeError",
         ),
         (
             "mine:Mine",
             OP.format(name="mine", module="mine").replace("    kind", "    field: 'Unheard'\n    kind"),
-            "cannot be used: PydanticUndefinedAnnotation",
+            "cannot be loaded: PydanticUndefinedAnnotation",
         ),
-        ("mine:Mine", "Mine = 3", "is no subclass of `archdsl.ops.Op`"),
-        ("mine:Mine", "class Mine: pass", "is no subclass of `archdsl.ops.Op`"),
-        ("mine:Mine", OP.format(name="conv", module="mine"), "calls itself 'conv'"),
-        ("mine:Mine", OP.format(name="mine", module="mine").split("    def keras")[0], "has no `keras()`"),
-        ("mine:Mine", OP.format(name="mine", module="mine").replace('"shape"', '"odd"'), "has no `kind` out of conv,"),
+        ("mine:Mine", "Mine = 3", "is not a subclass of `archdsl.ops.Op`"),
+        ("mine:Mine", "class Mine: pass", "is not a subclass of `archdsl.ops.Op`"),
+        ("mine:Mine", OP.format(name="conv", module="mine"), "has the name 'conv'"),
+        ("mine:Mine", OP.format(name="mine", module="mine").split("    def keras")[0], "has no method `keras()`"),
+        (
+            "mine:Mine",
+            OP.format(name="mine", module="mine").replace('"shape"', '"odd"'),
+            "has no valid `kind`, which is one of conv,",
+        ),
     ],
 )
 def test_an_op_that_cannot_be_used_is_one_clear_error(
@@ -249,7 +253,7 @@ def test_an_op_of_two_packages_is_an_error(install: Install, archdsl: Archdsl) -
     ]
     done = archdsl("ops", "mine", path=path)
     assert done.returncode == 3
-    assert "error[ARCH307]: several packages have an op `mine`: first-ops 1.0, second-ops 1.0" in done.stderr
+    assert "error[ARCH307]: several packages define an op `mine`: first-ops 1.0, second-ops 1.0" in done.stderr
 
 
 def test_no_package_takes_the_place_of_an_op(install: Install, archdsl: Archdsl) -> None:
