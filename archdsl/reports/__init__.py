@@ -1,1 +1,1 @@
-"""Graph -> tables: what `show` and `sweep` print, as text and for programs. Imports no framework."""
+"""Graph -> the tables of `show` and `sweep`, as text and as data. Imports no framework."""

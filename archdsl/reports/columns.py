@@ -1,4 +1,4 @@
-"""The columns of a table of layers, each as text and as plain data."""
+"""The columns of the layer table, as text and as plain data."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from archdsl.text import byte_size
 
 @dataclass(frozen=True, slots=True)
 class RowFacts:
-    """What a row of the table shows: the measures of one node, or of the nodes of a step together."""
+    """The values of a table row: the measures of one node, or of all nodes in a step."""
 
     shapes: tuple[Shape, ...]
     totals: Totals
     activations: int = 0
-    fvcore: Counts = Counts()  # noqa: RUF009 - a tuple, which nobody can change
+    fvcore: Counts = Counts()  # noqa: RUF009 - an immutable tuple
     field: Field = Field((0, 0), None)  # noqa: RUF009
     weight_bytes: int = 0
     output_bytes: int = 0
@@ -32,10 +32,10 @@ class Column(NamedTuple):
     """One column.
 
     Args:
-        title: its heading in text.
-        description: what it counts, for the documentation.
-        text: a cell in text.
-        data: a cell in CSV, and the value in JSON.
+        title: the heading in text output.
+        description: a description for the docs.
+        text: formats a cell as text.
+        data: computes a cell for CSV, or a value for JSON.
     """
 
     title: str
@@ -55,38 +55,38 @@ def _memory(title: str, description: str, value: Callable[[RowFacts], int]) -> C
 COLUMNS: dict[str, Column] = {
     "output": Column(
         "output",
-        "the shape of the output, without the batch; of each, where there are several",
+        "output shape, without the batch axis; several outputs are separated by commas",
         lambda facts: ", ".join(map(show, facts.shapes)),
         lambda facts: ", ".join(map(show, facts.shapes)),
     ),
-    "parameters": _count("parameters", "the numbers in all weights", lambda facts: facts.totals.parameters),
-    "trainable": _count("trainable", "those of them that gradients move", lambda facts: facts.totals.trainable),
-    "macs": _count("MACs", "multiply-accumulates for one image, as papers count them", lambda facts: facts.totals.macs),
+    "parameters": _count("parameters", "number of parameters", lambda facts: facts.totals.parameters),
+    "trainable": _count("trainable", "number of trainable parameters", lambda facts: facts.totals.trainable),
+    "macs": _count("MACs", "multiply-accumulates per image, as counted in papers", lambda facts: facts.totals.macs),
     "activations": _count(
-        "activations", "numbers that convolutions and dense layers give for one image", lambda facts: facts.activations
+        "activations", "output values of convolutions and dense layers per image", lambda facts: facts.activations
     ),
     "fvcore_macs": _count(
-        "fvcore MACs", "multiply-accumulates as fvcore and timm count them", lambda facts: facts.fvcore.macs
+        "fvcore MACs", "multiply-accumulates per image, as counted by fvcore and timm", lambda facts: facts.fvcore.macs
     ),
     "fvcore_activations": _count(
-        "fvcore act.", "activations as fvcore and timm count them", lambda facts: facts.fvcore.activations
+        "fvcore act.", "activations per image, as counted by fvcore and timm", lambda facts: facts.fvcore.activations
     ),
     "field": Column(
         "field",
-        "the receptive field, in pixels of the input, with its stride; `whole` where all of it is seen",
+        "receptive field in input pixels, with its stride; `whole` if it covers the whole input",
         lambda facts: _field_text(facts.field),
         lambda facts: field_data(facts.field),
     ),
     "stride": Column(
         "stride",
-        "how far apart in the input neighbours of the map lie",
+        "distance in input pixels between neighboring positions of the feature map",
         lambda facts: show_pair(facts.field.stride) if facts.field.stride else "",
         lambda facts: list(facts.field.stride) if facts.field.stride else None,
     ),
-    "weight_bytes": _memory("weights", "bytes of its weights", lambda facts: facts.weight_bytes),
-    "output_bytes": _memory("memory", "bytes of its output, for the batch", lambda facts: facts.output_bytes),
+    "weight_bytes": _memory("weights", "memory for the weights", lambda facts: facts.weight_bytes),
+    "output_bytes": _memory("memory", "memory for the output of the whole batch", lambda facts: facts.output_bytes),
     "peak_bytes": _memory(
-        "peak", "bytes of all activations that are there while it runs, for the batch", lambda facts: facts.peak_bytes
+        "peak", "memory for all activations alive while the layer runs, for the batch", lambda facts: facts.peak_bytes
     ),
 }
 SHORT = ("output", "parameters", "macs")
@@ -94,29 +94,31 @@ DEFAULT = (*SHORT, "field")
 
 
 def parse_columns(words: str) -> tuple[str, ...]:
-    """The columns of `--columns`: names between commas, or `all`, where `field` tells the stride.
+    """Parse the value of `--columns`: names separated by commas, or `all`, where `field` includes the stride.
 
     Raises:
-        ArchError: a name is none, or stands there twice.
+        ArchError: a name is unknown or occurs twice (ARCH203).
     """
     every = tuple(name for name in COLUMNS if name != "stride")
     names = every if words == "all" else tuple(word.strip() for word in words.split(","))
     for at, name in enumerate(names):
         if name not in COLUMNS:
-            raise fail("ARCH203", f"there is no column `{name}`", hint=nearest(name, [*COLUMNS, "all"]))
+            raise fail("ARCH203", f"unknown column `{name}`", hint=nearest(name, [*COLUMNS, "all"]))
         if name in names[:at]:
-            raise fail("ARCH203", f"the column `{name}` stands there twice", hint="name each once")
+            raise fail("ARCH203", f"duplicate column `{name}`", hint="list each column once")
     return names
 
 
 def step_facts(
     shapes: tuple[Shape, ...], totals: Totals, layers: Sequence[NodeMeasures], last: NodeMeasures
 ) -> RowFacts:
-    """What a row shows of a step.
+    """Compute the values of a row from the nodes of its step.
 
     Args:
-        layers: the nodes of the row's (first) step.
-        last: the node that gives the row's output: of several equal layers, the last one's.
+        shapes: the output shapes of the step.
+        totals: the totals of the step.
+        layers: the nodes of the step; of several equal steps, those of the first.
+        last: the node that computes the output; of several equal steps, that of the last.
     """
     counts = zip(*(layer.fvcore for layer in layers), strict=True)
     return RowFacts(
@@ -132,25 +134,25 @@ def step_facts(
 
 
 def layer_facts(layer: NodeMeasures) -> RowFacts:
-    """What a row shows of one node."""
+    """Compute the values of a row for a single node."""
     shapes = tuple(layer.node.outputs.values()) or (layer.node.shape,)
     return step_facts(shapes, layer.totals, [layer], layer)
 
 
 def column_data(facts: RowFacts, names: Iterable[str]) -> dict[str, Any]:
-    """Columns as plain data, by name."""
+    """Return columns as plain data, by name."""
     return {name: COLUMNS[name].data(facts) for name in names}
 
 
 def field_data(field: Field) -> Any:
-    """A receptive field as plain data: rows and columns, `whole`, or nothing where no map is seen."""
+    """Return a receptive field as plain data: rows and columns, `whole`, or None without a feature map."""
     if field.size is None:
         return "whole"
     return list(field.size) if any(field.size) else None
 
 
 def _field_text(field: Field) -> str:
-    """`27 /4`, with the stride as labels have it."""
+    """Format a receptive field with its stride, as in `27 /4`."""
     if field.size is None:
         return "whole"
     stride = show_pair(field.stride) if field.stride else "1"
@@ -158,6 +160,6 @@ def _field_text(field: Field) -> str:
 
 
 def show_pair(pair: tuple[float, float]) -> str:
-    """`27`, or `27x9` where rows and columns differ."""
+    """Format rows and columns as in `27`, or as in `27x9` if they differ."""
     words = [f"{side:.4g}" if isinstance(side, float) else str(side) for side in pair]
     return words[0] if words[0] == words[1] else "x".join(words)

@@ -1,4 +1,4 @@
-"""Graph -> the table of `show` for programs and for pages: plain data, CSV, Markdown."""
+"""Graph -> the table of `show` as plain data, CSV or Markdown."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ from archdsl.text import csv_cell, markdown_table
 
 
 def to_data(graph: Graph, batch: int = 1, precision: str = "float32", depth: int | None = None) -> dict[str, Any]:
-    """The network as plain data: totals at the top, and every layer and op with its path.
+    """Convert a network to plain data: totals at the top, and every layer and op with its path.
 
-    Inputs and outputs that have names go by name; one that has none is a shape.
+    Named inputs and outputs become mappings from name to shape; a single unnamed one is just a shape.
 
     Args:
-        batch: images at once, which the bytes of activations are for.
+        graph: the network.
+        batch: the batch size for which the memory of activations is counted.
         precision: one of `archdsl.analysis.measures.PRECISIONS`.
-        depth: how many levels of layers to open; without it, all.
+        depth: how many levels of layers to open; by default all.
     """
     entries = [
         {
@@ -40,7 +41,7 @@ def to_data(graph: Graph, batch: int = 1, precision: str = "float32", depth: int
 
 
 def outline(graph: Graph) -> dict[str, Any]:
-    """A network, or a layer, from outside: its name, its arguments, its ends, its parameters."""
+    """Summarize a network or layer: name, arguments, inputs, outputs and parameters."""
     return {
         "name": graph.name,
         "arguments": dict(graph.arguments),
@@ -51,9 +52,9 @@ def outline(graph: Graph) -> dict[str, Any]:
 
 
 def to_csv(graph: Graph, view: View, depth: int | None = None) -> str:
-    """A line for each layer and each op, under the names of the columns; numbers are whole, memory is in bytes.
+    """Convert a network to CSV, with one line per layer and op. Memory is in bytes.
 
-    What is inside a layer counts in the layer's line, too.
+    The line of a layer includes everything inside the layer, which also has lines of its own.
     """
     written = io.StringIO()
     lines = csv.writer(written, lineterminator="\n")
@@ -65,7 +66,7 @@ def to_csv(graph: Graph, view: View, depth: int | None = None) -> str:
 
 
 def to_markdown(graph: Graph, depth: int, view: View) -> str:
-    """The table as GitHub draws it, with its sums as a list below."""
+    """Convert a network to a Markdown table, followed by a list of totals."""
     titles = ["layer", "", *(COLUMNS[name].title for name in view.columns)]
     lines = []
     for row, facts in table(graph, depth, view):
@@ -100,18 +101,18 @@ def _totals(measures: Measures) -> dict[str, Any]:
 
 
 def _plain(shapes: Mapping[str, Shape], nameless: str) -> Any:
-    """Shapes by name; the shape alone where it has none."""
+    """Return shapes by name, or the shape alone if it has no name."""
     lists = {name: list(shape) for name, shape in shapes.items()}
     return lists.get(nameless, lists)
 
 
 def _cell(value: Any) -> Any:
-    """`27x9` for a pair; nothing for None."""
+    """Format a pair as in `27x9`."""
     return "x".join(map(str, value)) if isinstance(value, list) else value
 
 
 def _escaped(text: str) -> str:
-    """Text in which Markdown finds nothing to set."""
+    """Escape a text for Markdown."""
     for sign in "\\`*_{}[]<>|#$~":
         text = text.replace(sign, f"\\{sign}")
     return text.replace("\n", " ")

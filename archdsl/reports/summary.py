@@ -1,4 +1,4 @@
-"""Graph -> a table of layers with shapes, parameters and costs, as text."""
+"""Graph -> the layer table of `show`, with shapes, parameters and costs, as text."""
 
 from __future__ import annotations
 
@@ -14,24 +14,28 @@ from archdsl.ops import Shape
 from archdsl.ops.base import show
 from archdsl.reports.columns import COLUMNS, DEFAULT, SHORT, RowFacts, show_pair, step_facts
 from archdsl.spec import INPUT, OUTPUT
-from archdsl.text import byte_size, columns
+from archdsl.text import byte_size, columns, quantity
 
 
 @dataclass(frozen=True, slots=True)
 class TableRow:
-    """One line of the table: a step of a body, or several equal ones that follow one another.
-
-    `shapes` are those of its outputs, `totals` those of one of the `times` equal steps.
+    """One row of the table: a step of a body, or several equal consecutive steps.
 
     Args:
-        paths: of the nodes of the (first) step.
-        end: the path of the node that gives the output: of equal steps, the last one's.
+        name: the name of the (first) step.
+        label: a description of the step.
+        shapes: the output shapes.
+        totals: the totals of one step.
+        level: the nesting depth.
+        times: the number of equal steps.
+        paths: the paths of the nodes of the (first) step.
+        end: the path of the node that computes the output; of several equal steps, that of the last.
     """
 
     name: str
     label: str
     shapes: tuple[Shape, ...]
-    totals: Totals = Totals()  # noqa: RUF009 - it is frozen
+    totals: Totals = Totals()  # noqa: RUF009 - frozen
     level: int = 0
     times: int = 1
     paths: tuple[str, ...] = ()
@@ -40,13 +44,13 @@ class TableRow:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What `show` shows: which columns, what memory is counted for, and how wide a line may be.
+    """Options of `show`.
 
     Args:
-        columns: out of `COLUMNS`.
-        batch: images at once.
+        columns: names of `COLUMNS`.
+        batch: the batch size for which memory is counted.
         precision: one of `archdsl.analysis.measures.PRECISIONS`.
-        width: what the table is to fit into, where it can; without it, it is as wide as it is.
+        width: the width to fit the table into, if possible; by default unlimited.
     """
 
     columns: tuple[str, ...] = DEFAULT
@@ -56,9 +60,9 @@ class View:
 
 
 def rows(graph: Graph, depth: int, level: int = 0, scope: str = "") -> Iterator[TableRow]:
-    """The steps of a body, each layer with those inside it down to `depth` levels.
+    """Yield the steps of a body; layers are followed by the steps inside them, down to `depth` levels.
 
-    A conv, its norm and its activation are one row; so are equal layers that follow one another.
+    A convolution with its normalization and activation is one row, and so are equal consecutive layers.
     """
     wires = Wires(graph)
     before: tuple[str, ...] = tuple(graph.inputs)
@@ -71,7 +75,7 @@ def rows(graph: Graph, depth: int, level: int = 0, scope: str = "") -> Iterator[
             end = steps.pop(0)[-1]
             times += 1
         node, path = first[0], first[0].path
-        # The first step of a path takes what comes into its paths, and a merge takes their ends.
+        # The first step of a path takes the input of the `paths` step, and a merge takes the ends of the paths.
         is_elsewhere = node.role != "merge" and path in last and node.inputs not in (last[path], before)
         source = _origins(node.inputs, wires) if is_elsewhere else ""
         paths = tuple(f"{scope}{one.name}" for one in first)
@@ -82,11 +86,12 @@ def rows(graph: Graph, depth: int, level: int = 0, scope: str = "") -> Iterator[
 
 
 def to_text(graph: Graph, depth: int = 2, view: View | None = None) -> str:
-    """The table, with sums below it.
+    """Format a network as a table, followed by totals.
 
     Args:
+        graph: the network.
         depth: how many levels of layers to open.
-        view: what to show; without it, shapes, parameters and multiply-accumulates, and nothing is measured.
+        view: what to show; by default only shapes, parameters and multiply-accumulates, which need no measuring.
     """
     names = view.columns if view else SHORT
     lines = [("", "", *(COLUMNS[name].title for name in names))]
@@ -101,18 +106,20 @@ def to_text(graph: Graph, depth: int = 2, view: View | None = None) -> str:
     lines = [(name, _fitted(label, room).ljust(room), *cells) for name, label, *cells in lines]
     head, *body = columns(lines, right=range(2, len(widths))).splitlines()
     rule = "─" * max(map(len, (head, *body)))
-    end = totals_lines(graph, measure(graph, view.batch, view.precision)) if view else _counts(graph.totals)
+    end = [_parameters(graph.totals), f"{graph.totals.macs:,} MACs per image"]
+    if view:
+        end = totals_lines(graph, measure(graph, view.batch, view.precision))
     return "\n".join([heading(graph), "", head, rule, *body, rule, *end]) + "\n"
 
 
 _NARROW = 24
-"""What labels are never cut down below."""
+"""The width below which labels are not shortened."""
 
 
 def table(graph: Graph, depth: int, view: View | None) -> Iterator[tuple[TableRow, RowFacts]]:
-    """The rows between the model's inputs and its outputs that have names, with what is known of each."""
+    """Yield all rows with their values: inputs, steps and named outputs."""
     body = [*rows(graph, depth)]
-    # Of equal layers that follow one another only the first is opened: the others need not be looked into.
+    # Of equal consecutive layers, only the first is opened, so the others need not be measured inside.
     opened = {row.paths[0] for row, after in pairwise(body) if after.level > row.level}
     measured = layers(graph, view.batch, view.precision, opened) if view else {}
     for name, shape in graph.inputs.items():
@@ -130,38 +137,39 @@ def table(graph: Graph, depth: int, view: View | None) -> Iterator[tuple[TableRo
 
 
 def totals_lines(graph: Graph, measures: Measures) -> list[str]:
-    """The lines below the table of `show`: what all of it counts to."""
+    """Return the lines of totals below the table of `show`."""
+    fvcore = measures.fvcore
     lines = [
-        *_counts(measures.totals),
-        f"{measures.fvcore.macs:,} MACs, {measures.fvcore.activations:,} activations, as fvcore and timm count them",
+        _parameters(measures.totals),
+        f"{measures.totals.macs:,} MACs and {measures.activations:,} activations per image, as counted in papers",
+        f"{fvcore.macs:,} MACs and {fvcore.activations:,} activations per image, as counted by fvcore and timm",
     ]
-    lines[1] += f", {measures.activations:,} activations, as papers count them"
     if measures.field is not None:
         last = next(node for node in graph.nodes if node.name == measures.last_map)
-        lines.append(f"{_seen(measures.field)} on the last map, {last.step} ({show(last.shape)})")
+        lines.append(
+            f"receptive field: {_seen(measures.field)}, at the last feature map {last.step} ({show(last.shape)})"
+        )
     peak, kept = byte_size(measures.peak_bytes), byte_size(measures.kept_bytes)
     return [
         *lines,
-        f"{byte_size(measures.weight_bytes)} of weights, in {measures.precision}",
-        f"{peak} of activations at once in inference, {kept} or more kept in training, "
-        f"for a batch of {measures.batch:,}",
+        f"{byte_size(measures.weight_bytes)} of weights ({measures.precision})",
+        f"{peak} of activations in inference, at least {kept} in training (batch size {measures.batch:,})",
     ]
 
 
 def _seen(field: Field) -> str:
     if field.size is None:
-        return "receptive field: the whole input,"
-    stride = f", stride {show_pair(field.stride)}," if field.stride else ""
-    return f"receptive field {show(field.size)}{stride}"
+        return "the whole input"
+    return show(field.size) + (f", stride {show_pair(field.stride)}" if field.stride else "")
 
 
 def arguments(node: Node) -> str:
-    """A layer's use as a call, with what the use gives: `ResidualLayer(kernel=3, filters=128)`."""
+    """Format the use of a layer as a call with its explicit arguments: `ResidualLayer(kernel=3, filters=128)`."""
     return f"{node.kind}({', '.join(f'{name}={node.arguments[name]}' for name in node.fields)})"
 
 
 def describe_shortcut(graph: Graph) -> str:
-    """What the shortcut of a body's last merge is: a word, or its steps; nothing where there is none."""
+    """Describe the shortcut of the last merge of a body by its kind or its steps; empty without a shortcut."""
     shortcut = graph.shortcut
     if shortcut is None:
         return ""
@@ -172,12 +180,12 @@ def describe_shortcut(graph: Graph) -> str:
 
 
 def _origins(refs: Iterable[TensorRef], wires: Wires) -> str:
-    """Where tensors come from, by the names of steps."""
+    """Format the sources of tensors as step names."""
     return ", ".join(wires.word(ref) for ref in refs)
 
 
 def _goes_on(end: Node, node: Node, wires: Wires) -> bool:
-    """Whether a layer does once more what the one before it did."""
+    """Whether a layer repeats the preceding one."""
     is_equal = node.body is not None and node.body is end.body and node.path == end.path
     return is_equal and node.inputs == end.output_refs and wires.feeds_only(end.name, node.name)
 
@@ -196,7 +204,7 @@ def _row(step: Sequence[Node], level: int, times: int, source: str, paths: tuple
 
 
 def _fitted(label: str, room: int) -> str:
-    """A label that fits: of a layer it is the arguments that are cut, for what follows them says more."""
+    """Shorten a label to fit; for a layer, shorten its arguments, because the text after them matters more."""
     if len(label) <= room:
         return label
     found = re.fullmatch(r"(\w+\()(.*)(\).*)", label)
@@ -205,15 +213,12 @@ def _fitted(label: str, room: int) -> str:
 
 
 def heading(graph: Graph) -> str:
-    """The network with its arguments, and what it is."""
+    """Format the name of a network with its arguments, followed by its `doc`."""
     arguments = ", ".join(f"{name}={value}" for name, value in graph.arguments.items())
     return f"{graph.name}({arguments})" + (f"\n{graph.doc}" if graph.doc else "")
 
 
-def _counts(totals: Totals) -> list[str]:
+def _parameters(totals: Totals) -> str:
     frozen = totals.parameters - totals.trainable
-    return [
-        f"{totals.parameters:,} parameters in {totals.variables:,} variables: "
-        f"{totals.trainable:,} trainable, {frozen:,} not",
-        f"{totals.macs:,} multiply-accumulates (MACs) for one image",
-    ]
+    in_variables = f"{quantity(totals.parameters, 'parameter')} in {quantity(totals.variables, 'variable')}"
+    return f"{in_variables} ({totals.trainable:,} trainable, {frozen:,} non-trainable)"

@@ -1,4 +1,4 @@
-"""Networks that differ in an argument, or the variants of one file, beside one another: what each of them costs."""
+"""The table of `sweep`: the costs of variants, or of networks with different arguments, side by side."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from archdsl.text import byte_size, columns, markdown_table
 
 @dataclass(frozen=True, slots=True)
 class SweepRow:
-    """One network: what was chosen for it, by name, and what it counts to."""
+    """One network: the arguments or the variant chosen for it, by name, and its measures."""
 
     chosen: Mapping[str, Any]
     measures: Measures
@@ -24,18 +24,18 @@ _COUNTS: dict[str, tuple[str, Callable[[Measures], int]]] = {
     "macs": ("MACs", lambda measures: measures.totals.macs),
     "activations": ("activations", lambda measures: measures.activations),
 }
-"""What is counted for one image: its name in data, its title in a table, and the number."""
+"""Counts per image: the key in data, the heading in a table, and the value."""
 
 _BYTES: dict[str, tuple[str, Callable[[Measures], int]]] = {
     "weight_bytes": ("weights", lambda measures: measures.weight_bytes),
-    "peak_bytes": ("in inference", lambda measures: measures.peak_bytes),
-    "kept_bytes": ("in training", lambda measures: measures.kept_bytes),
+    "peak_bytes": ("inference", lambda measures: measures.peak_bytes),
+    "kept_bytes": ("training", lambda measures: measures.kept_bytes),
 }
-"""What takes memory: weights, activations at once in inference, and activations that training keeps."""
+"""Memory: weights, peak of the activations in inference, and activations kept in training."""
 
 
 def to_data(rows: Sequence[SweepRow]) -> list[dict[str, Any]]:
-    """The rows as plain data; memory is in bytes."""
+    """Convert the rows to plain data, with memory in bytes."""
     return [
         {
             **row.chosen,
@@ -48,16 +48,16 @@ def to_data(rows: Sequence[SweepRow]) -> list[dict[str, Any]]:
 
 
 def to_text(rows: Sequence[SweepRow]) -> str:
-    """The rows as a table, and what its memory is for."""
+    """Format the rows as a table, followed by an explanation of the memory columns."""
     lines = _lines(rows)
     numbers = [at for at in range(len(lines[0])) if at >= len(rows[0].chosen) or _is_numeric(rows, at)]
     measures = rows[0].measures
-    memory = "memory: weights; activations at once in inference; those that training keeps"
-    return f"{columns(lines, numbers)}\n{memory} (batch {measures.batch}, {measures.precision})\n"
+    memory = f"memory: weights, and activations in inference and training ({measures.precision}, batch size"
+    return f"{columns(lines, numbers)}\n{memory} {measures.batch})\n"
 
 
 def to_markdown(rows: Sequence[SweepRow]) -> str:
-    """The rows as a table of Markdown."""
+    """Format the rows as a Markdown table."""
     head, *lines = _lines(rows)
     return markdown_table(head, lines, left=())
 
@@ -73,5 +73,5 @@ def _lines(rows: Sequence[SweepRow]) -> list[list[str]]:
 
 
 def _is_numeric(rows: Sequence[SweepRow], at: int) -> bool:
-    """Whether what was chosen in a column is a number in each row."""
+    """Whether every value in a column is a number."""
     return all(isinstance(list(row.chosen.values())[at], int | float) for row in rows)

@@ -191,7 +191,7 @@ class TestShow:
 
     def test_formats(self, run: Any) -> None:
         asked = ("show", NETWORK, "--batch", "32", "--precision", "mixed_bfloat16")
-        assert "347 MB of weights, in mixed_bfloat16" in run(*asked).out
+        assert "347 MB of weights (mixed_bfloat16)" in run(*asked).out
         assert "| --- | --- | ---: | ---: |\n" in run(*asked, "--markdown", "--columns", "macs,peak_bytes").out
         lines = run(*asked, "--csv", "--depth", "1").out.splitlines()
         assert lines[0].startswith("path,class,output,parameters,trainable,macs,")
@@ -204,7 +204,7 @@ class TestShow:
         ("words", "told"),
         [
             (["--columns", "mac"], "did you mean `macs`"),
-            (["--columns", "macs,macs"], "stands there twice"),
+            (["--columns", "macs,macs"], "duplicate column"),
             (["--columns", "macs", "--json"], "`--columns` and `--json` cannot be combined"),
             (["--csv", "--json"], "cannot be combined"),
             (["--precision", "float8"], "`float8` is not known"),

@@ -105,7 +105,7 @@ def hold_numbers(notebook: NotebookNode) -> None:
     printed = "\n".join(written(output) for cell in code(notebook) for output in cell.outputs)
     (text,) = re.findall(r'^text = """\\\n(.*?)^"""$', sources, re.MULTILINE | re.DOTALL)
     totals = resolve(loads(text)).totals
-    assert f"{totals.parameters:,} parameters, {totals.macs:,} multiply-accumulates for one image" in printed
+    assert f"{totals.parameters:,} parameters, {totals.macs:,} MACs per image" in printed
     assert re.search(rf"^as it is +{totals.parameters:,} +{totals.macs:,}$", printed, re.MULTILINE)
     for node in resolve(loads(text)).nodes:
         if node.totals.parameters:
