@@ -1,4 +1,4 @@
-"""What each op is: one class each, one file a family. `OPS` holds them all by name."""
+"""The ops: one class for each op, one module for each family. `OPS` contains them by name."""
 
 from archdsl.ops.base import Call, Example, Op, OpError, Shape, Weight
 from archdsl.ops.plugins import find

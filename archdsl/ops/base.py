@@ -1,4 +1,4 @@
-"""What every op is: one frozen class with its shape rule, weights, cost, Keras form and look. Imports no framework."""
+"""The base class of ops: arguments, shape rule, weights, costs, Keras layer and label. Imports no framework."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -7,25 +7,27 @@ from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
-from archdsl.ops.field_types import *  # noqa: F403 - packages with ops import them from here
+from archdsl.ops.field_types import *  # noqa: F403 - plugin packages import them from here
 from archdsl.ops.field_types import Sides
 from archdsl.ops.index_sets import Positions, Window, at_same_place, everything
 from archdsl.ops.receptive_field import ReceptiveField
 from archdsl.ops.registry import OPS
 from archdsl.ops.value_range import Support, ValueRange, hull, same_sign
 
-# Nowhere in this folder do annotations become strings (`from __future__ import annotations`): Pydantic would evaluate
-# each again for every class that inherits it, which makes importing the ops a third slower.
+# No module of this folder uses `from __future__ import annotations`: Pydantic would re-evaluate every annotation in
+# each subclass, which makes importing the ops a third slower.
 
 Shape: TypeAlias = tuple[int, ...]
 """The shape of a tensor without its batch axis, channels last: (H, W, C), (C,) or (T, C)."""
 
 
 class OpError(Exception):
-    """A short fact about an op and a shape; the caller adds the file and the line.
+    """An error about an op and its input shapes; the caller adds the file and the line.
 
     Args:
-        field: the argument at fault, where one is.
+        message: the error message.
+        field: the argument that is wrong, if any.
+        hint: the help line.
     """
 
     def __init__(self, message: str, field: str = "", hint: str = "") -> None:
@@ -34,7 +36,7 @@ class OpError(Exception):
 
 
 class Weight(NamedTuple):
-    """The shape of one weight tensor, and whether gradients move it."""
+    """The shape of a weight, and whether it is trainable."""
 
     shape: Shape
     trainable: bool = True
@@ -45,15 +47,15 @@ class Weight(NamedTuple):
 
 
 AliasesInput: TypeAlias = Literal["never", "always", "inference"]
-"""When the output of an op is its input's memory, unchanged."""
+"""When the output of an op is its unchanged input, in the same memory."""
 
 
 class Counts(NamedTuple):
-    """What an op costs for one image.
+    """The costs of an op for one image.
 
     Args:
-        macs: multiply-accumulates.
-        activations: numbers that it gives to be counted as activations.
+        macs: number of multiply-accumulates.
+        activations: number of output values that count as activations.
     """
 
     macs: int = 0
@@ -61,12 +63,12 @@ class Counts(NamedTuple):
 
 
 class SavedForBackward(NamedTuple):
-    """What training saves of an op for its backward pass, because a gradient reads it.
+    """The tensors of an op that training keeps for the backward pass.
 
     Args:
-        inputs: whether all inputs are read.
-        output: whether the output is read.
-        workspace: numbers, for one image, that the op makes for itself and reads again.
+        inputs: whether the inputs are kept.
+        output: whether the output is kept.
+        workspace: number of intermediate values kept for one image.
     """
 
     inputs: bool = False
@@ -75,23 +77,25 @@ class SavedForBackward(NamedTuple):
 
 
 class Traits(NamedTuple):
-    """What the analyses of a graph go by, so that none of them has to know an op's name. The defaults claim nothing.
+    """Properties of an op that the analyses of a graph use, so they need not know its name.
+
+    The defaults make no claim.
 
     Args:
-        filters: each channel of the output is a sum over the input by a kernel of its own, plus a bias.
-        linear: and the kernel is the weight itself, between all channels (of a group).
-        standardizes: the kernel is normalized first, so that every weight of it reaches the output.
-        elementwise: each number of the output depends on those at its position alone.
-        shifts: a number added to a channel of all inputs is, times a constant, added to it in the output.
-        stretches: an input may be smaller than the output, and is then a gate.
-        batch_statistics: in training, each number depends on its channel's at all positions and images.
-        drops: in training, a `rate` of the numbers is zero or noise, and the mean square larger.
+        filters: each output channel is a weighted sum of the input with its own kernel, plus a bias.
+        linear: in addition, the kernel is the weight itself, connecting all channels (of a group).
+        standardizes: the kernel is normalized first, so every weight affects the output.
+        elementwise: each output value depends only on the input values at its position.
+        shifts: a constant added to a channel of all inputs is added to the output, times a constant.
+        stretches: an input may be broadcast, and is then a gate.
+        batch_statistics: during training, each value depends on its channel at all positions and in all images.
+        drops: during training, a fraction `rate` of the values is zero or noise, and the mean square is larger.
         keeps_zero: zeros stay zeros.
-        values: `between` those of the inputs, or only of the `same_sign`.
+        values: output values are `between` the input values, or have only the `same_sign`.
         sums_to_one: the output is a distribution.
-        flattens: a map becomes one row of numbers.
-        pools_map: a whole map becomes one number a channel.
-        unread: what to change where it leaves some of its input unread.
+        flattens: a feature map becomes a vector.
+        pools_map: an entire feature map becomes one value per channel.
+        unread: the help line if part of the input is never read.
     """
 
     filters: bool = False
@@ -107,12 +111,18 @@ class Traits(NamedTuple):
     sums_to_one: bool = False
     flattens: bool = False
     pools_map: bool = False
-    unread: str = "`padding: same`, or a map that the windows cover without rest"
+    unread: str = "use `padding: same`, or an input size that the windows cover completely"
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A constructor call held as data: what stands before the brackets, and what stands in them."""
+    """A constructor call as data.
+
+    Args:
+        target: the class or function to call.
+        positional: positional arguments.
+        keywords: keyword arguments.
+    """
 
     target: str
     positional: tuple[Any, ...] = ()
@@ -120,15 +130,15 @@ class Call:
 
 
 class Written:
-    """Metadata of a field whose value has another form in Keras."""
+    """Metadata of a field whose value is converted for Keras."""
 
     def keras(self, value: Any) -> Any:
-        """The form in Keras of a validated value, or of what a spec writes, with expressions in it."""
+        """Convert a validated value, or a value of a spec with expressions, to its Keras form."""
         raise NotImplementedError
 
 
 class Example(NamedTuple):
-    """A case for the tests that run over all ops: fields, the shapes of the inputs, the shape of the output."""
+    """An example for tests and documentation: the arguments, the input shapes and the output shape."""
 
     fields: Mapping[str, Any]
     inputs: tuple[Shape, ...]
@@ -136,13 +146,13 @@ class Example(NamedTuple):
 
 
 Kind = Literal["conv", "norm", "activation", "dense", "pool", "shape", "dropout", "merge"]
-"""What an op is for somebody who looks at a picture; it decides the colour."""
+"""The kind of an op, which determines its color in pictures."""
 
 
 class Op(BaseModel):
-    """One operation. A subclass says everything that anybody needs to know of it.
+    """An op. A subclass defines everything there is to know about one op.
 
-    Its fields are the words of the spec, so that none of them may have the name of something here.
+    The fields are the arguments in a spec, so no argument may have the name of an attribute of this class.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
@@ -152,23 +162,23 @@ class Op(BaseModel):
     many: ClassVar[bool] = False
     """Whether it merges several inputs into one."""
     keras_layer: ClassVar[str] = ""
-    """Its layer: `layers.Conv2D`, a class of `keras/layers/`, or `package.module.Class`."""
+    """The Keras layer: `layers.Conv2D`, a class in `keras/layers/`, or `package.module.Class`."""
     keras_positional: ClassVar[tuple[str, ...]] = ()
-    """The fields that its layer takes by position, of those that it has; the required ones, if it names none."""
+    """The fields passed by position; by default, the required fields."""
     keras_words: ClassVar[Mapping[str, str]] = {}
-    """The layer's words for fields, in the order of the call; other fields follow, by their own names."""
+    """The field for each argument of the layer with another name, in order; other fields follow by their names."""
     pad_with: ClassVar[str] = ""
-    """The op that goes before it where its `padding` is a number."""
+    """The op that is inserted before it if `padding` is a number."""
     aliases_input: ClassVar[AliasesInput] = "never"
-    """When its output is its input's memory, unchanged."""
+    """When the output is the unchanged input, in the same memory."""
     depends_on: ClassVar[ReceptiveField] = "whole"
-    """Its receptive field, if the shapes do not decide it."""
+    """The receptive field, if it does not depend on the shapes."""
     saved: ClassVar[SavedForBackward] = SavedForBackward()
-    """What its backward pass reads, if the shapes do not decide it."""
+    """The tensors kept for the backward pass, if they do not depend on the shapes."""
     traits: ClassVar[Traits] = Traits()
-    """What the analyses of a graph go by."""
+    """The properties that the analyses of a graph use."""
     caption: ClassVar[str] = ""
-    """What a picture calls it, with fields in braces, if not by its name."""
+    """The label in pictures, with fields in braces; by default, the name."""
     examples: ClassVar[tuple[Example, ...]] = ()
 
     def __init_subclass__(cls, name: str = "", kind: Kind | None = None, layer: str = "", **kwargs: Any) -> None:
@@ -179,12 +189,12 @@ class Op(BaseModel):
             cls.keras_layer = layer
         if name:
             cls.name = name
-            # Ops of other packages come in by their entry points, so that none can take the place of one of these.
+            # Ops of other packages are registered by their entry points, so they cannot replace built-in ops.
             if cls.is_own():
                 OPS[name] = cls
                 return
-        # A class of another package may compute anything, whatever it inherits from an op of archdsl: it says itself
-        # what the analyses may go by, and else they assume the least.
+        # A class of another package may compute anything, even if it inherits from an op of archdsl. So it must declare
+        # its own properties; otherwise the analyses make no assumptions.
         if not cls.is_own():
             for fact in ("traits", *ANALYSED):
                 owner = next(base for base in cls.__mro__ if fact in vars(base))
@@ -193,93 +203,93 @@ class Op(BaseModel):
 
     @classmethod
     def is_own(cls) -> bool:
-        """Whether it is one of archdsl's own, and not of another package."""
+        """Whether it is a built-in op of archdsl, not an op of another package."""
         return cls.__module__.startswith("archdsl.")
 
     def fits(self, *inputs: Shape) -> None:
-        """Raises where an op that keeps its input's shape cannot take it.
+        """Check the inputs of an op whose output has the shape of its input.
 
         Raises:
-            OpError: with the values in it.
+            OpError: The op does not accept these inputs.
         """
 
     def output(self, *inputs: Shape) -> Shape:
-        """The shape of the output; that of the input, unless an op has another rule.
+        """The shape of the output; by default, the shape of the input.
 
         Raises:
-            OpError: the op cannot take these inputs.
+            OpError: The op does not accept these inputs.
         """
         self.fits(*inputs)
         return inputs[0]
 
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
-        """The weight tensors by Keras's names for them, in Keras's order."""
+        """The weights by their Keras names, in the order of Keras."""
         return {}
 
     def macs(self, *inputs: Shape) -> int:
-        """Multiply-accumulates for one image."""
+        """The number of multiply-accumulates for one image."""
         return 0
 
     def activations(self, *inputs: Shape) -> int:
-        """Numbers that convolutions and dense layers give, for one image, as papers count activations."""
+        """The number of outputs of convolutions and dense layers for one image, as papers count activations."""
         return 0
 
     def fvcore(self, *inputs: Shape) -> Counts:
-        """What fvcore counts of torch's twin of it for one image, and with it timm: as papers, unless it says so."""
+        """The counts of fvcore (and timm) for the corresponding torch op and one image; by default, those of papers."""
         return Counts(self.macs(*inputs), self.activations(*inputs))
 
     def receptive_field(self, *inputs: Shape) -> ReceptiveField:
-        """What a position of the output depends on in inference; all of the input, if an op does not say it."""
+        """The part of the input that an output position depends on at inference; by default, all of it."""
         return self.depends_on
 
     def sliding_windows(self, x: Shape, y: Shape) -> tuple[Window, Window] | None:
-        """How it slides over a map `x` and gives `y`, along rows and along columns; None of an op that does not."""
+        """The windows along rows and columns from the input `x` to the output `y`; None without a window."""
         return None
 
     def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
-        """The positions of each input that some positions of the output are computed from.
+        """The positions of each input that some output positions are computed from.
 
         Args:
-            needed: of the output; no axis is empty.
+            needed: positions of the output; no axis is empty.
         """
         return at_same_place(needed, inputs) if self.traits.elementwise else everything(inputs)
 
     def value_range(self, *inputs: ValueRange) -> ValueRange:
-        """The range of its output's values, by those of its inputs'."""
+        """The range of the output values for the ranges of the input values."""
         if self.traits.values == "any":
             return ValueRange()
         return hull(*inputs) if self.traits.values == "between" else same_sign(*inputs)
 
     def clips_to(self) -> ValueRange | None:
-        """To what it cuts values off, of an op that changes no others."""
+        """The range that the op clips to, if clipping is all it does."""
         return None
 
     def nonzero_region(self, support: Support | None, x: Shape) -> Support | None:
-        """Where its output can be other than 0, by where its (first) input can; None for everywhere."""
+        """The nonzero region of the output for that of the (first) input; None for everywhere."""
         return support if self.traits.keeps_zero else None
 
     def takes_mean_away(self) -> bool:
-        """Whether a number that is added to a channel of its input changes nothing."""
+        """Whether a constant added to a channel of the input has no effect."""
         return False
 
     def constant_output(self, x: Shape) -> str:
-        """What it gives for every input of this shape, if that is always the same."""
+        """The output for every input of this shape, if it is constant; else empty."""
         return ""
 
     def plainer_step(self, x: Shape) -> str:
-        """A step of another op that computes the same by the same weights, if there is one that says it better."""
+        """A simpler step that computes the same with the same weights; empty if there is none."""
         return ""
 
     def workspace(self, *inputs: Shape) -> int:
-        """Numbers, for one image, that it needs while it runs, besides its inputs and its output."""
+        """The number of temporary values for one image, besides inputs and output."""
         return 0
 
     def saved_for_backward(self, *inputs: Shape) -> SavedForBackward:
-        """What training saves of it for its backward pass; nothing of an op that does not say it."""
+        """The tensors that training keeps for the backward pass."""
         return self.saved
 
     def keras(self) -> Call:
-        """The constructor of its Keras layer. Fields pass through as they are: numbers, or expressions."""
+        """The constructor call of the Keras layer; fields may be values or expressions."""
         if not self.keras_layer:
             raise NotImplementedError(f"the op {self.name!r} has no Keras form")
         fields = type(self).model_fields
@@ -288,16 +298,16 @@ class Op(BaseModel):
         return self.call(self.keras_layer, *(name for name in positional if name in fields), **words)
 
     def label(self) -> str:
-        """What a picture calls it, such as `Conv 3×3, 64 /2`."""
+        """The label in pictures, such as `Conv 3×3, 64 /2`."""
         return self.caption.format_map(dict(self)) or self.name.replace("_", " ").capitalize()
 
     def call(self, target: str, *positional: str, **keywords: str) -> Call:
-        """A Call of fields: the positional ones always, the others where they differ from the default.
+        """A call with the fields as arguments; keyword arguments with default values are omitted.
 
         Args:
-            target: the layer: `layers.Conv2D`, a class of `keras/layers/`, or `package.module.Class`.
-            positional: fields that the layer takes by place.
-            keywords: the layer's words for fields; a field that is not among them goes by its own name.
+            target: the layer: `layers.Conv2D`, a class in `keras/layers/`, or `package.module.Class`.
+            positional: fields passed by position.
+            keywords: the field for each argument of the layer with another name.
         """
         values = {name: self.keras_value(name) for name in type(self).model_fields}
         elsewhere = {*positional, *keywords.values(), "norm"}
@@ -310,7 +320,7 @@ class Op(BaseModel):
         return Call(target, tuple(values[name] for name in positional), given)
 
     def keras_value(self, name: str) -> Any:
-        """A field's value as Keras takes it."""
+        """The value of a field in its Keras form."""
         value = getattr(self, name)
         for item in type(self).model_fields[name].metadata:
             value = item.keras(value) if isinstance(item, Written) else value
@@ -318,11 +328,11 @@ class Op(BaseModel):
 
 
 ANALYSED = ("reads", "value_range", "clips_to", "nonzero_region", "takes_mean_away", "constant_output", "plainer_step")
-"""The methods by which an op states facts that only hold of what it computes itself."""
+"""The methods with facts about the computation of an op, which a subclass must not inherit."""
 
 
 def same(value: Any, default: Any) -> bool:
-    """Whether a field's value is its default, also where 3 stands for (3, 3)."""
+    """Whether a value equals the default of a field; 3 equals (3, 3)."""
     if isinstance(default, tuple) and len(default) == 2 and type(value) in (int, float):
         value = (value, value)
     plain = tuple(value) if isinstance(value, list) else value
@@ -330,7 +340,11 @@ def same(value: Any, default: Any) -> bool:
 
 
 def image(x: Shape, name: str) -> tuple[int, int, int]:
-    """Height, width and channels of a shape that must have them."""
+    """Height, width and channels of a feature map.
+
+    Raises:
+        OpError: The shape is not a feature map.
+    """
     if len(x) != 3:
         hint = "a conv or pool must stand before `flatten` or a global pool" if len(x) < 3 else ""
         raise OpError(f"`{name}` expects height x width x channels, got {show(x)}", hint=hint)
@@ -345,13 +359,18 @@ def window(
     dilation: tuple[int, int] = (1, 1),
     field: str = "kernel",
 ) -> tuple[int, int]:
-    """Height and width behind a sliding window, as TensorFlow counts them.
+    """The output height and width of a sliding window, as in TensorFlow.
 
     Args:
-        field: what the op calls its `kernel`.
+        x: height and width of the input.
+        kernel: height and width of the window.
+        stride: stride along height and width.
+        padding: `same`, `valid`, or the number of pixels on each side.
+        dilation: dilation along height and width.
+        field: the name of the argument for `kernel`.
 
     Raises:
-        OpError: the window is larger than the padded map.
+        OpError: The window is larger than the padded map.
     """
     if padding == "same":
         return -(-x[0] // stride[0]), -(-x[1] // stride[1])
@@ -368,7 +387,7 @@ def window(
 
 
 def sides(padding: Any) -> Sides:
-    """Rows above and below, columns left and right, of `valid`, a number, or what is written out."""
+    """`((top, bottom), (left, right))` of a `padding`: `valid`, a number, or a pair of pairs."""
     if padding == "valid":
         return (0, 0), (0, 0)
     if isinstance(padding, int):
@@ -378,7 +397,7 @@ def sides(padding: Any) -> Sides:
 
 
 def show(x: Shape) -> str:
-    """`8x8x256`; a shape without axes is `a number`."""
+    """`8x8x256`, or `a number` for a shape without axes."""
     return "x".join(map(str, x)) or "a number"
 
 
@@ -388,7 +407,7 @@ def times(pair: tuple[int, int]) -> str:
 
 
 def per_stride(stride: tuple[int, int]) -> str:
-    """` /2` behind a label where the stride is not 1."""
+    """` /2`, the suffix of a label; empty if the stride is 1."""
     if stride == (1, 1):
         return ""
     return f" /{stride[0]}" if stride[0] == stride[1] else f" /{times(stride)}"

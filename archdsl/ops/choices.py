@@ -1,4 +1,4 @@
-"""A choice of words with arguments, of which Keras is told as nested calls; here they are inert data."""
+"""A choice of words with arguments, as inert data; in Keras they are nested calls."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -15,9 +15,9 @@ class WordChoice(Written):
     """A choice of words, each with arguments: `he_normal`, `{l2: 0.0001}`, `{truncated_normal: {stddev: 0.02}}`.
 
     Args:
-        what: what a word is, as in `an initializer`.
+        what: the kind of word, with its article: `an initializer`.
         entries: the model of each word.
-        optional: whether `none` may stand there.
+        optional: whether `none` is also accepted.
     """
 
     def __init__(self, what: str, entries: Mapping[str, type[KerasObject]], optional: bool = False) -> None:
@@ -27,11 +27,14 @@ class WordChoice(Written):
         return core_schema.no_info_plain_validator_function(self.read)
 
     def read(self, value: Any) -> Any:
-        """None, a word, or a Keras object with arguments.
+        """Validate a value.
+
+        Returns:
+            None, a word, or a Keras object with arguments.
 
         Raises:
-            PydanticCustomError: the value is no word of this choice, or an argument is not the word's.
-            ValidationError: an argument is out of its range; Pydantic makes it a fault of the whole op.
+            PydanticCustomError: The value is not one of the words, or an argument is unknown.
+            ValidationError: An argument is out of range; Pydantic reports it for the whole op.
         """
         if isinstance(value, KerasObject) or value is None:
             return value
@@ -63,7 +66,7 @@ class WordChoice(Written):
 
 
 def unknown(word: str, known: Iterable[str]) -> PydanticCustomError:
-    """The fault of a word that is not among those that are known."""
+    """The error for an unknown word."""
     expected = ", ".join(f"'{name}'" for name in known)
     return PydanticCustomError("union_tag_invalid", "unknown", {"tag": word, "expected_tags": expected})
 

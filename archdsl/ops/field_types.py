@@ -1,4 +1,4 @@
-"""The types of ops' arguments: which values a spec may give, in Pydantic's terms. Imports no framework."""
+"""Pydantic types for the arguments of ops. Imports no framework."""
 
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -7,12 +7,12 @@ from pydantic_core import PydanticCustomError
 
 
 def whole(value: Any) -> Any:
-    """Takes 3.0 for 3, and leaves everything else to the strict check behind it."""
+    """Convert 3.0 to 3; all other values are left to the strict check that follows."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def pair(value: Any) -> Any:
-    """Takes 3 for (3, 3)."""
+    """Convert 3 to (3, 3)."""
     if not isinstance(value, list | tuple):
         return (value, value)
     if len(value) != 2:
@@ -21,7 +21,7 @@ def pair(value: Any) -> Any:
 
 
 def either(wanted: str) -> Any:
-    """One message for a value that may be of several kinds."""
+    """Replace the errors of a union by a single message."""
 
     def check(value: Any, handler: Any) -> Any:
         try:

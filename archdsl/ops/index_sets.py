@@ -1,25 +1,25 @@
-"""Sets of positions along one axis, and what windows make of them: exact, and without looking at a pixel."""
+"""Exact sets of positions along an axis, and the effect of sliding windows on them."""
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
-# How it works. A set is a whole number whose bit i says whether position i is in it, so that unions, shifts and
-# intersections of thousands of positions are single operations on integers. A stride inserts zeros between the bits of
-# the binary text; a window of k taps is the union of k shifted copies, made by doubling in log k steps. `ALL` is every
-# position of any axis, whatever its length: most tensors are read as a whole, and those cost nothing.
+# How it works. A set is an integer whose bit i tells whether position i is in the set, so unions, shifts and
+# intersections of thousands of positions are single integer operations. A stride inserts zeros between the bits; a
+# window of k taps is the union of k shifted copies, computed by doubling in log k steps. `ALL` is every position of an
+# axis of any length: most tensors are read completely, and those cost nothing.
 
 ALL = -1
 
 LONGEST = 1 << 13
-"""How long an axis may be for a set to have gaps: what is longer is read as a whole, so that no set is expensive."""
+"""The maximum length of an axis for sets with gaps; a longer axis is always read completely, to limit the cost."""
 
 Positions: TypeAlias = tuple[int, ...]
 """The set of positions along each axis of a tensor."""
 
 
 def clipped(positions: int, length: int) -> int:
-    """A set cut to an axis; `ALL` where nothing of the axis is missing."""
+    """A set clipped to an axis; `ALL` if it contains the entire axis."""
     if length > LONGEST:
         return ALL if positions else 0
     everything = (1 << length) - 1
@@ -27,22 +27,22 @@ def clipped(positions: int, length: int) -> int:
 
 
 def interval(first: int, stop: int) -> int:
-    """The positions from `first` on, without `stop`."""
+    """The positions from `first` to `stop` (exclusive)."""
     return (1 << stop) - (1 << first) if stop > first else 0
 
 
 def count(positions: int, length: int) -> int:
-    """How many positions of an axis are in a set."""
+    """The number of positions in a set."""
     return length if positions == ALL else positions.bit_count()
 
 
 def shifted(positions: int, by: int) -> int:
-    """Each position so much further on; what falls below 0 is gone. `ALL` stays."""
+    """A shifted set; positions below 0 are dropped, and `ALL` stays `ALL`."""
     return positions << by if by >= 0 else positions >> -by
 
 
 def spread(positions: int, stride: int) -> int:
-    """Each position times a stride."""
+    """Each position, multiplied by a stride."""
     if stride == 1 or not positions:
         return positions
     return int(("0" * (stride - 1)).join(f"{positions:b}"), 2)
@@ -54,7 +54,7 @@ def gathered(positions: int, stride: int) -> int:
 
 
 def smeared(positions: int, times: int, step: int, down: bool = False) -> int:
-    """The union of a set with its copies 1, 2, ... times - 1 steps further up, or down."""
+    """The union of a set with its copies shifted by 1, 2, ... `times` - 1 steps up (or down)."""
     done = 1
     while done < times:
         more = min(done, times - done)
@@ -69,34 +69,36 @@ def mirrored(positions: int, length: int) -> int:
 
 
 def divided(positions: int, length: int, by: int) -> int:
-    """Each position of an axis divided by a number, rounded down."""
+    """Each position of an axis, divided by a number and rounded down."""
     return gathered(smeared(positions & interval(0, length), by, 1, down=True), by)
 
 
 def bounded(positions: int, length: int) -> int:
-    """`ALL` as the positions of an axis, where that is not too long."""
+    """A set clipped to an axis, with `ALL` expanded unless the axis is too long."""
     return ALL if length > LONGEST else positions & interval(0, length)
 
 
 def everything(inputs: Iterable[Sequence[int]]) -> tuple[Positions, ...]:
-    """All positions of some shapes."""
+    """All positions of each input."""
     return tuple((ALL,) * len(x) for x in inputs)
 
 
 def at_same_place(needed: Positions, inputs: Iterable[Sequence[int]]) -> tuple[Positions, ...]:
-    """The same positions of each input; one that is stretched has fewer axes, or axes of length 1."""
+    """The same positions of each input; a broadcast input has fewer axes, or axes of length 1."""
     return tuple(tuple(ALL if x[-axis] == 1 else needed[-axis] for axis in range(len(x), 0, -1)) for x in inputs)
 
 
 class Window(NamedTuple):
-    """A window that slides along one axis: output o reads the inputs o * stride + t * dilation - before, t < kernel.
+    """A window that slides along an axis: output o reads the inputs o * stride + t * dilation - before, t < kernel.
 
     Args:
-        length: of the axis.
-        steps: how many outputs there are.
-        before: positions of padding in front.
-        upward: the other way round, as a transposed convolution: *input* i writes to the outputs
-            i * stride + t * dilation - before.
+        length: length of the axis.
+        steps: number of outputs.
+        kernel: number of taps.
+        stride: stride of the window.
+        dilation: distance between taps.
+        before: padding before the first position.
+        upward: whether it is transposed: *input* i writes to the outputs i * stride + t * dilation - before.
     """
 
     length: int
@@ -112,16 +114,17 @@ class Window(NamedTuple):
         return (self.kernel - 1) * self.dilation + 1
 
     def read(self, needed: int) -> int:
-        """The inputs that these outputs read."""
+        """The inputs that some outputs read."""
         if not needed or max(self.length, self.steps) > LONGEST:
             return ALL if needed else 0
         return _read(self, needed)
 
     def live(self, needed: int, support: tuple[int, int] | None = None) -> int:
-        """The taps that ever meet an input which can be other than 0, for one of these outputs.
+        """The taps that read an input that may be nonzero, for any of the needed outputs.
 
         Args:
-            support: the first position that is no padding, and the first behind them.
+            needed: the outputs.
+            support: start and end (exclusive) of the inputs that are not padding.
         """
         if not needed:
             return 0
@@ -130,7 +133,7 @@ class Window(NamedTuple):
         return _live(self, needed, support or (0, self.length))
 
     def products(self, support: tuple[int, int] | None = None) -> int:
-        """How many pairs of an output and a tap meet an input that can be other than 0."""
+        """The number of pairs of an output and a tap that read an input that may be nonzero."""
         first, stop = support or (0, self.length)
         found = 0
         for output in range(self.steps):
@@ -140,7 +143,7 @@ class Window(NamedTuple):
         return found
 
     def unread(self, needed: int) -> float:
-        """The share of its work that ends in outputs which are not needed."""
+        """The fraction of its work for outputs that are not needed."""
         if needed == ALL:
             return 0.0
         if not self.upward:
@@ -162,7 +165,7 @@ def _read(window: Window, needed: int) -> int:
 
 @lru_cache(4096)
 def _live(window: Window, needed: int, support: tuple[int, int]) -> int:
-    """The taps t with t * dilation = input + before - output * stride, and the other way round where it is upward."""
+    """The taps t with t * dilation = input + before - output * stride, or the transposed equation."""
     first, stop = support
     outputs = needed & interval(0, window.steps)
     if window.upward:

@@ -1,8 +1,8 @@
-"""Keras's optimizers, losses, initializers and the like as inert data: one model for each word of a table.
+"""Optimizers, losses, initializers and other objects of Keras as inert data: one model for each word of a table.
 
-`keras_signatures.json` has the names and defaults of arguments; `docs/keras_signatures.py` reads them off Keras.
-The tables add by hand what signatures do not say: what an argument means, and which values it may have. A model is
-built when somebody asks for its word. Imports no framework.
+`keras_signatures.json` contains the names and defaults of the arguments, which `docs/keras_signatures.py` reads from
+Keras. The tables add what signatures do not tell: descriptions and ranges. The model of a word is built on first use.
+Imports no framework.
 """
 
 import json
@@ -22,16 +22,16 @@ FILE = Path(__file__).with_name("keras_signatures.json")
 
 
 class KerasObject(BaseModel):
-    """The constructor of a Keras object, held as data: its class, and the arguments that were given."""
+    """The constructor call of a Keras object as data: its class and the given arguments."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     word: ClassVar[str] = ""
-    """What a spec calls it."""
+    """Its name in a spec."""
     target: ClassVar[str] = ""
-    """Its class, such as `optimizers.SGD`."""
+    """Its Keras class, such as `optimizers.SGD`."""
     first: ClassVar[str] = ""
-    """The argument that may stand alone, as in `{l2: 0.0001}`: Keras's first."""
+    """The argument that may be given without its name, as in `{l2: 0.0001}`."""
 
     @classmethod
     def takes(cls, argument: str) -> bool:
@@ -39,11 +39,11 @@ class KerasObject(BaseModel):
         return argument in cls.model_fields
 
     def given(self) -> dict[str, Any]:
-        """The arguments that were given, sorted by name."""
+        """The given arguments, sorted by name."""
         return {name: getattr(self, name) for name in sorted(self.model_fields_set)}
 
     def keras(self) -> Call:
-        """Its constructor, with the arguments that were given in the order of the fields."""
+        """Its constructor call, with the given arguments in the order of the fields."""
         given = {name: getattr(self, name) for name in type(self).model_fields if name in self.model_fields_set}
         alone = (given.pop(self.first),) if next(iter(given), None) == self.first else ()
         return Call(f"keras.{self.target}", alone, given)
@@ -53,12 +53,12 @@ Model = TypeVar("Model", bound=KerasObject)
 
 
 class Argument(NamedTuple):
-    """What a table says of an argument.
+    """An argument in a table.
 
     Args:
-        text: what it is for.
-        type: an annotation with the values that it may have; without one, whatever has the type of Keras's default.
-        default: ours, where it is not Keras's.
+        text: description.
+        type: annotation with its range; by default, the type of the Keras default.
+        default: default, if it differs from Keras.
     """
 
     text: str
@@ -69,26 +69,26 @@ class Argument(NamedTuple):
         """The annotation and the default of its field.
 
         Args:
-            keras: Keras's default.
+            keras: the Keras default.
         """
         default = keras if self.default is ... else self.default
         annotation = self.type or {bool: Flag, float: Number}[type(default)]
         if default is None:
             return annotation | None, None
-        # Keras writes 2 where it means 2.0.
+        # Some float defaults in Keras are integers, such as 2.
         return annotation, float(default) if get_args(annotation)[:1] == (float,) else default
 
 
 class Word:
-    """What a table says of a word.
+    """A word in a table.
 
     Args:
-        keras: Keras's class, such as `SGD`; a class of another package has its package before it.
-        text: what it is, in sentences.
-        source: where it was published.
-        name: what its model is called, where not as Keras's class.
-        without: arguments of Keras's that it does not take.
-        facts: what the model's class says besides, by attribute.
+        keras: Keras class, such as `SGD`; a class of another package has the package as prefix.
+        text: description, as sentences.
+        source: publication.
+        name: name of its model, if it differs from the Keras class.
+        without: Keras arguments that it does not accept.
+        facts: further class attributes of the model.
     """
 
     def __init__(
@@ -100,14 +100,14 @@ class Word:
 
 
 class KerasWords(Words[type[Model]]):
-    """A table of words for classes of one of Keras's modules.
+    """A table of words for the classes of a Keras module.
 
     Args:
-        place: the module that has the table, and which the models name as theirs.
-        family: Keras's module, such as `optimizers`.
-        base: what the models inherit from.
-        arguments: all arguments by name, or by `word.name` for one word alone. Fields stand in this order. Arguments
-            of Keras's that are not here are not taken.
+        place: the module that defines the table, which becomes the `__module__` of the models.
+        family: the Keras module, such as `optimizers`.
+        base: the base class of the models.
+        arguments: all arguments by name, or by `word.name` for a single word, in the order of the fields. Keras
+            arguments that are not listed are not accepted.
         words: the words.
     """
 
@@ -124,7 +124,7 @@ class KerasWords(Words[type[Model]]):
         self.targets = {w: word.keras if "." in word.keras else f"{family}.{word.keras}" for w, word in words.items()}
 
     def arguments_of(self, word: str) -> dict[str, Argument]:
-        """The arguments that a word takes, by name in the order of its fields."""
+        """The arguments of a word by name, in the order of its fields."""
         known, without = signatures()[self.targets[word]], self.words[word].without
         taken = {}
         for key, argument in self.arguments.items():
