@@ -48,11 +48,17 @@ def find(name: str | Path) -> Path:
     """
     path, known = Path(name), names()
     if path.suffix in (".yaml", ".yml") or os.path.exists(path) or len(path.parts) > 1:
-        return path
+        return path if os.path.exists(path) else _example(path) or path
     if str(name) not in known:
         hint = f"{nearest(str(name), known)}; a file is given by its path"
         raise fail("ARCH201", f"there is no spec `{name}`", hint=hint)
     return known[str(name)]
+
+
+def _example(path: Path) -> Path | None:
+    """Return the file of `examples/NAME`, which an installed package has inside, if there is one."""
+    inside = (_PACKAGE if (_PACKAGE / "examples").is_dir() else _PACKAGE.parent) / path.with_suffix(".yaml")
+    return inside if path.parent == Path("examples") and inside.is_file() else None
 
 
 def load(path: str | Path, variant: str = "", limits: Limits = DEFAULTS) -> Spec:

@@ -74,7 +74,10 @@ def test_the_wheel_holds_the_package_and_stands_alone(built: Path, tmp_path: Pat
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
         archive.extractall(tmp_path / "installed")
-    wanted = files("archdsl") | {f"archdsl/{path}" for path in files("specs")}
+    inside = {
+        path for path in files("specs", "examples", "docs") if not path.startswith("docs/") or path.endswith(".md")
+    }
+    wanted = files("archdsl") | {f"archdsl/{path}" for path in inside}
     assert {
         "archdsl/schema/schema.json",
         "archdsl/specs/resnet.yaml",
@@ -83,9 +86,12 @@ def test_the_wheel_holds_the_package_and_stands_alone(built: Path, tmp_path: Pat
     } <= wanted
     assert names == wanted
     environment = {**os.environ, "PYTHONPATH": str(tmp_path / "installed")}
-    code = "import archdsl, archdsl.zoo as z; print(archdsl.__file__); print(z.folder()); print(len(z.names()))"
+    code = (
+        "import archdsl, archdsl.zoo as z, archdsl.schema.pages as p; print(archdsl.__file__); print(z.folder())\n"
+        "print(z.find('examples/two_in_two_out')); print(p.names()[p.find('loops')]); print(len(z.names()))"
+    )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
-    file, folder, count = done.stdout.splitlines()
-    assert str(tmp_path) in file
-    assert str(tmp_path) in folder
+    *found, count = done.stdout.splitlines()
+    assert len(found) == 4
+    assert all(str(tmp_path) in path for path in found)
     assert int(count) == len(zoo.names())

@@ -15,7 +15,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Write and check": ("new", "check", "lint", "expand"),
     "Understand": ("show", "plot", "why", "diff", "sweep"),
     "Train and use": ("build", "eject", "data", "train", "evaluate", "predict", "runs", "export"),
-    "Reference": ("specs", "ops", "explain", "schema"),
+    "Reference": ("docs", "specs", "ops", "explain", "schema"),
 }
 """The commands in the order in which a newcomer needs them."""
 

@@ -1,4 +1,4 @@
-"""The commands about the language of specs: `explain`, `specs`, `ops`, `schema`."""
+"""The commands about the language of specs: `docs`, `explain`, `specs`, `ops`, `schema`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,38 @@ def explain(
     if code is None:
         print_text(columns(list(explanations.CODES.items())))
         return
-    text = explanations.explain(explanations.find(code))
+    _print_markdown(explanations.explain(explanations.find(code)))
+
+
+def docs(
+    page: Annotated[
+        str | None, typer.Argument(metavar="PAGE", help="A page, such as loops (default: list all pages).")
+    ] = None,
+    web: Annotated[bool, typer.Option("--web", help="Open the page in the browser.")] = False,
+) -> None:
+    """Read the documentation in the terminal or the browser.
+
+    Examples:
+        archdsl docs loops
+        archdsl docs --web
+    """
+    from archdsl.schema import pages
+
+    name = None if page is None else pages.find(page)
+    if web:
+        import webbrowser
+
+        address = pages.address(name or "index")
+        webbrowser.open(address)
+        print_text(address)
+    elif name is None:
+        print_text(columns([(name, pages.title(path)) for name, path in pages.names().items()]))
+    else:
+        _print_markdown(pages.names()[name].read_text(encoding="utf-8"))
+
+
+def _print_markdown(text: str) -> None:
+    """Print Markdown, rendered if the terminal has colors."""
     if not wants_color(sys.stdout):
         print_text(text)
         return
@@ -109,4 +140,4 @@ def print_schema(
         print_text(schema.text(schema.all_ops()) if installed else schema.FILE.read_text(encoding="utf-8"))
 
 
-COMMANDS = {"explain": explain, "specs": list_specs, "ops": list_ops, "schema": print_schema}
+COMMANDS = {"docs": docs, "explain": explain, "specs": list_specs, "ops": list_ops, "schema": print_schema}

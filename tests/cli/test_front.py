@@ -31,6 +31,7 @@ COMMANDS = [
     ["ops", "conv"],
     ["schema"],
     ["explain", "21"],
+    ["docs", "loops"],
     ["runs", "runs"],
     ["runs", "runs/one", "runs/other", "--json"],
 ]
