@@ -219,7 +219,7 @@ def test_an_op_that_cannot_be_used_is_one_clear_error(
         done = archdsl(*words, path=path)
         assert done.returncode == 3, done.stderr
         assert "error[ARCH307]: the op `mine` of some-ops 1.0 " + fact in done.stderr
-        assert f"it names the op as `mine = {value}`" in done.stderr
+        assert f"which declares the op as `mine = {value}`" in done.stderr
         assert "Traceback" not in done.stderr
         assert ("net.yaml:4:9: " in done.stderr) == (words[0] == "check")
 

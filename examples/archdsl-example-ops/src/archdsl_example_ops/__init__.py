@@ -1,4 +1,4 @@
-"""An op for archdsl: `blur_pool`. Imports no framework."""
+"""The op `blur_pool` for archdsl. Imports no framework."""
 
 from typing import Annotated, ClassVar
 
@@ -10,13 +10,13 @@ from archdsl.ops.field_types import Pair
 
 
 class BlurPool(Op, name="blur_pool"):
-    """Blurs each channel, then takes every stride-th pixel, so that nothing aliases. (H, W, C) -> (H', W', C).
+    """Anti-aliased downsampling: blurs each channel before subsampling. (H, W, C) -> (H', W', C).
 
     Zhang 2019, "Making convolutional networks shift-invariant again".
 
     Args:
-        size: height and width of the blur; its weights are binomial.
-        stride: how far it moves.
+        size: height and width of the binomial blur kernel.
+        stride: stride of the subsampling along height and width.
     """
 
     kind: ClassVar[Kind] = "pool"

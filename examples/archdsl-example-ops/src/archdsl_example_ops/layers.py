@@ -7,11 +7,11 @@ import keras
 
 @keras.saving.register_keras_serializable(package="archdsl_example_ops")
 class BlurPool2D(keras.layers.Layer):
-    """Blurs each channel, then takes every stride-th pixel. (B, H, W, C) -> (B, H', W', C).
+    """Blurs each channel, then subsamples the pixels. (B, H, W, C) -> (B, H', W', C).
 
     Args:
-        size: height and width of the blur.
-        strides: one number, or one for each axis; the same along both.
+        size: height and width of the binomial blur kernel.
+        strides: stride of the subsampling: one number, or one for each axis; both must be equal.
     """
 
     def __init__(self, size=3, strides=2, **kwargs):
@@ -23,7 +23,7 @@ class BlurPool2D(keras.layers.Layer):
         return [self.strides] * 2 if isinstance(self.strides, int) else list(self.strides)
 
     def call(self, inputs):
-        row = [math.comb(self.size - 1, place) / 2 ** (self.size - 1) for place in range(self.size)]
+        row = [math.comb(self.size - 1, i) / 2 ** (self.size - 1) for i in range(self.size)]
         blur = keras.ops.convert_to_tensor([[a * b for b in row] for a in row], inputs.dtype)
         kernel = keras.ops.tile(blur[:, :, None, None], (1, 1, inputs.shape[-1], 1))
         return keras.ops.depthwise_conv(inputs, kernel, self._steps()[0], "same", "channels_last")
