@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Mapping, Sequence
+import shutil
+import textwrap
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import IO, Any
 
 WIDTH = 118
@@ -80,6 +82,18 @@ def byte_size(number: int) -> str:
     return f"{value:.{2 if value < 9.995 else 1 if value < 99.95 else 0}f} {unit}"
 
 
+def short_count(number: int) -> str:
+    """A count with three figures: `9,408`, `25.6 M`, `4.09 G`."""
+    value, unit = float(number), ""
+    for larger in ("k", "M", "G", "T"):
+        if value < (9999.5 if not unit else 999.5):
+            break
+        value, unit = value / 1000, larger
+    if not unit:
+        return f"{number:,}"
+    return f"{value:.{2 if value < 9.995 else 1 if value < 99.95 else 0}f} {unit}"
+
+
 def duration(seconds: float) -> str:
     """A time to read: `8 s`, `3 min 20 s`, `2 h 05 min`."""
     whole = round(seconds)
@@ -102,12 +116,56 @@ def percent(share: float) -> str:
     return f"{share * 100:.2f} %"
 
 
-def columns(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> str:
+def room(stream: IO[Any]) -> int | None:
+    """The width of a terminal, in characters; None for a pipe or a file, which take any width.
+
+    `COLUMNS` overrides the width, also for pipes.
+    """
+    if stream.isatty() or os.environ.get("COLUMNS"):
+        return shutil.get_terminal_size().columns
+    return None
+
+
+def fold(line: str, width: int | None, indent: int = 2) -> list[str]:
+    """Break a line between words if it is too wide; continuation lines are indented."""
+    if width is None or len(line) <= width:
+        return [line]
+    indent = min(indent, width // 2)
+    return textwrap.wrap(
+        line,
+        width,
+        subsequent_indent=" " * indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+        drop_whitespace=True,
+        replace_whitespace=False,
+    )
+
+
+def table_width(rows: Sequence[Sequence[str]]) -> int:
+    """The width of rows as `columns` prints them."""
+    return sum(max(map(len, column)) + 2 for column in zip(*rows, strict=True)) - 2
+
+
+Table = Sequence[Sequence[str]]
+
+
+def first_fitting(tables: Iterable[Table], width: int | None) -> Table:
+    """The first table that fits the width, from the fullest to the shortest; the last one if none does."""
+    found: Table = ()
+    for found in tables:
+        if width is None or table_width(found) <= width:
+            break
+    return found
+
+
+def columns(rows: Sequence[Sequence[str]], right: Collection[int] = (), width: int | None = None) -> str:
     """Rows of words as aligned columns, two spaces apart.
 
     Args:
         rows: equally long.
         right: the numbers of the columns that are aligned at their right.
+        width: if given, the last column is folded to fit.
     """
     rows = [[in_line(word) for word in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -117,7 +175,8 @@ def columns(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> str:
             word.rjust(width) if at in right else word.ljust(width)
             for at, (word, width) in enumerate(zip(row, widths, strict=True))
         ]
-        lines.append("  ".join(cells).rstrip())
+        line = "  ".join(cells).rstrip()
+        lines += fold(line, width, sum(widths[:-1]) + 2 * len(widths) - 2) if width else [line]
     return "\n".join(lines) + "\n"
 
 

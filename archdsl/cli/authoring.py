@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +16,7 @@ from archdsl.errors import fail
 from archdsl.files import write_new
 from archdsl.limits import raised
 from archdsl.source import read_file
-from archdsl.text import columns
+from archdsl.text import columns, room
 
 if TYPE_CHECKING:
     from archdsl.drafts import Draft
@@ -47,7 +48,7 @@ def new(
 
     if listed:
         rows = [(found, zoo.load(path).doc) for found, path in drafts.templates().items()]
-        print_text(columns(rows))
+        print_text(columns(rows, width=room(sys.stdout)))
         return
     if file is None:
         raise fail("ARCH203", "missing argument FILE", hint="name the file to write: `archdsl new my_net.yaml`")

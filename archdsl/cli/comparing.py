@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from archdsl.limits import Limits, raised
 from archdsl.resolution import resolve
 from archdsl.source import decode
 from archdsl.spec import Spec
-from archdsl.text import WIDTH, colored, wants_color
+from archdsl.text import WIDTH, colored, room, wants_color
 
 STDIN = "-"
 """The name of the spec that is read from stdin."""
@@ -108,7 +107,7 @@ def diff(
     elif as_markdown:
         print_text(differences.to_markdown(comparison, names, depth))
     else:
-        _print_colored(differences.to_text(comparison, names, depth, whole))
+        _print_colored(differences.to_text(comparison, names, depth, whole, room(sys.stdout)))
     raise typer.Exit(DIFFERENT if exit_code and not comparison.is_equal else 0)
 
 
@@ -173,7 +172,7 @@ def why(
     if as_json:
         print_json(origins.to_data(traced))
     else:
-        print_text(origins.to_text(traced, min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns)))
+        print_text(origins.to_text(traced, min(WIDTH, room(sys.stdout) or WIDTH)))
 
 
 COMMANDS = {"diff": diff, "why": why}

@@ -17,8 +17,8 @@ from archdsl.cli.shared import (
     SetOption,
     VariantOption,
     load_spec,
+    print_folded,
     print_json,
-    print_text,
     say,
 )
 from archdsl.errors import fail, nearest
@@ -72,7 +72,7 @@ def show_data(
     if as_json:
         print_json(result.data())
     else:
-        print_text(inspection.to_text(result))
+        print_folded(inspection.to_text(result))
     if out is not None:
         samples.draw(dataset, out, samples.augmented(dataset, data, seed) if augments else None)
         say(f"wrote {out}")

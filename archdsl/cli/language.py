@@ -12,7 +12,7 @@ from archdsl import zoo
 from archdsl.cli.shared import JsonOption, print_json, print_text, say
 from archdsl.errors import fail, nearest
 from archdsl.schema import docstrings
-from archdsl.text import columns, wants_color
+from archdsl.text import columns, room, wants_color
 
 
 def explain(
@@ -28,7 +28,7 @@ def explain(
     from archdsl.schema import explanations
 
     if code is None:
-        print_text(columns(list(explanations.CODES.items())))
+        print_text(columns(list(explanations.CODES.items()), width=room(sys.stdout)))
         return
     _print_markdown(explanations.explain(explanations.find(code)))
 
@@ -82,7 +82,7 @@ def list_specs(as_json: JsonOption = False) -> None:
         print_json([{"spec": spec, "file": str(zoo.names()[spec]), **facts} for spec, facts in index.items()])
         return
     rows = [(spec, f"{facts['parameters']:,}", facts["doc"]) for spec, facts in index.items()]
-    print_text(columns(rows, right={1}))
+    print_text(columns(rows, right={1}, width=room(sys.stdout)))
 
 
 def list_ops(
@@ -116,9 +116,10 @@ def list_ops(
         own = {n: {"kind": op.kind, "doc": op.__doc__, "arguments": list(op.model_fields)} for n, op in OPS.items()}
         print_json(own | {n: {"kind": "installed", "package": package} for n, package in others.items()})
         return
-    entries = [(op.kind, word, docstrings.summary(op)) for word, op in OPS.items()]
+    entries: list[tuple[str, str, str]] = [(op.kind, word, docstrings.summary(op)) for word, op in OPS.items()]
     entries = sorted(entries, key=lambda entry: (entry[0], entry[1]))
-    print_text(columns([*entries, *(("installed", word, package) for word, package in others.items())]))
+    entries += [("installed", word, package) for word, package in others.items()]
+    print_text(columns(entries, width=room(sys.stdout)))
 
 
 def print_schema(

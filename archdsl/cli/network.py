@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import sys
 from typing import Annotated
 
 import typer
@@ -17,15 +17,14 @@ from archdsl.cli.shared import (
     SpecArgument,
     VariantOption,
     load_spec,
+    print_folded,
     print_json,
     print_text,
     say,
 )
 from archdsl.errors import fail
 from archdsl.files import new_folder, next_free, write_new
-
-WIDE = 100
-"""Characters that a table may take, whatever a terminal tells."""
+from archdsl.text import room
 
 ColumnsOption = Annotated[
     str | None,
@@ -68,8 +67,7 @@ def show(
     if as_json and columns:
         raise fail("ARCH203", "`--columns` and `--json` cannot be combined", hint="JSON has all columns")
     names = known.parse_columns(columns) if columns else tuple(known.COLUMNS) if as_csv else known.DEFAULT
-    width = None if columns == "all" else max(WIDE, shutil.get_terminal_size().columns)
-    view = View(names, batch, precision, width)
+    view = View(names, batch, precision, None if columns == "all" else room(sys.stdout), may_drop=columns is None)
     _, _, graph = load_spec(spec, settings, variant, allow)
     if as_json:
         print_json(to_data(graph, batch, precision, depth))
@@ -157,7 +155,7 @@ def plot(
         if as_json:
             print_json(pictures.list_data(graph))
         else:
-            print_text(pictures.list_text(graph))
+            print_folded(pictures.list_text(graph))
         return
     request = pictures.request(view, formats or (), out, opened)
     options = Options(theme=theme, depth=depth, direction=direction, detail=detail, costs=costs)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -15,7 +14,7 @@ from archdsl.cli import backend
 from archdsl.cli.shared import AllowOption, JsonOption, print_error, print_json, print_text, say
 from archdsl.errors import fail, nearest
 from archdsl.limits import raised
-from archdsl.text import WIDTH, csv_cell, in_line
+from archdsl.text import csv_cell, in_line, room
 
 if TYPE_CHECKING:
     from archdsl.training.prediction import Prediction, Predictor
@@ -134,7 +133,7 @@ def runs(
     if as_json:
         print_json([run.data() for run in found])
     else:
-        print_text(listing.to_text(found, shutil.get_terminal_size((WIDTH, 24)).columns))
+        print_text(listing.to_text(found, room(sys.stdout)))
 
 
 def _compare(folders: list[Path], out: Path | None, as_json: bool) -> None:
@@ -152,7 +151,7 @@ def _compare(folders: list[Path], out: Path | None, as_json: bool) -> None:
     if as_json:
         print_json(comparison.to_data(found))
     else:
-        print_text(comparison.to_text(found))
+        print_text(comparison.to_text(found, room(sys.stdout)))
 
 
 def _with_errors_printed(predictions: Iterable[Prediction]) -> Iterator[Prediction]:

@@ -20,7 +20,20 @@ from archdsl.resolution import resolve
 from archdsl.resolution.expectations import check as hold
 from archdsl.resolution.loops import Budget
 from archdsl.spec import Spec
-from archdsl.text import BOLD_RED, BOLD_YELLOW, GREEN, WIDTH, YELLOW, Styled, colored, in_line, printable, wants_color
+from archdsl.text import (
+    BOLD_RED,
+    BOLD_YELLOW,
+    GREEN,
+    WIDTH,
+    YELLOW,
+    Styled,
+    colored,
+    fold,
+    in_line,
+    printable,
+    room,
+    wants_color,
+)
 
 SpecArgument = Annotated[
     str, typer.Argument(metavar="SPEC", help="A spec file, or the name of a spec in `archdsl specs`.")
@@ -63,6 +76,11 @@ def print_error(error: ArchError, pointer: bool = True) -> None:
 
 def print_text(text: str) -> None:
     print_to(text, sys.stdout)
+
+
+def print_folded(text: str) -> None:
+    """Print text; in a terminal, lines that are too wide are broken between words."""
+    print_text("\n".join(part for line in text.splitlines() for part in fold(line, room(sys.stdout), 4)))
 
 
 def print_json(data: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -14,6 +15,7 @@ from archdsl.errors import fail
 from archdsl.limits import raised
 from archdsl.resolution import resolve
 from archdsl.resolution.loops import Budget
+from archdsl.text import room
 
 WordsArgument = Annotated[
     list[str] | None,
@@ -62,7 +64,7 @@ def sweep(
     if as_json:
         print_json(to_data(rows))
     else:
-        print_text(to_markdown(rows) if as_markdown else to_text(rows))
+        print_text(to_markdown(rows) if as_markdown else to_text(rows, room(sys.stdout)))
 
 
 COMMANDS = {"sweep": sweep}

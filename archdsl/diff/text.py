@@ -25,7 +25,19 @@ from archdsl.diff.weights import WeightTensor, parameters
 from archdsl.graph import StepName, Totals
 from archdsl.names import stem
 from archdsl.ops.base import show
-from archdsl.text import BOLD, CYAN, GREEN, RED, YELLOW, markdown_table, quantity
+from archdsl.text import (
+    BOLD,
+    CYAN,
+    GREEN,
+    RED,
+    YELLOW,
+    columns,
+    first_fitting,
+    fold,
+    markdown_table,
+    quantity,
+    short_count,
+)
 
 ARROW = "\N{RIGHTWARDS ARROW}"
 MARKS: dict[type[Edit], str] = {Insert: "+", Remove: "-", Move: ">", Rename: ">"}
@@ -44,7 +56,9 @@ class DiffLine:
     description: str
 
 
-def to_text(comparison: Comparison, names: tuple[str, str], depth: int = 1, whole: bool = False) -> str:
+def to_text(
+    comparison: Comparison, names: tuple[str, str], depth: int = 1, whole: bool = False, width: int | None = None
+) -> str:
     """The differences, each kind in a paragraph; nothing is said of what is equal.
 
     Args:
@@ -52,18 +66,22 @@ def to_text(comparison: Comparison, names: tuple[str, str], depth: int = 1, whol
         names: what to call the two networks.
         depth: how many levels of layers the table opens.
         whole: whether to show edits that only follow from others.
+        width: the width to fit the text into.
     """
     blocks = [[f"--- {names[0]}", f"+++ {names[1]}"]]
     if comparison.is_equal:
         blocks.append(["the networks are equal"])
     else:
         lines = list(_lines(comparison, whole))
-        width = min(max((len(line.name) for line in lines), default=0), 60)
-        told = [f"{line.mark} {line.name:{width}}  {line.description}".rstrip() for line in lines]
+        longest = min(max((len(line.name) for line in lines), default=0), 60 if width is None else width * 2 // 5)
+        told = []
+        for line in lines:
+            told += fold(f"{line.mark} {line.name:{longest}}  {line.description}".rstrip(), width, longest + 4)
         if (left_out := _following(comparison)) and not whole:
             told.append(f"  {_left_out(left_out)} (--all)")
         blocks.append(told)
-        blocks += [block for block in (_table(comparison, depth), list(_weight_lines(comparison, str))) if block]
+        weights = [part for line in _weight_lines(comparison, str) for part in fold(line, width)]
+        blocks += [block for block in (_table(comparison, depth, width), weights) if block]
     return "\n\n".join("\n".join(block) for block in blocks) + "\n"
 
 
@@ -194,21 +212,29 @@ def _field(field: FieldEdit) -> str:
     return f"{field.name} {format_value(field.before)} {ARROW} {format_value(field.after)}"
 
 
-def _table(comparison: Comparison, depth: int) -> list[str]:
-    """The layers whose shape or cost differs, and the totals."""
+def _table(comparison: Comparison, depth: int, width: int | None) -> list[str]:
+    """The layers whose shape or cost differs, and the totals.
+
+    In a narrow terminal, counts are abbreviated; then percentages, shapes, or both are dropped.
+    """
     rows = _merged(list(comparison.rows(depth)))
     if not rows:
         return []
     name, totals = StepName("total"), (comparison.before.totals, comparison.after.totals)
     sums = StepRow(name, name, "", 0, (None, None), totals)
-    found = [_cells((row, times)) for row, times in [*rows, (sums, 1)]]
-    lines = [("", ("", "output", "parameters", "", "MACs", "")), *found]
-    widths = [max(len(cells[i]) for _, cells in lines) for i in range(6)]
-    told = []
-    for mark, cells in lines:
-        numbers = [cell.rjust(width) for cell, width in zip(cells[1:], widths[1:], strict=True)]
-        told.append(f"{mark or ' '} {'  '.join([cells[0].ljust(widths[0]), *numbers])}".rstrip())
-    return told
+    forms = [(range(6), "{:,}".format), *((kept, short_count) for kept in _SHORTER)]
+    tables = []
+    for kept, count in forms:
+        lines: list[tuple[str, tuple[str, ...]]] = [("", ("", "output", "parameters", "", "MACs", ""))]
+        lines += [_cells((row, times), count) for row, times in [*rows, (sums, 1)]]
+        table = [[f"{mark or ' '} {cells[0]}", *(cells[at] for at in kept if at)] for mark, cells in lines]
+        tables.append([row for row in table if any(row[1:])])
+    chosen = first_fitting(tables, width)
+    return columns(chosen, range(1, len(chosen[0]))).splitlines()
+
+
+_SHORTER = (range(6), (0, 1, 2, 4), (0, 2, 3, 4, 5), (0, 2, 4))
+"""The columns with abbreviated counts: all; without percentages; without shapes; without both."""
 
 
 def _merged(rows: Sequence[StepRow]) -> list[tuple[StepRow, int]]:
@@ -228,22 +254,22 @@ def _alike(one: StepRow, other: StepRow) -> bool:
     return names[:2] == names[2:] and facts[0] == facts[1]
 
 
-def _cells(merged: tuple[StepRow, int]) -> tuple[str, tuple[str, ...]]:
+def _cells(merged: tuple[StepRow, int], count: Callable[[int], str] = "{:,}".format) -> tuple[str, tuple[str, ...]]:
     row, times = merged
     mark = "" if row.name and row.was else "+" if row.name else "-"
     name = "  " * row.level + (row.name or row.was) + (f" ×{times}" if times > 1 else "")
     shapes = [show(shape) for shape in row.shapes if shape is not None]
     output = f" {ARROW} ".join(dict.fromkeys(shapes))
-    return mark, (name, output, *_numbers(row.totals, "parameters"), *_numbers(row.totals, "macs"))
+    return mark, (name, output, *_numbers(row.totals, "parameters", count), *_numbers(row.totals, "macs", count))
 
 
-def _numbers(totals: tuple[Totals | None, Totals | None], name: str) -> tuple[str, str]:
+def _numbers(totals: tuple[Totals | None, Totals | None], name: str, count: Callable[[int], str]) -> tuple[str, str]:
     """A number before and after, and by how much it grew."""
     known = [getattr(side, name) for side in totals if side is not None]
     before, after = known[0], known[-1]
     if before == after:
-        return f"{after:,}" if after else "", ""
-    return f"{before:,} {ARROW} {after:,}", _percent(before, after)
+        return count(after) if after else "", ""
+    return f"{count(before)} {ARROW} {count(after)}", _percent(before, after)
 
 
 def _percent(before: int, after: int) -> str:
@@ -350,11 +376,14 @@ def _cell(text: str) -> str:
     return text.strip().replace("|", "\\|")
 
 
+_FOLDED = r".*(?:\n {5,}\S.*)*$"
+"""The rest of a line, with its continuation lines in a narrow terminal."""
+
 COLORS = {
-    r"^\+ .*$": GREEN,
-    r"^- .*$": RED,
-    r"^~ .*$": YELLOW,
-    r"^> .*$": CYAN,
+    rf"^\+ {_FOLDED}": GREEN,
+    rf"^- {_FOLDED}": RED,
+    rf"^~ {_FOLDED}": YELLOW,
+    rf"^> {_FOLDED}": CYAN,
     r"^(?:---|\+\+\+) .*$": BOLD,
     r"^help:": GREEN,
 }

@@ -11,7 +11,7 @@ from archdsl.errors import fail, nearest
 from archdsl.graph import Totals
 from archdsl.ops import Shape
 from archdsl.ops.base import show
-from archdsl.text import byte_size
+from archdsl.text import byte_size, short_count
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +36,39 @@ class Column(NamedTuple):
         description: a description for the docs.
         text: formats a cell as text.
         data: computes a cell for CSV, or a value for JSON.
+        short_title: the heading in a narrow terminal.
+        short_text: formats a cell for a narrow terminal.
     """
 
     title: str
     description: str
     text: Callable[[RowFacts], str]
     data: Callable[[RowFacts], Any]
+    short_title: str = ""
+    short_text: Callable[[RowFacts], str] | None = None
+
+    def title_in(self, short: bool) -> str:
+        """The heading, abbreviated on request if there is an abbreviation."""
+        return self.short_title if short and self.short_title else self.title
+
+    def text_in(self, facts: RowFacts, short: bool) -> str:
+        """A cell in text, abbreviated on request if there is an abbreviation."""
+        return self.short_text(facts) if short and self.short_text else self.text(facts)
+
+
+SHORT_TITLES = {"parameters": "params", "activations": "act."}
+"""Headings of the columns of abbreviated counts, for narrow terminals."""
 
 
 def _count(title: str, description: str, value: Callable[[RowFacts], int]) -> Column:
-    return Column(title, description, lambda facts: f"{value(facts):,}" if value(facts) else "", value)
+    return Column(
+        title,
+        description,
+        lambda facts: f"{value(facts):,}" if value(facts) else "",
+        value,
+        SHORT_TITLES.get(title, title),
+        lambda facts: short_count(value(facts)) if value(facts) else "",
+    )
 
 
 def _memory(title: str, description: str, value: Callable[[RowFacts], int]) -> Column:

@@ -14,7 +14,7 @@ from archdsl.ops import Shape
 from archdsl.ops.base import show
 from archdsl.reports.columns import COLUMNS, DEFAULT, SHORT, RowFacts, show_pair, step_facts
 from archdsl.spec import INPUT, OUTPUT
-from archdsl.text import byte_size, columns, quantity
+from archdsl.text import Table, byte_size, columns, first_fitting, fold, quantity, table_width
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +51,14 @@ class View:
         batch: the batch size for which memory is counted.
         precision: one of `archdsl.analysis.measures.PRECISIONS`.
         width: the width to fit the table into, if possible; by default unlimited.
+        may_drop: whether to drop columns, from the right, if abbreviated columns do not fit.
     """
 
     columns: tuple[str, ...] = DEFAULT
     batch: int = 1
     precision: str = "float32"
     width: int | None = None
+    may_drop: bool = False
 
 
 def rows(graph: Graph, depth: int, level: int = 0, scope: str = "") -> Iterator[TableRow]:
@@ -93,27 +95,37 @@ def to_text(graph: Graph, depth: int = 2, view: View | None = None) -> str:
         depth: how many levels of layers to open.
         view: what to show; by default only shapes, parameters and multiply-accumulates, which need no measuring.
     """
-    names = view.columns if view else SHORT
-    lines = [("", "", *(COLUMNS[name].title for name in names))]
-    for row, facts in table(graph, depth, view):
-        times = f" ×{row.times}" if row.times > 1 else ""
-        cells = (COLUMNS[name].text(facts) for name in names)
-        lines.append(("  " * row.level + row.name + times, row.label, *cells))
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    room = widths[1]
-    if view and view.width:
-        room = max(min(room, _NARROW), room - max(0, sum(widths) + 2 * len(widths) - 2 - view.width))
-    lines = [(name, _fitted(label, room).ljust(room), *cells) for name, label, *cells in lines]
-    head, *body = columns(lines, right=range(2, len(widths))).splitlines()
+    width = view.width if view else None
+    lines = first_fitting(_tables([*table(graph, depth, view)], view or View(SHORT)), width)
+    head, *body = columns(lines, right=range(2, len(lines[0]))).splitlines()
     rule = "─" * max(map(len, (head, *body)))
     end = [_parameters(graph.totals), f"{graph.totals.macs:,} MACs per image"]
     if view:
         end = totals_lines(graph, measure(graph, view.batch, view.precision))
-    return "\n".join([heading(graph), "", head, rule, *body, rule, *end]) + "\n"
+    start, end = ([part for line in lines for part in fold(line, width)] for lines in (heading(graph).split("\n"), end))
+    return "\n".join([*start, "", head, rule, *body, rule, *end]) + "\n"
 
 
-_NARROW = 24
-"""The width below which labels are not shortened."""
+_NARROW, _NARROWEST = 24, 12
+"""Lengths that labels are never cut below: while all columns are whole, and when they are abbreviated."""
+
+
+def _tables(found: Sequence[tuple[TableRow, RowFacts]], view: View) -> Iterator[Table]:
+    """The table from its fullest to its shortest form: labels cut, counts abbreviated, columns dropped at the right."""
+    names = view.columns
+    fewest = 1 if view.may_drop else len(names)
+    forms = [(names, False, _NARROW)]
+    forms += [(names[:count], True, _NARROWEST) for count in range(len(names), fewest - 1, -1)]
+    for chosen, short, least in forms:
+        lines = [["", "", *(COLUMNS[name].title_in(short) for name in chosen)]]
+        for row, facts in found:
+            times = f" ×{row.times}" if row.times > 1 else ""
+            cells = (COLUMNS[name].text_in(facts, short) for name in chosen)
+            lines.append(["  " * row.level + row.name + times, row.label, *cells])
+        longest = max(len(line[1]) for line in lines)
+        excess = table_width(lines) - view.width if view.width else 0
+        room = max(min(longest, least), longest - max(0, excess))
+        yield [[name, _fitted(label, room).ljust(room), *cells] for name, label, *cells in lines]
 
 
 def table(graph: Graph, depth: int, view: View | None) -> Iterator[tuple[TableRow, RowFacts]]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from archdsl.analysis.measures import Measures
-from archdsl.text import byte_size, columns, markdown_table
+from archdsl.text import byte_size, columns, first_fitting, fold, markdown_table, short_count
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +47,24 @@ def to_data(rows: Sequence[SweepRow]) -> list[dict[str, Any]]:
     ]
 
 
-def to_text(rows: Sequence[SweepRow]) -> str:
-    """Format the rows as a table, followed by an explanation of the memory columns."""
-    lines = _lines(rows)
+DISPENSABLE = ("trainable", "activations", "weight_bytes", "kept_bytes", "peak_bytes")
+"""The columns that are dropped in a narrow terminal, the first one first, after counts are abbreviated."""
+
+
+def to_text(rows: Sequence[SweepRow], width: int | None = None) -> str:
+    """Format the rows as a table, followed by an explanation of the memory columns.
+
+    Args:
+        rows: at least one.
+        width: the width to fit the table into.
+    """
+    forms = [_lines(rows), *(_lines(rows, short_count, DISPENSABLE[:count]) for count in range(len(DISPENSABLE) + 1))]
+    lines = first_fitting(forms, width)
     numbers = [at for at in range(len(lines[0])) if at >= len(rows[0].chosen) or _is_numeric(rows, at)]
     measures = rows[0].measures
     memory = f"memory: weights, and activations in inference and training ({measures.precision}, batch size"
-    return f"{columns(lines, numbers)}\n{memory} {measures.batch})\n"
+    note = fold(f"{memory} {measures.batch})", width)
+    return "\n".join([columns(lines, numbers), *note]) + "\n"
 
 
 def to_markdown(rows: Sequence[SweepRow]) -> str:
@@ -62,13 +73,17 @@ def to_markdown(rows: Sequence[SweepRow]) -> str:
     return markdown_table(head, lines, left=())
 
 
-def _lines(rows: Sequence[SweepRow]) -> list[list[str]]:
-    titles = [title for title, _ in (*_COUNTS.values(), *_BYTES.values())]
-    lines = [[*rows[0].chosen, *titles]]
+def _lines(
+    rows: Sequence[SweepRow], count: Callable[[int], str] = "{:,}".format, without: Collection[str] = ()
+) -> list[list[str]]:
+    """A head and the rows, with counts as `count` writes them."""
+    shown = {name: (*column, count) for name, column in _COUNTS.items()}
+    shown |= {name: (*column, byte_size) for name, column in _BYTES.items()}
+    shown = {name: column for name, column in shown.items() if name not in without}
+    lines = [[*rows[0].chosen, *(title for title, _, _ in shown.values())]]
     for row in rows:
-        counts = [f"{number(row.measures):,}" for _, number in _COUNTS.values()]
-        memory = [byte_size(number(row.measures)) for _, number in _BYTES.values()]
-        lines.append([*map(str, row.chosen.values()), *counts, *memory])
+        cells = [text(number(row.measures)) for _, number, text in shown.values()]
+        lines.append([*map(str, row.chosen.values()), *cells])
     return lines
 
 

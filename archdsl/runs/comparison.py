@@ -16,7 +16,7 @@ from archdsl.recipe import Train
 from archdsl.resolution import resolve
 from archdsl.runs.folder import Result, read_result, read_spec
 from archdsl.runs.listing import UNKNOWN, StoredRun, duration, percent, spec_name
-from archdsl.text import columns
+from archdsl.text import columns, first_fitting
 
 NUMBERS: dict[str, Callable[[Result], str]] = {
     "spec": spec_name,
@@ -45,17 +45,28 @@ def read(folders: Sequence[Path]) -> list[StoredRun]:
     return [StoredRun(folder, name, read_result(folder)) for folder, name in zip(folders, names, strict=True)]
 
 
-def to_text(runs: Sequence[StoredRun]) -> str:
+def to_text(runs: Sequence[StoredRun], width: int | None = None) -> str:
     """Numbers side by side, then the keys of the recipe that differ, then how the networks differ from the first."""
-    names, numeric = [run.name for run in runs], range(1, len(runs) + 1)
+    names = [run.name for run in runs]
     numbers = [[label, *(cell(run.known_result) for run in runs)] for label, cell in NUMBERS.items()]
-    blocks = [columns([["", *names], *(row for row in numbers if {*row[1:]} != {UNKNOWN})], numeric)]
+    blocks = _side_by_side([["", *names], *(row for row in numbers if {*row[1:]} != {UNKNOWN})], width)
     if rows := [[key, *values] for key, values in recipe_differences(runs)]:
-        blocks.append(columns([["recipe", *names], *rows], numeric))
+        blocks += _side_by_side([["recipe", *names], *rows], width)
     else:
         blocks.append("the recipes are equal\n")
-    blocks += [_compare_networks(runs[0], other) for other in runs[1:]]
+    blocks += [_compare_networks(runs[0], other, width) for other in runs[1:]]
     return "\n".join(blocks)
+
+
+def _side_by_side(rows: Sequence[Sequence[str]], width: int | None) -> list[str]:
+    """The rows as a table with a column for each run; as several tables if the columns do not fit the width."""
+    tables, start, count = [], 1, len(rows[0])
+    while start < count:
+        ends = range(count, start, -1)
+        table = first_fitting(([[row[0], *row[start:end]] for row in rows] for end in ends), width)
+        tables.append(columns(table, range(1, len(table[0]))))
+        start += len(table[0]) - 1
+    return tables
 
 
 def to_data(runs: Sequence[StoredRun]) -> dict[str, Any]:
@@ -109,14 +120,14 @@ def _value_text(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _compare_networks(first: StoredRun, other: StoredRun) -> str:
+def _compare_networks(first: StoredRun, other: StoredRun, width: int | None) -> str:
     try:
         difference = compare(_graph(first), _graph(other))
     except ArchError as error:
         return f"the networks cannot be compared: {error.problems[0].message}\n"
     if difference.is_equal:
         return f"{first.name} and {other.name} are of the same network\n"
-    return text.to_text(difference, (first.name, other.name))
+    return text.to_text(difference, (first.name, other.name), width=width)
 
 
 def _graph(run: StoredRun) -> Graph:

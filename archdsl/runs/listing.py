@@ -13,7 +13,7 @@ from typing import Any
 from archdsl import text
 from archdsl.errors import LONGEST, ArchError, fail
 from archdsl.runs.folder import RUN, SPEC, Result, read_result
-from archdsl.text import columns
+from archdsl.text import columns, first_fitting
 
 DEPTH = 3
 """How many folders deep runs are looked for."""
@@ -124,18 +124,13 @@ DISPENSABLE = ("spec", "parameters", "date", "time", "epochs")
 """The columns that a narrow terminal does not get, in the order in which they are left out."""
 
 
-def to_text(runs: Sequence[StoredRun], width: int) -> str:
+def to_text(runs: Sequence[StoredRun], width: int | None) -> str:
     """The runs as a table, of at most `width` characters if leaving out columns can do it."""
     good = [(run, run.result) for run in runs if run.result is not None]
-    names = list(COLUMNS)
-    dispensable = iter(DISPENSABLE)
-    while True:
-        rows = [names, *([COLUMNS[name](run, result) for name in names] for run, result in good)]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        if sum(widths) + 2 * (len(names) - 1) <= width or (least := next(dispensable, None)) is None:
-            break
-        names.remove(least)
-    table = columns(rows, [at for at, name in enumerate(names) if name in RIGHT_ALIGNED]) if good else ""
+    forms = ([name for name in COLUMNS if name not in DISPENSABLE[:count]] for count in range(len(DISPENSABLE) + 1))
+    tables = ([names, *([COLUMNS[name](run, result) for name in names] for run, result in good)] for names in forms)
+    rows = first_fitting(tables, width)
+    table = columns(rows, [at for at, name in enumerate(rows[0]) if name in RIGHT_ALIGNED]) if good else ""
     broken = [line for run in runs if run.error is not None for line in _reasons(run.name, run.error)]
     return table + "\n".join(broken) + ("\n" if broken or not good else "")
 

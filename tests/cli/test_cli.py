@@ -185,7 +185,8 @@ class TestShow:
         assert lines == sorted(set(lines))
         assert run("show", NETWORK, "--depth", "0").code == 2
 
-    def test_its_table_fits_a_hundred_columns(self, run: Any) -> None:
+    def test_its_table_fits_a_hundred_columns(self, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("COLUMNS", "100")
         table = run("show", NETWORK).out.partition("\n\n")[2]
         assert max(map(len, table.splitlines()[:-6])) == 100
 
