@@ -95,6 +95,7 @@ def tables() -> dict[str, str]:
         "reviewed": _reviewed(),
         "commands": commands(),
         "python": "\n".join(f"::: archdsl.{name}\n" for name in archdsl.__all__),
+        "specs": specs(),
         **_recipe(),
     }
 
@@ -162,7 +163,7 @@ def specs() -> str:
         sizes = [f"{variant}_{size}" for variant in loaded.variants for size in (160, 176, 256)]
         variants = ", ".join(f"`{variant}`" for variant in loaded.variants if variant not in sizes)
         parameters = f"{resolve(loaded.every()[0]).totals.parameters:,}"
-        rows.append((f"[`{name}`](specs/{name}.yaml)", loaded.doc, parameters, variants))
+        rows.append((f"[`{name}`](../../specs/{name}.yaml)", loaded.doc, parameters, variants))
     return table(["spec", "description", "parameters", "variants"], rows, right="parameters")
 
 
