@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from archdsl import zoo
+from archdsl.cli import completion
 from archdsl.cli.settings import parse_settings
 from archdsl.cli.shared import AllowOption, FileOption, SetOption, SpecArgument, VariantOption, print_text, say
 from archdsl.errors import fail
@@ -23,13 +24,27 @@ if TYPE_CHECKING:
 
 
 def new(
-    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="The file to write, such as my_net.yaml.")] = None,
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="FILE", help="The file to write, such as my_net.yaml.", autocompletion=completion.files),
+    ] = None,
     other: Annotated[
         str | None,
-        typer.Option("--from", metavar="SPEC", help="Start from a spec file or a spec in `archdsl specs`."),
+        typer.Option(
+            "--from",
+            metavar="SPEC",
+            help="Start from a spec file or a spec in `archdsl specs`.",
+            autocompletion=completion.specs,
+        ),
     ] = None,
     template: Annotated[
-        str | None, typer.Option("--template", metavar="NAME", help="Start from a template (see `--list`).")
+        str | None,
+        typer.Option(
+            "--template",
+            metavar="NAME",
+            help="Start from a template (see `--list`).",
+            autocompletion=completion.templates,
+        ),
     ] = None,
     name: Annotated[
         str,

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from archdsl import zoo
+from archdsl.cli import completion
 from archdsl.cli.settings import parse_settings
 from archdsl.cli.shared import AllowOption, JsonOption, SetOption, SpecArgument, VariantOption, print_json, print_text
 from archdsl.errors import fail
@@ -68,10 +69,19 @@ def parse_choice(word: str) -> NetworkChoice:
 def diff(
     before: Annotated[
         str,
-        typer.Argument(metavar="A", help="A file, a name, or `-` for stdin, as in `resnet[resnet101, classes=10]`."),
+        typer.Argument(
+            metavar="A",
+            help="A file, a name, or `-` for stdin, as in `resnet[resnet101, classes=10]`.",
+            autocompletion=completion.choices_of_diff,
+        ),
     ],
     after: Annotated[
-        str | None, typer.Argument(metavar="B", help="The other spec (default: A with `--variant` and `--set`).")
+        str | None,
+        typer.Argument(
+            metavar="B",
+            help="The other spec (default: A with `--variant` and `--set`).",
+            autocompletion=completion.choices_of_diff,
+        ),
     ] = None,
     settings: SetOption = None,
     variant: VariantOption = None,

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from archdsl import zoo
-from archdsl.cli import backend
+from archdsl.cli import backend, completion
 from archdsl.cli.shared import (
     AllowOption,
     DataOption,
@@ -34,11 +34,15 @@ def show_data(
         typer.Argument(
             metavar="NAME|SPEC|PATH",
             help="The name of a data set, a spec with `data`, a folder of images, an .npz file, or tfds:NAME.",
+            autocompletion=completion.data,
         ),
     ],
     data_dir: DataOption = None,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE.png", help="Draw samples, augmented as in the spec.")
+        Path | None,
+        typer.Option(
+            "--out", metavar="FILE.png", help="Draw samples, augmented as in the spec.", autocompletion=completion.files
+        ),
     ] = None,
     download: Annotated[bool, typer.Option("--download", help="Download the data set first, with Keras.")] = False,
     settings: SetOption = None,

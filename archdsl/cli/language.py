@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from archdsl import zoo
+from archdsl.cli import completion
 from archdsl.cli.shared import JsonOption, print_json, print_text, say
 from archdsl.errors import fail, nearest
 from archdsl.schema import docstrings
@@ -17,7 +18,12 @@ from archdsl.text import columns, room, wants_color
 
 def explain(
     code: Annotated[
-        str | None, typer.Argument(metavar="CODE", help="A code, such as ARCH021 or 21 (default: list all codes).")
+        str | None,
+        typer.Argument(
+            metavar="CODE",
+            help="A code, such as ARCH021 or 21 (default: list all codes).",
+            autocompletion=completion.codes,
+        ),
     ] = None,
 ) -> None:
     """Explain an error or lint code.
@@ -87,7 +93,10 @@ def list_specs(as_json: JsonOption = False) -> None:
 
 def list_ops(
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="Show full help for one op (default: list all ops).")
+        str | None,
+        typer.Argument(
+            metavar="NAME", help="Show full help for one op (default: list all ops).", autocompletion=completion.ops
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from archdsl.cli import backend
+from archdsl.cli import backend, completion
 from archdsl.cli.shared import (
     AllowOption,
     DataOption,
@@ -37,7 +37,12 @@ TRACKER_NAMES = " or ".join([", ".join([*TRACKERS][:-1]), [*TRACKERS][-1]])
 
 def train(
     spec: Annotated[
-        str | None, typer.Argument(metavar="SPEC", help="A spec file, or the name of a spec in `archdsl specs`.")
+        str | None,
+        typer.Argument(
+            metavar="SPEC",
+            help="A spec file, or the name of a spec in `archdsl specs`.",
+            autocompletion=completion.specs,
+        ),
     ] = None,
     out: OutOption = None,
     epochs: Annotated[int | None, typer.Option(min=1, metavar="N", help="Override the epochs of the spec.")] = None,
@@ -45,8 +50,15 @@ def train(
     data_dir: DataOption = None,
     seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="Override the seed of the spec.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Run one step and report time and memory.")] = False,
-    resume: Annotated[Path | None, typer.Option(metavar="RUN", help="Continue an interrupted run.")] = None,
-    log: Annotated[list[str] | None, typer.Option("--log", metavar="WHERE", help=f"Log to {TRACKER_NAMES}.")] = None,
+    resume: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="Continue an interrupted run.", autocompletion=completion.files)
+    ] = None,
+    log: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--log", metavar="WHERE", help=f"Log to {TRACKER_NAMES}.", autocompletion=completion.one_of(*TRACKERS)
+        ),
+    ] = None,
     settings: SetOption = None,
     variant: VariantOption = None,
     allow: AllowOption = None,
@@ -97,7 +109,10 @@ def train(
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder written by `archdsl train`.")],
+    run: Annotated[
+        Path,
+        typer.Argument(metavar="RUN", help="A run folder written by `archdsl train`.", autocompletion=completion.files),
+    ],
     data_dir: DataOption = None,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Evaluate on the first N images only.")] = None,
     allow: AllowOption = None,

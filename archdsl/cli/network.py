@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from archdsl.cli import backend, viewer
+from archdsl.cli import backend, completion, viewer
 from archdsl.cli.shared import (
     AllowOption,
     FileOption,
@@ -106,19 +106,46 @@ FEW = 3
 
 ViewOption = Annotated[str, typer.Option(metavar="NAME", help="The view to draw: a name shown by `--list`, or `all`.")]
 PathOption = Annotated[
-    str | None, typer.Option("--out", metavar="PATH", help="A file such as x.png, which is overwritten, or a folder.")
+    str | None,
+    typer.Option(
+        "--out",
+        metavar="PATH",
+        help="A file such as x.png, which is overwritten, or a folder.",
+        autocompletion=completion.files,
+    ),
 ]
 FormatOption = Annotated[
     list[str] | None,
-    typer.Option("--format", metavar="FORMAT", help="svg, png, pdf, dot, or mermaid (repeatable)."),
+    typer.Option(
+        "--format",
+        metavar="FORMAT",
+        help="svg, png, pdf, dot, or mermaid (repeatable).",
+        autocompletion=completion.one_of("svg", "png", "pdf", "dot", "mermaid"),
+    ),
 ]
 DepthOption = Annotated[int, typer.Option(metavar="N", help="Levels to open: 1 draws each layer as a box.")]
 DetailOption = Annotated[
     str,
-    typer.Option(metavar="compact|full", help="Merge norms and activations into other boxes, or draw each op."),
+    typer.Option(
+        metavar="compact|full",
+        help="Merge norms and activations into other boxes, or draw each op.",
+        autocompletion=completion.one_of("compact", "full"),
+    ),
 ]
-DirectionOption = Annotated[str, typer.Option(metavar="TB|LR", help="Draw top to bottom or left to right.")]
-ThemeOption = Annotated[str, typer.Option(metavar="light|dark", help="Colors for a light or a dark page.")]
+DirectionOption = Annotated[
+    str,
+    typer.Option(
+        metavar="TB|LR", help="Draw top to bottom or left to right.", autocompletion=completion.one_of("TB", "LR")
+    ),
+]
+ThemeOption = Annotated[
+    str,
+    typer.Option(
+        metavar="light|dark",
+        help="Colors for a light or a dark page.",
+        autocompletion=completion.one_of("light", "dark"),
+    ),
+]
 
 
 def plot(

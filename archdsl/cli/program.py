@@ -21,6 +21,10 @@ INDEX = Path(__file__).with_name("commands.json")
 """The module and the first line of help of each command; `pytest --update-golden` collects them from `COMMANDS`."""
 
 
+COMPLETION = "_ARCHDSL_COMPLETE"
+"""The environment variable by which the completion scripts of shells ask for suggestions."""
+
+
 class Commands(Mapping[str, Any]):
     """The commands by name; looking one up imports its module.
 
@@ -134,6 +138,8 @@ def main() -> None:
     """Run the program; errors become a message and an exit code."""
     # Otherwise Pydantic searches all installed packages for plugins, which takes as long as resolving a network.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    if COMPLETION in os.environ:
+        sys.exit(_run())  # the shell gets names and tabs as they are; `completion` suggests only printable ones
     _open_closed()
     streams = sys.stdout, sys.stderr
     out, err = Screen(sys.stdout), Screen(sys.stderr)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from archdsl.cli import backend
+from archdsl.cli import backend, completion
 from archdsl.cli.shared import AllowOption, JsonOption, print_error, print_json, print_text, say
 from archdsl.errors import fail, nearest
 from archdsl.limits import raised
@@ -24,8 +24,13 @@ INCOMPLETE = 3
 
 
 def predict(
-    network: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, or a `.keras` file.")],
-    images: Annotated[list[str], typer.Argument(metavar="IMAGES", help="Files, folders, or quoted patterns.")],
+    network: Annotated[
+        Path, typer.Argument(metavar="RUN", help="A run folder, or a `.keras` file.", autocompletion=completion.files)
+    ],
+    images: Annotated[
+        list[str],
+        typer.Argument(metavar="IMAGES", help="Files, folders, or quoted patterns.", autocompletion=completion.files),
+    ],
     top: Annotated[int, typer.Option(min=1, metavar="N", help="Number of classes to print for each image.")] = 3,
     as_json: JsonOption = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
@@ -70,15 +75,30 @@ def predict(
 
 
 def export(
-    network: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, or a `.keras` file.")],
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="A `.keras` file, or a folder for a SavedModel.")],
+    network: Annotated[
+        Path, typer.Argument(metavar="RUN", help="A run folder, or a `.keras` file.", autocompletion=completion.files)
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out",
+            metavar="FILE",
+            help="A `.keras` file, or a folder for a SavedModel.",
+            autocompletion=completion.files,
+        ),
+    ],
     raw: Annotated[
         bool,
         typer.Option("--raw", help="Include preprocessing: accept raw pixels, return probabilities."),
     ] = False,
     form: Annotated[
         str | None,
-        typer.Option("--format", metavar="FORMAT", help="keras or saved_model (default: from the name of FILE)."),
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help="keras or saved_model (default: from the name of FILE).",
+            autocompletion=completion.one_of("keras", "saved_model"),
+        ),
     ] = None,
     allow: AllowOption = None,
 ) -> None:
@@ -103,11 +123,27 @@ def export(
 
 def runs(
     folders: Annotated[
-        list[Path] | None, typer.Argument(metavar="RUN", help="A folder of runs, or at least two runs to compare.")
+        list[Path] | None,
+        typer.Argument(
+            metavar="RUN", help="A folder of runs, or at least two runs to compare.", autocompletion=completion.files
+        ),
     ] = None,
-    sort: Annotated[str, typer.Option(metavar="BY", help="date, name, accuracy, time, or parameters.")] = "date",
+    sort: Annotated[
+        str,
+        typer.Option(
+            metavar="BY",
+            help="date, name, accuracy, time, or parameters.",
+            autocompletion=completion.one_of("date", "name", "accuracy", "time", "parameters"),
+        ),
+    ] = "date",
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE.png", help="Draw the training curves of the compared runs.")
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="FILE.png",
+            help="Draw the training curves of the compared runs.",
+            autocompletion=completion.files,
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from archdsl import zoo
+from archdsl.cli import completion
 from archdsl.cli.shared import (
     COLORS,
     AllowOption,
@@ -48,7 +49,12 @@ class ReportFormat(enum.StrEnum):
 
 SpecsArgument = Annotated[
     list[str],
-    typer.Argument(metavar="SPEC", help="Spec files or names in `archdsl specs`.", show_default=False),
+    typer.Argument(
+        metavar="SPEC",
+        help="Spec files or names in `archdsl specs`.",
+        autocompletion=completion.specs,
+        show_default=False,
+    ),
 ]
 FormatOption = Annotated[
     ReportFormat | None, typer.Option("--format", help="The output format; github annotates pull requests.")

@@ -12,6 +12,7 @@ from typing import IO, Annotated, Any
 import typer
 
 from archdsl import zoo
+from archdsl.cli import completion
 from archdsl.cli.settings import parse_settings
 from archdsl.errors import ArchError
 from archdsl.graph import Graph
@@ -36,13 +37,19 @@ from archdsl.text import (
 )
 
 SpecArgument = Annotated[
-    str, typer.Argument(metavar="SPEC", help="A spec file, or the name of a spec in `archdsl specs`.")
+    str,
+    typer.Argument(
+        metavar="SPEC", help="A spec file, or the name of a spec in `archdsl specs`.", autocompletion=completion.specs
+    ),
 ]
 SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="Override an argument of the model (repeatable)."),
 ]
-VariantOption = Annotated[str | None, typer.Option("--variant", metavar="NAME", help="Use a variant of the spec.")]
+VariantOption = Annotated[
+    str | None,
+    typer.Option("--variant", metavar="NAME", help="Use a variant of the spec.", autocompletion=completion.variants),
+]
 AllowOption = Annotated[
     list[str] | None,
     typer.Option("--allow", metavar="LIMIT=NUMBER", help="Raise a limit, such as `steps=500000` (repeatable)."),
@@ -50,10 +57,21 @@ AllowOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 OutOption = Annotated[
     Path | None,
-    typer.Option("--out", metavar="DIR", help="The folder to write, new or empty (default: a new numbered folder)."),
+    typer.Option(
+        "--out",
+        metavar="DIR",
+        help="The folder to write, new or empty (default: a new numbered folder).",
+        autocompletion=completion.files,
+    ),
 ]
-FileOption = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write to a file instead of stdout.")]
-DataOption = Annotated[Path | None, typer.Option("--data-dir", metavar="PATH", help="The folder of the data set.")]
+FileOption = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="FILE", help="Write to a file instead of stdout.", autocompletion=completion.files),
+]
+DataOption = Annotated[
+    Path | None,
+    typer.Option("--data-dir", metavar="PATH", help="The folder of the data set.", autocompletion=completion.files),
+]
 
 
 COLORS = {
