@@ -125,7 +125,8 @@ class PositionEmbedding(layers.Layer):
         }
 
     def build(self, input_shape):
-        self.embedding = self.add_weight(input_shape[1:], name="embedding", **self.options)
+        shape = input_shape[1:]
+        self.embedding = self.add_weight(shape, name="embedding", **self.options)
 
     def call(self, inputs):
         return inputs + self.embedding
