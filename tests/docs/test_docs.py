@@ -1,4 +1,4 @@
-"""Every snippet of `docs/` does what the page says, and every table and message in it is the real one."""
+"""Every snippet in `docs/` works, and every table and message in it is up to date."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_there_are_snippets() -> None:
     assert sum(block.word == "wrong" for block in blocks(LANGUAGE)) >= 14
 
 
-def test_the_frame_is_what_pieces_leave_out() -> None:
+def test_the_first_snippet_has_the_missing_keys() -> None:
     assert list(frame()) == ["archdsl", "name", "input", "model"]
 
 
@@ -45,33 +45,32 @@ def test_a_snippet_checks(text: str, file: str) -> None:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_tables_and_messages_are_the_real_ones(name: str, tmp_path: Path, golden_document: Callable[..., None]) -> None:
+def test_tables_and_messages_are_up_to_date(name: str, tmp_path: Path, golden_document: Callable[..., None]) -> None:
     for file, text in files().items():
         (tmp_path / file).write_text(text, encoding="utf-8")
     golden_document(DOCS[name], renewed(TEXT[name], tables(), tmp_path))
 
 
-def test_every_table_stands_somewhere() -> None:
+def test_every_table_is_on_a_page() -> None:
     regions = re.findall(r"^<!-- begin: (\w+) -->$", "".join(TEXT.values()), re.MULTILINE)
     assert sorted(regions) == sorted(tables())
 
 
-def test_every_op_and_every_word_of_a_table_is_told() -> None:
-    told = OPS
+def test_every_op_and_every_weight_setting_is_documented() -> None:
     words = [*weights.INITIALIZERS, *weights.REGULARIZERS, *weights.CONSTRAINTS]
-    missing = [word for word in words if f"| `{word}` |" not in told]
-    missing += [op for op in schema.own_ops() if f"## {op}\n" not in told and f"| `{op}` |" not in told]
+    missing = [word for word in words if f"| `{word}` |" not in OPS]
+    missing += [op for op in schema.own_ops() if f"## {op}\n" not in OPS and f"| `{op}` |" not in OPS]
     assert missing == []
 
 
-def test_every_word_of_the_language_is_told() -> None:
+def test_every_key_of_the_language_is_documented() -> None:
     words = {*vocabulary.STEP_PROPERTIES, *vocabulary.PATHS_PROPERTIES, *SHORTCUTS, *schema.language()["properties"]}
     assert [word for word in sorted(words) if f"`{word}`" not in LANGUAGE] == []
     assert FUNCTIONS.keys() == KNOWN_FUNCTIONS.keys()
 
 
 @pytest.mark.parametrize("name", DOCS)
-def test_the_links_lead_somewhere(name: str) -> None:
+def test_the_links_work(name: str) -> None:
     links = re.findall(r"\]\(([^)\s]+)\)", re.sub(r"^```.*?^```$", "", TEXT[name], flags=re.MULTILINE | re.DOTALL))
     for link in links:
         path, _, anchor = link.partition("#")

@@ -1,4 +1,4 @@
-"""The reference of the commands in `docs/`, made from the program's own help."""
+"""The reference of the commands in `docs/`, generated from their help."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from archdsl.cli.help import NAMES, Command, records
 
 
 def commands() -> str:
-    """A section for each command, in the order of `archdsl --help`: its usage, its arguments and its options."""
+    """Return a section for each command, in the order of `archdsl --help`."""
     program = typer.main.get_command(app)
     return "\n".join(map(_section, program.list_commands(typer.Context(program)), program.commands.values()))
 
@@ -26,7 +26,7 @@ def _section(name: str, command: Command) -> str:
 
 
 def _code(words: str) -> str:
-    """An argument, or an option with its value: `--depth INTEGER`."""
+    """Format an argument, or an option with its value: `--depth INTEGER`."""
     return f"`{_cell(words)}`"
 
 

@@ -1,4 +1,4 @@
-"""The tables in `docs/`, made of the registries that the parser reads."""
+"""The tables in `docs/`, generated from the registries that the parser uses."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ _TAKEN = {
 
 @cache
 def tables() -> dict[str, str]:
-    """The text of each generated region, by its name."""
+    """Return the text of each generated region by name."""
     words = schema.language()
     return {
         **{f"ops_{kind}": ops(kind) for kind in KINDS},
@@ -101,7 +101,7 @@ def tables() -> dict[str, str]:
 
 
 def _notebook() -> str:
-    """What the lint says of the notebook's network."""
+    """Return the output of lint for the network of the notebook."""
     text = (zoo.folder() / "funny_resnet_notebook.yaml").read_text(encoding="utf-8")
     loaded = zoo.loads(text, "funny_resnet_notebook.yaml")
     graph = resolve(loaded)
@@ -110,12 +110,12 @@ def _notebook() -> str:
 
 
 def _reviewed() -> str:
-    """What the lint says of each spec that ships, its variants together."""
+    """Return a table of the findings in each spec of the zoo, with its variants combined."""
     rows = []
     for name, path in zoo.names().items():
         told: dict[str, set[str]] = {}
         for one in zoo.load(path).every():
-            loud = Suppressions(replace(one, text=""))  # what its comments silence is told here, too
+            loud = Suppressions(replace(one, text=""))  # include what its comments suppress
             for finding in lint(one, resolve(one), loud):
                 told.setdefault(finding.code, set()).add(one.variant or "-")
         rows += [
@@ -126,13 +126,13 @@ def _reviewed() -> str:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], right: str = "") -> str:
-    """A table in Markdown; the column with the head `right` stands at the right."""
+    """Format a table in Markdown; the column headed `right` is aligned to the right."""
     lines = [head, ["---:" if word == right else "---" for word in head], *rows]
     return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
 
 
 def _said(text: str) -> str:
-    """A sentence for a cell: no full stop, where it is the only one."""
+    """Format text for a cell: a single sentence has no full stop."""
     return text.removesuffix(".") if ". " not in text else text
 
 
@@ -156,7 +156,7 @@ def _values(kind: str) -> str:
 
 
 def specs() -> str:
-    """The specs that ship with archdsl, without the variants that are another's for another size of image."""
+    """Return a table of the zoo, without variants that only change the size of the image."""
     rows = []
     for name, path in zoo.names().items():
         loaded = zoo.load(path)
@@ -168,14 +168,14 @@ def specs() -> str:
 
 
 def ops(kind: Kind) -> str:
-    """Every op of this package that is of a kind."""
+    """Return the ops of one kind in this package."""
     own = {name: op for name, op in schema.own_ops().items() if op.kind == kind}
     introduction = f"{_INTRODUCTIONS[kind]}\n\n" if kind in _INTRODUCTIONS else ""
     return introduction + (_listed(own) if kind in ("activation", "merge") else "\n".join(map(_op, own.values())))
 
 
 def _listed(own: Mapping[str, type[Op]]) -> str:
-    """Ops in a table, and the arguments of all in another."""
+    """Format ops as a table, followed by a table of their arguments."""
     rows = []
     for name, op in own.items():
         rule = docstrings.rule(op).replace(_KEPT, "")
@@ -202,7 +202,7 @@ def _op(op: type[Op]) -> str:
 
 
 def _arguments(model: type[BaseModel], names: Iterable[str]) -> list[tuple[str, str, str]]:
-    """A row for each argument: its name, its value with the default, its meaning."""
+    """Return a row for each argument: name, value with its default, meaning."""
     described = docstrings.arguments(model)
     return [
         (f"`{name}`", _value(type_of(name, model.model_fields[name]), _default(model, name)), _said(described[name]))
@@ -217,7 +217,7 @@ def _value(kind: str, default: str) -> str:
 
 
 def _of(rows: Sequence[tuple[str, str, str, str]]) -> str:
-    """A table of the arguments of several things."""
+    """Format the arguments of several entries as a table."""
     if not rows:
         return ""
     cells = [(f"{name}: {argument}", value, meaning) for name, argument, value, meaning in rows]
@@ -225,7 +225,7 @@ def _of(rows: Sequence[tuple[str, str, str, str]]) -> str:
 
 
 def _default(model: type[BaseModel], name: str) -> str:
-    """A default alone, for a cell of a table."""
+    """Return the default of an argument for a cell."""
     told = default_of(model.model_fields[name])
     return "**required**" if told == "required" else f"`{told[8:]}`" if told.startswith("default ") else ""
 
@@ -241,7 +241,7 @@ def _examples(op: type[Op]) -> str:
 
 
 def _words(entries: Mapping[str, type[BaseModel]], left_out: Iterable[str] = ()) -> str:
-    """Values in a table, and their arguments in another."""
+    """Format values as a table, followed by a table of their arguments."""
     rows = [(f"`{word}`", docstrings.prose(entry)) for word, entry in entries.items()]
     arguments = [
         (f"`{word}`", *row)
@@ -254,7 +254,7 @@ def _words(entries: Mapping[str, type[BaseModel]], left_out: Iterable[str] = ())
 def _sections(
     entries: Mapping[str, type[BaseModel]], left_out: Callable[[type[BaseModel], str], bool] = lambda *_: False
 ) -> str:
-    """Values in a section each, with their arguments."""
+    """Format each value as a section with its arguments."""
     told = []
     for word, entry in entries.items():
         rows = _arguments(entry, [name for name in entry.model_fields if not left_out(entry, name)])
@@ -308,7 +308,7 @@ def _fields(model: type[BaseModel], names: Sequence[str]) -> str:
 
 
 def _literal(value: Any) -> str:
-    """A default of a recipe, or nothing for one that is a model."""
+    """Return a default of a recipe, or nothing if it is a model."""
     if isinstance(value, BaseModel) or value is None:
         return ""
     return f"`{written(value)}`"

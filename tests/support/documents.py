@@ -1,4 +1,4 @@
-"""Documents as tests read them: their snippets, made whole, and what a document prints, made anew."""
+"""Read documents for tests: complete their snippets, and update the output they show."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LANGUAGE = ROOT / "docs/reference/language/index.md"
 DOCS = {path.relative_to(ROOT / "docs").as_posix(): path for path in sorted((ROOT / "docs").rglob("*.md"))}
 """Every page, by its path below `docs/`."""
 FILE = "net.yaml"
-"""What the documents call a snippet that has no name of its own."""
+"""The file name of a snippet without a name."""
 
 _FENCE = re.compile(r"^```(\w+)(?: (\w+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _REGION = re.compile(r"(<!-- begin: (\w+) -->\n)(.*?)(<!-- end: \2 -->)", re.DOTALL)
@@ -34,7 +34,7 @@ _SLOW = re.compile(r"\b(pip|build|train|evaluate|predict|export|plot(?! \S+ --li
 
 @dataclass(frozen=True)
 class Block:
-    """One fenced block: its language, the word behind it, its text, and where that begins."""
+    """A fenced block: its language, the word after it, its text, and where the text starts."""
 
     language: str
     word: str
@@ -44,12 +44,12 @@ class Block:
 
     @property
     def quick(self) -> bool:
-        """Whether the commands in it need neither TensorFlow nor a renderer."""
+        """Whether its commands need neither TensorFlow nor a renderer."""
         return not _SLOW.search(self.text)
 
 
 def blocks(document: str) -> list[Block]:
-    """The fenced blocks that people wrote; what stands in generated regions is held by its source."""
+    """Return the fenced blocks outside of generated regions."""
     generated = [range(*match.span()) for match in _REGION.finditer(document)]
     return [
         Block(m[1], m[2] or "", m[3], m.start(3), document.count("\n", 0, m.start()) + 1)
@@ -60,13 +60,13 @@ def blocks(document: str) -> list[Block]:
 
 @cache
 def frame() -> dict[str, str]:
-    """What `docs/reference/language/index.md` says that its pieces leave out: its first snippet, by key."""
+    """Return the lines for keys that snippets omit: the first snippet of the language reference, by key."""
     text = blocks(LANGUAGE.read_text(encoding="utf-8"))[0].text
     return {line.partition(":")[0]: line for line in text.splitlines()}
 
 
 def whole(text: str) -> str:
-    """A snippet as a whole file: steps become the model, and what is left out stands behind, so that lines stay."""
+    """Complete a snippet: steps become the model, and missing keys go to the end, which keeps line numbers."""
     text = f"model:\n{text}" if text.startswith("- ") else text
     keys = set(re.findall(r"^(\w+):", text, re.MULTILINE))
     assert "model" in keys or "layers" not in keys, "a snippet with layers has a model that uses them"
@@ -75,13 +75,13 @@ def whole(text: str) -> str:
 
 
 def named(block: Block) -> str:
-    """The name of a snippet's file, which a comment on its first line tells."""
+    """Return the file name in the comment on the first line of a snippet, if any."""
     found = re.match(r"# ([\w.-]+\.yaml)\n", block.text)
     return found[1] if found else ""
 
 
 def hold(text: str, file: str = FILE) -> None:
-    """What `archdsl check` does with a spec."""
+    """Check a spec and its variants, as `archdsl check` does."""
     spec = loads(text, file)
     for one in spec.every():
         check(one, resolve(one))
@@ -89,7 +89,7 @@ def hold(text: str, file: str = FILE) -> None:
 
 @cache
 def files() -> dict[str, str]:
-    """The specs that pages of the reference name, which commands on other pages of it use."""
+    """Return the named specs of the reference, which commands on its other pages use."""
     found: dict[str, str] = {}
     for name, path in DOCS.items():
         for block in blocks(path.read_text(encoding="utf-8")) if name.startswith("reference/") else ():
@@ -100,7 +100,7 @@ def files() -> dict[str, str]:
 
 
 def renewed(document: str, tables: Mapping[str, str], folder: Path) -> str:
-    """The document with its tables, its messages and what its quick commands print as they really are.
+    """Return a document with its tables, messages and the output of its quick commands updated.
 
     Args:
         tables: the text of each generated region.
@@ -127,15 +127,15 @@ def renewed(document: str, tables: Mapping[str, str], folder: Path) -> str:
 
 
 def message(block: Block) -> str:
-    """What is said of a wrong snippet."""
-    assert not block.text.startswith("- "), f"line {block.line}: it begins with a key, so that lines can be told"
+    """Return the message for a wrong snippet."""
+    assert not block.text.startswith("- "), f"line {block.line}: it must start with a key"
     with pytest.raises(ArchError) as caught:
         hold(whole(block.text))
     return f"{caught.value}\n"
 
 
 def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Runs commands of a document, as in a terminal that shows both streams."""
+    """Run commands in a shell, with stdout and stderr combined."""
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "NO_COLOR": "1"}
     return subprocess.run(
         ["sh", "-ec", command],
@@ -149,7 +149,7 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def printed_by(commands: str, folder: Path) -> tuple[int, str]:
-    """How `archdsl` commands end and what they print, all in this process: to start one takes longer than they do."""
+    """Run `archdsl` commands in this process, and return the exit code and the output."""
     printed = io.StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(printed), redirect_stderr(printed):
         patch.chdir(folder)
@@ -167,7 +167,7 @@ def printed_by(commands: str, folder: Path) -> tuple[int, str]:
 
 
 def anchors(document: str) -> set[str]:
-    """The anchors of a document's headings, as GitHub makes them."""
+    """Return the anchors of the headings of a document, as GitHub makes them."""
     plain = re.sub(r"^```.*?^```$", "", document, flags=re.MULTILINE | re.DOTALL)
     heads = re.findall(r"^#+ (.*)$", plain, re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
