@@ -78,7 +78,7 @@ def from_spec(target: Path, other: str, name: str = "", variant: str = "") -> Dr
 def _draft(target: Path, text: str, name: str, origin: str, other: str) -> Draft:
     name = _class_name(target, name)
     text = _renamed(_MODELINE.sub("", text), name, other)
-    text = f"{modeline(target)}\n# Begun from {origin}.\n{text}"
+    text = f"{modeline()}\n# Based on {origin}.\n{text}"
     spec = parse(text, str(target))
     graphs = []
     for one in spec.every():

@@ -79,7 +79,7 @@ def byte_size(number: int) -> str:
         value, unit = value / 1000, larger
     if unit == "bytes":
         return quantity(number, "byte")
-    return f"{value:.{2 if value < 9.995 else 1 if value < 99.95 else 0}f} {unit}"
+    return f"{_three_figures(value)} {unit}"
 
 
 def short_count(number: int) -> str:
@@ -91,7 +91,11 @@ def short_count(number: int) -> str:
         value, unit = value / 1000, larger
     if not unit:
         return f"{number:,}"
-    return f"{value:.{2 if value < 9.995 else 1 if value < 99.95 else 0}f} {unit}"
+    return f"{_three_figures(value)} {unit}"
+
+
+def _three_figures(value: float) -> str:
+    return f"{value:.{2 if value < 9.995 else 1 if value < 99.95 else 0}f}"
 
 
 def duration(seconds: float) -> str:

@@ -73,6 +73,14 @@ def codes(incomplete: str) -> Suggestions:
     return _matching(incomplete, explanations.CODES)
 
 
+def pages(incomplete: str) -> Suggestions:
+    """Suggest the pages of the documentation: by their short names until a folder is typed."""
+    from archdsl.schema import pages
+
+    known = {name if "/" in incomplete else name.rpartition("/")[2]: "" for name in pages.names()}
+    return _matching(incomplete, known)
+
+
 def templates(incomplete: str) -> Suggestions:
     """Suggest the templates of `archdsl new`."""
     from archdsl import drafts

@@ -41,7 +41,12 @@ def explain(
 
 def docs(
     page: Annotated[
-        str | None, typer.Argument(metavar="PAGE", help="A page, such as loops (default: list all pages).")
+        str | None,
+        typer.Argument(
+            metavar="PAGE",
+            help="A page, such as loops (default: list all pages).",
+            autocompletion=completion.pages,
+        ),
     ] = None,
     web: Annotated[bool, typer.Option("--web", help="Open the page in the browser.")] = False,
 ) -> None:
@@ -61,7 +66,8 @@ def docs(
         webbrowser.open(address)
         print_text(address)
     elif name is None:
-        print_text(columns([(name, pages.title(path)) for name, path in pages.names().items()]))
+        rows = [(name, pages.title(path)) for name, path in pages.names().items()]
+        print_text(columns(rows, width=room(sys.stdout)))
     else:
         _print_markdown(pages.names()[name].read_text(encoding="utf-8"))
 

@@ -26,7 +26,7 @@ from archdsl.errors import fail
 from archdsl.files import next_free
 from archdsl.limits import raised
 from archdsl.runs.trackers import TRACKERS
-from archdsl.text import columns
+from archdsl.text import byte_size, columns, duration, percent, room
 
 if TYPE_CHECKING:
     from archdsl.runs.folder import Result
@@ -145,8 +145,8 @@ def _print_result(result: Result, run: Path, as_json: bool) -> None:
 
 
 def _accuracy_line(run: Path, accuracy: float, images: int, plain: float | None) -> str:
-    line = f"{run}: {accuracy:.2%} of {images:,} test images are right"
-    return line if plain is None else f"{line} ({plain:.2%} by single looks)"
+    line = f"{run}: test accuracy {percent(accuracy)} ({round(accuracy * images):,} of {images:,})"
+    return line if plain is None else f"{line}; {percent(plain)} without test-time augmentation"
 
 
 def _check_resume_options(spec: Any, out: Any, limit: Any, seed: Any, dry_run: bool, *more: Any) -> None:
@@ -162,54 +162,38 @@ def _check_resume_options(spec: Any, out: Any, limit: Any, seed: Any, dry_run: b
 def _dry_run_text(report: DryRunReport) -> str:
     """Describe a planned training and its cost, one fact per line."""
     parts = ", ".join(f"{count:,} {name}" for name, count in report.images.items())
-    rate, together = report.learning_rate, report.steps_per_execution
+    rate = report.learning_rate
     rates = [f"{rate['first']:.3g}"]
     if rate["largest"] > max(rate["first"], rate["last"]):
-        rates.append(f"up to {rate['largest']:.3g}")
+        rates.append(f"at most {rate['largest']:.3g}")
     if rate["last"] != rate["first"]:
-        rates.append(f"to {rate['last']:.3g} in the last step")
-    memory = f"{_bytes(report.weight_bytes)} of weights and the optimizer's own"
+        rates.append(f"{rate['last']:.3g} in the last step")
+    memory = f"{byte_size(report.weight_bytes)} of weights and optimizer state"
     if report.activation_bytes is not None:
-        memory += f", {_bytes(report.activation_bytes)} or more of activations"
-    memory += f", {_bytes(report.data_bytes)} of images"
-    step = f"{report.batch_size / report.step_seconds:,.0f} images/s; {_milliseconds(report.step_seconds)} a step"
-    step += f"; the first took {_time(report.first_step_seconds)}"
+        memory += f", at least {byte_size(report.activation_bytes)} of activations"
+    memory += f", {byte_size(report.data_bytes)} of images"
+    speed = f"{report.batch_size / report.step_seconds:,.0f} images/s, {_milliseconds(report.step_seconds)} per step"
+    compiler = "XLA" if report.jit_compile else "no XLA"
     lines = [
         ("data", f"{report.source} from {report.origin}"),
         ("images", f"{parts}; {report.classes} classes"),
-        ("network", f"{report.parameters:,} parameters, {report.trainable:,} of them trained; {report.precision}"),
-        ("epochs", f"{report.epochs} of {report.steps:,} steps of {report.batch_size} images"),
-        ("execution", f"{'XLA' if report.jit_compile else 'no XLA'}, steps at a time: {together}"),
+        ("network", f"{report.parameters:,} parameters ({report.trainable:,} trainable), {report.precision}"),
+        ("epochs", f"{report.epochs} of {report.steps:,} steps, batch size {report.batch_size}"),
+        ("execution", f"{compiler}, steps per execution: {report.steps_per_execution}"),
         ("optimizer", f"{report.optimizer}, learning rate {', '.join(rates)}"),
         ("first loss", f"{report.loss:.4f}"),
         ("memory", memory),
-        ("speed", step),
-        ("time", f"about {_time(report.seconds)}, and {_time(report.preparing_seconds)} before it"),
-        ("would write", report.out),
+        ("speed", f"{speed}; the first step took {duration(report.first_step_seconds)}"),
+        ("time", f"about {duration(report.seconds)}, plus {duration(report.preparing_seconds)} of preparation"),
+        ("run folder", report.out),
     ]
-    return columns(lines)
-
-
-def _bytes(number: float) -> str:
-    for unit in ("B", "kB", "MB", "GB"):
-        if number < 1000 or unit == "GB":
-            break
-        number /= 1000
-    return f"{number:.3g} {unit}"
+    return columns(lines, width=room(sys.stdout))
 
 
 def _milliseconds(seconds: float) -> str:
-    """`0.35 ms`, `1,950 ms`."""
+    """Format a short time: `0.35 ms`, `1,950 ms`."""
     number = seconds * 1000
     return f"{number:.2g} ms" if number < 10 else f"{number:,.0f} ms"
-
-
-def _time(seconds: float) -> str:
-    """`1.2 s`, `3 min 20 s`, `5 h 12 min`."""
-    if seconds < 90:
-        return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes < 90 else f"{minutes // 60:,} h {minutes % 60} min"
 
 
 COMMANDS = {"train": train, "evaluate": evaluate}

@@ -7,7 +7,6 @@ It knows what needs no computing: every word of the language, and the kind of ea
 from __future__ import annotations
 
 import json
-import os
 import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -19,9 +18,13 @@ from archdsl.recipe import Data, Train
 from archdsl.schema import vocabulary
 from archdsl.schema.annotations import Annotations, Schema, reference
 from archdsl.spec import Expectation
+from archdsl.version import __version__
 
 FILE = Path(__file__).with_name("schema.json")
 """The shipped schema."""
+
+ADDRESS = f"https://raw.githubusercontent.com/archdsl/archdsl/v{__version__}/archdsl/schema/schema.json"
+"""The published schema of this release."""
 
 _WIDTH = 120
 
@@ -78,20 +81,12 @@ def text(ops: Mapping[str, type[Op]] | None = None) -> str:
     return _printed(language(ops), 0, 0) + "\n"
 
 
-def modeline(spec: Path) -> str:
-    """The comment by which an editor finds the shipped schema, without a network.
+def modeline() -> str:
+    """Return the comment that names the schema of this release to editors.
 
-    It is relative where both lie under the current folder (a project with its own `.venv`), so that it holds for
-    everybody who works there, and so that no home folder gets into a spec. Else it is a URI.
-
-    Args:
-        spec: where the comment will stand.
+    The address is the same on every machine. `archdsl schema --path` prints the file for editors without a network.
     """
-    here, file, target = Path.cwd().resolve(), FILE.resolve(), FILE.as_uri()
-    if here in file.parents and here in spec.resolve().parents:
-        near = Path(os.path.relpath(file, spec.resolve().parent)).as_posix()
-        target = target if any(character.isspace() for character in near) else near
-    return f"# yaml-language-server: $schema={target}"
+    return f"# yaml-language-server: $schema={ADDRESS}"
 
 
 def _sections(definitions: Schema) -> Schema:

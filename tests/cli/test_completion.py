@@ -76,6 +76,8 @@ def complete(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
         ("archdsl show --variant ", []),
         ("archdsl ops conv", [name for name in sorted(OPS) if name.startswith("conv")]),
         ("archdsl explain ARCH02", [code for code in explanations.CODES if code.startswith("ARCH02")]),
+        ("archdsl docs loop", ["loops"]),
+        ("archdsl docs reference/language/lo", ["reference/language/loops"]),
         ("archdsl data cifar", ["cifar10", "cifar100", "cifar_fast", "cifar_gpu"]),
         ("archdsl plot vgg --theme ", ["light", "dark"]),
         ("archdsl check vgg --format g", ["github"]),

@@ -64,7 +64,7 @@ def test_without_options_a_starter_is_written_that_trains_on_digits(tmp_path: Pa
     assert f"archdsl check {file}" in done.stderr
     assert f"archdsl train {file}" in done.stderr
     text = file.read_text(encoding="utf-8")
-    assert text.startswith(f"{modeline(file)}\n# Begun from the template starter.\n")
+    assert text.startswith(f"{modeline()}\n# Based on the template starter.\n")
     spec = zoo.load(file)
     assert spec.data.source == "digits"
     assert CliRunner().invoke(app, ["check", str(file)]).exit_code == 0
@@ -81,7 +81,7 @@ def test_a_spec_of_the_zoo_is_copied_with_its_comments(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     assert new(file, "--from", "funny_resnet_notebook", "--name", "Other").exit_code == 0
     original = zoo.find("funny_resnet_notebook").read_text(encoding="utf-8")
-    written = file.read_text(encoding="utf-8").removeprefix(f"{modeline(file)}\n# Begun from the spec ")
+    written = file.read_text(encoding="utf-8").removeprefix(f"{modeline()}\n# Based on the spec ")
     same = original.replace("name: FunnyResNet                       #", "name: Other                             #")
     assert same != original
     assert written == f"funny_resnet_notebook.\n{same}"
@@ -91,7 +91,7 @@ def test_a_variant_is_laid_over_the_copy_and_nothing_else_changes(tmp_path: Path
     file = tmp_path / "deep.yaml"
     assert new(file, "--from", "resnet", "--variant", "resnet34").exit_code == 0
     text = file.read_text(encoding="utf-8")
-    assert "# Begun from the spec resnet, variant resnet34.\n" in text
+    assert "# Based on the spec resnet, variant resnet34.\n" in text
     assert "args: {depths: [3, 4, 6, 3], block: basic, widen: 1, classes: 1000}\n" in text
     assert "variants:" not in text
     assert "expect: {parameters: 21814696, " in text
@@ -107,7 +107,7 @@ def test_a_copy_of_a_copy_has_one_modeline(tmp_path: Path) -> None:
     assert new(second, "--from", first).exit_code == 0
     text = second.read_text(encoding="utf-8")
     assert text.count("yaml-language-server") == 1
-    assert "# Begun from the spec first.yaml.\n# Begun from the template starter.\n" in text
+    assert "# Based on the spec first.yaml.\n# Based on the template starter.\n" in text
     assert parse(text).name == "Second"
 
 

@@ -128,5 +128,5 @@ def test_the_demo_runs_from_nothing(tmp_path: Path) -> None:
     shutil.copytree(ROOT, copy, ignore=skip)
     done = subprocess.run(["sh", "examples/demo.sh"], cwd=copy, capture_output=True, text=True, timeout=1500)
     assert done.returncode == 0, done.stderr
-    accuracy = float(re.findall(r"([\d.]+)% of 360 test images are right", done.stdout)[-1])
+    accuracy = float(re.findall(r"test accuracy ([\d.]+) % \(\d+ of 360\)", done.stdout)[-1])
     assert accuracy >= 97

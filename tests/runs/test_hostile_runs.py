@@ -38,7 +38,9 @@ def faults(runs: list[Path], commands: Sequence[str], modules: Sequence[str] = (
     ]
 
 
-AFTER_BUILDING = re.compile("test images are right|is not of this network|was changed after the run began|notes.early")
+AFTER_BUILDING = re.compile(
+    "test accuracy|test images are right|is not of this network|was changed after the run began|notes.early"
+)
 """What is said after a network was built."""
 
 

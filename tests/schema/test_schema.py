@@ -16,6 +16,7 @@ from reading import quickly
 from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
+import archdsl
 from archdsl import schema
 from archdsl.cli import app
 from archdsl.errors import ArchError
@@ -325,11 +326,11 @@ def test_an_installed_op_is_known_on_demand_alone(monkeypatch: pytest.MonkeyPatc
     assert printed["$defs"]["op.foreign"]["description"] == "An op of another package."
 
 
-def test_the_modeline_is_relative_within_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    head = "# yaml-language-server: $schema="
-    monkeypatch.chdir(schema.FILE.parents[2])
-    assert schema.modeline(Path("specs/mine.yaml")) == head + "../archdsl/schema/schema.json"
-    monkeypatch.chdir(tmp_path)
-    assert schema.modeline(Path("mine.yaml")) == head + schema.FILE.as_uri()
-    monkeypatch.setattr(schema, "FILE", tmp_path / "a b" / "schema.json")
-    assert schema.modeline(Path("mine.yaml")) == head + tmp_path.as_uri() + "/a%20b/schema.json"
+def test_the_modeline_names_the_published_schema_of_the_release() -> None:
+    """It is the same on every machine, and the file is in the repository under the tag of the release."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    repository = settings["project"]["urls"]["Repository"].replace("github.com", "raw.githubusercontent.com")
+    head, _, path = schema.ADDRESS.partition(f"/v{archdsl.__version__}/")
+    assert schema.modeline() == f"# yaml-language-server: $schema={schema.ADDRESS}"
+    assert (head, ROOT / path) == (repository, schema.FILE)
+    assert 'tags: ["v*"]' in (ROOT / ".github/workflows/release.yml").read_text(encoding="utf-8")
