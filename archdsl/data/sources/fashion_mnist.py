@@ -1,4 +1,4 @@
-"""Fashion-MNIST: 70,000 pictures of clothes of 28x28 in 10 classes (Xiao et al. 2017), as idx files."""
+"""Fashion-MNIST: 70,000 images of clothing, 28x28, 10 classes (Xiao et al. 2017), as idx files."""
 
 from __future__ import annotations
 
