@@ -20,6 +20,7 @@ _PICTURE = re.compile(
     r'<picture>\s*<source media="\(prefers-color-scheme: dark\)" srcset="([^"]+)">\s*'
     r'<img alt="([^"]*)" src="([^"]+)"[^>]*>\s*</picture>'
 )
+_IMAGE = re.compile(r'<img alt="([^"]*)" src="([^"]+)"[^>]*>')
 _OUTSIDE = re.compile(r"\]\(((?:\.\./)+[^)#\s]+)")
 _CODE = re.compile(r"(?<!\[)`(ARCH\d{3})`(?!\])")
 
@@ -60,6 +61,7 @@ def converted(text: str, page: str, repository: str) -> str:
     pieces = [_WORD.sub(titled, piece) for piece in _FENCE.split(text)]
     for at in range(0, len(pieces), 2):
         prose = _PICTURE.sub(r"![\2](\3#only-light)![\2](\1#only-dark)", pieces[at])
+        prose = _IMAGE.sub(r"![\1](\2)", prose)
         pieces[at] = _CODE.sub(code, _OUTSIDE.sub(outside, prose))
     return "".join(pieces)
 

@@ -35,6 +35,13 @@ def test_a_picture_switches_with_the_theme() -> None:
     assert shown == elements >= 10
 
 
+def test_an_image_becomes_markdown_which_the_site_checks() -> None:
+    assert converted('<img alt="A net" src="../images/net.png">') == "![A net](../images/net.png)"
+    for path in DOCS.values():
+        prose = re.sub(r"^```.*?^```$", "", converted(path.read_text(encoding="utf-8")), flags=re.MULTILINE | re.DOTALL)
+        assert not re.search(r"<(img|picture|a) ", prose), path
+
+
 def test_a_wrong_spec_has_a_title_and_other_words_go() -> None:
     assert converted("```yaml wrong\nx: 1\n```\n") == '```yaml title="wrong"\nx: 1\n```\n'
     assert converted("```yaml right\nx: 1\n```\n") == "```yaml\nx: 1\n```\n"
