@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -65,8 +64,21 @@ ENOUGH = 100
 LONGEST, MOST_FACTS = 1000, 20
 """How many characters of a sentence and how many facts a problem's text shows, so that it fits a screen."""
 
-MAX_EDITS = 2
-"""The largest edit distance of a word from the known word that is proposed for it."""
+ABBREVIATIONS = {
+    "bce": "binary_crossentropy",
+    "bn": "batch_norm",
+    "deconv": "conv_transpose",
+    "gap": "global_average_pool",
+    "ln": "layer_norm",
+    "lr": "learning_rate",
+    "cat": "concat",
+    "mae": "mean_absolute_error",
+    "mean": "average",
+    "mul": "multiply",
+    "sum": "add",
+    "mse": "mean_squared_error",
+}
+"""The field's abbreviations of words of the language."""
 
 MAX_WORDS, MAX_LETTERS = 200, 40
 """With how many known words a word is compared, and how many letters of each: both come from files."""
@@ -213,35 +225,58 @@ def fail(code: str, message: str, span: Span | None = None, hint: str = "") -> A
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
-    """A hint with the known word most like `word`; where none is near, the known words."""
+    """A hint with the known words most like `word`; if none is close, the known words."""
     known = sorted(set(words))
-    if (close := _closest(word, known)) is not None:
-        return f"did you mean `{close}`?"
+    if close := _closest(word, known):
+        *others, last = (f"`{w}`" for w in close)
+        return f"did you mean {', '.join(others)} or {last}?" if others else f"did you mean {last}?"
     shown = ", ".join(f"`{w}`" for w in known[:16]) + (", ..." if len(known) > 16 else "")
     return f"known here: {shown}" if known else ""
 
 
-def _closest(word: str, known: list[str]) -> str | None:
-    """The word with the smallest edit distance; among equals the one that looks most like it."""
-    typed = word[:MAX_LETTERS].lower()
-    words = {candidate[:MAX_LETTERS].lower(): candidate for candidate in reversed(known[:MAX_WORDS])}
+def _closest(word: str, known: Sequence[str]) -> list[str]:
+    """The words that `word` may be a slip for: usually one; several if all are as likely; none if a guess may be wrong.
+
+    In this order: the same letters (`MaxPool` for `max_pool`), the same beginning (`drop`), few edits, most of the same
+    beginning (`convolution` for `conv`), and a part that several words have (`crossentropy`). Other digits mean another
+    thing: `conv1d` is no slip for `conv`, nor is `gru` for `glu`.
+    """
+    typed = word[:MAX_LETTERS].lower().removesuffix("2d")
+    if (meant := ABBREVIATIONS.get(typed, "")) in known:
+        return [meant]
+    words = {w[:MAX_LETTERS].lower(): w for w in reversed(known[:MAX_WORDS])}
+    bare = _letters(typed)
+    if same := [w for candidate, w in words.items() if _letters(candidate) == bare]:
+        return same[:1]
+    words = {candidate: w for candidate, w in words.items() if _digits(candidate) == _digits(typed)}
     distances = {}
     for candidate in words:
-        room = min(MAX_EDITS, max(len(typed), len(candidate)) // 2)  # at least half of the letters are right
+        longer = max(len(typed), len(candidate))
+        room = 1 + (longer > 6) if longer > 3 or sorted(typed) == sorted(candidate) else 0
         if abs(len(typed) - len(candidate)) <= room and (edits := _edit_distance(typed, candidate, room)) <= room:
             distances[candidate] = edits
+    started = [w for w in words if len(bare) > 3 and _letters(w).startswith(bare)]
+    if 0 < len(started) <= 3:
+        slips = [w for w in started if distances.get(w) == 1]
+        return [words[w] for w in slips[:1] or sorted(started)]
     if distances:
-        least = min(distances.values())
-        return words[max((w for w in distances if distances[w] == least), key=lambda w: (_likeness(typed, w), w))]
-    # Further away are words of which a part is missing: `crossentropy`, or `convolution` for `conv`.
-    close = difflib.get_close_matches(typed, words, n=1, cutoff=0.65)
-    bare = typed.replace("_", "")
-    begun = [w for w in words if min(len(w), len(typed)) > 3 and _begins(w.replace("_", ""), bare)]
-    return words[close[0]] if close else words[min(begun, key=lambda w: abs(len(w) - len(typed)))] if begun else None
+        least = sorted(w for w in distances if distances[w] == min(distances.values()))
+        least.sort(key=lambda w: _likeness(typed, w), reverse=True)
+        several = len(typed) < 6 and sorted(least[0]) != sorted(typed)
+        return [words[w] for w in least[: 3 if several else 1]]
+    begun = {w: _shared(_letters(candidate), bare) for candidate, w in words.items()}
+    begun = {w: n for w, n in begun.items() if n >= 4 and 4 * n >= 3 * min(len(_letters(w)), len(bare))}
+    longest = sorted(w for w, n in begun.items() if n == max(begun.values()))
+    parts = sorted(w for candidate, w in words.items() if typed in candidate.split("_"))
+    return longest if 0 < len(longest) <= 3 else parts if 1 < len(parts) <= 6 else []
 
 
-def _begins(one: str, other: str) -> bool:
-    return one.startswith(other) or other.startswith(one)
+def _letters(word: str) -> str:
+    return word.lower().replace("_", "").replace("-", "")
+
+
+def _digits(word: str) -> str:
+    return "".join(filter(str.isdigit, word))
 
 
 def _likeness(typed: str, candidate: str) -> int:

@@ -29,10 +29,21 @@ class Limits:
     ops: int = 1_000_000
     parameters: int = 10**11
 
-    def exceeded(self, name: str, message: str, span: Span | None = None, code: str = "ARCH025") -> ArchError:
-        """The error of a limit that was met, with the way to raise it."""
+    def exceeded(
+        self, name: str, message: str, span: Span | None = None, code: str = "ARCH025", needed: int = 0
+    ) -> ArchError:
+        """The error of a limit that was met, with the way to raise it if ten times as much is enough.
+
+        Args:
+            name: of the limit.
+            message: what is wrong.
+            span: where.
+            code: of the error.
+            needed: the least that the limit would have to be, as far as is known.
+        """
         more = min(getattr(self, name) * 10, _HIGHEST.get(name, 10**15))
-        hint = f"if it is meant so, `--allow {name}={more}` raises the limit" if more > getattr(self, name) else ""
+        is_enough = more > getattr(self, name) and more >= needed
+        hint = f"if it is meant so, `--allow {name}={more}` raises the limit" if is_enough else ""
         return fail(code, message, span, hint)
 
     def lowered(self, carried: Mapping[str, Any], file: str) -> Limits:

@@ -333,9 +333,9 @@ class _EventReader:
 
 
 def _tag_error(tag: str, span: Span) -> ArchError:
-    return fail(
-        "ARCH002", f"specs have no tags, and here is `{tag}`", span, "for a `!` in text, put the text in quotes"
-    )
+    word = tag.removeprefix("!")
+    hint = f"to negate a value, write `not ${word}`" if word.isidentifier() else "remove the tag"
+    return fail("ARCH002", f"specs have no tags, and here is `{tag}`", span, hint)
 
 
 def _in_plain_words(error: MarkedYAMLError, before: str) -> str:

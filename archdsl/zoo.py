@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ def names() -> dict[str, Path]:
 
 
 def index() -> dict[str, dict[str, Any]]:
-    """Each spec's class, its `doc` and its number of parameters, by its name.
+    """Each spec's class, `doc`, number of parameters and variants, by its name.
 
     Resolving all of them takes a second, so that they are kept in a file: `pytest --update-golden` writes it.
     """
@@ -50,8 +51,7 @@ def find(name: str | Path) -> Path:
     if path.suffix in (".yaml", ".yml") or os.path.exists(path) or len(path.parts) > 1:
         return path if os.path.exists(path) else _example(path) or path
     if str(name) not in known:
-        hint = f"{nearest(str(name), known)}; a file is given by its path"
-        raise fail("ARCH201", f"there is no spec `{name}`", hint=hint)
+        raise fail("ARCH201", f"there is no spec `{name}`", hint=_hint(str(name), known))
     return known[str(name)]
 
 
@@ -59,6 +59,13 @@ def _example(path: Path) -> Path | None:
     """Return the file of `examples/NAME`, which an installed package has inside, if there is one."""
     inside = (_PACKAGE if (_PACKAGE / "examples").is_dir() else _PACKAGE.parent) / path.with_suffix(".yaml")
     return inside if path.parent == Path("examples") and inside.is_file() else None
+
+
+def _hint(name: str, known: Iterable[str]) -> str:
+    owners = [spec for spec, facts in index().items() if name in facts["variants"]]
+    if owners:
+        return f"`{name}` is a variant: " + " or ".join(f"`{spec} --variant {name}`" for spec in owners)
+    return f"{nearest(name, known)}; a file is given by its path"
 
 
 def load(path: str | Path, variant: str = "", limits: Limits = DEFAULTS) -> Spec:

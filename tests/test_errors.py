@@ -159,13 +159,42 @@ def test_the_nearest_word(word: str, words: list[str], hint: str) -> None:
         ("BatchNormalization", "did you mean `batch_norm`?"),
         ("Conv2D", "did you mean `conv`?"),
         ("convolution", "did you mean `conv`?"),
-        ("crossentropy", "did you mean `categorical_crossentropy`?"),
         ("batch-norm", "did you mean `batch_norm`?"),
+        ("bn", "did you mean `batch_norm`?"),
+        ("Conv1D", "known here: `batch_norm`, `categorical_crossentropy`, `conv`"),
+        ("conv3d", "known here: `batch_norm`, `categorical_crossentropy`, `conv`"),
         ("norm_batch_or_so", "known here: `batch_norm`, `categorical_crossentropy`, `conv`"),
     ],
 )
 def test_what_is_further_away_than_a_slip(word: str, hint: str) -> None:
     assert nearest(word, ["conv", "categorical_crossentropy", "batch_norm"]) == hint
+
+
+@pytest.mark.parametrize(
+    ("word", "words", "hint"),
+    [
+        ("crossentropy", ["binary_crossentropy", "categorical_crossentropy"], "`binary_crossentropy` or `categorical_"),
+        ("drop", ["crop", "dropout", "drop_path"], "did you mean `drop_path` or `dropout`?"),
+        ("welu", ["relu", "elu", "selu"], "did you mean `elu`, `relu` or `selu`?"),
+    ],
+)
+def test_words_that_are_as_likely_are_all_named(word: str, words: list[str], hint: str) -> None:
+    assert hint in nearest(word, words)
+
+
+@pytest.mark.parametrize(
+    ("word", "words"),
+    [
+        ("embedding", ["position_embedding", "conv"]),
+        ("gru", ["glu"]),
+        ("deconv", ["conv"]),
+        ("attend", ["flatten"]),
+        ("alpha_05", ["alpha_075", "alpha_14"]),
+        ("resnet18", ["resnet", "resnet_d"]),
+    ],
+)
+def test_a_word_that_means_another_thing_is_not_suggested(word: str, words: list[str]) -> None:
+    assert nearest(word, words).startswith("known here")
 
 
 def test_the_nearest_of_very_many_very_long_words_is_found_quickly() -> None:
@@ -191,7 +220,7 @@ def test_the_merge_example_of_the_language() -> None:
         "  path narrow -> 8x8x128 (line 20: $out // 2 = 128)",
         "  in ResidualLayer, from ResidualBlock at line 25 (kernel=3, filters=128, out=256)",
         "  in ResidualBlock, from Net at line 28 (kernel=3, filters=128, out=256)",
-        "  help: set filters to $out on line 20, or merge by concat",
+        "  help: set `filters` to $out on line 20",
     ]
 
 

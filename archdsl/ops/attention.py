@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from archdsl.ops.base import Counts, Example, Op, OpError, SavedForBackward, Shape, Traits, Weight, show
+from archdsl.ops.base import Counts, Example, Op, OpError, RankError, SavedForBackward, Shape, Traits, Weight, show
 from archdsl.ops.field_types import Count, Flag, Seed, Share
 from archdsl.ops.index_sets import Positions, shifted
 from archdsl.ops.receptive_field import POINTWISE
@@ -88,8 +88,7 @@ class Attention(Kernel, name="attention", kind="dense", layer="SelfAttention"):
     def output(self, *inputs: Shape) -> Shape:
         (*places, channels) = inputs[0] or (0,)
         if not places:
-            hint = "it stands before `flatten` or a global pool"
-            raise OpError(f"`attention` expects tokens x channels, got {show(inputs[0])}", hint=hint)
+            raise RankError(f"`attention` expects tokens x channels, got {show(inputs[0])}")
         if self.axes is not None and not {*self.axes} <= {*range(1, len(places) + 1)}:
             raise OpError(f"`axes` must be between 1 and {len(places)}, got {self.axes}", "axes")
         if len(places) > 1 and (self.window is not None or self.causal):

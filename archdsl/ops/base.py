@@ -35,6 +35,10 @@ class OpError(Exception):
         self.field, self.hint = field, hint
 
 
+class RankError(OpError):
+    """An input has too few axes, or too many."""
+
+
 class Weight(NamedTuple):
     """The shape of a weight, and whether it is trainable."""
 
@@ -346,8 +350,7 @@ def image(x: Shape, name: str) -> tuple[int, int, int]:
         OpError: The shape is not a feature map.
     """
     if len(x) != 3:
-        hint = "a conv or pool must stand before `flatten` or a global pool" if len(x) < 3 else ""
-        raise OpError(f"`{name}` expects height x width x channels, got {show(x)}", hint=hint)
+        raise RankError(f"`{name}` expects height x width x channels, got {show(x)}")
     return x[0], x[1], x[2]
 
 

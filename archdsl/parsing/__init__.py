@@ -70,7 +70,7 @@ class _SpecParser:
         signatures = self._signatures({name: node for name, (_, node) in layers.items()})
         defaults = self._defaults()
         self.reader = replace(self.reader, signatures=signatures, defaults=defaults)
-        bodies = {name: self._layer(key, node) for name, (key, node) in layers.items()}
+        bodies = {name: self._layer(key, node, args.keys()) for name, (key, node) in layers.items()}
         scope = Scope.of({key: arg.type for key, arg in args.items()}, tuple(inputs))
         model = self._model(scope)
         outputs = self.reader.outputs(self.root.get("outputs"), scope)
@@ -249,12 +249,13 @@ class _SpecParser:
             self.reader.check(OPS[key.text], blockless, key.span, complete=False)
         return defaults
 
-    def _layer(self, key: Scalar, node: Mapping) -> Layer:
+    def _layer(self, key: Scalar, node: Mapping, hidden: Set[str]) -> Layer:
         self.reader.unknown(node, LAYER)
         if node.get("like") is not None:
             return self._like(key, node)
         signature = self.reader.signatures[key.text]
         scope = Scope.of({arg.name: arg.type for arg in signature.args.values()}, signature.inputs)
+        scope = replace(scope, owner=key.text, hidden=hidden)
         steps = self._layer_steps(key, node, scope)
         outputs = self.reader.outputs(node.get("outputs"), scope)
         if (stray := node.key("with")) is not None:
@@ -318,7 +319,9 @@ def _without_consequences(problems: Sequence[Problem]) -> list[Problem]:
     meant = {m[1]: p.code for p in problems if p.code in ("ARCH005", "ARCH015") and (m := _MEANT.match(p.hint))}
     sections = [word for word in ("args", "layers", "inputs", "outputs", "for") if meant.get(word) == "ARCH005"]
     bodies = {"steps", "paths", "like"} & meant.keys()
-    return [p for p in problems if not (p.code in _NAMES and sections) and not _follows(p, meant.keys(), bool(bodies))]
+    left = [p for p in problems if not (p.code in _NAMES and sections) and not _follows(p, meant.keys(), bool(bodies))]
+    # What another problem hides may be the use of an argument.
+    return [p for p in left if p.code != "ARCH017"] or left
 
 
 def _follows(problem: Problem, meant: Set[str], body: bool) -> bool:

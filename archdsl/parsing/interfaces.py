@@ -48,7 +48,8 @@ class InterfaceReader(ValueReader):
         for key, inner in entries(node):
             value = self.value(inner, None)
             if key.text not in args:
-                hint = nearest(key.text, args) if args else f"`{owner}` has no arguments"
+                free = args.keys() - {other.text for other, _ in entries(node)}
+                hint = nearest(key.text, free) if args else f"`{owner}` has no arguments"
                 self.problems.add("ARCH015", f"`{owner}` has no argument `{key.text}`", key.span, hint)
                 continue
             values[key.text] = args[key.text].taken(value.template())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
 
 from archdsl.expr import mentioned
@@ -35,6 +35,8 @@ class Scope:
         inputs: the names of the body's inputs.
         named: the steps above that have names, and the inputs.
         looped: the names of steps that stand in a loop, wherever it is.
+        owner: the layer that the body is of, if it is of one.
+        hidden: the model's arguments, which a layer does not see.
     """
 
     visible: Mapping[str, str]
@@ -43,6 +45,8 @@ class Scope:
     named: dict[str, NamedStep] = field(default_factory=dict)
     looped: set[str] = field(default_factory=set)
     apart: bool = False
+    owner: str = ""
+    hidden: Set[str] = frozenset()
 
     @classmethod
     def of(cls, types: Mapping[str, str], inputs: tuple[str, ...]) -> Scope:
@@ -57,7 +61,7 @@ class Scope:
         """
         named = dict(self.named) if apart else self.named
         visible = {**self.visible, **dict.fromkeys(names, "any")}
-        return Scope(visible, set(), self.inputs, named, self.looped, self.apart or apart)
+        return Scope(visible, set(), self.inputs, named, self.looped, self.apart or apart, self.owner, self.hidden)
 
     def define(self, name: str, outputs: tuple[str, ...], many: bool) -> None:
         """Names a step, for what comes after it."""

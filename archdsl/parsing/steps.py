@@ -160,7 +160,8 @@ class StepReader(InterfaceReader):
         known = self._fields_of(owner)
         for key, value in node.items:
             if key.text not in known:
-                hint = nearest(key.text, known) if known else f"`{owner}` has no arguments"
+                free = known - {other.text for other, _ in node.items}
+                hint = nearest(key.text, free) if known else f"`{owner}` has no arguments"
                 hint = f"`{key.text}` stands beside `{owner}`, not inside" if key.text in STEP_KEYS else hint
                 self.problems.add("ARCH015", f"`{owner}` has no argument `{key.text}`", key.span, hint)
                 if scope is not None:
@@ -227,7 +228,8 @@ class StepReader(InterfaceReader):
                 self.problems.add("ARCH007", "a mapping of arguments is due", inner.span, hint)
             table_fields = table[word].model_fields if word in table else {}
             for name in fields.keys() - table_fields:
-                hint = nearest(name, table_fields) if table_fields else f"`{word}` has no arguments"
+                free = table_fields.keys() - fields.keys()
+                hint = nearest(name, free) if table_fields else f"`{word}` has no arguments"
                 self.problems.add("ARCH015", f"`{word}` has no argument `{name}`", fields[name].span, hint)
             fields = {name: item for name, item in fields.items() if name in table_fields}
         if not isinstance(word, str) or word not in table:

@@ -120,8 +120,10 @@ def _problem(fault: Any, root: Node, model: type[BaseModel]) -> Problem:
         span = node.items[0][0].span
     if unknown:
         word = str(fault["loc"][-1])
-        known = _fields(model, fault["loc"][:-1])
-        return Problem("ARCH005", f"`{word}` is not known here", span, hint=nearest(word, known))
+        section = _model_at(model, fault["loc"][:-1])
+        known = section.model_fields if section else {}
+        hint = getattr(section, "misplaced", {}).get(word) or nearest(word, known)
+        return Problem("ARCH005", f"`{word}` is not known here", span, hint=hint)
     return describe(fault, span)
 
 
@@ -132,8 +134,8 @@ def _inside(node: Node, segment: str | int) -> Node | None:
     return node.items[int(segment)] if isinstance(node, Sequence) and there else None
 
 
-def _fields(model: type[BaseModel], path: tuple[str | int, ...]) -> list[str]:
-    """The fields of the model that a path of fields and words ends in."""
+def _model_at(model: type[BaseModel], path: tuple[str | int, ...]) -> type[BaseModel] | None:
+    """The model that a path of fields and words ends in."""
     current: Any = model
     for segment in path:
         if isinstance(current, type) and issubclass(current, BaseModel) and segment in current.model_fields:
@@ -141,7 +143,7 @@ def _fields(model: type[BaseModel], path: tuple[str | int, ...]) -> list[str]:
             current = choice_of(info.annotation, info.metadata) or model_of(info.annotation)
         elif isinstance(current, WordChoice):
             current = current.entries.get(str(segment), current)
-    return list(current.model_fields) if isinstance(current, type) and issubclass(current, BaseModel) else []
+    return current if isinstance(current, type) and issubclass(current, BaseModel) else None
 
 
 def choice_of(annotation: Any, metadata: Iterable[Any]) -> WordChoice | None:

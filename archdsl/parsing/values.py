@@ -66,6 +66,8 @@ class ValueReader:
             offset = re.search(rf"\${name}\b", node.text).start()  # type: ignore[union-attr]
             part = node.span.part(offset + quoted, len(name) + 1)
             hint = nearest(f"${name}", [f"${seen}" for seen in scope.visible])
+            if name in scope.hidden:
+                hint = f"give `{scope.owner}` an argument `{name}`, and pass it: `{scope.owner}: {{{name}: ${name}}}`"
             self.problems.add("ARCH012", f"`${name}` is not seen from here", part, hint)
         scope.used.update(expression.names)
         return Value(expression, node.span)
@@ -179,10 +181,11 @@ class ValueReader:
 
     def unknown(self, node: Mapping, words: Iterable[str], hint: str = "") -> None:
         """Collects the keys that are none of the words."""
+        missing = [word for word in words if node.key(word) is None]
         for key, _ in node.items:
             if key.text not in words:
                 message = f"`{key.text}` is not known here"
-                self.problems.add("ARCH005", message, key.span, hint or nearest(key.text, words))
+                self.problems.add("ARCH005", message, key.span, hint or nearest(key.text, missing))
 
 
 def _column(table: Node | None, name: str) -> Span | None:

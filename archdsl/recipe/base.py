@@ -1,6 +1,7 @@
 """Types that the sections of a recipe share: numbers with ranges, and `none`. Imports no framework."""
 
-from typing import Annotated, Any, NamedTuple
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
@@ -17,7 +18,13 @@ Closed = Annotated[float, Field(strict=True, ge=0, le=1)]
 
 
 class Section(BaseModel):
-    """Base class of the sections of a recipe."""
+    """Base class of the sections of a recipe.
+
+    Attributes:
+        misplaced: keys that belong elsewhere, each with a hint that says where.
+    """
+
+    misplaced: ClassVar[Mapping[str, str]] = {}
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 

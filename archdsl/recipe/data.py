@@ -1,7 +1,8 @@
 """The section `data` of a recipe: the data set, preprocessing and augmentation."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Union
+from typing import Annotated, Any, ClassVar, Literal, Union
 
 from pydantic import BeforeValidator, Field, WrapValidator, create_model, model_validator
 from pydantic_core import PydanticCustomError
@@ -150,6 +151,11 @@ class Data(Section):
         class_weights: weight of each class in the loss; `balanced` gives all classes the same total weight.
         augment: random augmentation of the training images.
     """
+
+    misplaced: ClassVar[Mapping[str, str]] = {
+        **{word: f"move `{word}` to `train`" for word in ("epochs", "loss", "metrics", "optimizer", "seed")},
+        "shuffle": "remove it: training images are shuffled in every epoch",
+    }
 
     source: Source
     batch_size: Annotated[int, BeforeValidator(whole), Field(strict=True, ge=1, le=100_000)] = 128

@@ -1,6 +1,7 @@
 """The section `train` of a recipe: how a network is trained, in Keras's words."""
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, ValidationInfo, WrapValidator, model_validator
 
@@ -112,6 +113,15 @@ class Train(Section):
         deterministic: whether the same seed gives bit-identical results, at the cost of speed.
         seed: random seed of the weights, the order of images and the augmentation.
     """
+
+    misplaced: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(
+            ("lr", "learning_rate"), "it belongs to the optimizer: `optimizer: {adam: {learning_rate: 0.001}}`"
+        ),
+        "momentum": "it belongs to the optimizer: `optimizer: {sgd: {momentum: 0.9}}`",
+        "weight_decay": "it belongs to the optimizer: `optimizer: {adamw: {weight_decay: 0.004}}`",
+        **{word: f"move `{word}` to `data`" for word in ("batch_size", "augment", "class_weights", "validation")},
+    }
 
     epochs: Epochs = 10
     optimizer: Annotated[Any, ObjectChoice("an optimizer", OPTIMIZERS)] = Field("adam", validate_default=True)

@@ -50,11 +50,11 @@ class Budget:
         """Raises where the network would have more steps than its limit."""
         if max(self.nodes, self.turns) + more > self.limits.steps:
             message = f"the network has more than {self.limits.steps:,} steps"
-            raise self._exceeded(message, span)
+            raise self._exceeded(message, span, max(self.nodes, self.turns) + more)
 
-    def _exceeded(self, message: str, span: Span | None) -> ArchError:
+    def _exceeded(self, message: str, span: Span | None, needed: int = 0) -> ArchError:
         self.is_spent = True
-        return self.limits.exceeded("steps", message + self.together, span)
+        return self.limits.exceeded("steps", message + self.together, span, needed=needed)
 
     def copies(self, item: Step | Branch, context: StepContext) -> Iterator[tuple[StepContext | None, StepName]]:
         """Each copy's context, or None where its `when` fails, and its name; the copies of a loop are numbered."""

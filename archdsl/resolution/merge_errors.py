@@ -13,8 +13,6 @@ from archdsl.ops import Shape
 from archdsl.ops.base import show
 from archdsl.spec import Value
 
-_FLAT = "a map and a vector cannot be merged so: flatten or pool all parts, or none"
-
 
 def merge_problem(
     problem: Problem,
@@ -23,6 +21,7 @@ def merge_problem(
     start: TensorRef,
     scope: Mapping[str, Any],
     shortcut: Span,
+    merge: str,
 ) -> Problem:
     """The problem with a fact for each part, and its place at the part that differs from the others.
 
@@ -36,16 +35,17 @@ def merge_problem(
         start: the tensor that all parts begin at.
         scope: the values of the body's names.
         shortcut: where the shortcut is chosen.
+        merge: the merge's name.
     """
     shapes = {name: end.shape for name, end in parts.items()}
     if len(set(shapes.values())) == 1:
         return problem
     by_name = {node.name: node for node in nodes}
     ways = {name: list(_way_back(by_name, end.ref, start)) for name, end in parts.items()}
-    channels = {name: _channels(way) for name, way in ways.items()}
+    sources = {name: _channels(way) for name, way in ways.items()}
     facts = []
     for name, end in parts.items():
-        value = channels[name]
+        _, value = sources[name]
         what = name if name == "shortcut" or name.startswith("path_") else f"path {name}"
         at = value.span if value else by_name[end.ref.node].span if end.ref.node in by_name else shortcut
         reason = ""
@@ -53,20 +53,23 @@ def merge_problem(
             reason = f": {next(value.expressions())[0].text} = {value.evaluate(scope)}"
         facts.append((what, show(end.shape), f" (line {at.line}{reason})" if at and at.line else ""))
     room = max(len(what) for what, _, _ in facts)
-    odd = _odd_part(shapes)
+    stretches = merge == "multiply"
+    odd = min(parts, key=lambda name: len(shapes[name])) if stretches else _odd_part(shapes)
     other = next(name for name in parts if shapes[name] != shapes[odd])
-    same_size = shapes[odd][:-1] == shapes[other][:-1]
-    value, bare_shortcut = channels[odd], odd == "shortcut" and parts[odd].ref == start
+    same_size = shapes[odd][:-1] == shapes[other][:-1] or (stretches and not any(n > 1 for n in shapes[odd][:-1]))
+    (field, value), bare_shortcut = sources[odd], odd == "shortcut" and parts[odd].ref == start
     if bare_shortcut:
         span: Span | None = shortcut
     else:
         span = value.span if value and same_size else _resized_at(ways[odd], by_name) or problem.span
-    if len(shapes[odd]) != len(shapes[other]) and odd != "shortcut" and "multiply" not in problem.message:
-        hint = _FLAT
-    elif bare_shortcut:
-        hint = "`shortcut: projection` changes the shape as the paths do; `auto` does so where it must"
+    if bare_shortcut and not stretches:
+        hint = "set `shortcut: projection`" if _can_be_projected(shapes[odd], shapes[other]) else ""
+    elif same_size:
+        hint = _channels_hint(field, value, sources[other][1], shapes[other][-1])
+    elif len(shapes[odd]) == len(shapes[other]) and not stretches:
+        hint = "give all parts the same strides and padding"
     else:
-        hint = _hint(problem, same_size, value, channels[other])
+        hint = problem.hint if stretches else "flatten or pool all parts, or none"
     lines = tuple(f"{what:{room}} -> {shape}{where}" for what, shape, where in facts)
     return replace(problem, code="ARCH021", span=span, facts=lines, hint=hint)
 
@@ -86,14 +89,15 @@ def _way_back(by_name: Mapping[str, Node], ref: TensorRef, start: TensorRef) -> 
         ref = by_name[ref.node].inputs[0]
 
 
-def _channels(way: Sequence[Node]) -> Value | None:
-    """The field that gave a part its channels, where an op of the part did."""
+def _channels(way: Sequence[Node]) -> tuple[str, Value | None]:
+    """The field that gave a part its channels and its value, if an op of the part did."""
     for node in way:
-        if value := node.fields.get("filters") or node.fields.get("units"):
-            return value
+        for field in ("filters", "units"):
+            if field in node.fields:
+                return field, node.fields[field]
         if node.role in ("layer", "merge"):
-            return None
-    return None
+            break
+    return "", None
 
 
 def _resized_at(way: Sequence[Node], by_name: Mapping[str, Node]) -> Span | None:
@@ -106,11 +110,16 @@ def _resized_at(way: Sequence[Node], by_name: Mapping[str, Node]) -> Span | None
     return way[0].span if way else None
 
 
-def _hint(problem: Problem, same_size: bool, value: Value | None, other: Value | None) -> str:
-    if not same_size:
-        own = problem.hint and "concat" not in problem.message and "add" not in problem.message
-        return problem.hint if own else "give all parts the same strides and padding"
-    if value is None or other is None:
-        return "give all parts the same channels"
-    wanted = next(other.expressions())[0].text if other.names else other.content
-    return f"set filters to {wanted} on line {value.span.line}, or merge by concat"
+def _can_be_projected(before: Shape, after: Shape) -> bool:
+    """Whether a 1x1 convolution with a stride makes one shape of the other."""
+    if len(before) != 3 or len(after) != 3:
+        return False
+    strides = [-(-b // a) for b, a in zip(before[:2], after[:2], strict=True)]
+    return all(-(-b // stride) == a for b, a, stride in zip(before[:2], after[:2], strides, strict=True))
+
+
+def _channels_hint(field: str, value: Value | None, other: Value | None, channels: int) -> str:
+    if value is None or (other is not None and other.span == value.span):
+        return "give all parts the same number of channels"
+    wanted = next(other.expressions())[0].text if other and other.names else channels
+    return f"set `{field}` to {wanted} on line {value.span.line}"

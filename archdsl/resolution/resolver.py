@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from archdsl.errors import ArchError, Problem, Span, fail, nearest, shown
 from archdsl.graph import Graph, Node, Role, StepName, Tensor, Totals, total
 from archdsl.limits import ELEMENTS
-from archdsl.ops import Op, OpError, Shape, Weight
+from archdsl.ops import Op, OpError, RankError, Shape, Weight
 from archdsl.ops.base import show
 from archdsl.parsing.validation import faults
 from archdsl.resolution.body import Body, StepContext, Tensors, Values
@@ -106,7 +106,7 @@ class Resolver:
         for name, number in (("ops", totals.layers), ("parameters", totals.parameters)):
             if number > (most := getattr(self.spec.limits, name)):
                 message = f"{what} has {number:,} {name}, and the limit is {most:,}"
-                raise self.spec.limits.exceeded(name, message, span)
+                raise self.spec.limits.exceeded(name, message, span, needed=number)
 
     def _one(self, x: Tensors, what: str, span: Span) -> Tensor:
         """The one tensor of `x`."""
@@ -175,13 +175,13 @@ class Resolver:
         """
         op = self._op(call, context.scope, span)
         name = str(step) if call.role == "main" else f"{step}_{call.role}"
-        shape, weights, totals = self._cost(op, call, name, xs, span)
+        shape, weights, totals = self._cost(op, call, name, xs, span, context.body)
         role: Role = "merge" if merge else call.role
         refs = tuple(x.ref for x in xs)
         more: dict[str, Any] = {"weights": weights, "fields": call.fields, "span": span, **merge}
         return self.append(context.body, Node(name, step, op.name, role, refs, shape, totals, op, **more))[0]
 
-    def _cost(self, op: Op, call: OpCall, name: str, xs: Tensors, span: Span) -> _Cost:
+    def _cost(self, op: Op, call: OpCall, name: str, xs: Tensors, span: Span, body: Body) -> _Cost:
         """An op's shape, weights and sums, computed once for all equal calls."""
         shapes = tuple(x.shape for x in xs)
         key = id(op), shapes  # `_ops` keeps each op, so that no other gets its id
@@ -192,7 +192,8 @@ class Resolver:
         except OpError as error:
             at = call.fields[error.field].span if error.field in call.fields else span
             facts = tuple(f"{x.ref} -> {show(x.shape)}" for x in xs) if len(xs) > 1 else ()
-            raise ArchError(Problem("ARCH020", str(error), at, facts, hint=error.hint)) from None
+            hint = _earlier(op, body, xs[0]) if isinstance(error, RankError) else error.hint
+            raise ArchError(Problem("ARCH020", str(error), at, facts, hint=hint)) from None
         if prod(shape) > ELEMENTS:
             raise fail("ARCH025", f"`{name}` gives {show(shape)}, and a tensor has at most {ELEMENTS:,} numbers", span)
         totals = Totals(
@@ -306,7 +307,9 @@ class Resolver:
                     if error.problems[0].code != "ARCH020":
                         raise
                     place = branches.shortcut.span if isinstance(branches.shortcut, Value) else span
-                    problem = merge_problem(error.problems[0], body.nodes, parts, x[0].ref, context.scope, place)
+                    problem = merge_problem(
+                        error.problems[0], body.nodes, parts, x[0].ref, context.scope, place, merge.op.name
+                    )
                     raise ArchError(problem) from None
         return self._steps(context, branches.after, merged)
 
@@ -366,9 +369,18 @@ def _with_expression(problem: Problem, fields: Fields, values: Mapping[str, Any]
     for name, value in fields.items():
         if value.span == problem.span and value.names:
             text, number = next(value.expressions())[0].text, values[name]
-            hint = "use `//` to divide without rest" if isinstance(number, float) else problem.hint
+            is_divided = isinstance(number, float) and problem.code == "ARCH007" and "/" in text.replace("//", "")
+            hint = "use `//` to divide without rest" if is_divided else problem.hint
             return replace(problem, facts=(f"`{name}` is {text} = {shown(number).strip('`')}",), hint=hint)
     return problem
+
+
+def _earlier(op: Op, body: Body, x: Tensor) -> str:
+    """The hint for an op that comes after the step that took the axes away that it needs, if there is one."""
+    node = next((node for node in body.nodes if node.name == x.ref.node and node.op is not None), None)
+    if node is None or node.kind not in ("flatten", "global_average_pool", "global_max_pool") or node.span is None:
+        return ""
+    return f"move `{op.name}` before `{node.kind}` on line {node.span.line}"
 
 
 def _with_trail(error: ArchError, layer: str, caller: str, span: Span, values: Mapping[str, Any]) -> ArchError:

@@ -204,7 +204,7 @@ class TestArguments:
         }
         body = bodies[where].strip("{}") if bodies[where].startswith("{") else bodies[where]
         assert spec(f"layers: {{A: {{args: {{a: 1}}, {body}}}}}\nmodel: [A]")
-        unused = body.replace("$a", "1")
+        unused = body.replace("$a", "$channels")
         with pytest.raises(ArchError, match="nobody uses the argument `a`"):
             spec(f"layers: {{A: {{args: {{a: 1}}, {unused}}}}}\nmodel: [A]")
 

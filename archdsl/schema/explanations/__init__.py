@@ -21,7 +21,7 @@ def find(word: str) -> str:
     Raises:
         ArchError: there is no such code.
     """
-    number = re.fullmatch(r"(?:arch)?([0-9]{1,3})", word.strip(), re.IGNORECASE)
+    number = re.fullmatch(r"(?:ARCH)?([0-9]{1,3})", word.strip().upper().replace("O", "0"))
     code = f"ARCH{int(number[1]):03}" if number else word
     if code not in CODES:
         raise fail("ARCH203", f"there is no code `{word}`", hint=f"{nearest(code, CODES)} `archdsl explain` lists all")
