@@ -252,7 +252,8 @@ def _closest(word: str, known: Sequence[str]) -> list[str]:
     distances = {}
     for candidate in words:
         longer = max(len(typed), len(candidate))
-        room = 1 + (longer > 6) if longer > 3 or sorted(typed) == sorted(candidate) else 0
+        is_short_slip = len(typed) != len(candidate) or sorted(typed) == sorted(candidate)
+        room = 1 + (longer > 6) if longer > 3 or is_short_slip else 0
         if abs(len(typed) - len(candidate)) <= room and (edits := _edit_distance(typed, candidate, room)) <= room:
             distances[candidate] = edits
     started = [w for w in words if len(bare) > 3 and _letters(w).startswith(bare)]
@@ -276,7 +277,7 @@ def _letters(word: str) -> str:
 
 
 def _digits(word: str) -> str:
-    return "".join(filter(str.isdigit, word))
+    return "".join(sorted(filter(str.isdigit, word)))
 
 
 def _likeness(typed: str, candidate: str) -> int:

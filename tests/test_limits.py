@@ -60,11 +60,17 @@ def fits(text: str, limits: Limits) -> bool:
 @pytest.mark.parametrize("name", CASES)
 def test_the_hint_raises_it_far_enough(name: str) -> None:
     text, enough, _ = CASES[name]
-    hint = problem(text, replace(DEFAULTS, **{name: 3})).hint
-    word = hint.split("--allow ")[1].split("`")[0]
-    number = int(word.split("=")[1])
-    assert number == 30
-    assert fits(text, replace(DEFAULTS, **{name: max(number, enough)}))
+    low = max(2, enough // 9)
+    hint = problem(text, replace(DEFAULTS, **{name: low})).hint
+    number = int(hint.split("--allow ")[1].split("`")[0].split("=")[1])
+    assert number == 10 * low
+    assert fits(text, replace(DEFAULTS, **{name: number}))
+
+
+def test_a_limit_that_ten_times_as_much_does_not_meet_gets_no_hint() -> None:
+    for body in ("model: [{relu: {}, repeat: 1000000}]", "model: [{dense: {units: 9000000}, repeat: 3}]"):
+        found = problem(HEAD + body, DEFAULTS)
+        assert (found.code, found.hint) == ("ARCH025", "")
 
 
 def graph(body: str, head: str = HEAD, /) -> Graph:

@@ -121,7 +121,7 @@ def test_a_copy_of_a_copy_has_one_modeline(tmp_path: Path) -> None:
         (["net.yaml", "--template", "unett"], "no template `unett`.*\n.*did you mean `unet`?"),
         (["net.yaml", "--template", "unet", "--from", "resnet50"], "`--template` and `--from` cannot be combined"),
         (["net.yaml", "--variant", "resnet34"], "`--variant` requires `--from`"),
-        (["net.yaml", "--from", "resnet51"], "there is no spec `resnet51`.*\n.*did you mean `resnet50`?"),
+        (["net.yaml", "--from", "restnet50"], "there is no spec `restnet50`.*\n.*did you mean `resnet50`?"),
         (["net.yaml", "--from", "resnet50", "--variant", "x"], "`ResNet50` has no variant `x`"),
         (["net.yaml", "--from", "resnet50", "--name", "Stage"], "it is a layer of `resnet50`"),
         (["there/is/none/net.yaml"], "cannot be written"),

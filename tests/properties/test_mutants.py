@@ -109,7 +109,7 @@ def tally(mutants: Iterable[Mutant]) -> Tally:
     return found
 
 
-def hold(found: Tally, proposed: float = 95) -> None:
+def hold(found: Tally, proposed: float = 90) -> None:
     """What holds of any collection of mutants.
 
     Args:
