@@ -64,7 +64,9 @@ def test_an_op_tells_its_rule_and_its_source(name: str) -> None:
 def test_own_words_win_over_those_of_a_base() -> None:
     told = docstrings.arguments(OPS["conv_transpose"])
     assert told["padding"] == "`valid` or `same`."
-    assert told["kernel"] == docstrings.arguments(OPS["conv"])["kernel"] == "height and width of the window."
+    assert (
+        told["kernel"] == docstrings.arguments(OPS["conv"])["kernel"] == "height and width of the convolution window."
+    )
     assert list(told)[:3] == ["filters", "padding", "output_padding"]
 
 
@@ -165,7 +167,7 @@ def test_expressions_are_held_to_the_same_ranges() -> None:
         ("{truncated_normal: {stdev: 0.1}}", "`stdev` is not known here.*did you mean `stddev`"),
         ("{truncated_normal: {stddev: big}}", "a number is due, and here is `big`"),
         ("{truncated_normal: {stddev: 0.0}}", "more than 0 is due"),
-        ("{truncated_normal: 0.1}", "arguments stand by name: `{truncated_normal: {mean: "),
+        ("{truncated_normal: 0.1}", "expected named arguments: `{truncated_normal: {mean: "),
         ("{ones: {}, zeros: {}}", "a word, or `{word: {argument: value}}`, is due"),
         ("{}", "a word, or `{word: {argument: value}}`, is due"),
         ("0.1", "a word, or `{word: {argument: value}}`, is due, and here is `0.1`"),
@@ -173,7 +175,7 @@ def test_expressions_are_held_to_the_same_ranges() -> None:
         ("none", "`none` is not known here"),
     ],
 )
-def test_what_is_no_initialiser_is_told(value: str, fact: str) -> None:
+def test_what_is_no_initializer_is_told(value: str, fact: str) -> None:
     text = f"archdsl: 1\nname: Net\ninput: [4]\nmodel:\n  - dense: {{units: 3, kernel_initializer: {value}}}\n"
     with pytest.raises(ArchError) as caught:
         archdsl.loads(text)
