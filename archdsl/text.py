@@ -208,7 +208,8 @@ def wants_color(stream: IO[Any]) -> bool:
     return bool(environment.get("FORCE_COLOR")) or (stream.isatty() and environment.get("TERM") != "dumb")
 
 
-RED, GREEN, YELLOW, CYAN, BOLD, BOLD_RED, BOLD_YELLOW = "31", "32", "33", "36", "1", "1;31", "1;33"
+RED, GREEN, YELLOW, CYAN = "31", "32", "33", "36"
+BOLD, DIM, BOLD_RED, BOLD_YELLOW = "1", "2", "1;31", "1;33"
 """Parameters of the escape sequence that selects how a terminal shows text (ECMA-48, SGR)."""
 
 

@@ -13,14 +13,23 @@ import typer
 from archdsl import zoo
 from archdsl.cli import completion
 from archdsl.cli.settings import parse_settings
-from archdsl.cli.shared import AllowOption, JsonOption, SetOption, SpecArgument, VariantOption, print_json, print_text
+from archdsl.cli.shared import (
+    AllowOption,
+    JsonOption,
+    SetOption,
+    SpecArgument,
+    VariantOption,
+    print_colored,
+    print_json,
+    print_text,
+)
 from archdsl.errors import fail
 from archdsl.graph import Graph
 from archdsl.limits import Limits, raised
 from archdsl.resolution import resolve
 from archdsl.source import decode
 from archdsl.spec import Spec
-from archdsl.text import WIDTH, colored, room, wants_color
+from archdsl.text import WIDTH, room
 
 STDIN = "-"
 """The name of the spec that is read from stdin."""
@@ -117,14 +126,8 @@ def diff(
     elif as_markdown:
         print_text(differences.to_markdown(comparison, names, depth))
     else:
-        _print_colored(differences.to_text(comparison, names, depth, whole, room(sys.stdout)))
+        print_colored(differences.to_text(comparison, names, depth, whole, room(sys.stdout)), differences.COLORS)
     raise typer.Exit(DIFFERENT if exit_code and not comparison.is_equal else 0)
-
-
-def _print_colored(text: str) -> None:
-    from archdsl.diff.text import COLORS
-
-    print_text(colored(text, COLORS) if wants_color(sys.stdout) else text)
 
 
 def _chosen(first: NetworkChoice, after: str | None, variant: str | None, settings: list[str]) -> NetworkChoice:

@@ -10,10 +10,13 @@ import typer
 
 from archdsl import zoo
 from archdsl.cli import completion
-from archdsl.cli.shared import JsonOption, print_json, print_text, say
+from archdsl.cli.shared import JsonOption, print_colored, print_json, print_text, say
 from archdsl.errors import fail, nearest
 from archdsl.schema import docstrings
-from archdsl.text import columns, room, wants_color
+from archdsl.text import CYAN, columns, room, wants_color
+
+_FIRST, _SECOND = {r"^[^\s]+": CYAN}, {r"^\w+ +(\w+)": CYAN}
+"""Colors of lists: the first or the second word of each line."""
 
 
 def explain(
@@ -34,7 +37,7 @@ def explain(
     from archdsl.schema import explanations
 
     if code is None:
-        print_text(columns(list(explanations.CODES.items()), width=room(sys.stdout)))
+        print_colored(columns(list(explanations.CODES.items()), width=room(sys.stdout)), _FIRST)
         return
     _print_markdown(explanations.explain(explanations.find(code)))
 
@@ -67,7 +70,7 @@ def docs(
         print_text(address)
     elif name is None:
         rows = [(name, pages.title(path)) for name, path in pages.names().items()]
-        print_text(columns(rows, width=room(sys.stdout)))
+        print_colored(columns(rows, width=room(sys.stdout)), _FIRST)
     else:
         _print_markdown(pages.names()[name].read_text(encoding="utf-8"))
 
@@ -94,7 +97,7 @@ def list_specs(as_json: JsonOption = False) -> None:
         print_json([{"spec": spec, "file": str(zoo.names()[spec]), **facts} for spec, facts in index.items()])
         return
     rows = [(spec, f"{facts['parameters']:,}", facts["doc"]) for spec, facts in index.items()]
-    print_text(columns(rows, right={1}, width=room(sys.stdout)))
+    print_colored(columns(rows, right={1}, width=room(sys.stdout)), _FIRST)
 
 
 def list_ops(
@@ -134,7 +137,7 @@ def list_ops(
     entries: list[tuple[str, str, str]] = [(op.kind, word, docstrings.summary(op)) for word, op in OPS.items()]
     entries = sorted(entries, key=lambda entry: (entry[0], entry[1]))
     entries += [("installed", word, package) for word, package in others.items()]
-    print_text(columns(entries, width=room(sys.stdout)))
+    print_colored(columns(entries, width=room(sys.stdout)), _SECOND)
 
 
 def print_schema(

@@ -165,7 +165,7 @@ def _dry_run_text(report: DryRunReport) -> str:
     rate = report.learning_rate
     rates = [f"{rate['first']:.3g}"]
     if rate["largest"] > max(rate["first"], rate["last"]):
-        rates.append(f"at most {rate['largest']:.3g}")
+        rates.append(f"peak {rate['largest']:.3g}")
     if rate["last"] != rate["first"]:
         rates.append(f"{rate['last']:.3g} in the last step")
     memory = f"{byte_size(report.weight_bytes)} of weights and optimizer state"

@@ -17,6 +17,7 @@ from archdsl.cli.shared import (
     SpecArgument,
     VariantOption,
     load_spec,
+    print_colored,
     print_folded,
     print_json,
     print_text,
@@ -60,7 +61,7 @@ def show(
     """
     from archdsl.reports import columns as known
     from archdsl.reports.formats import to_csv, to_data, to_markdown
-    from archdsl.reports.summary import View, to_text
+    from archdsl.reports.summary import COLORS, View, to_text
 
     if as_json + as_csv + as_markdown > 1:
         raise fail("ARCH203", "`--json`, `--csv` and `--markdown` cannot be combined", hint="pass only one of them")
@@ -76,7 +77,7 @@ def show(
     elif as_markdown:
         print_text(to_markdown(graph, depth or 2, view))
     else:
-        print_text(to_text(graph, depth or 2, view))
+        print_colored(to_text(graph, depth or 2, view), COLORS)
 
 
 def eject(

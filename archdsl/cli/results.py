@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from archdsl.cli import backend, completion
-from archdsl.cli.shared import AllowOption, JsonOption, print_error, print_json, print_text, say
+from archdsl.cli.shared import AllowOption, JsonOption, print_colored, print_error, print_json, print_text, say
 from archdsl.errors import fail, nearest
 from archdsl.limits import raised
 from archdsl.text import csv_cell, in_line, room
@@ -169,11 +169,11 @@ def runs(
     if as_json:
         print_json([run.data() for run in found])
     else:
-        print_text(listing.to_text(found, room(sys.stdout)))
+        print_colored(listing.to_text(found, room(sys.stdout)), listing.COLORS)
 
 
 def _compare(folders: list[Path], out: Path | None, as_json: bool) -> None:
-    from archdsl.runs import comparison, folder
+    from archdsl.runs import comparison, folder, listing
 
     found = comparison.read(folders)
     if out is not None:
@@ -187,7 +187,9 @@ def _compare(folders: list[Path], out: Path | None, as_json: bool) -> None:
     if as_json:
         print_json(comparison.to_data(found))
     else:
-        print_text(comparison.to_text(found, room(sys.stdout)))
+        from archdsl.diff.text import COLORS
+
+        print_colored(comparison.to_text(found, room(sys.stdout)), listing.COLORS | COLORS)
 
 
 def _with_errors_printed(predictions: Iterable[Prediction]) -> Iterator[Prediction]:

@@ -19,6 +19,7 @@ from archdsl.cli.shared import (
     JsonOption,
     SetOption,
     VariantOption,
+    print_colored,
     print_error,
     print_json,
     print_text,
@@ -30,13 +31,16 @@ from archdsl.graph import Graph
 from archdsl.limits import Limits, raised
 from archdsl.resolution.loops import Budget
 from archdsl.spec import Spec
-from archdsl.text import WIDTH, colored, in_line, wants_color
+from archdsl.text import GREEN, WIDTH, colored, in_line, wants_color
 
 if TYPE_CHECKING:
     from archdsl.lint import Finding, Suppressions
 
 WARNED = 5
 """The exit code if there are warnings: of `lint`, and of `check --strict`."""
+
+
+_OK = {r": (ok): ": GREEN}
 
 
 class ReportFormat(enum.StrEnum):
@@ -133,7 +137,7 @@ def _review(
             spec, graph = outcome
             report.append({"spec": title, "ok": True, "name": graph.name, "parameters": graph.totals.parameters})
             if form is not ReportFormat.json and not only:
-                print_text(f"{title}: ok: {in_line(graph.name)}, {graph.totals.parameters:,} parameters")
+                print_colored(f"{title}: ok: {in_line(graph.name)}, {graph.totals.parameters:,} parameters", _OK)
             findings = review.of(spec, graph)
             report[-1]["warnings"] = [finding.data() for finding in findings]
             warned = warned or bool(findings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Annotated, Any
 
@@ -94,6 +94,11 @@ def print_error(error: ArchError, pointer: bool = True) -> None:
 
 def print_text(text: str) -> None:
     print_to(text, sys.stdout)
+
+
+def print_colored(text: str, styles: Mapping[str, str]) -> None:
+    """Print text, in color if stdout shows color."""
+    print_text(colored(text, styles) if wants_color(sys.stdout) else text)
 
 
 def print_folded(text: str) -> None:

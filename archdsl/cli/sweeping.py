@@ -10,7 +10,16 @@ import typer
 from archdsl import zoo
 from archdsl.cli.network import BatchOption, PrecisionOption
 from archdsl.cli.settings import parse_grid, parse_settings
-from archdsl.cli.shared import AllowOption, JsonOption, SetOption, SpecArgument, VariantOption, print_json, print_text
+from archdsl.cli.shared import (
+    AllowOption,
+    JsonOption,
+    SetOption,
+    SpecArgument,
+    VariantOption,
+    print_colored,
+    print_json,
+    print_text,
+)
 from archdsl.errors import fail
 from archdsl.limits import raised
 from archdsl.resolution import resolve
@@ -46,7 +55,7 @@ def sweep(
         archdsl sweep resnet --batch 32
     """
     from archdsl.analysis.measures import measure
-    from archdsl.reports.sweep import SweepRow, to_data, to_markdown, to_text
+    from archdsl.reports.sweep import COLORS, SweepRow, to_data, to_markdown, to_text
 
     if as_json and as_markdown:
         raise fail("ARCH203", "`--json` and `--markdown` cannot be combined", hint="pass only one of them")
@@ -63,8 +72,10 @@ def sweep(
         rows.append(SweepRow(values, measure(graph, batch, precision)))
     if as_json:
         print_json(to_data(rows))
+    elif as_markdown:
+        print_text(to_markdown(rows))
     else:
-        print_text(to_markdown(rows) if as_markdown else to_text(rows, room(sys.stdout)))
+        print_colored(to_text(rows, room(sys.stdout)), COLORS)
 
 
 COMMANDS = {"sweep": sweep}

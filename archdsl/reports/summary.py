@@ -14,7 +14,7 @@ from archdsl.ops import Shape
 from archdsl.ops.base import show
 from archdsl.reports.columns import COLUMNS, DEFAULT, SHORT, RowFacts, show_pair, step_facts
 from archdsl.spec import INPUT, OUTPUT
-from archdsl.text import Table, byte_size, columns, first_fitting, fold, quantity, table_width
+from archdsl.text import BOLD, CYAN, DIM, Table, byte_size, columns, first_fitting, fold, quantity, table_width
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +105,15 @@ def to_text(graph: Graph, depth: int = 2, view: View | None = None) -> str:
     start, end = ([part for line in lines for part in fold(line, width)] for lines in (heading(graph).split("\n"), end))
     return "\n".join([*start, "", head, rule, *body, rule, *end]) + "\n"
 
+
+COLORS = {
+    r"\A.*$": BOLD,
+    r"^ {5,}\S.*$(?=\n─)": BOLD,
+    r"^─+$": DIM,
+    r"^ *[\w/]+(?: ×\d+)?(?=  )": CYAN,
+    r"^[\d,]+ parameters": BOLD,
+}
+"""Colors of the heading, the head of the table, its rules, its names, and the number of parameters."""
 
 _NARROW, _NARROWEST = 24, 12
 """Lengths that labels are never cut below: while all columns are whole, and when they are abbreviated."""

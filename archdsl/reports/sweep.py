@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from archdsl.analysis.measures import Measures
-from archdsl.text import byte_size, columns, first_fitting, fold, markdown_table, short_count
+from archdsl.text import BOLD, CYAN, byte_size, columns, first_fitting, fold, markdown_table, short_count
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,9 @@ def to_data(rows: Sequence[SweepRow]) -> list[dict[str, Any]]:
         for row in rows
     ]
 
+
+COLORS = {r"\A.*$": BOLD, r"(?<=\n) *\S+(?=  )": CYAN}
+"""Colors of the head and of the first column."""
 
 DISPENSABLE = ("trainable", "activations", "weight_bytes", "kept_bytes", "peak_bytes")
 """The columns that are dropped in a narrow terminal, the first one first, after counts are abbreviated."""

@@ -13,7 +13,7 @@ from typing import Any
 from archdsl import text
 from archdsl.errors import LONGEST, ArchError, fail
 from archdsl.runs.folder import RUN, SPEC, Result, read_result
-from archdsl.text import columns, first_fitting
+from archdsl.text import BOLD, GREEN, RED, YELLOW, columns, first_fitting
 
 DEPTH = 3
 """How many folders deep runs are looked for."""
@@ -118,6 +118,15 @@ COLUMNS: dict[str, Callable[[StoredRun, Result], str]] = {
     "date": lambda run, _: run.started,
 }
 """The columns of the table."""
+
+COLORS = {
+    r"\A(?:run|      ) .*$": BOLD,
+    r"^recipe .*$": BOLD,
+    r"  (finished)(?=  |$)": GREEN,
+    r"  (interrupted|running)(?=  |$)": YELLOW,
+    r"  (failed)(?=  |$)": RED,
+}
+"""Colors of the head of a table and of the status of a run."""
 
 RIGHT_ALIGNED = frozenset({"epochs", "accuracy", "time", "parameters"})
 DISPENSABLE = ("spec", "parameters", "date", "time", "epochs")
