@@ -126,7 +126,7 @@ def write_new(target: Path, text: str) -> None:
     write(target, text)
 
 
-def write(target: Path, text: str) -> None:
+def write(target: Path, content: str | bytes) -> None:
     """Writes a file, whole or not at all; what stands there is replaced, and a missing folder is made.
 
     Raises:
@@ -137,7 +137,7 @@ def write(target: Path, text: str) -> None:
     except OSError as error:
         raise fail("ARCH304", f"{target} cannot be written: {error.strerror}") from None
     with writing(target) as beside:
-        beside.write_text(text, encoding="utf-8", newline="\n")
+        beside.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Graph -> diagrams: DOT and Mermaid text, and pictures where a renderer is there. Nothing here imports a framework."""
+"""Graph -> diagrams: DOT and Mermaid text, and pictures if a renderer is installed. Imports no framework."""
 
 from archdsl.diagrams.dot import to_dot
 from archdsl.diagrams.options import Options

@@ -1,7 +1,7 @@
-"""What notebooks show: a graph, a spec, a layer of it or a built Keras layer, as a picture and as text. Never raises.
+"""Notebook display of graphs, specs, layers of specs and built Keras layers, as a picture and as text. Never raises.
 
-Imports no framework. What is shown is a MIME bundle (`_repr_mimebundle_`): IPython and what is built on it (Jupyter, VS
-Code) honour that, and so does marimo, which leaves a cell empty where a `_repr_svg_` has nothing to give.
+Imports no framework. The display is a MIME bundle (`_repr_mimebundle_`), which IPython, Jupyter, VS Code and marimo
+support. `_repr_svg_` is not used, because marimo leaves the cell empty if it returns nothing.
 """
 
 from __future__ import annotations
@@ -21,17 +21,16 @@ from archdsl.spec import Layer, Spec
 from archdsl.text import quantity
 
 NODES, ARROWS, LINES = 1_000, 200, 60
-"""How many nodes a body may have to be looked at, how many arrows its picture, how many lines its table.
+"""Limits on the nodes of a body, the arrows of its picture, and the lines of its table.
 
-Graphviz needs a fraction of a second for 200 arrows that cross; for 300 it needs seconds, and for 600 minutes.
+Graphviz takes a fraction of a second for 200 crossing arrows, seconds for 300, and minutes for 600.
 """
 
 
 def bundle(value: Graph | Spec | Layer) -> dict[str, str]:
-    """What a notebook shows, each layer as one box.
+    """Create the notebook display of a graph, of the model of a spec, or of the first use of a layer in its model.
 
-    Of a graph it is the graph itself; of a spec its model, with the file's own arguments; of a layer of a spec its
-    first use in the model.
+    Each layer is drawn as one box.
     """
     if isinstance(value, Spec):
         return _bundle(value, lambda: resolve(value))
@@ -41,25 +40,25 @@ def bundle(value: Graph | Spec | Layer) -> dict[str, str]:
 
 
 def instance_bundle(instance: Any, spec: Spec, name: str) -> dict[str, str]:
-    """What a notebook shows of an instance of a generated class: its graph for its arguments and its input's shape.
+    """Create the notebook display of an instance of a generated class, for its arguments and input shape.
 
     Args:
         instance: the Keras layer or model.
-        spec: what the class was generated from.
-        name: the layer's name in the spec, or the model's.
+        spec: the spec that the class was generated from.
+        name: the name of the layer in the spec, or of the model.
     """
     return _bundle(instance, lambda: _graph_of(instance, spec, name))
 
 
 class _NoPicture(Exception):
-    """Why there is none, in words for people."""
+    """The reason why there is no picture."""
 
 
 def _bundle(shown: object, graph: Callable[[], Graph]) -> dict[str, str]:
-    """The text and, where one can be drawn, the picture; else the text says why there is none."""
+    """Return the text and, if possible, the picture; otherwise the text says why there is no picture."""
     text = object.__repr__(shown)
     try:
-        text = repr(shown)  # of a Keras layer whose class someone has changed it may raise, too
+        text = repr(shown)  # can raise for a Keras layer whose class was modified
         drawn = graph()
         _refuse_over("nodes", len(drawn.nodes), NODES)
         text = _table(drawn) if drawn is shown else f"{text}\n\n{_table(drawn)}"
@@ -67,25 +66,23 @@ def _bundle(shown: object, graph: Callable[[], Graph]) -> dict[str, str]:
         _refuse_over("arrows", sum(" -> " in line for line in dot.splitlines()), ARROWS)
         _, start, rest = picture(dot, "svg").decode().partition("<svg")
         if not start:
-            raise _NoPicture("the renderer gave no SVG")
-        # Without what precedes the element: notebooks put it into their page as it is.
+            raise _NoPicture("the renderer returned no SVG")
+        # Remove everything before the element, because notebooks embed it in their page.
         return {"text/plain": text, "image/svg+xml": start + rest}
     except (ArchError, _NoPicture) as error:
         why = str(error)
-    except Exception as error:  # whatever it is, it is no reason for a cell to fail that only wants to look
+    except Exception as error:  # the display of a value must never make a cell fail
         why = f"{type(error).__name__}: {error}"
     return {"text/plain": f"{text}\n\nno picture: {why}"}
 
 
 def _refuse_over(what: str, number: int, most: int) -> None:
     if number > most:
-        raise _NoPicture(
-            f"{number:,} {what} are too many for a cell, which shows {most:,}; `archdsl plot` takes its time"
-        )
+        raise _NoPicture(f"{number:,} {what} exceed the limit of {most:,} in notebooks; use `archdsl plot` instead")
 
 
 def _table(graph: Graph) -> str:
-    """The table of `archdsl show`, with its middle left out where it is long."""
+    """Format the table of `archdsl show`, without the middle if it is long."""
     lines = to_text(graph, 1).splitlines()
     if (left_out := len(lines) - LINES) <= 0:
         return "\n".join(lines)
@@ -95,15 +92,15 @@ def _table(graph: Graph) -> str:
 
 def _first_use(layer: Layer) -> Graph:
     if layer.spec is None:
-        raise _NoPicture("the layer belongs to no spec, and so nothing says what flows into it")
+        raise _NoPicture("the layer belongs to no spec, so its input is unknown")
     for node in _uses(resolve(layer.spec), set()):
         if node.kind == layer.name and node.body is not None:
             return node.body
-    raise _NoPicture("the model does not use the layer, and so nothing says what flows into it")
+    raise _NoPicture("the model does not use the layer, so its input is unknown")
 
 
 def _uses(graph: Graph, seen: set[int]) -> Iterator[Node]:
-    """The layers of a model from the outside in, each body once: equal uses share one."""
+    """Yield the layers of a model from the outside in, once for each distinct body."""
     for node in graph.nodes:
         if node.body is not None and id(node.body) not in seen:
             seen.add(id(node.body))
@@ -118,14 +115,14 @@ def _graph_of(instance: Any, spec: Spec, name: str) -> Graph:
     layer = spec.layers[name]
     shape = (instance.get_build_config() or {}).get("input_shape")
     if shape is None:
-        raise _NoPicture("the layer has not seen an input yet: call it, or `build` it with a shape")
+        raise _NoPicture("the layer is not built yet: call it, or `build` it with a shape")
     batches = [shape] if len(layer.inputs) == 1 else shape
     return layer_graph(spec, name, config, [_shape(batch) for batch in batches])
 
 
 def _shape(batch: Iterable[int | None]) -> Shape:
-    """A shape without its batch."""
+    """Remove the batch axis from a shape."""
     sides = tuple(side for side in tuple(batch)[1:] if side is not None)
     if len(sides) + 1 < len(tuple(batch)):
-        raise _NoPicture("the layer takes images of any size, and a picture is of one")
+        raise _NoPicture("the layer takes inputs of any size, but a picture requires a fixed size")
     return sides

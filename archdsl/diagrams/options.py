@@ -1,4 +1,4 @@
-"""How a diagram is to look, whatever draws it."""
+"""Options for the look of diagrams."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ THEMES = ("light", "dark")
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a diagram is to look.
+    """Options for the look of a diagram.
 
     Args:
         theme: `light` or `dark`.
-        depth: 1 draws each layer as one box; 2 draws what is inside the layers, 3 what is inside those, ...
-        direction: `TB` from top to bottom, `LR` from left to right.
-        detail: `compact` folds norm and activation into their op's box; `full` gives each a line of its own color.
-        costs: whether boxes show their parameters and multiply-accumulates.
+        depth: how many levels of layers to open: 1 draws each layer as one box, 2 opens the layers of the model, ...
+        direction: `TB` (top to bottom) or `LR` (left to right).
+        detail: `compact` draws an op, its normalization and its activation as one box; `full` gives each its own line.
+        costs: whether boxes show parameters and multiply-accumulates.
 
     Raises:
-        ArchError: an option has a value that it cannot have.
+        ArchError: an option has an invalid value (ARCH203).
     """
 
     theme: str = "light"
@@ -34,18 +34,19 @@ class Options:
 
     def __post_init__(self) -> None:
         if self.theme not in THEMES:
-            raise fail("ARCH203", f"`{self.theme}` is no theme", hint=nearest(self.theme, THEMES))
+            raise fail("ARCH203", f"unknown theme `{self.theme}`", hint=nearest(self.theme, THEMES))
         if self.detail not in DETAILS:
-            raise fail("ARCH203", f"`{self.detail}` is no detail", hint=nearest(self.detail, DETAILS))
+            raise fail("ARCH203", f"unknown detail `{self.detail}`", hint=nearest(self.detail, DETAILS))
         if self.direction not in DIRECTIONS:
-            hint = "`TB` from top to bottom, `LR` from left to right"
-            raise fail("ARCH203", f"`{self.direction}` is no direction", hint=hint)
+            hint = "use `TB` (top to bottom) or `LR` (left to right)"
+            raise fail("ARCH203", f"unknown direction `{self.direction}`", hint=hint)
         if self.depth < 1:
-            raise fail("ARCH203", f"a diagram cannot be {self.depth} deep", hint="1 draws each layer as one box")
+            message = f"depth must be at least 1, got {self.depth}"
+            raise fail("ARCH203", message, hint="use 1 to draw each layer as one box")
 
     @property
     def is_wide(self) -> bool:
-        """Whether it runs from left to right."""
+        """Whether the diagram runs from left to right."""
         return self.direction == "LR"
 
     @property

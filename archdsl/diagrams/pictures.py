@@ -1,4 +1,4 @@
-"""The pictures of a network that are asked for: which views, in which formats, into which files."""
+"""Requests for pictures of a network: views, formats and files."""
 
 from __future__ import annotations
 
@@ -30,27 +30,27 @@ ENDINGS = {
     "dot": (".dot", ".gv"),
     "mermaid": (".mmd", ".mermaid"),
 }
-"""The formats, and how their files end: the first ending is the one that archdsl gives."""
+"""The file extensions of each format; archdsl writes files with the first one."""
 
 TEXTS = ("dot", "mermaid")
-"""The formats that are text, and so may go to stdout."""
+"""The text formats, which can be printed to stdout."""
 
 ALL = "all"
-"""The view that is every view; a class begins with a capital letter, so none is called so."""
+"""The name for all views. It cannot clash with a class, whose name starts with a capital letter."""
 
 LONGEST = 180
-"""Bytes of a file's name before its ending: file systems take 255, and a file has a longer name while it is written."""
+"""The longest file name without extension, in bytes: file systems allow 255, and temporary names are longer."""
 
 
 @dataclass(frozen=True, slots=True)
 class PictureRequest:
-    """What is to be drawn, and where it goes.
+    """A request for pictures.
 
     Args:
-        view: the name of one, `ALL` for each, or nothing for the model.
-        formats: one or more, each once.
-        file: the one picture to write.
-        folder: where pictures go, by their own names.
+        view: the name of a view, `ALL` for all views, or empty for the model.
+        formats: the formats, without duplicates.
+        file: the file to write, for a single picture.
+        folder: the folder to write pictures to, under their default names.
     """
 
     view: str
@@ -60,14 +60,14 @@ class PictureRequest:
 
     @property
     def printed(self) -> tuple[str, ...]:
-        """The formats that go to stdout."""
+        """The formats to print to stdout."""
         to_files = self.file or self.folder or self.view == ALL
         return () if to_files else tuple(form for form in self.formats if form in TEXTS)
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One picture that is to be drawn; without a path it is text for stdout."""
+    """A picture to draw; without a path, it is printed to stdout."""
 
     graph: Graph
     format: str
@@ -75,70 +75,71 @@ class Picture:
 
 
 def request(view: str, formats: Iterable[str], out: str | None, is_opened: bool) -> PictureRequest:
-    """What the options ask for.
+    """Convert the options of `archdsl plot` to a request.
 
     Raises:
-        ArchError: there is no such format, or the options contradict one another.
+        ArchError: a format is unknown, or the options contradict each other (ARCH202, ARCH203).
     """
     asked = tuple(dict.fromkeys(formats))
     for form in asked:
         if form not in ENDINGS:
-            raise fail("ARCH203", f"`{form}` is no format of pictures", hint=nearest(form, ENDINGS))
+            raise fail("ARCH203", f"unknown picture format `{form}`", hint=nearest(form, ENDINGS))
     if out is not None and _is_file(out):
         return PictureRequest(view, (_format_of(out, asked, view),), file=Path(out))
     request = PictureRequest(view, asked or ("svg",), folder=None if out is None else Path(out))
     if len(request.printed) > 1:
-        hint = "`--out FOLDER/` takes each as a file"
-        raise fail("ARCH203", f"{' and '.join(request.printed)} cannot both go to stdout", hint=hint)
+        hint = "write files with `--out FOLDER/`"
+        raise fail("ARCH203", f"cannot print both {' and '.join(request.printed)} to stdout", hint=hint)
     if is_opened and request.printed == request.formats:
         form = request.printed[0]
-        hint = f"`--out NAME{ENDINGS[form][0]}` writes a file"
-        raise fail("ARCH203", f"`--open` opens a file, and `--format {form}` goes to stdout", hint=hint)
+        hint = f"write a file with `--out NAME{ENDINGS[form][0]}`"
+        raise fail("ARCH203", f"`--open` requires a file, but `--format {form}` prints to stdout", hint=hint)
     return request
 
 
 def _is_file(out: str) -> bool:
-    """Whether `--out` names a picture, and not a folder."""
+    """Whether `--out` names a picture rather than a folder."""
     path = Path(out)
     if path.is_dir():
         return False
     if out.endswith(("/", os.sep)) or not path.suffix:
         if path.exists():
-            raise fail("ARCH202", f"{path} is a file", hint=f"name a folder, or a picture as `{path}.svg`")
+            raise fail("ARCH202", f"{path} is a file", hint=f"name a folder, or a picture such as `{path}.svg`")
         return False
     return True
 
 
 def _format_of(out: str, asked: tuple[str, ...], view: str) -> str:
-    """The format that a file's ending says."""
+    """The format given by the extension of a file."""
     path = Path(out)
     form = next((name for name, endings in ENDINGS.items() if path.suffix.lower() in endings), None)
     if form is None:
         *most, last = (f"`{endings[0]}`" for endings in ENDINGS.values())
-        hint = f"a picture ends in {', '.join(most)} or {last}"
-        hint += "" if path.exists() else f"; a folder is `{out}/`"
-        raise fail("ARCH203", f"`--out {out}` does not end as a picture does", hint=hint)
-    folder = f"`--out {path.with_suffix('')}/` is a folder, and takes them all"
+        hint = f"use {', '.join(most)} or {last}"
+        hint += "" if path.exists() else f"; for a folder, write `{out}/`"
+        raise fail("ARCH203", f"cannot infer a picture format from `--out {out}`", hint=hint)
+    folder = f"to write all of them to a folder, use `--out {path.with_suffix('')}/`"
     if view == ALL:
-        raise fail("ARCH203", f"`--out {out}` is one picture, and `--view all` draws each view", hint=folder)
+        raise fail("ARCH203", f"`--view all` draws several pictures, but `--out {out}` is a single file", hint=folder)
     if len(asked) > 1:
-        raise fail("ARCH203", f"`--out {out}` is one picture, and here are {len(asked)} formats", hint=folder)
+        raise fail("ARCH203", f"expected a single format for `--out {out}`, got {len(asked)}", hint=folder)
     if asked not in ((), (form,)):
-        message = f"`--out {out}` cannot stand beside `--format {asked[0]}`"
-        raise fail("ARCH203", message, hint=f"`--out {path.with_suffix(ENDINGS[asked[0]][0])}`, without `--format`")
+        message = f"`--format {asked[0]}` contradicts `--out {out}`"
+        other = path.with_suffix(ENDINGS[asked[0]][0])
+        raise fail("ARCH203", message, hint=f"use `--out {other}` without `--format`")
     return form
 
 
 def pictures(graph: Graph, spec: Spec, request: PictureRequest) -> list[Picture]:
-    """What is to be drawn of a network.
+    """Return the pictures of a network that a request asks for.
 
     Raises:
-        ArchError: there is no such view.
+        ArchError: the view is unknown (ARCH203).
     """
     graphs = views(graph)
     view = request.view or next(iter(graphs))
     if view not in (*graphs, ALL):
-        raise fail("ARCH203", f"there is no view `{view}`", hint=nearest(view, (*graphs, ALL)))
+        raise fail("ARCH203", f"unknown view `{view}`", hint=nearest(view, (*graphs, ALL)))
     folder = request.folder or (next_free("plots", spec.file_stem) if view == ALL else Path())
     return [
         Picture(
@@ -153,9 +154,9 @@ def pictures(graph: Graph, spec: Spec, request: PictureRequest) -> list[Picture]
 
 
 def file_names(spec: Spec, views: Iterable[str]) -> dict[str, str]:
-    """What the file of each view is called, without its ending: `my_net` the model's, `my_net-Block` a layer's.
+    """Return the file name of each view without extension: `my_net` for the model, `my_net-Block` for a layer.
 
-    No two are the same to a file system that takes capital letters and small ones for one.
+    Names are unique even on a file system that ignores case.
     """
     name = f"{spec.file_stem}-{spec.variant}" if spec.variant else spec.file_stem
     model, *layers = views
@@ -174,12 +175,12 @@ def file_names(spec: Spec, views: Iterable[str]) -> dict[str, str]:
 
 
 def draw(wanted: Iterable[Picture], options: Options) -> list[str]:
-    """Draws pictures into their files, all with one renderer, and gives the texts of those that have no file.
+    """Draw pictures to their files with one renderer, and return the text of those without a file.
 
     Raises:
-        ArchError: a file cannot be written, or there is no renderer.
+        ArchError: a file cannot be written (ARCH304), or there is no renderer (ARCH305).
     """
-    texts: dict[tuple[int, bool], str] = {}  # a graph is planned once for all that DOT becomes
+    texts: dict[tuple[int, bool], str] = {}  # one DOT text per graph serves all formats that are made of it
     printed, rendered = [], []
     for picture in wanted:
         key = id(picture.graph), picture.format == "mermaid"
@@ -197,19 +198,19 @@ def draw(wanted: Iterable[Picture], options: Options) -> list[str]:
 
 
 def _text(picture: Picture, options: Options) -> str:
-    """A picture in a language of diagrams: in DOT, which renderers take, where it is not to be Mermaid."""
+    """A picture as Mermaid text, or as DOT text for all other formats."""
     if picture.format == "mermaid":
         return to_mermaid(picture.graph, options)
     return to_dot(picture.graph, options)
 
 
 def draw_all(graph: Graph, spec: Spec, folder: Path) -> None:
-    """Draws every view as SVG and PNG into a folder."""
+    """Draw every view as SVG and PNG to a folder."""
     draw(pictures(graph, spec, PictureRequest(ALL, ("svg", "png"), folder=folder)), Options())
 
 
 def list_data(graph: Graph) -> list[dict[str, Any]]:
-    """The views, each with its class, arguments and shapes, as plain data."""
+    """Return the views with their class, arguments and shapes, as plain data."""
     from archdsl.reports.formats import outline
 
     outlines = {name: outline(body) for name, body in views(graph).items()}
@@ -217,7 +218,7 @@ def list_data(graph: Graph) -> list[dict[str, Any]]:
 
 
 def list_text(graph: Graph) -> str:
-    """The views, one a line: `ResidualLayer  ResidualLayer(filters=16, stride=1)  8x8x16 -> 8x8x16`."""
+    """Format the views, one per line: `ResidualLayer  ResidualLayer(filters=16, stride=1)  8x8x16 -> 8x8x16`."""
     lines = []
     for name, body in views(graph).items():
         call = f"{body.name}({', '.join(f'{key}={value}' for key, value in body.arguments.items())})"

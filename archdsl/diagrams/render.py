@@ -1,4 +1,4 @@
-"""DOT text -> a picture: by Graphviz's `dot`, by pygraphviz (whose wheels carry Graphviz), or by graphviz-pure."""
+"""DOT text -> a picture, with Graphviz's `dot`, pygraphviz (whose wheels include Graphviz) or graphviz-pure."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from html import escape
 from pathlib import Path
 from typing import TypeAlias
 
 from archdsl.diagrams.svg import readable
 from archdsl.errors import ArchError, fail, nearest
+from archdsl.files import write
 
 FORMATS = ("svg", "png", "pdf")
 TIMEOUT = 120
-"""Seconds that a renderer may take until it begins the next picture."""
+"""The time limit of a renderer for one picture, in seconds."""
 
 _Job: TypeAlias = tuple[str, str]
 """DOT text and a format."""
@@ -30,9 +30,9 @@ _REMEDIES = (
     "install one of them: Graphviz (`apt install graphviz`, `brew install graphviz` or `choco install graphviz`), "
     "`pip install pygraphviz`, or `pip install graphviz-pure`"
 )
-# A Python of its own draws: Graphviz cannot be interrupted inside a process, writes to its stderr, and may crash; all
-# that a process costs is 15 ms. This one starts without `site`, and without pygraphviz's front, whose imports cost
-# as much as the drawing; on Windows that front finds the libraries.
+# Drawing runs in a separate Python process, because Graphviz cannot be interrupted, writes to stderr, and may crash.
+# The process costs only 15 ms. It starts without `site` and without the front end of pygraphviz, whose imports take as
+# long as the drawing. On Windows, the front end is needed to find the libraries.
 _PYGRAPHVIZ = """
 import os, sys
 package, dpi, *layouts = sys.argv[1:]
@@ -69,60 +69,63 @@ _FONTCONFIG = """<?xml version="1.0"?>
 
 
 def render(dot: str, path: Path, format: str = "svg") -> Path:
-    """Draws DOT text into a file, whole or not at all.
+    """Draw DOT text to a file.
 
     Args:
-        dot: what `to_dot` gives.
-        path: the picture; an existing file is replaced.
+        dot: DOT text, as returned by `to_dot`.
+        path: the file to write; an existing file is replaced.
         format: `svg`, `png`, `pdf`, or `dot` for the text itself.
 
     Returns:
         The path.
 
     Raises:
-        ArchError: as of `render_all`.
+        ArchError: see `render_all`.
     """
     return render_all([(dot, path, format)])[0]
 
 
 def render_all(pictures: Iterable[tuple[str, Path, str]]) -> list[Path]:
-    """Draws many DOT texts into files, with as few processes as its renderer allows.
+    """Draw several DOT texts to files, with as few processes as the renderer allows.
 
     Args:
-        pictures: each as `render` takes it.
+        pictures: the arguments of `render` for each picture.
 
     Returns:
         The paths.
 
     Raises:
-        ArchError: a format is unknown; a file cannot be written; or a picture cannot be drawn. Then its DOT text
-            is saved next to the path, with the ending `.dot`, and the other pictures are where they should be.
+        ArchError: a format is unknown (ARCH203), a file cannot be written (ARCH304), or a picture cannot be drawn
+            (ARCH305). In the last case, its DOT text is saved next to the path with the extension `.dot`, and the other
+            pictures are written.
     """
     wanted = list(pictures)
     for _, _, format in wanted:
         _check_format(format, (*FORMATS, "dot"))
     drawn, fault = _drawn(list(dict.fromkeys((dot, format) for dot, _, format in wanted if format != "dot")))
-    kept: dict[Path, None] = {}
+    kept: dict[Path, str] = {}
     for dot, path, format in wanted:
         if format == "dot":
-            _write(path, dot.encode(errors="replace"))
+            write(path, dot.encode(errors="replace"))
         elif (dot, format) in drawn:
-            _write(path, drawn[dot, format])
+            write(path, drawn[dot, format])
         else:
-            kept[_write(path.with_suffix(".dot"), dot.encode(errors="replace"))] = None
+            kept[path.with_suffix(".dot")] = dot
+    for path, dot in kept.items():
+        write(path, dot.encode(errors="replace"))
     if fault:
         problem, texts = fault.problems[0], [*map(str, kept)]
         where = ", ".join(texts[:3]) + (f" and {len(texts) - 3} more" if len(texts) > 3 else "")
-        where = f"the DOT text is in {where}" if len(texts) == 1 else f"the DOT texts are in {where}"
+        where = f"wrote the DOT text to {where}" if len(texts) == 1 else f"wrote the DOT texts to {where}"
         raise fail("ARCH305", f"{problem.message}; {where}", hint=problem.hint)
     return [path for _, path, _ in wanted]
 
 
 def picture(dot: str, format: str = "svg") -> bytes:
-    """A picture of DOT text, for those who want no file.
+    """Draw DOT text and return the picture.
 
     Raises:
-        ArchError: the format is unknown, or nothing here can draw it.
+        ArchError: the format is unknown (ARCH203), or the picture cannot be drawn (ARCH305).
     """
     _check_format(format, FORMATS)
     drawn, fault = _drawn([(dot, format)])
@@ -133,11 +136,11 @@ def picture(dot: str, format: str = "svg") -> bytes:
 
 def _check_format(format: str, formats: Collection[str]) -> None:
     if format not in formats:
-        raise fail("ARCH203", f"`{format}` is no format of pictures", hint=nearest(format, formats))
+        raise fail("ARCH203", f"unknown picture format `{format}`", hint=nearest(format, formats))
 
 
 def _drawn(jobs: Sequence[_Job]) -> tuple[dict[_Job, bytes], ArchError | None]:
-    """Each picture by the first renderer that gives it; and why there are fewer than there should be."""
+    """Draw each picture with the first renderer that succeeds, and return an error if some are missing."""
     drawn: dict[_Job, bytes] = {}
     files = {dot: f"{number}.dot" for number, (dot, _) in enumerate(jobs)}
     faults = []
@@ -162,13 +165,14 @@ def _fault(missing: int, count: int, faults: Sequence[str]) -> ArchError | None:
     if not missing:
         return None
     if not faults:
-        return fail("ARCH305", "nothing here can draw: Graphviz is missing", hint=_REMEDIES)
+        return fail("ARCH305", "cannot draw pictures: Graphviz is not installed", hint=_REMEDIES)
     what = "the picture" if count == 1 else f"{missing} of {count} pictures"
-    return fail("ARCH305", f"{what} could not be drawn: {'; '.join(faults)}", hint="draw one layer, or less deep")
+    hint = "draw a single layer, or reduce the depth"
+    return fail("ARCH305", f"{what} could not be drawn: {'; '.join(faults)}", hint=hint)
 
 
 def _content(path: Path, format: str) -> bytes:
-    """What a renderer wrote, or nothing where that is not whole."""
+    """The file that a renderer wrote, or nothing if it is incomplete."""
     try:
         content = path.read_bytes()
     except OSError:
@@ -177,7 +181,7 @@ def _content(path: Path, format: str) -> bytes:
 
 
 def renderers() -> Iterator[tuple[str, str]]:
-    """The installed renderers in the order in which they are tried, each with its program, or pygraphviz's folder."""
+    """Yield the installed renderers in the order to try them, each with its program or the folder of pygraphviz."""
     from graphviz.backend import dot_command
 
     if program := shutil.which(str(dot_command.DOT_BINARY)):
@@ -185,7 +189,7 @@ def renderers() -> Iterator[tuple[str, str]]:
     package = importlib.util.find_spec("pygraphviz")
     if package and package.origin:
         yield "pygraphviz", str(Path(package.origin).parent)
-    # The program of graphviz-pure may be in an environment that is not on the PATH.
+    # The program of graphviz-pure may be in a virtual environment that is not on the PATH.
     for path in (None, str(Path(sys.executable).parent)):
         if program := shutil.which("graphviz-pure", path=path):
             yield "graphviz-pure", program
@@ -193,9 +197,11 @@ def renderers() -> Iterator[tuple[str, str]]:
 
 
 def _commands(renderer: str, program: str, jobs: Iterable[tuple[str, str]]) -> list[list[str]]:
-    """One process for all; of a program one for each format, for PNG has a scale of its own, and some lack PDF.
+    """The commands to run: one for pygraphviz, and otherwise one per format, because PNG needs a resolution.
 
     Args:
+        renderer: the name of the renderer.
+        program: its program, or the folder of pygraphviz.
         jobs: files of DOT text, each with a format.
     """
     if renderer == "pygraphviz":
@@ -212,10 +218,10 @@ def _commands(renderer: str, program: str, jobs: Iterable[tuple[str, str]]) -> l
 
 
 def _run(commands: Iterable[Sequence[str]], folder: Path) -> str:
-    """Lets processes of a renderer draw side by side, and says what may have gone wrong.
+    """Run the processes of a renderer in parallel, and return a description of what may have failed.
 
-    They run in a folder of their own, so that no file of the user's can pass for a module. `graphviz.render` is of no
-    use here: it starts a process for each picture, and takes no time limit, no scale and no environment.
+    They run in a temporary folder, because Python could import a user's file as a module otherwise. `graphviz.render`
+    cannot be used: it starts a process for each picture, and supports no time limit, resolution or environment.
     """
     environment = _environment(folder)
     running: dict[Path, subprocess.Popen[bytes]] = {}
@@ -228,16 +234,16 @@ def _run(commands: Iterable[Sequence[str]], folder: Path) -> str:
                 )
         faults = [_awaited(process, log) for log, process in running.items()]
     except OSError as error:
-        return f"does not start ({error.strerror})"
+        return f"failed to start ({error.strerror})"
     finally:
         for process in running.values():
             process.kill()
             process.wait()
-    return next(filter(None, faults), "wrote nothing that is whole")
+    return next(filter(None, faults), "wrote no complete file")
 
 
 def _awaited(process: subprocess.Popen[bytes], log: Path) -> str:
-    """Waits for a renderer; what it said where it failed."""
+    """Wait for a renderer, and return its error message if it failed."""
     files = 0
     while True:
         try:
@@ -251,11 +257,11 @@ def _awaited(process: subprocess.Popen[bytes], log: Path) -> str:
     if code == 0:
         return ""
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return f"says `{lines[-1]}`" if lines else f"ended with {code}"
+    return f"failed with `{lines[-1]}`" if lines else f"exited with {code}"
 
 
 def _environment(folder: Path) -> Mapping[str, str]:
-    """Where the renderer finds letters: the system's fonts, and matplotlib's where there are none."""
+    """The environment in which the renderer finds fonts: those of the system, or those of matplotlib if it has none."""
     own = "FONTCONFIG_FILE" in os.environ or not sys.platform.startswith("linux")
     package = None if own else importlib.util.find_spec("matplotlib")
     if package is None or package.origin is None:
@@ -264,17 +270,3 @@ def _environment(folder: Path) -> Mapping[str, str]:
     config = folder / "fonts.conf"
     config.write_text(_FONTCONFIG.format(fonts=escape(str(fonts))), encoding="utf-8", newline="\n")
     return {**os.environ, "FONTCONFIG_FILE": str(config)}
-
-
-def _write(path: Path, content: bytes) -> Path:
-    """Writes beside the path, and moves it there when it is whole."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_bytes(content)
-        beside.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            beside.unlink()
-        raise fail("ARCH304", f"{path} cannot be written ({error.strerror})") from None
-    return path

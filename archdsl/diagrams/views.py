@@ -1,4 +1,4 @@
-"""What of a network is worth a diagram of its own."""
+"""The views of a network: the model, and each class of layer."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from archdsl.reports.summary import describe_shortcut
 
 
 def views(graph: Graph) -> dict[str, Graph]:
-    """What of a model is worth a diagram: the model itself, then each class of layer.
+    """Return the views of a model by name: the model itself, then each class of layer.
 
-    The first use of a class goes by the class's name. One that is built otherwise has its own view, which adds what its
-    shortcut is, as in `ResidualLayer-projection`, or else a number, as in `Stage-2`.
+    The view of the first use has the name of the class. Uses with a different structure have their own views, named
+    after their shortcut, as in `ResidualLayer-projection`, or numbered, as in `Stage-2`.
     """
     by_class: dict[str, dict[object, Graph]] = {}
     seen: set[int] = set()
@@ -28,7 +28,7 @@ def views(graph: Graph) -> dict[str, Graph]:
 
 
 def _named(word: str, bodies: list[Graph]) -> Iterable[tuple[str, Graph]]:
-    """Each body of a class with a name of its own."""
+    """Yield the bodies of a class with unique names."""
     shortcuts = [body.shortcut.kind if body.shortcut else "" for body in bodies]
     for number, (body, shortcut) in enumerate(zip(bodies, shortcuts, strict=True), start=1):
         is_alone = shortcut and shortcuts.count(shortcut) == 1
@@ -36,7 +36,7 @@ def _named(word: str, bodies: list[Graph]) -> Iterable[tuple[str, Graph]]:
 
 
 def _form(items: Iterable[Item]) -> tuple[object, ...]:
-    """Equal for bodies that are built alike, whatever their sizes and however often something is repeated."""
+    """A key that is equal for bodies with the same structure, whatever their sizes and numbers of repetitions."""
     forms: list[object] = []
     for item in items:
         if isinstance(item, Box):

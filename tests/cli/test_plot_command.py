@@ -338,7 +338,7 @@ def test_where_nothing_can_draw_the_text_is_there(plot: Plot, monkeypatch: pytes
     done = plot("--view", "all")
     assert (done.code, done.out) == (3, "")
     told = Path("plots/net-1/net.dot")
-    assert f"the DOT texts are in {told}" in done.err
+    assert f"wrote the DOT texts to {told}" in done.err
     assert told.read_text(encoding="utf-8").startswith("// Net\n")
     assert there("plots/net-1") == ["net-Stage.dot", "net-Twice.dot", "net.dot"]
 

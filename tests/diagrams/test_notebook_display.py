@@ -95,7 +95,7 @@ def test_the_text_is_the_table_of_show() -> None:
     text = shown(resolve(spec))[TEXT]
     assert text.splitlines()[0] == "DigitsResNet(classes=10, width=32)"
     assert "ResidualLayer(filters=64, stride=2) + projection" in text
-    assert "\n161,258 parameters in 72 variables: " in text
+    assert "\n161,258 parameters in 72 variables (" in text
     assert shown(spec)[TEXT] == f"{spec!r}\n\n{text}"
     layer = spec.layers["ResidualLayer"]
     assert shown(layer)[TEXT].startswith(f"{layer!r}\n\nResidualLayer(filters=32, stride=1)\n{layer.doc}\n")
@@ -159,8 +159,8 @@ def test_the_short_forms() -> None:
 def test_without_a_renderer_there_is_the_text(fails: Any, capsys: pytest.CaptureFixture[str]) -> None:
     spec = load("digits_resnet")
     table = shown(spec)[TEXT]
-    fails(ArchError(Problem("ARCH305", "nothing here can draw: Graphviz is missing", hint="install it")))
-    reason = "no picture: error[ARCH305]: nothing here can draw: Graphviz is missing\n  help: install it"
+    fails(ArchError(Problem("ARCH305", "cannot draw pictures: Graphviz is not installed", hint="install it")))
+    reason = "no picture: error[ARCH305]: cannot draw pictures: Graphviz is not installed\n  help: install it"
     assert told(spec, capsys) == f"{table}\n\n{reason}"
     assert told(resolve(spec), capsys).endswith(reason)
     assert told(spec.layers["ResidualLayer"], capsys).endswith(reason)
@@ -206,7 +206,7 @@ def test_a_huge_network_is_text_at_once(monkeypatch: pytest.MonkeyPatch, capsys:
     began = time.perf_counter()
     text = told(graph, capsys)
     assert time.perf_counter() - began < 0.5
-    assert text.startswith(f"{graph!r}\n\nno picture: 5,000 nodes are too many for a cell")
+    assert text.startswith(f"{graph!r}\n\nno picture: 5,000 nodes exceed the limit of 1,000 in notebooks")
 
 
 def test_what_renderers_cannot_untangle_is_a_cut_table(
@@ -219,7 +219,7 @@ def test_what_renderers_cannot_untangle_is_a_cut_table(
         for i in range(200)
     )
     text = told(resolve(loads(HEAD + f"model:\n{steps}")), capsys)
-    assert "arrows are too many for a cell, which shows 200" in text
+    assert "arrows exceed the limit of 200 in notebooks" in text
     assert "\n... 348 more lines\n" in text
     assert len(text.splitlines()) == 63
 
@@ -239,7 +239,7 @@ def test_a_keras_layer_shows_its_graph_once_it_has_seen_an_input(capsys: pytest.
 
     module = compile("digits_resnet")
     layer = module.ResidualLayer(filters=6, name="mine")
-    reason = "no picture: the layer has not seen an input yet: call it, or `build` it with a shape"
+    reason = "no picture: the layer is not built yet: call it, or `build` it with a shape"
     capsys.readouterr()
     assert told(layer, capsys) == f"<ResidualLayer name=mine, built=False>\n\n{reason}"
     model = keras.Sequential([keras.Input((8, 8, 4)), layer])
@@ -260,7 +260,7 @@ def test_a_keras_layer_shows_its_graph_once_it_has_seen_an_input(capsys: pytest.
     assert described(own) == (name, text)
     free = module.ResidualLayer(filters=4)
     free.build((None, None, None, 4))
-    assert "the layer takes images of any size" in told(free, capsys)
+    assert "the layer takes inputs of any size" in told(free, capsys)
 
 
 @pytest.mark.tensorflow

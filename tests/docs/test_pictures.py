@@ -34,7 +34,7 @@ def _program() -> ModuleType:
 
 
 needs_a_renderer = pytest.mark.skipif(
-    shutil.which("dot") is None and importlib.util.find_spec("pygraphviz") is None, reason="nothing here can draw"
+    shutil.which("dot") is None and importlib.util.find_spec("pygraphviz") is None, reason="Graphviz is not installed"
 )
 gallery = _program()
 TUTORIAL = gallery.IMAGES / "tutorial"
