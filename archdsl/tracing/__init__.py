@@ -1,4 +1,4 @@
-"""A spec and a path -> where the value there comes from. Resolves once more; nothing else pays for it."""
+"""A spec and a path -> the origin of the value there. Resolves the spec again, so only `why` pays for the tracing."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from archdsl.tracing.scopes import TracingResolver
 from archdsl.tracing.targets import SHAPE, Target, fields_of, find
 
 Inputs: TypeAlias = tuple[tuple[TensorRef, Shape], ...]
-"""What feeds a node: each tensor with its shape."""
+"""The inputs of a node, with their shapes."""
 
 __all__ = ["Origin", "Target", "Trace", "trace"]
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What is known about a path.
+    """The origins of a value, or of all fields of a node.
 
     Args:
-        path: as it was asked for.
-        target: what it names.
-        origins: of a field or a shape one; of a node, each field's.
-        inputs: what feeds the node, with its shape.
+        path: the path.
+        target: the node, field or weight that it names.
+        origins: a single origin for a field or a shape, or one for each field of a node.
+        inputs: the inputs of the node, with their shapes.
     """
 
     path: str
@@ -38,21 +38,24 @@ class Trace:
 
 
 def trace(spec: Spec, path: str, settings: Mapping[str, Any] | None = None) -> Trace:
-    """Where the value at a path comes from.
+    """Find where the value at a path comes from.
 
     Args:
-        spec: with a variant laid over it, or as it is.
-        path: of a node, of a field behind a dot, of a node's `.shape`, or of a weight.
-        settings: the model's arguments, where they are not to be the file's own.
+        spec: the spec, with a variant applied or not.
+        path: the path of a node, of a field after a dot, of a `.shape`, or of a weight.
+        settings: model arguments that override those of the file.
+
+    Returns:
+        The origin of the value, or of all fields of the node.
 
     Raises:
-        ArchError: the spec does not resolve, or the path leads nowhere.
+        ArchError: the spec cannot be resolved, or the path is unknown.
     """
     return Tracing(spec, settings or {}).trace(path)
 
 
 class Tracing:
-    """A network that knows where its values are from; it is resolved once for any number of paths."""
+    """A network with the origins of its values, resolved once for any number of paths."""
 
     def __init__(self, spec: Spec, settings: Mapping[str, Any]) -> None:
         resolver = TracingResolver(spec)
@@ -60,7 +63,7 @@ class Tracing:
         self.origins = Origins(spec, resolver, settings)
 
     def trace(self, path: str) -> Trace:
-        """What is known about a path."""
+        """Find where the value at a path comes from."""
         target = find(self.graph, path)
         node, shapes = target.node, target.body.shapes
         inputs = tuple((ref, shapes[ref]) for ref in node.inputs)
@@ -77,11 +80,11 @@ class Tracing:
         return Trace(whole, target, tuple(origins), inputs)
 
     def _shape(self, target: Target, name: str, shape: Shape, inputs: Inputs) -> Origin:
-        """Where a shape is from: from the fields and the inputs that would change it."""
+        """The origin of a shape: the fields and inputs that it depends on."""
         node, body = target.node, target.body
         if node.body is not None:
             end = node.body.output.node
-            description = f"what `{end}` in it gives: see {target.path()}/{end}.shape"
+            description = f"output of `{end}` inside it: see {target.path()}/{end}.shape"
             return Origin(name, show(shape), "shape", description, span=node.span)
         fields, refs = _deciding(node.op, inputs, target.weight) if node.op is not None else ([], [])
         causes = [self.origins.field(target, field) for field in fields]
@@ -89,13 +92,14 @@ class Tracing:
         for ref, given in refs:
             source = next((one for one in body.nodes if one.name == ref.node), None)
             owner = scope.rstrip("/") or body.name
-            description = f"what {scope}{ref} gives" if source else f"what {owner} takes"
+            description = f"output of {scope}{ref}" if source else f"input of {owner}"
             causes.append(Origin(ref, show(given), "shape", description, span=source.span if source else None))
-        return Origin(name, show(shape), "shape", f"a shape of {node.kind}", span=node.span, causes=tuple(causes))
+        what = f"{target.weight} shape" if target.weight else "output shape"
+        return Origin(name, show(shape), "shape", f"{what} of {node.kind}", span=node.span, causes=tuple(causes))
 
 
 def _shape_of(op: Op, shapes: list[Shape], weight: str) -> Any:
-    """The shape that an op gives, or that one of its weights has; None where it cannot take its inputs."""
+    """The output shape of an op, or the shape of a weight; None if the op cannot take its inputs."""
     try:
         return op.weights(*shapes)[weight].shape if weight else op.output(*shapes)
     except (OpError, ArithmeticError, LookupError, ValueError):
@@ -103,7 +107,7 @@ def _shape_of(op: Op, shapes: list[Shape], weight: str) -> Any:
 
 
 def _deciding(op: Op, inputs: Inputs, weight: str) -> tuple[list[str], list[tuple[TensorRef, Shape]]]:
-    """The fields and the inputs that a shape depends on: each field and each axis is tried with another value."""
+    """Find the fields and inputs that a shape depends on, by changing one field or axis at a time."""
     shapes = [shape for _, shape in inputs]
     now = _shape_of(op, shapes, weight)
     fields = []
@@ -120,7 +124,7 @@ def _deciding(op: Op, inputs: Inputs, weight: str) -> tuple[list[str], list[tupl
 
 
 def _other_values(value: Any) -> list[Any]:
-    """Values that a field might have instead."""
+    """Alternative values of a field."""
     if isinstance(value, bool):
         return [not value]
     if isinstance(value, int):

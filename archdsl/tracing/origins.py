@@ -1,4 +1,4 @@
-"""Where a value comes from: from a field through expressions, loops and uses of layers, up to what is written."""
+"""The origin of a value: from a field through expressions, loops and uses of layers to a literal in the file."""
 
 from __future__ import annotations
 
@@ -23,16 +23,17 @@ OriginKind: TypeAlias = Literal["written", "expression", "loop", "setting", "def
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """One step of the way back.
+    """One step on the way from a value back to its origin.
 
     Args:
-        name: what has the value: a field, an argument as `$filters`, or a step whose shape it is.
-        value: as a spec writes it.
-        kind: `written` and `setting` are ends of the way; so are `default`, an op's own, and `shape` and `shortcut`,
-            what the network's shapes say. `expression` and `loop` have causes where names are in them.
-        description: what it is, in words.
+        name: the owner of the value: a field, an argument as in `$filters`, or a step whose shape it is.
+        value: the value, in the form used in a spec.
+        kind: `written` and `setting` end the way, and so do `default` (of an op), `shape` and `shortcut` (inferred from
+            the shapes in the network). `expression` and `loop` have causes if they contain names.
+        description: a description in words.
         text: the expression.
-        causes: what the names in the expression are from.
+        span: the place in the file.
+        causes: the origins of the names in the expression.
     """
 
     name: str
@@ -44,7 +45,7 @@ class Origin:
     causes: tuple[Origin, ...] = ()
 
     def ends(self) -> Iterator[Origin]:
-        """Where all ways from here end."""
+        """Yield the origins at which all ways from here end."""
         if not self.causes:
             yield self
         for cause in self.causes:
@@ -52,12 +53,12 @@ class Origin:
 
 
 class Origins:
-    """Asks a resolution that remembers where values are from.
+    """Finds the origins of values in a resolved network.
 
     Args:
-        spec: what was resolved.
-        resolver: which remembers.
-        settings: the model's arguments that were set.
+        spec: the spec that was resolved.
+        resolver: the resolver that recorded the scopes.
+        settings: the model arguments that were set on the command line.
     """
 
     def __init__(self, spec: Spec, resolver: TracingResolver, settings: Mapping[str, Any]) -> None:
@@ -65,7 +66,7 @@ class Origins:
         self.source = SourceIndex(spec)
 
     def field(self, target: Target, name: str) -> Origin:
-        """Where a field of a node, or an argument of a layer, is from."""
+        """Find the origin of a field of a node, or of an argument of a layer."""
         node, level = target.node, len(target.nodes) - 1
         if node.op is None:
             return self._argument(target, name, level + 1)
@@ -73,10 +74,10 @@ class Origins:
         if name in node.fields:
             return self._value(target, level, name, node.fields[name], value)
         part = self._step_part(target, name)
-        return part or Origin(name, value, "default", f"the default of {node.kind}")
+        return part or Origin(name, value, "default", f"default of {node.kind}")
 
     def _step_part(self, target: Target, name: str) -> Origin | None:
-        """Where a norm, an activation or a padding is from, which may be a node of its own."""
+        """The origin of a normalization, activation or padding, which may be a separate node."""
         node = target.node
         if node.role != "main" or name not in ("norm", "activation", "padding"):
             return None
@@ -92,30 +93,31 @@ class Origins:
         own, shared = self.source.entry(node.span, name), self.source.get("defaults", node.kind, name)
         written = own if own is not None else shared
         if written is None:
-            return None if part is None else Origin(name, value, "written", f"`{part.name}` does it", span=part.span)
-        description = "written here" if own is not None else "`defaults`"
-        description += f"; `{part.name}` does it" if part is not None else ""
+            return None if part is None else Origin(name, value, "written", f"applied by `{part.name}`", span=part.span)
+        description = "set here" if own is not None else "set in `defaults`"
+        description += f", applied by `{part.name}`" if part is not None else ""
         text = written.text if isinstance(written, Scalar) else str(value)
         return Origin(name, value, "written", description, text, written.span)
 
     def _argument(self, target: Target, name: str, level: int) -> Origin:
-        """Where an argument is from, of the layer that the nodes before `level` lead into; of the model at 0."""
+        """The origin of an argument of the layer that the nodes before `level` lead into; of the model at level 0."""
         if level == 0:
             return self._model_argument(name)
         user = target.nodes[level - 1]
         owner = self.spec.layers[user.kind]
-        # A body also sees the arguments that `with` fixes.
+        # A body also has the arguments that `with` fixes.
         value = plain_value((user.arguments if user.body is None else user.body.arguments)[name])
         while owner.like is not None:
             if name in owner.fixed:
                 node = self.source.get("layers", owner.name, "with", name)
-                return Origin(name, value, "written", f"`with` of {owner.name}", span=node.span if node else owner.span)
+                span = node.span if node else owner.span
+                return Origin(name, value, "written", f"set in `with` of {owner.name}", span=span)
             owner = self.spec.layers[owner.like]
         if name in user.fields:
             inner = self._value(target, level - 1, name, user.fields[name], value)
-            return replace(inner, description=f"an argument of {user.kind}, which {target.path(level - 1)} gives")
+            return replace(inner, description=f"argument of {user.kind}, passed by {target.path(level - 1)}")
         default = owner.args[name].default
-        description = f"the default of {owner.name}"
+        description = f"default of {owner.name}"
         return Origin(name, value, "written", description, span=default.span if default else owner.args[name].span)
 
     def _model_argument(self, name: str) -> Origin:
@@ -127,36 +129,36 @@ class Origins:
         span = default.span if default else arg.span
         value = plain_value(default.template()) if default else None
         variant = self.source.section(span)
-        description = variant if variant.startswith("variant") else f"an argument of {self.spec.name}"
+        description = f"set in {variant}" if variant.startswith("variant") else f"argument of {self.spec.name}"
         return Origin(name, value, "written", description, span=span)
 
     def _value(self, target: Target, level: int, name: str, value: Value, real: Any) -> Origin:
-        """Where a value of the file is from, that stands at the node of a level."""
+        """The origin of a value in the file, at the node of a level."""
         node = target.nodes[level]
         if self._is_shortcut_word(node) and not self.source.section(value.span):
             return self._shortcut_field(node, name, real)
         if not any(True for _ in value.expressions()):
             section = self.source.section(value.span)
-            return Origin(name, real, "written", section or "written here", span=value.span)
+            return Origin(name, real, "written", f"set in {section}" if section else "set here", span=value.span)
         scope = self.resolver.scopes[id(node)]
         causes = tuple(self._named_value(target, level, used, scope) for used in _names_in(value))
         return Origin(name, real, "expression", "", _text(value), value.span, causes)
 
     def _is_shortcut_word(self, node: Node) -> bool:
-        """Whether a shortcut's word stands for the node, of whose fields the file says nothing but `defaults`."""
+        """Whether the node comes from the keyword of a shortcut, so only `defaults` can set its fields."""
         return node.span is not None and self.source.keys(node.span)[-1:] == ("shortcut",)
 
     def _shortcut_field(self, node: Node, name: str, real: Any) -> Origin:
-        """Where a field of a shortcut is from that is a word."""
+        """The origin of a field of a shortcut that is a keyword."""
         description = {
-            "filters": "as many as the paths give",
-            "stride": "what the paths stride in all",
-            "size": "what the paths stride in all",
-        }.get(name, "so it is in such a shortcut")
+            "filters": "output channels of the paths",
+            "stride": "total stride of the paths",
+            "size": "total stride of the paths",
+        }.get(name, "implied by the shortcut")
         return Origin(name, real, "shortcut", description, span=node.span)
 
     def _named_value(self, target: Target, level: int, name: str, scope: Any) -> Origin:
-        """Where a name is from that an expression uses, in the body of the node of a level."""
+        """The origin of a name in an expression, in the body of the node of a level."""
         while isinstance(scope, LoopScope):
             if name in scope.row:
                 return self._loop_column(target, level, name, scope)
@@ -166,20 +168,20 @@ class Origins:
         return replace(self._argument(target, name, level), name=f"${name}")
 
     def _loop_column(self, target: Target, level: int, name: str, scope: LoopScope) -> Origin:
-        """Where a column of a loop has a row's value from."""
-        column, description = scope.loop.columns[name], f"row {scope.number + 1} of the `for`"
+        """The origin of a loop variable in one iteration."""
+        column, description = scope.loop.columns[name], f"iteration {scope.number + 1} of the loop"
         source = column.content[scope.number] if isinstance(column.content, tuple) else column
         text = _text(source) if source.names else ""
         if source is column:
-            description += f" over {text}" if text else ", counted from 0"
+            description += f" over {text}" if text else ", counting from 0"
         causes = tuple(self._named_value(target, level, used, scope.outer) for used in _names_in(source))
         return Origin(f"${name}", plain_value(scope.row[name]), "loop", description, text, source.span, causes)
 
     def _channels(self, target: Target, level: int) -> Origin:
-        """The channels of a body's input, and which step gives them."""
+        """The channels of the input of a body, and the step that outputs them."""
         body = target.bodies[level]
         shape = body.input
-        description = f"the channels of {body.name}'s input, {show(shape)}"
+        description = f"channels of the input of {body.name}, {show(shape)}"
         span = None
         if level:
             user, outside = target.nodes[level - 1], target.bodies[level - 1]
@@ -194,7 +196,7 @@ class Origins:
 
 
 def _text(value: Value) -> str:
-    """A value with its expressions as they are written."""
+    """A value with its expressions as in the file."""
     if isinstance(value.content, Expression):
         return value.content.text
     if isinstance(value.content, dict):
@@ -205,7 +207,7 @@ def _text(value: Value) -> str:
 
 
 def _names_in(value: Value) -> list[str]:
-    """The names that a value's expressions use, as they stand in it."""
+    """The names in the expressions of a value, in order."""
     found: dict[str, None] = {}
     for expression, _ in value.expressions():
         words = re.findall(r"\$([A-Za-z_]\w*)", expression.text)

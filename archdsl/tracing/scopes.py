@@ -1,4 +1,4 @@
-"""A resolution that keeps each node's scope. It is made only where somebody asks where a value comes from."""
+"""A resolver that records the scope of each node, for tracing values."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from archdsl.spec import Loop, Spec, Step
 
 
 class LoopScope(dict[str, Any]):
-    """The scope in one row of a loop: values by name, and where they are from.
+    """The scope in one iteration of a loop: values by name, and their origin.
 
     Args:
-        loop, number: the row, counted from 0.
-        row: the values of the loop's columns.
+        loop: the loop.
+        number: the iteration, counted from 0.
+        row: the values of the loop variables.
         outer: the scope around the loop.
     """
 
@@ -27,15 +28,15 @@ class LoopScope(dict[str, Any]):
 
 class _TracingBudget(Budget):
     def inside(self, loop: Loop, number: int, row: Values, scope: Values) -> Values:
-        # Each row has a scope of its own, which is how a resolution knows copies of one use.
+        # Each iteration has its own scope, by which the resolver tells copies of one use apart.
         return LoopScope(loop, number, row, scope)
 
 
 class TracingResolver(Resolver):
-    """Resolves a spec, and keeps the scope of each of its nodes.
+    """Resolves a spec and records the scope of each node.
 
     Attributes:
-        scopes: by the id of a node; what equal layers share is kept once.
+        scopes: the scopes by the id of the node; equal layers share theirs.
     """
 
     def __init__(self, spec: Spec) -> None:

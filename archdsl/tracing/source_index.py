@@ -1,4 +1,4 @@
-"""Where in its file a value is written: found by the keys that lead to it, and the other way round."""
+"""Lookup of values in a file by their keys, and of keys by their place."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ Keys: TypeAlias = tuple[str, ...]
 
 
 class SourceIndex:
-    """The values of a spec's file, by their place and by the keys that lead to them.
+    """The values in the file of a spec, by place and by keys.
 
     Args:
-        spec: what the file says; its text is read once more, for a spec keeps no YAML.
+        spec: the spec; its text is parsed again, because a spec does not keep the YAML tree.
     """
 
     def __init__(self, spec: Spec) -> None:
@@ -37,23 +37,23 @@ class SourceIndex:
                 self._enter(item, (*keys, str(number)))
 
     def keys(self, span: Span) -> Keys:
-        """The keys that lead to the value at a place; none where there is no value."""
+        """Return the keys that lead to the value at a place; empty if there is no value."""
         return self.keys_at.get((span.line, span.column), ())
 
     def get(self, *keys: str) -> Node | None:
-        """What some keys lead to."""
+        """Return the value that some keys lead to."""
         node: Node | None = self.root
         for key in keys:
             node = node.get(key) if isinstance(node, Mapping) else None
         return node
 
     def entry(self, span: Span | None, key: str) -> Node | None:
-        """An entry of the value of the key at a place: a step's `norm`."""
+        """Return an entry of the mapping at a place, such as the `norm` of a step."""
         value = self.value_at.get((span.line, span.column)) if span else None
         return value.get(key) if isinstance(value, Mapping) else None
 
     def section(self, span: Span) -> str:
-        """The part of the file, other than a body, that holds a place: `defaults`, `args`, a variant; else nothing."""
+        """Return the part of the file that contains a place: `defaults`, `args`, a variant, or empty for a body."""
         keys = self.keys(span)
         if keys[:1] == ("variants",) and len(keys) > 1:
             return f"variant {keys[1]}"

@@ -1,4 +1,4 @@
-"""`ResidualLayer_2/wide/conv_2.kernel`: what a path names, and what is near where it names nothing."""
+"""Parsing of paths such as `ResidualLayer_2/wide/conv_2.kernel`, with suggestions for unknown ones."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from archdsl.graph import Graph, Node
 from archdsl.names import beginnings
 
 SHAPE = "shape"
-"""The word behind a node's path for what it gives."""
+"""The field name for the output shape of a node."""
 
 SHOWN = 12
-"""How many of the known names a message lists."""
+"""The number of known names listed in a message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a path names.
+    """The node, field or weight that a path names.
 
     Args:
-        nodes: the layers that it leads through, and the node itself.
-        bodies: the body that each of them stands in.
-        field: a field or an argument, or `SHAPE`; nothing where the node is meant.
-        weight: one of the node's weights.
+        nodes: the layers on the path, and the node itself.
+        bodies: the body that contains each of them.
+        field: a field, an argument or `SHAPE`; empty for the node itself.
+        weight: a weight of the node, or empty.
     """
 
     nodes: tuple[Node, ...]
@@ -38,20 +38,20 @@ class Target:
 
     @property
     def body(self) -> Graph:
-        """The body that the node stands in."""
+        """The body that contains the node."""
         return self.bodies[-1]
 
     def path(self, level: int = -1) -> str:
-        """The path of one of the nodes; of the last one where nothing is said."""
+        """Return the path of the node at a level, by default of the last node."""
         nodes = self.nodes if level == -1 else self.nodes[: level + 1]
         return "/".join(node.name for node in nodes)
 
 
 def find(graph: Graph, path: str) -> Target:
-    """What a path names in a network.
+    """Find the target of a path in a network.
 
     Raises:
-        ArchError: nothing; with the nearest names, and what is there.
+        ArchError: the path is unknown; the message suggests the nearest names.
     """
     nodes: list[Node] = []
     bodies: list[Graph] = []
@@ -72,7 +72,7 @@ def find(graph: Graph, path: str) -> Target:
 
 
 def _field_or_weight(path: str, rest: str, target: Target) -> Target:
-    """What follows the last node: nothing, a field behind a dot, or a weight."""
+    """Parse the rest of a path after the last node: nothing, a field after a dot, or a weight."""
     node = target.node
     known = fields_of(node)
     word = rest.removeprefix(".")
@@ -85,26 +85,26 @@ def _field_or_weight(path: str, rest: str, target: Target) -> Target:
     if rest.startswith("."):
         message = f"`{target.path()}` has no `{word}`" if word else f"`{path}` ends in a dot"
         there = (*dict.fromkeys([*node.fields, *known]), SHAPE)
-        raise fail("ARCH203", message, node.span, _hint(word, there, f"a {node.kind} has"))
+        raise fail("ARCH203", message, node.span, _hint(word, there, f"fields of {node.kind}:"))
     message = f"`{target.path()}` has no weight `{rest}`"
-    hint = _hint(rest, node.weights, "its weights are") if node.weights else "it has none"
+    hint = _hint(rest, node.weights, "its weights are") if node.weights else "it has no weights"
     raise fail("ARCH203", message, node.span, hint)
 
 
 def fields_of(node: Node) -> tuple[str, ...]:
-    """The words of a node: an op's fields, or a layer's arguments."""
+    """Return the fields of an op, or the arguments of a layer."""
     return tuple(type(node.op).model_fields if node.op is not None else node.arguments)
 
 
 def _unknown(path: str, rest: str, body: Graph, nodes: list[Node]) -> ArchError:
     where = f"`{'/'.join(node.name for node in nodes)}`" if nodes else f"`{body.name}`"
     names = [node.name for node in body.nodes]
-    message = f"`{path}` leads nowhere: {where} has no `{rest}`" if rest else f"the path `{path}` names no step"
+    message = f"unknown path `{path}`: {where} has no `{rest}`" if rest else f"the path `{path}` names no step"
     for typed in beginnings(rest):
         hint = nearest(typed, {node.name for node in body.nodes if len(node.path) == typed.count("/")})
         if hint.startswith("did you mean"):
             return fail("ARCH203", message, nodes[-1].span if nodes else None, hint)
-    return fail("ARCH203", message, nodes[-1].span if nodes else None, _hint("", names, "in it are"))
+    return fail("ARCH203", message, nodes[-1].span if nodes else None, _hint("", names, "its steps are"))
 
 
 def _hint(word: str, known: Iterable[str], what: str) -> str:

@@ -1,4 +1,4 @@
-"""Where a value comes from, as text with the lines of the file, and as plain data."""
+"""The origin of a value as text with lines of the file, and as plain data."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 from archdsl.diff.steps import format_value
 from archdsl.errors import excerpt
 from archdsl.ops.base import show
-from archdsl.text import WIDTH
+from archdsl.text import WIDTH, quantity
 from archdsl.tracing import Origin, Trace
 
 
 def to_text(trace: Trace, width: int = WIDTH) -> str:
-    """The value and the way back from it; of a node, a line for each field, and its shape and cost."""
+    """Format the origin of a value, or the shape, cost and fields of a node."""
     target = trace.target
     if target.field or target.weight:
         (origin,) = trace.origins
@@ -26,7 +26,7 @@ def to_text(trace: Trace, width: int = WIDTH) -> str:
 
 
 def to_data(trace: Trace) -> dict[str, Any]:
-    """The same for programs."""
+    """Convert a trace to plain data."""
     node = trace.target.node
     return {
         "path": trace.path,
@@ -56,7 +56,7 @@ def _data(origin: Origin) -> dict[str, Any]:
 
 
 def _steps(path: str, origin: Origin, width: int) -> Iterator[str]:
-    """The way back, each step with its line of the file; what was shown before is shown by its value alone."""
+    """Format the way back, each step with its line of the file; steps shown before are not repeated in full."""
     known: set[tuple[Any, ...]] = set()
     pending = [(replace(origin, name=path), 0)]
     while pending:
@@ -76,7 +76,7 @@ def _steps(path: str, origin: Origin, width: int) -> Iterator[str]:
 
 
 def _sentence(origin: Origin) -> str:
-    """`$filters = $channels // 4 = 32: an argument of ResidualLayer, ...`."""
+    """Format a step as in `$filters = $channels // 4 = 32: argument of ResidualLayer, ...`."""
     words = [origin.name, origin.text, format_value(origin.value)]
     if origin.text in ("", origin.name, format_value(origin.value)) or origin.description.endswith(origin.text):
         words.remove(origin.text)
@@ -84,20 +84,20 @@ def _sentence(origin: Origin) -> str:
 
 
 def _head(trace: Trace) -> Iterator[str]:
-    """What a node is, what it takes and gives, and what it costs."""
+    """Format the op, shapes and cost of a node."""
     node = trace.target.node
     place = f", {node.span.file}:{node.span.line}:{node.span.column}" if node.span else ""
     yield f"{trace.path}: {node.op.label() if node.op is not None else node.kind}{place}"
     taken = " and ".join(f"{show(shape)} from {ref}" for ref, shape in trace.inputs)
     ends = " and ".join(map(show, node.outputs.values())) or show(node.shape)
     yield f"{taken} -> {ends}"
-    cost = f"{node.totals.parameters:,} parameters, {node.totals.macs:,} multiply-accumulates"
     weights = ", ".join(f"{name} {show(weight.shape)}" for name, weight in node.weights.items())
-    yield f"{cost}: {weights}" if weights else cost
+    in_weights = f" ({weights})" if weights else ""
+    yield f"{quantity(node.totals.parameters, 'parameter')}{in_weights}, {node.totals.macs:,} MACs"
 
 
 def _table(origins: tuple[Origin, ...], width: int) -> Iterator[str]:
-    """A line for each field; those that the file sets come before an op's own defaults."""
+    """Format one line per field; fields set by the file come before defaults."""
     set_fields = [origin for origin in origins if origin.kind != "default"]
     rows = [(origin.name, format_value(origin.value), _short(origin)) for origin in set_fields]
     widths = [max((len(row[i]) for row in rows), default=0) for i in range(2)]
@@ -105,11 +105,11 @@ def _table(origins: tuple[Origin, ...], width: int) -> Iterator[str]:
         yield f"{name:{widths[0]}}  {value:{widths[1]}}  {source}"
     rest = [f"{origin.name} {format_value(origin.value)}" for origin in origins if origin.kind == "default"]
     if rest:
-        yield textwrap.fill(f"by default: {', '.join(rest)}", width, subsequent_indent="  ")
+        yield textwrap.fill(f"defaults: {', '.join(rest)}", width, subsequent_indent="  ")
 
 
 def _short(origin: Origin) -> str:
-    """Where a field is from, in one line: what is written, and the ends of the way."""
+    """Format the origin of a field on one line: its expression or description, and the ends of the way."""
     source = (origin.text if origin.causes else origin.description) + _line(origin)
     ends = {
         f"{end.name} {format_value(end.value)}, {end.description}{_line(end)}"

@@ -1,4 +1,4 @@
-"""Where values come from: every field of every network of the zoo leads back to what is written, and adds up."""
+"""Origins of values: every field of every network in the zoo leads back to the file, and evaluates to its value."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ WRONG = [
 
 
 MANY = 60
-"""Nodes of one body that are held: those of 32 equal paths say the same again."""
+"""The number of nodes to check in each body: in 32 equal paths, the others are the same."""
 
 
 def why(path: str, spec: Spec) -> str:
@@ -112,7 +112,7 @@ def test_the_texts(name: str, variant: str, paths: list[str], golden: Callable[[
     golden(f"{name}.txt", "\n".join(why(path, spec) for path in paths))
 
 
-def test_a_setting_is_where_the_way_ends() -> None:
+def test_a_setting_ends_the_way() -> None:
     found = trace(loads(NET), "Block_1/main/conv_1.filters", {"width": 4})
     assert [(end.name, end.kind, end.value) for end in found.origins[0].ends()] == [
         ("$width", "setting", 4),
@@ -120,7 +120,7 @@ def test_a_setting_is_where_the_way_ends() -> None:
     ]
 
 
-def test_a_recursion_is_followed_to_its_begin() -> None:
+def test_a_recursion_is_followed_to_its_start() -> None:
     found = trace(zoo.load("unet"), "Level_1/below/Level_1/below/Level_1/conv_1.filters")
     (end,) = found.origins[0].ends()
     assert (found.origins[0].value, end.name, end.value, end.kind) == (256, "$filters", 64, "written")
@@ -129,7 +129,7 @@ def test_a_recursion_is_followed_to_its_begin() -> None:
 def targets(
     graph: Graph, nodes: tuple[Any, ...] = (), bodies: tuple[Graph, ...] = (), known: set[int] | None = None
 ) -> Iterator[Target]:
-    """The nodes, those of equal uses of a layer once; of a body with many, those of its first paths."""
+    """The nodes, once for equal uses of a layer; in a body with many, those of its first paths."""
     known = set() if known is None else known
     if id(graph) in known:
         return
@@ -142,7 +142,7 @@ def targets(
 
 
 def written_at(origin: Origin) -> Any:
-    """What the file says at the place of an origin; nothing where that goes on over several lines."""
+    """The text of the file at the place of an origin; empty if it spans several lines."""
     assert origin.span is not None
     text = origin.span.text[origin.span.column - 1 :][: origin.span.width]
     if text[0] in "[{" and text[-1] not in "]}":
@@ -151,12 +151,12 @@ def written_at(origin: Origin) -> Any:
 
 
 def hold_true(origin: Origin) -> int:
-    """Holds one step of the way, and all before it: what is written is the value, and expressions give it."""
+    """Check an origin and its causes: literals are the value, and expressions evaluate to it."""
     if not origin.causes:
         assert origin.kind in LEAVES, origin
     steps = sum(hold_true(cause) for cause in origin.causes)
     scope = {cause.name.removeprefix("$"): cause.value for cause in origin.causes}
-    if origin.kind == "written" and origin.span is not None and "does it" not in origin.description:
+    if origin.kind == "written" and origin.span is not None and "applied by" not in origin.description:
         found = written_at(origin)
         if found is None:
             return steps + 1
@@ -166,14 +166,14 @@ def hold_true(origin: Origin) -> int:
     if origin.kind in ("expression", "loop") and origin.causes and origin.text[0] not in "[{":
         value = expr.parse(origin.text).evaluate(scope)
         if "over" in origin.description:
-            number = int(re.findall(r"row (\d+)", origin.description)[0]) - 1
+            number = int(re.findall(r"iteration (\d+)", origin.description)[0]) - 1
             value = value[number] if isinstance(value, list) else number
         assert whole(value) == whole(origin.value), origin
     return steps + 1
 
 
 def hold_all(spec: Spec, **arguments: Any) -> int:
-    """Holds every field of every node, and every shape; gives how many steps of ways there were."""
+    """Check every field and shape of every node, and return the number of origins checked."""
     tracing = Tracing(spec, arguments)
     assert list(tracing.graph.weights()) == list(resolve(spec, **arguments).weights())
     steps = 0
@@ -205,11 +205,11 @@ def hold_all(spec: Spec, **arguments: Any) -> int:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
-def test_every_field_leads_back_to_what_is_written(path: Path) -> None:
+def test_every_field_leads_back_to_the_file(path: Path) -> None:
     assert hold_all(zoo.load(path).every()[0]) > 50 or path.stem == "multiply_layer"  # merges have no fields
 
 
-def test_variants_too() -> None:
+def test_fields_of_variants_lead_back_to_the_file() -> None:
     for name in ("resnet", "unet", "resnet_cifar"):
         assert hold_all(zoo.load(name).every()[-1]) > 50
 
