@@ -1,4 +1,4 @@
-"""What ops count to over a body and everything inside it, each distinct body once."""
+"""Work of a body and everything inside it, counted once for each distinct body."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from archdsl.ops import Shape
 from archdsl.ops.base import Counts
 
 Depth: TypeAlias = int | Container[str] | None
-"""Which layers to open: so many levels of them, those at some paths, or all."""
+"""The layers to open: a number of levels, a collection of paths, or None for all."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkCounts:
-    """Activations as papers count them, and what fvcore counts, for one image."""
+    """Activations as counted in papers, and the counts of fvcore, for one image."""
 
     activations: int
     fvcore: Counts
@@ -30,17 +30,17 @@ _NONE = WorkCounts(0, Counts())
 
 
 class WorkCounter:
-    """The work of bodies and nodes, by name; equal uses of a layer are one body, which is counted once."""
+    """Counts the work of bodies and nodes. Equal uses of a layer share one body, which is counted once."""
 
     def __init__(self) -> None:
         self.known: dict[int, tuple[dict[str, WorkCounts], WorkCounts]] = {}
 
     def of(self, body: Graph) -> WorkCounts:
-        """Of all that is in a body."""
+        """Return the work of a body."""
         return self._counted(body)[1]
 
     def nodes(self, body: Graph) -> dict[str, WorkCounts]:
-        """Of each node of a body, by its name."""
+        """Return the work of each node in a body, by name."""
         return self._counted(body)[0]
 
     def _counted(self, body: Graph) -> tuple[dict[str, WorkCounts], WorkCounts]:
@@ -60,10 +60,12 @@ class WorkCounter:
 
 
 def opens(depth: Depth, path: str, level: int) -> bool:
-    """Whether a layer at a path is to be opened.
+    """Whether to open a layer.
 
     Args:
-        level: 1 for what stands in the model itself.
+        depth: the layers to open.
+        path: the path of the layer.
+        level: its nesting level, 1 for steps of the model.
     """
     if depth is None:
         return True

@@ -1,4 +1,4 @@
-"""Each distinct body of a graph once: what is known of its tensors, what of them is read, and how often it is used."""
+"""Dataflow analysis of each distinct body of a graph: facts about tensors, liveness, and number of uses."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from archdsl.graph import Graph, Node
 from archdsl.ops import Op, Shape
 from archdsl.ops.index_sets import Window
 
-# How it works. A layer's body is one graph, however often it is used; but what is known of its inputs and what is read
-# of its outputs may differ from use to use. So facts are carried forward from the inputs and liveness backward from the
-# outputs, once for each distinct pair of a body and what reaches its ends, and a use of a layer just looks that up.
-# Bodies that are used in ever other ways could make that endless: after `LEAST` or `TIMES` the nodes there are, a body
-# is taken as if nothing were known of its inputs and all of its outputs were read. Less is found then, nothing wrong.
+# How it works. The body of a layer is one graph, however often it is used, but the facts about its inputs and the
+# liveness of its outputs can differ between uses. Facts are therefore propagated forward from the inputs, and liveness
+# backward from the outputs, once for each distinct combination of a body and what reaches its ends. A use of a layer
+# looks up the result. Bodies that are used in many different ways could make this expensive. After `LEAST` nodes or
+# `TIMES` the number of nodes, nothing is assumed about the inputs of a body, and all of its outputs count as read. Then
+# fewer findings are reported, but no wrong ones.
 
 Facts: TypeAlias = tuple[TensorFacts, ...]
 
@@ -26,13 +27,16 @@ LEAST, TIMES = 2_000, 4
 
 @dataclass(eq=False)
 class BodyFacts:
-    """A layer's body (or the model's) for given inputs and given readers.
+    """The body of a layer or of the model, for given inputs and readers.
 
     Args:
-        uses: how often the network has it.
+        graph: the body.
+        ops: its ops.
+        children: its layers, with their bodies.
+        uses: the number of uses in the network.
         first: the body and the node of the first use; None for the model.
-        inputs: what is read of its inputs.
-        partial: the ops in it that leave some of their input unread.
+        inputs: the liveness of its inputs.
+        partial: the ops in it that do not read all of their input.
     """
 
     graph: Graph
@@ -44,7 +48,7 @@ class BodyFacts:
     partial: list[PartialReader] = field(default_factory=list)
 
     def trail(self) -> tuple[str, ...]:
-        """The chain of layers of its first use, from the inside."""
+        """Return the chain of layers of the first use, from the inside out."""
         found, body = [], self
         while body.first is not None:
             outer, node = body.first
@@ -57,12 +61,18 @@ class BodyFacts:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class OpFacts:
-    """One op in its body: what it takes, what is known of that, and what is read of its output.
+    """One op in its body, with facts about its inputs and the liveness of its output.
 
     Args:
-        alone: whether nobody else reads its first input.
-        before: the node that gives its first input, where that is in the same body.
-        windows: how it slides along rows and columns, where it does.
+        body: the body that contains it.
+        node: its node.
+        op: the op.
+        shapes: the shapes of its inputs.
+        inputs: facts about its inputs.
+        live: the liveness of its output.
+        alone: whether it is the only reader of its first input.
+        before: the node that computes its first input, if it is in the same body.
+        windows: its windows along rows and columns, if it has any.
     """
 
     body: BodyFacts
@@ -77,7 +87,7 @@ class OpFacts:
 
 
 class Dataflow:
-    """All bodies of a model, the model's own first, each before those inside it."""
+    """The analysis of all bodies of a model, from the outside in."""
 
     def __init__(self, graph: Graph) -> None:
         self._facts: dict[tuple[int, Facts], dict[str, TensorFacts]] = {}
@@ -98,12 +108,12 @@ class Dataflow:
 
     @property
     def ops(self) -> Iterator[OpFacts]:
-        """Every op of every distinct body, in the order of the bodies."""
+        """All ops of all distinct bodies, in the order of the bodies."""
         for body in self.bodies:
             yield from body.ops
 
     def _tensors(self, graph: Graph, inputs: Facts) -> dict[str, TensorFacts]:
-        """What is known of every tensor of a body, by its ref."""
+        """The facts about every tensor of a body."""
         if self._forward > self._enough:
             inputs = (TensorFacts(),) * len(graph.inputs)
         key = id(graph), inputs
@@ -129,11 +139,11 @@ class Dataflow:
         if key not in self._bodies:
             self._backward += len(graph.nodes)
             body = self._followed_back(graph, inputs, outputs)
-            self._bodies[key] = body  # behind all that is inside it
+            self._bodies[key] = body  # after all bodies inside it
         return self._bodies[key]
 
     def _followed_back(self, graph: Graph, inputs: Facts, outputs: Sequence[Liveness]) -> BodyFacts:
-        """A body, followed from its last node to its first."""
+        """Analyze a body from its last node to its first."""
         body, shapes, facts = BodyFacts(graph), graph.shapes, self._tensors(graph, inputs)
         near = _Neighbours(graph)
         read: dict[str, list[Liveness]] = {}
@@ -169,7 +179,7 @@ class Dataflow:
         return body
 
     def _windows_of(self, node: Node, op: Op, x: Shape) -> tuple[Window, Window] | None:
-        """How an op slides over a map of this shape; equal ops are asked once."""
+        """The windows of an op over a map of this shape, computed once for equal ops."""
         key = id(op), x, node.shape
         if key not in self._windows:
             self._windows[key] = op.sliding_windows(x, node.shape)
@@ -177,10 +187,10 @@ class Dataflow:
 
 
 class _Neighbours:
-    """The nodes of a body, with what gives and what takes their tensors.
+    """The nodes of a body, with the producers and readers of their tensors.
 
-    Args:
-        alone: the refs that one node alone reads, and no output is.
+    Attributes:
+        alone: the tensors with a single reader that are not outputs.
     """
 
     def __init__(self, graph: Graph) -> None:

@@ -1,4 +1,4 @@
-"""What of each tensor is ever read: by the outputs in inference, and by gradients in training."""
+"""Liveness: the parts of each tensor that are read by the outputs in inference and by gradients in training."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from archdsl.graph import Node
 from archdsl.ops import Op, Shape
 from archdsl.ops.index_sets import ALL, Positions, clipped, everything
 
-# How it works. The graph is followed from its outputs back to its inputs, as liveness is in compilers. A tensor's
-# liveness is the union of what its readers read of it, an index set for each axis; each op turns the liveness of its
-# output into that of its inputs (`Op.reads`). A batch norm reads what its output needs in inference, but all positions
-# in training, for its statistics: so there are two sets. Where an op reads less than all even if all of its output is
-# read, it is the cause of what is unread behind it, and travels along, so that a finding can name it.
+# How it works. As in compilers, liveness is propagated from the outputs back to the inputs. The liveness of a tensor is
+# the union of what its readers read, with an index set for each axis. Each op turns the liveness of its output into
+# that of its inputs (`Op.reads`). Batch normalization reads only what its output needs in inference, but all positions
+# in training, for its statistics, so there are two sets. An op that does not read all of its input, even if all of its
+# output is read, causes unread positions. It is passed along with the liveness, so a finding can name it.
 
 
 class PartialReader(NamedTuple):
-    """An op that leaves some of its input unread, whatever is read of its output.
+    """An op that does not read all of its input, even if all of its output is read.
 
     Args:
-        name, kind: the node's.
-        span: where the spec has the argument that makes it so.
-        step: where its step begins.
-        hint: what would make it read more.
+        name: the name of the node.
+        kind: the kind of the node.
+        span: the argument in the spec that causes it.
+        step: the start of its step.
+        hint: an edit that makes it read more.
     """
 
     name: str
@@ -36,13 +37,13 @@ class PartialReader(NamedTuple):
 
 
 class Liveness(NamedTuple):
-    """What is read of a tensor. Of several readers, each axis has the positions of all.
+    """The positions of a tensor that are read, along each axis, by any reader.
 
     Args:
-        inference: what the outputs are computed from, once the network is trained.
-        training: what gradients come back from: the statistics of batch norm see everything.
-        mean_unread: whether all who read it take each channel's mean away.
-        readers: the ops that leave the rest unread.
+        inference: the positions that the outputs depend on in inference.
+        training: the positions that receive gradients in training; batch statistics read everything.
+        mean_unread: whether all readers subtract the mean of each channel.
+        readers: the ops that leave the other positions unread.
     """
 
     inference: Positions
@@ -52,28 +53,28 @@ class Liveness(NamedTuple):
 
 
 def all_live(shape: Shape) -> Liveness:
-    """The liveness of what is read as a whole."""
+    """Return the liveness of a tensor that is read as a whole."""
     return Liveness((ALL,) * len(shape), (ALL,) * len(shape))
 
 
 def is_dead(positions: Positions) -> bool:
-    """Whether no number is read."""
+    """Whether no position is read."""
     return 0 in positions
 
 
 def is_whole(positions: Positions) -> bool:
-    """Whether all numbers are read."""
+    """Whether all positions are read."""
     return all(places == ALL for places in positions)
 
 
 def live_share(positions: Positions, shape: Shape) -> float:
-    """The share of a tensor's numbers that is read."""
+    """Return the share of positions that are read."""
     parts = (1.0 if p == ALL else p.bit_count() / length for p, length in zip(positions, shape, strict=True))
     return math.prod(parts)
 
 
 def joined(several: Sequence[Liveness], shape: Shape) -> Liveness:
-    """The liveness of a tensor with several readers, the last of which comes first."""
+    """Join the liveness of a tensor from all of its readers, the last reader first."""
     if not several:
         return Liveness((0,) * len(shape), (0,) * len(shape))
     if len(several) == 1:
@@ -97,7 +98,7 @@ def _union(several: Iterable[Positions], shape: Shape) -> Positions:
 
 
 def span_of(node: Node, *fields: str) -> Span | None:
-    """Where the first of these arguments that is there stands in the spec, or else the step."""
+    """Return the place of the first of these arguments that the spec has, or the place of the step."""
     return next((node.fields[name].span for name in fields if name in node.fields), node.span)
 
 
@@ -106,7 +107,7 @@ _SELECTING = ("stride", "size", "kernel", "index", "border", "start", "stop", "s
 
 
 class InputLiveness:
-    """The liveness of ops' inputs; equal ops with equal shapes and readers are asked once."""
+    """Computes the liveness of the inputs of ops, once for equal ops with equal shapes and readers."""
 
     def __init__(self) -> None:
         self._known: dict[Any, tuple[tuple[Positions, Positions, bool], ...]] = {}
@@ -114,11 +115,13 @@ class InputLiveness:
     def of(
         self, node: Node, shapes: tuple[Shape, ...], live: Liveness, hint: Callable[[Node], str]
     ) -> tuple[tuple[Liveness, ...], PartialReader | None]:
-        """The liveness of each of an op's inputs; and the op itself, where it leaves some of an input unread.
+        """Compute the liveness of the inputs of an op, and return the op as a `PartialReader` if it is one.
 
         Args:
-            live: of its output.
-            hint: what would make it read more; asked for where it leaves something unread.
+            node: the node of the op.
+            shapes: the shapes of its inputs.
+            live: the liveness of its output.
+            hint: computes the hint for a partial reader.
         """
         op = node.op
         key = id(op), shapes, node.shape, live.inference, live.training
@@ -137,7 +140,7 @@ class InputLiveness:
 def _of_inputs(
     op: Op | None, inputs: Sequence[Shape], output: Shape, live: Liveness
 ) -> tuple[tuple[Positions, Positions, bool], ...]:
-    """Of each input what is read in inference and in training, and whether the op itself leaves nothing unread."""
+    """For each input, the positions read in inference and in training, and whether the op can read all of them."""
     statistics = op is not None and op.traits.batch_statistics
     inference = _read(op, inputs, output, live.inference)
     training = inference

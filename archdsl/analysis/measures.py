@@ -1,4 +1,4 @@
-"""What a network costs: activations, receptive fields and memory, per node and in all. Imports no framework."""
+"""The cost of a network: activations, receptive fields and memory, per node and in total. Imports no framework."""
 
 from __future__ import annotations
 
@@ -32,24 +32,24 @@ PRECISIONS = {
     "mixed_float16": (4, 2),
     "mixed_bfloat16": (4, 2),
 }
-"""Bytes of a weight and of an activation under each of Keras's dtype policies."""
+"""Bytes of a weight and of an activation for each dtype policy of Keras."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measures:
-    """What a whole network counts to.
+    """The measures of a whole network.
 
     Args:
-        totals: parameters, trainable ones, variables, and multiply-accumulates for one image as papers count them.
-        activations: numbers that convolutions and dense layers give, for one image.
-        fvcore: both for one image as fvcore counts them, and with it timm.
-        last_map: the last node, layers closed, that gives a map of more than one place; None where none does.
-        field: what a place of that map sees of the input; None where there is none.
-        batch: images at once, which the bytes of activations are for.
+        totals: parameters, trainable parameters, variables, and multiply-accumulates per image as counted in papers.
+        activations: output values of convolutions and dense layers per image.
+        fvcore: multiply-accumulates and activations per image as counted by fvcore and timm.
+        last_map: the last top-level node whose output is a feature map larger than 1x1, or None.
+        field: the receptive field at that node, or None.
+        batch: the batch size for which activation memory is counted.
         precision: one of `PRECISIONS`.
-        weight_bytes: of all weights.
-        peak_bytes: of the activations that are there at once in inference, at most; weights are not in it.
-        kept_bytes: of what training keeps for its backward pass, at least; weights are not in it.
+        weight_bytes: memory of all weights.
+        peak_bytes: peak memory of activations in inference, without weights.
+        kept_bytes: memory of activations kept for the backward pass in training, without weights; a lower bound.
     """
 
     totals: Totals
@@ -66,14 +66,14 @@ class Measures:
 
 @dataclass(frozen=True, slots=True)
 class NodeMeasures:
-    """What one node counts to: an op, or a layer with all that is inside it.
+    """The measures of one node: an op, or a layer with everything inside it.
 
     Args:
-        node: itself.
-        totals: as in `Measures`; so are `activations`, `fvcore` and `weight_bytes`.
-        field: what a place of its (first) output sees of the input.
-        output_bytes: of its outputs, for the batch.
-        peak_bytes: of all the network's activations that are there while it runs, for the batch.
+        node: the node.
+        totals: as in `Measures`, like `activations`, `fvcore` and `weight_bytes`.
+        field: the receptive field of its (first) output.
+        output_bytes: memory of its outputs for the batch.
+        peak_bytes: memory of all activations of the network that are alive while the node runs, for the batch.
     """
 
     node: Node
@@ -87,19 +87,20 @@ class NodeMeasures:
 
 
 def fvcore(graph: Graph) -> Counts:
-    """Multiply-accumulates and activations for one image as fvcore counts them, and with it timm's tables."""
+    """Count multiply-accumulates and activations per image like fvcore and timm."""
     return WorkCounter().of(graph).fvcore
 
 
 def measure(graph: Graph, batch: int = 1, precision: str = "float32") -> Measures:
-    """What a network counts to.
+    """Measure a network.
 
     Args:
-        batch: images at once.
-        precision: one of `PRECISIONS`: Keras's dtype policy.
+        graph: the network.
+        batch: the batch size.
+        precision: the Keras dtype policy, one of `PRECISIONS`.
 
     Raises:
-        ArchError: the batch or the precision is none.
+        ArchError: the batch size is less than 1, or the precision is unknown (ARCH203).
     """
     weight, number = _bytes(batch, precision)
     work = WorkCounter().of(graph)
@@ -119,16 +120,16 @@ def measure(graph: Graph, batch: int = 1, precision: str = "float32") -> Measure
 
 
 def layers(graph: Graph, batch: int = 1, precision: str = "float32", depth: Depth = None) -> dict[str, NodeMeasures]:
-    """What each node counts to, by the paths of `graph.walk()`.
+    """Measure each node of a network, by the paths of `graph.walk()`. Equal layers are measured once.
 
     Args:
-        batch: images at once.
-        precision: one of `PRECISIONS`: Keras's dtype policy.
-        depth: how many levels of layers to open, or the paths of those to open; without it, all. Equal layers are
-            measured once.
+        graph: the network.
+        batch: the batch size.
+        precision: the Keras dtype policy, one of `PRECISIONS`.
+        depth: how many levels of layers to open, or the paths of layers to open; by default all.
 
     Raises:
-        ArchError: the batch or the precision is none.
+        ArchError: the batch size is less than 1, or the precision is unknown (ARCH203).
     """
     weight, number = _bytes(batch, precision)
     fields, highest = receptive_fields(graph, depth), peaks(graph, depth)
@@ -150,7 +151,7 @@ def layers(graph: Graph, batch: int = 1, precision: str = "float32", depth: Dept
 def _worked(
     graph: Graph, works: WorkCounter, scope: str, depth: Depth, level: int
 ) -> Iterator[tuple[str, Node, WorkCounts]]:
-    """Every node with its path and its work, each layer before what is inside it."""
+    """Yield every node with its path and work, layers before the nodes inside them."""
     found = works.nodes(graph)
     for node in graph.nodes:
         path = f"{scope}{node.name}"
@@ -161,7 +162,7 @@ def _worked(
 
 def _bytes(batch: int, precision: str) -> tuple[int, int]:
     if batch < 1:
-        raise fail("ARCH203", f"a batch of {batch} images is none", hint="`--batch` takes a whole number from 1 on")
+        raise fail("ARCH203", f"batch size must be at least 1, got {batch}")
     if precision not in PRECISIONS:
-        raise fail("ARCH203", f"the precision `{precision}` is not known", hint=nearest(precision, PRECISIONS))
+        raise fail("ARCH203", f"unknown precision `{precision}`", hint=nearest(precision, PRECISIONS))
     return PRECISIONS[precision]

@@ -1,4 +1,4 @@
-"""How much memory activations take, counted in numbers for one image: at once in inference, and kept in training."""
+"""Memory of activations, in values per image: the peak in inference, and the values kept in training."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from typing import NamedTuple
 from archdsl.analysis.costs import Depth, opens
 from archdsl.graph import Graph, Node
 
-# How it works. The ops run in their order. A tensor is there from the op that writes it to the last that reads it, so
-# each tensor counts its readers down, and what is there at once is a running sum, whose maximum is the peak. A layer's
-# body is run in the same way, and its result is kept by which of its inputs are the same tensor (`slots`) and which of
-# them nobody reads after it (`owned`): all else that is there meanwhile is a constant that is added. Training instead
-# notes which tensors a gradient reads; those stay until the backward pass.
+# How it works. The ops run in order. A tensor is alive from the op that writes it to the last op that reads it. Each
+# tensor therefore counts down its readers, and the peak is the maximum of the sum of live tensors. The body of a layer
+# is run in the same way. Its result is cached by which of its inputs are the same tensor (`slots`) and which of them
+# are not read after it (`owned`); all other live tensors just add a constant. In training, the tensors that a gradient
+# reads stay alive until the backward pass.
 
 
 class _BodyEnds(NamedTuple):
-    """What a body leaves behind.
+    """The result of running a body.
 
     Args:
-        peak: numbers that are there at once while it runs, without the inputs that others still hold.
-        outputs: each output's tensor: that of an input as -1 - slot, or its place in `made`.
-        made: the sizes of the other tensors.
-        left: numbers that are there when it is done, of its own inputs and its outputs.
+        peak: the peak of live values while it runs, without inputs that are read again later.
+        outputs: the tensor of each output: -1 - slot for an input, otherwise an index into `made`.
+        made: the sizes of the output tensors that are not inputs.
+        left: the live values at its end, among its own inputs and outputs.
     """
 
     peak: int
@@ -34,32 +34,35 @@ class _BodyEnds(NamedTuple):
 
 
 def peak(graph: Graph) -> int:
-    """The most numbers that are there at once when the ops run in their order, for one image.
+    """Compute the peak of live values per image when the ops run in order.
 
-    Each op writes a tensor of its own, unless it hands its input on as it lies; a tensor goes when the last op has
-    read it. Outputs stay. What an op makes inside itself, as attention its scores, is there while it runs.
+    Each op writes a new tensor, unless it returns its input unchanged. A tensor is freed after the last op has read it;
+    outputs are kept. Internal values of an op, such as attention scores, are alive while it runs.
     """
     slots = tuple(range(len(graph.inputs)))
     return _Inference().ends(graph, slots, frozenset(slots)).peak
 
 
 def peaks(graph: Graph, depth: Depth = None) -> dict[str, int]:
-    """The most numbers that are there at once while each node runs, by the paths of `graph.walk()`.
+    """Compute the peak of live values while each node runs, by the paths of `graph.walk()`.
 
     Args:
-        depth: how many levels of layers to open, or the paths of those to open; without it, all.
+        graph: the network.
+        depth: how many levels of layers to open, or the paths of layers to open; by default all.
     """
     slots = tuple(range(len(graph.inputs)))
     return dict(_Inference().walk(graph, (slots, frozenset(slots)), 0, "", depth, 1))
 
 
 class _NodeRun(NamedTuple):
-    """One node while it runs.
+    """The memory of one node while it runs.
 
     Args:
-        base: numbers that are there whatever the node does.
-        slots: for a layer, which of the tensors that it takes each input is.
-        owned: for a layer, those of them that nobody takes after it.
+        node: the node.
+        peak: the peak of live values.
+        base: the live values that do not depend on the node.
+        slots: for a layer, the tensor of each input.
+        owned: for a layer, the tensors that are not read after it.
     """
 
     node: Node
@@ -70,17 +73,18 @@ class _NodeRun(NamedTuple):
 
 
 class _Inference:
-    """Runs bodies for their memory's sake, each once for each way in which its inputs are held."""
+    """Simulates the memory of bodies, once for each way in which their inputs are held."""
 
     def __init__(self) -> None:
         self.known: dict[tuple[int, tuple[int, ...], frozenset[int]], _BodyEnds] = {}
 
     def ends(self, body: Graph, slots: tuple[int, ...], owned: frozenset[int]) -> _BodyEnds:
-        """What a body leaves behind.
+        """Return the result of running a body.
 
         Args:
-            slots: which tensor each input is; two may be the same.
-            owned: the slots whose tensors nobody outside takes after this body.
+            body: the body.
+            slots: the tensor of each input; several inputs can be the same tensor.
+            owned: the slots whose tensors are not read after this body.
         """
         key = id(body), slots, owned
         if key not in self.known:
@@ -92,11 +96,15 @@ class _Inference:
     def walk(
         self, body: Graph, held: tuple[tuple[int, ...], frozenset[int]], base: int, scope: str, depth: Depth, level: int
     ) -> Iterator[tuple[str, int]]:
-        """Every node's path, with what is there while it runs.
+        """Yield the path of every node with the peak of live values while it runs.
 
         Args:
-            held: the slots of the body's inputs, and those of them that nobody outside takes.
-            base: numbers that are there whatever the body does.
+            body: the body.
+            held: the slots of its inputs, and those that are not read after it.
+            base: the live values that do not depend on the body.
+            scope: the path of the body, with a `/` at the end.
+            depth: the layers to open.
+            level: the nesting level of the body.
         """
         for step in _BodyMemory(body, *held, self).steps():
             path = f"{scope}{step.node.name}"
@@ -124,7 +132,7 @@ class _BodyMemory:
         self.live = self.entered = sum(self.sizes[slot] for slot in owned)
 
     def steps(self) -> Iterator[_NodeRun]:
-        """Runs the nodes, in their order."""
+        """Run the nodes in order."""
         for tensor in range(len(self.sizes)):
             self._release(tensor)
         for node in self.body.nodes:
@@ -140,7 +148,7 @@ class _BodyMemory:
                 self._release(tensor)
 
     def ends(self, highest: int) -> _BodyEnds:
-        """What is left when all nodes have run."""
+        """Return the result after all nodes have run."""
         ends = [self.tensors[end.ref] for end in self.body.outputs.values()]
         made = [tensor for tensor in dict.fromkeys(ends) if tensor not in self.slots]
         outputs = tuple(-1 - tensor if tensor in self.slots else made.index(tensor) for tensor in ends)
@@ -188,14 +196,14 @@ class _BodyMemory:
 
 
 class _SavedTensors(NamedTuple):
-    """What training keeps of a body.
+    """The tensors of a body that are kept in training.
 
     Args:
-        inside: numbers of the tensors that are neither inputs nor outputs.
+        inside: the number of kept values in tensors that are neither inputs nor outputs.
         inputs: the inputs that are kept.
-        outputs: of each output: the input that it is, or its place in `made`.
-        made: of the other outputs: the size, and whether it is kept.
-        moved: whether a gradient goes on from each output.
+        outputs: the tensor of each output: -1 - index for an input, otherwise an index into `made`.
+        made: the size of each other output, and whether it is kept.
+        moved: whether each output passes gradients back.
     """
 
     inside: int
@@ -206,11 +214,11 @@ class _SavedTensors(NamedTuple):
 
 
 def saved_for_backward(graph: Graph) -> int:
-    """The numbers that training keeps from the forward pass for the backward pass, for one image.
+    """Count the values per image that training keeps from the forward pass for the backward pass.
 
-    Every tensor that a gradient reads counts once: what convolutions, dense layers and norms take, what activations
-    take or give. A lower bound: gradients, optimizer state, masks of dropout and what a kernel needs while it runs
-    are not in it.
+    Every tensor that a gradient reads counts once: inputs of convolutions, dense layers and normalizations, and inputs
+    or outputs of activations. This is a lower bound: it does not include gradients, optimizer state, dropout masks and
+    the workspace of kernels.
     """
     held = _training(graph, (False,) * len(graph.inputs), {})
     entered = [math.prod(shape) for shape in graph.inputs.values()]
@@ -220,7 +228,7 @@ def saved_for_backward(graph: Graph) -> int:
 def _training(
     body: Graph, moved: tuple[bool, ...], known: dict[tuple[int, tuple[bool, ...]], _SavedTensors]
 ) -> _SavedTensors:
-    """What is kept of a body, of which `moved` says the inputs that a gradient is asked of."""
+    """Find the tensors kept in a body, where `moved` says which inputs need a gradient."""
     key = id(body), moved
     if key in known:
         return known[key]
@@ -236,7 +244,7 @@ def _training(
 
 
 class _Tape:
-    """The tensors of one body in training, and which of them gradients read."""
+    """Records the tensors of one body in training, and which of them gradients read."""
 
     def __init__(self, body: Graph, moved: tuple[bool, ...]) -> None:
         self.body, self.moved = body, [*moved]
@@ -247,7 +255,7 @@ class _Tape:
         self.inside = 0
 
     def op(self, node: Node, taken: list[int]) -> None:
-        """Adds an op."""
+        """Record an op."""
         op, inputs = node.op, [self.shapes[ref] for ref in node.inputs]
         moved = any(self.moved[tensor] for tensor in taken) or any(w.trainable for w in node.weights.values())
         if op is None or op.aliases_input == "always":
@@ -261,7 +269,7 @@ class _Tape:
             self.inside += saved.workspace
 
     def layer(self, node: Node, held: _SavedTensors, taken: list[int]) -> None:
-        """Adds a layer, of which is known what is kept inside it."""
+        """Record a layer, given the tensors kept inside it."""
         self.inside += held.inside
         self.kept |= {taken[i] for i in held.inputs}
         made = []
@@ -273,7 +281,7 @@ class _Tape:
             self.moved[self.tensors[ref]] = moved
 
     def held(self) -> _SavedTensors:
-        """What is kept of the body."""
+        """Return the kept tensors of the body."""
         entered = len(self.body.inputs)
         ends = [self.tensors[end.ref] for end in self.body.outputs.values()]
         made = [tensor for tensor in dict.fromkeys(ends) if tensor >= entered]

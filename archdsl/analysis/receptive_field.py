@@ -1,4 +1,4 @@
-"""Receptive fields: which pixels of the model's input can move a place of a map, in inference."""
+"""Receptive fields: the input pixels that can affect a position of a feature map in inference."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from archdsl.analysis.costs import Depth, opens
 from archdsl.graph import Graph
 from archdsl.ops.receptive_field import POINTWISE, Reach, ReceptiveField
 
-# How it works. Along one axis, place p of a map sees the places `start(p)` to `end(p)` of another. For windows these
-# are p * stride plus a constant; where a map is made larger they repeat with a period, as in 2, 2, 3, 3, ...: a
-# view has one start and one end for each place of a period, and the step from one period to the next. Through two ops
-# views are composed place by place, and at a merge the hull of both is taken. Each body is looked at once, and its view
-# of its own inputs is then composed with what those see where it is used.
+# How it works. Along one axis, position p of a map sees the positions `start(p)` to `end(p)` of another map. For
+# windows, these are p * stride plus a constant. For upsampling, they repeat with a period, as in 2, 2, 3, 3, ...: a
+# view has one start and one end for each position of a period, and the step from one period to the next. Views of
+# consecutive ops are composed position by position, and a merge takes their hull. Each body is analyzed once; the views
+# of its inputs are then composed with the views of the tensors passed to it.
 
 _LONGEST = 4096
-"""Places after which an axis repeats itself, at most; what is more uneven counts as seeing the whole input."""
+"""The longest period; anything more irregular is treated as seeing the whole input."""
 
 
 class Field(NamedTuple):
-    """What one place of an output sees of the model's input.
+    """The receptive field of one position of an output.
 
     Args:
-        size: rows and columns of the input's pixels, as if the map went on for ever; None where the whole input is
-            seen, and (0, 0) where no map is.
-        stride: how many rows and columns of the input lie between one place and the next, less than 1 on a map that
-            is finer than the input; None where places do not lie as a map.
+        size: rows and columns of input pixels, ignoring the borders of the input. None for the whole input, and (0, 0)
+            if no input is an image.
+        stride: the distance in input rows and columns between neighboring positions, less than 1 on a map finer than
+            the input. None if the output is not a map.
     """
 
     size: tuple[int, int] | None
@@ -35,9 +35,9 @@ class Field(NamedTuple):
 
 
 class AxisView(NamedTuple):
-    """Along one axis, the first and the last place that each of a row of places sees.
+    """The first and the last position seen by each position along one axis.
 
-    The row repeats itself: what comes `len(first)` places later sees what lies `step` further on.
+    The view is periodic: a position `len(first)` later sees positions `step` later.
     """
 
     step: int = 1
@@ -45,75 +45,76 @@ class AxisView(NamedTuple):
     last: tuple[int, ...] = (0,)
 
     def start(self, place: int) -> int:
-        """The first place that a place sees."""
+        """Return the first position that a position sees."""
         turn, at = divmod(place, len(self.first))
         return self.first[at] + turn * self.step
 
     def end(self, place: int) -> int:
-        """The last place that a place sees."""
+        """Return the last position that a position sees."""
         turn, at = divmod(place, len(self.last))
         return self.last[at] + turn * self.step
 
     def width(self, places: int = 1) -> int:
-        """How many places some neighbours see together, at most."""
+        """Return the largest number of positions that some neighbors see together."""
         return max(0, *(self.end(at + places - 1) - self.start(at) + 1 for at in range(len(self.first))))
 
     @property
     def stride(self) -> float:
-        """How far apart lies what neighbours see."""
+        """The distance between the views of neighbors."""
         exact = self.step / len(self.first)
         return int(exact) if exact == int(exact) else exact
 
 
 class PointView(NamedTuple):
-    """Places that do not lie as a map, each of which sees so many rows and columns."""
+    """The view of positions that do not form a map, each of which sees some rows and columns."""
 
     rows: int
     columns: int
 
 
 View: TypeAlias = tuple[AxisView, AxisView] | PointView | None
-"""What a tensor sees of a map: rows and columns; places that lie in no order; or None, all of it."""
+"""The part of a map that a tensor sees: a view per axis, a view without order, or None for all of it."""
 
 State: TypeAlias = Mapping[str, View]
-"""What a tensor sees of each input of its body; an input of which it sees nothing is not there."""
+"""The views that a tensor has of the inputs of its body; inputs that it does not see are missing."""
 
 _SAME: View = (AxisView(), AxisView())
 
 
 def receptive_fields(graph: Graph, depth: Depth = None) -> dict[str, Field]:
-    """The receptive field of each node's (first) output, by the paths of `graph.walk()`.
+    """Compute the receptive field of the (first) output of each node, by the paths of `graph.walk()`.
 
-    It is what inference depends on: behind a gate, a flattened map or attention, a place sees the whole input. What
-    comes together from branches sees from the first row and column that one of them sees to the last; where they
-    come at different strides it is the largest of each. Of several inputs that are maps, the largest counts.
+    After a gate, a flattened map or attention, a position sees the whole input. Where branches meet, the receptive
+    field extends from the first to the last row and column that any of them sees. If their strides differ, it is the
+    largest of theirs. With several images as inputs, the largest receptive field counts.
 
     Args:
-        depth: how many levels of layers to open, or the paths of those to open; without it, all. Each body is looked
-            at once, whatever the depth.
+        graph: the network.
+        depth: how many levels of layers to open, or the paths of layers to open; by default all. Each body is analyzed
+            only once.
     """
     return dict(_BodyViews().walk(graph, _entrance(graph), "", depth, 1))
 
 
 def views(graph: Graph) -> dict[str, State]:
-    """What each tensor of a graph sees of each of the graph's inputs, by its ref."""
+    """Compute the views that each tensor of a graph has of the inputs."""
     return _BodyViews().of(graph)
 
 
 def last_map(graph: Graph) -> tuple[str, Field] | None:
-    """The last node of the model, layers closed, that gives a map of more than one place, and its field."""
+    """Return the last top-level node whose output is a feature map larger than 1x1, with its receptive field."""
     found = [node.name for node in graph.nodes if len(node.shape) == 3 and node.shape[:2] != (1, 1)]
     return (found[-1], field(_through(_entrance(graph), views(graph)[found[-1]]))) if found else None
 
 
 class _BodyViews:
-    """Looks at each body once, however often it is used."""
+    """Analyzes each body once, however often it is used."""
 
     def __init__(self) -> None:
         self.known: dict[int, dict[str, State]] = {}
 
     def of(self, body: Graph) -> dict[str, State]:
-        """What each tensor of a body sees of the body's inputs, by its ref."""
+        """Return the views that each tensor of a body has of the inputs of the body."""
         if id(body) not in self.known:
             states: dict[str, State] = {name: {name: _SAME} for name in body.inputs}
             shapes = body.shapes
@@ -135,10 +136,14 @@ class _BodyViews:
     def walk(
         self, body: Graph, entrance: Mapping[str, State], scope: str, depth: Depth, level: int
     ) -> Iterator[tuple[str, Field]]:
-        """Every node's path and field, each layer before what is inside it.
+        """Yield the path and receptive field of every node, layers before the nodes inside them.
 
         Args:
-            entrance: what the body's inputs see of the model's.
+            body: the body.
+            entrance: the views that the inputs of the body have of the model inputs.
+            scope: the path of the body, with a `/` at the end.
+            depth: the layers to open.
+            level: the nesting level of the body.
         """
         states = self.of(body)
         for node in body.nodes:
@@ -151,7 +156,7 @@ class _BodyViews:
 
 
 def field(state: State) -> Field:
-    """The field of a tensor that sees so much of the model's inputs."""
+    """Convert the views of the model inputs to a receptive field."""
     if not state:
         return Field((0, 0), None)
     sizes: list[tuple[tuple[int, int], tuple[float, float] | None]] = []
@@ -168,19 +173,19 @@ def field(state: State) -> Field:
 
 
 def _entrance(graph: Graph) -> dict[str, State]:
-    """What the model's inputs see of themselves: only maps have pixels."""
+    """The views that the model inputs have of themselves; only maps have pixels."""
     return {name: {name: _SAME} if len(shape) == 3 else {} for name, shape in graph.inputs.items()}
 
 
 def _through(entrance: Mapping[str, State], state: State) -> State:
-    """What a tensor of a body sees of what the body's inputs see."""
+    """Compose the views of a tensor in a body with those of the inputs of the body."""
     return _joined(
         [{key: _beyond(outer, view) for key, outer in entrance[name].items()} for name, view in state.items()]
     )
 
 
 def _joined(states: list[State]) -> State:
-    """What several tensors see together."""
+    """Join the views of several tensors."""
     if len(states) == 1:
         return states[0]
     joined: dict[str, View] = {}
@@ -205,7 +210,7 @@ def _axis(reach: Reach) -> AxisView:
 
 
 def _beyond(outer: View, inner: View) -> View:
-    """What is seen of an input through a tensor that itself sees so much of it."""
+    """Compose two views."""
     if inner is _SAME or outer is None:
         return outer
     if inner is None or outer is _SAME:

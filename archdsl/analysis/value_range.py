@@ -1,4 +1,4 @@
-"""What is known of each tensor's values, whatever the input and the weights: carried from the first op to the last."""
+"""Facts about the values of tensors that hold for any input and any weights, propagated from the inputs."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from archdsl.ops.value_range import Support, ValueRange
 
 
 class TensorFacts(NamedTuple):
-    """What is known of a tensor.
+    """Facts about the values of a tensor.
 
     Args:
-        producer: the op that gave it; None of an input, and where nothing is known of the op.
-        range: between which numbers its values lie.
-        support: the rows and columns that can be other than 0; None where all can.
-        dropout_rate: of the dropout that gave it.
-        flattened: how many positions of a map lie in its one row.
+        producer: the op that computes it; None for inputs and for ops about which nothing is known.
+        range: the range of its values.
+        support: the rows and columns that can be nonzero, or None for all.
+        dropout_rate: the rate of the dropout that computes it.
+        flattened: the number of positions of the feature map that was flattened into it.
     """
 
     producer: type[Op] | None = None
@@ -30,7 +30,7 @@ class TensorFacts(NamedTuple):
 
 
 def facts_of(node: Node, inputs: Sequence[TensorFacts], shapes: Sequence[Shape]) -> TensorFacts:
-    """What is known of an op's output, by what is known of its inputs."""
+    """Derive the facts about the output of an op from those about its inputs."""
     op = node.op
     if op is None:
         return TensorFacts()

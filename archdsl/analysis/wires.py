@@ -1,4 +1,4 @@
-"""Which tensors of a body go where: who takes what, what runs on in a straight line, and what skips some steps."""
+"""The edges of a body: consumers of tensors, the main line, and skip connections."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from archdsl.graph import Graph, TensorRef
 
 
 class _Around(NamedTuple):
-    """Sets of nodes around one of them.
+    """Sets of nodes around a node, as bit sets.
 
     Args:
-        sources: what it takes.
-        before_sources: from where there is a way to one of its sources.
-        before_takers: from where there is a way to each of its takers, or which is one itself.
+        sources: its sources.
+        before_sources: the nodes that lead to one of its sources.
+        before_takers: the nodes that lead to all of its consumers, or are one of them.
     """
 
     sources: int
@@ -25,10 +25,10 @@ class _Around(NamedTuple):
 
 
 class Wires:
-    """The edges of a body, asked from both ends.
+    """Queries about the edges of a body.
 
-    Sets of nodes are numbers, with a bit for each place in the order: what comes before a node is an `or` over what it
-    takes, so that no question walks through the body.
+    Sets of nodes are integers with one bit per node. The set of nodes before a node is the union over its sources, so
+    no query has to traverse the body.
 
     Args:
         graph: the body.
@@ -46,28 +46,28 @@ class Wires:
                 self.takers[source].append(name)
 
     def uses(self, name: str) -> int:
-        """How often what a node or an input gives is taken, by nodes and as an output."""
+        """Return how often the output of a node or input is used, by nodes and as an output of the body."""
         return len(self.takers[name]) + self.given[name]
 
     def called(self, name: str) -> str:
-        """The name that the spec gives the step of a node; nothing where it is only numbered."""
+        """Return the `name` of the step of a node, or an empty string if it is only numbered."""
         return self.nodes[name].step.given if name in self.nodes else ""
 
     def word(self, ref: TensorRef) -> str:
-        """Where a tensor comes from, as `from` says it: `active`, `stage.high`; a step without a name by its number."""
+        """Return the source of a tensor in the form used by `from`: `active`, `stage.high`, or a numbered step."""
         step = self.nodes[ref.node].step if ref.node in self.nodes else ref.node
         return TensorRef(self.called(ref.node) or step, ref.output)
 
     def feeds_only(self, name: str, *takers: str) -> bool:
-        """Whether nobody but these takes what a node gives."""
+        """Whether the output of a node is used only by these consumers."""
         return not self.given[name] and set(self.takers[name]) <= set(takers)
 
     def is_straight(self, start: str, end: str | None) -> bool:
-        """Whether an edge is a part of the main line: what else joins or leaves there is a way around it.
+        """Whether an edge is part of the main line: all other edges at its ends are ways around it.
 
         Args:
             start: a node or an input.
-            end: a node; None for an output of the body.
+            end: a node, or None for an output of the body.
         """
         if end is None or (self.sources[end] == (start,) and self.takers[start] == [end]):
             return end is not None or self.uses(start) == 1
@@ -77,14 +77,14 @@ class Wires:
         )
 
     def is_skip(self, start: str, end: str | None) -> bool:
-        """Whether an edge passes by steps that stand between its ends."""
+        """Whether an edge skips steps between its ends."""
         if end is None or self.sources[end] == (start,):
             return False
         return bool(self._around_of(end).before_sources & self._bit(start))
 
     @cached_property
     def _before(self) -> dict[str, int]:
-        """By node or input, all from which there is a way to it, without itself."""
+        """All nodes that lead to a node or input, without itself, by its name."""
         before: dict[str, int] = {}
         for name, sources in self.sources.items():
             before[name] = reduce(or_, (before[source] | self._bit(source) for source in set(sources)), 0)
@@ -98,7 +98,7 @@ class Wires:
         return 1 << self.order[name]
 
     def _around_of(self, name: str) -> _Around:
-        """What is next to a node or an input; kept, for many edges ask about the node that they lead to."""
+        """The sets around a node or input; cached, because many edges lead to the same node."""
         if name not in self._around:
             sources, takers = set(self.sources[name]), set(self.takers[name])
             self._around[name] = _Around(

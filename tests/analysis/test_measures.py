@@ -1,4 +1,4 @@
-"""What a network costs: by hand, by published numbers, and against slow ways to count the same."""
+"""Costs of networks: by hand, from publications, and against slow reference implementations."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ class TestFields:
         graph = network(steps, shape)
         assert receptive_fields(graph)[graph.output] == expected
 
-    def test_a_gate_sees_all_and_a_vector_of_its_own_none(self) -> None:
+    def test_a_gate_sees_the_whole_input_and_a_separate_vector_none(self) -> None:
         gate = [CONV, {"paths": {"gate": ["global_average_pool", {"dense": {"units": 4}}]},
                        "shortcut": "identity", "merge": "multiply"}]  # fmt: skip
         assert receptive_fields(network(gate))["multiply_1"] == Field(None, None)
@@ -191,7 +191,7 @@ class TestFields:
 
 
 def _levels(path: str, graph: Graph) -> int:
-    """In how many bodies a node stands."""
+    """The number of bodies around a node."""
     for node in graph.nodes:
         if path == node.name:
             return 1
@@ -201,7 +201,7 @@ def _levels(path: str, graph: Graph) -> int:
 
 
 class TestMemory:
-    def test_what_is_there_at_once(self) -> None:
+    def test_peak_memory(self) -> None:
         # Both paths and the shortcut's input are there when the second path ends.
         bunch = {"paths": {"one": [CONV], "two": [CONV]}, "shortcut": "identity", "merge": "concat"}
         found = layers(network([bunch]))
@@ -212,7 +212,7 @@ class TestMemory:
         }
 
     @pytest.mark.parametrize("step", [{"flatten": {}}, {"dropout": {"rate": 0.5}}, {"linear": {}}])
-    def test_what_hands_its_input_on_takes_nothing(self, step: Any) -> None:
+    def test_an_op_that_returns_its_input_takes_no_memory(self, step: Any) -> None:
         assert measure(network([step])).peak_bytes == 4 * 192
 
     def test_attention_holds_its_scores(self) -> None:
@@ -237,7 +237,7 @@ class TestMemory:
             ([{"separable_conv": {"filters": 5, "kernel": 1}}], 192 + 192),
         ],
     )
-    def test_what_training_keeps(self, steps: Any, kept: int) -> None:
+    def test_memory_kept_in_training(self, steps: Any, kept: int) -> None:
         assert measure(network(steps)).kept_bytes == 4 * kept
 
     @pytest.mark.parametrize("precision", PRECISIONS)
@@ -249,9 +249,9 @@ class TestMemory:
 
     @pytest.mark.parametrize(
         ("batch", "precision", "told"),
-        [(0, "float32", "a batch of 0 images"), (1, "float23", "did you mean `float32`")],
+        [(0, "float32", "batch size must be at least 1, got 0"), (1, "float23", "did you mean `float32`")],
     )
-    def test_what_cannot_be_asked(self, batch: int, precision: str, told: str) -> None:
+    def test_invalid_batch_sizes_and_precisions(self, batch: int, precision: str, told: str) -> None:
         graph = network([CONV])
         with pytest.raises(ArchError, match=told):
             measure(graph, batch, precision)
@@ -259,11 +259,11 @@ class TestMemory:
 
 @dataclass
 class Flat:
-    """A network as one list of ops: what `peak` and `kept` find out without ever making it."""
+    """A network as a flat list of ops, which `peak` and `kept` avoid building."""
 
     sizes: list[int] = field(default_factory=list)
     steps: list[tuple[list[int], int | None, int]] = field(default_factory=list)
-    """Of each step what it reads, what it writes, and what it holds inside."""
+    """For each step, what it reads, what it writes, and its workspace."""
     training: bool = False
     moved: set[int] = field(default_factory=set)
     kept: set[int] = field(default_factory=set)
@@ -274,7 +274,7 @@ class Flat:
         return len(self.sizes) - 1
 
     def add(self, body: Graph, given_refs: list[int], shapes: list[Any]) -> list[int]:
-        """Adds a body that takes these tensors, and gives the tensors of its outputs."""
+        """Add a body with these inputs, and return the tensors of its outputs."""
         refs = dict(zip(body.inputs, given_refs, strict=True))
         known = dict(zip(body.inputs, shapes, strict=True))
         for node in body.nodes:
@@ -310,7 +310,7 @@ def flat(graph: Graph, training: bool = False) -> tuple[Flat, list[int]]:
 
 
 def slow_peaks(graph: Graph) -> list[int]:
-    """Every tensor from the step that writes it to the last that reads it; at each step, the sum of those there."""
+    """The sum of live tensors at each step; a tensor is alive from the step that writes it to its last reader."""
     one, ends = flat(graph)
     last = dict.fromkeys(range(len(one.sizes)), -1)
     born = dict.fromkeys(range(len(graph.inputs)), 0)
@@ -326,7 +326,7 @@ def slow_peaks(graph: Graph) -> list[int]:
 
 
 def hold(graph: Graph) -> None:
-    """Compares what is there at once, at each op, and what training keeps."""
+    """Compare the live values at each op, and those kept in training."""
     slow, found = slow_peaks(graph), layers(graph)
     assert measure(graph).peak_bytes == 4 * max(slow), graph
     assert measure(graph).kept_bytes == 4 * slow_kept(graph), graph
@@ -343,7 +343,7 @@ def slow_kept(graph: Graph) -> int:
 
 
 def random_networks() -> Iterator[Graph]:
-    """Networks of everything that the language has."""
+    """Networks that use every feature of the language."""
     for seed in range(150):
         try:
             yield resolve(loads(random_bodies.spec(Random(seed)), "net.yaml"))
@@ -393,13 +393,13 @@ def test_equal_layers_are_measured_once(monkeypatch: pytest.MonkeyPatch) -> None
     assert found.field == Field((2 * 9000 + 1, 2 * 9000 + 1), (1, 1))
     assert found.peak_bytes == 4 * 512
     assert asked["receptive_field"] == asked["fvcore"] == 1
-    # Once for the image, of which no gradient is asked, and once for all else; and so for who holds the input.
+    # Once for the image, which needs no gradient, and once for all others; likewise for who holds the input.
     assert asked["saved_for_backward"] == 2
     assert 1 <= asked["workspace"] <= 4
 
 
 def counted(name: str, asked: Counter[str]) -> Callable[..., Any]:
-    """A method of convolutions that counts how often it is asked."""
+    """A method of convolutions that counts its calls."""
     from archdsl.ops.conv import Conv
 
     method = getattr(Conv, name)
@@ -413,7 +413,7 @@ def counted(name: str, asked: Counter[str]) -> Callable[..., Any]:
 
 @given(st.integers(min_value=0, max_value=10**18))
 @settings(max_examples=60, deadline=None)
-def test_bytes_read_well(number: int) -> None:
+def test_bytes_are_formatted(number: int) -> None:
     from archdsl.text import byte_size
 
     word, unit = byte_size(number).split(" ")

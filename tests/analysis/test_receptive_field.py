@@ -1,4 +1,4 @@
-"""Receptive fields against what pixels do: each pixel of the input is moved, and the outputs that move are seen."""
+"""Receptive fields, checked by changing each input pixel and observing which outputs change."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def slide(x: Moves, kernel: int, stride: int, dilation: int, padding: tuple[int,
 
 
 def same(length: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
-    """TensorFlow's `same`: pixels before and behind."""
+    """The padding of TensorFlow's `same`: pixels before and after."""
     total = max((-(-length // stride) - 1) * stride + dilation * (kernel - 1) + 1 - length, 0)
     return total // 2, total - total // 2
 
@@ -51,7 +51,7 @@ def sides(padding: Any, axis: int) -> tuple[int, int]:
 
 
 def transposed(x: Moves, kernel: int, stride: int, padding: str) -> Moves:
-    """A transposed convolution along one axis: each place is written into the output, a window for each."""
+    """A transposed convolution along one axis: each position adds a window to the output."""
     length = (len(x) - 1) * stride + max(kernel, stride)
     x = outside(x, kernel, kernel)
     whole = np.zeros(((len(x) - 1) * stride + max(kernel, stride), x.shape[1]))
@@ -63,7 +63,7 @@ def transposed(x: Moves, kernel: int, stride: int, padding: str) -> Moves:
 
 
 def resized(x: Moves, length: int, interpolation: str) -> Moves:
-    """Nearest or bilinear, with centres as TensorFlow has them."""
+    """Nearest or bilinear, with pixel centers as in TensorFlow."""
     rows = []
     for place in range(length):
         centre = (place + 0.5) * len(x) / length
@@ -77,7 +77,7 @@ def resized(x: Moves, length: int, interpolation: str) -> Moves:
 
 
 def through(node: Node, x: Moves, axis: int) -> Moves:
-    """What an op does to moves along one axis."""
+    """The effect of an op on changes along one axis."""
     op: Any = node.op
     match op.name:
         case "conv" | "depthwise_conv" | "separable_conv":
@@ -110,7 +110,7 @@ def through(node: Node, x: Moves, axis: int) -> Moves:
 
 
 def moves(graph: Graph, axis: int, entering: Mapping[str, Moves]) -> dict[str, Moves]:
-    """What moves at each node, where each pixel along an axis of the input was moved by itself."""
+    """The changes at each node after changing each pixel along an axis of the input separately."""
     found = dict(entering)
     for node in graph.nodes:
         taken = [found[ref] for ref in node.inputs]
@@ -123,7 +123,7 @@ def moves(graph: Graph, axis: int, entering: Mapping[str, Moves]) -> dict[str, M
 
 
 def hold(graph: Graph) -> int:
-    """Compares each place of each node, and gives the number of those that see nothing of any padding."""
+    """Compare each position of each node, and return the number of positions that see no padding."""
     places, states, fields = 0, views(graph), receptive_fields(graph, 1)
     ops: list[Any] = [node.op for _, node in graph.walk() if node.op is not None]
     for axis in (0, 1):
@@ -148,7 +148,7 @@ def hold(graph: Graph) -> int:
 
 
 def one(name: str, **fields: Any) -> st.SearchStrategy[Any]:
-    """An op with some fields that are drawn, and some that stand there."""
+    """An op with some random and some fixed fields."""
     drawn = {key: value if isinstance(value, st.SearchStrategy) else st.just(value) for key, value in fields.items()}
     return st.fixed_dictionaries(drawn).map(lambda given: {name: given})
 
@@ -234,7 +234,7 @@ def test_other_sizes_pixel_by_pixel(op: Any) -> None:
 
 
 def test_the_largest_field_is_reached_inside_a_map() -> None:
-    """Where the map is large enough, the size that is told is that of some place, not only a bound."""
+    """If the map is large enough, some position reaches the reported size."""
     steps = [
         {"conv": {"filters": 4, "kernel": 3, "stride": 2, "padding": "same"}},
         {"conv": {"filters": 4, "kernel": 5, "padding": "same"}},

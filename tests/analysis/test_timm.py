@@ -1,4 +1,4 @@
-"""Every row of timm's table, beside what archdsl counts for the network of that name in the zoo."""
+"""Every row of timm's table, compared with the counts of archdsl for the network of that name in the zoo."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ ROWS = {
     (row["model"], int(row["image_size"])): (row["parameters_millions"], row["gmacs"], row["activations_millions"])
     for row in csv.DictReader(line for line in LINES if not line.startswith("#"))
 }
-"""Trainable parameters in millions, GMACs, activations in millions, as they are printed."""
+"""Trainable parameters (millions), GMACs and activations (millions), as printed."""
 
 DIFFERENT: dict[tuple[str, int], tuple[str, tuple[str, str, str]]] = {}
-"""Rows that are not equal: why, and what archdsl counts."""
+"""Rows that differ: the reason, and the counts of archdsl."""
 
 
 @cache
 def variants() -> dict[str, list[Spec]]:
-    """All specs of the zoo with a variant laid over them, by the variant's name."""
+    """All specs in the zoo with a variant applied, by the name of the variant."""
     found: dict[str, list[Spec]] = {}
     for path in zoo.names().values():
         spec = zoo.load(path)
@@ -38,21 +38,21 @@ def variants() -> dict[str, list[Spec]]:
 
 
 def found(model: str, size: int) -> Spec:
-    """The variant of a row: `MODEL_SIZE`, or `MODEL` where its images have that size; there is one alone."""
+    """The variant of a row: `MODEL_SIZE`, or `MODEL` if its images have that size; exactly one exists."""
     named = [spec for name in (f"{model}_{size}", model) for spec in variants().get(name, ())]
     (spec,) = [spec for spec in named if next(iter(spec.inputs.values())) == (size, size, 3)]
     return spec
 
 
 def counted(model: str, size: int) -> tuple[str, str, str]:
-    """What archdsl counts for a row, printed as timm prints it."""
+    """The counts of archdsl for a row, formatted like those of timm."""
     graph = resolve(found(model, size))
     counts = fvcore(graph)
     numbers = (graph.totals.trainable / 1e6, counts.macs / 1e9, counts.activations / 1e6)
     return tuple(f"{round(number, 2):g}" for number in numbers)  # type: ignore[return-value]
 
 
-def test_the_table_is_whole_and_names_its_source() -> None:
+def test_the_table_is_complete_and_names_its_source() -> None:
     assert "timm" in LINES[0]
     assert "Apache License 2.0" in LINES[0]
     assert len(ROWS) == 75

@@ -208,8 +208,8 @@ class TestShow:
             (["--columns", "macs,macs"], "duplicate column"),
             (["--columns", "macs", "--json"], "`--columns` and `--json` cannot be combined"),
             (["--csv", "--json"], "cannot be combined"),
-            (["--precision", "float8"], "`float8` is not known"),
-            (["--batch", "0"], "a batch of 0 images"),
+            (["--precision", "float8"], "unknown precision `float8`"),
+            (["--batch", "0"], "batch size must be at least 1, got 0"),
         ],
     )
     def test_what_cannot_be_shown(self, run: Any, words: list[str], told: str) -> None:
