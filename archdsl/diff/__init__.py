@@ -1,4 +1,4 @@
-"""Two graphs -> edits from the one to the other, as plain data and as text."""
+"""Two graphs -> the edits that turn one into the other, as plain data and as text."""
 
 from archdsl.diff.comparison import Comparison, compare
 

@@ -1,9 +1,9 @@
-"""Which step of one body is which step of another: by name where that fits, else by the fewest edits.
+"""Alignment of the steps of two bodies, by name where possible, otherwise by the fewest edits.
 
-How it works: branches are matched first, from the outermost in, by name or by what is in them. The steps of each
-matched branch are then aligned in order by an edit distance whose costs prefer equal names, then equal work. Equal
-beginnings and ends are cut off before, and above `MOST` pairs names alone decide. What is left is paired across the
-whole body: steps of the same name and work, steps with weights of the same work, steps of the same name and kind.
+How it works: first, branches are matched from the outside in, by name or by content. Then the steps of each matched
+branch are aligned in order, with an edit distance whose costs prefer equal names, then equal work. Common prefixes and
+suffixes are removed before, and above `MOST` pairs only names count. The remaining steps are paired across the whole
+body: steps with equal name and work, steps with weights and equal work, and steps with equal name and kind.
 """
 
 from __future__ import annotations
@@ -17,20 +17,22 @@ from archdsl.diff.steps import ComparedStep, steps_of
 from archdsl.graph import BranchPath, Graph, StepName
 
 MOST = 250_000
-"""Pairs of steps of one branch that are weighed against one another; above that, names alone decide."""
+"""The number of pairs of steps in a branch up to which edit distances are computed; above it, only names count."""
 
 ALONE = 1.0
-"""What it costs to call a step new, or gone; a moved step costs a little, a changed one about as much as either."""
+"""The cost of an added or removed step. A moved step costs a little, and a changed one almost as much as this."""
 
 _MOVED, _CHANGED, _FIELD, _OTHER = 0.001, 0.8, 0.05, 1.5
 
 
 @dataclass(frozen=True, slots=True)
 class StepPair:
-    """A step of each body that are the same one.
+    """A step that both bodies have.
 
     Args:
-        crossed: whether it is elsewhere among its neighbors than it was.
+        before: the step in the first body.
+        after: the step in the second body.
+        crossed: whether its position among its neighbors changed.
     """
 
     before: ComparedStep
@@ -40,10 +42,13 @@ class StepPair:
 
 @dataclass(frozen=True)
 class Alignment:
-    """Two bodies, step by step.
+    """The alignment of two bodies.
 
     Args:
-        branches: the paths of the first that have another name in the second.
+        pairs: the steps that both bodies have.
+        removed: the steps that only the first body has.
+        added: the steps that only the second body has.
+        branches: the renamed branches, from old to new name.
     """
 
     pairs: tuple[StepPair, ...]
@@ -53,17 +58,17 @@ class Alignment:
 
     @cached_property
     def of_before(self) -> Mapping[str, StepPair]:
-        """The pairs by every name of a node of the first body."""
+        """The pairs by the names of all nodes in the first body."""
         return {node.name: pair for pair in self.pairs for node in pair.before.nodes}
 
     @cached_property
     def of_after(self) -> Mapping[str, StepPair]:
-        """The pairs by every name of a node of the second body."""
+        """The pairs by the names of all nodes in the second body."""
         return {node.name: pair for pair in self.pairs for node in pair.after.nodes}
 
 
 def align(before: Graph, after: Graph) -> Alignment:
-    """Pairs the steps of two bodies."""
+    """Align the steps of two bodies."""
     old, new = _by_branch(steps_of(before)), _by_branch(steps_of(after))
     branches = _matched_branches(old, new)
     pairs: list[StepPair] = []
@@ -102,7 +107,7 @@ def _without(steps: list[ComparedStep], taken: Iterable[ComparedStep]) -> list[C
 def _matched_branches(
     old: Mapping[BranchPath, list[ComparedStep]], new: Mapping[BranchPath, list[ComparedStep]]
 ) -> dict[BranchPath, BranchPath]:
-    """Each branch of the first body that is one of the second: of the same name, or of the same steps."""
+    """Match branches of the two bodies that have the same name or the same steps."""
     found: dict[BranchPath, BranchPath] = {(): ()}
     pending: list[BranchPath] = [()]
     while pending:
@@ -128,13 +133,13 @@ def _inside(branches: Iterable[BranchPath], parent: BranchPath) -> list[BranchPa
 def _content(
     branches: Mapping[BranchPath, list[ComparedStep]], path: BranchPath
 ) -> list[tuple[BranchPath, list[tuple[str, str]]]]:
-    """What is in a branch, whatever it is called."""
+    """The content of a branch, independent of its name."""
     size = len(path)
     return sorted((one[size:], [s.signature for s in steps]) for one, steps in branches.items() if one[:size] == path)
 
 
 def _in_order(old: Sequence[ComparedStep], new: Sequence[ComparedStep]) -> list[StepPair]:
-    """The pairs of one branch that keep its order, with the fewest edits."""
+    """Pair the steps of a branch in order, with the fewest edits."""
     first, last = 0, 0
     while first < min(len(old), len(new)) and _same(old[first], new[first]):
         first += 1
@@ -154,7 +159,7 @@ def _same(one: ComparedStep, other: ComparedStep) -> bool:
 
 
 def _by_name(old: Sequence[ComparedStep], new: Sequence[ComparedStep]) -> list[tuple[ComparedStep, ComparedStep]]:
-    """The pairs of equal names, as far as they stand in the same order."""
+    """Pair steps with equal names, as long as their order is the same."""
     names = {step.name.own: number for number, step in enumerate(new)}
     found, last = [], -1
     for step in old:
@@ -166,7 +171,7 @@ def _by_name(old: Sequence[ComparedStep], new: Sequence[ComparedStep]) -> list[t
 
 
 def _fewest_edits(old: Sequence[ComparedStep], new: Sequence[ComparedStep]) -> list[tuple[ComparedStep, ComparedStep]]:
-    """The cheapest way from one list of steps to the other (Wagner & Fischer 1974), whichever way it is read."""
+    """Pair the steps with the least edit distance (Wagner & Fischer 1974), independent of the order of the lists."""
     costs = [[ALONE * column for column in range(len(new) + 1)]]
     paired = [[cost(one, other) for other in new] for one in old]
     for i in range(len(old)):
@@ -183,7 +188,7 @@ def _fewest_edits(old: Sequence[ComparedStep], new: Sequence[ComparedStep]) -> l
             found.append((old[i], new[j]))
             continue
         gone, come = here == costs[i - 1][j] + ALONE, here == costs[i][j - 1] + ALONE
-        # Where both are as cheap, what is left out does not depend on which of the lists is called the first.
+        # Break ties by the steps themselves, so that swapping the lists gives the same alignment.
         if gone and (not come or _key(old[i - 1]) >= _key(new[j - 1])):
             i -= 1
         else:
@@ -196,14 +201,14 @@ def _key(step: ComparedStep) -> tuple[str, tuple[str, str]]:
 
 
 def cost(one: ComparedStep, other: ComparedStep) -> float:
-    """What it costs to call two steps the same one; more than to call one gone and the other new where they are not."""
+    """The cost of pairing two steps; unrelated steps cost more than removing one and adding the other."""
     is_named = one.name.own == other.name.own
     if one.signature == other.signature:
         return 0 if is_named else _MOVED
     if one.kind == other.kind:
         return _changed(one, other) if is_named else _OTHER
     if one.main.body and other.main.body and (one.settings, one.totals) == (other.settings, other.totals):
-        return _CHANGED  # the layer has another name
+        return _CHANGED  # the layer was renamed
     merges = one.main.role == other.main.role == "merge"
     return _OTHER if merges or (is_named and not one.is_numbered) else 3 * ALONE
 
@@ -218,7 +223,7 @@ def _changed(one: ComparedStep, other: ComparedStep) -> float:
 def _same_place(
     removed: list[ComparedStep], added: list[ComparedStep], branches: Mapping[BranchPath, BranchPath]
 ) -> list[StepPair]:
-    """Steps of the same name that do the same, and stand elsewhere among their neighbors."""
+    """Pair steps with equal name and work whose position among their neighbors changed."""
     names = {step.name: step for step in added}
     places = [(step, names.get(_place(step, branches))) for step in removed]
     return [
@@ -227,7 +232,7 @@ def _same_place(
 
 
 def _place(step: ComparedStep, branches: Mapping[BranchPath, BranchPath]) -> StepName:
-    """What a step of the first body is called in the second, if its number has not moved."""
+    """The name that a step of the first body has in the second, if its number did not change."""
     name = step.name
     return StepName(name.base, name.number, branches.get(name.path, name.path))
 
@@ -235,7 +240,7 @@ def _place(step: ComparedStep, branches: Mapping[BranchPath, BranchPath]) -> Ste
 def _same_work(
     removed: list[ComparedStep], added: list[ComparedStep], _: Mapping[BranchPath, BranchPath]
 ) -> list[StepPair]:
-    """Steps with weights that do the same anywhere in the body."""
+    """Pair steps with weights and equal work, anywhere in the body."""
     waiting: dict[tuple[str, str], list[ComparedStep]] = defaultdict(list)
     for step in added:
         if step.totals.variables:
@@ -246,7 +251,7 @@ def _same_work(
 def _same_name(
     removed: list[ComparedStep], added: list[ComparedStep], branches: Mapping[BranchPath, BranchPath]
 ) -> list[StepPair]:
-    """Steps of the same name and kind that were changed, and stand elsewhere."""
+    """Pair steps with equal name and kind that were changed and moved."""
     names = {step.name: step for step in added}
     places = [(step, names.get(_place(step, branches))) for step in removed]
     return [StepPair(one, other, True) for one, other in places if other is not None and one.kind == other.kind]

@@ -1,4 +1,4 @@
-"""Two graphs -> what differs: steps, shapes, parameters and cost, and which weights carry over. Plain data."""
+"""Two graphs -> their differences as plain data: steps, shapes, parameters, cost, and the weights that carry over."""
 
 from __future__ import annotations
 
@@ -20,10 +20,12 @@ class StepRow:
     """A step whose shape or cost differs, or that only one network has.
 
     Args:
-        name, was: its name in the second body and in the first; empty where it is not there.
-        path: its name from the outside of the network.
-        level: how many layers it is in.
-        shapes, totals: in the first network and in the second.
+        name: its name in the second body, or empty.
+        was: its name in the first body, or empty.
+        path: its full path in the network.
+        level: the number of layers around it.
+        shapes: its shape in the first and in the second network.
+        totals: its totals in the first and in the second network.
     """
 
     name: StepName
@@ -36,13 +38,15 @@ class StepRow:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What differs between two networks.
+    """The differences between two networks.
 
     Args:
-        before, after: the networks.
-        arguments: of the model, that differ.
-        edits: in the order of the second network; what one place of the file says is one edit.
-        weights: which carry over.
+        before: the first network.
+        after: the second network.
+        arguments: the model arguments that differ.
+        edits: the edits in the order of the second network; a change at one place in the file is one edit.
+        weights: the weights that carry over, and those that do not.
+        bodies: the pairs of bodies that were compared.
     """
 
     before: Graph
@@ -54,16 +58,16 @@ class Comparison:
 
     @property
     def is_equal(self) -> bool:
-        """Whether both are one network, however their files say it."""
+        """Whether the networks are identical, however their files are written."""
         return not self.edits and not self.arguments and self.before.name == self.after.name
 
     def rows(self, depth: int) -> Iterator[StepRow]:
-        """The steps whose shape or cost differs, those of layers down to `depth` levels."""
+        """Return the steps whose shape or cost differs, including steps in layers down to `depth` levels."""
         return self.bodies.rows(self.before, self.after, depth)
 
 
 def compare(before: Graph, after: Graph) -> Comparison:
-    """What differs between two networks."""
+    """Compare two networks."""
     bodies = BodyPairs()
     old, new = ({name: plain_value(value) for name, value in graph.arguments.items()} for graph in (before, after))
     arguments = tuple(
@@ -85,7 +89,7 @@ def _as_one(edits: list[Edit]) -> Edit:
 
 
 def _input_and_output_edits(before: Graph, after: Graph) -> Iterator[Edit]:
-    """Inputs that have another shape, and inputs and outputs that only one network has."""
+    """Yield inputs with a changed shape, and inputs and outputs that only one network has."""
 
     def use(name: str, old: object, new: object) -> tuple[StepName, StepName]:
         return StepName(name if old else ""), StepName(name if new else "")
@@ -111,19 +115,21 @@ class BodyPairs:
         self.kept: list[tuple[Graph, Graph]] = []
 
     def alignment(self, before: Graph, after: Graph) -> Alignment:
-        """Which step of one body is which of the other."""
+        """Return the alignment of two bodies, computing it at most once."""
         key = id(before), id(after)
         if key not in self.alignments:
-            self.kept.append((before, after))  # else another graph might get its place in memory, and so its key
+            self.kept.append((before, after))  # otherwise another graph could reuse the same id
             self.alignments[key] = align(before, after)
         return self.alignments[key]
 
     def edits(self, before: Graph, after: Graph, old: str = "", new: str = "") -> Iterator[Edit]:
-        """Everything that differs, inside layers too, with names from the outside of the networks.
+        """Yield all edits, including those inside layers, with full paths.
 
         Args:
-            before, after: the bodies.
-            old, new: the nodes that lead to them, each with a `/` after it.
+            before: the first body.
+            after: the second body.
+            old: the path of the first body, with a `/` at the end.
+            new: the path of the second body, with a `/` at the end.
         """
         if self._is_equal(before, after):
             return
@@ -134,7 +140,7 @@ class BodyPairs:
             yield from self.edits(*bodies, f"{old}{one.name}/", f"{new}{other.name}/")
 
     def rows(self, before: Graph, after: Graph, depth: int, level: int = 0, scope: str = "") -> Iterator[StepRow]:
-        """The steps whose shape or cost differs, those of layers down to `depth` levels."""
+        """Yield the steps whose shape or cost differs, including steps in layers down to `depth` levels."""
         for one, other in self._side_by_side(before, after):
             row = StepRow(
                 other.name if other else StepName(""),
@@ -151,14 +157,14 @@ class BodyPairs:
                 yield from self.rows(one.main.body, other.main.body, depth, level + 1, f"{row.path}/")
 
     def _own_edits(self, before: Graph, after: Graph) -> list[Edit]:
-        """What differs in two bodies, and not inside their layers."""
+        """The edits between two bodies, without those inside their layers."""
         key = id(before), id(after)
         if key not in self.own_edits:
             self.own_edits[key] = edits_of(before, after, self.alignment(before, after))
         return self.own_edits[key]
 
     def _is_equal(self, before: Graph, after: Graph) -> bool:
-        """Whether two bodies do the same by the same names, inside their layers too."""
+        """Whether two bodies are identical, including the inside of their layers."""
         key = id(before), id(after)
         if key not in self.equal:
             layers = self._layers(before, after)
@@ -166,14 +172,14 @@ class BodyPairs:
         return self.equal[key]
 
     def _layers(self, before: Graph, after: Graph) -> Iterator[tuple[ComparedStep, ComparedStep, tuple[Graph, Graph]]]:
-        """The layers that both bodies have, with what is inside them."""
+        """Yield the layers that both bodies have, with their inner bodies."""
         for pair in self.alignment(before, after).pairs:
             one, other = pair.before.main.body, pair.after.main.body
             if one is not None and other is not None:
                 yield pair.before, pair.after, (one, other)
 
     def _side_by_side(self, before: Graph, after: Graph) -> Iterator[tuple[ComparedStep | None, ComparedStep | None]]:
-        """The steps of two bodies, in the order of the second; what is gone is where it was."""
+        """Yield the steps of two bodies in the order of the second; removed steps keep their place."""
         alignment = self.alignment(before, after)
         removed = {step.name for step in alignment.removed}
         waiting = deque(steps_of(before))

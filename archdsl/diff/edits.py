@@ -1,4 +1,4 @@
-"""What differs between two bodies, as edits: steps inserted, removed, moved, renamed, updated, and inputs rewired."""
+"""The edits between two bodies: steps inserted, removed, moved, renamed or updated, and inputs rewired."""
 
 from __future__ import annotations
 
@@ -13,19 +13,22 @@ from archdsl.expr import Expression
 from archdsl.graph import BranchPath, Graph, StepName, TensorRef
 
 ABSENT = "—"
-"""Stands for the value of an argument that a layer has on one side only."""
+"""The value of an argument that the layer has only in the other network."""
 
 Use: TypeAlias = tuple[StepName, StepName]
-"""A step in the first network and in the second, or an input or an output; empty where it is not there."""
+"""The names of a step, input or output in the first and in the second network; empty if only one has it."""
 
 
 @dataclass(frozen=True, slots=True)
 class FieldEdit:
-    """A field of a step that has another value.
+    """A field of a step whose value changed.
 
     Args:
-        follows: whether the file says the same on both sides, so that something further up made the difference.
-        line: where the second file says it; 0 where it does not.
+        name: the name of the field.
+        before: the old value.
+        after: the new value.
+        follows: whether the file has the same expression on both sides, so the change is a result of another one.
+        line: its line in the second file, or 0.
     """
 
     name: str
@@ -37,18 +40,18 @@ class FieldEdit:
 
 @dataclass(frozen=True, kw_only=True)
 class Edit:
-    """One thing that differs, at one place of the file, in all the uses that have it.
+    """One change at one place in the file, with all uses that it affects.
 
     Args:
-        uses: where it differs.
-        kind: of the step: an op's name or a layer's.
-        label: the step in words; the name of an input or an output.
-        spans: where the steps are written in the two files.
-        parameters: of the steps, in all uses; of the second network where they are there.
+        uses: the affected steps, inputs or outputs.
+        kind: the name of the op or layer.
+        label: a description of the step, or the name of the input or output.
+        spans: the places of the step in the two files.
+        parameters: the parameters of the steps in all uses, in the second network if it has them.
     """
 
     word: ClassVar[str]
-    """What `--json` calls the edit."""
+    """The name of the edit in `--json`."""
 
     uses: tuple[Use, ...]
     kind: str = ""
@@ -58,22 +61,22 @@ class Edit:
 
     @property
     def count(self) -> int:
-        """How many steps of the networks have it."""
+        """The number of affected steps."""
         return len(self.uses)
 
     @property
     def follows(self) -> bool:
-        """Whether it only follows from a difference further up."""
+        """Whether it is only a result of another change."""
         return False
 
     @property
     def path(self) -> str:
-        """The first step that has it, in the second network where it is there."""
+        """The path of the first affected step, in the second network if it has it."""
         return self.uses[0][1] or self.uses[0][0]
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """What equal edits have in common: all but the uses, the label and the parameters, which may differ."""
+        """The key by which equal edits are grouped: everything except uses, label and parameters."""
         varying = ("uses", "label", "parameters", "spans", "crossed")
         places = tuple((span.line, span.column) if span else None for span in self.spans)
         return type(self), places, *(repr(getattr(self, f.name)) for f in fields(self) if f.name not in varying)
@@ -100,7 +103,7 @@ class Remove(_OneSided):
 
 @dataclass(frozen=True, kw_only=True)
 class Update(Edit):
-    """A step whose fields have other values."""
+    """A step with changed fields."""
 
     word = "changed"
     fields: tuple[FieldEdit, ...]
@@ -114,16 +117,16 @@ class Update(Edit):
 class _Named(Edit):
     @property
     def key(self) -> tuple[Any, ...]:
-        """Names count: each has a number of its own."""
+        """Includes the names, because each has its own number."""
         return *super().key, *(name.own for name in self.uses[0])
 
 
 @dataclass(frozen=True, kw_only=True)
 class Move(_Named):
-    """A step whose number is another one, or that is elsewhere among its neighbors.
+    """A step whose number changed, or whose position among its neighbors changed.
 
     Args:
-        crossed: whether it is elsewhere among its neighbors.
+        crossed: whether its position among its neighbors changed.
     """
 
     word = "moved"
@@ -131,18 +134,18 @@ class Move(_Named):
 
 
 class Rename(_Named):
-    """A step that has another name, or is in a branch of another name."""
+    """A step that was renamed, or is in a renamed branch."""
 
     word = "renamed"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rewire(Edit):
-    """A step that takes its inputs from elsewhere.
+    """A step with different inputs.
 
     Args:
-        before: the refs that it took.
-        after: the refs that it takes.
+        before: the old inputs.
+        after: the new inputs.
     """
 
     word = "rewired"
@@ -152,7 +155,7 @@ class Rewire(Edit):
 
 @dataclass(frozen=True, kw_only=True)
 class InputEdit(Edit):
-    """An input of the model that has another shape, or that only one network has."""
+    """A model input with a changed shape, or one that only one network has."""
 
     word = "input"
     fields: tuple[FieldEdit, ...]
@@ -160,7 +163,7 @@ class InputEdit(Edit):
 
 @dataclass(frozen=True, kw_only=True)
 class OutputEdit(Edit):
-    """An output of the model that comes from elsewhere, or that only one network has."""
+    """A model output with a different source, or one that only one network has."""
 
     word = "output"
     before: str = ""
@@ -168,7 +171,7 @@ class OutputEdit(Edit):
 
 
 def edits_of(before: Graph, after: Graph, alignment: Alignment) -> list[Edit]:
-    """What differs in two bodies, not counting what is inside their layers. Names begin at the body."""
+    """Return the edits between two bodies, without those inside their layers. Names are relative to the body."""
     edits: list[Edit] = []
     for pair in alignment.pairs:
         edits += _edits_of_pair(pair, alignment.branches)
@@ -188,7 +191,7 @@ def _facts(step: ComparedStep) -> dict[str, Any]:
 def _edits_of_pair(pair: StepPair, branches: Mapping[BranchPath, BranchPath]) -> Iterator[Edit]:
     one, other = pair.before, pair.after
     changed = (*_parts(one, other, branches), *_changed_fields(one, other))
-    # What follows from elsewhere differs from use to use, and would divide what the file says once.
+    # Resulting changes differ from use to use, and would split one change in the file into several edits.
     changed = tuple(field for field in changed if not field.follows) or changed
     common: dict[str, Any] = {"uses": ((one.name, other.name),), "spans": (one.main.span, other.main.span)}
     if changed:
@@ -201,14 +204,14 @@ def _edits_of_pair(pair: StepPair, branches: Mapping[BranchPath, BranchPath]) ->
 
 
 def _parts(one: ComparedStep, other: ComparedStep, branches: Mapping[BranchPath, BranchPath]) -> Iterator[FieldEdit]:
-    """What a merge takes, where that differs by more than a branch's name."""
+    """Yield the changed inputs of a merge, ignoring renamed branches."""
     parts = [branches.get((*one.name.path, part), (part,))[-1] for part in one.main.parts]
     if one.main.role == other.main.role == "merge" and parts != list(other.main.parts):
         yield FieldEdit("parts", list(one.main.parts), list(other.main.parts))
 
 
 def _changed_fields(one: ComparedStep, other: ComparedStep) -> Iterator[FieldEdit]:
-    """The fields that differ. What only one side has follows from a field of both, such as `norm`."""
+    """Yield the changed fields. Fields on only one side result from a field on both sides, such as `norm`."""
     if one.kind != other.kind:
         word = "merge" if one.main.role == "merge" else "layer" if one.main.body else "op"
         yield FieldEdit(word, one.kind, other.kind, line=other.main.span.line if other.main.span else 0)
@@ -222,7 +225,7 @@ def _changed_fields(one: ComparedStep, other: ComparedStep) -> Iterator[FieldEdi
 
 
 def _same_text(one: Any, other: Any) -> bool:
-    """Whether both files have the same expression there, so that the names in it have other values."""
+    """Whether both files have the same expression, so only the values of its names differ."""
 
     def text(value: Any) -> str:
         template = value.template()
@@ -232,7 +235,7 @@ def _same_text(one: Any, other: Any) -> bool:
 
 
 def _is_derived(value: Any) -> bool:
-    """Whether no file says the number: a projection has the filters and the stride of the branches beside it."""
+    """Whether the value is inferred, as the filters and the stride of a projection are."""
     if value is None or isinstance(value.content, Expression | str | dict):
         return False
     span = value.span
@@ -241,9 +244,10 @@ def _is_derived(value: Any) -> bool:
 
 
 def _rewired(before: Graph, after: Graph, alignment: Alignment) -> Iterator[Edit]:
-    """The steps, and the outputs, that take something else than they took.
+    """Yield the steps and outputs with different inputs.
 
-    What is new, gone or crossed does not count as something else: its neighbors took each other before or after it.
+    Added, removed and reordered steps are skipped when inputs are compared, because their neighbors are then connected
+    to each other in one of the networks.
     """
     old = _Sources(before, alignment.of_before)
     new = _Sources(after, alignment.of_after)
@@ -267,11 +271,11 @@ def _rewired(before: Graph, after: Graph, alignment: Alignment) -> Iterator[Edit
 
 
 class _Sources:
-    """Which steps that both bodies have the tensors of one body come from, by the names of the second.
+    """Finds the source of a tensor among the steps that both bodies have, with the names of the second body.
 
     Args:
         graph: the body.
-        pairs: by the names of its nodes.
+        pairs: the pairs by the names of its nodes.
     """
 
     def __init__(self, graph: Graph, pairs: Mapping[str, StepPair]) -> None:
@@ -279,7 +283,7 @@ class _Sources:
         self.pairs = pairs
 
     def of(self, ref: TensorRef) -> TensorRef | None:
-        """Where a tensor comes from; None where several meet in something new."""
+        """Return the source of a tensor, or None if an added step merges several."""
         while ref.node in self.inputs and (ref.node not in self.pairs or self.pairs[ref.node].crossed):
             if len(self.inputs[ref.node]) != 1:
                 return None

@@ -1,4 +1,4 @@
-"""The steps of a body as a comparison sees them: an op with its padding, norm and activation, or a layer's use."""
+"""The steps of a body for comparison: an op with its padding, normalization and activation, or the use of a layer."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ComparedStep:
 
     @cached_property
     def main(self) -> Node:
-        """The step's own op, its layer, or its merge."""
+        """The op, layer or merge of the step."""
         return next(node for node in self.nodes if node.name == node.step)
 
     @property
@@ -37,7 +37,7 @@ class ComparedStep:
 
     @property
     def is_numbered(self) -> bool:
-        """Whether its name is its kind and a number, so that other steps move it."""
+        """Whether the name is the kind with a number, which other steps can shift."""
         return self.name.base == self.kind and self.name.number > 0
 
     @property
@@ -50,7 +50,7 @@ class ComparedStep:
 
     @cached_property
     def settings(self) -> Mapping[str, Any]:
-        """An op's fields with its padding, norm and activation, as a spec writes them; or a layer's arguments."""
+        """The fields of an op, including padding, normalization and activation, or the arguments of a layer."""
         main = self.main
         if main.op is None:
             return {name: plain_value(value) for name, value in main.arguments.items()}
@@ -69,12 +69,12 @@ class ComparedStep:
 
     @cached_property
     def signature(self) -> tuple[str, str]:
-        """What two steps have in common that do the same."""
+        """A key that is equal for steps that do the same."""
         return self.kind, repr(sorted(self.settings.items()))
 
     @cached_property
     def label(self) -> str:
-        """What to call it in a line of text."""
+        """A description on one line."""
         if self.main.op is None:
             given = self.main.fields or self.main.arguments
             arguments = ", ".join(f"{name}={format_value(self.settings[name])}" for name in given)
@@ -82,7 +82,7 @@ class ComparedStep:
         return " · ".join(node.op.label() for node in self.nodes if node.op is not None and node.role != "pad")
 
     def value_of(self, field: str) -> Value | None:
-        """What the spec says of one of its `settings`, where that is known."""
+        """The value in the spec for one of its `settings`, if there is one."""
         role, dot, name = field.rpartition(".")
         wanted = role if dot else "main"
         if field == "padding" and field not in self.main.fields:
@@ -92,12 +92,12 @@ class ComparedStep:
 
 
 def steps_of(graph: Graph) -> list[ComparedStep]:
-    """The steps of a body, in its order."""
+    """Return the steps of a body in order."""
     return [ComparedStep(nodes) for nodes in graph.steps()]
 
 
 def plain_value(value: Any) -> Any:
-    """A field's value as a spec writes it: 3 for (3, 3), lists for tuples, words for what is made of them."""
+    """Convert a value to the form used in a spec: 3 for (3, 3), lists for tuples, and mappings for objects."""
     if isinstance(value, BaseModel):
         word = str(getattr(value, "target", "") or type(value).__name__).rpartition(".")[2]
         return {word: plain_value(value.model_dump(exclude_unset=True))}
@@ -111,7 +111,7 @@ def plain_value(value: Any) -> Any:
 
 
 def format_value(value: Any) -> str:
-    """A plain value on one line, cut where it is long."""
+    """Format a plain value on one line, shortened if it is long."""
     text = _full_text(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 

@@ -1,4 +1,4 @@
-"""What differs between two networks, as text, as plain data, and as Markdown for a pull request."""
+"""The differences between two networks as text, as plain data, and as Markdown for a pull request."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ from archdsl.text import (
 
 ARROW = "\N{RIGHTWARDS ARROW}"
 MARKS: dict[type[Edit], str] = {Insert: "+", Remove: "-", Move: ">", Rename: ">"}
-"""What a line begins with, by the kind of edit; `~` for any other."""
+"""The mark at the start of a line, by kind of edit; `~` for all others."""
 
 FEW = 3
-"""How many pieces of advice are shown; `--json` has them all."""
+"""The number of pieces of advice that are shown; `--json` has all."""
 
 
 @dataclass(frozen=True, slots=True)
 class DiffLine:
-    """One difference: its mark, what it is about, and a description."""
+    """One line of a diff: mark, name of the step, and description."""
 
     mark: str
     name: str
@@ -59,18 +59,18 @@ class DiffLine:
 def to_text(
     comparison: Comparison, names: tuple[str, str], depth: int = 1, whole: bool = False, width: int | None = None
 ) -> str:
-    """The differences, each kind in a paragraph; nothing is said of what is equal.
+    """Format the differences as text, one kind per paragraph.
 
     Args:
-        comparison: what differs.
-        names: what to call the two networks.
-        depth: how many levels of layers the table opens.
-        whole: whether to show edits that only follow from others.
+        comparison: the differences.
+        names: the names to show for the two networks.
+        depth: how many levels of layers to open in the table.
+        whole: whether to show edits that only result from others.
         width: the width to fit the text into.
     """
     blocks = [[f"--- {names[0]}", f"+++ {names[1]}"]]
     if comparison.is_equal:
-        blocks.append(["the networks are equal"])
+        blocks.append(["the networks are identical"])
     else:
         lines = list(_lines(comparison, whole))
         longest = min(max((len(line.name) for line in lines), default=0), 60 if width is None else width * 2 // 5)
@@ -86,7 +86,7 @@ def to_text(
 
 
 def to_data(comparison: Comparison, names: tuple[str, str]) -> dict[str, Any]:
-    """All that differs as plain data, layers of every depth among it."""
+    """Convert the differences to plain data, with layers of every depth."""
     weights = comparison.weights
     both = (comparison.before, comparison.after)
     return {
@@ -119,10 +119,10 @@ def to_data(comparison: Comparison, names: tuple[str, str]) -> dict[str, Any]:
 
 
 def to_markdown(comparison: Comparison, names: tuple[str, str], depth: int = 1) -> str:
-    """The differences for a pull request: totals in sight, what is long behind a click."""
+    """Format the differences for a pull request: totals first, long tables collapsed."""
     blocks = [f"### {_code(names[0])} {ARROW} {_code(names[1])}"]
     if comparison.is_equal:
-        return f"{blocks[0]}\n\nThe networks are equal.\n"
+        return f"{blocks[0]}\n\nThe networks are identical.\n"
     totals = comparison.before.totals, comparison.after.totals
     rows = [
         (word, *(f"{getattr(side, name):,}" for side in totals), _percent(*(getattr(side, name) for side in totals)))
@@ -159,7 +159,7 @@ def _lines(comparison: Comparison, whole: bool) -> Iterator[DiffLine]:
 
 
 def _runs(edits: Sequence[Edit]) -> Iterator[tuple[Edit, Edit]]:
-    """The edits; of steps after one another whose numbers moved equally far, the first and the last."""
+    """Yield each edit twice, or the first and the last of consecutive steps whose numbers shifted equally."""
     runs: list[tuple[Edit, Edit]] = []
     for edit in edits:
         if runs and _shift(edit) and _shift(edit) == _shift(runs[-1][1]):
@@ -170,7 +170,7 @@ def _runs(edits: Sequence[Edit]) -> Iterator[tuple[Edit, Edit]]:
 
 
 def _shift(edit: Edit) -> tuple[Any, ...]:
-    """In which branch and how far the number of a step moved; nothing for any other edit."""
+    """The branch of a step and how far its number shifted; empty for any other edit."""
     if not isinstance(edit, Move) or edit.crossed:
         return ()
     old, new = edit.uses[0]
@@ -183,7 +183,7 @@ def _following(comparison: Comparison) -> int:
 
 
 def _where(edit: Edit) -> str:
-    """The first step that has an edit, and how many more there are."""
+    """The first affected step, and the number of others."""
     if isinstance(edit, InputEdit | OutputEdit):
         return edit.word if edit.path == edit.word else f"{edit.word} {edit.path}"
     return edit.path + (f" and {edit.count - 1:,} more" if edit.count > 1 else "")
@@ -198,13 +198,13 @@ def _describe(edit: Edit) -> str:
         case Update(fields=fields):
             return ", ".join(map(_field, fields)) + (f" ({was})" if was else "")
         case Move(crossed=True):
-            return "stands elsewhere" + (f", and {was}" if was else "")
+            return "reordered" + (f", {was}" if was else "")
         case Move() | Rename():
             return f"was {old}"
         case Rewire(before=before, after=after):
-            return f"takes {before} {ARROW} {after}"
+            return f"from {before} {ARROW} {after}"
         case OutputEdit(before=before, after=after):
-            return f"{before} {ARROW} {after}" if old and new else "new" if new else "gone"
+            return f"{before} {ARROW} {after}" if old and new else "added" if new else "removed"
     return edit.label + (f", {edit.parameters:,} parameters" if edit.parameters else "")
 
 
@@ -213,7 +213,7 @@ def _field(field: FieldEdit) -> str:
 
 
 def _table(comparison: Comparison, depth: int, width: int | None) -> list[str]:
-    """The layers whose shape or cost differs, and the totals.
+    """Format the layers whose shape or cost differs, followed by the totals.
 
     In a narrow terminal, counts are abbreviated; then percentages, shapes, or both are dropped.
     """
@@ -238,7 +238,7 @@ _SHORTER = (range(6), (0, 1, 2, 4), (0, 2, 3, 4, 5), (0, 2, 4))
 
 
 def _merged(rows: Sequence[StepRow]) -> list[tuple[StepRow, int]]:
-    """Rows, and how many equal ones follow one another."""
+    """Merge equal consecutive rows, and count them."""
     found: list[tuple[StepRow, int]] = []
     for row in rows:
         if found and _alike(found[-1][0], row):
@@ -264,7 +264,7 @@ def _cells(merged: tuple[StepRow, int], count: Callable[[int], str] = "{:,}".for
 
 
 def _numbers(totals: tuple[Totals | None, Totals | None], name: str, count: Callable[[int], str]) -> tuple[str, str]:
-    """A number before and after, and by how much it grew."""
+    """Format a number before and after, and its change in percent."""
     known = [getattr(side, name) for side in totals if side is not None]
     before, after = known[0], known[-1]
     if before == after:
@@ -280,7 +280,7 @@ def _percent(before: int, after: int) -> str:
 
 
 def _weight_lines(comparison: Comparison, quoted: Callable[[str], str]) -> Iterator[str]:
-    """Which weights carry over, a kind a line, and what would keep more of them."""
+    """Yield one line per kind of weights, followed by advice on how to keep more of them."""
     weights, totals = comparison.weights, comparison.after.totals
     yield (
         f"{len(weights.carried):,} of {quantity(totals.variables, 'weight tensor')} carry over by path and shape: "
@@ -289,23 +289,23 @@ def _weight_lines(comparison: Comparison, quoted: Callable[[str], str]) -> Itera
     for kind, one, many in _KINDS:
         found: tuple[WeightTensor, ...] = getattr(weights, kind)
         if found:
-            told = f"{len(found):,} {one if len(found) == 1 else many}, {quantity(parameters(found), 'parameter')}"
-            yield f"{told}: {quoted(_first(found[0]))}{_more(found)}"
+            count = f"{len(found):,} {one if len(found) == 1 else many} ({quantity(parameters(found), 'parameter')})"
+            yield f"{count}: {quoted(_first(found[0]))}{_more(found)}"
     lines = advice(comparison.edits)
     for line in lines[:FEW]:
         yield f"help: {line}"
     if len(lines) > FEW:
-        yield f"help: and so for {len(lines) - FEW:,} more"
+        yield f"help: likewise for {len(lines) - FEW:,} more"
 
 
 _KINDS = (
-    ("strangers", "of these belongs to another step", "of these belong to other steps"),
-    ("moved", "has moved", "have moved"),
-    ("reshaped", "has another shape", "have other shapes"),
-    ("new", "is new", "are new"),
-    ("missing", "is gone", "are gone"),
+    ("strangers", "of these belongs to a different step", "of these belong to different steps"),
+    ("moved", "moved", "moved"),
+    ("reshaped", "changed shape", "changed shape"),
+    ("new", "added", "added"),
+    ("missing", "removed", "removed"),
 )
-"""The kinds of weights that do not simply carry over, as one and as several are told."""
+"""The kinds of weights that do not simply carry over, in singular and plural."""
 
 
 def _first(tensor: WeightTensor) -> str:
@@ -318,7 +318,7 @@ def _more(tensors: Sequence[WeightTensor]) -> str:
 
 
 def _left_out(number: int) -> str:
-    return f"and {quantity(number, 'change')} that {'follows' if number == 1 else 'follow'} from these"
+    return f"and {quantity(number, 'resulting change')}"
 
 
 def _field_data(field: FieldEdit) -> dict[str, Any]:
@@ -368,7 +368,7 @@ def _tensor_data(tensor: WeightTensor) -> dict[str, Any]:
 
 
 def _code(text: str) -> str:
-    """Text of a spec, in which Markdown and HTML mean nothing."""
+    """Text of a spec as inline code, without any Markdown or HTML."""
     return f"`{text.replace('`', chr(39))}`" if text else ""
 
 
@@ -387,4 +387,4 @@ COLORS = {
     r"^(?:---|\+\+\+) .*$": BOLD,
     r"^help:": GREEN,
 }
-"""How a terminal shows what is new, gone, changed and moved, the names of the networks, and advice."""
+"""Colors for added, removed, changed and moved steps, the names of the networks, and advice."""

@@ -1,4 +1,4 @@
-"""Which weights of one network another can take over: by path and shape, and by what the steps are."""
+"""The weights that one network can take over from another, by path and shape and by their steps."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from archdsl.ops import Shape, Weight
 
 @dataclass(frozen=True, slots=True)
 class WeightTensor:
-    """A weight tensor of the second network; of the first where it is missing.
+    """A weight tensor of the second network, or of the first if the second does not have it.
 
     Args:
-        was: its path in the first network, where that is another one.
-        before: its shape there, where that is another one.
+        path: its path.
+        shape: its shape.
+        size: its number of parameters.
+        was: its path in the first network, if different.
+        before: its shape in the first network, if different.
     """
 
     path: str
@@ -30,14 +33,15 @@ class WeightTensor:
 class CarriedWeights:
     """The weight tensors of two networks.
 
-    Every tensor of the second is in one of `carried`, `moved`, `reshaped` and `new`. What is `missing` is in the first
-    alone: the second has nothing of its path, and nothing is filled from it.
+    Every tensor of the second network is in one of `carried`, `moved`, `reshaped` and `new`.
 
     Args:
-        carried: of the same path and shape.
-        strangers: those of `carried` that another step of the first network has: the path fits, and the work does not.
-        moved: of the same step and shape, under another path.
-        reshaped: of the same path, and another shape.
+        carried: tensors with the same path and shape.
+        strangers: tensors in `carried` that belong to a different step of the first network, despite their path.
+        moved: tensors of the same step and shape, under a different path.
+        reshaped: tensors with the same path and a different shape.
+        new: tensors that only the second network has.
+        missing: tensors that only the first network has.
     """
 
     carried: tuple[WeightTensor, ...]
@@ -49,7 +53,7 @@ class CarriedWeights:
 
 
 def carried_weights(before: Graph, after: Graph, align: Callable[[Graph, Graph], Alignment]) -> CarriedWeights:
-    """Sorts the weight tensors of two networks."""
+    """Classify the weight tensors of two networks."""
     old, new = dict(before.weights()), dict(after.weights())
     sources = dict(_sources(before, after, "", "", align))
     carried, strangers, moved, reshaped, fresh = [], [], [], [], []
@@ -76,14 +80,14 @@ def carried_weights(before: Graph, after: Graph, align: Callable[[Graph, Graph],
 
 
 def parameters(tensors: tuple[WeightTensor, ...]) -> int:
-    """How many parameters some tensors have."""
+    """Return the number of parameters in some tensors."""
     return sum(tensor.size for tensor in tensors)
 
 
 def _sources(
     before: Graph, after: Graph, old: str, new: str, align: Callable[[Graph, Graph], Alignment]
 ) -> Iterator[tuple[str, str]]:
-    """The path of each weight of the second network whose step the first has, too, and its path there."""
+    """Yield the paths in both networks of each weight whose step both have, that in the second network first."""
     for pair in align(before, after).pairs:
         one, other = pair.before.main, pair.after.main
         if one.body is not None and other.body is not None:

@@ -78,7 +78,7 @@ def test_a_word_that_cannot_be_read(run: Any, words: tuple[str, ...]) -> None:
 
 class TestDiff:
     def test_equal_and_different(self, run: Any) -> None:
-        assert run("diff", "a.yaml", "a.yaml") == (0, "--- a.yaml\n+++ a.yaml\n\nthe networks are equal\n", "")
+        assert run("diff", "a.yaml", "a.yaml") == (0, "--- a.yaml\n+++ a.yaml\n\nthe networks are identical\n", "")
         code, out, err = run("diff", "a.yaml", "b.yaml")
         assert (code, err) == (0, "")
         assert out.startswith("--- a.yaml\n+++ b.yaml\n\n+ conv_1 ")

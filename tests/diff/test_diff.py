@@ -1,4 +1,4 @@
-"""What differs between two networks: each edit is told as what it is, at its place, and weights are counted rightly."""
+"""Comparison of networks: every edit is reported as what it is, where it is, and the weights are counted correctly."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FURTHER = {
     "a_layer_renamed_and_named": ("  Block:\n", "  Part:\n"),
     "an_argument_more": ("kernel: 1, stride", "kernel: $size, stride"),
 }
-"""What else an edit needs."""
+"""The other arguments of an edit."""
 
 
 def graph_of(text: str) -> Graph:
@@ -39,7 +39,7 @@ def edited(name: str) -> Comparison:
 
 
 @pytest.mark.parametrize("name", EDITS)
-def test_each_edit_is_told(name: str, golden: Callable[[str, str], None]) -> None:
+def test_the_text_of_each_edit(name: str, golden: Callable[[str, str], None]) -> None:
     golden(f"{name}.txt", to_text(edited(name), ("net.yaml", f"{name}.yaml"), depth=2))
 
 
@@ -51,10 +51,10 @@ def test_markdown(golden: Callable[[str, str], None]) -> None:
     golden("pull_request.md", "\n".join(told))
 
 
-def test_all_tells_what_follows() -> None:
+def test_all_shows_resulting_changes() -> None:
     found = edited("another_width")
     names = "net.yaml", "wide.yaml"
-    assert "and 11 changes that follow from these (--all)" in to_text(found, names)
+    assert "and 11 resulting changes (--all)" in to_text(found, names)
     whole = to_text(found, names, whole=True)
     assert len([line for line in whole.splitlines() if line.startswith("~ ")]) == 12
     assert "--all" not in whole
@@ -64,7 +64,7 @@ def whats(found: Comparison) -> set[tuple[str, str, str]]:
     return {(edit.word, *use) for edit in found.edits for use in edit.uses}
 
 
-def test_what_takes_another_input_is_told() -> None:
+def test_a_step_with_a_different_input_is_reported() -> None:
     text = (
         f"{BASE}  - dense: {{units: 4}}\n    from: early\n    name: side\n".replace(
             "model:", "outputs: [seen, side]\nmodel:"
@@ -76,10 +76,10 @@ def test_what_takes_another_input_is_told() -> None:
     found = compare(graph_of(text), graph_of(other))
     (edit,) = [edit for edit in found.edits if edit.word == "rewired"]
     assert (edit.path, edit.before, edit.after) == ("side", "early", "seen")
-    assert "takes early → seen" in to_text(found, ("a", "b"))
+    assert "from early → seen" in to_text(found, ("a", "b"))
 
 
-def test_an_order_of_paths_is_a_change_where_it_counts() -> None:
+def test_the_order_of_paths_is_a_change_only_if_it_matters() -> None:
     text = BASE.replace("merge: add", "merge: concat").replace("shortcut: auto", "shortcut: none")
     wide, narrow = text.index("      wide:"), text.index("      narrow:")
     end = text.index("    shortcut: none")
@@ -88,7 +88,7 @@ def test_an_order_of_paths_is_a_change_where_it_counts() -> None:
     assert [(c.word, c.count, [f.name for f in c.fields]) for c in found.edits] == [("changed", 3, ["parts"])]
 
 
-def test_steps_that_moved_say_what_it_does_to_their_weights() -> None:
+def test_moved_steps_report_what_happens_to_their_weights() -> None:
     found = edited("a_step_in_front")
     assert ("moved", "conv_1", "conv_2") in whats(found)
     assert ("moved", "conv_2", "conv_3") in whats(found)
@@ -99,7 +99,7 @@ def test_steps_that_moved_say_what_it_does_to_their_weights() -> None:
     assert [tensor.path for tensor in cured.weights.new] == ["mine/kernel", "mine/bias"]
 
 
-def test_weights_that_fit_by_path_and_belong_to_another_step_are_told() -> None:
+def test_weights_that_match_by_path_but_belong_to_a_different_step_are_reported() -> None:
     text = BASE.replace(
         "kernel: 3, padding: same}\n  - conv: {filters: 12, kernel: 1, activation: relu}", "kernel: 3, padding: same}"
     )
@@ -111,7 +111,7 @@ def test_weights_that_fit_by_path_and_belong_to_another_step_are_told() -> None:
     found = compare(graph_of(text), graph_of(more))
     assert ("moved", "conv_1", "conv_3") in whats(found)
     assert {tensor.path: tensor.was for tensor in found.weights.strangers} == {"conv_1/kernel": "", "conv_1/bias": ""}
-    assert "2 of these belong to other steps" in to_text(found, ("a", "b"))
+    assert "2 of these belong to different steps" in to_text(found, ("a", "b"))
 
 
 def test_one_place_of_the_file_is_one_change() -> None:
@@ -130,11 +130,11 @@ def test_a_network_is_equal_to_itself(name: str) -> None:
     assert list(found.rows(99)) == []
     assert len(found.weights.carried) == one.totals.variables
     assert parameters(found.weights.carried) == one.totals.parameters
-    assert to_text(found, ("a", "b")) == "--- a\n+++ b\n\nthe networks are equal\n"
+    assert to_text(found, ("a", "b")) == "--- a\n+++ b\n\nthe networks are identical\n"
 
 
 @pytest.mark.parametrize("name", [name for name in sorted(zoo.names()) if zoo.load(name).variants])
-def test_each_variant_is_held_to_its_file(name: str) -> None:
+def test_each_variant_is_compared_with_its_file(name: str) -> None:
     spec = zoo.load(name)
     graphs = [resolve(one) for one in spec.every()]
     for one, other in pairwise(graphs):
@@ -142,7 +142,7 @@ def test_each_variant_is_held_to_its_file(name: str) -> None:
 
 
 def hold_sound(one: Graph, other: Graph) -> None:
-    """Holds a comparison to what can be counted without it, and to the comparison the other way round."""
+    """Check a comparison against independent counts, and against the reverse comparison."""
     found, back = compare(one, other), compare(other, one)
     old, new = dict(one.weights()), dict(other.weights())
     both = {path for path in old.keys() & new.keys() if old[path].shape == new[path].shape}
@@ -167,7 +167,7 @@ def hold_sound(one: Graph, other: Graph) -> None:
 
 
 def hold_random(first: int, many: int) -> None:
-    """Neighbouring random specs, and each with one word of it changed."""
+    """Consecutive random specs, and each spec with one word changed."""
     known: list[Graph] = []
     compared = 0
     for text in several(first, many):
@@ -199,8 +199,8 @@ MUTATIONS: list[tuple[str, str, str]] = [
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_a_random_change_is_told_where_it_was_made(seed: int) -> None:
-    """A chain of steps with one changed, inserted or removed: exactly that is told."""
+def test_a_random_change_is_reported_at_its_place(seed: int) -> None:
+    """In a chain of steps with one changed, inserted or removed, exactly that edit is reported."""
     chance = Random(seed)
     steps = [
         f"conv: {{filters: {chance.randint(4, 9)}, kernel: {chance.choice([1, 3])}, padding: same}}" for _ in range(8)
@@ -219,13 +219,13 @@ def test_a_random_change_is_told_where_it_was_made(seed: int) -> None:
     found = [edit for edit in compare(*graphs).edits if edit.word in ("changed", "added", "removed")]
     assert [edit.word for edit in found] == [what]
     word = steps[at].partition(":")[0] if what == "removed" else "conv"
-    if what != "removed":  # of equal steps beside one another it is not known which is gone
+    if what != "removed":  # of equal neighboring steps, it is unknown which one was removed
         number = sum(step.startswith("conv") for step in other[: at + 1])
         assert found[0].path == f"{word}_{number}"
     assert found[0].kind == word
 
 
-def test_what_follows_does_not_part_what_is_written_once() -> None:
+def test_resulting_changes_do_not_split_an_edit() -> None:
     found = compare(
         graph_of(BASE), graph_of(BASE.replace("width: 8", "width: 16").replace(*EDITS["a_field_in_a_layer"]))
     )
@@ -233,7 +233,7 @@ def test_what_follows_does_not_part_what_is_written_once() -> None:
     assert (edit.count, [field.name for field in edit.fields]) == (3, ["kernel"])
 
 
-def test_as_many_numbers_in_another_shape_do_not_carry_over() -> None:
+def test_weights_of_equal_size_and_different_shape_do_not_carry_over() -> None:
     head = "archdsl: 1\nname: Net\ninput: [8, 8, 3]\nmodel:\n"
     one, other = (graph_of(f"{head}  - conv: {{filters: 2, kernel: {kernel}}}\n") for kernel in ("[1, 3]", "[3, 1]"))
     weights = compare(one, other).weights
@@ -241,7 +241,7 @@ def test_as_many_numbers_in_another_shape_do_not_carry_over() -> None:
     assert [(tensor.before, tensor.shape) for tensor in weights.reshaped] == [((1, 3, 3, 2), (3, 1, 3, 2))]
 
 
-def test_long_chains_are_not_weighed_pair_by_pair(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_chains_are_aligned_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(alignment, "cost")
     head = "archdsl: 1\nname: Net\ninput: [4, 4, 3]\nmodel:\n"
     steps = [f"  - conv: {{filters: {n % 37 + 1}, kernel: 1}}\n" for n in range(1200)]
@@ -252,7 +252,7 @@ def test_long_chains_are_not_weighed_pair_by_pair(monkeypatch: pytest.MonkeyPatc
     hold_sound(one, other)
 
 
-def test_of_equal_steps_those_of_the_same_name_are_the_same() -> None:
+def test_equal_steps_are_paired_by_name() -> None:
     head = "archdsl: 1\nname: Net\ninput: [4, 4, 3]\nmodel:\n"
     steps = [f"  - conv: {{filters: {filters}, kernel: 1}}\n" for filters in (2, 8, 8, 8, 5)]
     changed = steps[0].replace("2", "3")
@@ -260,24 +260,24 @@ def test_of_equal_steps_those_of_the_same_name_are_the_same() -> None:
     assert found == {("changed", "conv_1", "conv_1"), ("removed", "conv_4", ""), ("moved", "conv_5", "conv_4")}
 
 
-def test_many_moves_are_told_in_few_lines() -> None:
+def test_many_moves_take_few_lines() -> None:
     head = "archdsl: 1\nname: Net\ninput: [4, 4, 3]\nmodel:\n"
     steps = [f"  - conv: {{filters: {n + 1}, kernel: 1}}\n" for n in range(40)]
     found = compare(graph_of(head + "".join(steps)), graph_of(head + "".join(steps[1:])))
     text = to_text(found, ("a", "b"))
     assert "> conv_1 to conv_39  were conv_2 to conv_40\n" in text
-    assert text.count("help: write `name: conv_") == 3
-    assert "help: and so for 36 more\n" in text
+    assert text.count("help: add `name: conv_") == 3
+    assert "help: likewise for 36 more\n" in text
     assert len(to_data(found, ("a", "b"))["advice"]) == 39
 
 
 def test_advice_keeps_the_weights() -> None:
-    """What the help says is done, and every weight that was there keeps its path."""
+    """After the suggested edits, every existing weight keeps its path."""
     gone = BASE.replace(FIRST, "")
     (told,) = [
         line for line in to_text(compare(graph_of(BASE), graph_of(gone)), ("a", "b")).splitlines() if "help" in line
     ]
-    assert told.startswith("help: write `name: conv_2` beside what is now `conv_1` (line 18)")
+    assert told.startswith("help: add `name: conv_2` to `conv_1` (line 18)")
     lines = gone.splitlines(keepends=True)
     lines.insert(18, "    name: conv_2\n")
     cured = compare(graph_of(BASE), graph_of("".join(lines))).weights
