@@ -1,1 +1,1 @@
-"""Run folders: what a training leaves, how runs compare, and the model card. Imports no framework."""
+"""Run folders: results, comparison of runs, and model cards. Imports no framework."""

@@ -1,4 +1,4 @@
-"""Compares runs: their numbers, their recipes and their networks. Imports no framework."""
+"""Comparison of runs: results, recipes and networks. Imports no framework."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ NUMBERS: dict[str, Callable[[Result], str]] = {
     "spec": spec_name,
     "status": lambda result: result.status,
     "epochs": lambda result: f"{result.epochs_run}/{result.epochs}",
-    "epoch kept": lambda result: UNKNOWN if result.best_epoch is None else str(result.best_epoch),
+    "best epoch": lambda result: UNKNOWN if result.best_epoch is None else str(result.best_epoch),
     "test accuracy": lambda result: percent(result.test_accuracy),
-    "of one look": lambda result: percent(result.plain_test_accuracy),
+    "single-view accuracy": lambda result: percent(result.plain_test_accuracy),
     "test loss": lambda result: _loss(result.test_loss),
     "validation accuracy": lambda result: percent(result.validation_accuracy),
     "validation loss": lambda result: _loss(result.validation_loss),
     "time": lambda result: duration(result.seconds),
     "parameters": lambda result: f"{result.parameters:,}",
 }
-"""The rows of the first table."""
+"""The rows of the table of results."""
 
 
 def read(folders: Sequence[Path]) -> list[StoredRun]:
-    """The runs of folders, each with a name of its own.
+    """Read the runs in some folders and give each a unique name.
 
     Raises:
-        ArchError: one of them holds no run that can be read (ARCH204).
+        ArchError: a folder contains no readable run (ARCH204).
     """
     names = [folder.name or str(folder) for folder in folders]
     names = names if len(set(names)) == len(names) else [str(folder) for folder in folders]
@@ -46,14 +46,14 @@ def read(folders: Sequence[Path]) -> list[StoredRun]:
 
 
 def to_text(runs: Sequence[StoredRun], width: int | None = None) -> str:
-    """Numbers side by side, then the keys of the recipe that differ, then how the networks differ from the first."""
+    """Format the results side by side, then the differences between recipes, then those from the first network."""
     names = [run.name for run in runs]
     numbers = [[label, *(cell(run.known_result) for run in runs)] for label, cell in NUMBERS.items()]
     blocks = _side_by_side([["", *names], *(row for row in numbers if {*row[1:]} != {UNKNOWN})], width)
     if rows := [[key, *values] for key, values in recipe_differences(runs)]:
         blocks += _side_by_side([["recipe", *names], *rows], width)
     else:
-        blocks.append("the recipes are equal\n")
+        blocks.append("the recipes are identical\n")
     blocks += [_compare_networks(runs[0], other, width) for other in runs[1:]]
     return "\n".join(blocks)
 
@@ -70,7 +70,7 @@ def _side_by_side(rows: Sequence[Sequence[str]], width: int | None) -> list[str]
 
 
 def to_data(runs: Sequence[StoredRun]) -> dict[str, Any]:
-    """The same as plain data."""
+    """Convert the comparison to plain data."""
     names = [run.name for run in runs]
     networks = {
         other.name: text.to_data(compare(_graph(runs[0]), _graph(other)), (runs[0].name, other.name))
@@ -81,7 +81,7 @@ def to_data(runs: Sequence[StoredRun]) -> dict[str, Any]:
 
 
 def recipe_differences(runs: Sequence[StoredRun]) -> list[tuple[str, list[str]]]:
-    """The keys of `data` and `train` whose values differ, each with its value in every run."""
+    """Return the keys of `data` and `train` that differ, each with its value in every run."""
     recipes = [dict(_recipe(run)) for run in runs]
     keys = dict.fromkeys(key for recipe in recipes for key in recipe)
     rows = [(key, [recipe.get(key, UNKNOWN) for recipe in recipes]) for key in keys]
@@ -89,7 +89,7 @@ def recipe_differences(runs: Sequence[StoredRun]) -> list[tuple[str, list[str]]]
 
 
 def _recipe(run: StoredRun) -> Iterator[tuple[str, str]]:
-    """Each key of a run's recipe by its path, with its value; options of the command override the spec."""
+    """Yield each key of a recipe as a path, with its value; command-line options override the spec."""
     result = run.known_result
     spec = read_spec(run.folder, result)
     if spec.data is not None:
@@ -126,7 +126,7 @@ def _compare_networks(first: StoredRun, other: StoredRun, width: int | None) -> 
     except ArchError as error:
         return f"the networks cannot be compared: {error.problems[0].message}\n"
     if difference.is_equal:
-        return f"{first.name} and {other.name} are of the same network\n"
+        return f"{first.name} and {other.name} have the same network\n"
     return text.to_text(difference, (first.name, other.name), width=width)
 
 

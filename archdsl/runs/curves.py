@@ -1,4 +1,4 @@
-"""Draws loss, accuracy and learning rate over the epochs: of one run, or of several to compare."""
+"""Plots of loss, accuracy and learning rate over the epochs, for one run or several."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from archdsl.runs.folder import Result, Row
 from archdsl.text import percent
 
 PANELS = ("loss", "Loss", 1), ("accuracy", "Accuracy (%)", 100)
-"""A quantity of the log, its title, and the factor to the unit in which it is drawn."""
+"""The column in the log, the title, and the factor that converts it to the plotted unit."""
 
 
 def draw(rows: Sequence[Row], result: Result, path: Path) -> None:
-    """Writes a PNG of three panels: loss, accuracy in percent, and learning rate.
+    """Draw three panels as PNG: loss, accuracy in percent, and learning rate.
 
     Raises:
         ArchError: the file cannot be written (ARCH304).
@@ -38,10 +38,11 @@ def draw(rows: Sequence[Row], result: Result, path: Path) -> None:
 
 
 def draw_together(runs: Mapping[str, Sequence[Row]], path: Path) -> None:
-    """Writes a PNG of the loss and the accuracy of several runs: on the validation part, dotted on the training part.
+    """Draw the loss and accuracy of several runs as PNG: validation as solid lines, training as dotted lines.
 
     Args:
-        runs: the rows of each run by its name; only as many are drawn as there are colors.
+        runs: the rows of each run by name; at most as many runs as there are colors are drawn.
+        path: the file to write.
 
     Raises:
         ArchError: the file cannot be written (ARCH304).
@@ -56,14 +57,14 @@ def draw_together(runs: Mapping[str, Sequence[Row]], path: Path) -> None:
                 _line(axes, rows, f"validation_{name}", factor, color, short(run, 30))
             _line(axes, rows, name, factor, color, "" if validated else short(run, 30), dotted=True)
         _style(axes, longest, title)
-    _title(panels[0], "Validation part, dotted: training part")
+    _title(panels[0], "Validation (dotted: training)")
     save(picture, path)
 
 
 def _line(
     axes: Any, rows: Sequence[Row], column: str, factor: float, color: str, label: str, dotted: bool = False
 ) -> None:
-    """One quantity over the epochs that have it."""
+    """Plot one quantity over the epochs that have it."""
     points = [(row["epoch"], row[column] * factor) for row in rows if column in row]
     if not points:
         return
@@ -95,7 +96,7 @@ def _style(axes: Any, rows: Sequence[Row], title: str) -> None:
 def _mark_best(axes: Any, epoch: int, accuracy: float) -> None:
     axes.axvline(epoch, color=GREY, linewidth=0.9, linestyle=(0, (4, 3)), zorder=0)
     axes.plot([epoch], [accuracy], marker="o", markersize=8, markerfacecolor="none", markeredgecolor=INK)
-    axes.set_title(f"kept: epoch {epoch}, {accuracy:.2f} %", loc="right", fontsize=9, color=GREY)
+    axes.set_title(f"best epoch: {epoch}, {accuracy:.2f} %", loc="right", fontsize=9, color=GREY)
 
 
 def _title(axes: Any, text: str) -> None:

@@ -1,4 +1,4 @@
-"""The folder of a run, and the result that it holds. Imports no framework."""
+"""The folder of a run and the result stored in it. Imports no framework."""
 
 from __future__ import annotations
 
@@ -27,25 +27,25 @@ from archdsl.spec import Spec
 
 SPEC, MODEL, LOG, CURVES, RUN = "spec.yaml", "model.keras", "log.csv", "curves.png", "run.json"
 CONFUSION, MISTAKES, CARD, NETWORK = "confusion.png", "mistakes.png", "card.md", "network.svg"
-"""The files of a run's folder."""
+"""The files in a run folder."""
 
 LOCK = ".lock"
-"""The file that a run's folder has while a process writes there, and after that process was killed."""
+"""The file that exists in a run folder while a process writes to it, and after that process was killed."""
 
 BEFORE_RUN = (LOCK, SPEC, "wandb")
-"""What may be in the folder before `run.json` is: a training that was killed this early has begun nothing."""
+"""What the folder may contain before `run.json` exists: a training that was killed this early left no results."""
 
 Row = dict[str, float]
-"""One epoch: `epoch` (from 1), `seconds`, `learning_rate`, and each metric, also as `validation_...`."""
+"""One epoch: `epoch` (counted from 1), `seconds`, `learning_rate`, and each metric, also as `validation_...`."""
 
 Status = Literal["running", "finished", "interrupted", "failed"]
 
 MOST_EPOCHS, LARGEST_RUN, LARGEST_LOG = 100_000, 8_000_000, 32_000_000
-"""The rows of a log, and the bytes of `run.json` and of `log.csv`: what is larger was not written by training."""
+"""Limits on the rows of a log and the bytes of `run.json` and `log.csv`: training writes nothing larger."""
 
 
 def _moment(text: str) -> str:
-    """Takes a time that can be shown as one of this place."""
+    """Accept a time that can be converted to local time."""
     try:
         if text:
             datetime.fromisoformat(text).astimezone()
@@ -58,30 +58,31 @@ Count = Annotated[int, Field(ge=0, le=10**15)]
 Epoch = Annotated[int, Field(ge=0, le=10**9)]
 Seconds = Annotated[float, Field(ge=0, le=10**10, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, le=1.0001, allow_inf_nan=False)]
-"""What float32 rounds may exceed 1. A loss may also be infinite or no number: that of a training that went wrong."""
+"""Rounding in float32 may exceed 1. A loss may also be infinite or NaN, after a training that diverged."""
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Deviation = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A run as `run.json` holds it; what is not known yet is None.
+    """The content of `run.json`. Values that are not known yet are None.
 
     Attributes:
-        epochs: how many were asked for; `epochs_run` of them are complete.
-        mean, std: the statistics of the training images that the input is standardized with.
-        best_epoch: the one whose network was kept, counted from 1.
-        test_accuracy: a fraction, as every accuracy; where the recipe has a `test_time`, by the mean of several views.
-        plain_test_accuracy: where the recipe has a `test_time`, that of single views.
-        seconds: the time of training, validation included.
-        class_accuracy: the accuracy on the test images of each class, by its name.
-        started: in UTC.
-        machine: what the numbers depend on: see `describe_machine`.
-        tags: the user's own words.
-        command: what repeats the run.
-        input: how the network's input is computed, as its file carries it.
-        own: the names of the caller's own Keras objects that replaced the recipe's.
-        limits: what the spec may cost, where that was raised.
+        epochs: the number of epochs requested, `epochs_run` of them complete.
+        mean: the mean of the training images, for standardization.
+        std: the standard deviation of the training images, for standardization.
+        best_epoch: the epoch of the saved weights, counted from 1.
+        test_accuracy: a fraction, as all accuracies; with `test_time` in the recipe, from the mean of several views.
+        plain_test_accuracy: with `test_time` in the recipe, the accuracy from single views.
+        seconds: the training time, including validation.
+        class_accuracy: the test accuracy of each class, by name.
+        started: the start in UTC.
+        machine: the hardware that the results depend on, see `describe_machine`.
+        tags: tags chosen by the user.
+        command: the command that repeats the run.
+        input: the preprocessing of the input, as stored in the model file.
+        own: the names of Keras objects passed by the caller, which override the recipe.
+        limits: the limits on the spec that were raised.
     """
 
     spec: str
@@ -117,10 +118,10 @@ class Result:
     limits: Mapping[str, Annotated[Count, Field(ge=1)]] | None = None
 
     def write(self, folder: Path) -> None:
-        """Writes `run.json` in one step.
+        """Write `run.json` atomically.
 
         Raises:
-            ArchError: the folder cannot be written to (ARCH304).
+            ArchError: the folder is not writable (ARCH304).
         """
         with writing(folder / RUN) as partial:
             partial.write_text(
@@ -129,7 +130,7 @@ class Result:
 
 
 def read_result(folder: Path) -> Result:
-    """The result of the run in a folder.
+    """Read the result of the run in a folder.
 
     Raises:
         ArchError: there is no run, or its `run.json` cannot be read (ARCH204).
@@ -138,8 +139,8 @@ def read_result(folder: Path) -> Result:
     try:
         text = _bounded(path, LARGEST_RUN)
     except (FileNotFoundError, NotADirectoryError):
-        hint = "a run is a folder that training wrote"
-        raise fail("ARCH204", f"{folder} holds no run: there is no {RUN} in it", hint=hint) from None
+        hint = "name a folder written by `archdsl train`"
+        raise fail("ARCH204", f"{folder} is not a run: it contains no {RUN}", hint=hint) from None
     except OSError as error:
         raise fail("ARCH204", f"{path} cannot be read: {error.strerror}") from None
     return read_json(Result, text, path, "run", _conflicts)
@@ -148,34 +149,36 @@ def read_result(folder: Path) -> Result:
 def _conflicts(run: Result) -> Iterator[str]:
     for name in ("epochs_run", "best_epoch"):
         if (getattr(run, name) or 0) > run.epochs:
-            yield f"`{name}`: at most `epochs`, {run.epochs:,}, is due, and here is `{getattr(run, name)}`"
+            yield f"`{name}`: expected at most `epochs`, {run.epochs:,}, got `{getattr(run, name)}`"
     if len(run.mean or ()) != len(run.std or ()):
-        yield f"`mean` and `std`: as many numbers are due, and here are {len(run.mean or ())} and {len(run.std or ())}"
+        yield f"`mean` and `std`: expected the same length, got {len(run.mean or ())} and {len(run.std or ())}"
 
 
 def _bounded(path: Path, most: int) -> bytes:
-    """The bytes of a file.
+    """Read the bytes of a file.
 
     Raises:
-        OSError: it cannot be read.
-        ArchError: it is too large (ARCH204).
+        OSError: the file cannot be read.
+        ArchError: the file is too large (ARCH204).
     """
     try:
         return content(path, most)
     except OSError as error:
         if error.errno == errno.EFBIG:
-            raise unreadable(path, [f"it has more than {most:,} bytes"]) from None
+            raise unreadable(path, [f"it is larger than {most:,} bytes"]) from None
         raise
 
 
 def read_spec(folder: Path, run: Result, limits: Limits = DEFAULTS) -> Spec:
-    """The spec in a run's folder, with the variant that was trained.
+    """Read the spec in a run folder, with the variant that was trained.
 
     Args:
-        limits: what it may cost; the run's own limits only lower them.
+        folder: the run folder.
+        run: the result of the run.
+        limits: limits on the size of the spec; the limits stored with the run can only lower them.
 
     Raises:
-        ArchError: it is not there or cannot be read (ARCH204), or it is wrong.
+        ArchError: the spec is missing, cannot be read (ARCH204), or is invalid.
     """
     path = folder / SPEC
     known = {field.name for field in fields(Limits)}
@@ -184,28 +187,29 @@ def read_spec(folder: Path, run: Result, limits: Limits = DEFAULTS) -> Spec:
     try:
         text = content(path, limits.bytes).decode("utf-8")
     except (OSError, UnicodeDecodeError):
-        raise fail("ARCH204", f"{path} is not there or cannot be read") from None
+        raise fail("ARCH204", f"{path} is missing or cannot be read") from None
     return zoo.loads(text, str(path), run.variant, limits)
 
 
 def read_recipe(folder: Path, limits: Limits = DEFAULTS) -> Train | None:
-    """The recipe that a run was trained by.
+    """Read the training recipe of a run.
 
     Args:
+        folder: the run folder.
         limits: see `read_spec`.
 
     Raises:
-        ArchError: as `read_result` and `read_spec`.
+        ArchError: see `read_result` and `read_spec`.
     """
     recipe: Train | None = read_spec(folder, read_result(folder), limits).train
     return recipe
 
 
 def read_log(folder: Path) -> list[Row]:
-    """The rows of a run's `log.csv`; none if no epoch was complete.
+    """Read the rows of `log.csv`; there are none if no epoch is complete.
 
     Raises:
-        ArchError: it cannot be read (ARCH204).
+        ArchError: the log cannot be read (ARCH204).
     """
     path = folder / LOG
     try:
@@ -216,14 +220,14 @@ def read_log(folder: Path) -> list[Row]:
     except OSError as error:
         raise fail("ARCH204", f"{path} cannot be read: {error.strerror}") from None
     except (UnicodeDecodeError, csv.Error):
-        raise unreadable(path, ["it cannot be read as a log"]) from None
+        raise unreadable(path, ["it is not a readable CSV file"]) from None
     if not table:
         return []
     if len(table) > MOST_EPOCHS + 1:
         raise unreadable(path, [f"it has more than {MOST_EPOCHS:,} rows"])
     names, rows, faults = table[0], list[Row](), list[str]()
     if "epoch" not in names or len(set(names)) < len(names):
-        raise unreadable(path, ["line 1: different columns are due, `epoch` among them"])
+        raise unreadable(path, ["line 1: expected unique column names, including `epoch`"])
     for epoch, cells in enumerate(table[1:], 1):
         row = _row(names, cells, epoch, faults)
         rows.append(row)
@@ -235,35 +239,35 @@ def read_log(folder: Path) -> list[Row]:
 
 
 def _row(names: Sequence[str], cells: Sequence[str], epoch: int, faults: list[str]) -> Row:
-    """A row of the log; what an epoch does not have is empty. What is wrong with it is added to the faults."""
+    """Parse a row of the log and add its problems to `faults`. Cells without a value are empty."""
     where, row = f"line {epoch + 1}", Row()
     if len(cells) != len(names):
-        faults.append(f"{where}: {len(names)} values are due, and here are {len(cells)}")
+        faults.append(f"{where}: expected {len(names)} values, got {len(cells)}")
         return row
     for name, cell in zip(names, cells, strict=True):
         try:
             if cell:
                 row[name] = float(cell)
         except ValueError:
-            faults.append(f"{where}: `{name[:40]}`: a number is due, and here is {shown(cell)}")
+            faults.append(f"{where}: `{name[:40]}`: expected a number, got {shown(cell)}")
     if not faults and row.get("epoch") != epoch:
-        faults.append(f"{where}: `epoch`: {epoch} is due, and here is {shown(row.get('epoch'))}")
+        faults.append(f"{where}: `epoch`: expected {epoch}, got {shown(row.get('epoch'))}")
     return row
 
 
 def utc_now() -> str:
-    """The time in UTC, to the second: `2026-01-31T12:00:00+00:00`."""
+    """Return the current time in UTC, to the second: `2026-01-31T12:00:00+00:00`."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def describe_machine(accelerators: Sequence[str] = ()) -> dict[str, Any]:
-    """What a run's numbers depend on, and nothing that identifies the machine.
+    """Describe the hardware that results depend on, without anything that identifies the machine.
 
     Args:
-        accelerators: the names of the GPUs that are used.
+        accelerators: the names of the GPUs in use.
 
     Returns:
-        `system`, `processor`, `cpus` (those that this process may use), `accelerators`.
+        `system`, `processor`, `cpus` (available to this process), `accelerators`.
     """
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return {
@@ -275,38 +279,38 @@ def describe_machine(accelerators: Sequence[str] = ()) -> dict[str, Any]:
 
 
 def check_free(folder: Path) -> None:
-    """Refuses a folder for a new run that is taken or cannot be written to; creates nothing.
+    """Check that a folder can be used for a new run, without creating anything.
 
-    It may hold what a training left that was killed before its `run.json` was there.
+    It may contain files of a training that was killed before it wrote `run.json`.
 
     Raises:
-        ArchError: the folder holds something else (ARCH202), is no folder or cannot be made (ARCH304).
+        ArchError: the folder contains anything else (ARCH202), is not a folder, or cannot be created (ARCH304).
     """
     try:
         if folder.exists() and not folder.is_dir():
-            raise fail("ARCH304", f"{folder} is a file, and a run wants a folder")
+            raise fail("ARCH304", f"expected a folder for the run, but {folder} is a file")
         names = {path.name for path in folder.iterdir()} if folder.exists() else set()
         if {LOCK, RUN} <= names:
-            hint = f"`archdsl train --resume {folder}` goes on with it; or name a new folder"
-            raise fail("ARCH202", f"{folder} holds a run that was killed", hint=hint)
+            hint = f"resume it with `archdsl train --resume {folder}`, or choose a new folder"
+            raise fail("ARCH202", f"{folder} contains a run that was killed", hint=hint)
         if names and not (LOCK in names and all(name in BEFORE_RUN or is_partial(name) for name in names)):
-            raise fail("ARCH202", f"{folder} is not empty", hint="name a new folder; nothing was changed in this one")
+            raise fail("ARCH202", f"{folder} is not empty", hint="choose a new folder; this one was not changed")
         nearest = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
         if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-            raise fail("ARCH304", f"{folder} cannot be made: {nearest} cannot be written to")
+            raise fail("ARCH304", f"{folder} cannot be created: {nearest} is not writable")
     except OSError as error:
         raise fail("ARCH304", f"{folder} cannot be used: {error.strerror}") from None
 
 
 def create(folder: Path, text: str) -> None:
-    """Writes the spec into the folder of a run, which is made if it is not there.
+    """Write the spec to a run folder, which is created if necessary.
 
     Raises:
-        ArchError: the folder cannot be written to (ARCH304).
+        ArchError: the folder is not writable (ARCH304).
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise fail("ARCH304", f"{folder} cannot be made: {error.strerror}") from None
+        raise fail("ARCH304", f"{folder} cannot be created: {error.strerror}") from None
     with writing(folder / SPEC) as partial:
         partial.write_bytes(text.encode())

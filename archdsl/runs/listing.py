@@ -1,4 +1,4 @@
-"""Finds the runs of a folder, and lists them in a table. Imports no framework."""
+"""Finding the runs in a folder and listing them in a table. Imports no framework."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from archdsl.runs.folder import RUN, SPEC, Result, read_result
 from archdsl.text import BOLD, GREEN, RED, YELLOW, columns, first_fitting
 
 DEPTH = 3
-"""How many folders deep runs are looked for."""
+"""How many levels of folders are searched for runs."""
 
 UNKNOWN = "-"
-"""What a table has for a number that a run does not have."""
+"""The cell of a value that a run does not have."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredRun:
-    """A run in its folder: its result, or why that cannot be read. `name` is short, and differs for each run."""
+    """A run in its folder: its result, or the error from reading it. `name` is short and unique."""
 
     folder: Path
     name: str
@@ -33,10 +33,10 @@ class StoredRun:
 
     @property
     def known_result(self) -> Result:
-        """Its result.
+        """The result.
 
         Raises:
-            ArchError: it cannot be read (ARCH204).
+            ArchError: the run cannot be read (ARCH204).
         """
         if self.result is None:
             raise self.error or fail("ARCH204", f"{self.folder} cannot be read")
@@ -44,7 +44,7 @@ class StoredRun:
 
     @property
     def started(self) -> str:
-        """When it started, as `YYYY-MM-DD hh:mm` in local time; if that is not known, when it was last written."""
+        """The start as `YYYY-MM-DD hh:mm` in local time, or the last modification if the start is unknown."""
         if self.result and self.result.started:
             moment = datetime.fromisoformat(self.result.started).astimezone()
         else:
@@ -53,7 +53,7 @@ class StoredRun:
         return f"{moment:%Y-%m-%d %H:%M}"
 
     def data(self) -> dict[str, Any]:
-        """All of it as plain data, for JSON."""
+        """The run as plain data, for JSON."""
         facts = {"error": self.error.problems[0].data()} if self.error else asdict(self.known_result)
         return {"run": str(self.folder), **facts}
 
@@ -65,35 +65,37 @@ SORTS: dict[str, Callable[[StoredRun], Any]] = {
     "time": lambda run: run.known_result.seconds or float("inf"),
     "parameters": lambda run: run.known_result.parameters,
 }
-"""What runs may be sorted by: the best, the fastest and the smallest come first, the newest last."""
+"""Sort keys: the best, fastest and smallest runs come first, the newest last."""
 
 
 def find(folder: Path, sort: str = "date") -> list[StoredRun]:
-    """The runs in a folder and in the folders in it, or the folder itself; those that cannot be read come last.
+    """Find the run folders in a folder, at several levels; the folder may be a run itself. Unreadable runs come last.
 
     Raises:
-        ArchError: there is no such folder, or no run in it (ARCH204).
+        ArchError: the folder does not exist or contains no run (ARCH204).
     """
     if not folder.is_dir():
-        raise fail("ARCH204", f"there is no folder {folder}", hint="`archdsl train SPEC` begins a run in `runs`")
+        raise fail("ARCH204", f"there is no folder {folder}", hint="`archdsl train SPEC` starts a run in `runs`")
     runs = [_read(path, folder) for path in sorted(_run_folders(folder, DEPTH, set()))]
     if not runs:
-        raise fail("ARCH204", f"{folder} holds no runs", hint="`archdsl train SPEC` begins one")
+        raise fail("ARCH204", f"{folder} contains no runs", hint="`archdsl train SPEC` starts one")
     good = sorted((run for run in runs if run.error is None), key=SORTS[sort])
     return [*good, *(run for run in runs if run.error is not None)]
 
 
 def _run_folders(folder: Path, depth: int, seen: set[str]) -> Iterator[Path]:
-    """Folders that training wrote; a folder inside of one of them belongs to it.
+    """Yield folders written by training, without looking inside them.
 
     Args:
-        seen: the real paths of the folders above and before it: each is searched once, whatever links lead to it.
+        folder: the folder to search.
+        depth: how many levels to search below it.
+        seen: the real paths of the folders searched so far: each is searched once, even if several links lead to it.
     """
     if os.path.lexists(folder / RUN) or os.path.lexists(folder / SPEC):
         yield folder
     elif depth and (real := os.path.realpath(folder)) not in seen:
         seen.add(real)
-        with suppress(OSError):  # one folder that cannot be read hides no run in another
+        with suppress(OSError):  # an unreadable folder must not hide runs in others
             for inner in sorted(folder.iterdir()):
                 if os.path.isdir(inner) and not inner.name.startswith("."):
                     yield from _run_folders(inner, depth - 1, seen)
@@ -130,11 +132,11 @@ COLORS = {
 
 RIGHT_ALIGNED = frozenset({"epochs", "accuracy", "time", "parameters"})
 DISPENSABLE = ("spec", "parameters", "date", "time", "epochs")
-"""The columns that a narrow terminal does not get, in the order in which they are left out."""
+"""The columns to leave out in a narrow terminal, in this order."""
 
 
 def to_text(runs: Sequence[StoredRun], width: int | None) -> str:
-    """The runs as a table, of at most `width` characters if leaving out columns can do it."""
+    """Format the runs as a table, leaving out columns to fit `width` characters if possible."""
     good = [(run, run.result) for run in runs if run.result is not None]
     forms = ([name for name in COLUMNS if name not in DISPENSABLE[:count]] for count in range(len(DISPENSABLE) + 1))
     tables = ([names, *([COLUMNS[name](run, result) for name in names] for run, result in good)] for names in forms)
@@ -145,22 +147,22 @@ def to_text(runs: Sequence[StoredRun], width: int | None) -> str:
 
 
 def _reasons(name: str, error: ArchError) -> list[str]:
-    """Why a run cannot be read."""
+    """The lines that explain why a run cannot be read."""
     problem = error.problems[0]
     lines = [f"{name}: {problem.message}", *(f"  {fact}" for fact in problem.facts)]
     return [text.in_line(line, LONGEST) for line in lines]
 
 
 def spec_name(result: Result) -> str:
-    """The name of a run's spec, with its variant: `ResNet [wide]`."""
+    """Format the name of the spec with its variant: `ResNet [wide]`."""
     return f"{result.spec} [{result.variant}]" if result.variant else result.spec
 
 
 def percent(share: float | None) -> str:
-    """As `text.percent`, or a dash for None."""
+    """Format a share like `text.percent`, and None as a dash."""
     return UNKNOWN if share is None else text.percent(share)
 
 
 def duration(seconds: float | None) -> str:
-    """As `text.duration`, or a dash for None."""
+    """Format a time like `text.duration`, and None as a dash."""
     return UNKNOWN if seconds is None else text.duration(seconds)

@@ -1,8 +1,9 @@
-"""The lock of a run's folder: one process at a time writes there.
+"""The lock of a run folder, which lets only one process write to it at a time.
 
-The system's own lock on the file `.lock` holds, and not the file: the system releases it when the process ends, however
-that happens. The file says who holds it. The last that its holder does is to remove it; whoever waits for a file that
-was removed in the meantime would hold nothing, and so looks whether the name still leads to what it locked.
+The lock is an operating system lock on the file `.lock`, not the file itself: the system releases it when the process
+ends, however that happens. The content of the file names the holder, who removes the file as the last step. A process
+that waited for a file that was then removed would hold a useless lock. After locking, it therefore checks that the name
+still leads to the locked file.
 """
 
 from __future__ import annotations
@@ -23,15 +24,15 @@ from archdsl.files import is_partial
 from archdsl.runs.folder import BEFORE_RUN, LOCK, RUN, check_free, utc_now
 
 ATTEMPTS, PAUSE = 50, 0.02
-"""How often, and after how many seconds, a lock that another process makes or removes at this moment is looked at."""
+"""How often to try again, and after how many seconds, while another process is creating or removing the lock."""
 
 
 @contextmanager
 def new_run(folder: Path) -> Iterator[None]:
-    """Holds the lock of a folder in which a run begins; without a `run.json` at the end, nothing is left there.
+    """Hold the lock of a folder for a new run. If there is no `run.json` at the end, the folder is restored.
 
     Raises:
-        ArchError: another process has it, or it holds something (ARCH202), or it cannot be written to (ARCH304).
+        ArchError: another process holds the lock, or the folder is not empty (ARCH202), or not writable (ARCH304).
     """
     if not (folder / LOCK).is_file():
         check_free(folder)
@@ -43,10 +44,10 @@ def new_run(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def known_run(folder: Path) -> Iterator[None]:
-    """Holds the lock of a folder that has a run.
+    """Hold the lock of a folder that contains a run.
 
     Raises:
-        ArchError: another process has it (ARCH202), or it cannot be written to (ARCH304).
+        ArchError: another process holds the lock (ARCH202), or the folder is not writable (ARCH304).
     """
     with _locked(folder, ()):
         yield
@@ -63,7 +64,7 @@ def _locked(folder: Path, missing: Sequence[Path]) -> Iterator[None]:
 
 
 def _acquire(folder: Path) -> int:
-    """The open file `.lock`, which this process has locked."""
+    """Open and lock the file `.lock`."""
     path = folder / LOCK
     try:
         for _ in range(ATTEMPTS):
@@ -88,7 +89,7 @@ def _acquire(folder: Path) -> int:
 
 
 def _release(folder: Path, file: int, missing: Sequence[Path]) -> None:
-    """Gives the lock back; a folder in which no run began is as it was before."""
+    """Release the lock, and restore the folder if no run started in it."""
     with suppress(OSError):
         begun = (folder / RUN).exists()
         if not begun:
@@ -102,12 +103,12 @@ def _release(folder: Path, file: int, missing: Sequence[Path]) -> None:
 
 
 def _lock(file: int) -> bool:
-    """Whether this process has the lock of an open file now."""
+    """Try to lock an open file."""
     try:
         if sys.platform == "win32":
             import msvcrt
 
-            os.lseek(file, 1 << 20, os.SEEK_SET)  # what is locked there cannot be read
+            os.lseek(file, 1 << 20, os.SEEK_SET)  # locked bytes cannot be read, so lock some beyond the end
             msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
         else:
             import fcntl
@@ -116,7 +117,8 @@ def _lock(file: int) -> bool:
     except (BlockingIOError, PermissionError):
         return False
     except OSError as error:
-        warnings.warn(f"nothing keeps another training from this folder: {error.strerror}", stacklevel=2)
+        reason = f"cannot lock the run folder: {error.strerror}"
+        warnings.warn(f"{reason}; do not start another training in it", stacklevel=2)
     return True
 
 
@@ -128,24 +130,24 @@ def _leads_to(path: Path, file: int) -> bool:
 
 
 def _held(folder: Path, file: int) -> ArchError:
-    """Says who has the lock; closes the file."""
+    """Return the error that names the holder of the lock; closes the file."""
     who = "another process"
     try:
         for _ in range(ATTEMPTS):
             os.lseek(file, 0, os.SEEK_SET)
             try:
                 holder = json.loads(os.read(file, 4096))
-                who = f"process {holder['pid']:d} on {holder['host']}, since {holder['since']}"
+                who = f"process {holder['pid']:d} on {holder['host']} since {holder['since']}"
                 break
-            except (ValueError, KeyError, TypeError):  # it has the lock, and has not yet written who it is
+            except (ValueError, KeyError, TypeError):  # the holder has not written its name yet
                 time.sleep(PAUSE)
     finally:
         os.close(file)
-    return fail("ARCH202", f"{folder} is in use: {who}", hint="wait until it ends, or name another folder")
+    return fail("ARCH202", f"{folder} is in use by {who}", hint="wait for it to finish, or choose another folder")
 
 
 def _remove_partial(folder: Path) -> None:
-    """Removes what killed processes were writing."""
+    """Remove partial files of killed processes."""
     for path in (*folder.glob(".*.partial*"), *folder.glob("*/.*.partial*")):
         if is_partial(path.name):
             path.unlink(missing_ok=True)

@@ -1,13 +1,13 @@
-"""Logs a run elsewhere: to TensorBoard, MLflow or Weights & Biases, each of which is an extra of this package.
+"""Logging of runs to TensorBoard, MLflow or Weights & Biases, each an optional extra of this package.
 
-A tracker is one class here, one entry of `TRACKERS`, and one extra in `pyproject.toml`; the command line reads its name
+A tracker is one class here, one entry in `TRACKERS`, and one extra in `pyproject.toml`. The command line reads its name
 from `TRACKERS`. Nothing is imported until a tracker is created.
 
-The Keras callbacks of these packages are not used, because they would write other things than the runs of this package
-already have. Keras's `TensorBoard` numbers epochs from 0, names the values `epoch_loss` and cannot add a card or a
-picture. `mlflow.keras.MlflowCallback` needs a process-wide active run, and logs the optimizer's settings and a model
-summary instead of the recipe. `WandbMetricsLogger` prefixes each name with `epoch/`. All three raise where the network
-or the disk fails, which would end the training.
+The Keras callbacks of these packages are not used, because they would log something other than what a run folder holds.
+Keras's `TensorBoard` numbers epochs from 0, names the values `epoch_loss` and cannot add a card or a picture.
+`mlflow.keras.MlflowCallback` needs a process-wide active run, and logs the optimizer's settings and a model summary
+instead of the recipe. `WandbMetricsLogger` prefixes each name with `epoch/`. All three raise if the network or the disk
+fails, which would end the training.
 """
 
 from __future__ import annotations
@@ -25,42 +25,42 @@ from archdsl.runs.folder import CARD, CONFUSION, CURVES, MISTAKES, NETWORK, SPEC
 
 PICTURES = (CURVES, CONFUSION, MISTAKES)
 FILES = (SPEC, CARD, NETWORK, *PICTURES)
-"""The files of a run's folder that go to a tracker that stores files."""
+"""The files in a run folder that are uploaded to trackers that store files."""
 
 SETTINGS = ("spec", "variant", "seed", "epochs", "limit", "source", "parameters")
 SCORES = ("test_accuracy", "plain_test_accuracy", "test_loss", "validation_accuracy", "validation_loss", "seconds")
-"""The fields of a result that are known at the beginning of a run, and those that are known at its end."""
+"""The fields of a result that are known at the start of a run, and those that are known at its end."""
 
 
 class Tracker:
-    """Logs a run: the values of each epoch, and at the end its result and its files.
+    """Base class of trackers, which log the values of each epoch, and at the end the result and the files of a run.
 
     Args:
-        folder: the run's.
-        result: what is known at the run's beginning.
+        folder: the run folder.
+        result: the result as known at the start of the run.
 
     Raises:
-        ArchError: the tracker refuses (ARCH203), or its package is not there (ARCH306).
+        ArchError: the tracker cannot start (ARCH203), or its package is not installed (ARCH306).
     """
 
     def __init__(self, folder: Path, result: Result) -> None:
         self.folder = folder
 
     def log(self, epoch: int, values: Mapping[str, float]) -> None:
-        """Logs the values of an epoch, counted from 1."""
+        """Log the values of an epoch, counted from 1."""
         raise NotImplementedError
 
     def finish(self, result: Result) -> None:
-        """Logs the result and the files of a run, however it ended."""
+        """Log the result and the files of a run, however it ended."""
         raise NotImplementedError
 
     def files(self, names: Sequence[str]) -> Iterator[Path]:
-        """Those of the run's files that exist."""
+        """Return the paths of those files that exist in the run folder."""
         return (self.folder / name for name in names if (self.folder / name).is_file())
 
 
 class TensorBoard(Tracker):
-    """Event files in the run's folder: `tensorboard --logdir runs` shows them, training and validation in one chart."""
+    """Writes event files to the run folder. `tensorboard --logdir runs` shows training and validation in one chart."""
 
     def __init__(self, folder: Path, result: Result) -> None:
         super().__init__(folder, result)
@@ -92,9 +92,9 @@ class TensorBoard(Tracker):
 
 
 class MLflow(Tracker):
-    """A run of MLflow, in the experiment with the spec's name.
+    """Logs to MLflow, in an experiment named like the spec.
 
-    It goes to MLFLOW_TRACKING_URI, or by default into the folder `mlruns` next to the run's folder.
+    The destination is MLFLOW_TRACKING_URI, or by default the folder `mlruns` next to the run folder.
     """
 
     def __init__(self, folder: Path, result: Result) -> None:
@@ -102,7 +102,7 @@ class MLflow(Tracker):
         mlflow = _package("mlflow")
         uri = os.environ.get("MLFLOW_TRACKING_URI")
         if not uri:
-            os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")  # else MLflow 3.17 takes databases alone
+            os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")  # otherwise MLflow 3.17 accepts only databases
             uri = (folder.absolute().parent / "mlruns").as_uri()
         try:
             self._client = mlflow.MlflowClient(tracking_uri=uri)
@@ -113,7 +113,7 @@ class MLflow(Tracker):
             for name, value in settings(result).items():
                 self._client.log_param(self._id, name, value)
         except Exception as error:
-            raise _refused("mlflow", error, "MLFLOW_TRACKING_URI says where MLflow is") from None
+            raise _refused("mlflow", error, "set MLFLOW_TRACKING_URI to the address of your MLflow server") from None
 
     def log(self, epoch: int, values: Mapping[str, float]) -> None:
         for name, value in values.items():
@@ -128,13 +128,13 @@ class MLflow(Tracker):
 
 
 class WandB(Tracker):
-    """A run of Weights & Biases, in the project that WANDB_PROJECT names, or `archdsl`."""
+    """Logs to Weights & Biases, in the project WANDB_PROJECT, by default `archdsl`."""
 
     def __init__(self, folder: Path, result: Result) -> None:
         super().__init__(folder, result)
         self._wandb = _package("wandb")
         was_there = folder.exists()
-        folder.mkdir(parents=True, exist_ok=True)  # else it would write somewhere else
+        folder.mkdir(parents=True, exist_ok=True)  # otherwise wandb would write to another folder
         try:
             self._run = self._wandb.init(
                 project=os.environ.get("WANDB_PROJECT", "archdsl"),
@@ -147,7 +147,7 @@ class WandB(Tracker):
         except Exception as error:
             if not was_there:
                 shutil.rmtree(folder, ignore_errors=True)
-            raise _refused("wandb", error, "`wandb login`, or WANDB_MODE=offline") from None
+            raise _refused("wandb", error, "run `wandb login`, or set WANDB_MODE=offline") from None
 
     def log(self, epoch: int, values: Mapping[str, float]) -> None:
         self._run.log(dict(values), step=epoch)
@@ -161,18 +161,18 @@ class WandB(Tracker):
 
 
 TRACKERS: dict[str, type[Tracker]] = {"tensorboard": TensorBoard, "mlflow": MLflow, "wandb": WandB}
-"""By the word of `--log`, which is also the name of the package and of the extra."""
+"""The trackers by the value of `--log`, which is also the name of the package and of the extra."""
 
 
 def start(names: Sequence[str], folder: Path, result: Result) -> list[Tracker]:
-    """Trackers for a run that begins.
+    """Start trackers for a new run.
 
     Raises:
-        ArchError: one is not known or refuses (ARCH203), or its package is not there (ARCH306).
+        ArchError: a tracker is unknown or cannot start (ARCH203), or its package is not installed (ARCH306).
     """
     for name in names:
         if name not in TRACKERS:
-            raise fail("ARCH203", f"`{name}` is no place to log to", hint=nearest(name, TRACKERS))
+            raise fail("ARCH203", f"unknown tracker `{name}`", hint=nearest(name, TRACKERS))
     return [TRACKERS[name](folder, result) for name in dict.fromkeys(names)]
 
 
@@ -180,17 +180,17 @@ def _package(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        message = f"`--log {name}` wants the package {name}, which cannot be imported: {error}"
-        raise fail("ARCH306", message, hint=f"`pip install 'archdsl[{name}]'`") from None
+        message = f"`--log {name}` requires the package {name}, which cannot be imported: {error}"
+        raise fail("ARCH306", message, hint=f"run `pip install 'archdsl[{name}]'`") from None
 
 
 def _refused(name: str, error: Exception, hint: str) -> Exception:
     first = " ".join(str(error).split())[:300] or type(error).__name__
-    return fail("ARCH203", f"`--log {name}` cannot begin: {first}", hint=hint)
+    return fail("ARCH203", f"`--log {name}` failed to start: {first}", hint=hint)
 
 
 def settings(result: Result) -> dict[str, Any]:
-    """The settings of a run, as flat data; nothing of them identifies its machine."""
+    """Return the settings of a run as flat data, without anything that identifies the machine."""
     values = asdict(result)
     arguments = {f"argument_{name}": value for name, value in values["arguments"].items()}
     images = {f"images_{name}": count for name, count in values["images"].items()}
@@ -198,5 +198,5 @@ def settings(result: Result) -> dict[str, Any]:
 
 
 def scores(result: Result) -> dict[str, float]:
-    """What is known at the end of a run."""
+    """Return the values that are known at the end of a run."""
     return {name: value for name in SCORES if (value := getattr(result, name)) is not None}

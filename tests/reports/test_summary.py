@@ -1,4 +1,4 @@
-"""`show`: the table by golden texts, the plain data by its form."""
+"""The tables of `show` as golden texts, and the structure of its plain data."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def network(text: str) -> Graph:
 
 
 def layer(body: str) -> Graph:
-    """The body of a layer that stands alone in a model."""
+    """The body of a layer that is the only step of a model."""
     text = f"archdsl: 1\nname: Net\ninput: [8, 8, 4]\nlayers:\n  Body: {{{body}}}\nmodel: [Body]\n"
     body_of = network(text).nodes[0].body
     assert body_of is not None
@@ -117,7 +117,7 @@ def test_a_layer_that_contains_itself(golden: Callable[[str, str], None], depth:
         ("paths: {main: [{paths: {inner: [relu]}, shortcut: [gelu], merge: add}]}, merge: add", "shortcut of gelu"),
     ],
 )  # fmt: skip
-def test_what_a_shortcut_is(body: str, told: str) -> None:
+def test_the_description_of_a_shortcut(body: str, told: str) -> None:
     assert describe_shortcut(layer(body)) == told
 
 
@@ -129,7 +129,7 @@ def test_equal_layers_are_one_row_unless_one_is_tapped() -> None:
     assert tapped[-1].label == "Add, from x_1, x_3"
 
 
-def test_plain_data_goes_by_name_where_there_are_names() -> None:
+def test_plain_data_is_by_name_if_there_are_names() -> None:
     data = to_data(network(ENDS))
     assert data["input"] == {"image": [32, 32, 3], "facts": [12]}
     assert data["output"] == {"label": [5], "age": [1], "joined": [16]}
@@ -163,14 +163,14 @@ def test_json(golden: Callable[[str, str], None]) -> None:
     golden("Ends.json", json.dumps(to_data(network(ENDS), 32, "mixed_bfloat16"), indent=2) + "\n")
 
 
-def test_labels_give_way_where_a_table_is_to_be_narrow(golden: Callable[[str, str], None]) -> None:
+def test_labels_are_shortened_in_a_narrow_table(golden: Callable[[str, str], None]) -> None:
     text = to_text(network(NESTED), 2, View(width=90))
     golden("Nested-narrow.txt", text)
     assert max(map(len, text.splitlines())) == 90
     assert text.count("…) + identity") == text.count("+ identity") > 2
 
 
-def test_a_row_of_equal_layers_tells_the_field_of_the_last() -> None:
+def test_a_row_of_equal_layers_shows_the_field_of_the_last() -> None:
     graph = network(NESTED)
     (row,) = [row for row in rows(graph, 2) if row.times == 2 and row.level == 1]
     assert (row.paths, row.end) == (("Level_1/Block_3",), "Level_1/Block_4")

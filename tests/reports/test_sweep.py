@@ -35,7 +35,7 @@ def test_each_path_adds_the_same() -> None:
     assert all(0.32 < share[name] < 0.35 for name in ("peak_bytes", "kept_bytes"))
 
 
-def test_a_row_is_what_the_network_counts_to() -> None:
+def test_a_row_has_the_measures_of_the_network() -> None:
     rows = data("funny_resnet", "paths=1..3", "--batch", "8", "--precision", "float16", "--set", "width=16")
     found = measure(resolve(load("funny_resnet"), paths=3, width=16), 8, "float16")
     assert rows[2] == {
@@ -59,14 +59,14 @@ def test_two_paths_are_the_network_of_the_file() -> None:
     assert data("funny_resnet", "paths=2")[0]["macs"] == spec.expect.macs
 
 
-def test_arguments_are_taken_each_with_each() -> None:
+def test_all_combinations_of_arguments_are_listed() -> None:
     rows = data("resnet_cifar", "depth=14,20", "shortcut=pad,auto")
     chosen = [(row["depth"], row["shortcut"]) for row in rows]
     assert chosen == [(14, "pad"), (14, "auto"), (20, "pad"), (20, "auto")]
     assert [row["depths"] for row in data("resnet", "depths=[1,1,1,1],[2,2,2,2]")] == [[1, 1, 1, 1], [2, 2, 2, 2]]
 
 
-def test_without_words_it_is_the_variants() -> None:
+def test_without_arguments_it_lists_the_variants() -> None:
     spec = load("resnet_cifar")
     rows = data("resnet_cifar")
     assert [row["variant"] for row in rows] == ["-", *spec.variants]
@@ -99,7 +99,7 @@ def test_the_tables_of_text_and_markdown_have_the_same_cells() -> None:
         (["paths=1", "--json", "--markdown"], "cannot be combined"),
     ],
 )
-def test_what_makes_no_sense_is_told(words: list[str], message: str) -> None:
+def test_contradictory_options_are_reported(words: list[str], message: str) -> None:
     done = sweep("funny_resnet", *words)
     assert isinstance(done.exception, ArchError)
     assert message in str(done.exception)

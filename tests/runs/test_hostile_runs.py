@@ -1,4 +1,4 @@
-"""Run folders with every kind of damage: each command ends with a message, soon, and without a traceback."""
+"""Run folders with every kind of damage: each command ends with a message, quickly, and without a traceback."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ DRAWING = "runs good RUN --out both.png"
 TRAININGS = ("train --resume RUN", "train --resume RUN", "evaluate RUN")
 
 REFUSED, BUILT = (1, 300), (30, 600)
-"""Seconds of processor time and megabytes of a command, and of one that gets as far as building a network."""
+"""Limits on the processor time (s) and memory (MB) of a command, and of one that builds a network."""
 
 
 def faults(runs: list[Path], commands: Sequence[str], modules: Sequence[str] = ()) -> list[str]:
-    """What is wrong with one command on each run: they take turns."""
+    """The faults of the commands, which take turns on the runs."""
     chosen = {}
     for number, run in enumerate(runs):
         words = commands[number % len(commands)].split()
@@ -41,7 +41,7 @@ def faults(runs: list[Path], commands: Sequence[str], modules: Sequence[str] = (
 AFTER_BUILDING = re.compile(
     "test accuracy|test images are right|is not of this network|was changed after the run began|notes.early"
 )
-"""What is said after a network was built."""
+"""Messages that appear after a network was built."""
 
 
 def test_damaged_runs_are_listed_and_compared(tmp_path: Path) -> None:
@@ -56,6 +56,6 @@ def test_many_damaged_runs_are_listed_and_compared(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.tensorflow
-def test_damaged_runs_go_on_or_are_refused(tmp_path: Path) -> None:
+def test_damaged_runs_are_resumed_or_rejected(tmp_path: Path) -> None:
     runs = hostile_runs.write(tmp_path, 28, seed=2, checkpoints=True)
     assert faults(runs, TRAININGS, ("archdsl.training.fit",)) == []

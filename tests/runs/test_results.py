@@ -1,4 +1,4 @@
-"""Run folders: their results, curves and cards, their list, and how runs compare."""
+"""Run folders: results, curves, cards, listing and comparison."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ ROWS = [
 RELIABILITY = Reliability(0.9, confident=0.145, confident_accuracy=0.0, confusions=[(0, 1, 3), (1, 2, 3), (2, 3, 3)])
 
 
-def test_the_card_tells_it_all_and_nothing_private(golden: Callable[[str, str], None]) -> None:
+def test_the_card_is_complete_and_contains_no_private_data(golden: Callable[[str, str], None]) -> None:
     pictures = [NETWORK, CURVES, CONFUSION, MISTAKES]
     text = card(SPEC, RUN, RELIABILITY, pictures)
     golden("card.md", text)
@@ -51,7 +51,7 @@ def test_the_card_tells_it_all_and_nothing_private(golden: Callable[[str, str], 
     golden("card_interrupted.md", card(SPEC, _cut(RUN), None, [CURVES]))
 
 
-def test_a_card_takes_no_markup_and_no_control_from_names() -> None:
+def test_a_card_escapes_markup_and_control_characters_in_names() -> None:
     evil = "<img src=x onerror=alert(1)>\n# Forged\x1b]52;c;eA==\x07 | \u202e"
     names = [evil, *RUN.classes[1:]]
     run = replace(RUN, classes=names, class_accuracy=dict.fromkeys(names, 0.5), source=evil, variant=evil, tags=(evil,))
@@ -66,7 +66,7 @@ def test_a_card_takes_no_markup_and_no_control_from_names() -> None:
 
 
 def _cut(run: Result) -> Result:
-    """A run that was interrupted, of an archdsl that told less."""
+    """An interrupted run of an older archdsl, with fewer fields."""
     known = {
         "status": "interrupted",
         "epochs_run": 7,
@@ -105,7 +105,7 @@ def _without_validation() -> list[dict[str, float]]:
 
 
 def keep(folder: Path, run: Result, text: str = SPEC.text) -> Path:
-    """A run's folder as training leaves it, without the network."""
+    """A run folder as written by training, without the network."""
     folder.mkdir(parents=True)
     (folder / "spec.yaml").write_text(text, encoding="utf-8")
     run.write(folder)
@@ -117,7 +117,7 @@ def keep(folder: Path, run: Result, text: str = SPEC.text) -> Path:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Four runs, one of which is broken, at a place whose time is UTC."""
+    """Four runs, one of them broken, in the time zone UTC."""
     with monkeypatch.context() as patch:
         patch.setenv("TZ", "UTC")
         time.tzset()
@@ -158,7 +158,7 @@ def test_the_table_fits_the_terminal(folder: Path) -> None:
         assert {"run", "status", "accuracy"} <= set(lines[0].split())
 
 
-def test_json_tells_what_the_tables_tell(folder: Path) -> None:
+def test_json_has_the_values_of_the_tables(folder: Path) -> None:
     told = json.loads(printed_by("archdsl runs --json", folder)[1])
     assert [Path(run["run"]).name for run in told] == ["digits-1", "digits-2", "er", "broken"]
     assert told[0]["test_accuracy"] == 0.9889
@@ -174,14 +174,14 @@ def test_json_tells_what_the_tables_tell(folder: Path) -> None:
     ("words", "code", "message"),
     [
         ("runs nowhere", 2, "there is no folder nowhere"),
-        ("runs runs/other", 2, "holds no runs"),
+        ("runs runs/other", 2, "contains no runs"),
         ("runs --sort size", 2, "cannot sort runs by `size`"),
         ("runs --out a.png", 2, "requires at least two runs"),
         ("runs runs/digits-1 runs/broken", 2, "broken/run.json is not what training wrote"),
         ("runs runs/digits-1 runs/digits-2 --out a.jpg", 2, "expected a file that ends in `.png`"),
     ],
 )
-def test_what_cannot_be_listed_is_told(folder: Path, words: str, code: int, message: str) -> None:
+def test_errors_of_listing(folder: Path, words: str, code: int, message: str) -> None:
     ended, text = printed_by(f"archdsl {words}", folder)
     assert (ended, message in text) == (code, True), text
 
@@ -197,7 +197,7 @@ def test_an_old_run_can_still_be_read(tmp_path: Path) -> None:
     assert "DigitsResNet" in listing.to_text(listing.find(tmp_path), 150)
 
 
-def test_a_log_that_is_none_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_log_is_reported(tmp_path: Path) -> None:
     assert read_log(tmp_path) == []
     keep(tmp_path / "run", RUN)
     assert read_log(tmp_path / "run")[4]["validation_accuracy"] == pytest.approx(0.88)
@@ -206,14 +206,14 @@ def test_a_log_that_is_none_is_told(tmp_path: Path) -> None:
         read_log(tmp_path / "run")
 
 
-def test_the_machine_is_told_without_its_name() -> None:
+def test_the_machine_is_described_without_its_name() -> None:
     told = describe_machine(["GPU:0"])
     assert set(told) == {"system", "processor", "cpus", "accelerators"}
     assert 1 <= told["cpus"] <= (os.cpu_count() or 1)
     assert os.uname().nodename not in told.values()
 
 
-def test_nothing_is_lost_where_a_run_moves(folder: Path) -> None:
+def test_a_moved_run_can_still_be_read(folder: Path) -> None:
     shutil.move(folder / "runs/digits-1", folder / "elsewhere")
     assert listing.find(folder / "elsewhere")[0].known_result == read_result(folder / "elsewhere")
 
@@ -221,11 +221,11 @@ def test_nothing_is_lost_where_a_run_moves(folder: Path) -> None:
 WRONG_VALUES: dict[str, tuple[Any, str]] = {
     "seed": ("3", '`seed`: a whole number is due, and here is `"3"`'),
     "epochs": (0, "`epochs`: at least 1 is due, and here is `0`"),
-    "epochs_run": (10**9, "`epochs_run`: at most `epochs`, 20, is due, and here is `1000000000`"),
-    "best_epoch": (21, "`best_epoch`: at most `epochs`, 20, is due"),
+    "epochs_run": (10**9, "`epochs_run`: expected at most `epochs`, 20, got `1000000000`"),
+    "best_epoch": (21, "`best_epoch`: expected at most `epochs`, 20, got `21`"),
     "images": ({"train": -1}, "`images.train`: at least 0 is due, and here is `-1`"),
     "mean": ([0.5, "x"], "`mean[1]`: a number is due, and here is `x`"),
-    "std": ([0.5, 0.5], "`mean` and `std`: as many numbers are due, and here are 1 and 2"),
+    "std": ([0.5, 0.5], "`mean` and `std`: expected the same length, got 1 and 2"),
     "parameters": (10**400, "`parameters`: at most 1,000,000,000,000,000 is due"),
     "status": ("finishd", "`status`: `finishd` is not known here; did you mean `finished`?"),
     "test_accuracy": (float("nan"), "`test_accuracy`: a finite number is due, and here is `nan`"),
@@ -237,7 +237,7 @@ WRONG_VALUES: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize("name", WRONG_VALUES)
-def test_a_wrong_value_of_a_run_is_named(name: str, tmp_path: Path) -> None:
+def test_an_invalid_value_in_a_run_is_named(name: str, tmp_path: Path) -> None:
     value, message = WRONG_VALUES[name]
     (tmp_path / "run.json").write_text(json.dumps({**asdict(RUN), name: value}), encoding="utf-8")
     with pytest.raises(ArchError) as caught:
@@ -249,7 +249,7 @@ def test_a_wrong_value_of_a_run_is_named(name: str, tmp_path: Path) -> None:
     ), str(problem)
 
 
-def test_all_wrong_values_are_named_in_one_message(tmp_path: Path) -> None:
+def test_all_invalid_values_are_named_in_one_message(tmp_path: Path) -> None:
     wrong = {**asdict(RUN), "seed": "3", "started": 5, "status": None, "later": {"is": "ignored"}}
     del wrong["epochs"]
     (tmp_path / "run.json").write_text(json.dumps(wrong), encoding="utf-8")
@@ -271,18 +271,18 @@ def test_a_run_that_is_read_is_written_back_to_the_byte(tmp_path: Path) -> None:
 
 
 WRONG_LOGS = {
-    "epoch,loss\n1,much\n2\n": ["line 2: `loss`: a number is due, and here is `much`", "line 3: 2 values are due, and"],
-    "epoch,loss\n2,0.5\n": ["line 2: `epoch`: 1 is due, and here is `2.0`"],
-    "epoch,loss\n1,0.5\n1,0.5\n": ["line 3: `epoch`: 2 is due, and here is `1.0`"],
-    "loss\n0.5\n": ["line 1: different columns are due, `epoch` among them"],
-    "epoch,loss,loss\n": ["line 1: different columns are due"],
+    "epoch,loss\n1,much\n2\n": ["line 2: `loss`: expected a number, got `much`", "line 3: expected 2 values, got 1"],
+    "epoch,loss\n2,0.5\n": ["line 2: `epoch`: expected 1, got `2.0`"],
+    "epoch,loss\n1,0.5\n1,0.5\n": ["line 3: `epoch`: expected 2, got `1.0`"],
+    "loss\n0.5\n": ["line 1: expected unique column names, including `epoch`"],
+    "epoch,loss,loss\n": ["line 1: expected unique column names"],
     "epoch\n" + "1\n" * 200_000: ["it has more than 100,000 rows"],
-    "epoch," + "x" * 200_000 + "\n1,1\n": ["it cannot be read as a log"],
+    "epoch," + "x" * 200_000 + "\n1,1\n": ["it is not a readable CSV file"],
 }
 
 
 @pytest.mark.parametrize("text", WRONG_LOGS, ids=lambda text: ascii(text[:20]))
-def test_a_log_with_wrong_rows_is_refused(text: str, tmp_path: Path) -> None:
+def test_a_log_with_invalid_rows_is_rejected(text: str, tmp_path: Path) -> None:
     (tmp_path / LOG).write_text(text, encoding="utf-8")
     with pytest.raises(ArchError, match=r"ARCH204.*log.csv is not what training wrote") as caught:
         read_log(tmp_path)

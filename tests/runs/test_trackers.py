@@ -1,4 +1,4 @@
-"""Where else a run is logged to: each package as it really is, where it is installed, and what is said without."""
+"""Trackers: each package if it is installed, and the messages if it is not."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ RUN_OF_TWO = replace(RUN, epochs_run=2, tags=("first",))
 
 
 def tracked(name: str, folder: Path, run: Result = RUN_OF_TWO) -> None:
-    """Logs two epochs and a result, as the loop does it."""
+    """Log two epochs and a result, like the training loop."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / CARD).write_text("# A card\n")
     picture(folder / CURVES)
@@ -99,24 +99,24 @@ def test_wandb_writes_a_run_without_a_network(tmp_path: Path, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("name", trackers.TRACKERS)
-def test_a_missing_package_is_told_with_how_to_get_it(
+def test_a_missing_package_is_reported_with_how_to_install_it(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(ArchError) as caught:
         trackers.start([name], tmp_path / "run", RUN)
-    assert f"error[ARCH306]: `--log {name}` wants the package {name}" in str(caught.value)
+    assert f"error[ARCH306]: `--log {name}` requires the package {name}" in str(caught.value)
     assert f"help: `pip install 'archdsl[{name}]'`" in str(caught.value)
     assert not (tmp_path / "run").exists()
 
 
-def test_a_word_that_is_no_tracker_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ArchError, match=r"ARCH203.*`wandbb` is no place to log to\n.*did you mean `wandb`"):
+def test_an_unknown_tracker_is_rejected(tmp_path: Path) -> None:
+    with pytest.raises(ArchError, match=r"ARCH203.*unknown tracker `wandbb`\n.*did you mean `wandb`"):
         trackers.start(["wandbb"], tmp_path, RUN)
 
 
 class Failing(trackers.Tracker):
-    """A tracker whose place is gone."""
+    """A tracker that can no longer log."""
 
     logged = 0
 
@@ -125,7 +125,7 @@ class Failing(trackers.Tracker):
         raise ConnectionError("the network is down")
 
 
-def test_a_tracker_that_fails_ends_no_training(tmp_path: Path) -> None:
+def test_a_failing_tracker_does_not_end_training(tmp_path: Path) -> None:
     tracker = Failing(tmp_path, RUN)
     tracking = Tracking([tracker])
     tracking.set_model(SimpleNamespace(optimizer=SimpleNamespace(learning_rate=0.25)))
@@ -138,8 +138,8 @@ def test_a_tracker_that_fails_ends_no_training(tmp_path: Path) -> None:
     assert tracker.logged == 1
 
 
-def test_what_refuses_to_begin_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tracker_that_fails_to_start_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("mlflow")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "nosuch://place")
-    with pytest.raises(ArchError, match=r"ARCH203.*`--log mlflow` cannot begin: (.|\n)*MLFLOW_TRACKING_URI"):
+    with pytest.raises(ArchError, match=r"ARCH203.*`--log mlflow` failed to start: (.|\n)*MLFLOW_TRACKING_URI"):
         trackers.start(["mlflow"], tmp_path / "run", RUN)

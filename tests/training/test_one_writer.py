@@ -49,7 +49,7 @@ def test_a_folder_that_is_in_use_is_refused_and_says_by_whom(tmp_path: Path) -> 
     run = tmp_path / "run"
     with lock.new_run(run):
         told = refused("ARCH202", lambda: fit.train(archdsl.loads(TEXT), run))
-        assert f"{run} is in use: process {os.getpid()} on " in told
+        assert f"{run} is in use by process {os.getpid()} on " in told
         assert ", since 2" in told
         with pytest.raises(ArchError, match="is in use"), lock.known_run(run):
             pass
@@ -156,6 +156,6 @@ def test_of_trainings_that_start_at_once_one_trains(number: int, tmp_path: Path)
     for each in going:
         assert "Traceback" not in told[each.pid]
         if each.returncode == 2:
-            assert f"error[ARCH202]: run is in use: process {holder} on " in told[each.pid]
+            assert f"error[ARCH202]: run is in use by process {holder} on " in told[each.pid]
     assert read_result(tmp_path / "run").status == "interrupted"
     assert not (tmp_path / "run" / ".lock").exists()

@@ -159,7 +159,7 @@ def test_test_time_is_the_recipes(tmp_path: Path) -> None:
     ("words", "code", "message"),
     [
         ("predict nowhere images", 2, "error[ARCH204]: nowhere does not exist"),
-        ("predict images images", 2, "holds no run"),
+        ("predict images images", 2, "is not a run"),
         ("predict images/notes.txt images", 3, "notes.txt"),
         ("predict run run", 3, "error[ARCH301]: there are no images in run"),
         ("predict run images --csv --json", 2, "cannot be combined"),

@@ -411,7 +411,7 @@ def test_ctrl_c_in_the_first_epoch_says_that_there_is_no_network(
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path, finished: tuple[Path, Result]) -> None:
-    with pytest.raises(ArchError, match=r"ARCH204.*holds no run"):
+    with pytest.raises(ArchError, match=r"ARCH204.*is not a run"):
         fit.evaluate(tmp_path / "nowhere")
     for text in ("", "[1]", "{}", '{"spec": "tiny"}', "[" * 100_000):
         (tmp_path / "run.json").write_text(text)
