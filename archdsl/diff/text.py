@@ -74,12 +74,12 @@ def to_text(
     else:
         lines = list(_lines(comparison, whole))
         longest = min(max((len(line.name) for line in lines), default=0), 60 if width is None else width * 2 // 5)
-        told = []
+        shown = []
         for line in lines:
-            told += fold(f"{line.mark} {line.name:{longest}}  {line.description}".rstrip(), width, longest + 4)
+            shown += fold(f"{line.mark} {line.name:{longest}}  {line.description}".rstrip(), width, longest + 4)
         if (left_out := _following(comparison)) and not whole:
-            told.append(f"  {_left_out(left_out)} (--all)")
-        blocks.append(told)
+            shown.append(f"  {_left_out(left_out)} (--all)")
+        blocks.append(shown)
         weights = [part for line in _weight_lines(comparison, str) for part in fold(line, width)]
         blocks += [block for block in (_table(comparison, depth, width), weights) if block]
     return "\n\n".join("\n".join(block) for block in blocks) + "\n"
