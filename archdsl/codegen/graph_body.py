@@ -286,7 +286,7 @@ class GraphBodyWriter:
         self.number = outer
 
     def _branches(self, branches: Branches, x: Tensors, variable: str) -> Tensors:
-        """Write branches, the shortcut, the merge and `then`; the result is assigned to the variable."""
+        """Write branches, the shortcut, the merge and `after`; the result is assigned to the variable."""
         parts = [self._branch(branch, x) for branch in branches.paths]
         end = self._merge(branches, parts, x, variable if not branches.after else self.variable)
         if not branches.after:

@@ -172,7 +172,7 @@ class LayerBodyWriter:
                 self.shape.add("shape = layer.compute_output_shape(shape)")
 
     def _branches(self, branches: Branches, x: LayerTensor) -> LayerTensor:
-        """Write branches, the shortcut, the merge and `then`."""
+        """Write branches, the shortcut, the merge and `after`."""
         start = self._in_variables(x)
         parts = [self._branch(branch, start) for branch in branches.paths]
         return self.steps(branches.after, self._merge(branches, start, parts), "after")

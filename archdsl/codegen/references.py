@@ -9,7 +9,7 @@ from archdsl.spec import Branches, LayerCall, Spec, Step, StepRef, Value
 
 
 def every_step(steps: Sequence[Step]) -> Iterator[Step]:
-    """The steps, including those in branches, shortcuts and `then`."""
+    """The steps, including those in branches, shortcuts and `after`."""
     for step in steps:
         yield step
         if isinstance(step.action, Branches):
