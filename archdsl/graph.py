@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
+from pathlib import Path
 from reprlib import repr as shortened
 from typing import Any, Literal, TypeAlias
 
@@ -218,6 +219,31 @@ class Graph:
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return display.bundle(self)
+
+    def plot(
+        self,
+        path: str | Path,
+        *,
+        depth: int = 1,
+        detail: str = "compact",
+        direction: str = "TB",
+        theme: str = "light",
+        costs: bool = False,
+    ) -> None:
+        """Draw the graph into a file.
+
+        Args:
+            path: the picture; its extension names the format: `.svg`, `.png`, `.pdf`, `.dot`, `.mmd`.
+            depth: 1 draws layers as boxes, 2 also what is inside them, and so on.
+            detail: `compact` folds norms and activations into other boxes, `full` gives each a line.
+            direction: `TB` from top to bottom, `LR` from left to right.
+            theme: `light` or `dark`.
+            costs: whether boxes show parameters and multiply-accumulates.
+
+        Raises:
+            ArchError: an option is wrong, or the file cannot be written.
+        """
+        display.draw(self, path, depth=depth, detail=detail, direction=direction, theme=theme, costs=costs)
 
     @property
     def input(self) -> Shape:

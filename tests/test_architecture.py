@@ -145,7 +145,7 @@ def test_no_assert_for_users_and_no_eval(path: Path) -> None:
     assert "exec" not in called or name_of(path) == "keras/runtime.py"
 
 
-READERS = ("analysis", "codegen", "diagrams", "diff", "keras", "lint", "reports", "resolution", "tracing")
+READERS = ("analysis", "codegen", "diagrams", "diff", "keras", "linting", "reports", "resolution", "tracing")
 WORDS = {"diff/steps.py": "words such as `norm.axis`, and Python's own names"}
 PYTHON = {"codegen/module.py": "names of modules"}
 KERAS = {"keras/transfer/flat_network.py": "paths of Keras's variables"}
@@ -173,7 +173,7 @@ def takes_apart(node: ast.AST) -> bool:
     return isinstance(node, ast.Constant) and isinstance(node.value, str) and r"_\d" in node.value
 
 
-@pytest.mark.parametrize("room", ["analysis", "lint"])
+@pytest.mark.parametrize("room", ["analysis", "linting"])
 def test_facts_and_rules_name_no_op(room: str) -> None:
     """An op states what they go by (`Traits`, `reads`, ...); the examples of rules are specs, and may name ops."""
     ops = json.loads((PACKAGE / "ops" / "index.json").read_text(encoding="utf-8"))
@@ -228,6 +228,8 @@ def test_programs_and_tests_import_what_there_is() -> None:
 def names_of(module: Path | None) -> frozenset[str]:
     """The names that a module offers."""
     names: set[str] = set()
+    if module == PACKAGE / "__init__.py":
+        module = module.with_suffix(".pyi")
     for node in ast.walk(tree(module)) if module else ():
         names.update(names_given(node))
         if isinstance(node, ast.Import | ast.ImportFrom):

@@ -34,7 +34,7 @@ from archdsl.spec import Spec
 from archdsl.text import GREEN, WIDTH, colored, in_line, wants_color
 
 if TYPE_CHECKING:
-    from archdsl.lint import Finding, Suppressions
+    from archdsl.linting import Finding, Suppressions
 
 WARNED = 5
 """The exit code if there are warnings: of `lint`, and of `check --strict`."""
@@ -197,7 +197,7 @@ class SpecReview:
 
     def of(self, spec: Spec, graph: Graph) -> Sequence[Finding]:
         """Return the findings of one variant."""
-        from archdsl.lint import Suppressions, lint
+        from archdsl.linting import Suppressions, lint
 
         self.suppressions = self.suppressions or Suppressions(spec)
         return lint(spec, graph, self.suppressions)
@@ -206,7 +206,7 @@ class SpecReview:
         self, title: str, graph: Graph, findings: Sequence[Finding], form: ReportFormat, stream: Any, quiet: bool
     ) -> None:
         """Print the findings that are new in this variant, and a summary."""
-        from archdsl.lint import summarize
+        from archdsl.linting import summarize
 
         new = [one for one in findings if (one.code, one.span) not in self.seen]
         self.seen |= {(one.code, one.span) for one in new}

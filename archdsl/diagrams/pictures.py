@@ -204,6 +204,15 @@ def _text(picture: Picture, options: Options) -> str:
     return to_dot(picture.graph, options)
 
 
+def draw_graph(graph: Graph, path: str | Path, options: Options) -> None:
+    """Draws one graph into a file, whose extension names the format.
+
+    Raises:
+        ArchError: no picture has this extension, the file cannot be written, or there is no renderer.
+    """
+    draw([Picture(graph, _format_of(str(path), (), ""), Path(path))], options)
+
+
 def draw_all(graph: Graph, spec: Spec, folder: Path) -> None:
     """Draw every view as SVG and PNG to a folder."""
     draw(pictures(graph, spec, PictureRequest(ALL, ("svg", "png"), folder=folder)), Options())

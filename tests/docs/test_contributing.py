@@ -17,8 +17,8 @@ from typer.testing import CliRunner
 
 from archdsl import loads, resolve
 from archdsl.data.images import RequestedFormat
-from archdsl.lint.rule import Network
-from archdsl.lint.rules import RULES
+from archdsl.linting.rule import Network
+from archdsl.linting.rules import RULES
 from archdsl.ops import OPS
 from archdsl.recipe import DATA_SOURCES, Data
 from archdsl.reports.columns import DEFAULT
@@ -57,7 +57,7 @@ def test_the_op_is_a_real_one(golden_document: Callable[[Path, str], None]) -> N
 
 
 def test_the_lint_rule_finds_what_it_says() -> None:
-    rule = made("Add a lint rule", "archdsl.lint.rules.windows")["EvenKernel"]()
+    rule = made("Add a lint rule", "archdsl.linting.rules.windows")["EvenKernel"]()
     assert rule.code not in {other.code for other in RULES}
     wrong, right = (loads(text) for text in (rule.wrong, rule.right))
     (occurrence,) = rule.check(Network(wrong, resolve(wrong)))

@@ -11,7 +11,7 @@ from hostile_grammar import commands
 
 HEAD = "archdsl: 1\nname: Net\ninput: [8, 8, 3]\n"
 MODULES = (
-    "archdsl.lint",
+    "archdsl.linting",
     "archdsl.reports.formats",
     "archdsl.diagrams.pictures",
     "archdsl.ops.conv",

@@ -13,7 +13,7 @@ import pytest
 
 from archdsl import ArchError, errors, loads, resolve
 from archdsl.cli import main
-from archdsl.lint import lint
+from archdsl.linting import lint
 from archdsl.resolution.expectations import check
 from archdsl.schema import explanations
 from archdsl.schema.explanations import CODES

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 import archdsl
 from archdsl import errors, expr, limits, recipe, schema, spec, zoo
 from archdsl.analysis.measures import PRECISIONS
-from archdsl.lint import RULES, Suppressions, lint, summarize
+from archdsl.linting import RULES, Suppressions, lint, summarize
 from archdsl.ops import Op, weights
 from archdsl.ops.base import Kind, show
 from archdsl.recipe.base import OrNone

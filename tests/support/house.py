@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[2] / "archdsl"
 
 ORDER = """
 version display text errors limits files figures source expr ops recipe names spec parsing zoo graph resolution analysis
-lint diff tracing schema codegen reports diagrams keras data runs training expansion drafts cli __main__
+linting diff tracing schema codegen reports diagrams keras data runs training expansion drafts api cli __main__
 """.split()  # noqa: SIM905 - an order is read more easily so
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from archdsl import errors
 from archdsl.errors import fail, nearest
-from archdsl.lint.rules import RULES
+from archdsl.linting.rules import RULES
 
 _FOLDER = Path(__file__).parent
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from archdsl.graph import Graph, Totals
-from archdsl.lint.finding import Finding, combined, merged, percent
-from archdsl.lint.rule import Network
-from archdsl.lint.rules import RULES
-from archdsl.lint.suppressions import Suppressions
+from archdsl.linting.finding import Finding, combined, merged, percent
+from archdsl.linting.rule import Network
+from archdsl.linting.rules import RULES
+from archdsl.linting.suppressions import Suppressions
 from archdsl.spec import Spec
 from archdsl.text import quantity
 

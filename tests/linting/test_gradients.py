@@ -17,8 +17,8 @@ from archdsl import ArchError
 from archdsl.analysis.dataflow import BodyFacts, Dataflow, OpFacts
 from archdsl.analysis.liveness import InputLiveness, Liveness, is_dead
 from archdsl.graph import Graph, Node, StepName, TensorRef, Totals
-from archdsl.lint import lint
-from archdsl.lint.rules.windows import live_taps
+from archdsl.linting import lint
+from archdsl.linting.rules.windows import live_taps
 from archdsl.ops import OPS
 from archdsl.ops.index_sets import ALL
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from random_specs import several
 
 from archdsl import ArchError, load, loads, resolve
-from archdsl.lint import RULES, Finding, Suppressions, lint, summarize
+from archdsl.linting import RULES, Finding, Suppressions, lint, summarize
 from archdsl.ops.index_sets import ALL, LONGEST, Window, clipped
 from archdsl.schema import explanations
 from archdsl.spec import Spec
@@ -503,7 +503,7 @@ def test_the_lint_imports_nothing_heavy() -> None:
     import subprocess
     import sys
 
-    script = "import sys; import archdsl.lint; print(*{name.split('.')[0] for name in sys.modules})"
+    script = "import sys; import archdsl.linting; print(*{name.split('.')[0] for name in sys.modules})"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
     assert not set(done.stdout.split()) & {"tensorflow", "keras", "numpy", "typer"}
 

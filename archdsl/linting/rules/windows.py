@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from archdsl.analysis.dataflow import OpFacts, has_window
 from archdsl.analysis.liveness import is_dead, is_whole
-from archdsl.lint.finding import percent
-from archdsl.lint.rule import Network, Occurrence, Rule, example
+from archdsl.linting.finding import percent
+from archdsl.linting.rule import Network, Occurrence, Rule, example
 from archdsl.ops import Shape
 from archdsl.ops.base import show
 from archdsl.ops.index_sets import count

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from archdsl.analysis.dataflow import BodyFacts, OpFacts
-from archdsl.lint.rule import Network, Occurrence, Rule, example
+from archdsl.linting.rule import Network, Occurrence, Rule, example
 from archdsl.ops.base import show
 from archdsl.spec import Branches, LayerCall, Step
 

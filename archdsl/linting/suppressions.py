@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from archdsl.errors import CODES, Span, nearest
-from archdsl.lint.finding import Finding
-from archdsl.lint.rules import RULES
-from archdsl.lint.rules.spec import UnusedSuppression
+from archdsl.linting.finding import Finding
+from archdsl.linting.rules import RULES
+from archdsl.linting.rules.spec import UnusedSuppression
 from archdsl.source import LINE_END, read_with_extents
 from archdsl.spec import Spec
 

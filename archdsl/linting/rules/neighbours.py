@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator
 
 from archdsl.analysis.dataflow import OpFacts
-from archdsl.lint.finding import percent
-from archdsl.lint.rule import Network, Occurrence, Rule, example
+from archdsl.linting.finding import percent
+from archdsl.linting.rule import Network, Occurrence, Rule, example
 from archdsl.ops import Op
 
 

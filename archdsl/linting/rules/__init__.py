@@ -1,7 +1,7 @@
 """All lint rules, one class each."""
 
-from archdsl.lint.rule import Rule
-from archdsl.lint.rules import neighbours, spec, waste, windows
+from archdsl.linting.rule import Rule
+from archdsl.linting.rules import neighbours, spec, waste, windows
 
 RULES: tuple[Rule, ...] = tuple(
     sorted((*windows.RULES, *waste.RULES, *neighbours.RULES, *spec.RULES), key=lambda rule: rule.code)

@@ -8,7 +8,7 @@ from typing import Any
 
 from archdsl.errors import Problem, Span
 from archdsl.graph import Totals
-from archdsl.lint.rule import Occurrence, Rule
+from archdsl.linting.rule import Occurrence, Rule
 from archdsl.text import quantity
 
 

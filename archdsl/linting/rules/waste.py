@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from archdsl.analysis.dataflow import OpFacts
 from archdsl.analysis.liveness import Liveness, PartialReader, is_dead, is_whole, live_share
-from archdsl.lint.finding import percent
-from archdsl.lint.rule import Network, Occurrence, Rule, example
-from archdsl.lint.rules.windows import DEPTHWISE
+from archdsl.linting.finding import percent
+from archdsl.linting.rule import Network, Occurrence, Rule, example
+from archdsl.linting.rules.windows import DEPTHWISE
 from archdsl.ops import Shape
 from archdsl.ops.base import show
 from archdsl.ops.index_sets import LONGEST, count

@@ -1,0 +1,397 @@
+"""The functions of the package `archdsl`; each takes a spec, or the path or name of one."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Literal, TextIO, TypeAlias
+
+from archdsl import zoo
+from archdsl.graph import Graph
+from archdsl.limits import DEFAULTS, Limits
+from archdsl.linting import Finding
+from archdsl.resolution import resolve as resolve_spec
+from archdsl.resolution.expectations import check as check_expectations
+from archdsl.spec import Spec
+
+if TYPE_CHECKING:
+    import keras
+
+    from archdsl.keras.transfer.copying import Copied
+    from archdsl.training.evaluation import Evaluation
+    from archdsl.training.fit import Result
+    from archdsl.training.prediction import Prediction
+
+AnySpec: TypeAlias = Spec | str | Path
+"""A spec, the path of its file, or its name in the zoo."""
+
+
+def resolve(spec: AnySpec, /, **arguments: Any) -> Graph:
+    """Resolve every shape of a spec's model, without TensorFlow.
+
+    Args:
+        spec: a spec, or its path or name.
+        arguments: arguments of the model that override the spec's own.
+
+    Returns:
+        The graph: shapes, weights and costs. Print it to see a table; a notebook shows it as a picture.
+
+    Raises:
+        ArchError: the spec is wrong, or does not resolve with these arguments.
+    """
+    return resolve_spec(_loaded(spec), **arguments)
+
+
+def check(spec: AnySpec, *, arguments: Mapping[str, Any] | None = None) -> Graph:
+    """Check a spec as `archdsl check` does: the language, every shape, and what the spec expects.
+
+    Args:
+        spec: a spec, or its path or name.
+        arguments: arguments of the model that override the spec's own; then `expect` is not checked.
+
+    Returns:
+        The graph, as returned by `resolve`.
+
+    Raises:
+        ArchError: the problems found, each with its place.
+    """
+    loaded = _loaded(spec)
+    graph = resolve_spec(loaded, **(arguments or {}))
+    if not arguments:
+        check_expectations(loaded, graph)
+    return graph
+
+
+def lint(spec: AnySpec, *, arguments: Mapping[str, Any] | None = None) -> tuple[Finding, ...]:
+    """Find what a valid network wastes: dead weights, redundant biases, unused work.
+
+    Args:
+        spec: a spec, or its path or name.
+        arguments: arguments of the model that override the spec's own.
+
+    Returns:
+        The findings, the most expensive first.
+
+    Raises:
+        ArchError: the spec is wrong.
+    """
+    from archdsl import linting
+
+    loaded = _loaded(spec)
+    return linting.lint(loaded, resolve_spec(loaded, **(arguments or {})))
+
+
+def show(
+    spec: AnySpec | Graph,
+    *,
+    depth: int = 2,
+    columns: Iterable[str] | Literal["all"] | None = None,
+    batch: int = 1,
+    precision: str = "float32",
+    arguments: Mapping[str, Any] | None = None,
+    file: TextIO | None = None,
+) -> None:
+    """Print a network as a table, as `archdsl show` does.
+
+    Args:
+        spec: a spec, its path or name, or a graph.
+        depth: how many levels of layers to open.
+        columns: the columns to print, or `all`; see the reference of numbers.
+        batch: the number of images for memory figures.
+        precision: Keras's dtype policy for memory figures, such as `mixed_bfloat16`.
+        arguments: arguments of the model that override the spec's own.
+        file: where to print; by default, stdout.
+
+    Raises:
+        ArchError: the spec is wrong, or there is no such column or precision.
+    """
+    from archdsl.reports import columns as known
+    from archdsl.reports.summary import View, to_text
+
+    graph = spec if isinstance(spec, Graph) else resolve(spec, **(arguments or {}))
+    words = columns if isinstance(columns, str) else ",".join(columns or ())
+    names = known.parse_columns(words) if words else known.DEFAULT
+    print(to_text(graph, depth, View(names, batch, precision)), file=file or sys.stdout)
+
+
+def plot(
+    spec: AnySpec,
+    path: str | Path,
+    *,
+    view: str = "",
+    depth: int = 1,
+    detail: str = "compact",
+    direction: str = "TB",
+    theme: str = "light",
+    costs: bool = False,
+    arguments: Mapping[str, Any] | None = None,
+) -> None:
+    """Draw a network, or one of its layers, into a file.
+
+    Args:
+        spec: a spec, or its path or name.
+        path: the picture; its extension names the format: `.svg`, `.png`, `.pdf`, `.dot`, `.mmd`, ...
+        view: a layer's name; by default, the model.
+        depth: 1 draws layers as boxes, 2 also what is inside them, and so on.
+        detail: `compact` folds norms and activations into other boxes, `full` gives each a line.
+        direction: `TB` from top to bottom, `LR` from left to right.
+        theme: `light` or `dark`.
+        costs: whether boxes show parameters and multiply-accumulates.
+        arguments: arguments of the model that override the spec's own.
+
+    Raises:
+        ArchError: the spec or an option is wrong, there is no such view, or the file cannot be written.
+    """
+    from archdsl.diagrams import Options, pictures
+
+    loaded = _loaded(spec)
+    options = Options(theme=theme, depth=depth, direction=direction, detail=detail, costs=costs)
+    request = pictures.request(view, (), str(path), False)
+    pictures.draw(pictures.pictures(resolve_spec(loaded, **(arguments or {})), loaded, request), options)
+
+
+def compile(spec: AnySpec) -> ModuleType:
+    """Compile a spec into a Python module with its layers and its model as Keras classes.
+
+    `m = archdsl.compile("funny_resnet")`, then `m.ResidualLayer(kernel=3, filters=128, out=256)` works in any model.
+
+    Args:
+        spec: a spec, or its path or name.
+
+    Raises:
+        ArchError: the spec is wrong.
+    """
+    from archdsl.keras import compile_spec
+
+    return compile_spec(_loaded(spec))
+
+
+def build(spec: AnySpec, /, **arguments: Any) -> keras.Model:
+    """Build the Keras model of a spec.
+
+    Args:
+        spec: a spec, or its path or name.
+        arguments: arguments of the model that override the spec's own.
+
+    Raises:
+        ArchError: the spec is wrong, or does not resolve with these arguments.
+    """
+    from archdsl import keras as runtime
+
+    return runtime.build(_loaded(spec), **arguments)
+
+
+def copy_weights(source: keras.Model, target: keras.Model, *, strict: bool = False) -> Copied:
+    """Copy weights from one Keras model into another, such as pretrained weights into a model built by archdsl.
+
+    Args:
+        source: the model to copy from.
+        target: the model to copy into.
+        strict: whether a weight without a counterpart, on either side, is an error; then nothing is copied.
+
+    Returns:
+        What was copied, and what was not: see `archdsl.keras.copy_weights`.
+
+    Raises:
+        ArchError: no weights match, or with `strict` some do not.
+    """
+    from archdsl import keras as runtime
+
+    return runtime.copy_weights(source, target, strict=strict)
+
+
+def load_model(
+    path: str | Path,
+    *,
+    custom_objects: Mapping[str, Any] | None = None,
+    compile: bool = True,
+    safe_mode: bool = True,
+    limits: Limits | None = None,
+) -> keras.Model:
+    """Load a saved model; its spec is in the file.
+
+    Args:
+        path: a `.keras` file.
+        custom_objects: as for `keras.saving.load_model`.
+        compile: as for `keras.saving.load_model`.
+        safe_mode: as for `keras.saving.load_model`.
+        limits: the limits for its spec, if not the default; the file's own limits can only lower them.
+
+    Raises:
+        ArchError: the file or the spec in it is missing (ARCH204), the file is not a Keras model (ARCH302), or the
+            spec is wrong or exceeds the limits.
+    """
+    from archdsl import keras as runtime
+
+    return runtime.load_model(
+        path, custom_objects=custom_objects, compile=compile, safe_mode=safe_mode, limits=limits or DEFAULTS
+    )
+
+
+def train(
+    spec: AnySpec,
+    out: str | Path,
+    *,
+    arguments: Mapping[str, Any] | None = None,
+    epochs: int | None = None,
+    limit: int | None = None,
+    data_dir: str | Path | None = None,
+    seed: int | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    metrics: Sequence[keras.metrics.Metric] = (),
+    loss: Any = None,
+    optimizer: keras.optimizers.Optimizer | None = None,
+    log: Sequence[str] = (),
+) -> Result:
+    """Train a spec's model by its recipe (`data` and `train`), and write a run folder.
+
+    Args:
+        spec: a spec, or its path or name.
+        out: the run folder to write, new or empty.
+        arguments: arguments of the model that override the spec's own.
+        epochs: overrides the recipe's number of epochs.
+        limit: the number of training images to use; the test set stays whole.
+        data_dir: the folder of the data set.
+        seed: overrides the recipe's seed.
+        callbacks: Keras callbacks to add to the recipe's.
+        metrics: Keras metrics to add to the recipe's.
+        loss: a Keras loss that replaces the recipe's.
+        optimizer: a Keras optimizer that replaces the recipe's.
+        log: trackers to log to as well: `tensorboard`, `mlflow`, `wandb`.
+
+    Raises:
+        ArchError: the spec, the data or the folder is wrong, or training failed.
+    """
+    from archdsl.recipe import kernels
+
+    loaded = _loaded(spec)
+    kernels.choose(loaded.train)
+    from archdsl.training import fit
+
+    return fit.train(
+        loaded,
+        Path(out),
+        arguments=arguments,
+        epochs=epochs,
+        limit=limit,
+        data_dir=None if data_dir is None else Path(data_dir),
+        seed=seed,
+        callbacks=callbacks,
+        metrics=metrics,
+        loss=loss,
+        optimizer=optimizer,
+        log=log,
+    )
+
+
+def resume(
+    run: str | Path,
+    *,
+    epochs: int | None = None,
+    data_dir: str | Path | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    metrics: Sequence[keras.metrics.Metric] = (),
+    loss: Any = None,
+    optimizer: keras.optimizers.Optimizer | None = None,
+    log: Sequence[str] = (),
+    limits: Limits | None = None,
+) -> Result:
+    """Resume a run after its last complete epoch, as if it had never been interrupted.
+
+    Args:
+        run: the run folder.
+        epochs: the new total number of epochs, if no schedule depends on it.
+        data_dir: the folder of the data set; by default, the one that the run used.
+        callbacks: the Keras callbacks that `train` was given.
+        metrics: the Keras metrics that `train` was given.
+        loss: the Keras loss that `train` was given.
+        optimizer: the Keras optimizer that `train` was given.
+        log: trackers to log to as well.
+        limits: the limits for the spec, if not the default; the run's own limits can only lower them.
+
+    Raises:
+        ArchError: there is no such run, it is finished, or its spec or data has changed.
+    """
+    from archdsl.recipe import kernels
+    from archdsl.runs import folder
+
+    kernels.choose(folder.read_recipe(Path(run), limits or DEFAULTS))
+    from archdsl.training import fit
+
+    return fit.resume(
+        Path(run),
+        epochs=epochs,
+        data_dir=None if data_dir is None else Path(data_dir),
+        callbacks=callbacks,
+        metrics=metrics,
+        loss=loss,
+        optimizer=optimizer,
+        log=log,
+        limits=limits or DEFAULTS,
+    )
+
+
+def evaluate(
+    run: str | Path,
+    *,
+    data_dir: str | Path | None = None,
+    limit: int | None = None,
+    limits: Limits | None = None,
+) -> Evaluation:
+    """Evaluate the network of a run on the test set.
+
+    Args:
+        run: the run folder.
+        data_dir: the folder of the data set; by default, the one that the run used.
+        limit: the number of test images to use.
+        limits: the limits for the spec, if not the default; the run's own limits can only lower them.
+
+    Returns:
+        Accuracy, loss and the number of test images.
+
+    Raises:
+        ArchError: there is no such run, or no network in it (ARCH204), or the data is missing.
+    """
+    from archdsl.recipe import kernels
+    from archdsl.runs import folder
+
+    kernels.choose(folder.read_recipe(Path(run), limits or DEFAULTS))
+    from archdsl.training import fit
+
+    directory = None if data_dir is None else Path(data_dir)
+    return fit.evaluate(Path(run), data_dir=directory, limit=limit, limits=limits or DEFAULTS)
+
+
+def predict(
+    network: str | Path, images: Iterable[str | Path], *, limits: Limits | None = None
+) -> tuple[Prediction, ...]:
+    """Predict the classes of image files.
+
+    Args:
+        network: a run folder, or a `.keras` file.
+        images: files, folders, or patterns such as `photos/*.png`.
+        limits: the limits for the network's spec, if not the default; the file's own limits can only lower them.
+
+    Returns:
+        One prediction for each image, in order: its probabilities, or the error if it cannot be read.
+
+    Raises:
+        ArchError: there is no such network, it does not classify images, or there are no images.
+    """
+    from archdsl.data.images import find
+    from archdsl.errors import fail
+    from archdsl.training.prediction import load
+
+    predictor, paths = (
+        load(Path(network), limits or DEFAULTS),
+        find([images] if isinstance(images, str | Path) else images),
+    )
+    if not paths:
+        raise fail("ARCH301", f"no images found in {images}")
+    return tuple(predictor.predict(paths))
+
+
+def _loaded(spec: AnySpec) -> Spec:
+    return spec if isinstance(spec, Spec) else zoo.load(spec)
