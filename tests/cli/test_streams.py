@@ -47,9 +47,9 @@ model:
   - Head
 """
 
-WARM = ("archdsl.cli.network", "archdsl.cli.reviewing", "archdsl.cli.comparing", "archdsl.cli.failures", "archdsl.parsing")
+WARM = ("archdsl.cli.network", "archdsl.cli.reviewing", "archdsl.cli.comparing", "archdsl.cli.failures")
 WARM += ("archdsl.reports.formats", "archdsl.codegen.module", "archdsl.expansion", "archdsl.diagrams.pictures")
-WARM += ("archdsl.ops.conv", "archdsl.ops.dense", "archdsl.ops.shape", "archdsl.linting")
+WARM += ("archdsl.ops.conv", "archdsl.ops.dense", "archdsl.ops.shape", "archdsl.parsing", "archdsl.linting")
 
 
 def _shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
