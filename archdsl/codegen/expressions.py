@@ -98,7 +98,7 @@ def expression_type(tree: ast.expr, types: Mapping[str, str]) -> str:
     """The static type of an expression: `int`, `float`, or `any` if unknown.
 
     Args:
-        types: of the names in it; `floats` is a list that holds a float.
+        types: the types of its names; `floats` is a list that contains a float.
     """
     match tree:
         case ast.Constant():

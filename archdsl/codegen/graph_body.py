@@ -46,9 +46,9 @@ class GraphSource(NamedTuple):
     """A functional graph as source.
 
     Args:
-        inputs: the variables that its inputs are in, which the class makes before the statements.
+        inputs: the variables of its inputs, which the class assigns before the statements.
         statements: the lines that build it.
-        outputs: what it gives, a tensor or a dict of tensors.
+        outputs: its output, a tensor or a dict of tensors.
     """
 
     inputs: Tensors
@@ -68,13 +68,13 @@ def write_graph(
     """Write the body of a layer or a model.
 
     Args:
-        spec: the whole file.
-        steps: of the body.
-        inputs: their names.
-        outputs: what it gives, by name; none where it gives what its last step gives.
-        names: how its arguments read in the method.
-        types: of its arguments.
-        fixed_sizes: whether heights and widths are known for certain when the lines run.
+        spec: the spec.
+        steps: the steps of the body.
+        inputs: the names of its inputs.
+        outputs: its named outputs; if empty, the output of the last step.
+        names: the names of its arguments in the method.
+        types: the types of its arguments.
+        fixed_sizes: whether heights and widths are always known when the lines run.
     """
     scope = SourceScope(spec, ExpressionWriter({**names, "channels": "channels"}), {**types, "channels": "int"})
     columns: set[str] = set()
@@ -100,14 +100,14 @@ class GraphBodyWriter:
 
     Args:
         out: the lines.
-        scope: what expressions see there.
-        taken: the names that no variable may have.
-        wanted: how often `from` and `outputs` of the body refer to each name.
-        named: the tensors of the steps that have names, so far.
-        outputs: the names of the outputs of those that are layers with several.
-        variable: holds the tensor so far.
-        number: the variable that the next loop counts its copies in.
-        fixed_sizes: whether heights and widths are known for certain when the lines run.
+        scope: the scope of expressions.
+        taken: the names that variables must not have.
+        wanted: the number of references to each name in `from` and `outputs` of the body.
+        named: the tensors of the named steps so far.
+        outputs: the names of the outputs of named layers with several outputs.
+        variable: the variable of the current tensor.
+        number: the variable that counts the copies of the next loop.
+        fixed_sizes: whether heights and widths are always known when the lines run.
     """
 
     out: Statements
@@ -235,7 +235,7 @@ class GraphBodyWriter:
     def _loop(self, clauses: LoopClauses, step: Step, start: Tensors, x: Tensors) -> Iterator[tuple[Tensors, Tensors]]:
         """The blocks of the loop of a step; yields the inputs of a copy and the variables for its outputs.
 
-        Where no copy is made, the tensors before the step go on; `from` feeds the first copy that is.
+        Without a copy, the tensors before the step are passed on; `from` is the input of the first copy.
         """
         many = len(output_names(step, self.scope.spec)) or 1
         variable = self.variable
@@ -342,8 +342,8 @@ class GraphBodyWriter:
     def _model(self, steps: Sequence[Step], scope: SourceScope, name: str, own: str, x: Tensors) -> None:
         """Write a `keras.Model` of some steps and its call; the output is assigned to the variable `own`.
 
-        It takes the tensors before the steps and those that they name outside of themselves. It gives what its last
-        step gives, and the tensors that are named from outside.
+        Its inputs are the preceding tensors and the outer tensors that its steps refer to. Its outputs are those of its
+        last step, and the tensors that are referred to from outside.
         """
         outer = outer_names(steps, self.named)
         feeds = [*(x if takes_flow(steps) else ()), *(source for word in outer for source in self.named[word])]
@@ -404,7 +404,7 @@ class GraphBodyWriter:
         """Add a shortcut to the parts if it does not depend on arguments or shapes.
 
         Returns:
-            One that is not, whose lines put it into the list `parts` when they run.
+            A shortcut that does, which is added to the list `parts` at run time.
         """
         name = self._branch_name("shortcut") if branches.may_have_steps else ""
         if not isinstance(branches.shortcut, Value):

@@ -48,7 +48,7 @@ def _are_plain(spec: Spec, loop: Loop, branches: Branches) -> bool:
 class LayerTensor:
     """A tensor of a plain layer as source: itself in `call`, its shape in `build` and in `compute_output_shape`.
 
-    A starred list of tensors is one too.
+    It may also be a starred list of tensors.
     """
 
     call: str
@@ -76,8 +76,8 @@ class Construction:
     """The method that creates layers: `__init__` or `build`.
 
     Args:
-        scope: what expressions see there.
-        statements: the lines that make them.
+        scope: the scope of expressions.
+        statements: the lines that create the layers.
     """
 
     scope: SourceScope
@@ -87,8 +87,8 @@ class Construction:
 class LayerBodyWriter:
     """A builder for the four methods of a plain layer.
 
-    Each step goes to all of them: its layers are made in `__init__` (in `build` where they depend on the channels),
-    built in `build`, called in `call`, and asked for their shapes in `build` and `compute_output_shape`.
+    Each step adds lines to all of them: its layers are created in `__init__` (or in `build` if they depend on the
+    channels), built in `build`, called in `call`, and asked for their shapes in `build` and `compute_output_shape`.
     """
 
     def __init__(self, spec: Spec, args: Sequence[Arg]) -> None:
@@ -107,9 +107,9 @@ class LayerBodyWriter:
         """Write steps in order; a sequence of plain steps becomes one list of layers.
 
         Args:
-            steps: of a body.
-            x: what goes into the first.
-            label: what such a list is called.
+            steps: the steps of a body.
+            x: the input of the first step.
+            label: the name of such a list.
         """
         for has_branches, group in itertools.groupby(steps, lambda step: isinstance(step.action, Branches)):
             row = list(group)
@@ -216,7 +216,7 @@ class LayerBodyWriter:
     def _merge(self, branches: Branches, start: LayerTensor, parts: list[LayerTensor]) -> LayerTensor:
         """Write the merge of the branches and the shortcut.
 
-        The parts are listed as `parts` and `shapes`; a merge of one part is that part, and of none what goes in.
+        The parts are in the lists `parts` and `shapes`; one part is passed on, no part gives the input.
         """
         choice = self._sure_shortcut(branches, start, parts)
         merge = branches.merge.op.name if branches.merge is not None else ""

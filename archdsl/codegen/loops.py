@@ -17,10 +17,10 @@ class LoopClauses:
     """The loop around a step or a branch, as source.
 
     Args:
-        name: of one copy, with an expression in braces where its number is known only at run time.
-        header: the `for` clause; empty where there is one copy.
-        condition: of its `when`, as it reads inside the loop; empty where it has none.
-        scope: what is seen inside the loop.
+        name: the name of one copy, with an expression in braces if its number is known only at run time.
+        header: the `for` clause; empty for a single copy.
+        condition: the condition of `when` inside the loop; empty if there is none.
+        scope: the scope inside the loop.
     """
 
     name: str
@@ -42,15 +42,15 @@ class LoopClauses:
 
 
 def loop_clauses(item: Step | Branch, scope: SourceScope, number: str = "number") -> LoopClauses:
-    """The clauses for the copies of a step or a branch; the counters of the scope go on after them.
+    """The clauses for the copies of a step or a branch, which are added to the counters of the scope.
 
     `repeat: $depth` of a conv after two others becomes `for number in range(3, depth + 3)`, with the name
-    `conv_{number}`. `for: {width: [4, 6]}` becomes `for number, width in enumerate([4, 6], start=3)`; a table has
-    its columns in a `zip`. A copy that fails its `when` has a number too.
+    `conv_{number}`. `for: {width: [4, 6]}` becomes `for number, width in enumerate([4, 6], start=3)`; a table
+    becomes a `zip` of its columns. Copies whose `when` is false are also numbered.
 
     Args:
-        item: what is copied.
-        scope: where the clauses are written.
+        item: the step or branch.
+        scope: the scope of the clauses.
         number: the variable that counts the copies.
     """
     loop, kind = item.loop, item.base_name
@@ -121,9 +121,9 @@ def start_counting(branches: Branches, scope: SourceScope, local: Callable[[str]
     """Write the lines before repeated branches that start counting their kinds at run time.
 
     Args:
-        branches: what is repeated.
-        scope: where the lines are written.
-        local: gives a free variable.
+        branches: the repeated branches.
+        scope: the scope of the lines.
+        local: function that returns a free variable.
     """
     variables = scope.counters.variables
     kinds = list(dict.fromkeys(_kinds(branches)))

@@ -22,11 +22,11 @@ class Bracket:
 
     Args:
         head: everything up to and including the opening bracket.
-        items: what is inside.
+        items: the content.
         tail: the closing bracket, and everything after it.
-        style: a call and a comprehension may stay on one indented line; a list has one item a line; a comprehension
-            has no commas; operands have no brackets, and go under one another.
-        one_per_line: whether it is broken even where it would fit.
+        style: the items of a call or comprehension may be on one indented line; a list has one item per line; a
+            comprehension has no commas; operands have no brackets, and are always one per line.
+        one_per_line: whether to split it even if it fits on one line.
     """
 
     head: str
@@ -69,8 +69,8 @@ def lines(source: Source, indent: int = 0, suffix: str = "", bracketed: bool = F
     Args:
         source: a statement, or an item of a bracket.
         indent: spaces before the first line.
-        suffix: what follows on the last line.
-        bracketed: whether it is inside of brackets already.
+        suffix: the text after it on the last line.
+        bracketed: whether it is already inside brackets.
     """
     margin = " " * indent
     whole = margin + flat(source) + suffix
@@ -191,8 +191,8 @@ def list_literal(items: Sequence[Source], one_per_line: bool = False) -> Source:
     """A list of items; a single starred list is unpacked.
 
     Args:
-        items: what is in the list.
-        one_per_line: whether several items have a line each even where they would fit on one.
+        items: the items of the list.
+        one_per_line: whether to write several items on separate lines even if they fit on one.
     """
     if len(items) == 1 and flat(items[0]).startswith("*"):
         only = items[0]
@@ -235,7 +235,7 @@ class Statements:
     def block(self, head: Source) -> Iterator[None]:
         """Context in which added lines are indented under a head such as `if x:`.
 
-        A block without lines is left out; without a head, the lines stay where they are.
+        A block without lines is omitted; without a head, the lines are not indented.
         """
         if not head:
             yield

@@ -26,8 +26,8 @@ class NameCounters:
     """The number of steps of each kind so far.
 
     Args:
-        terms: by kind, the terms of the sum, as source in the spec's own names.
-        variables: by kind, what holds the count where the generated code counts: see `loops.start_counting`.
+        terms: the terms of the sum for each kind, as source with the names of the spec.
+        variables: the run-time counter for each kind, if any; see `loops.start_counting`.
     """
 
     terms: dict[str, list[str]] = field(default_factory=dict)
@@ -45,10 +45,10 @@ class SourceScope:
     """The scope of an expression at one place of the generated source.
 
     Args:
-        spec: the whole file.
-        names: how names read there.
-        types: the types of the names, as `expression_type` has them.
-        counters: the numbers that names of steps go on from.
+        spec: the spec.
+        names: the names of arguments and variables in this scope.
+        types: the types of the names, as returned by `expression_type`.
+        counters: the number of steps of each kind so far.
     """
 
     spec: Spec

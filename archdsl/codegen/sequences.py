@@ -20,9 +20,9 @@ def op_call(part: OpCall, scope: SourceScope, name: str, more: Mapping[str, Any]
 
     Args:
         part: the op and its fields.
-        scope: where the call is written.
-        name: the layer's, with an expression in braces where its number is known only at run time.
-        more: arguments after the op's own.
+        scope: the scope of the call.
+        name: the name of the layer, with an expression in braces if its number is known only at run time.
+        more: further arguments.
     """
     values = {}
     for field, value in part.fields.items():
@@ -57,9 +57,9 @@ def layer_calls(step: Step, scope: SourceScope, name: str) -> list[Source]:
     """The constructor calls of one copy of a step: the op, and its padding, norm and activation.
 
     Args:
-        step: an op or a layer of the file.
-        scope: where the calls are written.
-        name: the step's, with an expression in braces where its number is known only at run time.
+        step: a step with an op or a layer of the spec.
+        scope: the scope of the calls.
+        name: the name of the step, with an expression in braces if its number is known only at run time.
     """
     if isinstance(step.action, LayerCall):
         return [_layer_call(step.action, scope, name)]
@@ -89,9 +89,9 @@ def sequential_call(steps: Sequence[Step], scope: SourceScope, name: str) -> Bra
     """`keras.Sequential([...], name=...)`; the steps are numbered from 1.
 
     Args:
-        steps: a row of layers.
-        scope: where the call is written.
-        name: as source.
+        steps: a sequence of layers.
+        scope: the scope of the call.
+        name: the name as source.
     """
     items = list_literal(layer_list(steps, scope.numbered_anew()), one_per_line=True)
     return Bracket("keras.Sequential(", (items, f"name={name}"), ")")
@@ -101,8 +101,8 @@ def grouped(steps: Sequence[Step], can_share: Callable[[Step], bool] = lambda _:
     """Group the steps: neighbors without a loop and with the same `when` share one `if`.
 
     Args:
-        steps: of a body.
-        can_share: whether a step may be in a group with others.
+        steps: the steps of a body.
+        can_share: whether a step may be grouped with others.
     """
     group: list[Step] = []
     for step in steps:

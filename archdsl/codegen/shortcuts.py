@@ -81,11 +81,11 @@ class ShortcutChoice:
     """The possible outcomes of a shortcut.
 
     Args:
-        branches: the branches that it leads past.
-        words: the words that it may be.
-        filters: of its projection; None where only shapes determine them.
-        stride: of its projection; None where only shapes determine it.
-        name: its name within the names of weights, as source; empty where it has no layers.
+        branches: the branches it is parallel to.
+        words: the possible words.
+        filters: the filters of its projection; None if they depend on shapes.
+        stride: the stride of its projection; None if it depends on shapes.
+        name: its name in weight names, as source; empty if it has no layers.
     """
 
     branches: Branches
@@ -133,8 +133,8 @@ class ShortcutChoice:
         """Each word with a tensor, with its `if` or `else`; a single word needs none.
 
         Args:
-            kind: what holds the word at run time.
-            exhaustive: whether the last word may have an `else`.
+            kind: the variable with the word at run time.
+            exhaustive: whether the last word may use `else`.
         """
         words = [word for word in self.outcomes if word != "none"]
         for index, word in enumerate(words):
