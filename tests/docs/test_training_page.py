@@ -25,7 +25,9 @@ pytestmark = [
 
 PAGE = ROOT / "docs/how-to/train-and-predict.md"
 TEXT = PAGE.read_text(encoding="utf-8")
-FILES = re.findall(r"^\| `(\S+?)`(?:, `(\S+?)`)? \|", TEXT[TEXT.index("## The folder") : TEXT.index("## Ctrl-C")], re.M)
+FILES = re.findall(
+    r"^\| `(\S+?)`(?:, `(\S+?)`)? \|", TEXT[TEXT.index("## Look at the run") : TEXT.index("## Interrupt")], re.M
+)
 
 
 def without_numbers(text: str) -> list[str]:
