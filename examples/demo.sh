@@ -1,5 +1,5 @@
 #!/bin/sh
-# From nothing to a trained network: installs archdsl beside the sources, then walks a spec through every stage.
+# From a fresh clone to a trained network: install archdsl into .venv, then check, show, build, train and evaluate a spec.
 set -eu
 cd "$(dirname "$0")/.."
 [ -x .venv/bin/python ] || python3 -m venv .venv
