@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from documents import ROOT, blocks
 
+PAGE = ROOT / "docs/how-to/write-an-op.md"
 PACKAGE = ROOT / "examples/archdsl-example-ops"
 
 
-def test_the_op_is_that_of_the_example_package() -> None:
-    found = blocks((ROOT / "docs/how-to/write-an-op.md").read_text(encoding="utf-8"))
-    for language, file in (("python", "src/archdsl_example_ops/__init__.py"), ("toml", "pyproject.toml")):
-        (snippet,) = [block.text for block in found if block.language == language]
-        assert snippet in (PACKAGE / file).read_text(encoding="utf-8")
+def test_the_op_is_that_of_the_example_package(golden_document: Callable[[Path, str], None]) -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    (snippet,) = [block for block in blocks(text) if block.language == "python"]
+    source = (PACKAGE / "src/archdsl_example_ops/__init__.py").read_text(encoding="utf-8")
+    source = source[source.index("class ") :]
+    golden_document(PAGE, text[: snippet.start] + source + text[snippet.start + len(snippet.text) :])
+
+
+def test_the_entry_point_is_that_of_the_example_package() -> None:
+    (snippet,) = [block.text for block in blocks(PAGE.read_text(encoding="utf-8")) if block.language == "toml"]
+    assert snippet in (PACKAGE / "pyproject.toml").read_text(encoding="utf-8")
 
 
 @pytest.mark.tensorflow
