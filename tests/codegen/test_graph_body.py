@@ -1,4 +1,4 @@
-"""Bodies that are graphs: their source, and that it runs for any batch, any policy, and refuses what it cannot know."""
+"""Source of graph bodies, which runs for any batch size and dtype policy, and rejects unknown sizes."""
 
 from __future__ import annotations
 
@@ -67,19 +67,19 @@ model:
         ("repeated_paths", archdsl.loads(REPEATED)),
     ],
 )
-def test_the_source_is_as_it_was_read(golden: Any, name: str, spec: archdsl.Spec) -> None:
+def test_the_source_is_unchanged(golden: Any, name: str, spec: archdsl.Spec) -> None:
     golden(f"{name}.py.txt", to_python(spec))
 
 
-def test_a_row_of_layers_needs_no_graph() -> None:
-    """Only a body that forks within paths, or that taps, builds a graph of its own."""
+def test_a_sequence_of_layers_needs_no_graph() -> None:
+    """Only a body that forks within paths or uses `from` builds a graph."""
     source = to_python(zoo.load("resnet"))
     assert "keras.name_scope" not in source
     assert "self.body" not in source
     assert "self.body" in to_python(zoo.load("resnet50_v2"))
 
 
-def test_nested_loops_count_in_variables_of_their_own() -> None:
+def test_nested_loops_count_in_separate_variables() -> None:
     tree = ast.parse(to_python(archdsl.loads(REPEATED)))
     loops = [node for node in ast.walk(tree) if isinstance(node, ast.For)]
     inside = [(outer, inner) for outer in loops for inner in ast.walk(outer) if isinstance(inner, ast.For)]
@@ -106,7 +106,7 @@ class TestLayers:
                 assert given["high"].dtype == both.compute_dtype
             assert {weight.dtype for weight in both.weights} == {"float32"}
 
-    def test_a_chain_gives_two_of_its_steps(self) -> None:
+    def test_a_chain_outputs_two_of_its_steps(self) -> None:
         import numpy as np
 
         text = (
@@ -128,13 +128,13 @@ model:
         assert {name: tensor.shape for name, tensor in given.items()} == {"high": (1, 6, 6, 3), "low": (1, 4, 4, 5)}
         assert archdsl.build(spec).output_shape == (None, 6, 6, 2)
 
-    def test_a_layer_tells_its_shape_before_it_is_built(self) -> None:
+    def test_a_layer_infers_its_shape_before_it_is_built(self) -> None:
         layers = archdsl.compile(archdsl.loads(REPEATED))
         assert layers.Tree(4, 2).compute_output_shape((None, 8, 8, 4)) == (None, 8, 8, 4)
         shapes = layers.Both(4).compute_output_shape([(None, 8, 8, 4), (None, 8, 8, 4)])
         assert shapes == {"low": (None, 8, 8, 4), "high": (None, 8, 8, 4)}
 
-    def test_a_layer_refuses_a_shortcut_that_it_does_not_know(self) -> None:
+    def test_a_layer_rejects_an_unknown_shortcut(self) -> None:
         text = HEAD + (
             "layers: {A: {args: {kind: str}, paths: [[conv: {filters: 4, kernel: 1}]], shortcut: $kind, merge: add}}\n"
             "model: [A: {kind: identity}, A: {kind: pad}]"
@@ -143,12 +143,12 @@ model:
         with pytest.raises(ValueError, match=r"Unknown shortcut\. Received: 'residual'"):
             layer.build((None, 8, 8, 4))
 
-    def test_auto_wants_to_know_height_and_width(self) -> None:
+    def test_auto_requires_a_known_height_and_width(self) -> None:
         layer = archdsl.compile(archdsl.loads(REPEATED)).Tree(4, 1)
         with pytest.raises(ValueError, match="`auto` requires a known height and width"):
             layer.build((None, None, None, 4))
 
-    def test_taps_of_the_input_train_too(self) -> None:
+    def test_references_to_the_input_are_trained(self) -> None:
         import numpy as np
 
         model = archdsl.build(archdsl.loads(REPEATED))

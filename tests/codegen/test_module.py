@@ -1,4 +1,4 @@
-"""The generated source: what it imports, how it reads, that it is what runs, and that no text breaks out of it."""
+"""The generated source: imports, formatting, execution, and escaping of text."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RUFF = [sys.executable, "-m", "ruff"]
 
 
 def ruff(source: str, *command: str) -> str:
-    """What ruff says of a source with its own default rules; nothing where it is content."""
+    """The output of ruff for a source with default rules; empty if there are no findings."""
     done = subprocess.run(
         [*RUFF, *command, "--isolated", "--stdin-filename", "generated.py", "-"],
         input=source,
@@ -36,8 +36,8 @@ def ruff(source: str, *command: str) -> str:
     return "" if done.returncode == 0 else done.stdout + done.stderr
 
 
-def test_every_spec_gives_clean_source(tmp_path: Path) -> None:
-    """Ruff takes all of them at once, in a folder that has no settings above it."""
+def test_every_spec_has_clean_source(tmp_path: Path) -> None:
+    """Ruff checks all of them at once, in a folder without settings above it."""
     for name in zoo.names():
         (tmp_path / f"{name}.py").write_text(to_python(zoo.load(name)), encoding="utf-8")
     for command in (["check"], ["format", "--diff"]):
@@ -47,7 +47,7 @@ def test_every_spec_gives_clean_source(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", zoo.names())
-def test_every_spec_gives_a_whole_module(name: str) -> None:
+def test_every_spec_has_a_complete_module(name: str) -> None:
     source = to_python(zoo.load(name))
     imported = {
         alias.name for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Import) for alias in node.names
@@ -66,7 +66,7 @@ def test_ruff_would_complain() -> None:
 
 
 @pytest.mark.parametrize("name", ["funny_resnet_notebook", "digits_resnet"])
-def test_the_source_is_as_it_was_read(golden: Any, name: str) -> None:
+def test_the_source_is_unchanged(golden: Any, name: str) -> None:
     golden(f"{name}.py.txt", to_python(zoo.load(name)))
 
 
@@ -113,7 +113,7 @@ def test_none_of_many_docs_breaks_out_of_its_docstring() -> None:
 
 @cache
 def documented(doc: str) -> str:
-    """The generated module of a spec with this `doc`, as a tree, without the docstrings."""
+    """The syntax tree of a generated module with this `doc`, without docstrings."""
     spec = "archdsl: 1\nname: Net\ndoc: %s\ninput: [4]\nlayers: {Own: {doc: %s, steps: [relu]}}\nmodel: [Own]\n"
     text = json.dumps(doc)
     return ast.dump(without_docs(ast.parse(to_python(archdsl.loads(spec % (text, text))))))
@@ -129,7 +129,7 @@ def hold_docstring(doc: str) -> None:
 
 
 def without_docs(tree: ast.Module) -> ast.Module:
-    """The module with the first statement of each class left out."""
+    """The module without the first statement of each class."""
     for node in tree.body:
         if isinstance(node, ast.ClassDef):
             assert isinstance(node.body[0], ast.Expr)
@@ -137,12 +137,12 @@ def without_docs(tree: ast.Module) -> ast.Module:
     return tree
 
 
-def test_a_quoted_string_is_that_string() -> None:
+def test_a_quoted_string_is_preserved() -> None:
     settings(max_examples=100, deadline=None)(hold_quoted)()
 
 
 @pytest.mark.slow
-def test_many_a_quoted_string_is_that_string() -> None:
+def test_random_quoted_strings_are_preserved() -> None:
     settings(max_examples=2000, deadline=None)(hold_quoted)()
 
 
@@ -166,14 +166,14 @@ def brackets(draw: Any, depth: int = 3) -> Bracket:
 @pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(brackets())
-def test_lines_are_broken_as_ruff_breaks_them(bracket: Bracket) -> None:
+def test_lines_are_split_like_ruff(bracket: Bracket) -> None:
     one = Bracket("x = " + bracket.head, bracket.items, bracket.tail, bracket.style, bracket.one_per_line)
     source = "\n".join(lines(one)) + "\n"
     assert ruff(source, "format", "--diff") == ""
 
 
 @pytest.mark.tensorflow
-def test_what_runs_is_what_is_read() -> None:
+def test_the_printed_source_is_executed() -> None:
     module = archdsl.compile("digits_resnet")
     source = to_python(zoo.load("digits_resnet"))
     assert inspect.getsource(module) == source
@@ -187,8 +187,8 @@ def test_what_runs_is_what_is_read() -> None:
 
 
 @pytest.mark.tensorflow
-def test_the_ejected_module_stands_alone_and_gives_the_same_bits(tmp_path: Path) -> None:
-    """Built by the ejected file where archdsl cannot be imported, with the weights of the one that archdsl built."""
+def test_the_ejected_module_is_self_contained_and_bit_identical(tmp_path: Path) -> None:
+    """Built by the ejected file without archdsl, with the weights of the model that archdsl built."""
     import keras
     import numpy as np
 
@@ -223,7 +223,7 @@ def test_the_ejected_module_stands_alone_and_gives_the_same_bits(tmp_path: Path)
 
 
 @pytest.mark.tensorflow
-def test_arithmetic_is_kept_and_made_whole() -> None:
+def test_arithmetic_is_kept_and_converted_to_integers() -> None:
     spec = archdsl.loads(
         "archdsl: 1\nname: Net\ninput: [8, 8, 4]\nargs: {factor: 1.5}\n"
         "layers: {Own: {args: {factor: float}, steps: [conv: {filters: $channels * $factor, kernel: 1}]}}\n"

@@ -1,4 +1,4 @@
-"""Every op, by the registry, against Keras: shapes, weights, precision, files, and no argument of Keras is lost."""
+"""All ops of the registry against Keras: shapes, weights, precision, saving, and completeness of the arguments."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ EXAMPLES = [(name, example) for name, op in OPS.items() for example in op.exampl
 ids = [f"{name}-{i}" for name, op in OPS.items() for i, _ in enumerate(op.examples)]
 
 ON_A_DEVICE = {"conv_transpose": {"dilation"}}
-"""Arguments that TensorFlow computes on no CPU: there only shapes and weights are held."""
+"""Arguments that TensorFlow does not support on a CPU; only shapes and weights are compared."""
 
 
 def runs(name: str, example: Example) -> bool:
@@ -61,8 +61,8 @@ def test_shapes_and_weights_are_what_keras_builds(name: str, example: Example) -
 
 
 @pytest.mark.parametrize(("name", "example"), EXAMPLES, ids=ids)
-def test_an_op_keeps_its_policy(name: str, example: Example) -> None:
-    """Under `mixed_bfloat16` it computes in bfloat16, in training too, and holds float32."""
+def test_an_op_follows_its_dtype_policy(name: str, example: Example) -> None:
+    """Under `mixed_bfloat16`, it computes in bfloat16, also in training, with float32 weights."""
     op = OPS[name].model_validate(dict(example.fields))
     layer = layer_of(op, dtype="mixed_bfloat16")
     y = layer(symbols(op, example))
@@ -78,13 +78,13 @@ def test_an_op_keeps_its_policy(name: str, example: Example) -> None:
 
 
 def configs(model: Any) -> Any:
-    """A model's config, but for the modules of its classes: the latest that is registered is the one that is loaded."""
+    """The config of a model without the modules of its classes, because the last registered class is loaded."""
     return json.loads(model.to_json(), object_hook=lambda found: {k: v for k, v in found.items() if k != "module"})
 
 
 @pytest.mark.parametrize("name", OPS)
-def test_what_is_saved_comes_back(name: str, tmp_path: Path) -> None:
-    """One model of all the op's examples, saved and loaded: the same configs, weights and outputs."""
+def test_a_saved_model_is_loaded_unchanged(name: str, tmp_path: Path) -> None:
+    """A model of all examples of the op is saved and loaded: configs, weights and outputs are equal."""
     inputs, outputs, given = [], [], []
     for example in OPS[name].examples:
         if not runs(name, example):
@@ -111,7 +111,7 @@ def plain(value: Any) -> Any:
     return [plain(item) for item in value] if isinstance(value, tuple | list) else value
 
 
-def test_a_default_that_is_written_out_changes_nothing() -> None:
+def test_an_explicit_default_has_no_effect() -> None:
     compared = 0
     for name, op in OPS.items():
         for example in op.examples[:1]:
@@ -143,13 +143,13 @@ LEFT_OUT = {
     "group_norm": {"axis": "channels stand last"},
     "instance_norm": {"axis": "channels stand last"},
     "concat": {"axis": "a merge joins channels"},
-    "glu": {"axis": "it halves the channels"},
+    "glu": {"axis": "it splits the channels"},
 }
-"""Arguments of Keras that an op does not have, and why."""
+"""Arguments of Keras that an op does not have, with the reason."""
 
 
 def covered(op: type[Op]) -> tuple[Any, set[str]]:
-    """What makes the op's layer in Keras, and its parameters that the op says something of."""
+    """The constructor of the op's layer in Keras, and the parameters that the op covers."""
     call = op.model_construct(**{name: object() for name in op.model_fields}).keras()
     if call.target in ("ActivationFunction", "GatedLinearUnit") or call.target == "layers.Activation":
         function = str(getattr(op, "function", op.name))
@@ -170,7 +170,7 @@ def test_an_op_has_every_argument_that_keras_has(name: str) -> None:
     assert missing == set(LEFT_OUT.get(name, ()))
 
 
-def test_what_is_left_out_is_there_to_be_left_out() -> None:
+def test_arguments_left_out_exist_in_keras() -> None:
     seen = set()
     for op in OPS.values():
         made, _ = covered(op)
@@ -187,7 +187,7 @@ TABLES: dict[Any, tuple[Words[Any], set[str]]] = {
 
 
 @pytest.mark.parametrize("module", TABLES)
-def test_every_initialiser_regulariser_and_constraint_of_keras_is_a_word(module: Any) -> None:
+def test_every_initializer_regularizer_and_constraint_of_keras_is_a_word(module: Any) -> None:
     table, left_out = TABLES[module]
     words = {name for name in dir(module) if name.islower() and inspect.isclass(getattr(module, name))}
     assert words - left_out == set(table)

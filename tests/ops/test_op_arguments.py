@@ -1,4 +1,4 @@
-"""The arguments of ops: each is described and tried, and tables of words become nested calls, or clear errors."""
+"""The arguments of ops: each has a description and an example; words become nested calls or clear errors."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TABLES = (weights.INITIALIZERS, weights.REGULARIZERS, weights.CONSTRAINTS)
 
 
 def models() -> Iterator[type[BaseModel]]:
-    """Every model whose fields a spec may say."""
+    """Every model whose fields a spec may contain."""
     yield from OPS.values()
     for table in (*TABLES, LOSSES, METRICS, OPTIMIZERS, SCHEDULES):
         yield from table.values()
@@ -54,14 +54,14 @@ def test_every_field_is_described(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", OPS)
-def test_an_op_tells_its_rule_and_its_source(name: str) -> None:
+def test_an_op_documents_its_rule_and_source(name: str) -> None:
     op = OPS[name]
     assert docstrings.summary(op).endswith(".")
     assert re.search(r"\S -> \S", docstrings.rule(op))
     assert re.search(r"(Keras|NumPy's|Torch's) `\w|(19|20)\d\d", docstrings.source(op))
 
 
-def test_own_words_win_over_those_of_a_base() -> None:
+def test_own_descriptions_override_those_of_a_base() -> None:
     told = docstrings.arguments(OPS["conv_transpose"])
     assert told["padding"] == "`valid` or `same`."
     assert (
@@ -70,7 +70,7 @@ def test_own_words_win_over_those_of_a_base() -> None:
     assert list(told)[:3] == ["filters", "padding", "output_padding"]
 
 
-def test_a_description_may_go_over_several_lines() -> None:
+def test_a_description_may_span_several_lines() -> None:
     class Documented:
         """It has one. (C) -> (C). Somebody et al. 2020. And a note.
 
@@ -90,7 +90,7 @@ def test_a_description_may_go_over_several_lines() -> None:
 
 
 @pytest.mark.parametrize("name", OPS)
-def test_every_argument_is_tried_in_an_example(name: str) -> None:
+def test_every_argument_is_used_in_an_example(name: str) -> None:
     said = {field for example in OPS[name].examples for field in example.fields}
     assert said == set(OPS[name].model_fields) - {"norm", "activation"}
 
@@ -123,7 +123,7 @@ def test_a_word_with_arguments_is_a_nested_call(field: str, value: Any, source: 
 
 
 @pytest.mark.parametrize("value", ["none", None])
-def test_none_and_the_default_say_nothing(value: Any) -> None:
+def test_none_and_the_default_are_omitted(value: Any) -> None:
     for word in ("kernel_regularizer", "kernel_constraint"):
         assert build("dense", units=3, **{word: value}).keras() == Call("layers.Dense", (3,))
         assert OPS["dense"].model_construct(units=3, **{word: value}).keras() == Call("layers.Dense", (3,))
@@ -150,7 +150,7 @@ model:
 """
 
 
-def test_expressions_are_held_to_the_same_ranges() -> None:
+def test_expressions_have_the_same_ranges() -> None:
     graph = archdsl.resolve(archdsl.loads(NET.format(decay=0.5, word="none")))
     assert graph.nodes[0].op.keras() == Call(
         "layers.Dense", (3,), {"kernel_regularizer": Call("keras.regularizers.L2", (0.5,))}
@@ -175,7 +175,7 @@ def test_expressions_are_held_to_the_same_ranges() -> None:
         ("none", "`none` is not known here"),
     ],
 )
-def test_what_is_no_initializer_is_told(value: str, fact: str) -> None:
+def test_an_invalid_initializer_is_reported(value: str, fact: str) -> None:
     text = f"archdsl: 1\nname: Net\ninput: [4]\nmodel:\n  - dense: {{units: 3, kernel_initializer: {value}}}\n"
     with pytest.raises(ArchError) as caught:
         archdsl.loads(text)
@@ -184,7 +184,7 @@ def test_what_is_no_initializer_is_told(value: str, fact: str) -> None:
     assert len(caught.value.problems) == 1
 
 
-def test_a_table_stands_in_the_metadata_of_its_fields() -> None:
+def test_a_table_is_in_the_metadata_of_its_fields() -> None:
     fields = OPS["conv"].model_fields
     tables = [item for item in fields["kernel_regularizer"].metadata if isinstance(item, Written)]
     assert [type(table) for table in tables] == [WordChoice]
@@ -200,12 +200,12 @@ def test_a_table_stands_in_the_metadata_of_its_fields() -> None:
         ("batch_norm", {}, {"gamma_initializer": "identity"}),
     ],
 )
-def test_a_word_that_the_weight_has_no_axes_for_is_not_known(name: str, fields: Any, word: Any) -> None:
+def test_a_word_that_does_not_support_the_rank_is_unknown(name: str, fields: Any, word: Any) -> None:
     with pytest.raises(ValidationError, match="unknown"):
         build(name, **fields, **word)
 
 
-def test_a_matrix_takes_every_word() -> None:
+def test_a_matrix_supports_every_word() -> None:
     for word in weights.INITIALIZERS:
         assert build("dense", units=3, kernel_initializer=word).keras_value("kernel_initializer") == word
     for word in weights.REGULARIZERS:

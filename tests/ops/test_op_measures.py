@@ -1,4 +1,4 @@
-"""Every op, by the registry: what it counts, what it sees, what it keeps; and what it sees, against Keras."""
+"""All ops of the registry: costs, receptive fields and saved tensors; and receptive fields against Keras."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from archdsl.ops.value_range import ValueRange
 EXAMPLES = [(name, example) for name, op in sorted(OPS.items()) for example in op.examples]
 ids = [f"{name}-{i}" for name, op in sorted(OPS.items()) for i, _ in enumerate(op.examples)]
 BLIND = {"attention", "global_average_pool", "global_max_pool", "group_norm", "instance_norm"}
-"""The ops of which each place sees all: they leave what `Op` says."""
+"""The ops whose receptive field is the entire input, which is the default of `Op`."""
 WITHOUT = {"class_token", "position_embedding"}
-"""The ops with weights whose gradient is that of their output, so that they keep nothing."""
+"""The ops with weights whose gradient is the gradient of the output, so they keep nothing."""
 MORE = {"attention", "separable_conv"}
-"""The ops that hold something inside themselves."""
+"""The ops with temporary values."""
 
 
 def build(name: str, example: Example) -> Op:
@@ -28,7 +28,7 @@ def build(name: str, example: Example) -> Op:
 
 
 @pytest.mark.parametrize(("name", "example"), EXAMPLES, ids=ids)
-def test_what_it_counts(name: str, example: Example) -> None:
+def test_counts(name: str, example: Example) -> None:
     op, places = build(name, example), math.prod(example.output)
     macs, activations = op.macs(*example.inputs), op.activations(*example.inputs)
     found = op.fvcore(*example.inputs)
@@ -41,7 +41,7 @@ def test_what_it_counts(name: str, example: Example) -> None:
 
 
 @pytest.mark.parametrize(("name", "example"), EXAMPLES, ids=ids)
-def test_what_it_keeps(name: str, example: Example) -> None:
+def test_saved_tensors(name: str, example: Example) -> None:
     op = build(name, example)
     found = op.saved_for_backward(*example.inputs)
     assert isinstance(found, SavedForBackward)
@@ -55,7 +55,7 @@ def test_what_it_keeps(name: str, example: Example) -> None:
 
 
 @pytest.mark.parametrize(("name", "example"), EXAMPLES, ids=ids)
-def test_what_it_sees(name: str, example: Example) -> None:
+def test_receptive_field(name: str, example: Example) -> None:
     op = build(name, example)
     silent = type(op).receptive_field is Op.receptive_field and op.depends_on == "whole"
     assert silent == (name in BLIND)
@@ -83,7 +83,7 @@ def test_there_are_ops_of_each_kind() -> None:
 
 
 def windows(name: str, example: Example) -> bool:
-    """Whether it goes from maps to a map, sees less than all of it, and runs on a CPU."""
+    """Whether an op maps feature maps to a feature map, has a bounded receptive field, and runs on a CPU."""
     maps = [x for x in (*example.inputs, example.output) if len(x) == 3]
     whole = isinstance(build(name, example).receptive_field(*example.inputs), str)
     return (
@@ -95,12 +95,12 @@ def windows(name: str, example: Example) -> bool:
 
 MAPS = [(name, example) for name, example in EXAMPLES if windows(name, example)]
 LOOSE = {"bicubic", "lanczos3", "lanczos5"}
-"""Ways to interpolate that give some of the pixels in reach no weight: there what is told is only a bound."""
+"""Interpolations in which some pixels in reach have weight 0, so the receptive field is only a bound."""
 
 
 @pytest.mark.tensorflow
 @pytest.mark.parametrize(("name", "example"), MAPS, ids=[f"{name}-{example.fields}"[:40] for name, example in MAPS])
-def test_it_sees_what_keras_sees(name: str, example: Example) -> None:
+def test_receptive_field_against_keras(name: str, example: Example) -> None:
     np = pytest.importorskip("numpy")
     pytest.importorskip("keras")
     from layers_of_ops import layer_of
@@ -127,7 +127,7 @@ def test_it_sees_what_keras_sees(name: str, example: Example) -> None:
 
 
 def hold(op: Op, example: Example, seen: Any, np: Any) -> None:
-    """Compares the pixels that each place of the output sees with those that are told."""
+    """Compare the pixels that affect each output position with the receptive field."""
     field, (height, width, _) = op.receptive_field(*example.inputs), example.inputs[0]
     assert isinstance(field, tuple)
     assert seen.any()
@@ -150,21 +150,21 @@ def hold(op: Op, example: Example, seen: Any, np: Any) -> None:
 
 
 class Inherits(OPS["conv"], name="inherits"):  # type: ignore[misc]
-    """An op of another package that says nothing of what it computes."""
+    """An op of another package without traits."""
 
 
 class States(OPS["relu"], name="states"):  # type: ignore[misc]
-    """An op of another package that says something itself."""
+    """An op of another package with its own traits."""
 
     traits = Traits(elementwise=True)
 
 
 class StatesToo(States, name="states_too"):
-    """What another class of that package says holds for it."""
+    """An op that inherits the traits of another class of its package."""
 
 
-def test_an_op_of_another_package_claims_only_what_it_says_itself() -> None:
-    """It may compute anything, whatever class of archdsl it inherits."""
+def test_an_op_of_another_package_claims_only_its_own_traits() -> None:
+    """It may compute anything, even if it inherits from a class of archdsl."""
     op, shapes = Inherits(filters=4, kernel=1, stride=2), ((8, 8, 3),)
     assert OPS["conv"].traits.filters
     assert op.traits == Traits()

@@ -1,4 +1,4 @@
-"""Every op, by the registry: its shapes, weights and cost, and its Keras form as data."""
+"""All ops of the registry: shapes, weights, costs, and the Keras form as data."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_the_registry_has_the_ops_of_the_language() -> None:
 
 
 @pytest.mark.parametrize(("name", "op"), OPS_IN_ORDER)
-def test_an_op_says_everything_of_itself(name: str, op: type[Op]) -> None:
+def test_an_op_defines_everything(name: str, op: type[Op]) -> None:
     assert op.name == name
     assert name.isascii()
     assert name.isidentifier()
@@ -66,8 +66,8 @@ def test_examples(name: str, i: int, example: Example) -> None:
 
 
 @pytest.mark.parametrize(("name", "i", "example"), EXAMPLES, ids=ids)
-def test_the_keras_form_has_no_default_in_it(name: str, i: int, example: Example) -> None:
-    """What is required stands there, and what is said, and by name nothing else."""
+def test_the_keras_form_omits_defaults(name: str, i: int, example: Example) -> None:
+    """It contains the required arguments and the given ones, and nothing else."""
     op, fields = build(name, **example.fields), OPS[name].model_fields
     call = op.keras()
     said = [n for n, info in fields.items() if info.is_required() or op.keras_value(n) != info.default]
@@ -79,12 +79,12 @@ def test_the_keras_form_has_no_default_in_it(name: str, i: int, example: Example
 
 
 @pytest.mark.parametrize("name", [name for name, op in OPS_IN_ORDER if all(not e.fields for e in op.examples[:1])])
-def test_the_keras_form_of_an_op_by_its_name_alone(name: str) -> None:
+def test_the_keras_form_of_an_op_without_arguments(name: str) -> None:
     assert build(name).keras().keywords == {}
 
 
-def test_the_keras_form_takes_what_is_no_number_yet() -> None:
-    """Templates pass expressions through: nothing in `keras()` may compute with a field."""
+def test_the_keras_form_accepts_expressions() -> None:
+    """Templates contain expressions, so `keras()` must not compute with a field."""
     for name, op in OPS_IN_ORDER:
         symbols = {field: object() for field in op.model_fields}
         call = op.model_construct(**symbols).keras()
@@ -135,19 +135,19 @@ def test_an_op_cannot_be_changed() -> None:
         ("normalization", {"mean": "no"}),
     ],
 )
-def test_fields_of_another_kind_are_refused(name: str, fields: dict[str, Any]) -> None:
+def test_invalid_fields_are_rejected(name: str, fields: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         build(name, **fields)
 
 
-def test_a_whole_float_is_whole() -> None:
+def test_a_float_without_a_fraction_is_an_integer() -> None:
     op = build("conv", filters=8.0, kernel=[3.0, 1])
     assert op.output((4, 4, 3)) == (2, 4, 8)
     assert repr(op.keras().positional) == "(8, (3, 1))"
 
 
 def windows(length: int, kernel: int, stride: int, padding: tuple[int, int], dilation: int) -> int:
-    """How many windows fit, counted one by one."""
+    """The number of windows that fit, counted one by one."""
     padded = length + sum(padding)
     return sum(1 for at in range(0, padded, stride) if at + dilation * (kernel - 1) < padded)
 
@@ -259,7 +259,7 @@ def test_a_window_that_does_not_fit_names_its_field() -> None:
         ("concat", {}, [(8, 8, 6), (6,)], "equal except for the channels"),
     ],
 )
-def test_shapes_that_an_op_cannot_take(name: str, fields: Any, inputs: Any, fact: str) -> None:
+def test_invalid_input_shapes_are_rejected(name: str, fields: Any, inputs: Any, fact: str) -> None:
     op = build(name, **fields)
     with pytest.raises(OpError, match=fact) as caught:
         op.output(*inputs)
@@ -295,7 +295,7 @@ def test_counts(name: str, fields: Any, x: Any, parameters: int, macs: int) -> N
     assert op.macs(x) == macs
 
 
-def test_statistics_do_not_train() -> None:
+def test_statistics_are_not_trainable() -> None:
     weights = build("batch_norm").weights((6,))
     assert [name for name, weight in weights.items() if weight.trainable] == ["gamma", "beta"]
     assert list(weights) == ["gamma", "beta", "moving_mean", "moving_variance"]

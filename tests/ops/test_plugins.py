@@ -1,4 +1,4 @@
-"""Ops of installed packages: found by their entry points, loaded only where a spec names them, refused clearly."""
+"""Ops of installed packages: found by entry points, loaded only when a spec uses them, with clear errors."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Archdsl = Callable[..., "Run"]
 
 @dataclass(frozen=True)
 class Run:
-    """How a command ended, and what it printed."""
+    """The exit code and the output of a command."""
 
     returncode: int
     stdout: str
@@ -37,7 +37,7 @@ class Run:
 
 @pytest.fixture
 def install(tmp_path: Path) -> Install:
-    """Puts a package into a folder, as an installer would: a module, and what its metadata say of entry points."""
+    """Install a package into a folder: a module, and metadata with its entry points."""
 
     def write(points: dict[str, str], module: str = "", text: str = "", package: str = "some-ops") -> Path:
         folder = tmp_path / "site" / package
@@ -54,7 +54,7 @@ def install(tmp_path: Path) -> Install:
 
 
 def run(*command: str, path: list[Path], cwd: Path) -> subprocess.CompletedProcess[str]:
-    """A fresh process that has these folders on its path."""
+    """Run a fresh process with these folders on its path."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, path)), "COLUMNS": "80"}
     return subprocess.run(
         [sys.executable, *command], cwd=cwd, env=environment, capture_output=True, text=True, timeout=120
@@ -63,7 +63,7 @@ def run(*command: str, path: list[Path], cwd: Path) -> subprocess.CompletedProce
 
 @pytest.fixture
 def imported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[[list[Path]], None]]:
-    """Puts folders on this process's path, as if it had just begun; afterwards nothing of them is left."""
+    """Put folders on the path of this process as if it had just started, and clean up afterwards."""
     ops, modules = set(OPS), set(sys.modules)
     monkeypatch.chdir(tmp_path)
 
@@ -87,7 +87,7 @@ def imported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callab
 def archdsl(
     imported: Callable[[list[Path]], None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Archdsl:
-    """Runs `archdsl` in this process, with these folders on its path."""
+    """Run `archdsl` in this process with these folders on its path."""
     monkeypatch.setenv("COLUMNS", "80")
 
     def command(*words: str, path: list[Path]) -> Run:
@@ -103,11 +103,11 @@ def archdsl(
 
 @pytest.fixture
 def example(install: Install) -> list[Path]:
-    """The example package, as if it were installed."""
+    """The example package, as if installed."""
     return [install({"blur_pool": "archdsl_example_ops:BlurPool"}, package="archdsl-example-ops"), SOURCE]
 
 
-def test_the_metadata_of_the_test_are_those_of_the_example() -> None:
+def test_the_metadata_match_the_example() -> None:
     import tomllib
 
     project = tomllib.loads((EXAMPLE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -115,14 +115,14 @@ def test_the_metadata_of_the_test_are_those_of_the_example() -> None:
     assert project["name"] == "archdsl-example-ops"
 
 
-def test_a_spec_may_say_the_op(example: list[Path], tmp_path: Path) -> None:
-    """In a process of its own, as users have it; all other tests ask in this one, which is far quicker."""
+def test_a_spec_can_use_the_op(example: list[Path], tmp_path: Path) -> None:
+    """In a separate process, like a user; all other tests use this process, which is much faster."""
     done = run("-m", "archdsl", "check", str(SPEC), path=example, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert "ok: Blurred, 24,570 parameters" in done.stdout
 
 
-def test_without_the_package_the_word_is_not_known(archdsl: Archdsl) -> None:
+def test_without_the_package_the_op_is_unknown(archdsl: Archdsl) -> None:
     done = archdsl("check", str(SPEC), path=[])
     assert done.returncode == 1
     assert "error[ARCH014]: `blur_pool` is neither an op nor a layer" in done.stderr
@@ -149,9 +149,7 @@ class Mine(Op, name={name!r}):
 """
 
 
-def test_only_the_op_that_is_named_is_loaded(
-    install: Install, imported: Callable[[list[Path]], None], tmp_path: Path
-) -> None:
+def test_only_the_op_in_use_is_loaded(install: Install, imported: Callable[[list[Path]], None], tmp_path: Path) -> None:
     path = [install({n: f"{n}:Mine"}, n, OP.format(name=n, module=n), f"{n}-ops") for n in ("first", "second")]
     for word, expected in (("relu", set()), ("second", {"second"}), ("first", {"first"})):
         imported(path)
@@ -176,7 +174,7 @@ for word in ("relu", "reluu"):
 """
 
 
-def test_known_words_never_look_at_what_is_installed(tmp_path: Path) -> None:
+def test_built_in_ops_do_not_search_installed_packages(tmp_path: Path) -> None:
     done = run("-c", SCANNED, path=[], cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["relu", "reluu", "scanned", "refused"]
@@ -210,7 +208,7 @@ def test_known_words_never_look_at_what_is_installed(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_an_op_that_cannot_be_used_is_one_clear_error(
+def test_an_op_that_cannot_be_loaded_is_one_clear_error(
     install: Install, archdsl: Archdsl, tmp_path: Path, value: str, text: str, fact: str
 ) -> None:
     path = [install({"mine": value}, "mine", text)]
@@ -224,7 +222,7 @@ def test_an_op_that_cannot_be_used_is_one_clear_error(
         assert ("net.yaml:4:9: " in done.stderr) == (words[0] == "check")
 
 
-def test_an_op_may_say_its_layer_instead_of_calling_it(
+def test_an_op_may_name_its_layer_instead_of_calling_it(
     install: Install, imported: Callable[[list[Path]], None]
 ) -> None:
     text = """
@@ -256,7 +254,7 @@ def test_an_op_of_two_packages_is_an_error(install: Install, archdsl: Archdsl) -
     assert "error[ARCH307]: several packages define an op `mine`: first-ops 1.0, second-ops 1.0" in done.stderr
 
 
-def test_no_package_takes_the_place_of_an_op(install: Install, archdsl: Archdsl) -> None:
+def test_no_package_replaces_a_built_in_op(install: Install, archdsl: Archdsl) -> None:
     path = [install({"relu": "mine:Mine"}, "mine", OP.format(name="relu", module="mine"))]
     listed = archdsl("ops", path=path)
     import_module("mine")
@@ -265,7 +263,7 @@ def test_no_package_takes_the_place_of_an_op(install: Install, archdsl: Archdsl)
     assert "ignored op `relu` of some-ops 1.0: archdsl has an op of this name" in listed.stderr
 
 
-def test_installed_ops_stand_in_the_list_and_are_not_loaded_for_it(install: Install, archdsl: Archdsl) -> None:
+def test_installed_ops_are_listed_without_loading(install: Install, archdsl: Archdsl) -> None:
     path = [install({"mine": "mine:Mine"}, "mine", "raise RuntimeError('broken')")]
     done = archdsl("ops", path=path)
     assert (done.returncode, done.stderr) == (0, "")

@@ -1,4 +1,4 @@
-"""The arguments of optimizers, losses, metrics and what holds weights: Keras's own, by name, default and type."""
+"""The arguments of optimizers, losses, metrics and initializers match Keras by name, default and type."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ LEFT_OUT_OF_METRICS = {
     "k": "`top_5_accuracy` has it in its name, and `top_k_accuracy` takes it",
 }
 OWN_DEFAULTS = {"from_logits": None, "label_smoothing": None, "average": "macro"}
-"""Where nothing is said, `train` tells the first two; Keras's own `average` gives a list of numbers."""
+"""`train` has defaults for the first two; with the Keras default of `average`, the result is a list."""
 
 
 @pytest.mark.generated
 @pytest.mark.tensorflow
-def test_the_file_is_what_keras_has() -> None:
+def test_the_file_matches_keras() -> None:
     spec = importlib.util.spec_from_file_location("keras_signatures", ROOT / "docs/keras_signatures.py")
     assert spec is not None
     assert spec.loader is not None
@@ -70,8 +70,8 @@ def test_every_default_is_of_its_type_and_in_its_range(model: Any) -> None:
         assert type(getattr(made, name)) is type(default)
 
 
-def test_every_row_of_arguments_is_of_some_word() -> None:
-    """No row is left over when Keras, or a table, loses an argument."""
+def test_every_row_of_arguments_belongs_to_a_word() -> None:
+    """No row remains when Keras or a table loses an argument."""
     used = {id(row) for table in TABLES.values() for word in table for row in table.arguments_of(word).values()}
     rows = {id(row): key for table in TABLES.values() for key, row in table.arguments.items()}
     assert {key for row, key in rows.items() if row not in used} == set()

@@ -1,4 +1,4 @@
-"""`onednn`: TensorFlow is told before it is imported, and a step that its kernels cannot train is refused."""
+"""`onednn` is applied before TensorFlow is imported, and steps that its kernels cannot train are refused."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ has_onednn = pytest.mark.skipif(
 
 
 def told(code: str, folder: Path, *words: str, **environment: str) -> str:
-    """What a fresh process prints last that finds the spec as `tiny.yaml`."""
+    """The last line that a fresh process prints, with the spec in `tiny.yaml`."""
     (folder / "tiny.yaml").write_text(SPEC, encoding="utf-8")
     kept = {name: value for name, value in os.environ.items() if name != kernels.VARIABLE}
     command, environment = [sys.executable, "-c", code, *words], {**kept, **environment}
@@ -44,7 +44,7 @@ def told(code: str, folder: Path, *words: str, **environment: str) -> str:
 
 
 @pytest.mark.parametrize("value", [True, False])
-def test_the_variable_says_what_the_recipe_says(value: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_variable_follows_the_recipe(value: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
     monkeypatch.setenv(kernels.VARIABLE, "")
     monkeypatch.delenv(kernels.VARIABLE)
@@ -58,7 +58,7 @@ def test_the_variable_says_what_the_recipe_says(value: bool, monkeypatch: pytest
 
 
 def resolved(step: str, channels: int, word: str) -> None:
-    """A network of one step, on line 4, whose recipe says so."""
+    """A network of one step, on line 4, with `onednn` in its recipe."""
     text = f"archdsl: 1\nname: Net\ninput: [8, 8, {channels}]\nmodel: [{{{step}}}]\ndata: {{source: digits}}\n"
     spec = archdsl.loads(f"{text}train: {{onednn: {word}}}\n")
     check(spec, archdsl.resolve(spec))
@@ -86,7 +86,7 @@ RIGHT = [
 
 
 @pytest.mark.parametrize(("step", "channels"), WRONG)
-def test_a_gradient_that_is_wrong_is_refused(step: str, channels: int) -> None:
+def test_a_wrong_gradient_is_refused(step: str, channels: int) -> None:
     resolved(step, channels, "auto")
     with pytest.raises(ArchError) as caught:
         resolved(step, channels, "true")
@@ -94,7 +94,7 @@ def test_a_gradient_that_is_wrong_is_refused(step: str, channels: int) -> None:
 
 
 @pytest.mark.parametrize(("step", "channels"), RIGHT)
-def test_a_gradient_that_is_right_is_not_refused(step: str, channels: int) -> None:
+def test_a_correct_gradient_is_not_refused(step: str, channels: int) -> None:
     resolved(step, channels, "true")
 
 
@@ -118,8 +118,8 @@ print(json.dumps(found))
 
 @has_onednn
 @pytest.mark.tensorflow
-def test_gradients_that_are_not_refused_are_right(tmp_path: Path) -> None:
-    """Beside those of TensorFlow's other kernels."""
+def test_gradients_that_are_not_refused_are_correct(tmp_path: Path) -> None:
+    """Compared with the gradients of the other kernels of TensorFlow."""
     steps = [*RIGHT, *((step.replace("}", ", padding: same}"), channels) for step, channels in RIGHT)]
     ours, others = (
         json.loads(told(GRADIENTS, tmp_path, json.dumps(steps), **{kernels.VARIABLE: value})) for value in "10"
@@ -135,13 +135,13 @@ ASKED = "from archdsl.training import tf_settings; print(tf_settings.onednn())"
 @has_onednn
 @pytest.mark.tensorflow
 @pytest.mark.parametrize("value", ["0", "1"])
-def test_tensorflow_does_what_the_variable_says(value: str, tmp_path: Path) -> None:
+def test_tensorflow_follows_the_variable(value: str, tmp_path: Path) -> None:
     assert told(ASKED, tmp_path, **{kernels.VARIABLE: value}) == str(value == "1")
 
 
 @has_onednn
 @pytest.mark.tensorflow
-def test_commands_tell_tensorflow_before_it_is_imported(tmp_path: Path) -> None:
+def test_commands_set_the_variable_before_the_import(tmp_path: Path) -> None:
     words = "'train', 'tiny.yaml', '--dry-run', '--json'"
     code = f"import sys; sys.argv = ['archdsl', {words}]; from archdsl.cli import main; main()"
     assert json.loads(told(code, tmp_path))["onednn"] is True
@@ -150,7 +150,7 @@ def test_commands_tell_tensorflow_before_it_is_imported(tmp_path: Path) -> None:
 
 @has_onednn
 @pytest.mark.tensorflow
-def test_python_tells_tensorflow_before_it_is_imported(tmp_path: Path) -> None:
+def test_python_sets_the_variable_before_the_import(tmp_path: Path) -> None:
     assert told(f"import archdsl; archdsl.train('tiny.yaml', 'run'); {ASKED}", tmp_path) == "True"
     begun = tmp_path / "run" / "run.json"
     begun.write_text(begun.read_text(encoding="utf-8").replace('"finished"', '"interrupted"'), encoding="utf-8")
@@ -159,7 +159,7 @@ def test_python_tells_tensorflow_before_it_is_imported(tmp_path: Path) -> None:
 
 
 @pytest.mark.tensorflow
-def test_each_command_that_computes_asks_the_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_command_that_computes_reads_the_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from archdsl.cli import main
 
     (tmp_path / "tiny.yaml").write_text(SPEC, encoding="utf-8")
@@ -176,7 +176,7 @@ def test_each_command_that_computes_asks_the_recipe(tmp_path: Path, monkeypatch:
 
 
 @pytest.mark.tensorflow
-def test_who_asks_too_late_is_told(monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder) -> None:
+def test_a_late_choice_is_a_warning(monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder) -> None:
     from archdsl.training import tf_settings
 
     other = not tf_settings.onednn()
@@ -194,8 +194,8 @@ def test_who_asks_too_late_is_told(monkeypatch: pytest.MonkeyPatch, recwarn: pyt
 
 
 @pytest.mark.tensorflow
-def test_a_training_holds_what_arguments_make_of_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`check` holds the file as it is written; an argument may leave fewer channels, and hinders only a training."""
+def test_training_checks_the_network_with_its_arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`check` uses the default arguments; other arguments may have fewer channels, which matters only in training."""
     monkeypatch.setenv(kernels.VARIABLE, "1")
     text = SPEC.replace("model:\n", "args: {width: 8}\nmodel:\n  - conv: {filters: $width, kernel: 1}\n")
     spec = archdsl.loads(text.replace("kernel: 3, stride: 2", "kernel: 1, stride: 2"))

@@ -1,4 +1,4 @@
-"""The recipe's losses and metrics: held to Keras's own, and to the labels that each wants."""
+"""Losses and metrics of the recipe against Keras, with the labels that each expects."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ WHOLE = np.arange(8) % 4
 
 
 @pytest.mark.parametrize("word", LOSSES)
-def test_a_step_with_the_labels_that_it_wants(word: str) -> None:
+def test_a_step_with_the_expected_labels(word: str) -> None:
     recipe = {"loss": word, "optimizer": {"sgd": {"learning_rate": 0.01}}}
     model = compiled(**recipe, activation="softmax")
     one_hot = compilation.one_hot(Train.model_validate(recipe))
@@ -68,15 +68,15 @@ def test_a_step_with_the_labels_that_it_wants(word: str) -> None:
 
 
 @pytest.mark.parametrize("activation", ["sigmoid", "softmax", None])
-def test_two_kinds_of_ends_are_told_from_logits(activation: str | None) -> None:
-    """A sigmoid's outputs do not add up to 1, and are no logits for a loss of each class by itself."""
+def test_softmax_and_sigmoid_are_distinguished_from_logits(activation: str | None) -> None:
+    """Sigmoid outputs do not sum to 1, but are not logits for a loss that treats each class separately."""
     binary = compiled(loss="binary_crossentropy", activation=activation).loss.get_config()
     assert binary["from_logits"] is (activation is None)
     softmax = compiled(loss="categorical_crossentropy", activation=activation).loss.get_config()
     assert softmax["from_logits"] is (activation != "softmax")
 
 
-def test_smoothing_is_said_for_all_or_for_one() -> None:
+def test_smoothing_is_set_for_all_or_for_one() -> None:
     def smoothing(**recipe: Any) -> float:
         return float(compiled(**recipe).loss.get_config()["label_smoothing"])
 
@@ -87,7 +87,7 @@ def test_smoothing_is_said_for_all_or_for_one() -> None:
 
 
 @pytest.mark.parametrize("loss", ["categorical_crossentropy", "sparse_categorical_crossentropy"])
-def test_metrics_are_those_of_the_labels(loss: str) -> None:
+def test_metrics_match_the_labels(loss: str) -> None:
     words = [word for word, metric in METRICS.items() if metric.sparse or "sparse" not in loss]
     model = compiled(loss=loss, metrics=words[::-1], activation="softmax")
     labels = WHOLE if "sparse" in loss else np.eye(4, dtype="float32")[WHOLE]
@@ -109,7 +109,7 @@ def test_a_metric_of_probabilities_is_refused_for_logits() -> None:
     np.testing.assert_allclose(found["f1_score"], found["accuracy"], rtol=1e-6)
 
 
-def test_a_users_own_stand_beside_the_recipes() -> None:
+def test_user_metrics_are_added_to_those_of_the_recipe() -> None:
     model = network("softmax")
     optimizer, own = keras.optimizers.SGD(0.5), keras.metrics.MeanSquaredError(name="own")
 
@@ -124,7 +124,7 @@ def test_a_users_own_stand_beside_the_recipes() -> None:
     assert set(found) == {"accuracy", "loss", "own"}
 
 
-def test_how_a_step_runs_is_said_by_the_recipe() -> None:
+def test_the_recipe_decides_how_a_step_runs() -> None:
     model = compiled(jit_compile=True, steps_per_execution=2)
     assert (model.jit_compile, model.steps_per_execution) == (True, 2)
     assert compiled(jit_compile=False).jit_compile is False

@@ -1,4 +1,4 @@
-"""The recipe's optimizers: held to Keras's own, and rates by kinds of weights, exact for each of them."""
+"""Optimizers of the recipe against Keras, and exact learning rate multipliers by kind of weight."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def made(recipe: Any, **words: Any) -> Any:
 
 
 def network() -> Any:
-    """A network with each kind of weight, the same each time."""
+    """A reproducible network with each kind of weight."""
     keras.utils.clear_session()
     keras.utils.set_random_seed(3)
     image = keras.Input((4, 4, 2))
@@ -76,7 +76,7 @@ def gradients(model: Any, step: int) -> list[Any]:
 
 
 def trained(optimizer: Any, model: Any, steps: int = 2) -> dict[str, Any]:
-    """The weights after some steps with the same gradients each time."""
+    """The weights after some steps with the same gradients."""
     for step in range(steps):
         optimizer.apply(list(map(keras.ops.convert_to_tensor, gradients(model, step))), model.trainable_variables)
     return {variable.path: variable.numpy() for variable in model.trainable_variables}
@@ -84,7 +84,7 @@ def trained(optimizer: Any, model: Any, steps: int = 2) -> dict[str, Any]:
 
 @cache
 def run(word: str, scale: float = 1.0, rate: float = 1.0) -> dict[str, Any]:
-    """The weights after some steps; `rate` is the factor on that of biases."""
+    """The weights after some steps; `rate` is the multiplier of biases."""
     model = network()
     words = {"optimizer": {word: {"learning_rate": 0.01 * scale}}, "rates": {"biases": rate, "norm_biases": rate}}
     return trained(compilation.make_optimizer(Train.model_validate(words), model, 3, 4), model)
@@ -104,7 +104,7 @@ def test_the_kinds_of_weights() -> None:
 
 
 @pytest.mark.parametrize("word", OPTIMIZERS)
-def test_without_rates_it_is_kerass_own(word: str) -> None:
+def test_without_rates_it_is_the_class_of_keras(word: str) -> None:
     own = optimizer_class(word)
     assert type(made(word)) is own
     assert type(made(word, rates={"biases": 1.0})) is own
@@ -138,7 +138,7 @@ def test_the_subclass_with_rates_of_one_is_bit_identical(word: str) -> None:
 
 
 @pytest.mark.parametrize("word", OPTIMIZERS)
-def test_it_survives_being_saved(word: str) -> None:
+def test_an_optimizer_is_saved_and_loaded(word: str) -> None:
     optimizer = made(word, rates={"kernels": 0.5, "norm_scales": 3.0})
     saved = keras.saving.serialize_keras_object(optimizer)
     again = keras.saving.deserialize_keras_object(saved)
@@ -229,7 +229,7 @@ def test_muon_sgd_turns_neither_depthwise_kernels_nor_embeddings_nor_the_head() 
 
 
 def test_a_schedule_and_a_compiled_step_keep_the_rates() -> None:
-    """In `fit`, under a graph, with the averages of Keras and a learning rate that moves."""
+    """In `fit`, as a graph, with the moving average of Keras and a changing learning rate."""
     cycle = {"one_cycle": {"rate": 0.2, "start": 0.5}}
     found = []
     for rates in ({}, {"norm_biases": 0.0, "biases": 0.0}):

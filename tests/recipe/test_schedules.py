@@ -1,4 +1,4 @@
-"""Learning rates by step: against values by hand, and against torch's formula."""
+"""Learning rates by step, against values computed by hand and the formula of torch."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def rates(word: str, steps: Any = range(EPOCHS * STEPS), **arguments: Any) -> li
     return [float(made(step)) for step in steps] if callable(made) else [float(made)]
 
 
-def test_constant_with_a_line_up() -> None:
+def test_constant_with_warmup() -> None:
     np.testing.assert_allclose(rates("constant", range(6), warmup=1.0), [0, 0.125, 0.25, 0.375, 0.5, 0.5])
     assert rates("constant") == [0.5]
 
@@ -39,13 +39,13 @@ def test_a_step_keeps_its_epochs_under_a_warmup() -> None:
     np.testing.assert_allclose(rates("step", at=[2], warmup=0.5), wanted, rtol=1e-6)
 
 
-def test_exponential_begins_behind_the_warmup() -> None:
+def test_exponential_starts_after_the_warmup() -> None:
     wanted = [0.0, 0.125, 0.25, 0.375] + [0.5 * 0.5 ** (step / 8) for step in range(16)]
     np.testing.assert_allclose(rates("exponential", factor=0.5, every=2.0, warmup=1.0), wanted, rtol=1e-6)
 
 
 def test_one_cycle_is_a_triangle() -> None:
-    """20 steps, the peak at step 5, from a tenth up and down to a fifth."""
+    """20 steps with the peak at step 5, from a tenth up and down to a fifth."""
     up = [0.05 + (0.5 - 0.05) * step / 5 for step in range(6)]
     down = [0.5 + (0.1 - 0.5) * step / 15 for step in range(1, 16)]
     found = rates("one_cycle", range(23), start=0.1, peak=0.25, final=0.2)
@@ -58,8 +58,8 @@ def test_airbenchs_triangle() -> None:
     np.testing.assert_allclose(found, 0.5 * np.interp(np.arange(20), [0, 5, 20], [0.2, 1.0, 0.07]), rtol=1e-6)
 
 
-def test_one_cycle_along_a_cosine_is_torchs() -> None:
-    """`OneCycleLR._annealing_cos` between the phases' ends."""
+def test_one_cycle_with_cosine_matches_torch() -> None:
+    """`OneCycleLR._annealing_cos` between the ends of the phases."""
 
     def between(start: float, end: float, share: float) -> float:
         return end + (start - end) / 2 * (1 + math.cos(math.pi * share))
@@ -69,12 +69,12 @@ def test_one_cycle_along_a_cosine_is_torchs() -> None:
     np.testing.assert_allclose(rates("one_cycle", peak=0.25, shape="cosine"), wanted, atol=1e-7)
 
 
-def test_cosine_with_a_line_up() -> None:
+def test_cosine_with_warmup() -> None:
     wanted = [0.0, 0.125, 0.25, 0.375] + [0.25 * (1 + math.cos(math.pi * step / 16)) for step in range(16)]
     np.testing.assert_allclose(rates("cosine", warmup=1.0), wanted, atol=1e-6)
 
 
-def test_a_line_down_behind_a_line_up() -> None:
+def test_linear_with_warmup() -> None:
     wanted = [0.0, 0.125, 0.25, 0.375] + [0.5 - 0.4 * step / 16 for step in range(16)]
     np.testing.assert_allclose(rates("linear", warmup=1.0, final=0.2), wanted, rtol=1e-6)
     np.testing.assert_allclose(rates("linear"), [0.5 - 0.5 * step / 20 for step in range(20)], rtol=1e-6)
