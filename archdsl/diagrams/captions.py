@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from archdsl.diagrams.plan import Box, Item, OpenLayer, Parallel, boxes, open_layers, parallels
-from archdsl.diagrams.style import arguments, dimensions, short, width_of
+from archdsl.diagrams.style import dimensions, look, short, value_text, width_of, wrapped
 from archdsl.graph import Graph, Node, Totals, total
 from archdsl.ops import Shape
+from archdsl.ops.base import per_stride, times
 from archdsl.ops.merge import Merge
 from archdsl.spec import INPUT, OUTPUT
 
@@ -15,23 +17,61 @@ _PILL = 4
 """Letters of a title that are as wide as the pill behind it."""
 
 
-def box_text(box: Box, *, costs: bool = False, hides_sizes: bool = False) -> tuple[str, list[str]]:
+def box_text(
+    box: Box, known: Mapping[str, Any], *, costs: bool = False, hides_sizes: bool = False
+) -> tuple[str, list[str]]:
     """What a box says: the title, and the smaller lines under it.
 
     Args:
+        known: the arguments of the whole diagram, which a layer's box does not repeat.
         costs: whether it shows its parameters and multiply-accumulates.
         hides_sizes: whether the box is for several of other sizes, and so shows none.
     """
     main, lines = box.main, []
     if main.op is None:
         title = main.kind
-        lines += arguments({name: main.arguments[name] for name in main.fields if name in main.arguments}, 36)
+        values = {name: main.arguments[name] for name in main.fields if name in main.arguments}
+        lines += wrapped(call_words(values, known), 34)
         lines += [] if hides_sizes else _output_shapes(box)
     else:
         title = main.op.label()
         lines += filter(None, [" · ".join(_label(node) for node in box.step if node is not main)])
     cost = format_cost(total(box.nodes)) if costs and not hides_sizes else ""
     return title, lines + ([cost] if cost else [])
+
+
+def known_arguments(items: Iterable[Item], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a diagram that all of its layers have with the same value: their boxes need not repeat them."""
+    layers = [box.main for box in boxes(items) if box.is_layer]
+    return {
+        name: value
+        for name, value in arguments.items()
+        if all(layer.arguments[name] == value for layer in layers if name in layer.fields)
+    }
+
+
+def call_words(values: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
+    """A layer's arguments as an op's label would show them: `3×3`, `64 /2`, `drop=0.1`.
+
+    Args:
+        known: arguments that are shown elsewhere.
+    """
+    kernel, filters, stride = (_sides(values.get(name)) for name in ("kernel", "filters", "stride"))
+    words = [times(kernel)] if kernel else []
+    if filters and filters[0] == filters[1]:
+        words.append(f"{filters[0]}" if kernel else f"{filters[0]} filters")
+    if stride:
+        words[-1:] = [f"{' '.join(words[-1:])}{per_stride(stride)}".strip()]
+    short_forms = {name for name, sides in (("kernel", kernel), ("filters", filters), ("stride", stride)) if sides}
+    rest = {name: value for name, value in values.items() if name not in short_forms and known.get(name) != value}
+    return [*filter(None, words), *(f"{name}={value_text(value)}" for name, value in rest.items())]
+
+
+def _sides(value: Any) -> tuple[int, int] | None:
+    """A number, or a list of two, as height and width; nothing for any other value."""
+    sides = tuple(value) if isinstance(value, list | tuple) else (value, value)
+    is_pair = len(sides) == 2 and all(isinstance(side, int) and not isinstance(side, bool) for side in sides)
+    return (sides[0], sides[1]) if is_pair else None
 
 
 def layer_details(layer: OpenLayer, *, costs: bool, hides_sizes: bool) -> list[str]:
@@ -53,7 +93,7 @@ def identity_text(*, is_shortcut: bool) -> tuple[str, list[str]]:
 
 def stack(box: Box) -> list[tuple[str, str]]:
     """The kind and the label of each op of a step, for a box that shows them one by one."""
-    return [(node.op.kind, node.op.label()) for node in box.step if node.op]
+    return [(look(node.op), node.op.label()) for node in box.step if node.op]
 
 
 def format_cost(totals: Totals) -> str:
@@ -99,7 +139,7 @@ def end_title(side: str, name: str) -> str:
 
 
 def is_layer(item: Item) -> bool:
-    return isinstance(item, OpenLayer) or (isinstance(item, Box) and item.kind == "block")
+    return isinstance(item, OpenLayer) or (isinstance(item, Box) and item.is_layer)
 
 
 def is_model(graph: Graph) -> bool:
@@ -120,7 +160,7 @@ def width(items: tuple[Item, ...], texts: Iterable[tuple[str, list[str]]], *, co
         if not any(parallels(layer.items)):
             widths.append(2 * width_of(layer.main.kind, [format_cost(total(layer.nodes))] if costs else []))
     branches = [branch for parallel in parallels(items) for branch in parallel.paths]
-    widths += [2 * width_of(short(branch.name)) + (0.6 if branch.times > 1 else -0.6) for branch in branches]
+    widths += [2 * width_of(short(branch.title)) + (0.6 if branch.times > 1 else -0.6) for branch in branches]
     return round(min(max(widths), 3.6), 2)
 
 

@@ -43,7 +43,7 @@ def to_dot(graph: Graph, options: Options = Options()) -> str:
     Args:
         graph: the model's, or a layer's as `views` gives it.
     """
-    return _DotDrawing(options, plan(graph, options.depth)).text(graph)
+    return _DotDrawing(options, plan(graph, options.depth), graph).text()
 
 
 @dataclass(slots=True)
@@ -79,18 +79,19 @@ class _BranchStyle:
 class _DotDrawing(PlanWalker[_DotChain]):
     """Draws a plan. Edges between two items are outside of both, for an edge draws its ends into its cluster."""
 
-    def __init__(self, options: Options, items: tuple[Item, ...]) -> None:
+    def __init__(self, options: Options, items: tuple[Item, ...], graph: Graph) -> None:
         super().__init__(options)
-        self.items = items
-        self.dot = DotWriter(options, items)
+        self.items, self.graph = items, graph
+        self.dot = DotWriter(options, items, graph.arguments)
         self.dashed = {"color": self.dot.theme.shortcut, "style": "dashed"}
 
-    def text(self, graph: Graph) -> str:
+    def text(self) -> str:
+        graph = self.graph
         ends, size = describe(graph)
         self.dot.line(f"// {printable(graph.name)}")
         self.dot.line(f"// {printable(ends)}, {size}")
         with self.dot.page(graph.name):
-            self.dot.defaults(self.dot.caption(graph), *self.dot.gaps)
+            self.dot.defaults(*self.dot.gaps)
             chain = _DotChain(Wires(graph), next(iter(graph.inputs)))
             chain.width, chain.weight = chain_width(self.items, self.dot.width), 100 if self.options.is_wide else 50
             for name, shape in graph.inputs.items():
@@ -101,6 +102,7 @@ class _DotDrawing(PlanWalker[_DotChain]):
             for name, tensor in zip(names, graph.outputs.values(), strict=True):
                 self.join(IncomingEdge(tensor.ref, name), None, chain)
             self.dot.side_by_side(names)
+            self.dot.caption(graph)
         return "\n".join(self.dot.lines) + "\n"
 
     def sections(self, chain: _DotChain, is_model: bool) -> None:
@@ -208,9 +210,10 @@ class _DotDrawing(PlanWalker[_DotChain]):
 
     def draw_box(self, box: Box, chain: _DotChain) -> None:
         name, shown = target(box, chain.scope), chain.sources[box.inputs[0]].shown
-        self.dot.box(name, box, chain.width, chain.group, is_in_branch=chain.is_branch, hides_sizes=chain.hides_sizes)
+        flags = {"is_in_branch": chain.is_branch, "hides_sizes": chain.hides_sizes, "is_shortcut": chain.is_shortcut}
+        self.dot.box(name, box, chain.width, chain.group, **flags)
         for ref, shape in last_of(box).output_shapes.items():
-            chain.sources[ref] = TensorSource(name, shape, shape if box.kind == "block" else shown, can_fork(box))
+            chain.sources[ref] = TensorSource(name, shape, shape if box.is_layer else shown, can_fork(box))
 
     def draw_layer(self, layer: OpenLayer, chain: _DotChain) -> None:
         name, marked = cluster_name(layer, chain.scope), layer.marked_inputs
@@ -253,8 +256,8 @@ class _DotDrawing(PlanWalker[_DotChain]):
                     stripe()
                 ends = {"weight": 10} if 2 * index + 1 == len(paths) else {}
                 branch = column.branch
-                title = self.dot.title(branch.name, "l" if 2 * index < len(paths) else "r", branch.times)
-                style = _BranchStyle(title | {"tooltip": f"path {branch.name}"}, ends, ends)
+                title = self.dot.title(branch.title, "l" if 2 * index < len(paths) else "r", branch.times)
+                style = _BranchStyle(title | {"tooltip": f"path {branch.title}"}, ends, ends)
                 self.branch(column, chain, parallel, style)
                 stripe()
             for column in shortcuts:
@@ -281,8 +284,7 @@ class _DotDrawing(PlanWalker[_DotChain]):
 
     def shortcut_style(self, column: BranchColumn, paths: int, chain: _DotChain) -> _BranchStyle:
         """One box next to the paths, or a cluster of several."""
-        items = column.branch.items
-        is_box = not items or (len(items) == 1 and isinstance(items[0], Box))
+        is_box = not column.branch.items or column.branch.is_one_box
         unseen = {"style": "invis", "label": "", "margin": 0}
         cluster = unseen if is_box else self.dot.title(column.branch.name, "r") | {"style": "rounded,filled,dashed"}
         ends = {**self.dashed, "weight": 0}
@@ -300,7 +302,7 @@ class _DotDrawing(PlanWalker[_DotChain]):
         branch, first = column.branch, column.first
         group = column.key if column.has_only_boxes else ""
         inner = replace(chain, last="", scope=column.scope, width=self.dot.width, weight=10, group=group)
-        inner.is_branch, inner.is_inner = True, False
+        inner.is_branch, inner.is_inner, inner.is_shortcut = True, False, branch.is_shortcut and branch.is_one_box
         start = chain.sources[first.ref]
         above, below = ((), ()) if branch.is_shortcut else (column.above, column.below)
         row = (start.node, *above, column.rows[0])

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
-from archdsl.diagrams.captions import box_text, end_title, format_cost, identity_text, layer_details, stack, width
+from archdsl.diagrams.captions import (
+    box_text,
+    end_title,
+    format_cost,
+    identity_text,
+    known_arguments,
+    layer_details,
+    stack,
+    width,
+)
 from archdsl.diagrams.labels import box_label, cluster_label, legend, space_label, stack_label
 from archdsl.diagrams.layer_strips import LayerStrips
 from archdsl.diagrams.options import Options
-from archdsl.diagrams.plan import MANY, Box, Item, OpenLayer, boxes, parallels
-from archdsl.diagrams.style import THEMES, TOL, Html, Lines, arguments, attributes, dimensions, quoted, short
+from archdsl.diagrams.plan import MANY, Box, Item, OpenLayer, boxes, layer_kind, parallels
+from archdsl.diagrams.style import THEMES, TOL, Lines, arguments, attributes, dimensions, quoted, short
 from archdsl.diagrams.tooltips import box_tooltip, layer_tooltip
 from archdsl.graph import Graph
 from archdsl.ops import Shape
@@ -34,22 +44,25 @@ class DotWriter:
 
     Args:
         items: the whole plan: its boxes share their width, and those in branches their height.
+        arguments: those of what is drawn, which are shown under the diagram.
     """
 
-    def __init__(self, options: Options, items: tuple[Item, ...]) -> None:
+    def __init__(self, options: Options, items: tuple[Item, ...], arguments: Mapping[str, Any]) -> None:
         self.options, self.items = options, items
+        self.known = known_arguments(items, arguments)
         self.theme, self.is_wide = THEMES[options.theme], options.is_wide
         self.lines: list[str] = []
         self.indent = ""
         self.open: list[str] = []
         self.homes: dict[str, tuple[str, ...]] = {}
         self.waiting: list[str] = []
+        self.has_dashes = False
         self.strips = LayerStrips(items)
         self.is_crowded = any(len(parallel.branches) > MANY for parallel in parallels(items))
         self.gaps = (0.18 if self.is_crowded else 0.3, 0.22 if len(items) > LONG else 0.28)
         self.width = width(items, map(self.box_text, boxes(items)), costs=options.costs)
         branches = [branch for parallel in parallels(items) if len(parallel.paths) > 1 for branch in parallel.branches]
-        in_branches = [box for branch in branches for box in boxes(branch.items) if box.kind != "block"]
+        in_branches = [box for branch in branches for box in boxes(branch.items) if not box.is_layer]
         heights = [] if options.is_full else [height(self.lines_of(box)) for box in in_branches]
         self.height = max(heights, default=0.4)
 
@@ -97,6 +110,7 @@ class DotWriter:
     def edge(self, start: str, end: str, **values: object) -> None:
         """An edge. Its `tail` and `head` are the sides where it leaves and comes in: `outer`, `before` or `behind`."""
         sides = dict(zip(("outer", "before", "behind"), "swe" if self.is_wide else "ens", strict=True))
+        self.has_dashes |= values.get("style") == "dashed"
         ports = [f":{sides[str(values.pop(which))]}" if which in values else "" for which in ("tail", "head")]
         text = f"{quoted(start)}{ports[0]} -> {quoted(end)}{ports[1]}{attributes(values)}"
         is_here = self.homes.get(start, tuple(self.open))[: len(self.open)] == tuple(self.open)
@@ -128,10 +142,10 @@ class DotWriter:
         if len(row := [quoted(name) for name in names]) > 1:
             self.line(f"{{ rank=same {' '.join(row)} }}")
 
-    def defaults(self, caption: str, column_gap: float, row_gap: float) -> None:
+    def defaults(self, column_gap: float, row_gap: float) -> None:
         """What holds for everything on the page. Gaps are in inches."""
         theme, font = self.theme, {"fontname": "Arial"}
-        page = {"bgcolor": theme.page, "fontcolor": theme.text, "label": caption, "labelloc": "b", "labeljust": "c"}
+        page = {"bgcolor": theme.page, "fontcolor": theme.text, "labelloc": "b", "labeljust": "c"}
         space = {"rankdir": "LR" if self.is_wide else "TB", "nodesep": column_gap, "ranksep": row_gap, "pad": 0.12}
         ways = {"newrank": "true", "splines": "spline"}
         self.line("graph" + attributes({**page, **font, "fontsize": 11, **space, **ways}))
@@ -190,7 +204,7 @@ class DotWriter:
 
     def box_text(self, box: Box, *, hides_sizes: bool = False) -> tuple[str, list[str]]:
         """What a box says; where many branches are side by side, a long title in two lines."""
-        title, details = box_text(box, costs=self.options.costs, hides_sizes=hides_sizes)
+        title, details = box_text(box, self.known, costs=self.options.costs, hides_sizes=hides_sizes)
         if self.is_crowded and len(title) > NARROW:
             title = "\n".join(textwrap.wrap(title, len(title) // 2 + 2))
         return title, details
@@ -200,13 +214,15 @@ class DotWriter:
         title, details = self.box_text(box)
         return 1 + title.count("\n") + len(details) + (1 if self.strips.of(box) else 0)
 
-    def caption(self, graph: Graph) -> Html:
-        """What is under the diagram."""
+    def caption(self, graph: Graph) -> None:
+        """Writes what is under the diagram, after everything that it explains."""
         kinds = {box.kind for box in boxes(self.items)}
+        kinds |= {cell.kind for box in boxes(self.items) for _, cell in self.strips.of(box) if not cell.layer}
         if self.options.is_full:
             kinds |= {kind for box in boxes(self.items) for kind, _ in stack(box)}
-        lines = filter(None, [*arguments(graph.arguments, 56), format_cost(graph.totals)])
-        return legend(graph.name, [*lines], self.strips.key(), kinds, self.theme)
+        lines = [*filter(None, [*arguments(graph.arguments, 56), format_cost(graph.totals)])]
+        label = legend(graph.name, lines, self.strips.key(), kinds, self.theme, has_dashes=self.has_dashes)
+        self.line("graph" + attributes({"label": label}))
 
     def end(self, side: str, name: str, shape: Shape) -> str:
         """An input or an output of the diagram; the name of its node, which no step can have."""
@@ -216,7 +232,17 @@ class DotWriter:
         self.node(f"({title})", label=label, **self.colors("end"), width=1.1, tooltip=tooltip)
         return f"({title})"
 
-    def box(self, name: str, box: Box, width: float, group: str, *, is_in_branch: bool, hides_sizes: bool) -> None:
+    def box(
+        self,
+        name: str,
+        box: Box,
+        width: float,
+        group: str,
+        *,
+        is_in_branch: bool,
+        hides_sizes: bool,
+        is_shortcut: bool,
+    ) -> None:
         """A box, a stack of ops, or the circle of a merge."""
         tooltip = box_tooltip(box)
         if box.sign:
@@ -225,11 +251,12 @@ class DotWriter:
         more = {"group": group} if group else {}
         title, details = self.box_text(box, hides_sizes=hides_sizes)
         ops = stack(box)
+        above = "shortcut" if is_shortcut else ""
         if self.options.is_full and len(ops) > 1:
-            label = stack_label(ops, details[1:], self.theme, width, box.times)
+            label = stack_label(ops, details[1:], self.theme, width, box.times, above)
             self.node(name, label=label, shape="plain", style="solid", width=width, **more, tooltip=tooltip)
             return
-        label = box_label(title, details, self.theme, box.times, self.strips.of(box))
+        label = box_label(title, details, self.theme, box.times, self.strips.of(box), above)
         size = {"height": self.height} if is_in_branch and self.height > 0.4 else {}
         self.node(name, label=label, **self.colors(box.kind), width=width, **size, **more, tooltip=tooltip)
 
@@ -243,8 +270,8 @@ class DotWriter:
         """The look of an opened layer's cluster."""
         more = " · ".join(layer_details(layer, costs=self.options.costs, hides_sizes=hides_sizes))
         label = cluster_label(layer.main.kind, layer.times, self.theme, is_bold=True, more=more)
-        line = {"penwidth": 2.4 if layer.times > 1 else 1.4, "color": self.theme.border(TOL["block"]), "margin": 14}
-        return {"label": label, "fillcolor": self.theme.page, **line, "tooltip": layer_tooltip(layer)}
+        line = {"penwidth": 2.4 if layer.times > 1 else 1.4, "color": self.theme.border(TOL[layer_kind(layer.main)])}
+        return {"label": label, "fillcolor": self.theme.page, **line, "margin": 14, "tooltip": layer_tooltip(layer)}
 
 
 def height(lines: int) -> float:

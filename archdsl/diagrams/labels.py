@@ -15,28 +15,39 @@ _FILLERS = 5
 """Empty cells beside a cell that is to stay narrow: Graphviz shares out the space that a wider row leaves."""
 
 
-def box_label(title: str, details: Iterable[str], theme: Theme, times: int = 1, cells: Strip = ()) -> Html:
-    """A bold title, with a pill such as `×4` behind it where it stands for several, smaller lines, and a strip.
+_LEGEND = 84
+"""Letters of a row of the legend, with the room that their chips take."""
+
+
+def box_label(
+    title: str, details: Iterable[str], theme: Theme, times: int = 1, cells: Strip = (), above: str = ""
+) -> Html:
+    """A bold title, with a pill such as `×4` after it where it stands for several, smaller lines, and a strip.
 
     Args:
         title: in one line or more.
+        above: a word over the title.
     """
     name = "<BR/>".join(f"<B>{_text(line)}</B>" for line in title.split("\n"))
     lines = [_small(line, theme) for line in details] + ([_strip(cells, theme)] if cells else [])
-    if times == 1 and not lines:
+    if times == 1 and not lines and not above:
         return Html(name)
     head, span = (f"<TD>{name}</TD>", "")
     if times > 1:
         head, span = f"{head}<TD>{_pill(times, theme)}</TD>", ' COLSPAN="2"'
-    return Html(_table(f"<TR>{head}</TR>", *(f"<TR><TD{span}>{line}</TD></TR>" for line in lines)))
+    top = [f"<TR><TD{span}>{_small(above, theme)}</TD></TR>"] if above else []
+    return Html(_table(*top, f"<TR>{head}</TR>", *(f"<TR><TD{span}>{line}</TD></TR>" for line in lines)))
 
 
-def stack_label(ops: Sequence[tuple[str, str]], details: Iterable[str], theme: Theme, width: float, times: int) -> Html:
+def stack_label(
+    ops: Sequence[tuple[str, str]], details: Iterable[str], theme: Theme, width: float, times: int, above: str = ""
+) -> Html:
     """The ops of a step under one another, each in the color of its kind, and small lines in the last one's.
 
     Args:
         ops: the kind and the label of each; the step's own op is bold.
         width: in inches.
+        above: a word over the stack.
     """
     rows = []
     main = next((number for number, (_, label) in enumerate(ops) if not label.startswith("Zero pad")), 0)
@@ -48,7 +59,8 @@ def stack_label(ops: Sequence[tuple[str, str]], details: Iterable[str], theme: T
     rows += [(ops[-1][0], _small(line, theme)) for line in details]
     size = f'WIDTH="{72 * width:.0f}" HEIGHT="20"'
     cells = (f"<TR><TD {size} {_colors(TOL[kind], theme)}>{text}</TD></TR>" for kind, text in rows)
-    return Html(_table(*cells, border=1, padding=3))
+    top = [f'<TR><TD BORDER="0" BGCOLOR="{theme.page}">{_small(above, theme)}</TD></TR>'] if above else []
+    return Html(_table(*top, *cells, border=1, padding=3))
 
 
 def cluster_label(title: str, times: int, theme: Theme, *, is_bold: bool, more: str = "") -> Html:
@@ -66,8 +78,16 @@ def cluster_label(title: str, times: int, theme: Theme, *, is_bold: bool, more: 
     return Html(_table(f"<TR>{cells}{'<TD></TD>' * _FILLERS}</TR>", below, padding=2))
 
 
-def legend(title: str, lines: Sequence[str], letters: Sequence[str], kinds: Container[str], theme: Theme) -> Html:
-    """What is under a diagram: what it shows, and what its letters and its colors mean.
+def legend(
+    title: str,
+    lines: Sequence[str],
+    letters: Sequence[str],
+    kinds: Container[str],
+    theme: Theme,
+    *,
+    has_dashes: bool,
+) -> Html:
+    """What is under a diagram: what it shows, and what its letters, its colors and its dashes mean.
 
     Args:
         lines: about the whole graph.
@@ -79,13 +99,10 @@ def legend(title: str, lines: Sequence[str], letters: Sequence[str], kinds: Cont
             names.setdefault(TOL[kind], []).append(name)
     texts = ["", f"<B>{_text(title)}</B>", *(_small(line, theme) for line in lines)]
     texts += [_small("    ".join(letters), theme)] if letters else []
-    span = 2 * _FILLERS + 1
-    rows = [f'<TR><TD COLSPAN="{span}" HEIGHT="{0 if text else 6}">{text}</TD></TR>' for text in texts]
-    if names:
-        chips = "".join(_chip(color, ", ".join(same), theme) for color, same in names.items())
-        inner = f'<TABLE BORDER="0" CELLBORDER="0" CELLPADDING="2" CELLSPACING="4"><TR>{chips}</TR></TABLE>'
-        fillers = "<TD></TD>" * _FILLERS
-        rows.append(f"<TR>{fillers}<TD>{inner}</TD>{fillers}</TR>")
+    rows = [f'<TR><TD HEIGHT="{0 if text else 6}">{text}</TD></TR>' for text in texts]
+    chips = [(_chip(color, theme), ", ".join(same)) for color, same in names.items()]
+    chips += [(_dashes(theme), "shortcut")] if has_dashes else []
+    rows += [f"<TR><TD>{_chips(row, theme)}</TD></TR>" for row in _rows(chips)]
     return Html(f'<TABLE BORDER="0" CELLBORDER="0" CELLPADDING="1" CELLSPACING="0">{"".join(rows)}</TABLE>')
 
 
@@ -113,6 +130,10 @@ def _small(text: str, theme: Theme) -> str:
     return f'<FONT POINT-SIZE="10" COLOR="{theme.detail}">{_text(text)}</FONT>'
 
 
+def _dashes(theme: Theme) -> str:
+    return f'<FONT POINT-SIZE="10" COLOR="{theme.shortcut}"><B>– – –</B></FONT>'
+
+
 def _colors(color: str, theme: Theme) -> str:
     """The border and the background of a cell."""
     return f'COLOR="{theme.border(color)}" BGCOLOR="{theme.fill(color)}"'
@@ -128,8 +149,7 @@ def _strip(cells: Strip, theme: Theme) -> str:
     """Small square cells in a row. What passes its input on is white; what changes it has a color."""
     parts, width = [], 2
     for letter, cell in cells:
-        kind = "conv" if cell.layer else cell.kind
-        fill = theme.page if cell.shortcut == "identity" else theme.fill(TOL[kind])
+        fill = theme.page if cell.shortcut == "identity" else theme.fill(TOL[cell.kind])
         look = f'COLOR="{theme.border(TOL["block"])}" BGCOLOR="{fill}" BORDER="1"'
         text = f'<FONT POINT-SIZE="10" COLOR="{theme.text}">{escape(letter) or " "}</FONT>'
         parts.append(f'<TD {look} WIDTH="17" HEIGHT="17" FIXEDSIZE="TRUE">{text}</TD>')
@@ -142,7 +162,31 @@ def _strip(cells: Strip, theme: Theme) -> str:
     return f"<TABLE {look}><TR>{''.join(parts)}</TR></TABLE>"
 
 
-def _chip(color: str, text: str, theme: Theme) -> str:
+def _rows(chips: Iterable[tuple[str, str]]) -> list[list[tuple[str, str]]]:
+    """Chips and their texts, in rows of about `_LEGEND` letters."""
+    rows: list[list[tuple[str, str]]] = []
+    room = 0
+    for chip, text in chips:
+        if room < len(text):
+            rows.append([])
+            room = _LEGEND
+        rows[-1].append((chip, text))
+        room -= len(text) + 7
+    return rows
+
+
+def _chips(row: Iterable[tuple[str, str]], theme: Theme) -> str:
+    """A row of the legend, in the middle of a table of its own.
+
+    Graphviz gives the space that a wider row leaves to one column of a table, but shares it out in a nested table.
+    """
+    cells = "".join(f'<TD>{chip}</TD><TD ALIGN="LEFT">{_small(text, theme)}  </TD>' for chip, text in row)
+    inner = f'<TABLE BORDER="0" CELLBORDER="0" CELLPADDING="2" CELLSPACING="4"><TR>{cells}</TR></TABLE>'
+    fillers = "<TD></TD>" * _FILLERS
+    return _table(f"<TR>{fillers}<TD>{inner}</TD>{fillers}</TR>", padding=0)
+
+
+def _chip(color: str, theme: Theme) -> str:
     # A table around the cell: Graphviz 14 stretches a bare cell, fixed size or not.
     cell = f'<TD WIDTH="12" HEIGHT="12" FIXEDSIZE="TRUE" {_colors(color, theme)}></TD>'
-    return f'<TD>{_table(f"<TR>{cell}</TR>", border=1, padding=0)}</TD><TD ALIGN="LEFT">{_small(text, theme)}  </TD>'
+    return _table(f"<TR>{cell}</TR>", border=1, padding=0)

@@ -85,4 +85,4 @@ def _cell(box: Box) -> StripCell:
     body = box.main.body
     if body is None:
         return StripCell("", "", box.kind)
-    return StripCell(box.main.kind, body.shortcut.kind if body.shortcut else "", "block", box.times)
+    return StripCell(box.main.kind, body.shortcut.kind if body.shortcut else "", box.kind, box.times)

@@ -7,7 +7,16 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
 from archdsl.analysis.wires import Wires
-from archdsl.diagrams.captions import box_text, describe, end_title, identity_text, layer_details, sign, stack
+from archdsl.diagrams.captions import (
+    box_text,
+    describe,
+    end_title,
+    identity_text,
+    known_arguments,
+    layer_details,
+    sign,
+    stack,
+)
 from archdsl.diagrams.columns import incoming_edges
 from archdsl.diagrams.mermaid_writer import MermaidWriter, escaped, plain
 from archdsl.diagrams.options import Options
@@ -32,7 +41,7 @@ def to_mermaid(graph: Graph, options: Options = Options()) -> str:
     Args:
         graph: the model's, or a layer's as `views` gives it.
     """
-    return _MermaidDrawing(options).text(graph)
+    return _MermaidDrawing(options, graph).text()
 
 
 @dataclass(slots=True)
@@ -49,15 +58,18 @@ class _MermaidChain(Chain):
 class _MermaidDrawing(PlanWalker[_MermaidChain]):
     """Draws a plan. Edges may start and end anywhere, and branches part at any box: Mermaid finds their ways."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, graph: Graph) -> None:
         super().__init__(options)
+        self.graph, self.items = graph, plan(graph, options.depth)
+        self.known = known_arguments(self.items, graph.arguments)
         self.mermaid = MermaidWriter(THEMES[options.theme])
 
-    def text(self, graph: Graph) -> str:
+    def text(self) -> str:
+        graph = self.graph
         chain = _MermaidChain(Wires(graph), next(iter(graph.inputs)))
         for name, shape in graph.inputs.items():
             chain.sources[name] = TensorSource(self.end("input", name, shape), shape, shape)
-        self.draw(plan(graph, self.options.depth), chain)
+        self.draw(self.items, chain)
         for name, tensor in graph.outputs.items():
             self.link(tensor.ref, self.end("output", name, tensor.shape), chain, [])
         about = [*describe(graph), *([" ".join(arguments(graph.arguments, 80))] if graph.arguments else [])]
@@ -83,27 +95,28 @@ class _MermaidDrawing(PlanWalker[_MermaidChain]):
         self.mermaid.link(source.node, target, " ".join(filter(None, words)), is_dotted=is_dotted)
 
     def draw_box(self, box: Box, chain: _MermaidChain) -> None:
-        node, end = self.step(box, hides_sizes=chain.hides_sizes), box.nodes[0].name
+        node, end = self.step(box, chain), box.nodes[0].name
         for edge in incoming_edges(box, ""):
             self.link(edge.ref, node, chain, self.edge_words(edge.ref, chain, end, len(box.inputs), edge.port), end)
         shown = chain.sources[box.inputs[0]].shown
-        is_shown = box.kind == "block" and not chain.hides_sizes
+        is_shown = box.is_layer and not chain.hides_sizes
         for ref, shape in last_of(box).output_shapes.items():
             chain.sources[ref] = TensorSource(node, shape, shape if is_shown else shown)
 
-    def step(self, box: Box, *, hides_sizes: bool) -> str:
+    def step(self, box: Box, chain: _MermaidChain) -> str:
         """The node of a step or of a layer. In full, its ops are listed one under the other."""
         if box.sign:
             return self.mermaid.circle(_label(box.sign, (), box.times))
-        title, details = box_text(box, costs=self.options.costs, hides_sizes=hides_sizes)
+        title, details = box_text(box, self.known, costs=self.options.costs, hides_sizes=chain.hides_sizes)
+        above = ["shortcut"] if chain.is_shortcut else []
         ops = [node for node in box.step if node.op]
         if self.options.is_full and len(ops) > 1:
             name = _label(title, (), box.times)
             labels = [escaped(text) for _, text in stack(box)]
             rows = [name if op is box.main else text for op, text in zip(ops, labels, strict=True)]
             rows += map(escaped, details[1:])  # the first line names the ops
-            return self.mermaid.box("<br/>".join(rows), box.kind)
-        return self.mermaid.box(_label(title, details, box.times), box.kind)
+            return self.mermaid.box("<br/>".join([*above, *rows]), box.kind)
+        return self.mermaid.box("<br/>".join([*above, _label(title, details, box.times)]), box.kind)
 
     def draw_layer(self, layer: OpenLayer, chain: _MermaidChain) -> None:
         inner = _MermaidChain(layer.wires, next(iter(layer.body.inputs)))
@@ -150,10 +163,10 @@ class _MermaidDrawing(PlanWalker[_MermaidChain]):
 
     def branch(self, branch: DrawnBranch, chain: _MermaidChain) -> str:
         """A branch; the id of the node that it ends with."""
-        inner = replace(chain, is_dotted=branch.is_shortcut)
-        if branch.is_shortcut and (not branch.items or (len(branch.items) == 1 and isinstance(branch.items[0], Box))):
+        inner = replace(chain, is_dotted=branch.is_shortcut, is_shortcut=branch.is_shortcut and branch.is_one_box)
+        if branch.is_shortcut and (not branch.items or branch.is_one_box):
             return self.contents(branch, inner)
-        name, look = short(branch.name), "shortcut" if branch.is_shortcut else "path"
+        name, look = short(branch.title), "shortcut" if branch.is_shortcut else "path"
         title, is_once = escaped(name) + _number(branch.times), _begins_once(branch.items)
         with self.group(title, len(name), look, is_entered_once=is_once):
             return self.contents(branch, inner)

@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import TypeAlias
 
 from archdsl.analysis.wires import Wires
+from archdsl.diagrams.style import look
 from archdsl.graph import Graph, Node, TensorRef
 from archdsl.names import stem
 from archdsl.ops.merge import Merge
@@ -39,8 +40,12 @@ class Box:
 
     @property
     def kind(self) -> str:
-        """What decides the color: the op's kind, or `block` for a layer."""
-        return self.main.op.kind if self.main.op else "block"
+        """What decides the color: the op's kind; for a layer `scaled` if it changes its shortcut, else `block`."""
+        return look(self.main.op) if self.main.op else layer_kind(self.main)
+
+    @property
+    def is_layer(self) -> bool:
+        return self.main.op is None
 
     @property
     def sign(self) -> str:
@@ -90,10 +95,12 @@ class DrawnBranch:
     """One of parallel branches, or their shortcut; or `times` equal branches. Without items it passes its input on.
 
     Args:
+        title: what the diagram calls it.
         end: the ref of what the merge takes from it.
     """
 
     name: str
+    title: str
     items: tuple[Item, ...]
     end: TensorRef
     times: int = 1
@@ -101,6 +108,10 @@ class DrawnBranch:
     @property
     def is_shortcut(self) -> bool:
         return self.name == "shortcut"
+
+    @property
+    def is_one_box(self) -> bool:
+        return len(self.items) == 1 and isinstance(self.items[0], Box)
 
     @property
     def inputs(self) -> tuple[TensorRef, ...]:
@@ -136,6 +147,12 @@ Item: TypeAlias = Box | OpenLayer | Parallel
 def plan(graph: Graph, depth: int) -> tuple[Item, ...]:
     """What a diagram of a graph shows, in its order. Layers up to `depth - 1` deep are drawn with their inside."""
     return _Planner(Wires(graph), depth).items(graph.nodes, 0)
+
+
+def layer_kind(node: Node) -> str:
+    """What decides the color of a layer: `scaled` if it has a shortcut that is no identity, else `block`."""
+    shortcut = node.body.shortcut if node.body else None
+    return "scaled" if shortcut and shortcut.kind != "identity" else "block"
 
 
 def walk(items: Iterable[Item]) -> Iterator[Item]:
@@ -225,11 +242,13 @@ class _Planner:
         for _, run in groupby(rows, lambda name: (name == "shortcut", self._form(name, rows[name], ends[name], merge))):
             names = list(run)
             shown = names[:1] if len(names) > MANY else names
-            branches += [DrawnBranch(name, self.items(rows[name], level + 1), ends[name]) for name in shown]
+            branches += [
+                DrawnBranch(name, _title(name, rows), self.items(rows[name], level + 1), ends[name]) for name in shown
+            ]
             if len(names) > MANY:
                 stems = {stem(name) for name in names}
                 name = stems.pop() if len(stems) == 1 else f"{names[0]} … {names[-1]}"
-                branches[-1] = replace(branches[-1], name=name, times=len(names))
+                branches[-1] = replace(branches[-1], name=name, title=name, times=len(names))
         own = {node.name for nodes in rows.values() for node in nodes}
         starts = Counter(ref for branch in branches for ref in branch.inputs if ref.node not in own)
         fork = max(starts, key=lambda ref: (starts[ref], ref.node == before))
@@ -294,6 +313,13 @@ class _Planner:
         is_next = self.wires.feeds_only(one[-1].name, other[0].name) and one[-1].output_refs == other[0].inputs
         has_names = any(self.wires.called(step[0].name) for step in (one, other))
         return is_next and not has_names and _equal_steps(one, other)
+
+
+def _title(name: str, names: Iterable[str]) -> str:
+    """What a path is called: `narrow` if it is the only copy of a repeated path, `narrow_1`."""
+    base = stem(name)
+    is_alone = name == f"{base}_1" and [stem(other) for other in names].count(base) == 1
+    return base if is_alone else name
 
 
 def _equal_uses(one: Node, other: Node) -> bool:

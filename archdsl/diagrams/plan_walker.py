@@ -44,12 +44,14 @@ class Chain:
         last: the node of the body that the chain has come to.
         sources: by ref, what the body has given so far; the branches of a body share them.
         hides_sizes: whether it stands for several chains of other sizes, and so shows none.
+        is_shortcut: whether it is a shortcut of one box, which the box then says.
     """
 
     wires: Wires
     last: str
     sources: dict[str, TensorSource] = field(default_factory=dict)
     hides_sizes: bool = False
+    is_shortcut: bool = False
 
 
 C = TypeVar("C", bound=Chain)

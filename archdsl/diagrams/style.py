@@ -8,32 +8,44 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from archdsl.ops import Shape
+from archdsl.ops import Op, Shape
 
 TOL = {
     "conv": "#77AADD",
     "norm": "#EEDD88",
     "activation": "#44BB99",
+    "scale": "#EEDD88",
     "dense": "#EE8866",
+    "attention": "#BBCC33",
     "pool": "#FFAABB",
     "shape": "#FFAABB",
     "dropout": "#AAAA00",
     "block": "#99DDFF",
+    "scaled": "#8888EE",
     "end": "#DDDDDD",
 }
-"""Paul Tol's "light" scheme, whose colors stay apart for every kind of sight and carry dark text."""
+"""Paul Tol's "light" scheme, and one color more: colorblind readers can tell them apart, and they carry dark text."""
 
 KIND_NAMES = {
     "conv": "convolution",
-    "norm": "normalisation",
+    "norm": "normalization",
+    "scale": "scaling",
     "activation": "activation",
     "dense": "dense",
+    "attention": "attention and tokens",
     "pool": "pooling",
     "shape": "reshaping",
     "dropout": "dropout",
     "block": "layer",
+    "scaled": "layer with scaled shortcut",
 }
 """What the legend calls each kind, in its order. Kinds of one color share an entry."""
+
+_LOOKS = {
+    **dict.fromkeys(("attention", "class_token", "position_embedding"), "attention"),
+    **dict.fromkeys(("normalization", "rescale", "layer_scale"), "scale"),
+}
+"""The ops that have another color than their kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +104,11 @@ THEMES = {
 }
 
 
+def look(op: Op) -> str:
+    """What decides the color of an op: its kind, for most."""
+    return _LOOKS.get(op.name, op.kind)
+
+
 class Html(str):
     """A label in Graphviz's HTML, which goes between `<` and `>` and not between quotes."""
 
@@ -138,9 +155,13 @@ def dimensions(shape: Shape) -> str:
 
 def arguments(values: Mapping[str, Any], width: int) -> list[str]:
     """`kernel=3, filters=128`, in lines of about `width` characters; long values are cut."""
-    words = [printable(f"{name}={_value(value)}") for name, value in values.items()]
+    return wrapped([f"{name}={value_text(value)}" for name, value in values.items()], width)
+
+
+def wrapped(words: Iterable[str], width: int) -> list[str]:
+    """Words with commas between them, in lines of about `width` characters."""
     lines: list[str] = []
-    for word in words:
+    for word in map(printable, words):
         if lines and len(lines[-1]) + len(word) + 2 <= width:
             lines[-1] += f", {word}"
         else:
@@ -160,7 +181,7 @@ def width_of(title: str, details: Iterable[str] = ()) -> float:
     return 0.24 + max(0.095 * max(map(len, title.split("\n"))), *(0.07 * len(line) for line in details), 0.0)
 
 
-def _value(value: Any) -> str:
+def value_text(value: Any) -> str:
     text = f"{value:.3g}" if isinstance(value, float) else str(value)
     return textwrap.shorten(text, 28, placeholder="…") if " " in text else short(text, 28)
 

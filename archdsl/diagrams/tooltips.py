@@ -12,7 +12,7 @@ from archdsl.ops import Shape
 
 def box_tooltip(box: Box) -> Lines:
     """Of a box: each of its ops with its weights, or the layer as it is called."""
-    if box.kind == "block":
+    if box.is_layer:
         return _layers(box.nodes)
     lines = [line for node in box.step for line in _op(node)]
     more = f"and {box.times - 1} more like it" if box.times > 1 else ""

@@ -163,6 +163,13 @@ class Picture:
         self.counted = Counter(part.name for part in nodes)
 
     @cached_property
+    def legend(self) -> tuple[list[Area], list[Text]]:
+        """The colored squares and the texts under everything; the page itself is the first shape of all."""
+        group = next(group for group in self.root.iter(f"{SVG}g") if group.get("class") == "graph")
+        shapes = [_area(shape) for shape in group if shape.tag in (f"{SVG}path", f"{SVG}polygon")]
+        return shapes[1:], [_text(text) for text in group if text.tag == f"{SVG}text"]
+
+    @cached_property
     def sizes(self) -> list[float]:
         """How high its letters are, in points."""
         return [float(text.attrib["font-size"]) for text in self.root.iter(f"{SVG}text") if (text.text or "").strip()]
