@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from itertools import pairwise, zip_longest
 
@@ -311,17 +312,19 @@ class _DotDrawing(PlanWalker[_DotChain]):
         self.wire(column, *row[:2], **style.start, **_edge_label(name), **tooltip)
         for edge in column.others:
             self.join(edge, branch.items[0], inner)
-        with self.dot.cluster(column.key, **style.cluster):
+        # The lane holds the spaces in their column; the frame inside it is around the boxes alone.
+        with self.dot.lane(f"{column.key} lane") if above or below else nullcontext():
             for space in (*above, *below):
                 self.dot.space(space, group or column.key)
             for one, other in pairwise(row[1:]):
                 self.wire(column, one, other, weight=10, **tooltip)
-            last = column.rows[0]
-            if branch.items:
-                self.draw_from(branch.items, inner)
-                last = inner.sources[branch.end].node
-            else:
-                self.dot.identity(last, inner.width, is_shortcut=branch.is_shortcut)
+            with self.dot.cluster(column.key, **style.cluster):
+                last = column.rows[0]
+                if branch.items:
+                    self.draw_from(branch.items, inner)
+                    last = inner.sources[branch.end].node
+                else:
+                    self.dot.identity(last, inner.width, is_shortcut=branch.is_shortcut)
             tooltip = {"tooltip": tensor_tooltip(branch.end, inner.sources[branch.end].shape)}
             for one, other in pairwise((last, *below)):
                 self.wire(column, one, other, weight=10, **tooltip)
@@ -332,9 +335,9 @@ class _DotDrawing(PlanWalker[_DotChain]):
     def wire(self, column: BranchColumn, start: str, end: str, /, **values: object) -> None:
         """A part of a branch's line, which runs on unbroken through the spaces above and below its boxes."""
         if start in column.spaces:
-            values = {**values, "tailclip": "false"}
+            values = {"tail": "out", **values, "tailclip": "false"}
         if end in column.spaces:
-            values = {**values, "arrowhead": "none", "headclip": "false"}
+            values = {"head": "in", **values, "arrowhead": "none", "headclip": "false"}
         self.dot.edge(start, end, **values)
 
 

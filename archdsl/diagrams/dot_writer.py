@@ -89,6 +89,14 @@ class DotWriter:
             self.open.pop()
 
     @contextmanager
+    def lane(self, name: str) -> Iterator[None]:
+        """An invisible cluster around a path and its spaces."""
+        with self.invisible_cluster(name):
+            self.open.append(name)
+            yield
+            self.open.pop()
+
+    @contextmanager
     def invisible_cluster(self, name: str) -> Iterator[None]:
         """A cluster that only holds its nodes together."""
         with self.block(f"subgraph {quoted(f'cluster {name}')}"):
@@ -109,8 +117,9 @@ class DotWriter:
 
     def edge(self, start: str, end: str, **values: object) -> None:
         """An edge. Its `tail` and `head` are the sides where it leaves and comes in: `outer`, `before` or `behind`."""
-        sides = dict(zip(("outer", "before", "behind"), "swe" if self.is_wide else "ens", strict=True))
+        sides: dict[str, str] = dict(zip(("outer", "before", "behind"), "swe" if self.is_wide else "ens", strict=True))
         self.has_dashes |= values.get("style") == "dashed"
+        sides |= {"in": f"in:{sides['before']}", "out": f"out:{sides['behind']}"}
         ports = [f":{sides[str(values.pop(which))]}" if which in values else "" for which in ("tail", "head")]
         text = f"{quoted(start)}{ports[0]} -> {quoted(end)}{ports[1]}{attributes(values)}"
         is_here = self.homes.get(start, tuple(self.open))[: len(self.open)] == tuple(self.open)
@@ -184,8 +193,8 @@ class DotWriter:
         self.node(name, label="", shape="point", style="invis", width=0.01, height=0.01)
 
     def space(self, name: str, group: str) -> None:
-        """Room for a box where a branch has none."""
-        label = space_label(self.height, self.theme, is_wide=self.is_wide)
+        """A point of a branch's line where the branch has no box."""
+        label = space_label(self.height, is_wide=self.is_wide)
         self.node(name, label=label, shape="plain", style="solid", width=0.01, height=0.01, group=group)
 
     def corner(self, name: str) -> None:

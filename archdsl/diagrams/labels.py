@@ -106,14 +106,15 @@ def legend(
     return Html(f'<TABLE BORDER="0" CELLBORDER="0" CELLPADDING="1" CELLSPACING="0">{"".join(rows)}</TABLE>')
 
 
-def space_label(height: float, theme: Theme, *, is_wide: bool) -> Html:
-    """Room as high as a box, whose middle is a part of the line that runs through it."""
-    rest = round(36 * height)  # the two edges end a point before the middle
-    dot = f'<TD STYLE="ROUNDED" WIDTH="2" HEIGHT="2" BGCOLOR="{theme.line}"></TD>'
-    if is_wide:
-        return Html(_table(f'<TR><TD WIDTH="{rest}"></TD>{dot}<TD WIDTH="{rest}"></TD></TR>', padding=0))
-    room = f'<TR><TD HEIGHT="{rest}"></TD></TR>'
-    return Html(_table(f"{room}<TR>{dot}</TR>{room}", padding=0))
+def space_label(height: float, *, is_wide: bool) -> Html:
+    """Room as high as a box, with ports in its middle for the line that runs through it.
+
+    An edge ends a point before a port. So the line comes in by the second port and leaves by the first, and has no gap.
+    """
+    side = "WIDTH" if is_wide else "HEIGHT"
+    sizes = {"": round(36 * height), ' PORT="out"': 1, " ": 3, ' PORT="in"': 1, "  ": round(36 * height)}
+    cells = [f'<TD{port.rstrip()} {side}="{size}"></TD>' for port, size in sizes.items()]
+    return Html(_table(f"<TR>{''.join(cells)}</TR>" if is_wide else "".join(f"<TR>{c}</TR>" for c in cells), padding=0))
 
 
 def _table(*rows: str, border: int = 0, padding: int = 1) -> str:

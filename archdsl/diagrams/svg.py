@@ -20,7 +20,7 @@ _PARTS = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _TIP = re.compile(r'xlink:title="([^"]*)"')
-_SIDE = re.compile(r":(?:[ns][ew]?|[ewc_])(?=(?:-|&#45;)&gt;|$)")
+_SIDE = re.compile(r"(?::(?:in|out))?:(?:[ns][ew]?|[ewc_])(?=(?:-|&#45;)&gt;|$)")
 _REFERENCE = re.compile(r"&(?:(?:amp|lt|gt|quot|apos);|#(\d{1,7});|#[xX]([0-9a-fA-F]{1,6});)?")
 # Said as what XML allows, this would take re 9 ms to compile.
 _NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")

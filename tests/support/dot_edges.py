@@ -78,7 +78,7 @@ outputs: [label, age]
 NODE = re.compile(r'^ *"((?:[^"\\]|\\.)*)" \[label', re.MULTILINE)
 
 
-EDGE = re.compile(r'^ *"((?:[^"\\]|\\.)*)"(?::\w)? -> "((?:[^"\\]|\\.)*)"(?::\w)?(.*)$', re.MULTILINE)
+EDGE = re.compile(r'^ *"((?:[^"\\]|\\.)*)"(?::[\w:]+)? -> "((?:[^"\\]|\\.)*)"(?::[\w:]+)?(.*)$', re.MULTILINE)
 
 
 @dataclass

@@ -26,6 +26,9 @@ HINTED = 0.5 if has_arial() else 2.5
 GAP = 0.1
 """Points between two pieces of a line that nobody sees."""
 
+KINK = 0.35
+"""By how much a line may lean to a side where it runs through a space, for each point of its way."""
+
 OUTLINE = 0.6
 """Points by which a corner of a line is drawn larger than its place says."""
 
@@ -251,12 +254,29 @@ def unbroken(view: View) -> Iterator[str]:
     """A line that is made of several pieces has no gap where they meet."""
     for node in view.picture.nodes.values():
         corner = re.fullmatch(r"body \d+ (top|foot)", node.name)
-        if node.areas and (corner or re.search(r" space \d+$", node.name)):
+        if node.areas and corner:
             ends = [edge.line[-1] for edge in view.picture.edges if edge.ends[1] == node.name]
             ends += [edge.line[0] for edge in view.picture.edges if edge.ends[0] == node.name]
             gaps = [node.area.distance(end) for end in ends]
-            if len(gaps) != 2 or max(gaps) > GAP + (OUTLINE if corner else 0):
+            if len(gaps) != 2 or max(gaps) > GAP + OUTLINE:
                 yield f"a line has gaps of {gaps} points at `{node.name}`"
+        if re.search(r" space \d+$", node.name):
+            yield from _joint(view, node.name)
+
+
+def _joint(view: View, space: str) -> Iterator[str]:
+    """Where a line runs on through a space, its two pieces overlap, and it has no kink."""
+    along, across = (0, 1) if view.options.is_wide else (1, 0)
+    coming = [edge.line for edge in view.picture.edges if edge.ends[1] == space]
+    leaving = [edge.line for edge in view.picture.edges if edge.ends[0] == space]
+    if not (coming or leaving):  # a shortcut's line passes by its spaces
+        return
+    end, start = coming[0][-1], leaving[0][0]
+    if start[along] - end[along] > GAP or abs(start[across] - end[across]) > GAP:
+        yield f"a line has a gap at `{space}`: {end} to {start}"
+    for one, other in (coming[0][-2:], leaving[0][:2]):
+        if abs(other[across] - one[across]) > KINK * abs(other[along] - one[along]):
+            yield f"a line has a kink at `{space}`"
 
 
 def beside_labels(view: View) -> Iterator[str]:
