@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from archdsl.diagrams.plan import Box, Item, OpenLayer, Parallel, boxes, open_layers, parallels
+from archdsl.diagrams.plan import Box, Item, OpenLayer, Parallel, UShape, boxes, open_layers, parallels
 from archdsl.diagrams.style import dimensions, look, short, value_text, width_of, wrapped
 from archdsl.graph import Graph, Node, Totals, total
 from archdsl.ops import Shape
@@ -139,7 +139,7 @@ def end_title(side: str, name: str) -> str:
 
 
 def is_layer(item: Item) -> bool:
-    return isinstance(item, OpenLayer) or (isinstance(item, Box) and item.is_layer)
+    return isinstance(item, OpenLayer | UShape) or (isinstance(item, Box) and item.is_layer)
 
 
 def is_model(graph: Graph) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
-from archdsl.diagrams.plan import Box, DrawnBranch, Item, OpenLayer, Parallel, last_of
+from archdsl.diagrams.plan import Box, DrawnBranch, Item, Level, OpenLayer, Parallel, UShape, last_of
 from archdsl.graph import TensorRef
 
 
@@ -78,6 +78,8 @@ def incoming_edges(item: Item, scope: str) -> tuple[IncomingEdge, ...]:
         names = tuple(item.main.body.inputs) if item.main.body else ()
         ports = names if len(names) > 1 else ("",) * len(item.inputs)
         return tuple(IncomingEdge(ref, name, port) for ref, port in zip(item.inputs, ports, strict=True))
+    if isinstance(item, UShape):
+        return (IncomingEdge(item.inputs[0], target(item.levels[0].down[0], level_scope(item.levels[0], scope))),)
     if not item.marked_inputs:
         return (IncomingEdge(item.inputs[0], target(item.items[0], f"{cluster_name(item, scope)}/")),)
     ports = item.marked_inputs
@@ -92,6 +94,11 @@ def target(item: Item, scope: str) -> str:
 def cluster_name(layer: OpenLayer, scope: str) -> str:
     """The name of an opened layer's cluster."""
     return f"{scope}{layer.nodes[0].name}"
+
+
+def level_scope(level: Level, scope: str) -> str:
+    """What the names of the nodes of a level begin with."""
+    return f"{scope}{level.node.name}/"
 
 
 def input_mark(layer: OpenLayer, scope: str, name: str) -> str:

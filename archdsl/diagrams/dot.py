@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from itertools import pairwise, zip_longest
+from types import MappingProxyType
 
 from archdsl.analysis.wires import Wires
 from archdsl.diagrams.captions import chain_width, describe, free_side, is_layer, is_model, sign
@@ -18,15 +19,16 @@ from archdsl.diagrams.columns import (
     even_columns,
     incoming_edges,
     input_mark,
+    level_scope,
     target,
 )
 from archdsl.diagrams.dot_writer import DotWriter, height
 from archdsl.diagrams.options import Options
-from archdsl.diagrams.plan import Box, Item, OpenLayer, Parallel, last_of, plan
+from archdsl.diagrams.plan import Box, Item, Level, OpenLayer, Parallel, UShape, last_of, plan
 from archdsl.diagrams.plan_walker import Chain, PlanWalker, TensorSource
 from archdsl.diagrams.style import printable, width_of
 from archdsl.diagrams.tooltips import merge_tooltip, tensor_tooltip
-from archdsl.graph import Graph
+from archdsl.graph import Graph, Node, TensorRef
 
 PAGE = (10.4, 15.0)
 """Width and height in inches of what fits on A4 with its smallest letters 7 points high."""
@@ -44,7 +46,7 @@ def to_dot(graph: Graph, options: Options = Options()) -> str:
     Args:
         graph: the model's, or a layer's as `views` gives it.
     """
-    return _DotDrawing(options, plan(graph, options.depth), graph).text()
+    return _DotDrawing(options, plan(graph, options.depth, has_u=True), graph).text()
 
 
 @dataclass(slots=True)
@@ -102,7 +104,7 @@ class _DotDrawing(PlanWalker[_DotChain]):
             names = [self.dot.end("output", name, end.shape) for name, end in graph.outputs.items()]
             for name, tensor in zip(names, graph.outputs.values(), strict=True):
                 self.join(IncomingEdge(tensor.ref, name), None, chain)
-            self.dot.side_by_side(names)
+            self.dot.side_by_side([*(chain.sources[name].node for name in graph.inputs if self.dot.is_upward), *names])
             self.dot.caption(graph)
         return "\n".join(self.dot.lines) + "\n"
 
@@ -193,8 +195,14 @@ class _DotDrawing(PlanWalker[_DotChain]):
         """Whether parallel branches start right from the item before them."""
         return chain.sources[parallel.fork].can_fork and parallel.fork.node == chain.last
 
-    def join(self, edge: IncomingEdge, item: Item | None, chain: _DotChain) -> None:
-        """An edge to an item, or to an output, with the shape on it where that has changed."""
+    def join(
+        self, edge: IncomingEdge, item: Item | None, chain: _DotChain, sides: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """An edge to an item, or to an output, with the shape on it where that has changed.
+
+        Args:
+            sides: where it leaves and comes in, as `DotWriter.edge` has them.
+        """
         source, start = chain.sources[edge.ref], edge.ref.node
         end = None if item is None or isinstance(item, Parallel) else item.nodes[0].name
         is_skip = chain.wires.is_skip(start, end)
@@ -207,7 +215,7 @@ class _DotDrawing(PlanWalker[_DotChain]):
         if is_skip:
             # Between the lower sides of a wide diagram an edge swings far out.
             values |= {**self.dashed, **({} if self.options.is_wide else {"tail": "outer", "head": "outer"})}
-        self.dot.edge(source.node, edge.target, **values)
+        self.dot.edge(source.node, edge.target, **values, **sides)
 
     def draw_box(self, box: Box, chain: _DotChain) -> None:
         name, shown = target(box, chain.scope), chain.sources[box.inputs[0]].shown
@@ -239,6 +247,71 @@ class _DotDrawing(PlanWalker[_DotChain]):
         for (ref, shape), end in zip(layer.main.output_shapes.items(), layer.body.outputs.values(), strict=True):
             source = inner.sources[end.ref]
             chain.sources[ref] = TensorSource(source.node, shape, source.shown)
+
+    def draw_u(self, shape: UShape, chain: _DotChain) -> None:
+        """A layer that contains itself as a U. What comes after it goes up, too."""
+        self.level(shape.levels, chain)
+        self.dot.is_upward = True
+
+    def level(self, levels: Sequence[Level], outer: _DotChain) -> None:
+        """A level with those under it: down on the left, up on the right, and the shortcut straight across."""
+        level, *below = levels
+        port, source = next(iter(level.body.inputs)), outer.sources[level.node.inputs[0]]
+        scope = level_scope(level, outer.scope)
+        chain = replace(outer, wires=level.wires, last=port, scope=scope, group="down" if below else "bottom")
+        chain.sources = {port: TensorSource(source.node, source.shape, source.shown)}
+        chain.width, chain.weight = self.dot.width, 100 if len(below) > 1 else 1
+        self.draw_from(level.down, chain)
+        if level.merge is not None and level.end is not None:
+            across = chain.sources[last_of(level.down[-1]).name].node
+            is_bend = len(below) == 1 and level.raised and level.lower
+            bend = ({"tail": "behind", "head": "inner"}, {"tail": "outer", "head": "behind"}) if is_bend else ({}, {})
+            self.draw(level.lower, chain)
+            for edge in incoming_edges(UShape(tuple(below)), scope):
+                self.join(edge, Box((below[0].node,)), chain, bend[0])
+            self.level(below, chain)
+            chain = replace(chain, group="up", last=below[0].node.name)
+            merge = self.way_up(
+                level, level.merge, level.end, chain, {"tail": "outer", "head": "behind"} if is_bend else {}
+            )
+            self.dot.side_by_side((across, merge))
+            self.dot.edge(across, merge, **self.dashed, weight=0)
+            if level.raised and level.lower:
+                self.center(target(level.lower[-1], scope), target(level.raised[0], scope), below, scope)
+        (output,) = level.body.outputs.values()
+        end = chain.sources[output.ref]
+        outer.sources[level.node.name] = TensorSource(end.node, level.node.shape, end.shown)
+
+    def way_up(self, level: Level, merge: Node, ref: TensorRef, chain: _DotChain, bend: Mapping[str, str]) -> str:
+        """The right side of a level; the name of its merge.
+
+        Args:
+            bend: the sides of the first edge.
+        """
+        name = f"{chain.scope}{merge.name}"
+        with self.dot.upward():
+            for item in level.raised[:1]:
+                self.join(incoming_edges(item, chain.scope)[0], item, chain, bend)
+                self.draw_from(level.raised, chain)
+            end = chain.sources[ref]
+            self.dot.circle(name, sign(merge), chain.group, tooltip=merge_tooltip(merge))
+            self.dot.edge(end.node, name, weight=100, tooltip=tensor_tooltip(ref, end.shape))
+            chain.sources[merge.name] = TensorSource(name, merge.shape, end.shown)
+            chain.last = merge.name
+            self.draw(level.up, chain)
+        return name
+
+    def center(self, left: str, right: str, below: Sequence[Level], scope: str) -> None:
+        """Puts both ends of a way to the next level into one row, and the lowest level into the middle between them."""
+        if len(below) > 1:
+            self.dot.side_by_side((left, right))
+            return
+        middle = f"{scope}{below[0].node.name} middle"
+        self.dot.point(middle)
+        self.dot.side_by_side((left, middle, right))
+        for one, other in pairwise((left, middle, right)):
+            self.dot.edge(one, other, style="invis")
+        self.dot.edge(middle, target(below[0].down[0], level_scope(below[0], scope)), style="invis", weight=1000)
 
     def draw_parallel(self, parallel: Parallel, chain: _DotChain) -> None:
         merge, fork = f"{chain.scope}{parallel.merge.name}", chain.sources[parallel.fork]

@@ -57,6 +57,7 @@ class DotWriter:
         self.homes: dict[str, tuple[str, ...]] = {}
         self.waiting: list[str] = []
         self.has_dashes = False
+        self.is_upward = False
         self.strips = LayerStrips(items)
         self.is_crowded = any(len(parallel.branches) > MANY for parallel in parallels(items))
         self.gaps = (0.18 if self.is_crowded else 0.3, 0.22 if len(items) > LONG else 0.28)
@@ -116,9 +117,18 @@ class DotWriter:
         self.line(quoted(name) + attributes(values))
 
     def edge(self, start: str, end: str, **values: object) -> None:
-        """An edge. Its `tail` and `head` are the sides where it leaves and comes in: `outer`, `before` or `behind`."""
+        """An edge. Its `tail` and `head` are the sides where it leaves and comes in: `outer`, `inner`, `before`
+        or `behind`; or `in` and `out`, the ports of a space.
+
+        On the way up it is written from its end to its start, for Graphviz puts the start of an edge above its end.
+        """
         sides: dict[str, str] = dict(zip(("outer", "before", "behind"), "swe" if self.is_wide else "ens", strict=True))
+        if self.is_upward:
+            start, end = end, start
+            swapped = {"tail": values.pop("head", None), "head": values.pop("tail", None)}
+            values |= {**{side: way for side, way in swapped.items() if way}, "dir": "back", "class": "back"}
         self.has_dashes |= values.get("style") == "dashed"
+        sides |= {"inner": "n" if self.is_wide else "w"}
         sides |= {"in": f"in:{sides['before']}", "out": f"out:{sides['behind']}"}
         ports = [f":{sides[str(values.pop(which))]}" if which in values else "" for which in ("tail", "head")]
         text = f"{quoted(start)}{ports[0]} -> {quoted(end)}{ports[1]}{attributes(values)}"
@@ -127,6 +137,13 @@ class DotWriter:
             self.line(text)
         else:
             self.waiting.append(text)
+
+    @contextmanager
+    def upward(self) -> Iterator[None]:
+        """Edges in here lead up."""
+        outer, self.is_upward = self.is_upward, True
+        yield
+        self.is_upward = outer
 
     @property
     def is_upturned(self) -> bool:

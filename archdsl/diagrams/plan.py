@@ -141,12 +141,64 @@ class Parallel:
         return (self.fork,)
 
 
-Item: TypeAlias = Box | OpenLayer | Parallel
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One level of a U: a way down, a shortcut across, and a way up. The lowest level has a way down alone.
+
+    Args:
+        node: the use of the layer.
+        down: its steps before the shortcut.
+        lower: what leads to the next level.
+        merge: what joins the shortcut and the way up.
+        raised: what leads from the next level to the merge.
+        end: the ref of what the merge takes from it.
+        up: the steps after the merge.
+    """
+
+    node: Node
+    body: Graph
+    wires: Wires
+    down: tuple[Box, ...]
+    lower: tuple[Box, ...] = ()
+    merge: Node | None = None
+    raised: tuple[Box, ...] = ()
+    end: TensorRef | None = None
+    up: tuple[Box, ...] = ()
 
 
-def plan(graph: Graph, depth: int) -> tuple[Item, ...]:
-    """What a diagram of a graph shows, in its order. Layers up to `depth - 1` deep are drawn with their inside."""
-    return _Planner(Wires(graph), depth).items(graph.nodes, 0)
+@dataclass(frozen=True, slots=True)
+class UShape:
+    """A layer that contains itself next to a shortcut, as those of U-Nets do, with all of its levels."""
+
+    levels: tuple[Level, ...]
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        return (self.levels[0].node,)
+
+    @property
+    def inputs(self) -> tuple[TensorRef, ...]:
+        """The ref that comes in."""
+        return self.levels[0].node.inputs
+
+    @property
+    def items(self) -> Iterator[Box]:
+        """All of its boxes."""
+        for level in self.levels:
+            yield from (*level.down, *level.lower, *level.raised, *level.up)
+
+
+Item: TypeAlias = Box | OpenLayer | Parallel | UShape
+
+
+def plan(graph: Graph, depth: int, *, has_u: bool = False) -> tuple[Item, ...]:
+    """What a diagram of a graph shows, in its order. Layers up to `depth - 1` deep are drawn with their inside.
+
+    Args:
+        has_u: whether a layer that contains itself is drawn as a U, whatever the depth.
+    """
+    items = _Planner(Wires(graph), depth).items(graph.nodes, 0)
+    return tuple(_u_shape(item) or item for item in items) if has_u else items
 
 
 def layer_kind(node: Node) -> str:
@@ -159,7 +211,7 @@ def walk(items: Iterable[Item]) -> Iterator[Item]:
     """Every item, each before what is inside it: in an opened layer, or in parallel branches."""
     for item in items:
         yield item
-        if isinstance(item, OpenLayer):
+        if isinstance(item, OpenLayer | UShape):
             yield from walk(item.items)
         elif isinstance(item, Parallel):
             for branch in item.branches:
@@ -201,6 +253,7 @@ class _Planner:
 
     wires: Wires
     depth: int
+    several: int = SEVERAL
 
     def items(self, nodes: Iterable[Node], level: int) -> tuple[Item, ...]:
         """The items of nodes that are all in the same `level` branches, or deeper."""
@@ -304,7 +357,7 @@ class _Planner:
             count = 1
             while count < len(steps) and self._repeats(steps[count - 1], steps[count]):
                 count += 1
-            times = count if count >= SEVERAL else 1
+            times = count if count >= self.several else 1
             yield Box(tuple(node for step in steps[:times] for node in step), times)
             steps = steps[times:]
 
@@ -313,6 +366,51 @@ class _Planner:
         is_next = self.wires.feeds_only(one[-1].name, other[0].name) and one[-1].output_refs == other[0].inputs
         has_names = any(self.wires.called(step[0].name) for step in (one, other))
         return is_next and not has_names and _equal_steps(one, other)
+
+
+def _u_shape(item: Item) -> UShape | None:
+    """A single use of a layer as a U, where it is one."""
+    if isinstance(item, Parallel | UShape) or len(item.nodes) > 1:
+        return None
+    levels = tuple(_levels(item.nodes[0]))
+    return UShape(levels) if len(levels) > 1 and levels[-1].merge is None else None
+
+
+def _levels(node: Node) -> Iterator[Level]:
+    """The levels from a use of a layer on. They end with one that has no merge, or at whatever is no part of a U."""
+    if node.body is None or len(node.body.inputs) > 1 or len(node.body.outputs) > 1:
+        return
+    wires = Wires(node.body)
+    items = _Planner(wires, 1, several=2).items(node.body.nodes, 0)
+    fork = next((number for number, item in enumerate(items) if isinstance(item, Parallel)), len(items))
+    down, up, across = _chain(items[:fork]), _chain(items[fork + 1 :]), items[fork:][:1]
+    if not down or wires.uses(*node.body.inputs) > 1 or up is None:
+        return
+    if not across:
+        yield Level(node, node.body, wires, down)
+    for parallel in across:
+        if not isinstance(parallel, Parallel) or [b.is_shortcut for b in parallel.branches] != [False, True]:
+            return
+        path, shortcut = parallel.branches
+        inside = [number for number, item in enumerate(path.items) if _is_use_of(item, node.kind)]
+        starts = {path.inputs, shortcut.inputs}
+        if len(inside) != 1 or shortcut.items or starts != {last_of(down[-1]).output_refs}:
+            return
+        lower, raised = _chain(path.items[: inside[0]]), _chain(path.items[inside[0] + 1 :])
+        if lower is None or raised is None:
+            return
+        yield Level(node, node.body, wires, down, lower, parallel.merge, raised, path.end, up)
+        yield from _levels(last_of(path.items[inside[0]]))
+
+
+def _is_use_of(item: Item, kind: str) -> bool:
+    return isinstance(item, Box) and item.is_layer and item.times == 1 and item.main.kind == kind
+
+
+def _chain(items: Iterable[Item]) -> tuple[Box, ...] | None:
+    """Items that are boxes in a row; nothing if some are not."""
+    chain = tuple(item for item in items if isinstance(item, Box) and not item.sign and len(item.inputs) == 1)
+    return chain if len(chain) == len([*items]) else None
 
 
 def _title(name: str, names: Iterable[str]) -> str:

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from archdsl.analysis.wires import Wires
 from archdsl.diagrams.options import Options
-from archdsl.diagrams.plan import Box, Item, OpenLayer, Parallel, last_of
+from archdsl.diagrams.plan import Box, Item, OpenLayer, Parallel, UShape, last_of
 from archdsl.diagrams.style import dimensions
 from archdsl.graph import TensorRef
 from archdsl.ops import Shape
@@ -78,6 +78,8 @@ class PlanWalker(ABC, Generic[C]):
             self.draw_parallel(item, chain)
         elif isinstance(item, OpenLayer):
             self.draw_layer(item, chain)
+        elif isinstance(item, UShape):
+            self.draw_u(item, chain)
         else:
             self.draw_box(item, chain)
         chain.last = last_of(item).name
@@ -87,6 +89,10 @@ class PlanWalker(ABC, Generic[C]):
 
     @abstractmethod
     def draw_layer(self, layer: OpenLayer, chain: C) -> None: ...
+
+    def draw_u(self, shape: UShape, chain: C) -> None:
+        """Draws a U, for those who plan any."""
+        raise NotImplementedError
 
     @abstractmethod
     def draw_parallel(self, parallel: Parallel, chain: C) -> None: ...

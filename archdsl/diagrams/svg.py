@@ -64,9 +64,13 @@ class _Parts:
 
     def group(self, part: re.Match[str]) -> str:
         """A group without its id, which every picture has, and with its tooltip for a title."""
-        name = _SIDE.sub("", part["name"]) if part["kind"].startswith("edge") else part["name"]
+        kind, name = part["kind"], part["name"]
+        if kind.startswith("edge"):
+            name = _SIDE.sub("", name)
+            if kind == "edge back":
+                kind, name = "edge", "&#45;&gt;".join(reversed(re.split("(?:-|&#45;)&gt;", name)))
         name = name.replace("\n", "&#10;").replace("\t", "&#9;")
-        opened = f'<g class="{part["kind"]}" data-name="{name}"{part["more"]}>\n'
+        opened = f'<g class="{kind}" data-name="{name}"{part["more"]}>\n'
         if part["tip"] is None:
             return opened
         self.ends.append("")

@@ -89,7 +89,7 @@ class TestColors:
 
     def test_attention_is_no_dense_layer_and_a_rescaling_no_pooling(self) -> None:
         found = words(to_dot(view("vit_conv_stem", "TransformerBlock")))
-        assert {"dense", "attention"} <= set(found)
+        assert {"dense", "attention and tokens"} <= set(found)
         assert not any("reshaping" in text for text in words(to_dot(network("convnext"))))
 
 
@@ -101,3 +101,40 @@ class TestLegend:
         row = [text.area.right for text in texts if text.y > min(area.top for area in squares)]
         middle = (min(area.left for area in squares) + max(row)) / 2
         assert middle == pytest.approx(seen.nodes["(output)"].area.middle[0], abs=8)
+
+
+class TestU:
+    """A U-Net is a U, however deep one looks: down on the left, up on the right, shortcuts straight across."""
+
+    @pytest.mark.parametrize("depth", [1, 4])
+    def test_a_unet_is_a_u(self, depth: int) -> None:
+        seen = drawn(network("unet"), Options(depth=depth))
+        places = {name: part.area.middle for name, part in seen.nodes.items() if part.areas}
+        level = "Level_1/"
+        levels = [level := f"{level}below/Level_1/" if number else level for number in range(4)]
+        left, right = places["(input)"][0], places["(output)"][0]
+        assert left < places[f"{levels[3]}below/Level_1/conv_1"][0] < right
+        for scope in levels:
+            down, merge, last = (places[f"{scope}{name}"] for name in ("conv_1", "concat_1", "conv_3"))
+            assert (down[0], merge[0]) == pytest.approx((left, right), abs=1.5)
+            assert down[1] == pytest.approx(merge[1], abs=1.5), "a shortcut is not level"
+            assert last[1] < merge[1], "what comes after a merge is not above it"
+        heights = [places[f"{scope}conv_1"][1] for scope in levels]
+        assert heights == sorted(heights)
+
+    def test_what_is_no_u_is_none(self) -> None:
+        text = """
+archdsl: 1
+name: Net
+input: [8, 8, 4]
+layers:
+  Level:
+    args: {levels: int}
+    steps:
+      - relu
+      - paths: {below: [{Level: {levels: $levels - 1}}], beside: [relu]}
+        merge: add
+        when: $levels > 0
+model: [{Level: {levels: 2}}]
+"""
+        assert "→ 8×8×4" in words(to_dot(resolve(parse(text, "net.yaml"))))

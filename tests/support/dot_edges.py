@@ -133,7 +133,7 @@ class Expected:
         if before is not None and (before.kind, before.op) == (node.kind, node.op) and self.is_folded(name):
             self.folded += 1
             return starts
-        if node.body is not None and depth > 1:
+        if node.body is not None and (depth > 1 or any(drawn.startswith(f"{name}/") for drawn in self.drawn)):
             return self.body(node.body, f"{name}/", depth - 1, [str(start) for start in starts])
         self.nodes.add(name)
         self.edges.update((start, name) for start in starts if start is not None)
@@ -150,6 +150,7 @@ def contracted(dot: str, real: set[str]) -> Counter[tuple[str, str]]:
     heads = set()
     for start, end, values in EDGE.findall(dot):
         if 'style="invis"' not in values:
+            start, end = (end, start) if 'dir="back"' in values else (start, end)
             after[start].append(end)
             heads.add(end)
     assert {start for start in after if start not in real} <= heads, "a line begins nowhere"

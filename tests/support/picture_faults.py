@@ -84,23 +84,24 @@ class View:
         return list(self._frames(self.graph, "", self.options.depth))
 
     def bodies(self, graph: Graph, scope: str, depth: int) -> Iterator[tuple[Graph, str, int]]:
-        if depth > 1:
-            for node in graph.nodes:
-                inner = f"{scope}{node.name}/"
-                if node.body is not None and any(name.startswith(inner) for name in self.picture.nodes):
-                    yield node.body, inner, depth - 1
+        for node in graph.nodes:
+            inner = f"{scope}{node.name}/"
+            if node.body is not None and any(name.startswith(inner) for name in self.picture.nodes):
+                yield node.body, inner, depth - 1
 
     def _frames(self, graph: Graph, scope: str, depth: int) -> Iterator[str]:
         for body, inner, left in self.bodies(graph, scope, depth):
-            yield inner.removesuffix("/")
-            yield from self._frames(body, inner, left)
+            if not is_u(body):
+                yield inner.removesuffix("/")
+                yield from self._frames(body, inner, left)
 
     def _bunches(self, graph: Graph, scope: str, depth: int) -> Iterator[Bunch]:
         for node in graph.nodes:
             if node.parts and f"{scope}{node.name}" in self.picture.nodes:
                 yield self._bunch(node, scope)
         for body, inner, left in self.bodies(graph, scope, depth):
-            yield from self._bunches(body, inner, left)
+            if not is_u(body):
+                yield from self._bunches(body, inner, left)
 
     def _bunch(self, merge: Node, scope: str) -> Bunch:
         start = f"cluster {scope}{merge.name} "
@@ -121,6 +122,11 @@ class View:
                     n for n in found if n.name == identity or not re.search("[ /]", n.name.removeprefix(lane))
                 ]
         return Bunch(f"{scope}{merge.name}", lanes, column, lanes.pop("shortcut", []), cluster)
+
+
+def is_u(body: Graph) -> bool:
+    """Whether a layer contains itself, and so is drawn as a U, which has no lanes and no frames."""
+    return any(node.kind == body.name for node in body.nodes)
 
 
 def complete(view: View) -> Iterator[str]:
