@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from archdsl.diagrams.plan import Box, Item, OpenLayer, Parallel, UShape, boxes, open_layers, parallels
@@ -30,19 +30,27 @@ def box_text(
     main, lines = box.main, []
     if main.op is None:
         title = main.kind
-        values = {name: main.arguments[name] for name in main.fields if name in main.arguments}
+        shown = [name for name in main.fields if name in main.arguments]
+        values = {name: _range([node.arguments[name] for node in box.nodes]) for name in shown}
         lines += wrapped(call_words(values, known), 34)
         lines += [] if hides_sizes else _output_shapes(box)
     else:
-        title = main.op.label()
+        title = box.labels.get(main.name) or main.op.label()
         lines += filter(None, [" · ".join(_label(node) for node in box.step if node is not main)])
     cost = format_cost(total(box.nodes)) if costs and not hides_sizes else ""
     return title, lines + ([cost] if cost else [])
 
 
+def _range(values: Sequence[Any]) -> Any:
+    """One value of all that are the same; else the least and the greatest, `0–0.1`."""
+    if all(value == values[0] for value in values):
+        return values[0]
+    return f"{value_text(min(values))}–{value_text(max(values))}"
+
+
 def known_arguments(items: Iterable[Item], arguments: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of a diagram that all of its layers have with the same value: their boxes need not repeat them."""
-    layers = [box.main for box in boxes(items) if box.is_layer]
+    layers = [node for box in boxes(items) if box.is_layer for node in box.nodes]
     return {
         name: value
         for name, value in arguments.items()
@@ -83,7 +91,9 @@ def layer_details(layer: OpenLayer, *, costs: bool, hides_sizes: bool) -> list[s
     """
     sizes = " … ".join(dimensions(node.shape) for node in (layer.nodes[0], layer.main))
     cost = format_cost(total(layer.nodes)) if costs and not hides_sizes else ""
-    return ([sizes] if layer.has_mixed_sizes else []) + ([cost] if cost else [])
+    values = {name: [node.arguments[name] for node in layer.nodes] for name in layer.main.arguments}
+    ranges = [f"{name}={_range(all_of)}" for name, all_of in values.items() if any(v != all_of[0] for v in all_of)]
+    return ([sizes] if layer.has_mixed_sizes else []) + ranges + ([cost] if cost else [])
 
 
 def identity_text(*, is_shortcut: bool) -> tuple[str, list[str]]:
@@ -93,7 +103,7 @@ def identity_text(*, is_shortcut: bool) -> tuple[str, list[str]]:
 
 def stack(box: Box) -> list[tuple[str, str]]:
     """The kind and the label of each op of a step, for a box that shows them one by one."""
-    return [(look(node.op), node.op.label()) for node in box.step if node.op]
+    return [(look(node.op), box.labels.get(node.name) or node.op.label()) for node in box.step if node.op]
 
 
 def format_cost(totals: Totals) -> str:

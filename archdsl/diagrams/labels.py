@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Container, Iterable, Sequence
 from html import escape
 from typing import TypeAlias
@@ -164,16 +165,15 @@ def _strip(cells: Strip, theme: Theme) -> str:
 
 
 def _rows(chips: Iterable[tuple[str, str]]) -> list[list[tuple[str, str]]]:
-    """Chips and their texts, in rows of about `_LEGEND` letters."""
-    rows: list[list[tuple[str, str]]] = []
-    room = 0
-    for chip, text in chips:
-        if room < len(text):
-            rows.append([])
-            room = _LEGEND
-        rows[-1].append((chip, text))
-        room -= len(text) + 7
-    return rows
+    """Chips and their texts, in rows of about as many letters, and of at most about `_LEGEND`."""
+    chips = list(chips)
+    lengths = [len(text) + 7 for _, text in chips]
+    count = math.ceil(sum(lengths) / _LEGEND)
+    ends = [sum(lengths[: number + 1]) for number in range(len(chips))]
+    row_of = [
+        min(int((end - length / 2) * count / ends[-1]), count - 1) for end, length in zip(ends, lengths, strict=True)
+    ]
+    return [[chip for chip, row in zip(chips, row_of, strict=True) if row == number] for number in range(count)]
 
 
 def _chips(row: Iterable[tuple[str, str]], theme: Theme) -> str:

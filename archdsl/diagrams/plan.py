@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import groupby
+from dataclasses import dataclass, field, replace
+from itertools import groupby, zip_longest
 from typing import TypeAlias
 
 from archdsl.analysis.wires import Wires
@@ -23,10 +23,15 @@ SEVERAL = 3
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """One step, with its padding, norm and activation; or `times` equal ones, or uses of a layer, in a row."""
+    """One step, with its padding, norm and activation; or `times` equal ones, or uses of a layer, in a row.
+
+    Args:
+        labels: by node, what an op is called that differs between the layers that it is drawn for.
+    """
 
     nodes: tuple[Node, ...]
     times: int = 1
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def step(self) -> tuple[Node, ...]:
@@ -82,7 +87,9 @@ class OpenLayer:
     @property
     def has_mixed_sizes(self) -> bool:
         """Whether its uses differ in the sizes of what flows inside."""
-        return any(node.body is not self.body for node in self.nodes)
+        sizes = [node.shape for node in self.body.nodes]
+        bodies = {id(node.body): node.body for node in self.nodes if node.body is not None}
+        return any([node.shape for node in body.nodes] != sizes for body in bodies.values())
 
     @property
     def inputs(self) -> tuple[TensorRef, ...]:
@@ -254,6 +261,7 @@ class _Planner:
     wires: Wires
     depth: int
     several: int = SEVERAL
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     def items(self, nodes: Iterable[Node], level: int) -> tuple[Item, ...]:
         """The items of nodes that are all in the same `level` branches, or deeper."""
@@ -345,7 +353,7 @@ class _Planner:
         nodes, body = tuple(run), run[0].body
         if self.depth == 1 or body is None:
             return Box(nodes, len(nodes))
-        planner = _Planner(Wires(body), self.depth - 1)
+        planner = _Planner(Wires(body), self.depth - 1, labels=_labels(run))
         items = planner.items(body.nodes, 0)
         is_direct = len(body.inputs) == 1 and bool(items) and not isinstance(items[0], Parallel)
         marked = tuple(name for name in body.inputs if not (is_direct and planner.wires.uses(name) == 1))
@@ -358,7 +366,7 @@ class _Planner:
             while count < len(steps) and self._repeats(steps[count - 1], steps[count]):
                 count += 1
             times = count if count >= self.several else 1
-            yield Box(tuple(node for step in steps[:times] for node in step), times)
+            yield Box(tuple(node for step in steps[:times] for node in step), times, self.labels)
             steps = steps[times:]
 
     def _repeats(self, one: list[Node], other: list[Node]) -> bool:
@@ -420,13 +428,39 @@ def _title(name: str, names: Iterable[str]) -> str:
     return base if is_alone else name
 
 
-def _equal_uses(one: Node, other: Node) -> bool:
-    """Whether two uses of a layer are the same but for the sizes that flow in, as those of DenseNet's layers."""
+def _labels(uses: Sequence[Node]) -> dict[str, str]:
+    """By node, the labels of the ops that differ between uses of a layer: `Stochastic depth 0–0.0118`."""
+    bodies = {id(use.body): use.body for use in uses if use.body is not None}
+    ops = zip(*(body.nodes for body in bodies.values()), strict=True)
+    return {same[0].name: _label_of(same) for same in ops if any(node.op != same[0].op for node in same)}
+
+
+def _label_of(nodes: Sequence[Node]) -> str:
+    """One label of several: where their words differ, those of the first and of the last."""
+    first, last = (node.op.label().split(" ") if node.op else [] for node in (nodes[0], nodes[-1]))
+    return " ".join(a if a == b else f"{_rounded(a)}–{_rounded(b)}" for a, b in zip_longest(first, last, fillvalue=""))
+
+
+def _rounded(word: str) -> str:
+    """A number in three figures; any other word as it is."""
+    return f"{float(word):.3g}" if word.replace(".", "", 1).isdecimal() else word
+
+
+def _equal_uses(one: Node, other: Node, *, exactly: bool = False) -> bool:
+    """Whether two uses of a layer are the same but for the sizes that flow in, as those of DenseNet's layers.
+
+    Args:
+        exactly: whether their dropout must be the same, too; its rate often grows from layer to layer.
+    """
     if one.body is None or other.body is None:
         return False
     if one.body is other.body:
         return True
-    return one.kind == other.kind and one.arguments == other.arguments and _alike(one.body, other.body)
+    if one.kind != other.kind or [*one.arguments] != [*other.arguments]:
+        return False
+    pairs = zip(one.arguments.values(), other.arguments.values(), strict=True)
+    are_equal = all(a == b or (not exactly and {type(a), type(b)} <= {int, float}) for a, b in pairs)
+    return are_equal and _alike(one.body, other.body, exactly=exactly)
 
 
 def _equal_steps(one: Sequence[Node], other: Sequence[Node]) -> bool:
@@ -434,12 +468,14 @@ def _equal_steps(one: Sequence[Node], other: Sequence[Node]) -> bool:
     return one[-1].shape == other[-1].shape and [(n.role, n.op) for n in one] == [(n.role, n.op) for n in other]
 
 
-def _alike(one: Graph, other: Graph) -> bool:
-    """Whether two bodies have the same ops, wired in the same way."""
+def _alike(one: Graph, other: Graph, *, exactly: bool) -> bool:
+    """Whether two bodies have the same ops, but for the rates of dropout, wired in the same way."""
     outputs = [[end.ref for end in body.outputs.values()] for body in (one, other)]
     if len(one.nodes) != len(other.nodes) or [*one.inputs] != [*other.inputs] or outputs[0] != outputs[1]:
         return False
     return all(
-        (a.name, a.kind, a.op, a.inputs) == (b.name, b.kind, b.op, b.inputs) and (a.body is b.body or _equal_uses(a, b))
+        (a.name, a.kind, a.inputs) == (b.name, b.kind, b.inputs)
+        and (a.op == b.op or (not exactly and bool(a.op) and bool(b.op) and a.op.kind == b.op.kind == "dropout"))
+        and (a.body is b.body or _equal_uses(a, b, exactly=True))
         for a, b in zip(one.nodes, other.nodes, strict=True)
     )

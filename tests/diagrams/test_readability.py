@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -101,6 +102,33 @@ class TestLegend:
         row = [text.area.right for text in texts if text.y > min(area.top for area in squares)]
         middle = (min(area.left for area in squares) + max(row)) / 2
         assert middle == pytest.approx(seen.nodes["(output)"].area.middle[0], abs=8)
+
+
+class TestFolding:
+    """Layers that differ in nothing but how often they are left out are drawn once, with the range."""
+
+    @pytest.mark.parametrize("draw", [to_dot, to_mermaid])
+    def test_rates_that_grow_are_a_range(self, draw: Callable[[Graph, Options], str]) -> None:
+        closed = draw(network("convnext"), Options(depth=2))
+        assert closed.count("ConvNeXtBlock</") == 4
+        assert "drop=0–0.0118" in closed.replace("#8211;", "–")
+        assert "×9" in closed
+        opened = draw(network("convnext"), Options(depth=3))
+        assert opened.count("ConvNeXtBlock</") == 4
+        assert "Stochastic depth 0–0.0118" in opened.replace("#8211;", "–")
+        assert "Stochastic depth 0<" not in opened
+        assert "56×56×96 … 56×56×96" not in opened
+
+    def test_other_differences_are_not_folded(self) -> None:
+        text = """
+archdsl: 1
+name: Net
+input: [8, 8, 4]
+layers:
+  Layer: {args: {slope: float}, steps: [{leaky_relu: {slope: $slope}}]}
+model: [{Layer: {slope: 0.1}}, {Layer: {slope: 0.2}}]
+"""
+        assert words(to_dot(resolve(parse(text, "net.yaml")))).count("Layer") == 2
 
 
 class TestU:
