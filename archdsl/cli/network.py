@@ -120,9 +120,12 @@ FormatOption = Annotated[
     typer.Option(
         "--format",
         metavar="FORMAT",
-        help="svg, png, pdf, dot, or mermaid (repeatable).",
-        autocompletion=completion.one_of("svg", "png", "pdf", "dot", "mermaid"),
+        help="svg, png, jpeg, pdf, dot, or mermaid (repeatable).",
+        autocompletion=completion.one_of("svg", "png", "jpeg", "pdf", "dot", "mermaid"),
     ),
+]
+DpiOption = Annotated[
+    int | None, typer.Option("--dpi", metavar="N", help="Resolution of a PNG or JPEG [default: 192].")
 ]
 DepthOption = Annotated[int, typer.Option(metavar="N", help="Levels to open: 1 draws each layer as a box.")]
 DetailOption = Annotated[
@@ -155,6 +158,7 @@ def plot(
     view: ViewOption = "",
     out: PathOption = None,
     formats: FormatOption = None,
+    dpi: DpiOption = None,
     depth: DepthOption = 1,
     detail: DetailOption = "compact",
     direction: DirectionOption = "TB",
@@ -185,11 +189,11 @@ def plot(
         else:
             print_folded(pictures.list_text(graph))
         return
-    request = pictures.request(view, formats or (), out, opened)
+    request = pictures.request(view, formats or (), out, opened, dpi)
     options = Options(theme=theme, depth=depth, direction=direction, detail=detail, costs=costs)
     loaded, _, graph = load_spec(spec, settings, variant, allow)
     chosen = pictures.pictures(graph, loaded, request)
-    for text in pictures.draw(chosen, options):
+    for text in pictures.draw(chosen, options, dpi=request.dpi):
         print_text(text)
     files = [picture.path for picture in chosen if picture.path is not None]
     if len(files) > FEW:

@@ -32,7 +32,7 @@ def box_text(
         title = main.kind
         shown = [name for name in main.fields if name in main.arguments]
         values = {name: _range([node.arguments[name] for node in box.nodes]) for name in shown}
-        lines += wrapped(call_words(values, known), 34)
+        lines += wrapped(call_words(values, known), 32)
         lines += [] if hides_sizes else _output_shapes(box)
     else:
         title = box.labels.get(main.name) or main.op.label()

@@ -6,7 +6,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from archdsl.diagrams.captions import format_ends
 from archdsl.diagrams.dot import to_dot
 from archdsl.diagrams.mermaid import to_mermaid
 from archdsl.diagrams.options import Options
-from archdsl.diagrams.render import render_all
+from archdsl.diagrams.render import DPI, RASTERS, check_dpi, render_all
 from archdsl.diagrams.views import views
 from archdsl.errors import fail, nearest
 from archdsl.files import next_free, write
@@ -26,6 +26,7 @@ from archdsl.text import columns
 ENDINGS = {
     "svg": (".svg",),
     "png": (".png",),
+    "jpeg": (".jpg", ".jpeg"),
     "pdf": (".pdf",),
     "dot": (".dot", ".gv"),
     "mermaid": (".mmd", ".mermaid"),
@@ -51,12 +52,14 @@ class PictureRequest:
         formats: the formats, without duplicates.
         file: the file to write, for a single picture.
         folder: the folder to write pictures to, under their default names.
+        dpi: the resolution of a PNG or JPEG.
     """
 
     view: str
     formats: tuple[str, ...]
     file: Path | None = None
     folder: Path | None = None
+    dpi: int = DPI
 
     @property
     def printed(self) -> tuple[str, ...]:
@@ -74,19 +77,24 @@ class Picture:
     path: Path | None = None
 
 
-def request(view: str, formats: Iterable[str], out: str | None, is_opened: bool) -> PictureRequest:
+def request(
+    view: str, formats: Iterable[str], out: str | None, is_opened: bool, dpi: int | None = None
+) -> PictureRequest:
     """Convert the options of `archdsl plot` to a request.
+
+    Args:
+        dpi: the resolution of a PNG or JPEG; None for the default.
 
     Raises:
         ArchError: a format is unknown, or the options contradict each other (ARCH202, ARCH203).
     """
-    asked = tuple(dict.fromkeys(formats))
+    asked = tuple(dict.fromkeys("jpeg" if form == "jpg" else form for form in formats))
     for form in asked:
         if form not in ENDINGS:
             raise fail("ARCH203", f"unknown picture format `{form}`", hint=nearest(form, ENDINGS))
     if out is not None and _is_file(out):
-        return PictureRequest(view, (_format_of(out, asked, view),), file=Path(out))
-    request = PictureRequest(view, asked or ("svg",), folder=None if out is None else Path(out))
+        return _scaled(PictureRequest(view, (_format_of(out, asked, view),), file=Path(out)), dpi)
+    request = _scaled(PictureRequest(view, asked or ("svg",), folder=None if out is None else Path(out)), dpi)
     if len(request.printed) > 1:
         hint = "write files with `--out FOLDER/`"
         raise fail("ARCH203", f"cannot print both {' and '.join(request.printed)} to stdout", hint=hint)
@@ -95,6 +103,17 @@ def request(view: str, formats: Iterable[str], out: str | None, is_opened: bool)
         hint = f"write a file with `--out NAME{ENDINGS[form][0]}`"
         raise fail("ARCH203", f"`--open` requires a file, but `--format {form}` prints to stdout", hint=hint)
     return request
+
+
+def _scaled(request: PictureRequest, dpi: int | None) -> PictureRequest:
+    """Set the resolution of a request, if there is one to set."""
+    if dpi is None:
+        return request
+    check_dpi(dpi)
+    if not {*RASTERS} & {*request.formats}:
+        message = f"`--dpi` requires PNG or JPEG, got {request.formats[0].upper()}"
+        raise fail("ARCH203", message, hint="add `--format png`, or remove `--dpi`")
+    return replace(request, dpi=dpi)
 
 
 def _is_file(out: str) -> bool:
@@ -174,8 +193,11 @@ def file_names(spec: Spec, views: Iterable[str]) -> dict[str, str]:
     return files
 
 
-def draw(wanted: Iterable[Picture], options: Options) -> list[str]:
+def draw(wanted: Iterable[Picture], options: Options, *, dpi: int = DPI) -> list[str]:
     """Draw pictures to their files with one renderer, and return the text of those without a file.
+
+    Args:
+        dpi: the resolution of a PNG or JPEG.
 
     Raises:
         ArchError: a file cannot be written (ARCH304), or there is no renderer (ARCH305).
@@ -193,7 +215,7 @@ def draw(wanted: Iterable[Picture], options: Options) -> list[str]:
             write(picture.path, text)
         else:
             rendered.append((text, picture.path, picture.format))
-    render_all(rendered)
+    render_all(rendered, dpi=dpi)
     return printed
 
 

@@ -17,15 +17,20 @@ from archdsl.diagrams.svg import readable
 from archdsl.errors import ArchError, fail, nearest
 from archdsl.files import write
 
-FORMATS = ("svg", "png", "pdf")
+FORMATS = ("svg", "png", "jpeg", "pdf")
+RASTERS = ("png", "jpeg")
+"""The raster formats."""
+
+DPI, LEAST_DPI, MOST_DPI = 192, 24, 1200
+"""The default, the smallest and the largest resolution of a raster picture, in dots per inch."""
+
 TIMEOUT = 120
 """The time limit of a renderer for one picture, in seconds."""
 
 _Job: TypeAlias = tuple[str, str]
 """DOT text and a format."""
 
-_DPI = 192
-_ENDS = {"svg": b"</svg>", "png": b"IEND\xaeB`\x82", "pdf": b"%%EOF"}
+_ENDS = {"svg": b"</svg>", "png": b"IEND\xaeB`\x82", "jpeg": b"\xff\xd9", "pdf": b"%%EOF"}
 _REMEDIES = (
     "install one of them: Graphviz (`apt install graphviz`, `brew install graphviz` or `choco install graphviz`), "
     "`pip install pygraphviz`, or `pip install graphviz-pure`"
@@ -47,7 +52,7 @@ for layout in layouts:
     file, *formats = layout.split(":")
     with open(file, "rb") as text:
         graph = graphviz.agread(text, None)
-    if "png" in formats:
+    if {"png", "jpeg"} & {*formats}:
         graphviz.agattr(graph, 0, b"dpi", dpi.encode())
     graphviz.gvLayout(context, graph, b"dot")
     for format in formats:
@@ -68,13 +73,14 @@ _FONTCONFIG = """<?xml version="1.0"?>
 """
 
 
-def render(dot: str, path: Path, format: str = "svg") -> Path:
+def render(dot: str, path: Path, format: str = "svg", *, dpi: int = DPI) -> Path:
     """Draw DOT text to a file.
 
     Args:
         dot: DOT text, as returned by `to_dot`.
         path: the file to write; an existing file is replaced.
-        format: `svg`, `png`, `pdf`, or `dot` for the text itself.
+        format: `svg`, `png`, `jpeg`, `pdf`, or `dot` for the text itself.
+        dpi: the resolution of a PNG or JPEG.
 
     Returns:
         The path.
@@ -82,14 +88,15 @@ def render(dot: str, path: Path, format: str = "svg") -> Path:
     Raises:
         ArchError: see `render_all`.
     """
-    return render_all([(dot, path, format)])[0]
+    return render_all([(dot, path, format)], dpi=dpi)[0]
 
 
-def render_all(pictures: Iterable[tuple[str, Path, str]]) -> list[Path]:
+def render_all(pictures: Iterable[tuple[str, Path, str]], *, dpi: int = DPI) -> list[Path]:
     """Draw several DOT texts to files, with as few processes as the renderer allows.
 
     Args:
         pictures: the arguments of `render` for each picture.
+        dpi: the resolution of a PNG or JPEG.
 
     Returns:
         The paths.
@@ -100,9 +107,10 @@ def render_all(pictures: Iterable[tuple[str, Path, str]]) -> list[Path]:
             pictures are written.
     """
     wanted = list(pictures)
+    check_dpi(dpi)
     for _, _, format in wanted:
         _check_format(format, (*FORMATS, "dot"))
-    drawn, fault = _drawn(list(dict.fromkeys((dot, format) for dot, _, format in wanted if format != "dot")))
+    drawn, fault = _drawn(list(dict.fromkeys((dot, format) for dot, _, format in wanted if format != "dot")), dpi)
     kept: dict[Path, str] = {}
     for dot, path, format in wanted:
         if format == "dot":
@@ -139,7 +147,14 @@ def _check_format(format: str, formats: Collection[str]) -> None:
         raise fail("ARCH203", f"unknown picture format `{format}`", hint=nearest(format, formats))
 
 
-def _drawn(jobs: Sequence[_Job]) -> tuple[dict[_Job, bytes], ArchError | None]:
+def check_dpi(dpi: int) -> None:
+    """Raise an `ArchError` if a resolution is out of range."""
+    if not LEAST_DPI <= dpi <= MOST_DPI:
+        hint = f"use {DPI}, or another number from {LEAST_DPI} to {MOST_DPI}"
+        raise fail("ARCH203", f"expected {LEAST_DPI} to {MOST_DPI} dots per inch, got {dpi}", hint=hint)
+
+
+def _drawn(jobs: Sequence[_Job], dpi: int = DPI) -> tuple[dict[_Job, bytes], ArchError | None]:
     """Draw each picture with the first renderer that succeeds, and return an error if some are missing."""
     drawn: dict[_Job, bytes] = {}
     files = {dot: f"{number}.dot" for number, (dot, _) in enumerate(jobs)}
@@ -152,7 +167,7 @@ def _drawn(jobs: Sequence[_Job]) -> tuple[dict[_Job, bytes], ArchError | None]:
             missing = [job for job in jobs if job not in drawn]
             if not missing:
                 break
-            commands = _commands(renderer, program, [(files[dot], form) for dot, form in missing])
+            commands = _commands(renderer, program, [(files[dot], form) for dot, form in missing], dpi)
             faults.append(f"{renderer} {_run(commands, folder)}")
             for dot, form in missing:
                 content = _content(folder / f"{files[dot]}.{form}", form)
@@ -196,8 +211,8 @@ def renderers() -> Iterator[tuple[str, str]]:
             break
 
 
-def _commands(renderer: str, program: str, jobs: Iterable[tuple[str, str]]) -> list[list[str]]:
-    """The commands to run: one for pygraphviz, and otherwise one per format, because PNG needs a resolution.
+def _commands(renderer: str, program: str, jobs: Iterable[tuple[str, str]], dpi: int) -> list[list[str]]:
+    """The commands to run: one for pygraphviz, and otherwise one per format, because raster formats need a resolution.
 
     Args:
         renderer: the name of the renderer.
@@ -207,14 +222,14 @@ def _commands(renderer: str, program: str, jobs: Iterable[tuple[str, str]]) -> l
     if renderer == "pygraphviz":
         layouts: dict[tuple[str, bool], list[str]] = {}
         for file, form in jobs:
-            layouts.setdefault((file, form == "png"), []).append(form)
+            layouts.setdefault((file, form in RASTERS), []).append(form)
         asked = [":".join([file, *forms]) for (file, _), forms in layouts.items()]
-        return [[sys.executable, "-I", "-S", "-c", _PYGRAPHVIZ, program, str(_DPI), *asked]]
+        return [[sys.executable, "-I", "-S", "-c", _PYGRAPHVIZ, program, str(dpi), *asked]]
     files: dict[str, list[str]] = {}
     for file, form in jobs:
         files.setdefault(form, []).append(file)
-    scale = {"png": [f"-Gdpi={_DPI}"]}
-    return [[program, f"-T{form}", *scale.get(form, []), "-O", *names] for form, names in files.items()]
+    scale = [f"-Gdpi={dpi}"]
+    return [[program, f"-T{form}", *(scale if form in RASTERS else []), "-O", *names] for form, names in files.items()]
 
 
 def _run(commands: Iterable[Sequence[str]], folder: Path) -> str:

@@ -49,7 +49,7 @@ model:
   - dense: {units: 10, activation: softmax}
 """
 CLASSES = ["Net", "Stage", "Twice"]
-STARTS = {"svg": b"<?xml", "png": b"\x89PNG", "pdf": b"%PDF"}
+STARTS = {"svg": b"<?xml", "png": b"\x89PNG", "jpeg": b"\xff\xd8\xff", "pdf": b"%PDF"}
 Plot = Callable[..., Run]
 
 
@@ -108,10 +108,10 @@ class TestPlaces:
     def test_a_variant_has_a_picture_of_its_own(self, plot: Plot) -> None:
         assert plot("--variant", "wide").err == "wrote net-wide.svg\n"
 
-    @pytest.mark.parametrize("name", ["x.svg", "x.png", "x.pdf", "x.PNG", "new/folder/x.svg"])
+    @pytest.mark.parametrize("name", ["x.svg", "x.png", "x.pdf", "x.PNG", "x.jpg", "x.jpeg", "new/folder/x.svg"])
     def test_the_ending_says_the_format(self, plot: Plot, name: str) -> None:
         assert plot("--out", name).err == f"wrote {name}\n"
-        assert Path(name).read_bytes().startswith(STARTS[name.lower()[-3:]])
+        assert Path(name).read_bytes().startswith(STARTS[name.lower().rpartition(".")[2].replace("jpg", "jpeg")])
 
     def test_an_ending_and_a_format_that_agree(self, plot: Plot) -> None:
         assert plot("--out", "x.png", "--format", "png").code == 0
@@ -289,6 +289,9 @@ REFUSED = [
     "--view Something",
     "--view al",
     "--format gif",
+    "--dpi 300",
+    "--format jpg --dpi 5",
+    "--out x.png --dpi 2000",
     "--theme drk",
     "--detail ful",
     "--direction lr",

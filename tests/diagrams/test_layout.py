@@ -235,8 +235,8 @@ WRONG_TEXTS = [
     (put(r'("narrow/conv_1" \[.* width)=[\d.]+', r"\1=2.5"), "add_1: boxes are … to 180 wide"),
     (put("<B>ReLU</B>>", '<B>ReLU, much too long</B>> fixedsize="true"'), "the text `ReLU, much too long` sticks out"),
     (put('labeljust="l"', 'labeljust="r"'), "`(input)->wide/conv_1` runs through the title `wide`"),
-    (put(":in:n [weight=10 tooltip", ":n [weight=10 tooltip"), "a line has a gap at `add_1 1 narrow space 0`"),
-    (put('space 1":out:s', "space 1"), "a line has a kink at `add_1 1 narrow space 1`"),
+    (put('space 0":in:n', 'space 0":n'), "a line has a gap at `add_1 1 narrow space 0`"),
+    (put('space 1":out:s', 'space 1"'), "a line has a kink at `add_1 1 narrow space 1`"),
     (
         put(r'("wide/conv_1" \[label.*)kernel 1×1×8×32', r"\1kernel 1×1×8×3"),
         "`wide/conv_1` tells …not …kernel 1×1×8×32",

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from renderers import PROGRAMS, RENDERERS, only
 
 from archdsl.diagrams import render as module
@@ -18,7 +19,7 @@ from archdsl.errors import ArchError
 
 DOT = '// Net <1>\n// 3 in, 4 out\ndigraph "net" {\n  node [fontname="Arial"]\n  "a" [label="a"]\n  "a" -> "b"\n}\n'
 OTHER = DOT.replace('"a"', '"other"')
-STARTS = {"svg": b"<?xml", "png": b"\x89PNG", "pdf": b"%PDF"}
+STARTS = {"svg": b"<?xml", "png": b"\x89PNG", "jpeg": b"\xff\xd8\xff", "pdf": b"%PDF"}
 
 
 @pytest.fixture
@@ -123,6 +124,23 @@ def test_only_a_png_is_drawn_larger(engine: str, tmp_path: Path) -> None:
     pixels = int.from_bytes(png.read_bytes()[16:20], "big")
     assert pixels == pytest.approx(points * 192 / 72, abs=4)
     assert points < 100
+
+
+@pytest.mark.parametrize("dpi", [48, 300])
+def test_pixels_have_the_resolution_that_is_asked_for(engine: str, tmp_path: Path, dpi: int) -> None:
+    wanted = [(DOT, tmp_path / f"net.{form}", form) for form in ("svg", "png", "jpeg")]
+    svg, *pixels = render_all(wanted, dpi=dpi)
+    points = float(ElementTree.parse(svg).getroot().attrib["width"].removesuffix("pt"))
+    for path in pixels:
+        with Image.open(path) as image:
+            assert image.width == pytest.approx(points * dpi / 72, abs=4)
+
+
+@pytest.mark.parametrize("dpi", [0, 23, 1201])
+def test_a_resolution_that_cannot_be(tmp_path: Path, dpi: int) -> None:
+    with pytest.raises(ArchError, match="expected 24 to 1200 dots per inch"):
+        render(DOT, tmp_path / "net.png", "png", dpi=dpi)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.skipif("pygraphviz" not in PROGRAMS, reason="pygraphviz is not here")

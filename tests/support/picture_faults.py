@@ -266,8 +266,8 @@ def unbroken(view: View) -> Iterator[str]:
             gaps = [node.area.distance(end) for end in ends]
             if len(gaps) != 2 or max(gaps) > GAP + OUTLINE:
                 yield f"a line has gaps of {gaps} points at `{node.name}`"
-        if re.search(r" space \d+$", node.name):
-            yield from _joint(view, node.name)
+    for space in view.picture.spaces:
+        yield from _joint(view, space)
 
 
 def _joint(view: View, space: str) -> Iterator[str]:

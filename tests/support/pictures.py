@@ -154,7 +154,9 @@ class Picture:
         self.width, self.height = (float(root.attrib[side].removesuffix("pt")) for side in ("width", "height"))
         groups = [group for group in root.iter(f"{SVG}g") if group.get("class")]
         self.root = root
-        nodes = [_part(group) for group in groups if group.get("class") == "node"]
+        parts = [_part(group) for group in groups if group.get("class") == "node"]
+        nodes = [part for part in parts if part.areas]
+        self.spaces = [part.name for part in parts if not part.areas]
         self.edges = [_part(group) for group in groups if group.get("class") == "edge"]
         clusters = [_part(group) for group in groups if group.get("class") == "cluster"]
         self.clusters = {part.name: part for part in clusters if part.areas}
