@@ -20,7 +20,7 @@ from archdsl.diagrams.captions import (
 from archdsl.diagrams.columns import incoming_edges
 from archdsl.diagrams.mermaid_writer import MermaidWriter, escaped, plain
 from archdsl.diagrams.options import Options
-from archdsl.diagrams.plan import Box, DrawnBranch, Item, OpenLayer, Parallel, last_of, plan
+from archdsl.diagrams.plan import Box, DrawnBranch, Item, Level, OpenLayer, Parallel, UShape, last_of, plan
 from archdsl.diagrams.plan_walker import Chain, PlanWalker, TensorSource
 from archdsl.diagrams.style import THEMES, arguments, dimensions, short
 from archdsl.graph import Graph, TensorRef
@@ -60,7 +60,7 @@ class _MermaidDrawing(PlanWalker[_MermaidChain]):
 
     def __init__(self, options: Options, graph: Graph) -> None:
         super().__init__(options)
-        self.graph, self.items = graph, plan(graph, options.depth)
+        self.graph, self.items = graph, plan(graph, options.depth, has_u=True)
         self.known = known_arguments(self.items, graph.arguments)
         self.mermaid = MermaidWriter(THEMES[options.theme])
 
@@ -130,6 +130,30 @@ class _MermaidDrawing(PlanWalker[_MermaidChain]):
             self.draw(layer.items, inner)
         for (ref, shape), tensor in zip(layer.main.output_shapes.items(), layer.body.outputs.values(), strict=True):
             chain.sources[ref] = replace(inner.sources[tensor.ref], shape=shape, is_dotted=False)
+
+    def draw_u(self, shape: UShape, chain: _MermaidChain) -> None:
+        self.level(shape.levels, chain)
+
+    def level(self, levels: Sequence[Level], outer: _MermaidChain) -> None:
+        """A level of a U with those under it, in the order in which they compute."""
+        level, *below = levels
+        port, source = next(iter(level.body.inputs)), outer.sources[level.node.inputs[0]]
+        chain = replace(outer, wires=level.wires, last=port, sources={port: replace(source)})
+        self.draw(level.down, chain)
+        if level.merge is not None and level.end is not None:
+            across = chain.sources[last_of(level.down[-1]).name].node
+            self.draw(level.lower, chain)
+            self.level(below, chain)
+            chain.last = below[0].node.name
+            self.draw(level.raised, chain)
+            merge, end = self.mermaid.circle(_label(sign(level.merge), ())), chain.sources[level.end]
+            self.mermaid.link(end.node, merge, "", is_dotted=False)
+            self.mermaid.link(across, merge, "", is_dotted=True)
+            chain.sources[level.merge.name] = TensorSource(merge, level.merge.shape, end.shown)
+            chain.last = level.merge.name
+            self.draw(level.up, chain)
+        (output,) = level.body.outputs.values()
+        outer.sources[level.node.name] = replace(chain.sources[output.ref], shape=level.node.shape)
 
     def group(self, title: str, length: int, look: str, *, is_entered_once: bool) -> AbstractContextManager[None]:
         """A layer or a branch. A single edge that comes in runs through the middle: the title is then further left.

@@ -468,6 +468,10 @@ def _equal_steps(one: Sequence[Node], other: Sequence[Node]) -> bool:
     return one[-1].shape == other[-1].shape and [(n.role, n.op) for n in one] == [(n.role, n.op) for n in other]
 
 
+def _is_dropout(node: Node) -> bool:
+    return node.op is not None and node.op.kind == "dropout"
+
+
 def _alike(one: Graph, other: Graph, *, exactly: bool) -> bool:
     """Whether two bodies have the same ops, but for the rates of dropout, wired in the same way."""
     outputs = [[end.ref for end in body.outputs.values()] for body in (one, other)]
@@ -475,7 +479,7 @@ def _alike(one: Graph, other: Graph, *, exactly: bool) -> bool:
         return False
     return all(
         (a.name, a.kind, a.inputs) == (b.name, b.kind, b.inputs)
-        and (a.op == b.op or (not exactly and bool(a.op) and bool(b.op) and a.op.kind == b.op.kind == "dropout"))
+        and (a.op == b.op or (not exactly and _is_dropout(a) and _is_dropout(b)))
         and (a.body is b.body or _equal_uses(a, b, exactly=True))
         for a, b in zip(one.nodes, other.nodes, strict=True)
     )

@@ -90,9 +90,8 @@ class PlanWalker(ABC, Generic[C]):
     @abstractmethod
     def draw_layer(self, layer: OpenLayer, chain: C) -> None: ...
 
-    def draw_u(self, shape: UShape, chain: C) -> None:
-        """Draws a U, for those who plan any."""
-        raise NotImplementedError
+    @abstractmethod
+    def draw_u(self, shape: UShape, chain: C) -> None: ...
 
     @abstractmethod
     def draw_parallel(self, parallel: Parallel, chain: C) -> None: ...
