@@ -153,10 +153,9 @@ PICTURES = (
     ),
     Picture(
         "unet",
-        "A U-Net with three open levels",
-        "The layer `Level` contains itself. Dashed edges pass a feature map around the inner levels.",
+        "A U-Net",
+        "The layer `Level` contains itself, so its levels form a U. Dashed edges carry each feature map across.",
         "unet",
-        depth=4,
     ),
     Picture(
         "two_in_two_out",
