@@ -167,9 +167,8 @@ def totals_lines(graph: Graph, measures: Measures) -> list[str]:
     ]
     if measures.field is not None:
         last = next(node for node in graph.nodes if node.name == measures.last_map)
-        lines.append(
-            f"receptive field: {_seen(measures.field)}, at the last feature map {last.step} ({show(last.shape)})"
-        )
+        place = f"last feature map: {last.step}, {show(last.shape)}"
+        lines.append(f"receptive field: {_seen(measures.field)} ({place})")
     peak, kept = byte_size(measures.peak_bytes), byte_size(measures.kept_bytes)
     return [
         *lines,

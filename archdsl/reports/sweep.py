@@ -65,8 +65,8 @@ def to_text(rows: Sequence[SweepRow], width: int | None = None) -> str:
     lines = first_fitting(forms, width)
     numbers = [at for at in range(len(lines[0])) if at >= len(rows[0].chosen) or _is_numeric(rows, at)]
     measures = rows[0].measures
-    memory = f"memory: weights, and activations in inference and training ({measures.precision}, batch size"
-    note = fold(f"{memory} {measures.batch})", width)
+    conditions = f"({measures.precision}, batch size {measures.batch})"
+    note = fold(f"memory: weights; activations in inference and training {conditions}", width)
     return "\n".join([columns(lines, numbers), *note]) + "\n"
 
 
