@@ -334,7 +334,7 @@ def test_a_place_that_cannot_be_a_folder_is_refused(tmp_path: Path, monkeypatch:
     assert "is a file" in refused("ARCH304", tmp_path / "file")
     assert "cannot be" in refused("ARCH304", tmp_path / "file" / "run")
     monkeypatch.setattr(os, "access", lambda *_: False)
-    assert f"{tmp_path} cannot be written to" in refused("ARCH304", tmp_path / "run")
+    assert f"{tmp_path} is not writable" in refused("ARCH304", tmp_path / "run")
 
 
 def test_bad_input_makes_no_folder(tmp_path: Path) -> None:
@@ -418,7 +418,7 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path: Path, finished: tuple[Path
         with pytest.raises(ArchError, match=r"ARCH204.*run.json is not what training wrote"):
             fit.evaluate(tmp_path)
     finished[1].write(tmp_path)
-    with pytest.raises(ArchError, match=r"ARCH204.*spec.yaml is not there"):
+    with pytest.raises(ArchError, match=r"ARCH204.*spec.yaml is missing"):
         fit.evaluate(tmp_path)
     (tmp_path / "spec.yaml").write_text(TEXT)
     for content in (b"", b"not a network", (finished[0] / "model.keras").read_bytes()[:3000]):
