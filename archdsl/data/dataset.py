@@ -1,4 +1,4 @@
-"""Reads a recipe's data set, and splits it into images to train, to validate and to test with."""
+"""Reads a data set and splits it into training, validation and test images."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from archdsl.recipe import Data
 from archdsl.text import quantity
 
 SPLIT_SEED = 0
-"""The split is the same for every seed of a training, so that runs are compared on the same images."""
+"""The seed of the splits. It does not depend on the training seed, so all runs use the same images."""
 
 Labeled = TypeVar("Labeled", "Split", LazySplit)
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """A split of a data set: images (N, H, W, C) as they are in the file, uint8, and labels (N,), int64."""
+    """A split of a data set: raw images, uint8 (N, H, W, C), and labels, int64 (N,)."""
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
@@ -36,13 +36,13 @@ class Split:
         return len(self.labels)
 
     def take(self, rows: NDArray[np.int64]) -> Split:
-        """The images of these rows, in this order."""
+        """The images and labels of the given rows, in their order."""
         return Split(self.images[rows], self.labels[rows])
 
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """What `standardize` subtracts and divides by: float32 of shape (1,), or (C,) for `channel`."""
+    """The mean and standard deviation for `standardize`: float32 of shape (1,), or (C,) for `channel`."""
 
     mean: NDArray[np.float32]
     std: NDArray[np.float32]
@@ -50,17 +50,17 @@ class Statistics:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A data set in its three splits, and how the network's input is computed from it.
+    """A data set in three splits, with its preprocessing.
 
     Attributes:
-        largest: the largest value that a pixel can have.
-        divisor: what pixels are divided by: `largest`, or 1 where the recipe does not scale.
-        statistics: those of the training split after that division, or None where nothing is standardized.
-        origin: the file or folder that the images came from.
-        name: the source's: `cifar10`, `npz flowers.npz`.
-        class_weights: the weight of each class in the loss, float32 (classes,), or None where all are 1.
-        notes: sentences on what a reader of the data set should know.
-        searched: the places where it was searched for.
+        largest: the largest possible pixel value.
+        divisor: the divisor of pixel values: `largest`, or 1 without scaling.
+        statistics: the statistics of the scaled training split, or None without standardization.
+        origin: the file or folder of the images.
+        name: the name of the source, such as `cifar10` or `npz flowers.npz`.
+        class_weights: the weight of each class in the loss, float32 (classes,), or None if all are 1.
+        notes: remarks about the data set, one sentence each.
+        searched: the paths that were searched.
     """
 
     train: Split
@@ -78,7 +78,7 @@ class Dataset:
 
     @property
     def splits(self) -> dict[str, Split]:
-        """The three splits by name, in the order of their use."""
+        """The three splits by name: `train`, `validation`, `test`."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
 
     @property
@@ -95,24 +95,24 @@ def load(
     seed: int = SPLIT_SEED,
     shape: Sequence[int | None] | None = None,
 ) -> Dataset:
-    """The data set of a recipe.
+    """Load the data set of a recipe.
 
     Args:
-        data_dir: the only folder to search; without it, the usual ones are searched (see `readers.search`).
-        limit: how many training images to take, before the validation split is held out; the test split stays whole.
-            It overrides the recipe's own.
-        seed: decides which images `limit` takes and which the validation split gets.
-        shape: of the network's input: height, width, channels. Images of a folder are resized to it.
+        data_dir: the only folder to search; by default, those of `readers.search`.
+        limit: the number of training images to use, including those held out for validation. It overrides the recipe
+            and does not affect the test split.
+        seed: seed for choosing the images of `limit` and of the validation split.
+        shape: height, width and channels of the network's input. Images in folders are resized to it.
 
     Raises:
-        ArchError: the data is not there (ARCH301), cannot be read (ARCH302), does not fit the recipe or the memory
-            (ARCH303), or a share or `limit` leaves a split empty (ARCH203).
+        ArchError: the data is missing (ARCH301), cannot be read (ARCH302), does not fit the recipe or into memory
+            (ARCH303), or a split would be empty (ARCH203).
     """
     return from_raw(sources.read(data, data_dir, shape), data, limit, seed)
 
 
 def from_raw(raw: RawDataset, data: Data, limit: int | None = None, seed: int = SPLIT_SEED) -> Dataset:
-    """What a source holds, as a recipe wants it: its classes, so many images, in three splits. As `load`."""
+    """Select the classes and images that a recipe asks for, and split them; see `load`."""
     name, notes = data.source_name, raw.notes
     train, validation, test, classes = _select_classes(raw, data)
     if test is None:
@@ -152,7 +152,7 @@ def from_raw(raw: RawDataset, data: Data, limit: int | None = None, seed: int = 
 
 
 def limited(split: Labeled, limit: int, seed: int = SPLIT_SEED) -> Labeled:
-    """A split with `limit` of its images, each class with its share.
+    """Select `limit` images of a split, with the class proportions unchanged.
 
     Raises:
         ArchError: `limit` is not a positive number (ARCH203).
@@ -163,8 +163,12 @@ def limited(split: Labeled, limit: int, seed: int = SPLIT_SEED) -> Labeled:
 
 
 def stratified_rows(labels: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]:
-    """Sorted rows of `count` images, in which every class has its share; all of them where there are no more."""
-    # RandomState, and not the newer Generator: NumPy promises that its numbers never change.
+    """Choose `count` images at random, with the class proportions unchanged; all images if there are fewer.
+
+    Returns:
+        The sorted rows of the images.
+    """
+    # RandomState rather than the newer Generator: NumPy guarantees that its numbers never change.
     random = np.random.RandomState(seed)
     sizes = np.bincount(labels)
     shares = min(count, len(labels)) * sizes / len(labels)
@@ -177,9 +181,9 @@ def stratified_rows(labels: NDArray[np.int64], count: int, seed: int) -> NDArray
 
 
 def measure(images: NDArray[np.uint8], divisor: float, each_channel: bool) -> Statistics:
-    """Mean and standard deviation of pixels over `divisor`.
+    """Compute the mean and standard deviation of pixels divided by `divisor`.
 
-    They come from counts of the 256 values, so that neither the order of the images nor rounding can change them.
+    They are computed from the counts of the 256 values, so they do not depend on the order of the images.
     """
     counts = histogram(images)
     if not each_channel:
@@ -189,7 +193,7 @@ def measure(images: NDArray[np.uint8], divisor: float, each_channel: bool) -> St
 
 
 def moments(counts: NDArray[np.int64], divisor: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and standard deviation (C,) of pixels over `divisor`, from the counts (C, 256) of their values."""
+    """Compute mean and standard deviation (C,) of pixels divided by `divisor`, from counts (C, 256) of their values."""
     values = np.arange(256) / divisor
     total = counts.sum(axis=1)
     mean = counts @ values / total
@@ -198,7 +202,7 @@ def moments(counts: NDArray[np.int64], divisor: float) -> tuple[NDArray[np.float
 
 
 def histogram(images: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """How often each channel has each of the 256 values: (C, 256)."""
+    """Count the 256 values in each channel: (C, 256)."""
     channels = images.shape[-1]
     counts = np.zeros((channels, 256), np.int64)
     for start in range(0, len(images), 1000):
@@ -208,13 +212,13 @@ def histogram(images: NDArray[np.uint8]) -> NDArray[np.int64]:
 
 
 def class_weights(data: Data, labels: NDArray[np.int64], classes: Sequence[str]) -> NDArray[np.float32] | None:
-    """The weight of each class in the loss, float32 (classes,); None where all are 1.
+    """The weight of each class in the loss, float32 (classes,), or None if all are 1.
 
-    `balanced` is n / (classes * count), as scikit-learn's `compute_class_weight` has it, so that the mean over all
-    images is 1. A class without an image gets 0.
+    `balanced` is n / (classes * count), as in scikit-learn's `compute_class_weight`: the mean over all images is 1. A
+    class without images has the weight 0.
 
     Raises:
-        ArchError: the recipe weights a class that is not there (ARCH303).
+        ArchError: the recipe gives a weight to an unknown class (ARCH303).
     """
     if data.class_weights == "none":
         return None
@@ -236,7 +240,7 @@ def _check_classes(names: Iterable[str], classes: Sequence[str], field: str, dat
 def _select_classes(
     raw: RawDataset, data: Data
 ) -> tuple[LazySplit, LazySplit | None, LazySplit | None, tuple[str, ...]]:
-    """The training, validation and test images of the recipe's classes, which are numbered in its order."""
+    """Select the recipe's classes in each split, and number them in the recipe's order."""
     if data.classes is None:
         return raw.train, raw.validation, raw.test, raw.classes
     _check_classes(data.classes, raw.classes, "classes", data)
@@ -252,11 +256,14 @@ def _select_classes(
 
 
 def _hold_out(split: LazySplit, share: float, seed: int, name: str, kind: str) -> tuple[LazySplit, LazySplit]:
-    """The rest, and a share of each class that is held out of it.
+    """Hold out a fraction of each class of a split.
 
     Args:
-        name: of what is held out: `test` or `validation`.
-        kind: what the images of `split` are called in the message.
+        name: the name of the new split: `test` or `validation`.
+        kind: a noun for the images of `split`, for the message.
+
+    Returns:
+        The remaining images, and those held out.
     """
     held = stratified_rows(split.labels, round(share * len(split)), seed) if len(split) else np.arange(0)
     rest = np.setdiff1d(np.arange(len(split)), held)
@@ -269,7 +276,7 @@ def _hold_out(split: LazySplit, share: float, seed: int, name: str, kind: str) -
 
 
 def _read_images(splits: Sequence[LazySplit], shape: tuple[int, int, int]) -> list[Split]:
-    """The images of all splits; what is broken in any of them is reported at once."""
+    """Read the images of all splits, and report the broken ones of all splits together."""
     read: list[Split] = []
     problems: list[Problem] = []
     for split in splits:

@@ -1,4 +1,4 @@
-"""Finds image files, and reads them as a network takes them: upright, grey or in color, in its size."""
+"""Finds image files and reads them as the network expects: upright, with its channels and size."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ SUFFIXES = {
     *(".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm"),
     *(".png", ".ppm", ".tga", ".tif", ".tiff", ".webp"),
 }
-"""The suffixes of the files that are found in folders; a file that is named itself may have any."""
+"""The extensions of image files in folders. A file given by its own path may have any extension."""
 
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "PNG", "PPM", "TGA", "TIFF", "WEBP")
-"""The formats of these files, in Pillow's words, whatever a file's suffix is. Pillow knows more, and starts Ghostscript
-to read one of them."""
+"""The formats that are read, by Pillow's names, whatever the extension of a file. Pillow supports more, and runs
+Ghostscript for one of them."""
 
 CHUNK = 32
-"""Images that a thread reads at a time."""
+"""The number of images that a thread reads at a time."""
 
 SHOWN = 10
-"""Broken files that are named."""
+"""The most broken files that a message lists."""
 
 SIDEWAYS = (5, 6, 7, 8)
 """The EXIF orientations that swap height and width."""
@@ -44,11 +44,11 @@ SIDEWAYS = (5, 6, 7, 8)
 
 @dataclass(frozen=True, slots=True)
 class RequestedFormat:
-    """The size and channels that images are to have; None where any will do.
+    """The required size and channels of images; None means any.
 
     Attributes:
-        fallback_side: the height and width of images whose own sizes differ or do not fit into memory, where no size
-            is requested; without it, that is an error.
+        fallback_side: if no size is required, the height and width for images that differ in size or do not fit into
+            memory; None raises an error instead.
     """
 
     height: int | None = None
@@ -59,7 +59,7 @@ class RequestedFormat:
 
 @dataclass(frozen=True, slots=True)
 class ImageFormat:
-    """The size and channels that all images get, and a sentence on it where one is needed."""
+    """The size and channels of all images, with an optional remark."""
 
     height: int
     width: int
@@ -73,9 +73,9 @@ class ImageFormat:
 
 
 def find(words: Iterable[str | Path]) -> list[Path]:
-    """The image files that words name, each once: files, folders with all below them, and patterns such as `*/*.png`.
+    """Find image files by path, by folder (searched recursively), and by pattern, such as `*/*.png`; each file once.
 
-    A word that names nothing is taken for a path, so that reading it reports what is wrong.
+    A word that matches nothing is kept as a path: reading it reports the error.
     """
     paths: dict[Path, None] = {}
     for word in words:
@@ -92,7 +92,7 @@ def find(words: Iterable[str | Path]) -> list[Path]:
 
 
 def _matches(pattern: Path) -> list[Path]:
-    """What a pattern matches, in order; `**` follows no links, for those may lead back."""
+    """The sorted matches of a pattern; `**` does not follow links, which may form a circle."""
     if "**" not in pattern.parts or any("**" in part and part != "**" for part in pattern.parts):
         return [Path(match) for match in sorted(glob.glob(str(pattern)))]
     found = sorted(Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor))))
@@ -107,19 +107,19 @@ def _below(folder: Path) -> list[Path]:
 
 
 def read(path: Path, channels: int, size: Sequence[int] | None) -> NDArray[np.uint8]:
-    """An image file as uint8 (H, W, channels), of 0 (black) to 255.
+    """Read an image file as uint8 (H, W, channels), from 0 (black) to 255.
 
-    It is turned as its EXIF data says, laid on white where it is transparent, and resized with antialiasing, without
-    regard to its proportions. Of a moving picture, the first frame is read; 16 bits become 8.
+    The image is rotated by its EXIF orientation, placed on white if it is transparent, and resized with antialiasing,
+    ignoring its aspect ratio. An animation is read as its first frame; 16 bits are reduced to 8.
 
-    Pillow only warns of images of very many pixels: `reject_bombs` makes that an error.
+    Pillow only warns about extremely large images; `reject_bombs` turns the warning into an error.
 
     Args:
-        channels: 1 for grey, 3 for red, green and blue, 4 with opacity.
-        size: height and width; without it, the image's own.
+        channels: 1 for grayscale, 3 for RGB, 4 for RGBA.
+        size: height and width; by default, those of the image.
 
     Raises:
-        ArchError: it is not there (ARCH301), or is no image that can be read (ARCH302).
+        ArchError: the file is missing (ARCH301), or is not a readable image (ARCH302).
     """
     try:
         with opened(path) as file, Image.open(file, formats=_formats()) as opened_image:
@@ -131,7 +131,7 @@ def read(path: Path, channels: int, size: Sequence[int] | None) -> NDArray[np.ui
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         most = f"{Image.MAX_IMAGE_PIXELS or 0:,}"
         raise fail("ARCH302", f"{path} is too large: it has more than {most} pixels") from None
-    except Exception as error:  # each of Pillow's readers has its own for a broken file
+    except Exception as error:  # each reader in Pillow raises its own errors for broken files
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:200] or type(error).__name__
         raise fail("ARCH302", f"{path} cannot be read as an image: {reason}") from None
     if size is not None and (image.height, image.width) != tuple(size):
@@ -141,7 +141,7 @@ def read(path: Path, channels: int, size: Sequence[int] | None) -> NDArray[np.ui
 
 
 def resize(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """An image (H, W, C) in another size: linear, with antialiasing, without regard to its proportions."""
+    """Resize an image (H, W, C), bilinearly and with antialiasing, ignoring its aspect ratio."""
     if image.shape[:2] == (height, width):
         return image
     opened = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
@@ -149,19 +149,19 @@ def resize(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint
 
 
 def reject_bombs() -> warnings.catch_warnings[None]:
-    """A context in which images of very many pixels are refused. Enter it around all threads: it is the process's."""
+    """A context that rejects extremely large images. It acts on the whole process: enter it outside of all threads."""
     return warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning)
 
 
 @cache
 def _formats() -> tuple[str, ...]:
-    """Those of `FORMATS` that this Pillow reads."""
+    """The members of `FORMATS` that this version of Pillow supports."""
     Image.init()
     return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
 def _converted(image: Image.Image, channels: int) -> Image.Image:
-    """An image in grey, in colour, or in colour with opacity, all of 8 bits."""
+    """Convert an image to 8-bit grayscale, RGB or RGBA."""
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         image = _to_8_bits(image)
     if channels == 4:
@@ -174,17 +174,17 @@ def _converted(image: Image.Image, channels: int) -> Image.Image:
 
 
 def _to_8_bits(image: Image.Image) -> Image.Image:
-    """An image of deeper grey: from 0 to 65,535, or from 0 to 1 where it is of fractions."""
+    """Convert a deep grayscale image, with values from 0 to 65,535, or from 0 to 1 if they are fractions."""
     values = np.asarray(image, np.float64)
     largest = 1.0 if image.mode == "F" and values.max(initial=0) <= 1 else 65_535.0
     return Image.fromarray(np.clip(np.rint(values / largest * 255), 0, 255).astype(np.uint8))
 
 
 def choose_format(paths: Sequence[Path], requested: RequestedFormat) -> ImageFormat:
-    """The format that is requested of images, and their own in what is not requested.
+    """Choose the format of images: the requested one, completed by their own.
 
     Raises:
-        ArchError: they differ in size, and none is requested (ARCH303).
+        ArchError: the images differ in size, and no size is requested (ARCH303).
     """
     height, width, channels = requested.height, requested.width, requested.channels
     if height and width and channels:
@@ -210,23 +210,23 @@ def choose_format(paths: Sequence[Path], requested: RequestedFormat) -> ImageFor
 
 
 def _head(path: Path) -> tuple[int, int, bool] | None:
-    """Height, width, and whether it is grey, from a file's first bytes; None where it cannot be read."""
+    """Height, width, and whether the image is grayscale, from the file's header; None if it cannot be read."""
     try:
         with opened(path) as file, Image.open(file, formats=_formats()) as image:
             sideways = image.getexif().get(0x0112) in SIDEWAYS
             height, width = (image.width, image.height) if sideways else (image.height, image.width)
             return height, width, image.mode in ("1", "L", "LA") or image.mode.startswith("I")
-    except Exception:  # each of Pillow's readers has its own for a broken file
+    except Exception:  # each reader in Pillow raises its own errors for broken files
         return None
 
 
 def read_rows(
     paths: Sequence[Path], image_format: ImageFormat, split: str, rows: NDArray[np.int64]
 ) -> NDArray[np.uint8]:
-    """The images of some rows, uint8 (len(rows), H, W, C). On a terminal, a bar shows the progress.
+    """Read the images of some rows, uint8 (len(rows), H, W, C), with a progress bar in a terminal.
 
     Raises:
-        ArchError: some cannot be read (ARCH302): how many, and the first of them with what is wrong.
+        ArchError: some cannot be read (ARCH302); the message counts them and explains the first ones.
     """
     result = np.empty((len(rows), *image_format.shape), np.uint8)
     broken: list[tuple[int, str]] = []

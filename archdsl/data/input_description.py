@@ -1,4 +1,4 @@
-"""How a network's input is computed, as plain data in the model's file, from which prediction computes it again."""
+"""The preprocessing of a network's images, saved with the model as plain data and repeated for predictions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Channels = Field(min_length=1, max_length=4)
 
 
 class InputDescription(BaseModel):
-    """How a network's input is computed; what each field means is told at `archdsl.keras.runtime.DATA`."""
+    """The preprocessing of a network's images; see `archdsl.keras.runtime.DATA` for the fields."""
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
@@ -44,12 +44,12 @@ class InputDescription(BaseModel):
 def describe(
     dataset: Dataset, source: str, test_time: Mapping[str, Any] | None = None, output: str = ""
 ) -> dict[str, Any]:
-    """What a model's file records of its training data (see `archdsl.keras.runtime.DATA`).
+    """Describe the training data for the model's file (see `archdsl.keras.runtime.DATA`).
 
     Args:
         source: the data set's name.
         test_time: the arguments of the recipe's `test_time`.
-        output: the name of the output with the classes, where the network has several.
+        output: the name of the output that classifies, if the network has several.
     """
     statistics = dataset.statistics
     return {
@@ -66,10 +66,10 @@ def describe(
 
 
 def check(data: Mapping[str, Any], file: object) -> None:
-    """Checks what a file says of its network's input before anything is computed by it.
+    """Check the description of a network's input in a file before it is used.
 
     Raises:
-        ArchError: fields are wrong (ARCH302); each is named.
+        ArchError: fields are invalid (ARCH302); the message lists them.
     """
     try:
         InputDescription.model_validate(dict(data))

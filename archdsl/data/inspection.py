@@ -1,4 +1,4 @@
-"""Inspects a data set: where it was found, the images of each class, pixel values, and duplicate images."""
+"""Inspects a data set: its location, images per class, pixel values, and duplicate images."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from archdsl.recipe import DATA_SOURCES
 from archdsl.text import columns, in_line, quantity
 
 SHOWN = 24
-"""Classes that the table shows; of more, those with the most and those with the fewest images."""
+"""The most classes in the table. If there are more, it shows those with the most and with the fewest images."""
 
 BAR = 20
-"""Characters of the longest bar."""
+"""The length of the longest bar, in characters."""
 
 WIDTH = 80
-"""Characters of a line of the table."""
+"""The width of the table, in characters."""
 
 
 @dataclass(frozen=True, slots=True)
 class DuplicateCounts:
-    """How many images are equal to another in every pixel.
+    """Counts of images that equal another one in every pixel.
 
     Attributes:
-        test: test images that are also among the training or validation images.
-        training: training and validation images that repeat another one of them.
-        conflicting: images that have an equal image with another label.
+        test: test images that are also training or validation images.
+        training: repeated training and validation images.
+        conflicting: images that also occur with another label.
     """
 
     test: int
@@ -42,13 +42,13 @@ class DuplicateCounts:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What an inspection found out about a data set.
+    """The results of inspecting a data set.
 
     Attributes:
-        counts: for each split, the images of each class.
-        least: the least value of a pixel in the training split; `greatest` is the greatest.
-        mean: of each channel of the training split, as a share of the largest value that a pixel can have.
-        std: the standard deviation, likewise.
+        counts: the number of images of each class, by split.
+        least, greatest: the smallest and largest pixel value in the training split.
+        mean, std: mean and standard deviation of each channel of the training split, divided by the largest possible
+            pixel value.
     """
 
     dataset: Dataset
@@ -60,7 +60,7 @@ class Inspection:
     duplicates: DuplicateCounts
 
     def data(self) -> dict[str, Any]:
-        """All of it as plain data, for JSON."""
+        """The results as plain data, for JSON."""
         dataset = self.dataset
         weights = dataset.class_weights
         return {
@@ -90,10 +90,10 @@ class Inspection:
 
 
 def inspect(dataset: Dataset, shape: Sequence[int | None] | None = None) -> Inspection:
-    """Counts classes, pixel values and duplicates.
+    """Count classes, pixel values and duplicates.
 
     Args:
-        shape: of the network's input; where the images have another, a note says so.
+        shape: the shape of the network's input; a note is added if the images have another shape.
     """
     own = dataset.image_shape
     if shape and not (len(shape) == 3 and all(side in (None, other) for side, other in zip(shape, own, strict=True))):
@@ -119,7 +119,7 @@ def _sides(shape: Sequence[int | None]) -> str:
 
 
 def count_duplicates(dataset: Dataset) -> DuplicateCounts:
-    """Counts equal images by a hash of their pixels."""
+    """Count equal images by hashes of their pixels."""
     hashes = {
         name: [hashlib.blake2b(image.data, digest_size=16).digest() for image in np.ascontiguousarray(split.images)]
         for name, split in dataset.splits.items()
@@ -135,7 +135,7 @@ def count_duplicates(dataset: Dataset) -> DuplicateCounts:
 
 
 def to_text(inspection: Inspection) -> str:
-    """The inspection in lines of at most 80 characters, except for paths and notes."""
+    """Format an inspection in lines of at most 80 characters, except for paths and notes."""
     dataset = inspection.dataset
     known = DATA_SOURCES.get(dataset.name)
     lines = [f"{dataset.name}: {known.title}" if known else dataset.name, "", *_facts(inspection)]
@@ -177,7 +177,7 @@ def _duplicate_facts(duplicates: DuplicateCounts, test: int) -> Iterator[str]:
 
 
 def _class_table(inspection: Inspection) -> str:
-    """A line for each class: how many images each split has, and a bar of the training images."""
+    """One line per class: its images in each split, and a bar for the training images."""
     dataset, weights, train = inspection.dataset, inspection.dataset.class_weights, inspection.counts["train"]
     splits = [name for name, split in dataset.splits.items() if len(split)]
     most = max(1, int(train.max()))
@@ -196,7 +196,7 @@ def _class_table(inspection: Inspection) -> str:
 
 
 def _shown_labels(counts: NDArray[np.int64]) -> list[int | None]:
-    """The classes in their order; of many, the most frequent and the rarest, with None between."""
+    """The classes in order; if there are many, the most frequent and the rarest, with None in between."""
     if len(counts) <= SHOWN:
         return list(range(len(counts)))
     order = np.argsort(-counts, kind="stable").tolist()
@@ -214,6 +214,6 @@ def _balance_note(inspection: Inspection) -> str:
 
 
 def shortened(name: str, width: int) -> str:
-    """A name of at most `width` characters, cut in its middle: names of classes often begin alike."""
+    """Shorten a name to `width` characters in its middle, because class names often share a prefix."""
     half = (width - 3) // 2
     return name if len(name) <= width else f"{name[: width - 3 - half]}...{name[-half:]}"

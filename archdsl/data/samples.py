@@ -1,4 +1,4 @@
-"""Draws samples of a data set, by class, and how augmentation changes them from epoch to epoch."""
+"""Draws samples of a data set by class, and their augmented versions in several epochs."""
 
 from __future__ import annotations
 
@@ -18,30 +18,33 @@ from archdsl.recipe import Augment, Data
 from archdsl.text import quantity
 
 SIDE, GAP, DPI = 96, 6, 160
-"""Pixels of an image's longer side and between images, and pixels in an inch."""
+"""The longer side of an image, the gap between images, and the resolution, in pixels and pixels per inch."""
 
 SMALL = 44
-"""Images up to this side are enlarged by an integer factor, so that each pixel is a square."""
+"""Images up to this side are enlarged by an integer factor, which keeps pixels square."""
 
 ROWS = 12
-"""Up to so many classes have a row each; of more classes, each has one image."""
+"""The most classes with a row each. If there are more, each class has one image."""
 
 MOST = 100
-"""Classes that are shown at most."""
+"""The most classes in a picture."""
 
 SAMPLES, SAMPLES_AND_AUGMENTED, TILES = 12, 6, 10
-"""Images in a row of a class; the same, next to augmented ones; images in a row of many classes."""
+"""Images in the row of a class; the same next to augmented images; images in a row of several classes."""
 
 EPOCHS = 8
 AUGMENTED_ROWS = 10
-"""Rows of augmented images below a picture of many classes."""
+"""Rows of augmented images in a picture of many classes."""
 
 
 @dataclass(frozen=True, slots=True)
 class AugmentedSamples:
-    """The same training images in several epochs: `rows` (n,), and for each epoch float32 (n, H, W, C).
+    """The same training images in several epochs.
 
-    `description` says how they are augmented.
+    Attributes:
+        rows: the rows of the images, (n,).
+        epochs: the images in each epoch, float32 (n, H, W, C).
+        description: how they are augmented.
     """
 
     rows: NDArray[np.int64]
@@ -50,7 +53,7 @@ class AugmentedSamples:
 
 
 def augmented(dataset: Dataset, data: Data, seed: int) -> AugmentedSamples:
-    """The images that a picture of this data set shows augmented. Imports TensorFlow."""
+    """Augment the images that a picture of this data set shows. Imports TensorFlow."""
     from archdsl.data import pipeline
 
     by_class = sample_rows(dataset)
@@ -61,17 +64,17 @@ def augmented(dataset: Dataset, data: Data, seed: int) -> AugmentedSamples:
 
 
 def sample_rows(dataset: Dataset, count: int = SAMPLES) -> list[list[int]]:
-    """Up to `count` rows of training images of each class, by a fixed seed."""
+    """Choose up to `count` training images of each class, with a fixed seed."""
     random = np.random.RandomState(0)
     rows = [np.flatnonzero(dataset.train.labels == label) for label in range(len(dataset.classes))]
     return [random.permutation(of_class)[:count].tolist() for of_class in rows]
 
 
 def draw(dataset: Dataset, path: Path, augmented: AugmentedSamples | None = None) -> None:
-    """Writes samples of the training split as PNG, and next to or below them the augmented ones.
+    """Draw samples of the training split as PNG, with their augmented versions next to or below them.
 
     Raises:
-        ArchError: the place cannot be written to (ARCH304).
+        ArchError: the file cannot be written (ARCH304).
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -87,13 +90,13 @@ def draw(dataset: Dataset, path: Path, augmented: AugmentedSamples | None = None
 
 
 def describe_augment(augment: Augment) -> str:
-    """How a recipe augments its images: `flip alternate, crop 2`."""
+    """Describe the augmentation of a recipe, as in `flip alternate, crop 2`."""
     default = Augment()
     return ", ".join(f"{name} {value}" for name, value in augment if value != getattr(default, name))
 
 
 class _ContactSheet:
-    """A picture in pixels: which image and which text goes where. `width` and `height` grow with them."""
+    """The positions of images and texts in a picture, in pixels. `width` and `height` grow as needed."""
 
     def __init__(self, dataset: Dataset) -> None:
         self.dataset = dataset
@@ -106,7 +109,7 @@ class _ContactSheet:
         self.width = self.height = 0
 
     def rows(self, augmented: AugmentedSamples | None) -> None:
-        """A row for each class: its name, some of its images, and its first image augmented in several epochs."""
+        """Add a row for each class: its name, some images, and the first image augmented in several epochs."""
         columns = SAMPLES if augmented is None else SAMPLES_AND_AUGMENTED
         down, across = self.cell[0] + GAP, self.cell[1] + GAP
         names = [short(name, 22) for name in self.dataset.classes]
@@ -128,7 +131,7 @@ class _ContactSheet:
         self._write(right, 24, _heading("the first in epochs", augmented, len(augmented.epochs) * across), **heading)
 
     def tiles(self, augmented: AugmentedSamples | None) -> None:
-        """One image of each class with its name below; augmented ones follow in rows of their own."""
+        """Add one image of each class with its name below, followed by rows of augmented images."""
         down, across = self.cell[0] + 30, max(self.cell[1], SIDE) + GAP
         samples = [(label, rows[0]) for label, rows in enumerate(sample_rows(self.dataset)) if rows][:MOST]
         for index, (label, row) in enumerate(samples):
@@ -150,7 +153,7 @@ class _ContactSheet:
                 self._put(across * (epoch + 1) + 2 * GAP, y, images[index])
 
     def write(self, title: str, path: Path) -> None:
-        """The picture as a file, with a title above it."""
+        """Write the picture with a title to a file."""
         title_height = 56
         picture = figure(self.width / DPI, (self.height + title_height) / DPI)
         axes = picture.add_axes((0, 0, 1, 1))
@@ -185,5 +188,5 @@ class _ContactSheet:
 
 
 def _heading(text: str, augmented: AugmentedSamples, width: int) -> str:
-    """The heading of augmented images, in so many pixels."""
+    """The heading of augmented images, shortened to a width in pixels."""
     return short(f"{text} 1 to {len(augmented.epochs)}: {augmented.description}", max(24, width // 9))

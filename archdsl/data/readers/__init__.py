@@ -1,1 +1,1 @@
-"""Reads file formats, checks what they hold, and finds them on the disk; knows no data set by name."""
+"""Finds, reads and checks data files; independent of any data set."""

@@ -1,4 +1,4 @@
-"""Checks that arrays are images and labels, and reports what is wrong with them."""
+"""Checks that arrays contain valid images and labels."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from archdsl.errors import fail
 from archdsl.text import quantity
 
 SPLIT_ARRAYS = ("x_train", "y_train", "x_test", "y_test")
-"""The arrays of an `.npz` file with both splits."""
+"""The arrays of an `.npz` file with a training and a test split."""
 
 STEP = 1e-3
-"""How far a fraction may be away from a whole 255th: float32 and float16 are nearer."""
+"""The largest tolerated distance of a fraction from a multiple of 1/255; rounding to float16 stays below it."""
 
 
 def require(arrays: dict[str, NDArray[Any]], names: Sequence[str], path: Path) -> None:
-    """Raises where an `.npz` file lacks one of these arrays (ARCH302)."""
+    """Raise an error if an `.npz` file lacks one of these arrays (ARCH302)."""
     missing = [name for name in names if name not in arrays]
     if missing:
         found = ", ".join(list(arrays)[:8]) or "none"
@@ -29,10 +29,10 @@ def require(arrays: dict[str, NDArray[Any]], names: Sequence[str], path: Path) -
 
 
 def exact_images(array: NDArray[Any], name: str, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
-    """Images that must be uint8 of one shape, as those of a published set are.
+    """Check images of a published data set: uint8 of a given shape.
 
     Raises:
-        ArchError: they have another (ARCH302).
+        ArchError: the type or shape is different (ARCH302).
     """
     if array.dtype != np.uint8 or array.shape[1:] != shape:
         expected = f"uint8 of shape (N, {', '.join(map(str, shape))})"
@@ -41,10 +41,12 @@ def exact_images(array: NDArray[Any], name: str, shape: tuple[int, int, int]) ->
 
 
 def any_images(array: NDArray[Any], name: str) -> NDArray[np.uint8]:
-    """Images of anybody's array as uint8 (N, H, W, C): of 0 to 255, or of fractions of 1; grey may lack its axis.
+    """Convert any array of images to uint8 (N, H, W, C).
+
+    Pixels are from 0 to 255 or from 0 to 1. Grayscale images may lack the channel axis.
 
     Raises:
-        ArchError: they have another shape or type, or values that do not fit (ARCH302).
+        ArchError: the shape, type or values are invalid (ARCH302).
     """
     if array.ndim == 3:
         array = array[..., None]
@@ -66,7 +68,7 @@ def any_images(array: NDArray[Any], name: str) -> NDArray[np.uint8]:
 
 
 def _bytes_of(array: NDArray[Any], name: str) -> NDArray[np.uint8]:
-    """Wider whole numbers and fractions as bytes, where that loses nothing."""
+    """Convert wider integers and fractions to bytes, if that loses nothing."""
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         count = quantity(int((~np.isfinite(array)).sum()), "pixel")
         raise fail("ARCH302", f"{name}: NaN or infinite values in {count} of {array.size:,}")
@@ -85,10 +87,10 @@ def _bytes_of(array: NDArray[Any], name: str) -> NDArray[np.uint8]:
 
 
 def labels(array: NDArray[Any], name: str) -> NDArray[np.int64]:
-    """Labels as int64 (N,).
+    """Convert labels to int64 (N,).
 
     Raises:
-        ArchError: they are no whole numbers, or have another shape (ARCH302).
+        ArchError: they are not integers, or have another shape (ARCH302).
     """
     if array.dtype.kind not in "iu" or array.shape not in ((array.size,), (array.size, 1)):
         one_hot = array.ndim == 2 and array.shape[1] > 1
@@ -99,10 +101,10 @@ def labels(array: NDArray[Any], name: str) -> NDArray[np.int64]:
 
 
 def split(images: NDArray[np.uint8], labels: NDArray[np.int64], name: str, classes: Sequence[str]) -> LazySplit:
-    """Images and their labels, as many of the one as of the other, each of a class.
+    """Combine images and their labels.
 
     Raises:
-        ArchError: they differ in number, there are none (ARCH302), or a label is none of the classes' (ARCH303).
+        ArchError: their numbers differ, there are none (ARCH302), or a label is out of range (ARCH303).
     """
     if len(images) != len(labels):
         raise fail("ARCH302", f"{name}: {quantity(len(images), 'image')} but {quantity(len(labels), 'label')}")
@@ -116,7 +118,7 @@ def split(images: NDArray[np.uint8], labels: NDArray[np.int64], name: str, class
 
 
 def every_class(train: LazySplit, origin: str, classes: Sequence[str], hint: str) -> None:
-    """Raises where a class has no training image: then labels are shifted, or it is another set."""
+    """Raise an error if a class has no training images: the labels are shifted, or it is another data set."""
     empty = np.flatnonzero(np.bincount(train.labels, minlength=len(classes)) == 0)
     if empty.size:
         shown = ", ".join(f"`{classes[label]}`" for label in empty[:5]) + (", ..." if empty.size > 5 else "")

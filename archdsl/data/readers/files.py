@@ -1,4 +1,4 @@
-"""Reads files as bytes and arrays: with a limit on their size, and with one message for whatever is wrong."""
+"""Reads files as bytes and arrays, with limits on their size and clear error messages."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from archdsl import files
 from archdsl.errors import ArchError, fail
 
 LARGEST_FILE = 2**30
-"""Bytes of one file of a published set, unpacked. The largest of them takes 184 MB."""
+"""The most bytes of an unpacked file of a published data set. The largest one has 184 MB."""
 
 AGAIN = "download or save the file again"
 """The hint for a damaged file."""
 
 
 def budget() -> int:
-    """Bytes of images that are held in memory: half of the machine's, for TensorFlow makes its own copy."""
+    """The most bytes of images to keep in memory: half of it, because TensorFlow makes a copy."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
     except (AttributeError, ValueError, OSError):  # not every system has these
@@ -35,7 +35,7 @@ def budget() -> int:
 
 
 def content(path: Path, hint: str = "") -> bytes:
-    """The bytes of a file of a published set.
+    """Read a file of a published data set.
 
     Raises:
         ArchError: it is missing, too large or cannot be read (ARCH302).
@@ -52,10 +52,10 @@ def content(path: Path, hint: str = "") -> bytes:
 
 @contextmanager
 def unpacking(path: Path) -> Iterator[IO[bytes] | GzipFile]:
-    """A file that gzip may have packed, open for reading: only what is read is unpacked, and takes memory.
+    """Open a file that may be compressed by gzip. Only what is read is unpacked and takes memory.
 
     Raises:
-        ArchError: it is missing, no regular file, or damaged (ARCH302).
+        ArchError: it is missing, not a regular file, or damaged (ARCH302).
     """
     try:
         with files.opened(path) as file:
@@ -72,13 +72,13 @@ def unpacking(path: Path) -> Iterator[IO[bytes] | GzipFile]:
 
 
 def arrays(path: Path, most: int = LARGEST_FILE) -> dict[str, NDArray[Any]]:
-    """The arrays of an `.npz` file. Nothing in it is run: arrays of objects are refused.
+    """Read the arrays of an `.npz` file. Arrays of Python objects are rejected, so no code in the file is run.
 
     Args:
-        most: bytes that it may unpack to.
+        most: the most bytes that it may unpack to.
 
     Raises:
-        ArchError: it is not there (ARCH301), damaged, no such file, or unpacks to more (ARCH302).
+        ArchError: it is missing (ARCH301), damaged, not an `.npz` file, or unpacks to more bytes (ARCH302).
     """
     try:
         return _load(path, most)
@@ -88,7 +88,7 @@ def arrays(path: Path, most: int = LARGEST_FILE) -> dict[str, NDArray[Any]]:
         raise fail("ARCH301", f"{path} does not exist") from None
     except OSError as error:
         raise fail("ARCH302", f"{path} cannot be read: {reason(error)}") from None
-    except Exception as error:  # a broken file ends in any of a dozen exceptions, from zlib's to NumPy's
+    except Exception as error:  # a broken file raises any of a dozen exceptions, from zlib or NumPy
         why, hint = reason(error), AGAIN
         if "allow_pickle" in why:
             why, hint = (
@@ -99,14 +99,14 @@ def arrays(path: Path, most: int = LARGEST_FILE) -> dict[str, NDArray[Any]]:
 
 
 def _load(path: Path, most: int) -> dict[str, NDArray[Any]]:
-    """The arrays of an `.npz` file. Each size that it says is held to the archive before memory is taken.
+    """Read the arrays of an `.npz` file. Each declared size is checked before memory is allocated.
 
     Args:
-        most: bytes that it may unpack to.
+        most: the most bytes that it may unpack to.
 
     Raises:
-        ArchError: it unpacks to more (ARCH302).
-        Exception: it cannot be read; a broken file ends in any of a dozen exceptions, from zlib's to NumPy's.
+        ArchError: it unpacks to more bytes (ARCH302).
+        Exception: it cannot be read; a broken file raises any of a dozen exceptions, from zlib or NumPy.
     """
     with files.opened(path) as file:
         with zipfile.ZipFile(file) as archive:
@@ -125,34 +125,34 @@ def _load(path: Path, most: int) -> dict[str, NDArray[Any]]:
 
 
 def _check_header(content: IO[bytes], member: zipfile.ZipInfo) -> None:
-    """Raises ValueError where an array declares more or fewer bytes than its member of the archive has."""
+    """Raise ValueError if an array declares more or fewer bytes than its member of the archive has."""
     readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     version = np.lib.format.read_magic(content)
     if version not in readers:
         raise ValueError(f"{member.filename} has version {version} of NumPy's format, which is not supported")
     shape, _, dtype = readers[version](content)
     if dtype.hasobject:
-        return  # NumPy refuses it
+        return  # NumPy rejects it
     declared, size = math.prod(shape) * dtype.itemsize, member.file_size - content.tell()
     if declared != size or not dtype.itemsize or min(shape, default=0) < 0:
         raise ValueError(f"{member.filename} declares {shape} of {dtype} but has {size:,} bytes")
 
 
 def reason(error: Exception) -> str:
-    """An exception's own message, on one line."""
+    """The message of an exception, on one line."""
     text = getattr(error, "strerror", None) or " ".join(str(error).split())
     return str(text)[:200] or type(error).__name__
 
 
 def check_memory(title: str, count: int, shape: tuple[int, int, int]) -> None:
-    """Refuses more images than memory holds.
+    """Check that images fit into memory.
 
     Args:
-        title: of the data set.
-        shape: of one image: height, width, channels.
+        title: the name of the data set.
+        shape: height, width and channels of an image.
 
     Raises:
-        ArchError: they take more than `budget` (ARCH303).
+        ArchError: they need more than `budget` (ARCH303).
     """
     needed = count * math.prod(shape)
     if needed > budget():

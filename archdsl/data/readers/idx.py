@@ -16,17 +16,17 @@ BYTES = 0x08
 """The header's code for unsigned bytes, the only type that images and labels come in."""
 
 CHUNK = 2**20
-"""Bytes that are unpacked at a time."""
+"""The number of bytes to unpack at a time."""
 
 
 def read(path: Path, axes: int) -> NDArray[np.uint8]:
-    """The array of an idx file, compressed by gzip or not.
+    """Read the array of an idx file, which may be compressed by gzip.
 
     Args:
-        axes: how many axes it has: 3 for grey images, 1 for labels.
+        axes: the number of axes: 3 for grayscale images, 1 for labels.
 
     Raises:
-        ArchError: it is missing, no idx file of bytes with so many axes, or of another length than it says (ARCH302).
+        ArchError: it is missing, not an idx file of bytes with these axes, or of the wrong length (ARCH302).
     """
     start = 4 + 4 * axes
     with files.unpacking(path) as file:
@@ -44,7 +44,7 @@ def read(path: Path, axes: int) -> NDArray[np.uint8]:
         if expected_size > files.LARGEST_FILE:
             raise fail("ARCH302", f"{path} declares {expected_size:,} bytes, too many for this data set")
         content = bytearray()
-        # What is too much is counted, and not kept.
+        # Surplus bytes are counted but not kept.
         while part := file.read(CHUNK):
             size += len(part)
             if size <= expected_size:

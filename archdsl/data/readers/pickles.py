@@ -1,6 +1,6 @@
-"""Reads the pickles that CIFAR comes in, by an unpickler that rebuilds byte arrays and nothing else.
+"""Reads the pickles of CIFAR with an unpickler that can rebuild arrays and nothing else.
 
-Nothing here executes what a file says.
+No code from a file is executed.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from archdsl.errors import fail
 
 
 def batch(content: bytes, path: Path, pixels: int, label_key: str) -> tuple[NDArray[Any], NDArray[Any]]:
-    """The arrays `data` (N, pixels) and the labels (N,) of a pickle, as Python 2 or 3 wrote it.
+    """Read the images (N, pixels) and labels (N,) of a pickle written by Python 2 or 3.
 
     Args:
-        label_key: the name of the labels.
+        label_key: the key of the labels.
 
     Raises:
-        ArchError: it is no such pickle, or asks for anything else than arrays (ARCH302).
+        ArchError: it is not such a pickle, or asks for anything but arrays (ARCH302).
     """
     try:
         _check_opcodes(content)
@@ -36,12 +36,12 @@ def batch(content: bytes, path: Path, pixels: int, label_key: str) -> tuple[NDAr
         images, labels = arrays["data"], arrays[label_key]
     except KeyError as error:
         raise fail("ARCH302", f"{path} is not a batch of this data set: missing key {error}") from None
-    except Exception as error:  # a broken pickle can end in nearly every exception there is
+    except Exception as error:  # a broken pickle can raise nearly any exception
         raise fail("ARCH302", f"{path} cannot be read as a batch of images: {reason(error)}", hint=AGAIN) from None
     if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.shape[1:] != (pixels,):
         kind = f"{images.dtype} {images.shape}" if isinstance(images, np.ndarray) else type(images).__name__
         raise fail("ARCH302", f"{path}: expected `data` to be uint8 of shape (N, {pixels}), got {kind}")
-    # Lists in lists, each several times, would make an array of any size.
+    # Nested lists that repeat one another would make an array of any size.
     if isinstance(labels, list) and all(isinstance(label, int) and abs(label) < 2**31 for label in labels):
         labels = np.array(labels, np.int64)
     if not isinstance(labels, np.ndarray):
@@ -60,14 +60,14 @@ _OPCODES = {
     *("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "APPEND", "APPENDS", "SETITEM", "SETITEMS"),
     *("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE", "GET", "BINGET", "LONG_BINGET"),
 }
-"""What batches are made of. There are no sets, no references out of the file, and nothing is taken back."""
+"""The opcodes of batches: no sets, no references outside the file, no removals from the stack."""
 
 MOST_STATES = 16
-"""How many arrays, and types of arrays, a batch may have: each state may copy the whole file."""
+"""The most arrays and array types in a batch: each state may copy the whole file."""
 
 
 def _operations(content: bytes) -> Iterator[tuple[pickletools.OpcodeInfo, Any, int | None]]:
-    """The opcodes of a pickle, with what the unpickler says of a broken one."""
+    """The opcodes of a pickle, with the unpickler's error for a broken one."""
     try:
         yield from pickletools.genops(content)
     except ValueError as error:
@@ -77,10 +77,10 @@ def _operations(content: bytes) -> Iterator[tuple[pickletools.OpcodeInfo, Any, i
 
 
 def _check_opcodes(content: bytes) -> None:
-    """Raises UnpicklingError where a pickle could take more time or memory than its own length explains.
+    """Raise UnpicklingError if a pickle could take more time or memory than its length justifies.
 
-    A number of the memo makes the unpickler allocate that many places. A tuple that holds another one twice, and that
-    another one, takes exponential time to hash: no tuple is used a second time.
+    The unpickler allocates as many places as the largest memo index. Nested tuples that contain one another twice take
+    exponential time to hash, so no tuple may be reused.
     """
     made, kinds, states = "", dict[int, str](), 0
     for opcode, argument, at in _operations(content):
@@ -97,24 +97,24 @@ def _check_opcodes(content: bytes) -> None:
             if kinds.get(int(argument or 0), "TUPLE") in _TUPLES:
                 raise pickle.UnpicklingError(f"unexpected repeated value at byte {at}")
             made = ""
-        elif name != "FRAME":  # it may stand between what is made and its place
+        elif name != "FRAME":  # it may come between a value and its memo index
             made = name
     if states > MOST_STATES:
         raise pickle.UnpicklingError(f"expected at most {MOST_STATES} array states, got {states:,}")
 
 
 class _ArrayUnpickler(pickle.Unpickler):
-    """Rebuilds NumPy arrays of whole numbers by functions of this module; any other global is refused unseen."""
+    """Rebuilds NumPy arrays of integers with functions of this module; any other global is rejected."""
 
     def __init__(self, content: bytes) -> None:
         super().__init__(io.BytesIO(content), encoding="bytes")
         self._left = len(content)
 
     def find_class(self, module: str, name: str) -> Any:
-        """The replacement of a global that the pickle names.
+        """Replace a global that the pickle names.
 
         Raises:
-            pickle.UnpicklingError: the global is none of the five that arrays and byte strings need.
+            pickle.UnpicklingError: the global is not one of the five that arrays and byte strings need.
         """
         known = {
             ("multiarray", "_reconstruct"): _empty_array,
@@ -138,7 +138,7 @@ class _ArrayUnpickler(pickle.Unpickler):
 
 
 def _empty_array(*_: Any) -> NDArray[np.uint8]:
-    """An array of no size, whatever size is asked for: the pickle's state fills it afterwards."""
+    """An empty array, whatever size is asked for: the pickle's state fills it afterwards."""
     return np.ndarray.__new__(np.ndarray, (0,), np.uint8)
 
 

@@ -1,4 +1,4 @@
-"""Where data sets are searched for, and in which order."""
+"""The search path for data sets."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from archdsl.errors import fail
 
 VARIABLE = "ARCHDSL_DATA"
 SYSTEM: tuple[Path, ...] = (Path("/usr/share/datasets"), Path("/usr/share"))
-"""Where packages of the system put data sets: Debian's `dataset-fashion-mnist` has been in both."""
+"""The folders of system packages: Debian's `dataset-fashion-mnist` has used both."""
 
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
 class SearchedPath:
-    """A place that was searched, and whether the data set is there."""
+    """A path that was searched, and whether the data set was found there."""
 
     path: Path
     found: bool
 
 
 def folders(data_dir: Path | None = None, system: bool = True) -> list[Path]:
-    """The folders that are searched, in this order. A given `data_dir` is the only one.
+    """The folders to search, in order. If `data_dir` is given, it is the only one.
 
     Args:
-        system: whether those of the system are among them.
+        system: whether to include system folders.
     """
     if data_dir is not None:
         return [_expanded(data_dir)]
@@ -39,7 +39,7 @@ def folders(data_dir: Path | None = None, system: bool = True) -> list[Path]:
 
 
 def is_chosen(folder: Path, data_dir: Path | None) -> bool:
-    """Whether the user named this one of `folders`, by `--data-dir` or by the variable."""
+    """Whether the user chose this folder, with `--data-dir` or the environment variable."""
     chosen = os.environ.get(VARIABLE)
     return data_dir is not None or bool(chosen and folder == _expanded(chosen))
 
@@ -51,14 +51,17 @@ def _expanded(path: str | Path) -> Path:
 def first(
     places: Iterable[Path], look: Callable[[Path], Result | None], title: str, hint: str
 ) -> tuple[Result, tuple[SearchedPath, ...]]:
-    """What `look` returns at the first place where it returns something, and the places that were searched.
+    """Search places until `look` finds something.
 
     Args:
-        title: what is searched for.
-        hint: how to get it where it is in none of the places.
+        title: the name of the data, for the message.
+        hint: how to get it.
+
+    Returns:
+        The result of `look`, and the paths that were searched.
 
     Raises:
-        ArchError: it is in none of them (ARCH301), or a place cannot be looked at (ARCH302).
+        ArchError: nothing was found (ARCH301), or a place cannot be accessed (ARCH302).
     """
     searched: list[SearchedPath] = []
     for place in places:
@@ -74,7 +77,7 @@ def first(
 
 
 def find(name: str, kind: str, data_dir: Path | None) -> tuple[Path, tuple[SearchedPath, ...]]:
-    """A user's own file or folder: relative to the working folder, or in one of `folders`.
+    """Find a file or folder of the user, relative to the working folder or to one of `folders`.
 
     Args:
         kind: `file` or `folder`.

@@ -1,4 +1,4 @@
-"""Images with their labels, in memory or still on the disk."""
+"""Images with their labels, in memory or on disk."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Rows = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class LazySplit:
-    """The images of one split, which are read when their rows are fetched.
+    """The images of a split, read on demand.
 
     Attributes:
         labels: int64 (N,).
@@ -29,11 +29,11 @@ class LazySplit:
         return len(self.labels)
 
     def take(self, rows: Rows) -> LazySplit:
-        """The images of these rows, in this order; none is read yet."""
+        """The images of the given rows, in their order, without reading them."""
         return LazySplit(self.labels[rows], lambda chosen: self.fetch(rows[chosen]))
 
     def resized(self, height: int, width: int) -> LazySplit:
-        """The same images in another size, as `images.resize` makes them."""
+        """The same images, resized by `images.resize`."""
 
         def fetch(rows: Rows) -> NDArray[np.uint8]:
             own = self.fetch(rows)
@@ -46,5 +46,5 @@ class LazySplit:
 
 
 def in_memory(pixels: NDArray[np.uint8], labels: NDArray[np.int64]) -> LazySplit:
-    """Images (N, H, W, C) and labels (N,) that are read already."""
+    """A split from images (N, H, W, C) and labels (N,) in memory."""
     return LazySplit(labels, lambda rows: pixels[rows])
