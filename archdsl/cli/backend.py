@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from types import ModuleType
 
 from archdsl.errors import fail
-from archdsl.recipe import Train, kernels
+from archdsl.recipe import Train, keras_backend, kernels
 
 
 def load_keras(recipe: Train | None = None) -> ModuleType:
@@ -20,9 +20,10 @@ def load_keras(recipe: Train | None = None) -> ModuleType:
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    keras_backend.check()
     kernels.choose(recipe)
     try:
-        with _quiet():
+        with _loading_shown(), _quiet():
             import archdsl.keras as runtime
 
             _meet_devices()
@@ -37,6 +38,22 @@ def _meet_devices() -> None:
     import tensorflow
 
     tensorflow.config.list_physical_devices("GPU")
+
+
+@contextmanager
+def _loading_shown() -> Iterator[None]:
+    """Shows in a terminal that TensorFlow is being imported, which takes seconds; the line is erased afterwards."""
+    line = "loading TensorFlow ..."
+    if "tensorflow" in sys.modules or not sys.stderr.isatty():
+        yield
+        return
+    sys.stderr.write(line)
+    sys.stderr.flush()
+    try:
+        yield
+    finally:
+        sys.stderr.write(f"\r{' ' * len(line)}\r")
+        sys.stderr.flush()
 
 
 @contextmanager
