@@ -22,6 +22,7 @@ from archdsl.cli.shared import (
     print_json,
     print_text,
 )
+from archdsl.cli.written import RUN_FILES, say_written
 from archdsl.errors import fail
 from archdsl.files import next_free
 from archdsl.limits import raised
@@ -142,6 +143,7 @@ def _print_result(result: Result, run: Path, as_json: bool) -> None:
         print_json(asdict(result))
     else:
         print_text(_accuracy_line(run, result.test_accuracy or 0.0, result.images["test"], result.plain_test_accuracy))
+    say_written(run, RUN_FILES, "card.md")
 
 
 def _accuracy_line(run: Path, accuracy: float, images: int, plain: float | None) -> str:
@@ -175,7 +177,7 @@ def _dry_run_text(report: DryRunReport) -> str:
     speed = f"{report.batch_size / report.step_seconds:,.0f} images/s, {_milliseconds(report.step_seconds)} per step"
     compiler = "XLA" if report.jit_compile else "no XLA"
     lines = [
-        ("data", f"{report.source} from {report.origin}"),
+        ("data", f"{report.source}, from {report.origin if report.origin != 'embedded' else 'the archdsl package'}"),
         ("images", f"{parts}; {report.classes} classes"),
         ("network", f"{report.parameters:,} parameters ({report.trainable:,} trainable), {report.precision}"),
         ("epochs", f"{report.epochs} of {report.steps:,} steps, batch size {report.batch_size}"),

@@ -23,6 +23,7 @@ from archdsl.cli.shared import (
     print_text,
     say,
 )
+from archdsl.cli.written import BUILD_FILES, say_written
 from archdsl.errors import fail
 from archdsl.files import new_folder, next_free, write_new
 from archdsl.text import room
@@ -259,11 +260,14 @@ def build(
         (folder.path / f"{loaded.file_stem}.py").write_text(to_python(loaded), encoding="utf-8", newline="\n")
         (folder.path / "summary.txt").write_text(to_text(graph, depth=3), encoding="utf-8", newline="\n")
         model = backend.load_keras().build(loaded, **arguments)
-    say(f"wrote {folder.target}")
     counts = f"{model.count_params():,} parameters in {len(model.weights):,} variables"
-    print_text(f"{loaded.name}: Keras counts {counts}, as the spec does")
-    if pictures:  # last: without a renderer, everything else is there
-        draw_all(graph, loaded, folder.target / "pictures")
+    print_text(f"{loaded.name}: {counts}, checked against Keras")
+    module = {f"{loaded.file_stem}.py": "the model as a Python module that imports only keras"}
+    try:
+        if pictures:  # last: without a renderer, everything else is there
+            draw_all(graph, loaded, folder.target / "pictures")
+    finally:
+        say_written(folder.target, {**module, **BUILD_FILES}, "summary.txt")
 
 
 COMMANDS = {"show": show, "eject": eject, "plot": plot, "build": build}

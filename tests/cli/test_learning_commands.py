@@ -71,7 +71,9 @@ def test_a_dry_run_tells_what_a_training_would_do_and_writes_nothing(run: Any, g
 def test_a_training_is_told_on_stderr_and_its_end_on_stdout(run: Any, golden: Any) -> None:
     code, out, err = run("train", "tiny.yaml")
     assert code == 0
-    assert [line[:9] for line in err.splitlines()] == ["epoch 1/2", "epoch 2/2"]
+    first, second, *written = err.splitlines()
+    assert (first[:9], second[:9]) == ("epoch 1/2", "epoch 2/2")
+    golden("train/written.txt", "\n".join(written) + "\n")
     golden("train/trained.txt", timeless(out))
     assert run("evaluate", "runs/tiny-1")[1] == out
     assert json.loads(Path("runs/tiny-1/run.json").read_text())["command"] == "archdsl train tiny.yaml"

@@ -1,0 +1,39 @@
+"""Lists the files that a command wrote, and the one to open first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from archdsl.cli.shared import say
+from archdsl.text import columns, in_line
+
+BUILD_FILES = {
+    "summary.txt": "shapes, parameters and multiply-accumulates of each step",
+    "spec.yaml": "the spec",
+    "pictures": "the network and each layer, as SVG and PNG",
+}
+RUN_FILES = {
+    "card.md": "model card: results, data, recipe and limitations",
+    "model.keras": "the trained model",
+    "curves.png": "loss and accuracy by epoch",
+    "confusion.png": "confusion matrix of the test images",
+    "mistakes.png": "the most confident mistakes",
+    "network.svg": "picture of the network",
+    "log.csv": "metrics by epoch; also as log.jsonl",
+    "run.json": "settings and results",
+    "spec.yaml": "the spec",
+}
+
+
+def say_written(folder: Path, descriptions: Mapping[str, str], first: str) -> None:
+    """Prints a folder and its files on stderr, one a line, and what to open next.
+
+    Args:
+        descriptions: a few words on each file by its name; files that do not exist are left out.
+        first: the file to open next, if it exists.
+    """
+    written = [(f"  {name}", what) for name, what in descriptions.items() if (folder / name).exists()]
+    say(f"wrote {in_line(str(folder))}:\n" + columns(written).rstrip("\n"))
+    if (folder / first).exists():
+        say(f"next, open {in_line(str(folder / first))}")
