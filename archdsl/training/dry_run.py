@@ -66,7 +66,7 @@ def try_training(spec: Spec, out: Path, overrides: Overrides) -> DryRunReport:
     Raises:
         ArchError: as `train`, or the first loss is not finite (ARCH401).
     """
-    _, recipe = effective_recipe(spec, overrides.epochs, overrides.seed)
+    _, recipe = effective_recipe(spec, overrides.epochs, overrides.seed, overrides.arguments)
     began = time.perf_counter()
     with tf_settings.determinism(recipe.deterministic):
         prepared = prepare(spec, overrides)
@@ -119,7 +119,9 @@ def _time_training(prepared: PreparedTraining) -> tuple[float, float, float]:
     loss = float(model.train_function(batches)["loss"])
     first = time.perf_counter() - began
     if not np.isfinite(loss):
-        raise fail("ARCH401", f"the loss of the first step is {loss}", hint="a lower learning rate, or another loss")
+        raise fail(
+            "ARCH401", f"the loss of the first step is {loss}", hint="check the loss and the scaling of the images"
+        )
     times: list[float] = []
     while not times or (sum(times) < TIMED and len(times) < 20):
         began = time.perf_counter()

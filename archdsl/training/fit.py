@@ -19,7 +19,7 @@ from archdsl.parsing.stored import unreadable
 from archdsl.runs import folder, lock, trackers
 from archdsl.runs.folder import Result
 from archdsl.spec import Spec
-from archdsl.text import quantity
+from archdsl.text import percent, quantity
 from archdsl.training import checkpoints, compatibility, compilation, evaluation, tf_settings
 from archdsl.training.checkpoints import TrainingState
 from archdsl.training.evaluation import Evaluation
@@ -69,7 +69,7 @@ def train(
             unfit (ARCH301 to ARCH303), or training went wrong or was interrupted (ARCH401).
     """
     overrides = Overrides(arguments or {}, epochs, limit, data_dir, seed, callbacks, metrics, loss, optimizer)
-    _, recipe = effective_recipe(spec, epochs, seed)
+    _, recipe = effective_recipe(spec, epochs, seed, arguments)
     out = Path(out)
     with lock.new_run(out), tf_settings.determinism(recipe.deterministic):
         prepared = prepare(spec, overrides)
@@ -124,12 +124,12 @@ def _resume(
     spec = folder.read_spec(run, earlier, limits)
     if earlier.status == "finished":
         checkpoints.remove(run)
-        shown = "" if earlier.test_accuracy is None else f": {earlier.test_accuracy:.2%} of the test images are right"
-        raise fail("ARCH204", f"{run} is finished{shown}", hint="`archdsl train` begins another in a new folder")
+        shown = "" if earlier.test_accuracy is None else f" (test accuracy: {percent(earlier.test_accuracy)})"
+        raise fail("ARCH204", f"{run} is finished{shown}", hint="to train again, start a new run with `archdsl train`")
     state = checkpoints.load(run)
     if state and state.epoch > earlier.epochs:
-        message = f"its checkpoint has {quantity(state.epoch, 'epoch')}, and {folder.RUN} says {earlier.epochs:,}"
-        raise fail("ARCH204", f"{run} cannot go on: {message}", hint="train the spec into a new folder")
+        message = f"its checkpoint has {quantity(state.epoch, 'epoch')}, but {folder.RUN} says {earlier.epochs:,}"
+        raise fail("ARCH204", f"cannot resume {run}: {message}", hint="train the spec in a new folder")
     _check_epochs(spec, earlier, epochs, state)
     planned = epochs or earlier.epochs
     overrides = Overrides(
@@ -144,8 +144,8 @@ def _resume(
         optimizer,
     )
     if missing := [name for name in earlier.own if name not in overrides.own]:
-        hint = f"from Python: `archdsl.resume({str(run)!r}, {missing[0]}=...)`"
-        raise fail("ARCH204", f"{run} was trained with its caller's own {' and '.join(missing)}", hint=hint)
+        hint = f"pass it again, in Python: `archdsl.resume({str(run)!r}, {missing[0]}=...)`"
+        raise fail("ARCH204", f"{run} was trained with a custom {' and '.join(missing)}", hint=hint)
     _, recipe = effective_recipe(spec, planned, earlier.seed)
     with tf_settings.determinism(recipe.deterministic):
         prepared = prepare(spec, overrides)
@@ -176,13 +176,13 @@ def evaluate(
     source, recipe = effective_recipe(folder.read_spec(run, result, limits))
     path = run / folder.MODEL
     if not path.is_file():
-        raise fail("ARCH204", f"{path} is not there: no epoch of this run was complete")
+        raise fail("ARCH204", f"{path} does not exist: the run completed no epoch")
     model = load_model(path, limits=limits)
     dataset = load(source, data_dir or _recorded_origin(result), shape=model.input_shape[1:])
     if result.mean is not None and result.std is not None:
         if len(result.mean) not in (1, dataset.image_shape[-1]):
             message = (
-                f"`mean` has {quantity(len(result.mean), 'number')} for images of {dataset.image_shape[-1]} channels"
+                f"`mean` has {quantity(len(result.mean), 'number')} for images with {dataset.image_shape[-1]} channels"
             )
             raise unreadable(run / folder.RUN, [message])
         statistics = Statistics(np.array(result.mean, np.float32), np.array(result.std, np.float32))
@@ -233,14 +233,15 @@ def _check_epochs(spec: Spec, earlier: Result, epochs: int | None, state: Traini
         return
     done = state.epoch if state else 0
     if epochs <= done:
-        raise fail("ARCH203", f"{quantity(done, 'epoch')} of this run are done already", hint="a larger --epochs")
+        message = f"this run has already completed {quantity(done, 'epoch')}"
+        raise fail("ARCH203", message, hint=f"pass `--epochs` with a number above {done}")
     _, recipe = effective_recipe(spec)
-    optimizer, hint = recipe.optimizer, "train the spec with other epochs into a new folder"
-    planned = f"the run was planned for {quantity(earlier.epochs, 'epoch')}, by which its"
+    optimizer, hint = recipe.optimizer, f"resume without `--epochs`, or start a new run of {quantity(epochs, 'epoch')}"
+    planned = f"the run was planned for {quantity(earlier.epochs, 'epoch')}, and its"
     if optimizer.to_call(earlier.epochs, 100) != optimizer.to_call(epochs, 100):
-        raise fail("ARCH203", f"{planned} learning rate goes", hint=hint)
+        raise fail("ARCH203", f"{planned} learning rate schedule depends on that", hint=hint)
     if recipe.lookahead and recipe.lookahead.grow != "none":
-        raise fail("ARCH203", f"{planned} `lookahead` grows", hint=hint)
+        raise fail("ARCH203", f"{planned} `lookahead` schedule depends on that", hint=hint)
 
 
 def _recorded_origin(result: Result) -> Path | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ import tensorflow as tf
 
 from archdsl.data import input_description, pipeline
 from archdsl.data.dataset import Dataset, Split, load
-from archdsl.errors import fail
+from archdsl.data.suggestions import missing_data
+from archdsl.errors import ArchError, fail
 from archdsl.graph import Graph
 from archdsl.keras import build
 from archdsl.keras.runtime import carry_data
@@ -104,7 +106,7 @@ def prepare(spec: Spec, overrides: Overrides) -> PreparedTraining:
             (ARCH203), the data is not there, broken or unfit (ARCH301 to ARCH303), or Keras refuses the recipe
             (ARCH401).
     """
-    source, recipe = effective_recipe(spec, overrides.epochs, overrides.seed)
+    source, recipe = effective_recipe(spec, overrides.epochs, overrides.seed, overrides.arguments)
     tf_settings.check_kernels(recipe.onednn)
     graph = resolve(spec, **overrides.arguments)
     check_gradients(spec, graph)
@@ -114,7 +116,7 @@ def prepare(spec: Spec, overrides: Overrides) -> PreparedTraining:
     keras.utils.set_random_seed(recipe.seed)
     with tf_settings.precision(recipe.precision):
         model = build(spec, **overrides.arguments)
-    heads = compatibility.check(model, dataset, recipe)
+    heads = compatibility.check(model, dataset, recipe, partial(_setting, spec, overrides.arguments))
     test_time = recipe.test_time.model_dump() if recipe.test_time else None
     carry_data(model, input_description.describe(dataset, dataset.name, test_time, heads[0] if heads else ""))
     steps = pipeline.steps(dataset.train, source)
@@ -127,19 +129,24 @@ def prepare(spec: Spec, overrides: Overrides) -> PreparedTraining:
     return prepared
 
 
-def effective_recipe(spec: Spec, epochs: int | None = None, seed: int | None = None) -> tuple[Data, Train]:
-    """A spec's `data` and `train`, with the caller's overrides; a spec without `train` gets the defaults.
+def effective_recipe(
+    spec: Spec, epochs: int | None = None, seed: int | None = None, arguments: Mapping[str, Any] | None = None
+) -> tuple[Data, Train]:
+    """The spec's `data` and `train` with overrides; a spec without `train` gets the defaults.
+
+    Args:
+        epochs, seed: override those of `train`.
+        arguments: values for the spec's arguments.
 
     Raises:
         ArchError: the spec has no `data` (ARCH006), or an option is out of its range (ARCH203).
     """
     if spec.data is None:
-        hint = "such as `data: {source: digits}`"
-        raise fail("ARCH006", f"{spec.name} has no `data`, so that there is nothing to train on", hint=hint)
+        raise missing_data(resolve(spec, **(arguments or {})))
     if epochs is not None and epochs < 1:
-        raise fail("ARCH203", f"{epochs} epochs cannot be trained: there must be 1 or more")
+        raise fail("ARCH203", f"expected at least 1 epoch, got {epochs}")
     if seed is not None and not 0 <= seed < 2**32:
-        raise fail("ARCH203", f"the seed {seed} is out of range: from 0 to {2**32 - 1}")
+        raise fail("ARCH203", f"expected a seed from 0 to {2**32 - 1}, got {seed}")
     overrides = {name: value for name, value in (("epochs", epochs), ("seed", seed)) if value is not None}
     return spec.data, (spec.train or Train()).model_copy(update=overrides)
 
@@ -150,12 +157,25 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), "archdsl": __version__, **of_modules}
 
 
+def _setting(spec: Spec, arguments: Mapping[str, Any], outputs: int, classes: int) -> str:
+    """The setting of one argument, such as `classes=3`, that gives the network one output per class."""
+    for name, value in spec.values(arguments).items():
+        if value == outputs:
+            try:
+                shape = resolve(spec, **{**arguments, name: classes}).shape
+            except ArchError:
+                continue
+            if shape == (classes,):
+                return f"{name}={classes}"
+    return ""
+
+
 def _compile(model: keras.Model, graph: Graph, recipe: Train, source: Data, steps: int, overrides: Overrides) -> None:
     requested = recipe.steps_per_execution
     if isinstance(requested, int) and steps % requested:
         divisors = [k for k in range(1, min(steps, 2 * requested) + 1) if steps % k == 0]
-        message = f"an epoch has {steps} steps, which executions of {requested} would run over"
-        raise fail("ARCH303", message, hint=f"`auto`, or one of {', '.join(map(str, divisors[-6:]))}")
+        message = f"`steps_per_execution: {requested}` does not divide an epoch of {steps} steps"
+        raise fail("ARCH303", message, hint=f"set it to `auto` or to one of {', '.join(map(str, divisors[-6:]))}")
     # A forward pass takes two operations for each multiply-accumulate, and a backward pass twice as many.
     operations = 6.0 * graph.totals.macs * source.batch_size
     every = recipe.lookahead.every if recipe.lookahead else 0

@@ -25,7 +25,7 @@ def test_a_network_of_open_size_takes_any_image() -> None:
     digits = dataset.load(Data(source="digits"))
     assert compatibility.check(open_sized, digits, Train()) == ()
     two = keras.Model([image, keras.Input((3,))], pooled)
-    with pytest.raises(ArchError, match=r"takes 2 tensors \(\?x\?x1, 3\), and"):
+    with pytest.raises(ArchError, match=r"expected one image as input, got 2 tensors \(\?x\?x1, 3\)"):
         compatibility.check(two, digits, Train())
 
 

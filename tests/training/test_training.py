@@ -274,7 +274,8 @@ def test_a_network_of_two_outputs_is_judged_by_the_first_that_has_a_loss(tmp_pat
 def test_what_does_not_fit_of_several_inputs_and_outputs_is_told(tmp_path: Path) -> None:
     narrow = TWO.replace("units: 10, activation: softmax}\n    name: aside", "units: 1}\n    name: aside")
     told = refused("ARCH303", tmp_path / "run", archdsl.loads(narrow))
-    assert "the output `aside` gives 1, and digits has 10 classes" in told
+    assert "the output `aside` is 1, but digits has 10 classes" in told
+    assert "give a loss only to the outputs that classify: `loss: {main: categorical_crossentropy}`" in told
     two = """
 archdsl: 1
 name: Joined
@@ -288,7 +289,7 @@ model:
   - dense: {units: 10, activation: softmax}
 data: {source: digits}
 """
-    assert "the network takes 2 tensors" in refused("ARCH303", tmp_path / "run", archdsl.loads(two))
+    assert "expected one image as input, got 2 tensors" in refused("ARCH303", tmp_path / "run", archdsl.loads(two))
 
 
 def test_a_limit_is_noted(tmp_path: Path) -> None:
@@ -340,14 +341,18 @@ def test_a_place_that_cannot_be_a_folder_is_refused(tmp_path: Path, monkeypatch:
 def test_bad_input_makes_no_folder(tmp_path: Path) -> None:
     run = tmp_path / "run"
     missing = spec(("source: digits", "source: cifar10"))
-    assert "looked in" in refused("ARCH301", run, missing, data_dir=tmp_path / "nowhere")
+    assert "not found; searched" in refused("ARCH301", run, missing, data_dir=tmp_path / "nowhere")
     refused("ARCH203", run, epochs=0)
     refused("ARCH203", run, seed=-1)
     refused("ARCH203", run, limit=0)
     large = spec(("[8, 8, 1]", "[32, 32, 3]"))
-    assert "takes 32x32x3, and the images of digits are 8x8x1" in refused("ARCH303", run, large)
+    told = refused("ARCH303", run, large)
+    assert (
+        "expects images of 32x32x3, but those of digits are 8x8x1\n  help: set the spec's `input` to [8, 8, 1]" in told
+    )
     few = spec(("units: 10", "units: 7"))
-    assert "gives 7, and digits has 10 classes" in refused("ARCH303", run, few)
+    told = refused("ARCH303", run, few)
+    assert "has 7 outputs, but digits has 10 classes\n  help: set `units` of the last `dense` to 10" in told
     assert "has no `data`" in refused("ARCH006", run, replace_data())
 
 
@@ -358,8 +363,8 @@ def replace_data() -> Spec:
 @pytest.mark.parametrize(
     ("recipe", "told"),
     [
-        ("{steps_per_execution: 4}", "an epoch has 23 steps, which executions of 4 would run over"),
-        ("{test_time: {shift: 8}}", "`test_time` shifts by 8 pixels, and the images are 8x8"),
+        ("{steps_per_execution: 4}", "`steps_per_execution: 4` does not divide an epoch of 23 steps"),
+        ("{test_time: {shift: 8}}", "`test_time` shifts by 8 pixels, but the images are 8x8"),
     ],
 )
 def test_a_recipe_that_does_not_fit_makes_no_folder(recipe: str, told: str, tmp_path: Path) -> None:
@@ -392,7 +397,7 @@ def interrupted(epoch: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_ctrl_c_leaves_a_run_that_can_be_evaluated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     interrupted(2, monkeypatch)
-    with pytest.raises(ArchError, match=r"ARCH401.*interrupted in epoch 3 of 4; .*run holds the network of epoch"):
+    with pytest.raises(ArchError, match=r"ARCH401.*interrupted in epoch 3 of 4; .*run has the model of epoch"):
         fit.train(spec(), tmp_path / "run", epochs=4)
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == sorted([*FILES, "checkpoint"])
     kept = read_result(tmp_path / "run")
@@ -406,7 +411,7 @@ def test_ctrl_c_in_the_first_epoch_says_that_there_is_no_network(
     interrupted(0, monkeypatch)
     with pytest.raises(ArchError, match=r"ARCH401.*epoch 1 of 2; no epoch was complete"):
         fit.train(spec(), tmp_path / "run")
-    with pytest.raises(ArchError, match=r"ARCH204.*model.keras is not there"):
+    with pytest.raises(ArchError, match=r"ARCH204.*model.keras does not exist"):
         fit.evaluate(tmp_path / "run")
 
 
@@ -423,7 +428,7 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path: Path, finished: tuple[Path
     (tmp_path / "spec.yaml").write_text(TEXT)
     for content in (b"", b"not a network", (finished[0] / "model.keras").read_bytes()[:3000]):
         (tmp_path / "model.keras").write_bytes(content)
-        with pytest.raises(ArchError, match=r"ARCH302.*model.keras is no whole .keras file"):
+        with pytest.raises(ArchError, match=r"ARCH302.*model.keras is not a valid .keras file"):
             fit.evaluate(tmp_path)
 
 

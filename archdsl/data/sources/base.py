@@ -11,6 +11,7 @@ from archdsl.data.images import RequestedFormat
 from archdsl.data.readers.search import SearchedPath
 from archdsl.data.readers.splits import LazySplit
 from archdsl.errors import fail
+from archdsl.ops import Shape
 from archdsl.recipe import Data
 
 
@@ -42,6 +43,10 @@ class Source(ABC):
     """Reads one word of the recipe's `source`; the module of that name has one instance, `SOURCE`."""
 
     why_no_download: ClassVar[str] = "is local"
+
+    def fits(self, image: Shape, output: Shape) -> bool:
+        """Whether the images and classes, known before reading, fit a network's input and output."""
+        return False
 
     @abstractmethod
     def read(self, data: Data, data_dir: Path | None, requested: RequestedFormat) -> RawDataset:

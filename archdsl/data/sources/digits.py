@@ -11,9 +11,11 @@ import numpy as np
 from archdsl.data.images import RequestedFormat
 from archdsl.data.readers.splits import in_memory
 from archdsl.data.sources.base import RawDataset, Source
+from archdsl.ops import Shape
 from archdsl.recipe import Data
 
 CLASSES = tuple("0123456789")
+SHAPE = (8, 8, 1)
 LARGEST = 16
 """A pixel counts the dark points of a 4x4 cell."""
 
@@ -23,6 +25,10 @@ class Digits(Source):
 
     why_no_download = "is part of the package"
 
+    def fits(self, image: Shape, output: Shape) -> bool:
+        """Whether the digits and their classes fit a network's input and output."""
+        return image == SHAPE and output == (len(CLASSES),)
+
     def read(self, data: Data, data_dir: Path | None, requested: RequestedFormat) -> RawDataset:
         """The digits, in their own size wherever a folder is named."""
         with resources.files("archdsl.data").joinpath("digits.npz").open("rb") as file:
@@ -30,7 +36,7 @@ class Digits(Source):
             train, test = (
                 in_memory(arrays[f"x_{part}"], arrays[f"y_{part}"].astype(np.int64)) for part in ("train", "test")
             )
-        return RawDataset(train, test, CLASSES, (8, 8, 1), "embedded", largest=LARGEST)
+        return RawDataset(train, test, CLASSES, SHAPE, "embedded", largest=LARGEST)
 
 
 SOURCE = Digits()

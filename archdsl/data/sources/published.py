@@ -16,6 +16,7 @@ from archdsl.data.readers import array_checks, files, search
 from archdsl.data.readers.splits import LazySplit
 from archdsl.data.sources.base import RawDataset, Source
 from archdsl.errors import fail
+from archdsl.ops import Shape
 from archdsl.recipe import Data
 
 
@@ -38,6 +39,10 @@ class PublishedSet(Source):
     counts: tuple[int, int]
     folders: tuple[str, ...]
     how_to_get: str
+
+    def fits(self, image: Shape, output: Shape) -> bool:
+        """Whether the images and classes of the set fit a network's input and output."""
+        return image == self.shape and output == (len(self.classes),)
 
     @abstractmethod
     def is_set(self, folder: Path) -> bool:
