@@ -177,7 +177,7 @@ def _dry_run_text(report: DryRunReport) -> str:
     speed = f"{report.batch_size / report.step_seconds:,.0f} images/s, {_milliseconds(report.step_seconds)} per step"
     compiler = "XLA" if report.jit_compile else "no XLA"
     lines = [
-        ("data", f"{report.source}, from {report.origin if report.origin != 'embedded' else 'the archdsl package'}"),
+        ("data", f"{report.source} from {report.origin}"),
         ("images", f"{parts}; {report.classes} classes"),
         ("network", f"{report.parameters:,} parameters ({report.trainable:,} trainable), {report.precision}"),
         ("epochs", f"{report.epochs} of {report.steps:,} steps, batch size {report.batch_size}"),

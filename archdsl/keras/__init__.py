@@ -57,7 +57,7 @@ def verify(model: keras.Model, graph: Graph) -> None:
     built = {name: tuple(output.shape[1:]) for name, output in zip(shapes, _outputs(model, shapes), strict=True)}
     facts += tuple(f"{n}: the graph has {shapes[n]}, Keras has {built[n]}" for n in shapes if shapes[n] != built[n])
     if facts:
-        message = f"Keras built another network than `{graph.name}`'s graph: this is a defect of archdsl"
+        message = f"the Keras model differs from the graph of `{graph.name}`: this is a bug in archdsl"
         raise ArchError(Problem("ARCH027", message, facts=facts))
 
 
@@ -90,7 +90,7 @@ def load_model(
     """
     path = Path(path)
     if not path.is_file():
-        raise fail("ARCH204", f"there is no model at {path}")
+        raise fail("ARCH204", f"no model file at {path}")
     opened = Opening(limits)
     if path.suffix == ".keras":
         contents = model_archive.inspect(path)

@@ -92,7 +92,7 @@ def generated(config: Any, registered: str) -> Iterator[tuple[dict[str, Any], An
 
 
 def _damaged(path: Path, why: str) -> ArchError:
-    return fail("ARCH302", f"{path} is no whole .keras file: {why}")
+    return fail("ARCH302", f"{path} is not a valid .keras file: {why}")
 
 
 def _line(error: BaseException) -> str:
@@ -106,7 +106,7 @@ def _check_directory(path: Path, file: io.BufferedReader) -> None:
     end = file.read()
     place = end.rfind(b"PK\5\6")
     if place < 0 or len(end) - place < 22:
-        raise _damaged(path, "it is no zip archive, or its end is missing")
+        raise _damaged(path, "it is not a zip archive, or it is truncated")
     if place >= 20 and end[place - 20 : place - 16] == b"PK\6\7":  # of archives over 4 GB
         file.seek(min(size, int.from_bytes(end[place - 12 : place - 4], "little")))
         directory = int.from_bytes(file.read(56)[40:48], "little")
@@ -122,17 +122,17 @@ def _members(path: Path, archive: zipfile.ZipFile, size: int) -> dict[str, zipfi
     infos = archive.infolist()
     members = {info.filename: info for info in infos}
     if len(infos) > MEMBERS or len(members) < len(infos):
-        raise _damaged(path, f"it has a file twice, or more than {MEMBERS:,}")
+        raise _damaged(path, f"it has a duplicate file, or more than {MEMBERS:,} files")
     if strange := [name for name in members if name not in (CONFIG, METADATA, WEIGHTS) and not _is_asset(name)]:
-        raise _damaged(path, f"`{strange[0][:60]!a}` is no part of one")
+        raise _damaged(path, f"unexpected file `{strange[0][:60]!a}`")
     if missing := [name for name in (CONFIG, METADATA, WEIGHTS) if name not in members]:
-        raise _damaged(path, f"there is no `{missing[0]}` in it")
+        raise _damaged(path, f"missing file `{missing[0]}`")
     if sum(info.compress_size for info in infos) > size:
-        raise _damaged(path, "its parts are larger than itself")
+        raise _damaged(path, "its files are larger than the archive")
     for info in infos:
         most = JSON_BYTES if info.filename.endswith(".json") else max(ROOM, RATIO * info.compress_size)
         if info.file_size > most:
-            raise _damaged(path, f"`{info.filename[:60]!a}` claims {info.file_size:,} bytes, and {most:,} are allowed")
+            raise _damaged(path, f"`{info.filename[:60]!a}` declares {info.file_size:,} bytes: the limit is {most:,}")
     return members
 
 
@@ -149,10 +149,10 @@ def _json(path: Path, archive: zipfile.ZipFile, name: str) -> Any:
         deepest = max(deepest, depth)
     values = sum(map(bare.count, (b",", b"[", b"{")))
     if values > JSON_VALUES or deepest > JSON_DEPTH:
-        raise _damaged(path, f"its `{name}` has more than {JSON_VALUES:,} values, or is nested too deep")
+        raise _damaged(path, f"its `{name}` has more than {JSON_VALUES:,} values, or is nested too deeply")
     value = json.loads(text)
     if not isinstance(value, dict):
-        raise _damaged(path, f"its `{name}` is no mapping")
+        raise _damaged(path, f"its `{name}` is not a mapping")
     return value
 
 
@@ -166,7 +166,7 @@ def _check_weights(path: Path, content: bytes) -> None:
             for name in group:
                 links += 1
                 if links > ARRAYS or not isinstance(group.get(name, getlink=True), h5py.HardLink):
-                    raise _damaged(path, f"its weights have links to elsewhere, or more than {ARRAYS:,} arrays")
+                    raise _damaged(path, f"its weights have external links, or more than {ARRAYS:,} arrays")
                 item = group[name]
                 address = h5py.h5o.get_info(item.id).addr
                 if address in seen:  # a group may be inside of itself
@@ -177,4 +177,4 @@ def _check_weights(path: Path, content: bytes) -> None:
                     continue
                 total += getattr(item, "nbytes", 0)
                 if not isinstance(item, h5py.Dataset) or item.is_virtual or item.external or total > most:
-                    raise _damaged(path, f"its weights claim more than {most:,} bytes, or lie elsewhere")
+                    raise _damaged(path, f"its weights declare more than {most:,} bytes, or are stored elsewhere")

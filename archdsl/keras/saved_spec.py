@@ -83,7 +83,7 @@ class Opening:
         key = carried.spec, carried.variant
         if key not in self.specs:
             if len(self.specs) >= SPECS:
-                raise fail("ARCH025", f"the file carries more than {SPECS} specs")
+                raise fail("ARCH025", f"the file contains more than {SPECS} specs")
             limits = self.limits.lowered(carried.limits, "the file")
             spec = parse(carried.spec, "<saved spec>", limits)
             self.specs[key] = spec.varied(carried.variant) if carried.variant else spec
@@ -109,10 +109,10 @@ class Opening:
             return
         self.ops += graph.totals.layers
         if self.ops > self.limits.ops:
-            raise self.limits.exceeded("ops", f"the file's layers have more than {self.limits.ops:,} ops together")
+            raise self.limits.exceeded("ops", f"the file's layers have more than {self.limits.ops:,} ops in total")
         parameters = graph.totals.parameters
         if self.weights is not None and parameters > self.weights:  # each takes a byte, and mostly four
-            message = f"`{name}` has {parameters:,} parameters, and the file's weights {self.weights:,} bytes"
+            message = f"`{name}` has {parameters:,} parameters, but the file's weights are only {self.weights:,} bytes"
             raise fail("ARCH302", message)
 
 
@@ -151,7 +151,7 @@ def _key(config: Mapping[str, Any]) -> str:
 def _carried(config: Mapping[str, Any]) -> Carried:
     carried = config.get(CARRIED)
     if not isinstance(carried, dict) or not {"spec", "class"} <= carried.keys():
-        raise fail("ARCH204", "this file names an archdsl layer, and carries no spec")
+        raise fail("ARCH204", "the file uses an archdsl layer but contains no spec")
     try:
         return Carried.model_validate(carried)
     except ValidationError as error:
@@ -159,10 +159,10 @@ def _carried(config: Mapping[str, Any]) -> Carried:
     unknown = [str(fault["loc"][0]) for fault in faults if fault["type"] == "extra_forbidden"]
     if unknown:
         named = ", ".join(f"`{key[:40]}`" for key in unknown[:8])
-        message = f"the file carries {named}, which archdsl {__version__} does not know"
-        raise fail("ARCH204", message, hint="a later version may have written it: `pip install -U archdsl`")
+        message = f"the file contains {named}, unknown to archdsl {__version__}"
+        raise fail("ARCH204", message, hint="it may need a newer version: run `pip install -U archdsl`")
     wrong = [f"`{'.'.join(str(place)[:40] for place in fault['loc'])}`: {fault['msg']}" for fault in faults[:8]]
-    raise fail("ARCH204", f"what the file carries beside its spec is wrong: {'; '.join(wrong)}")
+    raise fail("ARCH204", f"invalid data next to the spec in the file: {'; '.join(wrong)}")
 
 
 def _graph(spec: Spec, name: str, config: Mapping[str, Any], build_config: Any, strict: bool) -> Graph | None:
@@ -174,10 +174,10 @@ def _graph(spec: Spec, name: str, config: Mapping[str, Any], build_config: Any, 
     values |= {arg: config[arg] for arg in layer.args if arg in config}
     for arg, one in layer.args.items():
         if arg not in values:
-            raise fail("ARCH204", f"the file gives `{name}` no `{arg}`")
+            raise fail("ARCH204", f"the file lacks the argument `{arg}` of `{name}`")
         values[arg] = one.taken(values[arg])
         if fault := one.fault(values[arg]):
-            raise fail("ARCH204", f"the file's `{name}` cannot be made: {fault}")
+            raise fail("ARCH204", f"invalid `{name}` in the file: {fault}")
     error: ArchError | None = None
     for shapes in _candidates(build_config, len(layer.inputs)):
         try:

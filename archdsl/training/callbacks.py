@@ -94,7 +94,7 @@ class Tracking(keras.callbacks.Callback):  # type: ignore[misc]
             except Exception as error:  # these packages have errors of their own, of networks and of disks
                 self.trackers.remove(tracker)
                 first = " ".join(str(error).split())[:200]
-                message = f"{type(tracker).__name__} is told nothing any more: {type(error).__name__}: {first}"
+                message = f"logging to {type(tracker).__name__} stopped: {type(error).__name__}: {first}"
                 warnings.warn(message, stacklevel=2)
 
 
@@ -182,9 +182,9 @@ class StopAtNaN(keras.callbacks.Callback):  # type: ignore[misc]
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         loss = float((logs or {}).get("loss", 0.0))
         if not math.isfinite(loss):
-            hint = "a lower learning rate, `warmup`, or `clipnorm`"
+            hint = "lower the learning rate, or add `warmup` or `clipnorm`"
             if "float16" in str(self.model.dtype_policy.name):
-                hint += "; `mixed_bfloat16` has the range that float16 lacks"
+                hint += ", or use `mixed_bfloat16`, which has a wider range than float16"
             raise fail("ARCH401", f"the loss became {loss} at step {batch + 1} of epoch {self._epoch}", hint=hint)
 
 

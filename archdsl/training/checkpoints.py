@@ -37,7 +37,7 @@ Arrays = list[NDArray[Any]]
 MOST_EPOCHS, LARGEST_HEADER, MOST_VALUES = 100_000, 64_000_000, 1_500_000
 """What the header of a checkpoint may hold: a row of numbers for each epoch."""
 
-_HINT = "remove the folder `checkpoint` to begin this run anew"
+_HINT = "to restart this run, remove its folder `checkpoint`"
 
 
 def _number(value: Any) -> Any:
@@ -133,7 +133,7 @@ def save(run: Path, state: TrainingState) -> None:
         folder.mkdir(exist_ok=True)
         sync_folder(run)
     except OSError as error:
-        raise fail("ARCH304", f"{folder} cannot be made: {error.strerror}") from None
+        raise fail("ARCH304", f"{folder} cannot be created: {error.strerror}") from None
     named = {f"{name}.{i}": value for name, values in state.arrays.items() for i, value in enumerate(values)}
     # NumPy's files know no bfloat16: the bits are stored, and the name of the type in the header.
     types = {name: str(value.dtype) for name, value in named.items() if value.dtype.kind == "V"}
@@ -176,8 +176,8 @@ def load(run: Path) -> TrainingState | None:
     try:
         os.replace(newest, newest.with_name(DAMAGED))  # `save` must not put it in the place of the good one
     except OSError as error:
-        raise fail("ARCH304", f"{newest} is damaged, and cannot be set aside: {error.strerror}") from None
-    warnings.warn(f"{newest} is damaged: training goes on from the state of epoch {state.epoch}", stacklevel=2)
+        raise fail("ARCH304", f"{newest} is damaged and cannot be renamed: {error.strerror}") from None
+    warnings.warn(f"{newest} is damaged: resuming from epoch {state.epoch}", stacklevel=2)
     return state
 
 
@@ -188,7 +188,7 @@ def _read(path: Path) -> TrainingState:
         ArchError: it cannot be read (ARCH204).
     """
     if not path.is_file():
-        raise unreadable(path, ["it is no file"], _HINT)
+        raise unreadable(path, ["it is not a file"], _HINT)
     try:
         with zipfile.ZipFile(path) as archive:
             _check_sizes(archive, path)
@@ -243,12 +243,12 @@ _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.r
 def _conflicts(header: Header) -> Iterator[str]:
     epoch, kept = header.epoch, header.notes.kept.epoch
     if len(header.rows) != epoch:
-        yield f"`rows`: {epoch:,}, as `epoch` says, are due, and here are {len(header.rows):,}"
+        yield f"`rows`: expected {epoch:,}, as `epoch` says, got {len(header.rows):,}"
     wrong = next((at for at, row in enumerate(header.rows) if row.get("epoch") != at + 1), None)
     if wrong is not None:
-        yield f"`rows[{wrong}].epoch`: {wrong + 1} is due, and here is {shown(header.rows[wrong].get('epoch'))}"
+        yield f"`rows[{wrong}].epoch`: expected {wrong + 1}, got {shown(header.rows[wrong].get('epoch'))}"
     if kept is not None and not 1 <= kept <= epoch:
-        yield f"`notes.kept.epoch`: an epoch from 1 to {epoch} is due, and here is `{kept}`"
+        yield f"`notes.kept.epoch`: expected an epoch from 1 to {epoch}, got `{kept}`"
     if lacking := {"model", "optimizer", *(["kept"] if kept != epoch else [])} - header.counts.keys():
         yield f"`counts` lacks {' and '.join(f'`{name}`' for name in sorted(lacking))}"
 
@@ -282,7 +282,7 @@ def check(variables: Sequence[keras.Variable], arrays: Sequence[NDArray[Any]]) -
     """
     expected = [(tuple(variable.shape), str(variable.dtype)) for variable in variables]
     if expected != [(array.shape, str(array.dtype)) for array in arrays]:
-        message = "the checkpoint is not of this network: its weights or its optimizer have other shapes"
+        message = "the checkpoint does not match this network: its weights or optimizer have other shapes"
         raise fail("ARCH204", message, hint="was it written by another version of archdsl, Keras or TensorFlow?")
 
 

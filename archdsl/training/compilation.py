@@ -78,7 +78,7 @@ def compile_model(
             steps_per_execution=steps_per_execution,
         )
     except (ValueError, TypeError) as error:
-        raise fail("ARCH401", f"Keras refuses the recipe: {' '.join(str(error).split())}") from None
+        raise fail("ARCH401", f"Keras rejected the recipe: {' '.join(str(error).split())}") from None
 
 
 def make_optimizer(recipe: Train, model: keras.Model, epochs: int, steps: int) -> Any:
@@ -146,8 +146,8 @@ def _metrics(recipe: Train, loss: Loss, model: keras.Model, output: str) -> list
     logits = depends and _ends_in_logits(recipe, model, output, loss)
     for word, metric in by_word.items():
         if metric.probabilities and logits and metric.top_k is None:
-            hint = f"`{{{word}: {{top_k: 1}}}}` takes the first class, whatever the outputs are"
-            raise fail("ARCH401", f"`{word}` wants probabilities, and the network ends without a softmax", hint=hint)
+            hint = f"to count the most likely class, use `{{{word}: {{top_k: 1}}}}`; or end the network with `softmax`"
+            raise fail("ARCH401", f"`{word}` expects probabilities, but the network outputs logits", hint=hint)
     return [instantiate(metric.to_call(word, loss.sparse, logits)) for word, metric in by_word.items()]
 
 

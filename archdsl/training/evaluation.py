@@ -75,8 +75,8 @@ def check_views(test_time: TestTime | None, shape: tuple[int, int, int]) -> None
         ArchError: it is too large (ARCH303).
     """
     if test_time and test_time.shift >= min(shape[:2]):
-        message = f"`test_time` shifts by {test_time.shift} pixels, and the images are {shape[0]}x{shape[1]}"
-        raise fail("ARCH303", message, hint="a smaller `shift`, or 0")
+        message = f"`test_time` shifts by {test_time.shift} pixels, but the images are {shape[0]}x{shape[1]}"
+        raise fail("ARCH303", message, hint=f"set `shift` to at most {min(shape[:2]) - 1}")
 
 
 def views(images: tf.Tensor, test_time: TestTime | None) -> Iterator[tuple[float, tf.Tensor]]:

@@ -38,18 +38,18 @@ def write_export(
             `out` is taken (ARCH202), does not fit the format (ARCH203), or cannot be written (ARCH304).
     """
     if form is None and out.suffix not in ("", ".keras"):
-        hint = "a `.keras` file, or a folder; `--format saved_model` where the folder's name has a dot"
-        raise fail("ARCH203", f"`{out.suffix}` is no ending that tells a format", hint=hint)
+        hint = "write a `.keras` file or a folder; for a folder with a dot in its name, pass `--format saved_model`"
+        raise fail("ARCH203", f"cannot infer a format from the extension `{out.suffix}`", hint=hint)
     form = form or ("keras" if out.suffix == ".keras" else "saved_model")
     if (form == "keras") != (out.suffix == ".keras"):
-        hint = "a `.keras` file for `keras`, a folder for `saved_model`"
-        raise fail("ARCH203", f"{out} is no place for the format `{form}`", hint=hint)
+        expected = "a `.keras` file" if form == "keras" else "a folder"
+        raise fail("ARCH203", f"expected {expected} for the format `{form}`, got {out}")
     if out.exists():
-        raise fail("ARCH202", f"{out} is there already", hint="choose another name, or remove it")
+        raise fail("ARCH202", f"{out} already exists", hint="choose another name, or remove it")
     predictor = prediction.load(run, limits)
     if raw and not predictor.raw:
         if predictor.lacks:
-            raise fail("ARCH303", f"{run} does not tell how its input is made, so that no layers can make it")
+            raise fail("ARCH303", f"`--raw` needs to know how images are preprocessed, which {run} does not record")
         model = with_raw_input(predictor.model, predictor.data, predictor.logits)
         predictor = Predictor(model, predictor.data, raw=True, logits=False)
     try:
@@ -65,11 +65,11 @@ def write_export(
 
 
 def describe(predictor: Predictor) -> str:
-    """`takes 8x8x1 pixels from 0 to 16, gives probabilities of 10 classes`."""
+    """`input: 8x8x1 pixels from 0 to 16; output: probabilities of 10 classes`."""
     shape = "x".join("?" if side is None else str(side) for side in predictor.data["shape"])
     pixels = f"pixels from 0 to {predictor.data['largest']:g}" if predictor.raw else "standardized pixels"
     kind = "logits" if predictor.logits else "probabilities"
-    return f"takes {shape} {pixels}, gives {kind} of {len(predictor.classes)} classes"
+    return f"input: {shape} {pixels}; output: {kind} of {len(predictor.classes)} classes"
 
 
 def with_raw_input(model: keras.Model, data: Mapping[str, Any], logits: bool) -> keras.Model:

@@ -17,7 +17,6 @@ from archdsl.errors import ArchError, fail
 from archdsl.parsing.stored import unreadable
 from archdsl.runs.folder import Result, Status
 from archdsl.runs.trackers import Tracker
-from archdsl.text import quantity
 from archdsl.training import callbacks, checkpoints, evaluation, reports
 from archdsl.training.averaging import AveragedValidation, SlowWeights, averaged_values
 from archdsl.training.checkpoints import Notes, TrainingState
@@ -65,12 +64,11 @@ class TrainingLoop:
         notes, before, now = state.notes, asdict(state.notes.fingerprint), asdict(self.fingerprint)
         changed = [name for name in now if before[name] != now[name]]
         if "spec" in changed:
-            message = f"{self.out}/spec.yaml was changed after the run began"
-            raise fail("ARCH204", message, hint="train it into a new folder")
+            message = f"{self.out}/spec.yaml has changed since the run started"
+            raise fail("ARCH204", message, hint="train it in a new folder")
         if changed:
-            parts = f"{quantity(len(changed), 'part')} differ ({' and '.join(changed)})"
-            hint = "name the folder that it was read from with --data-dir"
-            raise fail("ARCH204", f"the data is not what this run began with: {parts}", hint=hint)
+            message = f"the data has changed since the run started ({' and '.join(changed)})"
+            raise fail("ARCH204", message, hint="pass the original folder as `--data-dir`")
         model = self.prepared.model
         checkpoints.assign(model.variables, state.arrays["model"])
         checkpoints.assign(model.optimizer.variables, state.arrays["optimizer"])
@@ -81,7 +79,9 @@ class TrainingLoop:
         self.kept.restore(notes.kept, kept)
         if self.early:
             if notes.early is None:
-                raise unreadable(self.out / checkpoints.FOLDER / checkpoints.FILE, ["`notes.early`: a mapping is due"])
+                raise unreadable(
+                    self.out / checkpoints.FOLDER / checkpoints.FILE, ["`notes.early`: expected a mapping"]
+                )
             self.early.restore(notes.early)
         if self.slow_weights:
             self.slow_weights.restore(model, state.arrays.get("slow", []))
@@ -109,8 +109,8 @@ class TrainingLoop:
             except tf.errors.OpError as error:
                 self._abort("failed")
                 first = str(error.message).strip().splitlines()[0] if error.message else type(error).__name__
-                hint = "a smaller `data.batch_size`" if isinstance(error, tf.errors.ResourceExhaustedError) else ""
-                raise fail("ARCH401", f"TensorFlow stopped: {first[:300]}", hint=hint) from None
+                hint = "reduce `batch_size` in `data`" if isinstance(error, tf.errors.ResourceExhaustedError) else ""
+                raise fail("ARCH401", f"TensorFlow failed: {first[:300]}", hint=hint) from None
             except Exception as error:
                 if isinstance(error, ArchError) and error.problems[0].code == "ARCH304":
                     raise self._unwritable(error) from None
@@ -211,7 +211,7 @@ class TrainingLoop:
             self.result.write(self.out)
             self._report()
         except (ArchError, OSError) as error:
-            warnings.warn(f"the run so far could not be written: {error}", stacklevel=2)
+            warnings.warn(f"the run could not be saved: {error}", stacklevel=2)
         self.tracking.finish(self.result)
 
     def _unwritable(self, error: ArchError) -> ArchError:
@@ -221,7 +221,7 @@ class TrainingLoop:
         with suppress(ArchError):
             self.result.write(self.out)
         self.tracking.finish(self.result)
-        hint = f"make room there, or make it writable; then `archdsl train --resume {self.out}` goes on"
+        hint = f"free up space or make the folder writable, then run `archdsl train --resume {self.out}`"
         return ArchError(replace(error.problems[0], hint=hint))
 
     def _report(self) -> None:
@@ -237,12 +237,12 @@ class TrainingLoop:
         except Exception as error:  # a finished run must not be lost by its pictures
             if isinstance(error, ArchError) and error.problems[0].code == "ARCH304":
                 raise
-            message = f"the run is whole, but its pictures and its card are not: {type(error).__name__}: {error}"
+            message = f"the run is complete, except for its pictures and card: {type(error).__name__}: {error}"
             warnings.warn(message, stacklevel=2)
 
     def _interrupted(self) -> ArchError:
         done, planned = len(self.log.rows), self.prepared.recipe.epochs
         when = f"in epoch {done + 1} of {planned}" if done < planned and not self.stopped else "after the last epoch"
-        kept = f"{self.out} holds the network of epoch {self.kept.epoch}"
-        kept = kept if self.kept.epoch else f"no epoch was complete, so that {self.out} holds no network"
-        return fail("ARCH401", f"interrupted {when}; {kept}", hint=f"`archdsl train --resume {self.out}` goes on")
+        kept = f"{self.out} has the model of epoch {self.kept.epoch}"
+        kept = kept if self.kept.epoch else f"{self.out} has no model yet"
+        return fail("ARCH401", f"interrupted {when}; {kept}", hint=f"resume with `archdsl train --resume {self.out}`")

@@ -112,14 +112,14 @@ def load(path: Path, limits: Limits = DEFAULTS) -> Predictor:
     run = read_result(path) if path.is_dir() else None
     file = path / MODEL if run else path
     if run and not file.is_file():
-        raise fail("ARCH204", f"{file} is not there: no epoch of this run was complete")
+        raise fail("ARCH204", f"{file} does not exist: the run completed no epoch")
     model = load_model(file, compile=False, limits=limits)
     data = carried_data(model) or (dict(run.input) if run and run.input else None)
     raw, lacks = False, tuple[str, ...]()
     input_shape = model.input_shape
     if not isinstance(input_shape, tuple) or len(input_shape) != 4 or input_shape[-1] not in (1, 3, 4):
         shape = shape_text(input_shape, each=False)
-        message = f"{file} takes {shape}, and pictures are read as height, width, and 1, 3 or 4 channels"
+        message = f"{file}: expected an input of height, width and 1, 3 or 4 channels, got {shape}"
         raise fail("ARCH303", message)
     if data is None:
         inner = [carried for layer in model.layers if (carried := carried_data(layer)) is not None]
@@ -128,13 +128,13 @@ def load(path: Path, limits: Limits = DEFAULTS) -> Predictor:
     input_description.check(data, file)
     if any(side not in (None, given) for side, given in zip(input_shape[1:], data["shape"], strict=True)):
         takes, told = shape_text(input_shape, each=False), shape_text((None, *data["shape"]), each=False)
-        raise fail("ARCH303", f"{file} takes {takes}, and says that its images have {told}")
+        raise fail("ARCH303", f"{file} takes {takes}, but records images of {told}")
     output_shape = main_output(model.output_shape, data.get("output"))
     if len(output_shape) != 2 or not output_shape[1] or output_shape[1] < 2:
         shape = shape_text(output_shape, each=False)
-        raise fail("ARCH303", f"{file} gives {shape}, and not one number for each class")
+        raise fail("ARCH303", f"{file}: expected an output of one number per class, got {shape}")
     if data["classes"] and len(data["classes"]) != output_shape[1]:
-        message = f"{file} names {len(data['classes']):,} classes, and its network gives {output_shape[1]:,} numbers"
+        message = f"{file} names {len(data['classes']):,} classes, but its network outputs {output_shape[1]:,} numbers"
         raise fail("ARCH303", message)
     main = model
     if len(model.outputs) > 1:
@@ -170,8 +170,8 @@ def _read(path: Path, channels: int, size: tuple[int, int] | None) -> NDArray[np
 
 def _assumed(model: keras.Model, file: Path, raw: bool) -> tuple[dict[str, Any], tuple[str, ...]]:
     """What is assumed of the data if the file does not say it, and what it lacks."""
-    lacks = ["its classes have no names, and are told by number"]
+    lacks = ["the classes have no names and are shown by number"]
     if not raw:
-        lacks.append("it does not tell how its input is made: pixels are divided by 255, as Keras's examples do it")
+        lacks.append("the preprocessing is not recorded: pixels are divided by 255, as in Keras's examples")
     data = {"source": "", "classes": (), "shape": model.input_shape[1:], "largest": 255.0, "divisor": 255.0}
     return {**data, "mean": None, "std": None, "test_time": None}, tuple(f"{file}: {lack}" for lack in lacks)

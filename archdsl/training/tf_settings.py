@@ -60,8 +60,8 @@ def check_kernels(requested: bool | Literal["auto"]) -> None:
     """Warns if TensorFlow was imported before the kernels that a recipe asks for could be set."""
     if requested == "auto" or kernels.VARIABLE in os.environ or onednn() == requested:
         return
-    message = f"TensorFlow was imported before it could be told `onednn: {str(requested).lower()}`; "
-    warnings.warn(f"{message}{kernels.VARIABLE}={int(requested)} in the environment tells it", stacklevel=2)
+    message = f"TensorFlow was imported before `onednn: {str(requested).lower()}` could take effect; "
+    warnings.warn(f"{message}set {kernels.VARIABLE}={int(requested)} in the environment", stacklevel=2)
 
 
 def steps_per_execution(steps: int, operations: float, every: int = 0, most: int = MOST_STEPS) -> int:

@@ -27,19 +27,20 @@ def find(model: keras.Model, recipe: Whiten) -> Any:
     layers = {layer.name: layer for layer in model.layers}
     layer, subject = layers.get(recipe.layer), f"`whiten` names `{recipe.layer}`"
     if layer is None:
-        raise fail("ARCH303", f"{subject}, and the model has no such step", hint=nearest(recipe.layer, layers))
+        raise fail("ARCH303", f"{subject}, but the model has no such step", hint=nearest(recipe.layer, layers))
     if not isinstance(layer, keras.layers.Conv2D):
-        raise fail("ARCH303", f"{subject}, which is no convolution")
+        raise fail("ARCH303", f"{subject}, which is not a convolution")
     if layer.input is not model.inputs[0]:
-        hint = "name the convolution that sees the images"
-        raise fail("ARCH303", f"{subject}, which is not fed by the input", hint=hint)
+        hint = "name the convolution that reads the images"
+        raise fail("ARCH303", f"{subject}, which does not read the input", hint=hint)
     if layer.groups != 1 or set(layer.dilation_rate) != {1}:
-        raise fail("ARCH303", f"{subject}, which has groups or a dilation", hint="only a plain convolution can whiten")
+        hint = "name a convolution without groups and dilation"
+        raise fail("ARCH303", f"{subject}, which has groups or dilation", hint=hint)
     height, width, channels, filters = layer.kernel.shape
     most = 2 * height * width * channels
     if filters > most:
-        message = f"{subject}, which has {filters} filters; patches of {height}x{width}x{channels} fill {most} at most"
-        raise fail("ARCH303", message, hint=f"`filters: {most}` takes each direction and its negative")
+        message = f"{subject}: expected at most {most} filters for {height}x{width}x{channels} patches, got {filters}"
+        raise fail("ARCH303", message, hint=f"set `filters` to {most}")
     return layer
 
 

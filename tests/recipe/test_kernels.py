@@ -188,7 +188,7 @@ def test_a_late_choice_is_a_warning(monkeypatch: pytest.MonkeyPatch, recwarn: py
     assert not recwarn.list
     word = str(other).lower()
     with pytest.warns(
-        UserWarning, match=f"imported before it could be told `onednn: {word}`; {kernels.VARIABLE}={int(other)}"
+        UserWarning, match=f"imported before `onednn: {word}` could take effect; set {kernels.VARIABLE}={int(other)}"
     ):
         tf_settings.check_kernels(other)
 

@@ -38,10 +38,8 @@ def faults(runs: list[Path], commands: Sequence[str], modules: Sequence[str] = (
     ]
 
 
-AFTER_BUILDING = re.compile(
-    "test accuracy|test images are right|is not of this network|was changed after the run began|notes.early"
-)
-"""Messages that appear after a network was built."""
+AFTER_BUILDING = re.compile("test accuracy|does not match this network|has changed since the run started|notes.early")
+"""What is said after a network was built."""
 
 
 def test_damaged_runs_are_listed_and_compared(tmp_path: Path) -> None:

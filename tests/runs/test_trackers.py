@@ -129,7 +129,7 @@ def test_a_failing_tracker_does_not_end_training(tmp_path: Path) -> None:
     tracker = Failing(tmp_path, RUN)
     tracking = Tracking([tracker])
     tracking.set_model(SimpleNamespace(optimizer=SimpleNamespace(learning_rate=0.25)))
-    with pytest.warns(UserWarning, match="Failing is told nothing any more: ConnectionError: the network is down"):
+    with pytest.warns(UserWarning, match="logging to Failing stopped: ConnectionError: the network is down"):
         tracking.on_epoch_end(0, LOGS[0])
     with warnings.catch_warnings():
         warnings.simplefilter("error")

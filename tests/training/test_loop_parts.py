@@ -145,9 +145,9 @@ def test_whitening_gives_patches_of_equal_spread(filters: int, kernel: tuple[int
     ("model", "layer", "told"),
     [
         (lambda: conv(8), "frist", "the model has no such step\n  help: did you mean `first`?"),
-        (lambda: conv(8), "relu", "which is no convolution"),
-        (lambda: conv(8), "second", "which is not fed by the input"),
-        (lambda: conv(25), "first", "which has 25 filters; patches of 2x2x3 fill 24 at most"),
+        (lambda: conv(8), "relu", "which is not a convolution"),
+        (lambda: conv(8), "second", "which does not read the input"),
+        (lambda: conv(25), "first", "expected at most 24 filters for 2x2x3 patches, got 25"),
         (lambda: conv(9, groups=3), "first", "which has groups or a dilation"),
     ],
 )
@@ -172,7 +172,7 @@ def test_views_are_those_of_airbench() -> None:
         0.5, 0.25, 0.25,
     ]  # fmt: skip
     assert [weight for weight, _ in evaluation.views(tf.constant(images), None)] == [1.0]
-    with pytest.raises(ArchError, match="shifts by 5 pixels, and the images are 5x6"):
+    with pytest.raises(ArchError, match="shifts by 5 pixels, but the images are 5x6"):
         evaluation.check_views(recipe.TestTime(shift=5), (5, 6, 1))
 
 

@@ -129,7 +129,7 @@ def test_the_checkpoint_before_is_used_when_the_newest_is_damaged(
         refused("ARCH401", lambda: fit.train(spec, run))
     newest = run / checkpoints.FOLDER / checkpoints.FILE
     newest.write_bytes(newest.read_bytes()[:-100])
-    with pytest.warns(UserWarning, match="is damaged: training goes on from the state of epoch 2"):
+    with pytest.warns(UserWarning, match="is damaged: resuming from epoch 2"):
         archdsl.resume(run)
     assert read_result(run).test_loss == read_result(tmp_path / "whole").test_loss
     assert not (run / checkpoints.FOLDER).exists()

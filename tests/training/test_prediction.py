@@ -136,8 +136,8 @@ def test_csv_has_a_row_for_each_image(folder: Path) -> None:
 def test_a_file_that_tells_nothing_says_what_it_lacks(folder: Path) -> None:
     code, text = printed_by("archdsl predict plain.keras images/0.png --json", folder)
     assert code == 0
-    assert "plain.keras: its classes have no names, and are told by number\n" in text
-    assert "plain.keras: it does not tell how its input is made: pixels are divided by 255" in text
+    assert "plain.keras: the classes have no names and are shown by number\n" in text
+    assert "plain.keras: the preprocessing is not recorded: pixels are divided by 255" in text
     told = json.loads(text[text.index("\n[") :])
     plain = keras.saving.load_model(folder / "plain.keras")
     want = plain(PIXELS[:1] / np.float32(255)).numpy()[0]
@@ -163,11 +163,15 @@ def test_test_time_is_the_recipes(tmp_path: Path) -> None:
         ("predict images/notes.txt images", 3, "notes.txt"),
         ("predict run run", 3, "error[ARCH301]: there are no images in run"),
         ("predict run images --csv --json", 2, "cannot be combined"),
-        ("export run --out run/model.keras", 2, "error[ARCH202]: run/model.keras is there already"),
-        ("export run --out a.h5 --format keras", 2, "error[ARCH203]: a.h5 is no place for the format `keras`"),
-        ("export run --out a.h5", 2, "error[ARCH203]: `.h5` is no ending that tells a format"),
+        ("export run --out run/model.keras", 2, "error[ARCH202]: run/model.keras already exists"),
+        (
+            "export run --out a.h5 --format keras",
+            2,
+            "error[ARCH203]: expected a `.keras` file for the format `keras`, got a.h5",
+        ),
+        ("export run --out a.h5", 2, "error[ARCH203]: cannot infer a format from the extension `.h5`"),
         ("export run --out a.keras --format kera", 2, "did you mean `keras`?"),
-        ("export plain.keras --out raw.keras --raw", 3, "does not tell how its input is made"),
+        ("export plain.keras --out raw.keras --raw", 3, "does not record"),
         ("export nowhere --out a.keras", 2, "nowhere does not exist"),
     ],
 )
@@ -182,7 +186,7 @@ def test_networks_of_another_kind_are_refused(tmp_path: Path) -> None:
     for shape, units in (((5,), 3), ((6, 8, 2), 3), ((6, 8, 3), 1)):
         model = keras.Sequential([keras.Input(shape), keras.layers.Flatten(), keras.layers.Dense(units)])
         model.save(tmp_path / "other.keras")
-        with pytest.raises(ArchError, match=r"ARCH303.*other.keras (takes|gives)"):
+        with pytest.raises(ArchError, match=r"ARCH303.*other.keras: expected an (in|out)put"):
             prediction.load(tmp_path / "other.keras")
 
 
@@ -194,7 +198,7 @@ def test_an_exported_network_makes_its_own_input(folder: Path, tmp_path: Path) -
     for predictor in (written, again):
         assert np.allclose(predictor.probabilities(PIXELS), expected(network()), atol=1e-6)
     assert np.allclose(again.model(PIXELS.astype("float32")), expected(network()), atol=1e-6)
-    assert export.describe(again) == "takes 6x8x3 pixels from 0 to 255, gives probabilities of 3 classes"
+    assert export.describe(again) == "input: 6x8x3 pixels from 0 to 255; output: probabilities of 3 classes"
 
 
 @pytest.mark.parametrize(("divisor", "mean"), [(255.0, None), (1.0, [120.0]), (1.0, None), (16.0, [0.5])])

@@ -136,7 +136,7 @@ CUTS = [
 @pytest.mark.parametrize(("epoch", "moment"), CUTS)
 def test_going_on_gives_what_an_uncut_run_gives(epoch: int, moment: str, uncut: Path, tmp_path: Path) -> None:
     error = cut(tmp_path / "run", epoch, moment)
-    assert f"`archdsl train --resume {tmp_path / 'run'}` goes on" in str(error)
+    assert f"resume with `archdsl train --resume {tmp_path / 'run'}`" in str(error)
     assert read_result(tmp_path / "run").status == "interrupted"
     keras.utils.set_random_seed(99)  # what else this process has drawn must not matter
     archdsl.resume(tmp_path / "run")
@@ -171,12 +171,12 @@ def test_what_cannot_go_on_says_why(uncut: Path, tmp_path: Path) -> None:
     cut(run, 1, "step")
     kept = (run / "checkpoint" / "state.npz").read_bytes()
     assert "by which its learning rate goes" in refused("ARCH203", run, epochs=9)
-    assert "1 epoch of this run are done already" in refused("ARCH203", run, epochs=1)
+    assert "this run has already completed 1 epoch" in refused("ARCH203", run, epochs=1)
     (run / "spec.yaml").write_text(TEXT.replace("filters: 4", "filters: 5"))
-    assert "spec.yaml was changed after the run began" in refused("ARCH204", run)
+    assert "spec.yaml has changed since the run started" in refused("ARCH204", run)
     (run / "spec.yaml").write_text(TEXT)
     replace(read_result(run), limit=400).write(run)
-    assert "the data is not what this run began with" in refused("ARCH204", run)
+    assert "the data has changed since the run started" in refused("ARCH204", run)
     replace(read_result(run), limit=None, own=["loss"]).write(run)
     assert "its caller's own loss" in refused("ARCH204", run)
     replace(read_result(run), own=[]).write(run)
@@ -228,12 +228,12 @@ def test_a_checkpoint_keeps_every_kind_of_number(tmp_path: Path) -> None:
 
 WRONG_HEADERS: dict[str, tuple[Any, str]] = {
     "epoch": (10**9, "`epoch`: at most 100,000 is due, and here is `1000000000`"),
-    "epoch too few": (1, "`rows`: 1, as `epoch` says, are due, and here are 2"),
+    "epoch too few": (1, "`rows`: expected 1, as `epoch` says, got 2"),
     "notes.fingerprint": (None, "`notes.fingerprint` is missing"),
     "notes.fingerprint.spec": (None, "`notes.fingerprint.spec` is missing"),
     "notes.seconds": ("1.5", '`notes.seconds`: a number is due, and here is `"1.5"`'),
     "notes.stopped": (0, "`notes.stopped`: `true` or `false` is due, and here is `0`"),
-    "notes.kept.epoch": (3, "`notes.kept.epoch`: an epoch from 1 to 2 is due, and here is `3`"),
+    "notes.kept.epoch": (3, "`notes.kept.epoch`: expected an epoch from 1 to 2, got `3`"),
     "notes.early.waited": (-1, "`notes.early.waited`: at least 0 is due, and here is `-1`"),
     "rows": ([{"epoch": "1"}, {"epoch": 2}], '`rows[0].epoch`: a number is due, and here is `"1"`'),
     "rows renumbered": ([{"epoch": 2}, {"epoch": 1}], "`rows[0].epoch`: 1 is due, and here is `2`"),
@@ -296,7 +296,7 @@ def test_the_size_that_an_array_declares_is_held_to_its_bytes(tmp_path: Path) ->
     assert checkpoints.load(run)
     path.unlink()
     path.mkdir()
-    with pytest.raises(ArchError, match=r"ARCH204.*state.npz is not what training wrote: it is no file"):
+    with pytest.raises(ArchError, match=r"ARCH204.*state.npz is not what training wrote: it is not a file"):
         checkpoints.load(run)
 
 
@@ -306,12 +306,12 @@ def test_a_checkpoint_that_is_not_of_its_run_is_refused(tmp_path: Path) -> None:
 
     run = Path(shutil.copytree(OLDER, tmp_path / "run"))
     with_header(run, lambda header: header["notes"]["fingerprint"].update(spec=1))
-    assert "spec.yaml was changed after the run began" in refused("ARCH204", run)
+    assert "spec.yaml has changed since the run started" in refused("ARCH204", run)
     for number, (change, message) in enumerate(
         (
             (without("slow"), "the checkpoint is not of this network"),
             (lambda header: header["counts"].update(kept=3), "the checkpoint is not of this network"),
-            (lambda header: header["notes"].update(early=None), "`notes.early`: a mapping is due"),
+            (lambda header: header["notes"].update(early=None), "`notes.early`: expected a mapping"),
         )
     ):
         run = Path(shutil.copytree(OLDER, tmp_path / f"run-{number}"))
@@ -351,7 +351,7 @@ def test_ctrl_c_and_sigterm_leave_a_run_that_says_how_to_go_on(tmp_path: Path) -
         _, told = going.communicate(timeout=60)
         assert going.returncode == 4
         assert "error[ARCH401]: interrupted in epoch " in told
-        assert "`archdsl train --resume run` goes on" in told
+        assert "resume with `archdsl train --resume run`" in told
         assert "Traceback" not in told
         assert read_result(run).status == "interrupted"
         assert archdsl.load_model(run / "model.keras")

@@ -136,22 +136,20 @@ def _mismatch(
     matching: Matching,
     left: UncopiedWeights,
 ) -> ArchError:
-    reason = "no layer of one is a layer of the other" if not matching.pairs else "not all layers pair"
-    message = f"the weights of `{source.name}` do not all fit `{target.name}`: {reason}"
+    reason = "not all layers match" if matching.pairs else "no layers match"
+    message = f"cannot copy the weights of `{source.name}` into `{target.name}`: {reason}"
     facts = []
     for side, (name, network) in enumerate(zip(_MODELS, networks, strict=True)):
         paired = {pair[side] for pair in matching.pairs}
         if (first := next((layer for layer in network.layers() if layer not in paired), None)) is not None:
             shapes = ", ".join(str(tuple(weight.shape)) for weight in first.weights)
-            facts.append(f"the first without a twin in {name}: {first.path} {shapes}")
+            facts.append(f"first unmatched layer in {name}: {first.path} {shapes}")
     facts += _left_lines(left)
     if matching.alike:
         paths = ", ".join(layer.path for layer in matching.alike[:_MOST_LISTED])
-        facts.append(f"alike, and told apart by ops alone: {paths}")
-    hint = (
-        "layers pair where their weights have equal shapes and the same leads to them from the inputs: make the models "
-        "the same up to there" + (", or leave `strict` out, which copies what pairs" if matching.pairs else "")
-    )
+        facts.append(f"ambiguous layers: {paths}")
+    hint = "layers match if their weights have equal shapes and the same layers precede them"
+    hint += "; to copy only the matching ones, drop `strict=True`" if matching.pairs else ""
     return ArchError(Problem("ARCH308", message, facts=tuple(facts), hint=hint))
 
 
@@ -160,5 +158,5 @@ def _left_lines(left: UncopiedWeights) -> list[str]:
     for name, weights in zip(_MODELS, left, strict=True):
         listed = ", ".join(f"{weight.path} {weight.shape}" for weight in weights[:_MOST_LISTED])
         more = f", and {len(weights) - _MOST_LISTED:,} more" if len(weights) > _MOST_LISTED else ""
-        lines += [f"left in {name}: {listed}{more}"] if weights else []
+        lines += [f"not copied, in {name}: {listed}{more}"] if weights else []
     return lines

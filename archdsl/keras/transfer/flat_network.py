@@ -187,10 +187,10 @@ def flatten(model: Any) -> FlatNetwork:
     """
     function = _functional_model(model)
     if function is None:
-        why = "it is no functional model, and so nothing tells what its layers take from one another"
+        why = "it is not a functional model, so its connections are unknown"
         if hasattr(model, "_functional"):
-            why = "nothing tells its input's shape: give it a `keras.Input`, or call it"
-        raise fail("ARCH308", f"the weights of `{getattr(model, 'name', model)}` cannot be paired: {why}")
+            why = "its input shape is unknown: add a `keras.Input`, or call it once"
+        raise fail("ARCH308", f"cannot match the weights of `{getattr(model, 'name', model)}`: {why}")
     return _Flattener().model(function)
 
 

@@ -59,7 +59,7 @@ def write(
         predictions = LabeledPredictions(probabilities, dataset.test.labels, dataset.test.images)
         reliability = predictions.reliability()
         title = f"{result.spec} on {result.source}"
-        accuracy = f"{title}: {percent(predictions.accuracy)} of the test images are right"
+        accuracy = f"{title}: test accuracy {percent(predictions.accuracy)}"
         confusion.draw(predictions.confusion(), dataset.classes, accuracy, folder / CONFUSION)
         written.append(CONFUSION)
         if mistakes.draw(predictions, dataset.classes, dataset.largest, title, folder / MISTAKES):

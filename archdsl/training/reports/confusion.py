@@ -39,8 +39,8 @@ def draw(counts: NDArray[np.int64], classes: Sequence[str], title: str, path: Pa
         _write_accuracies(axes, counts, shares)
     axes.set_xlabel("Predicted class", color=INK, fontsize=10, labelpad=8)
     axes.set_ylabel("True class", color=INK, fontsize=10, labelpad=8)
-    darkest = f"darkest at {worst * 100:.2g} %" if worst else "there is none"
-    legend = f"Shares of each row: right in blue, wrong in red ({darkest})"
+    darkest = f"darkest at {worst * 100:.2g} %" if worst else "none"
+    legend = f"Fraction of each row: correct in blue, wrong in red ({darkest})"
     for text, height, size, color in ((short(title, 90), 30, 12, INK), (legend, 13, 9.5, GREY)):
         position = {"xycoords": "axes fraction", "xytext": (0, height), "textcoords": "offset points"}
         axes.annotate(text, (0, 1), va="center", fontsize=size, color=color, **position)
