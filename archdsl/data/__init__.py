@@ -9,6 +9,6 @@
     pipeline/               batches
 
 Each line may import those above it. NumPy and Pillow are imported at module level. TensorFlow and Keras are imported at
-module level only in `pipeline/`. Elsewhere, functions import them on demand: `archdsl data` needs them to download and to
-augment images, and for sources with `needs_tensorflow`.
+module level only in `pipeline/`. Elsewhere, functions import them on demand: `archdsl data` needs them to download data
+and to augment images, and for sources with `needs_tensorflow`.
 """

@@ -1,6 +1,6 @@
-"""What a program that uses Keras imports: generated layers and models, made and loaded.
+"""Builds, saves and loads generated Keras layers and models.
 
-After `import archdsl.keras`, `keras.saving.load_model` opens what was saved with archdsl's layers in it.
+After `import archdsl.keras`, `keras.saving.load_model` can open files with archdsl's layers.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ __all__ = ["Copied", "build", "compile_spec", "copy_weights", "load_model", "ver
 
 
 def build(spec: Spec, /, **arguments: Any) -> keras.Model:
-    """The Keras model of a spec.
+    """Build the Keras model of a spec.
 
     Args:
-        arguments: the model's arguments, where they are not to be the file's own.
+        arguments: values for the model's arguments; by default, those of the file.
 
     Raises:
-        ArchError: the spec does not resolve with these arguments, or Keras counts otherwise than the graph.
+        ArchError: the spec does not resolve with these arguments, or the Keras model differs from the graph.
     """
     graph = resolve(spec, **arguments)
     module = compile_spec(spec)
@@ -41,7 +41,7 @@ def build(spec: Spec, /, **arguments: Any) -> keras.Model:
 
 
 def verify(model: keras.Model, graph: Graph) -> None:
-    """Holds what Keras built to the graph: every weight's path and shape, and the output's shape.
+    """Check the Keras model against the graph: the path and shape of each weight, and the output shapes.
 
     Raises:
         ArchError: they differ.
@@ -62,7 +62,7 @@ def verify(model: keras.Model, graph: Graph) -> None:
 
 
 def _outputs(model: keras.Model, names: Iterable[str]) -> list[Any]:
-    """The model's outputs in the order of their names."""
+    """The outputs of a model in the order of the given names."""
     given = model._outputs_struct if isinstance(getattr(model, "_outputs_struct", None), dict) else None
     return list(model.outputs) if given is None else [given[name] for name in names]
 
@@ -75,18 +75,18 @@ def load_model(
     safe_mode: bool = True,
     limits: Limits = DEFAULTS,
 ) -> keras.Model:
-    """Opens a `.keras` file that holds a generated model, or a model with generated layers in it.
+    """Open a `.keras` file that contains a generated model or generated layers.
 
-    The file is looked through before Keras opens it: what it claims to be larger than it is, is refused.
+    Before Keras opens the file, its declared sizes are checked against its real size.
 
     Args:
         path: the file.
-        custom_objects, compile, safe_mode: as for `keras.saving.load_model`.
-        limits: what its specs may cost; the file's own limits only lower them.
+        custom_objects, compile, safe_mode: as in `keras.saving.load_model`.
+        limits: limits on its specs; the file's own limits can only lower them.
 
     Raises:
-        ArchError: there is no such file or its spec is not there (ARCH204), it is no Keras model (ARCH302), or its
-            spec is wrong or larger than the limits.
+        ArchError: the file or its spec is missing (ARCH204), it is not a Keras model (ARCH302), or its spec is invalid
+            or exceeds the limits.
     """
     path = Path(path)
     if not path.is_file():
@@ -102,7 +102,7 @@ def load_model(
             return keras.saving.load_model(path, custom_objects=custom_objects, compile=compile, safe_mode=safe_mode)
     except ArchError:
         raise
-    # Whatever stands in a file, Keras's code for it may raise anything.
+    # Depending on the file, Keras may raise any exception.
     except Exception as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise fail("ARCH302", f"{path} cannot be opened as a Keras model: {first[:400]}") from error

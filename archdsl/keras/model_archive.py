@@ -1,7 +1,7 @@
-"""Looks through a `.keras` file before Keras opens it: every size is checked against the file before memory is taken.
+"""Inspects a `.keras` file before Keras opens it: each declared size is checked before memory is allocated.
 
-Keras stores its members uncompressed, and the numbers of its HDF5 file as they are. So nothing that Keras reads is much
-larger than the file itself. Some room is left for files that another program compressed.
+Keras compresses neither the members nor the arrays of its HDF5 file, so nothing that it reads is much larger than the
+file itself. The limits leave some room for files compressed by other programs.
 """
 
 from __future__ import annotations
@@ -24,30 +24,30 @@ CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 ASSETS = "assets/"
 
 JSON_BYTES, JSON_VALUES, JSON_DEPTH = 16_000_000, 500_000, 200
-"""What the network's description may be: some 100 times that of a large network."""
+"""Limits on the model's config, about 100 times those of a large network."""
 
 MEMBERS = 10_000
-"""Files in the archive: the three above, and the assets of layers."""
+"""The most files in the archive: the three above, and the assets of layers."""
 
 DIRECTORY = 2_000_000
-"""Bytes of the archive's directory."""
+"""The most bytes of the archive's directory."""
 
 RATIO, ROOM = 8, 16_000_000
-"""How often larger than in the file weights may be in memory; and what they may be in any case, in bytes."""
+"""The largest ratio of weights in memory to those in the file, and the bytes that are always allowed."""
 
 ARRAYS = 50_000
-"""Arrays and groups of the weights."""
+"""The most arrays and groups of weights."""
 
 _TEXT = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What was found in a `.keras` file.
+    """The contents of a `.keras` file.
 
     Args:
-        config: the network's description, as JSON has it.
-        weights: the bytes of the weights.
+        config: the model's config, as parsed JSON.
+        weights: the size of the weights, in bytes.
     """
 
     config: Any
@@ -55,10 +55,10 @@ class Contents:
 
 
 def inspect(path: Path) -> Contents:
-    """The description in a `.keras` file, after all sizes in it were checked.
+    """Check all sizes in a `.keras` file, and read its config.
 
     Raises:
-        ArchError: it is no `.keras` file, or claims to be larger than it is (ARCH302).
+        ArchError: it is not a `.keras` file, or declares wrong sizes (ARCH302).
     """
     try:
         with open(path, "rb") as file:
@@ -72,14 +72,14 @@ def inspect(path: Path) -> Contents:
         raise
     except OSError as error:
         raise _damaged(path, error.strerror or _line(error)) from None
-    # Where a file is damaged, `zipfile`, `json` and `h5py` raise a dozen kinds of errors.
+    # For a damaged file, `zipfile`, `json` and `h5py` raise a dozen kinds of errors.
     except Exception as error:
         raise _damaged(path, _line(error)) from None
     return Contents(config, members[WEIGHTS].file_size)
 
 
 def generated(config: Any, registered: str) -> Iterator[tuple[dict[str, Any], Any]]:
-    """The config and the build config of everything in a description that is registered under a name."""
+    """The config and build config of each object in a config that is registered under a name."""
     waiting = [config]
     while waiting:
         value = waiting.pop()
@@ -100,7 +100,7 @@ def _line(error: BaseException) -> str:
 
 
 def _check_directory(path: Path, file: io.BufferedReader) -> None:
-    """Looks at the size of the directory, which `zipfile` reads whole."""
+    """Check the size of the directory, which `zipfile` reads as a whole."""
     size = file.seek(0, os.SEEK_END)
     file.seek(max(0, size - 66_000))
     end = file.read()
@@ -118,7 +118,7 @@ def _check_directory(path: Path, file: io.BufferedReader) -> None:
 
 
 def _members(path: Path, archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInfo]:
-    """The members by name; their sizes are those that a file of this size can have."""
+    """The members by name, after checking that their sizes are plausible for a file of this size."""
     infos = archive.infolist()
     members = {info.filename: info for info in infos}
     if len(infos) > MEMBERS or len(members) < len(infos):
@@ -157,7 +157,7 @@ def _json(path: Path, archive: zipfile.ZipFile, name: str) -> Any:
 
 
 def _check_weights(path: Path, content: bytes) -> None:
-    """Looks at every array of the weights' HDF5 file: none is larger than the file, or lies outside of it."""
+    """Check that no array of the HDF5 file of weights is larger than the file or stored outside of it."""
     most, total, links, seen = max(ROOM, RATIO * len(content)), 0, 0, set[int]()
     with h5py.File(io.BytesIO(content), "r") as file:
         waiting: list[Any] = [file]
@@ -169,7 +169,7 @@ def _check_weights(path: Path, content: bytes) -> None:
                     raise _damaged(path, f"its weights have external links, or more than {ARRAYS:,} arrays")
                 item = group[name]
                 address = h5py.h5o.get_info(item.id).addr
-                if address in seen:  # a group may be inside of itself
+                if address in seen:  # a group may contain itself
                     continue
                 seen.add(address)
                 if isinstance(item, h5py.Group):

@@ -1,4 +1,4 @@
-"""Runs the generated source: makes the module, and teaches its classes to carry their spec when they are saved."""
+"""Runs generated source code as a module, and makes its classes save their spec with their config."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ from archdsl.limits import DEFAULTS
 from archdsl.spec import Spec
 
 REGISTERED = "archdsl>Spec"
-"""The one name under which all generated classes are registered with Keras."""
+"""The name under which all generated classes are registered with Keras."""
 
 DATA = "archdsl_data"
-"""The attribute of a model that describes its input: plain data, saved in the config beside the spec.
+"""The attribute of a model that describes its preprocessing: plain data, saved in the config next to the spec.
 
-`source` (the data set's name), `classes` (their names), `shape` (height, width, channels), `largest` (a white pixel's
-value: 255 in most sets), `divisor` (of raw pixels), `mean` and `std` (lists of 1 number or of 1 a channel, of what is
-divided; or None), `test_time` (the arguments of the recipe's `test_time`, or None), and `output` (the name of the one
-that predicts the classes, if there are several).
+`source` (name of the data set), `classes` (class names), `shape` (height, width, channels), `largest` (value of a white
+pixel, usually 255), `divisor` (of raw pixels), `mean` and `std` (lists of one number, or of one per channel, for pixels
+after the division; or None), `test_time` (arguments of the recipe's `test_time`, or None), and `output` (name of the
+output that classifies, if there are several).
 """
 
 
 def compile_spec(spec: Spec) -> ModuleType:
-    """The module of a spec, made once for each text, and released when nothing refers to it or its classes any more.
+    """Generate the module of a spec, once for each text. It is released when nothing refers to it or its classes.
 
-    Its source is what `eject` writes; `inspect.getsource` and tracebacks show it. Safe to call from several threads.
+    Its source is the output of `eject`, and visible to `inspect.getsource` and in tracebacks. Thread-safe.
     """
     name = "archdsl_generated_" + hashlib.sha256(f"{spec.variant}\n{spec.text}".encode()).hexdigest()[:16]
     with _COMPILING:
@@ -51,7 +51,7 @@ def compile_spec(spec: Spec) -> ModuleType:
 
 
 _COMPILING = threading.RLock()
-"""Held while a module is made, so that no thread sees a half of one."""
+"""Held while a module is generated, so no thread can see an incomplete one."""
 
 _modules: weakref.WeakValueDictionary[str, ModuleType] = weakref.WeakValueDictionary()
 
@@ -59,7 +59,7 @@ _modules: weakref.WeakValueDictionary[str, ModuleType] = weakref.WeakValueDictio
 def _generate(spec: Spec, name: str) -> ModuleType:
     module = ModuleType(name, f"Generated from the spec {spec.name}.")
     module.__file__ = f"<{name}.py>"
-    # A function refers to the namespace of its module, and not to the module: the namespace keeps the module alive.
+    # Functions refer to the namespace of their module, not to the module. This entry lets them keep it alive.
     module.__dict__["__archdsl_module__"] = module
     source = to_python(spec)
     registered = dict(object_registration.GLOBAL_CUSTOM_OBJECTS)
@@ -67,13 +67,13 @@ def _generate(spec: Spec, name: str) -> ModuleType:
         exec(compile(source, module.__file__, "exec"), module.__dict__)
     finally:
         _unregister(name, registered)
-    # Saved models name the package's own classes, which are the same for all specs.
+    # Saved models refer to the package's own classes, which are the same for all specs.
     module.__dict__.update({extra: getattr(layers, extra) for extra in extra_classes() if hasattr(module, extra)})
     for class_name in (*spec.layers, spec.name):
         _carry_spec(getattr(module, class_name), spec)
         _show(getattr(module, class_name), spec, class_name)
     for class_name in spec.layers:
-        # The transfer of weights opens such a layer in any model.
+        # `copy_weights` looks into such layers in any model.
         getattr(module, class_name)._archdsl_generated = True
     lines = (len(source), None, source.splitlines(keepends=True), module.__file__)
     reference = _ModuleReference(module)
@@ -84,7 +84,7 @@ def _generate(spec: Spec, name: str) -> ModuleType:
 
 
 class _ModuleReference(ModuleType):
-    """What `sys.modules` holds of a generated module, for `inspect` and `pickle`, without keeping it alive."""
+    """A weak reference to a generated module in `sys.modules`, for `inspect` and `pickle`."""
 
     def __init__(self, module: ModuleType) -> None:
         super().__init__(module.__name__, module.__doc__)
@@ -96,7 +96,7 @@ class _ModuleReference(ModuleType):
 
 
 def _release(name: str, reference: ModuleType, lines: tuple[Any, ...]) -> None:
-    # Without the lock: this runs wherever the garbage is collected. Another module of that name may be there by now.
+    # Without the lock, because this runs during garbage collection. Another module of that name may exist by now.
     if sys.modules.get(name) is reference:
         sys.modules.pop(name, None)
     if linecache.cache.get(f"<{name}.py>") is lines:
@@ -104,11 +104,11 @@ def _release(name: str, reference: ModuleType, lines: tuple[Any, ...]) -> None:
 
 
 def _unregister(name: str, before: Mapping[str, Any]) -> None:
-    """Takes back what a generated module registered with Keras, which would keep every class for ever.
+    """Undo what a generated module registered with Keras, which would keep each class alive forever.
 
     Args:
-        before: what was registered before. A class of the same name that the user registered, such as one of an
-            ejected module, is then found again.
+        before: the earlier registrations. They are restored, such as the user's class of the same name from an ejected
+            module.
     """
     objects, names = object_registration.GLOBAL_CUSTOM_OBJECTS, object_registration.GLOBAL_CUSTOM_NAMES
     for key in [key for key, value in list(objects.items()) if value.__module__ == name]:
@@ -121,7 +121,7 @@ def _unregister(name: str, before: Mapping[str, Any]) -> None:
 
 
 def _carry_spec(generated: Any, spec: Spec) -> None:
-    """Adds the spec to the configs of a class, and takes it out again where Keras makes an instance of one."""
+    """Add the spec to the configs of a class, and remove it when Keras creates an instance from one."""
     own_config = generated.get_config
     own_making = generated.from_config.__func__
     more: dict[str, Any] = {"variant": spec.variant} if spec.variant else {}
@@ -149,10 +149,10 @@ def _carry_spec(generated: Any, spec: Spec) -> None:
 
 
 class _Registration:
-    """Registers a class with Keras as long as there is an instance whose config was asked for, and no longer.
+    """Registers a class with Keras while an instance exists whose config was requested.
 
-    Keras looks the name up after it asked for the config. Its own decorator would keep the class, and so its module,
-    for ever; and in other threads it would stand where the loader is looked for.
+    Keras looks up the name after requesting the config. Its own decorator would keep the class and its module alive
+    forever, and would replace the loader in other threads.
     """
 
     def __init__(self) -> None:
@@ -176,19 +176,19 @@ class _Registration:
 
 
 def carry_data(model: keras.Model, data: Mapping[str, Any]) -> None:
-    """Attaches a description of the input (see `DATA`) to a model, and to its file if archdsl generated its class."""
-    # Keras would wrap a mapping, to find weights in it.
+    """Attach the preprocessing (see `DATA`) to a model; it is saved with the model if archdsl generated its class."""
+    # Bypasses Keras, which wraps mappings to track weights in them.
     object.__setattr__(model, DATA, copy.deepcopy(dict(data)))
 
 
 def carried_data(model: keras.Model) -> dict[str, Any] | None:
-    """The description of a model's input (see `DATA`); None without one."""
+    """The preprocessing of a model (see `DATA`), or None."""
     carried = getattr(model, DATA, None)
     return copy.deepcopy(carried) if isinstance(carried, dict) else None
 
 
 def _show(generated: Any, spec: Spec, name: str) -> None:
-    """Teaches a class what notebooks show of its instances."""
+    """Define how notebooks display instances of a class."""
 
     def _repr_mimebundle_(self: Any, **_: Any) -> dict[str, str]:
         return notebook.instance_bundle(self, spec, name)
@@ -197,14 +197,14 @@ def _show(generated: Any, spec: Spec, name: str) -> None:
 
 
 class _Loader:
-    """What Keras finds under the registered name when it opens a file: it compiles the spec that the config carries."""
+    """The class that Keras finds under the registered name when it opens a file. It compiles the spec in the config."""
 
     def get_config(self) -> dict[str, Any]:
         raise NotImplementedError("a loader is never saved")
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
-        """An instance of the class that the config names."""
+        """Create an instance of the class that the config names."""
         spec, name = checked_spec(config)
         generated = getattr(compile_spec(spec), name, None)
         if not (isinstance(generated, type) and issubclass(generated, keras.Layer)):

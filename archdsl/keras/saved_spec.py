@@ -1,7 +1,7 @@
-"""The spec that a saved config carries: read, and held to the limits of whoever opens the file, before it is compiled.
+"""Reads the spec in a saved config, and checks it against the caller's limits before it is compiled.
 
-A layer's arguments and the shape of its input come from the file as well, so that each use of a layer is resolved, and
-not the spec alone. All uses in one file share the limits.
+The arguments and input shapes of layers are also read from the file. Therefore, each use of a layer is resolved, not
+just the spec. All uses in a file share the limits.
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ from archdsl.spec import Spec
 from archdsl.version import __version__
 
 CARRIED = "archdsl"
-"""The key of a saved config that holds the spec and the class's name."""
+"""The key of the spec and the class name in a saved config."""
 
 SPECS = 32
-"""How many specs one file may carry: each is read and compiled."""
+"""The most specs in a file; each of them is read and compiled."""
 
 _SIDES = (64, 224, 840)
-"""What is tried for a side that the file leaves open: multiples of what most layers divide by."""
+"""Sizes to try for an axis that the file leaves open: multiples of what most layers divide by."""
 
 _USUAL: tuple[Shape, ...] = ((64, 64, 64), (64, 64), (64,), (840, 840, 840), (840, 840), (840,))
-"""What is tried where the file gives no shape at all."""
+"""Shapes to try if the file has none."""
 
 
 class Carried(BaseModel):
-    """What a saved config holds under `CARRIED`.
+    """The value of `CARRIED` in a saved config.
 
     Args:
         spec: the text of the spec.
-        class_name: the layer of the spec that was saved, or its model.
-        variant: the variant that was laid over the spec.
-        limits: what the spec may cost, where that was not the default.
-        data: how the model's input is computed; see `archdsl.keras.runtime.DATA`.
+        class_name: the saved layer or model of the spec.
+        variant: the variant of the spec.
+        limits: limits on the spec, if they were not the defaults.
+        data: the preprocessing; see `archdsl.keras.runtime.DATA`.
     """
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
@@ -60,11 +60,11 @@ class Carried(BaseModel):
 
 @dataclass
 class Opening:
-    """What opening one file may cost, and the specs that were read from it so far.
+    """The limits on opening a file, and the specs read from it so far.
 
     Args:
-        limits: of whoever opens the file.
-        weights: the bytes of the file's weights, or None where that is not known.
+        limits: the caller's limits.
+        weights: the size of the weights in bytes, or None if unknown.
     """
 
     limits: Limits = DEFAULTS
@@ -74,10 +74,10 @@ class Opening:
     ops: int = 0
 
     def spec(self, config: Mapping[str, Any]) -> tuple[Spec, str]:
-        """The spec of a saved config, and the name of the class that was saved.
+        """Read the spec of a saved config, and the name of the saved class.
 
         Raises:
-            ArchError: it carries none (ARCH204), or one that is wrong or larger than the limits.
+            ArchError: there is no spec (ARCH204), or it is invalid or exceeds the limits.
         """
         carried = _carried(config)
         key = carried.spec, carried.variant
@@ -93,14 +93,14 @@ class Opening:
         return spec, carried.class_name
 
     def check(self, config: Mapping[str, Any], build_config: Any, strict: bool = True) -> None:
-        """Resolves what a saved config makes, so that nothing is built that exceeds the limits.
+        """Resolve a saved layer or model, to check it against the limits before it is built.
 
         Args:
-            build_config: what Keras saved beside it: the shape of its input.
-            strict: whether a layer is refused that resolves for no shape that is tried, where its own is not known.
+            build_config: the build config that Keras saved with it: the input shape.
+            strict: if the input shape is unknown, whether to reject a layer that resolves for no usual shape.
 
         Raises:
-            ArchError: it does not resolve, or its weights cannot be in the file (ARCH302).
+            ArchError: it does not resolve, or the file is too small for its weights (ARCH302).
         """
         spec, name = self.spec(config)
         self.seen.add(_key(config))
@@ -111,7 +111,7 @@ class Opening:
         if self.ops > self.limits.ops:
             raise self.limits.exceeded("ops", f"the file's layers have more than {self.limits.ops:,} ops in total")
         parameters = graph.totals.parameters
-        if self.weights is not None and parameters > self.weights:  # each takes a byte, and mostly four
+        if self.weights is not None and parameters > self.weights:  # each takes at least one byte
             message = f"`{name}` has {parameters:,} parameters, but the file's weights are only {self.weights:,} bytes"
             raise fail("ARCH302", message)
 
@@ -121,7 +121,7 @@ _OPENING: ContextVar[Opening | None] = ContextVar("archdsl_opening", default=Non
 
 @contextmanager
 def opening(opened: Opening) -> Iterator[None]:
-    """Lets what Keras opens within the block obey this."""
+    """Apply the limits to everything that Keras opens within the block."""
     token = _OPENING.set(opened)
     try:
         yield
@@ -130,13 +130,13 @@ def opening(opened: Opening) -> Iterator[None]:
 
 
 def checked_spec(config: Mapping[str, Any]) -> tuple[Spec, str]:
-    """The spec of a saved config, held to the limits, and the name of the class that was saved.
+    """Read the spec of a saved config within the limits, and the name of the saved class.
 
     Raises:
-        ArchError: as `Opening.spec` and `Opening.check`.
+        ArchError: as in `Opening.spec` and `Opening.check`.
     """
     opened = _OPENING.get()
-    if opened is None:  # Keras opens the file itself: the shapes of inputs are not known here
+    if opened is None:  # Keras itself opens the file: input shapes are unknown here
         opened = Opening()
         opened.check(config, None, strict=False)
     elif _key(config) not in opened.seen:
@@ -166,7 +166,7 @@ def _carried(config: Mapping[str, Any]) -> Carried:
 
 
 def _graph(spec: Spec, name: str, config: Mapping[str, Any], build_config: Any, strict: bool) -> Graph | None:
-    """The graph of what a saved config makes; None where that depends on a shape that is not known."""
+    """The graph of a saved layer or model; None if it depends on an unknown shape."""
     if name == spec.name:
         return resolve(spec, **{arg: config[arg] for arg in spec.args if arg in config})
     layer = spec.layers[name]
@@ -192,7 +192,7 @@ def _graph(spec: Spec, name: str, config: Mapping[str, Any], build_config: Any, 
 
 
 def _candidates(build_config: Any, inputs: int) -> Iterator[list[Shape]]:
-    """The shapes of a layer's inputs; where the file leaves sides open, or all of it, some that fit most layers."""
+    """The input shapes of a layer; if the file leaves them open, some that fit most layers."""
     given = build_config.get("input_shape") if isinstance(build_config, dict) else None
     batches = [given] if inputs == 1 else given
     if not isinstance(batches, list | tuple) or len(batches) != inputs or not all(map(_is_batch, batches)):

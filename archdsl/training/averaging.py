@@ -1,8 +1,8 @@
-"""Weights other than the ones in training: the moving average that an optimizer keeps, and lookahead's slow weights.
+"""Averaged weights: the moving average of an optimizer, and the slow weights of lookahead.
 
-Validation, tests and the run's file use the moving average. Keras updates it at each step, and puts it into the network
-only when `fit` ends. Its own callback for validation swaps by adding and subtracting, which rounds the weights that
-training continues with.
+Validation, testing and the saved model use the moving average. Keras updates it at each step, but assigns it to the
+network only when `fit` ends. Keras's own callback for validation swaps weights by adding and subtracting, which rounds
+the weights that training continues with.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from archdsl.training import checkpoints
 
 
 def moving_averages(model: keras.Model) -> dict[int, Any]:
-    """The moving average of each weight that has one, by the weight's id."""
+    """The moving average of each weight that has one, by the id of the weight."""
     averages: dict[int, Any] = {}
     for optimizer in _optimizers(model.optimizer):
         if getattr(optimizer, "use_ema", False) and optimizer.built:
@@ -30,7 +30,7 @@ def moving_averages(model: keras.Model) -> dict[int, Any]:
 
 
 def _optimizers(optimizer: Any) -> Iterator[Any]:
-    """An optimizer, or those that it is made of: loss scaling and groups of weights wrap others."""
+    """The optimizer itself, or those that it wraps for loss scaling or for groups of weights."""
     inner = getattr(optimizer, "inner_optimizer", None)
     parts = [inner] if inner is not None else getattr(optimizer, "optimizers", None)
     if parts is None:
@@ -41,13 +41,13 @@ def _optimizers(optimizer: Any) -> Iterator[Any]:
 
 
 def averaged_values(model: keras.Model) -> list[NDArray[Any]]:
-    """The values of `model.variables`, averaged where the optimizer keeps an average."""
+    """The values of `model.variables`, replaced by their averages if the optimizer has any."""
     averages = moving_averages(model)
     return [np.array(averages.get(id(variable), variable).numpy()) for variable in model.variables]
 
 
 class AveragedValidation(keras.callbacks.Callback):  # type: ignore[misc]
-    """Validates with the averaged weights, and restores the network's own exactly."""
+    """Validates with the averaged weights, then restores the current weights exactly."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -69,12 +69,12 @@ class AveragedValidation(keras.callbacks.Callback):  # type: ignore[misc]
 class SlowWeights(keras.callbacks.Callback):  # type: ignore[misc]
     """Lookahead (Zhang et al. 2019, arXiv 1907.08610), with the schedule of Jordan 2024 (arXiv 2404.00498).
 
-    Every few steps, the slow weights move toward the fast ones by 1 - share, and the fast ones become the slow ones.
-    All floating-point variables of the network take part, the moving statistics of normalizations too. After the last
-    step the fast weights are the slow ones. The number of steps in one execution must divide `every`.
+    Every few steps, the slow weights move toward the fast ones by 1 - share, and the fast weights are reset to the slow
+    ones. This includes all floating-point variables, such as the moving statistics of normalizations. After the last
+    step, the fast weights equal the slow ones. The number of steps per execution must divide `every`.
 
     Attributes:
-        restored: the values of a checkpoint to start from, if any.
+        restored: the values from a checkpoint, if any.
     """
 
     def __init__(self, lookahead: recipe.Lookahead, epochs: int, steps: int) -> None:
@@ -87,10 +87,10 @@ class SlowWeights(keras.callbacks.Callback):  # type: ignore[misc]
         self._move = tf.function(self._moved, reduce_retracing=True)
 
     def restore(self, model: keras.Model, values: list[NDArray[Any]]) -> None:
-        """Starts from the values of a checkpoint.
+        """Start from the values of a checkpoint.
 
         Raises:
-            ArchError: they are not those of this network (ARCH204).
+            ArchError: they belong to another network (ARCH204).
         """
         checkpoints.check(_floating(model), values)
         self.restored = values
@@ -111,7 +111,7 @@ class SlowWeights(keras.callbacks.Callback):  # type: ignore[misc]
             self._move(tf.constant(0.0))
 
     def share(self, step: int) -> float:
-        """How much of the slow weights remains after this step, counted from 1."""
+        """The fraction of the slow weights that remains after a step, counted from 1."""
         growth = (step / self.total) ** 3 if self.recipe.grow == "cubic" else 1.0
         return self.recipe.share * growth
 

@@ -1,4 +1,4 @@
-"""Keras callbacks of a run: its log, its trackers, the network that it keeps, and early stopping."""
+"""The Keras callbacks of a run: logging, tracking, keeping the best model, and early stopping."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from archdsl.training.checkpoints import KeptEpoch, Waiting
 LOG_LINES = "log.jsonl"
 
 WRITING_SHARE = 0.02
-"""The fraction of the time that may go into writing the kept network before the training ends."""
+"""The largest fraction of the training time spent on saving the kept model."""
 
 
 class EpochLog(keras.callbacks.Callback):  # type: ignore[misc]
-    """Writes a row for each epoch, to `log.csv` and as a line of JSON to `log.jsonl`.
+    """Logs each epoch as a row of `log.csv` and as a line of JSON in `log.jsonl`.
 
     Args:
-        head: the output that classifies, if the network has several: its accuracy is the row's.
+        head: the output whose accuracy is logged, if the network has several.
     """
 
     def __init__(self, folder: Path, head: str = "") -> None:
@@ -45,7 +45,7 @@ class EpochLog(keras.callbacks.Callback):  # type: ignore[misc]
         self._began = 0.0
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Writes the rows up to the checkpoint that a resumed training starts from, and no later ones."""
+        """Start the log, with the rows up to the checkpoint if the training is resumed."""
         for name, text in ((LOG, _csv(self.rows)), (LOG_LINES, "".join(map(_line, self.rows)))):
             with writing(self.folder / name) as partial:
                 partial.write_text(text, encoding="utf-8", newline="")
@@ -70,9 +70,9 @@ class EpochLog(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 class Tracking(keras.callbacks.Callback):  # type: ignore[misc]
-    """Passes each epoch and the result on to trackers.
+    """Passes each epoch and the result to trackers.
 
-    A tracker that fails is dropped with a warning; the training goes on.
+    A tracker that fails is dropped with a warning, and the training continues.
     """
 
     def __init__(self, trackers: Sequence[Tracker]) -> None:
@@ -84,14 +84,14 @@ class Tracking(keras.callbacks.Callback):  # type: ignore[misc]
         self._for_each(lambda tracker: tracker.log(epoch + 1, values))
 
     def finish(self, result: Result) -> None:
-        """Passes on the result of a run, however it ended."""
+        """Pass on the result of a run, however it ended."""
         self._for_each(lambda tracker: tracker.finish(result))
 
     def _for_each(self, act: Callable[[Tracker], None]) -> None:
         for tracker in [*self.trackers]:
             try:
                 act(tracker)
-            except Exception as error:  # these packages have errors of their own, of networks and of disks
+            except Exception as error:  # trackers raise many kinds, from networks and disks
                 self.trackers.remove(tracker)
                 first = " ".join(str(error).split())[:200]
                 message = f"logging to {type(tracker).__name__} stopped: {type(error).__name__}: {first}"
@@ -99,10 +99,10 @@ class Tracking(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 class KeptModel(keras.callbacks.Callback):  # type: ignore[misc]
-    """Keeps the run's network: of the best epoch on the validation part, or of the last one.
+    """Keeps the model of the best epoch on the validation split, or of the last epoch.
 
-    The higher accuracy wins, and of two equal ones the lower loss; the test set does not count. If the optimizer
-    averages weights, the averages are kept. The file is written at once while that is cheap, otherwise by `write`.
+    The epoch with the highest validation accuracy wins; the lower loss breaks ties. If the optimizer averages weights,
+    the averages are kept. The file is saved immediately while that is cheap, otherwise by `write`.
     """
 
     def __init__(self, folder: Path, keep: Literal["best", "last"], head: str = "") -> None:
@@ -126,7 +126,7 @@ class KeptModel(keras.callbacks.Callback):  # type: ignore[misc]
             self.write()
 
     def write(self) -> None:
-        """Writes the kept network, unless it is written already or there is none."""
+        """Save the kept model, unless it is saved already or there is none."""
         if self.epoch == self._written:
             return
         began = time.perf_counter()
@@ -143,7 +143,7 @@ class KeptModel(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 class ResumableEarlyStopping(keras.callbacks.Callback):  # type: ignore[misc]
-    """Ends the training when a value of the validation part stops improving. Keras's own cannot be resumed."""
+    """Stops training when a validation metric stops improving. Unlike Keras's own callback, it can be resumed."""
 
     def __init__(self, early_stopping: recipe.EarlyStopping, head: str = "") -> None:
         super().__init__()
@@ -170,7 +170,7 @@ class ResumableEarlyStopping(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 class StopAtNaN(keras.callbacks.Callback):  # type: ignore[misc]
-    """Ends the training with ARCH401 at the first step whose loss is not finite."""
+    """Stops training with ARCH401 at the first step with a loss that is not finite."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -189,7 +189,7 @@ class StopAtNaN(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 def with_accuracy(logs: Mapping[str, Any] | None, head: str) -> dict[str, Any]:
-    """Keras's logs, with the accuracy of the output that classifies as `accuracy`."""
+    """Add the accuracy of the output that classifies to Keras's logs, as `accuracy`."""
     values = dict(logs or {})
     for part in ("", "val_"):
         if f"{part}{head}_accuracy" in values:
@@ -198,12 +198,12 @@ def with_accuracy(logs: Mapping[str, Any] | None, head: str) -> dict[str, Any]:
 
 
 def logged_values(logs: Mapping[str, Any]) -> dict[str, float]:
-    """Keras's logs by the names of `log.csv`: `validation_loss` for `val_loss`."""
+    """Rename Keras's logs for `log.csv`: `val_loss` becomes `validation_loss`."""
     return {name.replace("val_", "validation_", 1): float(value) for name, value in logs.items()}
 
 
 def better(accuracy: Any, loss: Any, best_accuracy: Any, best_loss: Any) -> bool:
-    """Whether an accuracy and a loss beat others; NaN counts as the worst loss."""
+    """Whether accuracy and loss are better than the best so far; NaN is the worst loss."""
     if accuracy != best_accuracy:
         return bool(accuracy > best_accuracy)
     return bool(loss < best_loss or (math.isnan(best_loss) and not math.isnan(loss)))
@@ -211,7 +211,7 @@ def better(accuracy: Any, loss: Any, best_accuracy: Any, best_loss: Any) -> bool
 
 @contextmanager
 def holding(model: keras.Model, values: Sequence[NDArray[Any]]) -> Iterator[None]:
-    """Gives a network other values within the block."""
+    """Replace the values of a network within the block."""
     own = [np.array(variable.numpy()) for variable in model.variables]
     for variable, value in zip(model.variables, values, strict=True):
         variable.assign(value)
@@ -234,7 +234,7 @@ def uncompiled(model: keras.Model) -> Iterator[None]:
 
 
 def _csv(rows: Sequence[Row], columns: list[str] | None = None) -> str:
-    """Rows as CSV; with a header if the columns are not given."""
+    """Format rows as CSV, with a header unless the columns are given."""
     if not rows:
         return ""
     text = io.StringIO()

@@ -1,7 +1,7 @@
-"""The state of a training at the end of an epoch, in a file that is written whole or not at all; and the one before.
+"""Checkpoints: the state of a training after an epoch, and after the one before, written atomically.
 
-It holds what Keras's own files leave out: the states of seed generators, of the optimizer, and of callbacks. A training
-that resumes from it does exactly what it would have done without the interruption, to the bit.
+A checkpoint includes what Keras's own files omit: the states of seed generators, optimizer and callbacks. A resumed
+training is bit-identical to one without interruption.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ Arrays = list[NDArray[Any]]
 
 
 MOST_EPOCHS, LARGEST_HEADER, MOST_VALUES = 100_000, 64_000_000, 1_500_000
-"""What the header of a checkpoint may hold: a row of numbers for each epoch."""
+"""Limits on the header of a checkpoint, which has a row of numbers for each epoch."""
 
 _HINT = "to restart this run, remove its folder `checkpoint`"
 
 
 def _number(value: Any) -> Any:
-    """Takes an integer or a float as it is: a row is written as it was read."""
+    """Accept an integer or a float unchanged: rows are written as they were read."""
     if type(value) is float or (type(value) is int and abs(value) < 2**63):
         return value
     raise due("a number")
@@ -53,7 +53,7 @@ Epoch = Annotated[int, Field(ge=0, le=MOST_EPOCHS)]
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """Checksums of the spec's text and of each part of the data: its labels and some two thousand of its images."""
+    """Checksums of the spec and of each split: its labels and about 2,000 of its images."""
 
     spec: Checksum
     train: Checksum
@@ -63,7 +63,7 @@ class Fingerprint:
 
 @dataclass(frozen=True, slots=True)
 class KeptEpoch:
-    """The epoch whose network is kept, with its validation results; all None if there is none."""
+    """The epoch of the kept model, with its validation results; all None if there is none."""
 
     epoch: Epoch | None
     accuracy: float | None
@@ -72,7 +72,7 @@ class KeptEpoch:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """How early stopping is doing: the best value so far, and for how many epochs there was no better one."""
+    """The state of early stopping: the best value, and the number of epochs without improvement."""
 
     best: float | None
     waited: Epoch
@@ -80,12 +80,12 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Notes:
-    """What a training knows besides its arrays.
+    """The state of a training besides its arrays.
 
     Attributes:
-        seconds: how long it took so far.
-        stopped: whether it ended before its last epoch.
-        early: None without early stopping.
+        seconds: the training time so far.
+        stopped: whether it stopped before its last epoch.
+        early: the state of early stopping, if used.
     """
 
     fingerprint: Fingerprint
@@ -100,9 +100,9 @@ class TrainingState:
     """The state of a training.
 
     Args:
-        epoch: how many epochs are complete.
-        rows: the log's.
-        arrays: values of variables by what they belong to: `model`, `optimizer`, and others.
+        epoch: the number of completed epochs.
+        rows: the rows of the log.
+        arrays: values of variables by owner: `model`, `optimizer` and others.
     """
 
     epoch: int
@@ -113,7 +113,7 @@ class TrainingState:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The member of a checkpoint that says what the others are: how many of each name, and NumPy's unknown types."""
+    """The header of a checkpoint: how many arrays each name has, and the types that NumPy does not know."""
 
     epoch: Epoch
     rows: Annotated[list[dict[str, Annotated[Any, AfterValidator(_number)]]], FailFast()]
@@ -123,7 +123,7 @@ class Header:
 
 
 def save(run: Path, state: TrainingState) -> None:
-    """Writes the state into a run's folder, and keeps the one before; whatever ends the program, one of them is there.
+    """Save the state in a run folder and keep the previous one. At least one of them survives any interruption.
 
     Raises:
         ArchError: the folder cannot be written to (ARCH304).
@@ -135,7 +135,7 @@ def save(run: Path, state: TrainingState) -> None:
     except OSError as error:
         raise fail("ARCH304", f"{folder} cannot be created: {error.strerror}") from None
     named = {f"{name}.{i}": value for name, values in state.arrays.items() for i, value in enumerate(values)}
-    # NumPy's files know no bfloat16: the bits are stored, and the name of the type in the header.
+    # NumPy cannot store bfloat16: the file has the bits, and the header the name of the type.
     types = {name: str(value.dtype) for name, value in named.items() if value.dtype.kind == "V"}
     header = {
         "epoch": state.epoch,
@@ -152,9 +152,9 @@ def save(run: Path, state: TrainingState) -> None:
 
 
 def load(run: Path) -> TrainingState | None:
-    """The state in a run's folder; None if no epoch was complete.
+    """Load the state from a run folder; None if no epoch was completed.
 
-    If the newest is damaged, it is set aside, with a warning, and the one before takes its place.
+    A damaged state is renamed with a warning, and the previous one is used instead.
 
     Raises:
         ArchError: it cannot be read (ARCH204).
@@ -174,7 +174,7 @@ def load(run: Path) -> TrainingState | None:
         if state is None:
             raise
     try:
-        os.replace(newest, newest.with_name(DAMAGED))  # `save` must not put it in the place of the good one
+        os.replace(newest, newest.with_name(DAMAGED))  # otherwise `save` would replace the good one by it
     except OSError as error:
         raise fail("ARCH304", f"{newest} is damaged and cannot be renamed: {error.strerror}") from None
     warnings.warn(f"{newest} is damaged: resuming from epoch {state.epoch}", stacklevel=2)
@@ -182,7 +182,7 @@ def load(run: Path) -> TrainingState | None:
 
 
 def _read(path: Path) -> TrainingState:
-    """The state in a file.
+    """Read the state from a file.
 
     Raises:
         ArchError: it cannot be read (ARCH204).
@@ -206,7 +206,7 @@ def _read(path: Path) -> TrainingState:
 
 
 def _check_sizes(archive: zipfile.ZipFile, path: Path) -> None:
-    """Refuses an archive that NumPy did not write: compressed, or with members that share their bytes."""
+    """Reject an archive that NumPy did not write: compressed, or with members that share bytes."""
     members = archive.infolist()
     if any(member.compress_type != zipfile.ZIP_STORED for member in members):
         raise ValueError("compressed")
@@ -215,14 +215,14 @@ def _check_sizes(archive: zipfile.ZipFile, path: Path) -> None:
 
 
 def _array(archive: zipfile.ZipFile, name: str, most: int | None = None) -> NDArray[Any]:
-    """An array of the archive, whose declared size is held to that of its member before memory is taken.
+    """Read an array of the archive. Its declared size is checked before memory is allocated.
 
     Args:
-        most: the most bytes that it may have.
+        most: the most bytes of the array.
 
     Raises:
-        KeyError: there is none.
-        ValueError: it is not what NumPy wrote.
+        KeyError: there is no such array.
+        ValueError: NumPy did not write it.
     """
     info = archive.getinfo(f"{name}.npy")
     with archive.open(info) as member:
@@ -254,20 +254,20 @@ def _conflicts(header: Header) -> Iterator[str]:
 
 
 def remove(run: Path) -> None:
-    """Removes the state: the run is finished."""
+    """Remove the state of a finished run."""
     shutil.rmtree(run / FOLDER, ignore_errors=True)
 
 
 def values(variables: Sequence[Any]) -> Arrays:
-    """Copies of the values of Keras's variables; those of bfloat16 keep their type."""
+    """Copy the values of Keras variables; bfloat16 is kept."""
     return [np.array(variable.numpy()) for variable in variables]
 
 
 def assign(variables: Sequence[keras.Variable], arrays: Sequence[NDArray[Any]]) -> None:
-    """Assigns the values of a checkpoint to variables.
+    """Assign the values of a checkpoint to variables.
 
     Raises:
-        ArchError: they are not those of this network (ARCH204).
+        ArchError: they belong to another network (ARCH204).
     """
     check(variables, arrays)
     for variable, array in zip(variables, arrays, strict=True):
@@ -275,10 +275,10 @@ def assign(variables: Sequence[keras.Variable], arrays: Sequence[NDArray[Any]]) 
 
 
 def check(variables: Sequence[keras.Variable], arrays: Sequence[NDArray[Any]]) -> None:
-    """Refuses values that are not of the shapes and types of these variables.
+    """Check that values have the shapes and types of these variables.
 
     Raises:
-        ArchError: they are those of another network (ARCH204).
+        ArchError: they belong to another network (ARCH204).
     """
     expected = [(tuple(variable.shape), str(variable.dtype)) for variable in variables]
     if expected != [(array.shape, str(array.dtype)) for array in arrays]:
@@ -287,7 +287,7 @@ def check(variables: Sequence[keras.Variable], arrays: Sequence[NDArray[Any]]) -
 
 
 def fingerprint(text: str, dataset: Dataset) -> Fingerprint:
-    """The checksums of a spec's text and of its data."""
+    """Compute the checksums of a spec and of its data."""
     parts = {}
     for name, part in dataset.splits.items():
         of_labels = zlib.crc32(np.ascontiguousarray(part.labels).tobytes())

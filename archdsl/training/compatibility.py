@@ -77,14 +77,14 @@ def _check_images(model: keras.Model, dataset: Dataset) -> None:
 
 
 def _fits(expected: Any, shape: tuple[int, ...]) -> bool:
-    """Whether a Keras shape, batch axis first, admits a shape; a model of several inputs has no such shape."""
+    """Whether a Keras shape, including the batch axis, matches a shape; false for several inputs."""
     if not isinstance(expected, tuple) or len(expected) != len(shape) + 1:
         return False
     return all(side in (None, given) for side, given in zip(expected[1:], shape, strict=True))
 
 
 def shape_text(shape: Any, each: bool = True) -> str:
-    """A Keras shape without its batch axis: `32x32x3`, with `?` for an open axis; or `2 tensors (4, 8x8x3)`.
+    """Format a Keras shape without its batch axis: `32x32x3`, `?x?x3`, or `2 tensors (4, 8x8x3)`.
 
     Args:
         each: whether to list the shapes of several tensors.

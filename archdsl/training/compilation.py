@@ -1,4 +1,4 @@
-"""Compiles a network by its recipe: optimizer, loss and metrics."""
+"""Compiles a network with the optimizer, loss and metrics of a recipe."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from archdsl.recipe import METRICS, Train
 from archdsl.recipe.losses import Loss
 
 EXTRA: dict[str, Any] = {kind.__name__: kind for kind in (MuonSGD, OneCycle, WarmUp, *RATED.values())}
-"""The classes that a `Call` of `extra` can name."""
+"""The classes that a `Call` can refer to as `extra`."""
 
 WeightKind: TypeAlias = Literal["kernels", "biases", "norm_scales", "norm_biases"]
-"""The kinds of weights that a recipe distinguishes; a weight of no other kind is among the kernels."""
+"""The kinds of weights in a recipe; any other weight counts as a kernel."""
 
 NORMALIZATIONS = (
     keras.layers.BatchNormalization,
@@ -31,7 +31,7 @@ KIND_IN_NORMALIZATIONS: dict[str, WeightKind] = {"gamma": "norm_scales", "scale"
 
 
 def instantiate(value: Any) -> Any:
-    """The Keras object of a `Call`; the Calls among its arguments are instantiated first."""
+    """Create the Keras object of a `Call`, after those of its arguments."""
     if isinstance(value, Call):
         package, *names = value.target.split(".")
         target: Any = EXTRA[names.pop()] if package == "extra" else getattr(keras, package)
@@ -54,18 +54,18 @@ def compile_model(
     metrics: Sequence[Any] = (),
     steps_per_execution: int = 1,
 ) -> None:
-    """Compiles a network by its recipe; `accuracy` is always among the metrics, because it decides the best epoch.
+    """Compile a network for a recipe. `accuracy` is always a metric, because it determines the best epoch.
 
     Args:
-        epochs: of the whole training, by which schedules of the learning rate go.
-        steps: optimizer steps in an epoch.
-        optimizer: the caller's own, instead of the recipe's.
-        loss: the caller's own, instead of the recipe's.
-        metrics: the caller's own, in addition to the recipe's.
-        steps_per_execution: how many steps to run in one call if the recipe says `auto`.
+        epochs: the number of epochs, for learning rate schedules.
+        steps: the number of optimizer steps per epoch.
+        optimizer: overrides that of the recipe.
+        loss: overrides that of the recipe.
+        metrics: metrics in addition to those of the recipe.
+        steps_per_execution: the number of steps per call if the recipe says `auto`.
 
     Raises:
-        ArchError: Keras refuses the recipe's values (ARCH401).
+        ArchError: Keras rejects a value of the recipe (ARCH401).
     """
     if recipe.steps_per_execution != "auto":
         steps_per_execution = recipe.steps_per_execution
@@ -82,7 +82,7 @@ def compile_model(
 
 
 def make_optimizer(recipe: Train, model: keras.Model, epochs: int, steps: int) -> Any:
-    """The recipe's optimizer for this network, Keras's own class if all weights have the same learning rate.
+    """Create the optimizer of a recipe; a plain Keras optimizer if all weights have the same learning rate.
 
     Args:
         epochs, steps: as in `compile_model`.
@@ -115,9 +115,9 @@ def weight_kinds(model: keras.Model) -> dict[str, WeightKind]:
 
 
 def make_loss(recipe: Train, model: keras.Model) -> Any:
-    """The recipe's loss, or a loss for each output by name.
+    """Create the loss of a recipe, or a loss for each output by name.
 
-    If the recipe does not say whether the network ends in logits, the network itself is asked.
+    If the recipe does not specify `from_logits`, it is inferred from the network.
     """
     losses = {}
     for output, loss in recipe.losses.items():
@@ -127,7 +127,7 @@ def make_loss(recipe: Train, model: keras.Model) -> Any:
 
 
 def make_metrics(recipe: Train, model: keras.Model, more: Sequence[Any] = ()) -> Any:
-    """The recipe's metrics, with accuracy first; each in its form for one-hot labels or for integer labels.
+    """Create the metrics of a recipe, accuracy first, each for one-hot or for integer labels.
 
     If several outputs have losses of their own, those that classify have the metrics.
 

@@ -1,4 +1,4 @@
-"""Shows the progress of a training on stderr: in a terminal, in a log file, in a notebook."""
+"""Shows the progress of a training on stderr, in a terminal, a log file or a notebook."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from archdsl.text import clock
 from archdsl.training.callbacks import with_accuracy
 
 REFRESH = 0.25
-"""Seconds between two updates of the bar."""
+"""Seconds between updates of the progress bar."""
 
 QUIET = 60.0
-"""Seconds after which a log file gets a line within an epoch."""
+"""Seconds between lines in a log file within an epoch."""
 
 NARROW = 80
-"""Columns of a terminal below which lines are abbreviated."""
+"""The terminal width below which lines are abbreviated."""
 
 
 class Display(keras.callbacks.Callback):  # type: ignore[misc]
-    """One line for each epoch; in a terminal, a bar for the running one too. Use it as a context.
+    """Prints a line for each epoch, and shows a progress bar in a terminal. Use it as a context manager.
 
     Args:
-        epochs: how many there will be.
-        steps: in an epoch.
-        first: how many epochs are already complete.
+        epochs: the total number of epochs.
+        steps: the number of steps per epoch.
+        first: the number of completed epochs.
         head: the output that classifies, if the network has several.
     """
 
@@ -125,12 +125,12 @@ class Display(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 def plain_console() -> Console:
-    """A console on stderr; in a notebook on stdout, which is shown plainly, not as an alarm."""
+    """A console on stderr; in a notebook on stdout, because notebooks highlight stderr as an error."""
     if Console().is_jupyter:
         return Console(file=sys.stdout, force_jupyter=False, force_terminal=False, highlight=False)
     return Console(file=sys.stderr, highlight=False)
 
 
 def _loss(value: float) -> str:
-    """Four decimal places; a power of ten if the loss has exploded."""
+    """Four decimal places, or scientific notation for a huge loss."""
     return f"{value:.4f}" if value < 10_000 else f"{value:.3g}"

@@ -1,4 +1,4 @@
-"""Checks a training by real steps, and reports what it would do and need. It writes nothing."""
+"""Runs a few training steps and reports the expected time and memory, without writing anything."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from archdsl.training import tf_settings
 from archdsl.training.setup import Overrides, PreparedTraining, effective_recipe, prepare
 
 TIMED = 3.0
-"""Seconds after which no further step is timed; there is always one."""
+"""Seconds for timing steps; at least one step is timed."""
 
 
 @dataclass(frozen=True, slots=True)
 class DryRunReport:
-    """What a training would do and need: times in seconds, memory in bytes.
+    """The plan of a training and its cost: times in seconds, memory in bytes.
 
     Attributes:
-        onednn: whether TensorFlow computes with oneDNN's kernels on a CPU.
-        learning_rate: that of the first step, the largest, and that of the last step.
-        weight_bytes: those of the weights and of the optimizer's variables.
-        activation_bytes: at least so many are saved for the backward pass of a batch.
-        seconds: the time of all epochs, validation included.
+        onednn: whether TensorFlow uses oneDNN kernels on a CPU.
+        learning_rate: the `first`, `largest` and `last` learning rate.
+        weight_bytes: the memory of weights and optimizer variables.
+        activation_bytes: a lower bound on the memory of activations saved for the backward pass of a batch.
+        seconds: the time of all epochs, including validation.
     """
 
     spec: str
@@ -61,10 +61,10 @@ class DryRunReport:
 
 
 def try_training(spec: Spec, out: Path, overrides: Overrides) -> DryRunReport:
-    """Does what a training does up to its first steps: reads the data, builds, trains, validates.
+    """Read the data, build the network, and run a few training and validation steps.
 
     Raises:
-        ArchError: as `train`, or the first loss is not finite (ARCH401).
+        ArchError: as in `train`, or the first loss is not finite (ARCH401).
     """
     _, recipe = effective_recipe(spec, overrides.epochs, overrides.seed, overrides.arguments)
     began = time.perf_counter()
@@ -111,7 +111,7 @@ def try_training(spec: Spec, out: Path, overrides: Overrides) -> DryRunReport:
 
 
 def _time_training(prepared: PreparedTraining) -> tuple[float, float, float]:
-    """Seconds of the first execution, seconds of a later step, and the first loss."""
+    """Measure the seconds of the first execution and of a later step, and the first loss."""
     model, together = prepared.model, prepared.model.steps_per_execution
     batches = iter(prepared.training_batches())
     model.make_train_function()
@@ -131,7 +131,7 @@ def _time_training(prepared: PreparedTraining) -> tuple[float, float, float]:
 
 
 def _time_validation(prepared: PreparedTraining) -> float | None:
-    """Seconds of a validation step; None without a validation split."""
+    """Measure the seconds of a validation step; None without a validation split."""
     if not len(prepared.dataset.validation):
         return None
     model = prepared.model

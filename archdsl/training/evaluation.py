@@ -1,4 +1,4 @@
-"""A network's outputs for a split of the data, with test-time augmentation, and their accuracy and loss."""
+"""Evaluates a network on a split, optionally with test-time augmentation."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from archdsl.recipe import Data, TestTime, Train
 from archdsl.training import compilation
 
 Outputs = dict[str, NDArray[np.float32]]
-"""Values (N, classes) of each output that classifies, by its name; the key is empty if the network has one output."""
+"""Values (N, classes) of each output that classifies, by name; the name is empty if the network has one output."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """The results of a run's network on test images: `accuracy` is `correct` / `images`.
+    """The results on the test images: `accuracy` is `correct` / `images`.
 
-    `plain_accuracy` is that of single views, if the recipe has a `test_time`.
+    `plain_accuracy` is the accuracy without test-time augmentation, if the recipe uses it.
     """
 
     accuracy: float
@@ -38,11 +38,11 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class SplitOutputs:
-    """A network's outputs for the images of a split, in their order.
+    """The outputs of a network for the images of a split, in order.
 
     Attributes:
-        single_view: for each image itself.
-        averaged: the mean over several views of each image, or None without `test_time`.
+        single_view: the outputs for the images themselves.
+        averaged: the mean outputs over several views of each image, or None without `test_time`.
     """
 
     single_view: Outputs
@@ -50,17 +50,17 @@ class SplitOutputs:
 
     @property
     def best(self) -> Outputs:
-        """The mean over several views, or else the single views."""
+        """The averaged outputs if available, otherwise those of single views."""
         return self.averaged or self.single_view
 
     @property
     def main(self) -> NDArray[np.float32]:
-        """The best values (N, classes) of the main output: the first."""
+        """The best values (N, classes) of the main output, which is the first."""
         return next(iter(self.best.values()))
 
     @property
     def probabilities(self) -> NDArray[np.float32]:
-        """The same as probabilities (N, classes)."""
+        """The values of the main output as probabilities (N, classes)."""
         values = self.main.astype(np.float64)
         if (values >= 0).all() and np.allclose(values.sum(axis=1), 1, atol=1e-2):
             return self.main
@@ -69,7 +69,7 @@ class SplitOutputs:
 
 
 def check_views(test_time: TestTime | None, shape: tuple[int, int, int]) -> None:
-    """Refuses a shift that leaves nothing of an image.
+    """Check that the shift of test-time augmentation is smaller than the images.
 
     Raises:
         ArchError: it is too large (ARCH303).
@@ -80,9 +80,9 @@ def check_views(test_time: TestTime | None, shape: tuple[int, int, int]) -> None
 
 
 def views(images: tf.Tensor, test_time: TestTime | None) -> Iterator[tuple[float, tf.Tensor]]:
-    """Views of images (N, H, W, C), each with its weight in the mean; the weights add up to 1.
+    """Make views of images (N, H, W, C), each with its weight in the mean; the weights sum to 1.
 
-    The images themselves and their mirror images weigh as much as those shifted up-left and down-right together.
+    The images and their mirror images have the same total weight as those shifted up-left and down-right.
     """
     groups = [(1.0, [images])]
     if test_time and test_time.shift:
@@ -100,7 +100,7 @@ def views(images: tf.Tensor, test_time: TestTime | None) -> Iterator[tuple[float
 def predict_test_split(
     model: keras.Model, dataset: Dataset, source: Data, test_time: TestTime | None, heads: Sequence[str]
 ) -> SplitOutputs:
-    """Runs a network on the test images.
+    """Run a network on the test images.
 
     Args:
         heads: the names of the outputs that classify; empty if the network has one output.
@@ -140,11 +140,11 @@ def _concatenated(batches: Sequence[Outputs]) -> Outputs:
 def evaluate(
     model: keras.Model, dataset: Dataset, source: Data, recipe: Train, heads: Sequence[str], loss: Any
 ) -> tuple[Evaluation, SplitOutputs]:
-    """Evaluates a network on the test images.
+    """Evaluate a network on the test images.
 
     Args:
         heads: the names of the outputs that classify; empty if the network has one output.
-        loss: the Keras loss, or one for each output by name.
+        loss: the Keras loss, or a loss for each output by name.
     """
     outputs, labels = predict_test_split(model, dataset, source, recipe.test_time, heads), dataset.test.labels
     count = len(labels)

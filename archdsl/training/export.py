@@ -1,4 +1,4 @@
-"""Writes a run's network for use elsewhere; on request from raw pixels to probabilities."""
+"""Exports the model of a run, optionally with preprocessing and a softmax."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from archdsl.training.prediction import Predictor
 def write_export(
     run: Path, out: Path, *, raw: bool = False, form: str | None = None, limits: Limits = DEFAULTS
 ) -> Predictor:
-    """Writes a run's network to a new file or folder, whole or not at all, without its optimizer.
+    """Export the model of a run, without its optimizer, to a new file or folder.
 
     Args:
-        run: a run's folder, or a `.keras` file.
-        out: a file that ends in `.keras`, or the folder of a SavedModel.
-        raw: whether it is to take raw pixels, from 0 to the source's largest value, and to end in probabilities.
-        form: `keras` or `saved_model`; by default, the ending of `out` decides.
-        limits: what the network's spec may cost; the file's own limits only lower them.
+        run: a run folder or a `.keras` file.
+        out: a `.keras` file, or a folder for a SavedModel.
+        raw: whether to add layers that preprocess raw pixels, and a softmax after logits.
+        form: `keras` or `saved_model`; by default, inferred from the extension of `out`.
+        limits: limits on the model's spec; the file's own limits can only lower them.
 
     Returns:
-        The network that was written, and how its input is computed.
+        The exported model with its preprocessing.
 
     Raises:
-        ArchError: there is no such network (ARCH204, ARCH302), it does not say how its input is computed (ARCH303),
-            `out` is taken (ARCH202), does not fit the format (ARCH203), or cannot be written (ARCH304).
+        ArchError: there is no such model (ARCH204, ARCH302), its preprocessing is unknown (ARCH303), `out` exists
+            (ARCH202), does not match the format (ARCH203), or cannot be written (ARCH304).
     """
     if form is None and out.suffix not in ("", ".keras"):
         hint = "write a `.keras` file or a folder; for a folder with a dot in its name, pass `--format saved_model`"
@@ -73,13 +73,13 @@ def describe(predictor: Predictor) -> str:
 
 
 def with_raw_input(model: keras.Model, data: Mapping[str, Any], logits: bool) -> keras.Model:
-    """A network with layers in front that scale and standardize raw pixels, and a softmax at the end.
+    """Wrap a network with layers that scale and standardize raw pixels, and with a final softmax.
 
-    Of several outputs, the one that classifies is kept.
+    If there are several outputs, only the one that classifies is kept.
 
     Args:
         data: see `archdsl.keras.runtime.DATA`.
-        logits: whether the network ends in logits; only then a softmax is added.
+        logits: whether the network outputs logits; only then is a softmax added.
     """
     image = keras.Input(model.input_shape[1:], name="image", dtype="float32")
     x = image
@@ -98,7 +98,7 @@ def with_raw_input(model: keras.Model, data: Mapping[str, Any], logits: bool) ->
 
 
 def _write_saved_model(model: keras.Model, out: Path) -> None:
-    """A SavedModel: a folder that TensorFlow alone opens, whose `serve` takes float32 images and gives the outputs."""
+    """Write a SavedModel, which TensorFlow can open without Keras. Its `serve` maps float32 images to the outputs."""
     try:
         with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent, ignore_cleanup_errors=True) as partial:
             model.export(Path(partial) / "model", format="tf_saved_model", verbose=False)

@@ -1,4 +1,4 @@
-"""Trains a spec's network into a run folder, resumes such a run, and evaluates the network in it."""
+"""Trains a spec into a run folder, resumes runs, and evaluates their models."""
 
 from __future__ import annotations
 
@@ -45,28 +45,28 @@ def train(
     log: Sequence[str] = (),
     command: str = "",
 ) -> Result:
-    """Trains a spec's network by its recipe, into the run folder `out`.
+    """Train a spec with its recipe, and write the run folder `out`.
 
-    One process at a time writes there. If the data or the network is not good, nothing is left of the folder. It holds
-    `spec.yaml`, `model.keras` (the best epoch on the validation part, or the last), `log.csv` and `log.jsonl`,
-    pictures, a card, and `run.json`.
+    The folder contains `spec.yaml`, `model.keras` (from the best epoch on the validation split, or the last one),
+    `log.csv` and `log.jsonl`, pictures, a model card, and `run.json`. Only one process can write to it. If the data or
+    the network is invalid, no folder is left.
 
     Args:
-        arguments: values for the spec's own arguments.
-        epochs: instead of the recipe's.
-        limit: train on so many images only; the test set stays whole.
-        data_dir: where the data is (see `archdsl.data.dataset.load`).
-        seed: instead of the recipe's. It decides the first weights, the order of the images and their augmentation.
-        callbacks: Keras callbacks of your own, in addition to those of the run.
-        metrics: Keras metrics of your own, in addition to the recipe's.
-        loss: a Keras loss of your own, instead of the recipe's.
-        optimizer: a Keras optimizer of your own, instead of the recipe's.
-        log: where else to log the run: `tensorboard`, `mlflow`, `wandb`.
-        command: what repeats the run, for its card.
+        arguments: values for the spec's arguments.
+        epochs: overrides the recipe.
+        limit: number of training images to use; the test set is not limited.
+        data_dir: folder of the data (see `archdsl.data.dataset.load`).
+        seed: overrides the recipe. It determines the initial weights, the order of the images and their augmentation.
+        callbacks: additional Keras callbacks.
+        metrics: additional Keras metrics.
+        loss: a Keras loss that overrides the recipe.
+        optimizer: a Keras optimizer that overrides the recipe.
+        log: additional loggers: `tensorboard`, `mlflow`, `wandb`.
+        command: the command that reproduces the run, for its model card.
 
     Raises:
-        ArchError: `out` is taken or in use (ARCH202) or cannot be written (ARCH304), the data is not there, broken or
-            unfit (ARCH301 to ARCH303), or training went wrong or was interrupted (ARCH401).
+        ArchError: `out` is not empty or in use (ARCH202) or not writable (ARCH304), the data is missing, broken or
+            unsuitable (ARCH301 to ARCH303), or training failed or was interrupted (ARCH401).
     """
     overrides = Overrides(arguments or {}, epochs, limit, data_dir, seed, callbacks, metrics, loss, optimizer)
     _, recipe = effective_recipe(spec, epochs, seed, arguments)
@@ -92,19 +92,19 @@ def resume(
     log: Sequence[str] = (),
     limits: Limits = DEFAULTS,
 ) -> Result:
-    """Resumes a run after its last complete epoch, as if it had never been interrupted.
+    """Resume a run after its last completed epoch, with the same result as without interruption.
 
     Args:
-        epochs: train to this many in all, if no schedule depends on their number.
-        data_dir: where the data is; by default, where the run read it from, if it is still there.
-        limits: what the spec may cost; the run's own limits only lower them.
+        epochs: the new total number of epochs, if no schedule depends on it.
+        data_dir: folder of the data; by default, the one that the run used, if it still exists.
+        limits: limits on the spec; the run's own limits can only lower them.
 
     Raises:
         ArchError: there is no such run, it is finished, or its spec or its data has changed (ARCH204); the epochs
-            cannot be changed (ARCH203); or as `train`.
+            cannot be changed (ARCH203); or as in `train`.
     """
     run = Path(run)
-    folder.read_result(run)  # where there is no run, no lock is made
+    folder.read_result(run)  # without a run, no lock is created
     with lock.known_run(run):
         return _resume(run, epochs, data_dir, callbacks, metrics, loss, optimizer, log, limits)
 
@@ -161,15 +161,15 @@ def _resume(
 def evaluate(
     run: Path, *, data_dir: Path | None = None, limit: int | None = None, limits: Limits = DEFAULTS
 ) -> Evaluation:
-    """Evaluates the network of a run folder on the test set, with the statistics that it was trained with.
+    """Evaluate the model of a run on the test set, with the statistics of its training data.
 
     Args:
-        data_dir: where the data is; by default, where the run read it from, if it is still there.
-        limit: take only so many of the test images, each class with its share.
-        limits: what the spec may cost; the run's own limits only lower them.
+        data_dir: folder of the data; by default, the one that the run used, if it still exists.
+        limit: number of test images to use, with the class proportions unchanged.
+        limits: limits on the spec; the run's own limits can only lower them.
 
     Raises:
-        ArchError: there is no such run, or no network in it (ARCH204); or as `train`.
+        ArchError: there is no such run, or it has no model (ARCH204); or as in `train`.
     """
     run = Path(run)
     result = folder.read_result(run)
@@ -195,7 +195,7 @@ def evaluate(
 
 
 def initial_result(prepared: PreparedTraining, command: str) -> Result:
-    """What is known of a run before its first step."""
+    """The result of a run before its first step."""
     dataset, recipe, overrides = prepared.dataset, prepared.recipe, prepared.overrides
     statistics, limits = dataset.statistics, prepared.spec.limits
     return Result(
@@ -224,10 +224,10 @@ def initial_result(prepared: PreparedTraining, command: str) -> Result:
 
 
 def _check_epochs(spec: Spec, earlier: Result, epochs: int | None, state: TrainingState | None) -> None:
-    """Refuses another number of epochs if the training so far would have gone differently with it.
+    """Reject a different number of epochs if it would have changed the training so far.
 
     Raises:
-        ArchError: the recipe depends on the number, or so many are done already (ARCH203).
+        ArchError: the recipe depends on the number, or that many are already completed (ARCH203).
     """
     if epochs is None or epochs == earlier.epochs:
         return
@@ -245,6 +245,6 @@ def _check_epochs(spec: Spec, earlier: Result, epochs: int | None, state: Traini
 
 
 def _recorded_origin(result: Result) -> Path | None:
-    """Where a run read its data from, if it is still there."""
+    """The path of the data of a run, if it still exists."""
     path = Path(result.origin)
     return path if path.is_absolute() and path.exists() else None

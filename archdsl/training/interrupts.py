@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM during a training: the first closes the run in order, the second ends the program at once."""
+"""Handles Ctrl-C and SIGTERM during training: the first one saves the run, the second one exits immediately."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupts(keras.callbacks.Callback):  # type: ignore[misc]
-    """Raises KeyboardInterrupt after a signal whose own exception was lost in code of others."""
+    """Raises KeyboardInterrupt after a signal whose exception was swallowed by other code."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class Interrupts(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_signal(self, number: int, frame: Any) -> None:
         self.received = True
-        # At the second signal the system itself ends the program, even during a long computation.
+        # At the second signal, the system ends the program, even during a long computation.
         for each in SIGNALS:
             signal.signal(each, signal.SIG_DFL)
         raise KeyboardInterrupt
@@ -36,12 +36,12 @@ class Interrupts(keras.callbacks.Callback):  # type: ignore[misc]
 
 @contextmanager
 def interruptible() -> Iterator[Interrupts]:
-    """Handles the signals within the block; not outside of the main thread, where Python admits no handlers."""
+    """Handle the signals within the block. Python allows handlers only in the main thread."""
     interrupts = Interrupts()
     if threading.current_thread() is not threading.main_thread():
         yield interrupts
         return
-    # A signal may be ignored since the start of the program, as by `nohup` and a shell's `&`.
+    # A signal may be ignored from the start, as with `nohup` or `&` in a shell.
     handled = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
     before = {number: signal.signal(number, interrupts.on_signal) for number in handled}
     try:

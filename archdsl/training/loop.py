@@ -1,4 +1,4 @@
-"""Runs a training that has its folder; whatever happens leaves a run that can be read or resumed."""
+"""Runs a training in its folder. Whatever happens, the run can be read or resumed afterwards."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from archdsl.training.setup import PreparedTraining
 
 @dataclass
 class TrainingLoop:
-    """A training from its beginning, or from its checkpoint, to its end.
+    """A training from the beginning or from a checkpoint to the end.
 
     Args:
-        out: the run's folder, which holds `run.json` and `spec.yaml` already.
-        trackers: where else the run is logged.
+        out: the run folder, which already contains `run.json` and `spec.yaml`.
+        trackers: additional loggers.
     """
 
     out: Path
@@ -47,7 +47,7 @@ class TrainingLoop:
         self.kept = callbacks.KeptModel(
             self.out, recipe.keep if len(self.prepared.dataset.validation) else "last", head
         )
-        self.kept.set_model(self.prepared.model)  # `fit` does so only if there is an epoch left
+        self.kept.set_model(self.prepared.model)  # `fit` does this only if there is an epoch left
         self.early = callbacks.ResumableEarlyStopping(recipe.early_stopping, head) if recipe.early_stopping else None
         self.slow_weights = SlowWeights(recipe.lookahead, recipe.epochs, steps) if recipe.lookahead else None
         self.fingerprint = checkpoints.fingerprint(self.prepared.spec.text, self.prepared.dataset)
@@ -56,7 +56,7 @@ class TrainingLoop:
         self.probabilities: Any = None
 
     def restore(self, state: TrainingState) -> None:
-        """Goes back to the state of a checkpoint.
+        """Restore the state of a checkpoint.
 
         Raises:
             ArchError: the spec or the data has changed (ARCH204).
@@ -87,10 +87,10 @@ class TrainingLoop:
             self.slow_weights.restore(model, state.arrays.get("slow", []))
 
     def train(self) -> Result:
-        """Trains to the end, and tests.
+        """Train to the end, then test.
 
         Raises:
-            ArchError: training went wrong, or was interrupted (ARCH401).
+            ArchError: the training failed or was interrupted (ARCH401).
         """
         self.began = time.perf_counter()
         with interruptible() as interrupts:
@@ -120,7 +120,7 @@ class TrainingLoop:
         return self.result
 
     def fit(self, interrupts: Interrupts) -> None:
-        """Trains the epochs that are left."""
+        """Train the remaining epochs."""
         prepared, validation = self.prepared, self.prepared.dataset.validation
         epochs, steps = prepared.recipe.epochs, prepared.steps
         with Display(epochs, steps, self.first, prepared.head) as display:
@@ -149,7 +149,7 @@ class TrainingLoop:
             )
 
     def _save_state(self, epoch: int) -> None:
-        """Writes the checkpoint of an epoch, after the callbacks whose state it holds."""
+        """Write the checkpoint of an epoch, after the callbacks whose state it contains."""
         model = self.prepared.model
         notes = Notes(
             fingerprint=self.fingerprint,
@@ -166,7 +166,7 @@ class TrainingLoop:
         checkpoints.save(self.out, TrainingState(epoch, self.log.rows, notes, arrays))
 
     def _test(self) -> None:
-        """Evaluates the kept network on the test split, once."""
+        """Evaluate the kept model on the test split, once."""
         prepared, model, dataset = self.prepared, self.prepared.model, self.prepared.dataset
         with callbacks.holding(model, self.kept.values):
             tested, outputs = evaluation.evaluate(
@@ -196,14 +196,14 @@ class TrainingLoop:
         )
 
     def _finish(self) -> None:
-        """Closes a run. That it is finished is written last, so that nothing of it is missing where that is said."""
+        """Finish a run. Its status is written last: a run with the status `finished` is complete."""
         self.result = replace(self.result, status="finished")
         self._report()
         self.tracking.finish(self.result)
         self.result.write(self.out)
 
     def _abort(self, status: Status) -> None:
-        """Closes a run before its end; a file that cannot be written then must not hide the reason."""
+        """Close a run early. A file that cannot be written must not hide the original error."""
         self._record_training()
         self.result = replace(self.result, status=status)
         try:
@@ -215,7 +215,7 @@ class TrainingLoop:
         self.tracking.finish(self.result)
 
     def _unwritable(self, error: ArchError) -> ArchError:
-        """Leaves a run whose folder cannot be written to any more: what it holds can be resumed."""
+        """Close a run whose folder is no longer writable. It can be resumed."""
         self._record_training()
         self.result = replace(self.result, status="failed")
         with suppress(ArchError):
@@ -225,16 +225,16 @@ class TrainingLoop:
         return ArchError(replace(error.problems[0], hint=hint))
 
     def _report(self) -> None:
-        """Writes the pictures and the card.
+        """Write the pictures and the model card.
 
         Raises:
-            ArchError: the folder cannot be written to (ARCH304).
+            ArchError: the folder is not writable (ARCH304).
         """
         if not self.log.rows:
             return
         try:
             reports.write(self.out, self.result, self.prepared.dataset, self.probabilities, self.log.rows)
-        except Exception as error:  # a finished run must not be lost by its pictures
+        except Exception as error:  # a finished run must not be lost because of its pictures
             if isinstance(error, ArchError) and error.problems[0].code == "ARCH304":
                 raise
             message = f"the run is complete, except for its pictures and card: {type(error).__name__}: {error}"

@@ -1,4 +1,4 @@
-"""Predicts the classes of image files with a trained network, from a run's folder or from a `.keras` file alone."""
+"""Predicts the classes of image files with the model of a run folder or a `.keras` file."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from archdsl.training import compilation, evaluation
 from archdsl.training.compatibility import shape_text
 
 BATCH = 64
-"""How many images are predicted at a time."""
+"""The number of images to predict at a time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """The probabilities (classes,) of one image, or why it cannot be read."""
+    """The probabilities (classes,) of an image, or the error of reading it."""
 
     path: Path
     probabilities: NDArray[np.float32] | None
     error: ArchError | None = None
 
     def top(self, count: int) -> list[tuple[int, float]]:
-        """The numbers of the most probable classes, each with its probability."""
+        """The indices of the most likely classes, with their probabilities."""
         if self.probabilities is None:
             return []
         order = np.argsort(-self.probabilities, kind="stable")[:count]
@@ -44,13 +44,13 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Predictor:
-    """A network, and how its input is computed.
+    """A model with its preprocessing.
 
     Attributes:
         data: see `archdsl.keras.runtime.DATA`.
-        raw: whether the network itself scales and standardizes raw pixels.
-        logits: whether the network ends in logits, not in probabilities.
-        lacks: what the file does not say of the network, in sentences.
+        raw: whether the model itself preprocesses raw pixels.
+        logits: whether the model outputs logits rather than probabilities.
+        lacks: information that the file lacks, one sentence each.
     """
 
     model: keras.Model
@@ -61,21 +61,21 @@ class Predictor:
 
     @property
     def test_time(self) -> TestTime | None:
-        """The views of an image to average over, or None."""
+        """The test-time augmentation, or None."""
         return TestTime.model_validate(self.data["test_time"]) if self.data.get("test_time") else None
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The classes' names; their numbers if the names are not known."""
+        """The names of the classes, or their indices if the names are unknown."""
         return tuple(self.data["classes"] or map(str, range(int(self.output_shape[-1]))))
 
     @property
     def output_shape(self) -> Any:
-        """The shape of the main output, batch axis first."""
+        """The shape of the main output, including the batch axis."""
         return main_output(self.model.output_shape, self.data.get("output"))
 
     def predict(self, paths: Sequence[Path], batch: int = BATCH) -> Iterator[Prediction]:
-        """Predicts image files, in their order; one that cannot be read does not stop the others."""
+        """Predict image files in order. Unreadable files do not stop the others."""
         height, width, channels = self.data["shape"]
         size = (height, width) if height and width else None
         for start in range(0, len(paths), batch if size else 1):
@@ -88,7 +88,7 @@ class Predictor:
                 yield Prediction(path, None if error else next(predicted), error)
 
     def probabilities(self, pixels: NDArray[Any]) -> NDArray[np.float32]:
-        """Probabilities (N, classes) of raw pixels (N, H, W, C), from 0 to the source's largest value."""
+        """Compute probabilities (N, classes) from raw pixels (N, H, W, C), from 0 to the source's largest value."""
         inputs = keras.ops.convert_to_tensor(pixels, "float32")
         inputs = inputs if self.raw else standardized(inputs, self.data)
         weighted = []
@@ -100,14 +100,14 @@ class Predictor:
 
 
 def load(path: Path, limits: Limits = DEFAULTS) -> Predictor:
-    """The network of a run's folder, or of a `.keras` file.
+    """Load the model of a run folder or a `.keras` file.
 
     Args:
-        limits: what its spec may cost; the file's own limits only lower them.
+        limits: limits on its spec; the file's own limits can only lower them.
 
     Raises:
-        ArchError: there is none (ARCH204), it cannot be opened (ARCH302), or it does not take images and give a
-            number for each class (ARCH303).
+        ArchError: there is no model (ARCH204), it cannot be opened (ARCH302), or it does not map images to one number
+            per class (ARCH303).
     """
     run = read_result(path) if path.is_dir() else None
     file = path / MODEL if run else path
@@ -143,14 +143,14 @@ def load(path: Path, limits: Limits = DEFAULTS) -> Predictor:
 
 
 def main_output(outputs: Any, name: str | None) -> Any:
-    """Of a network's outputs, or of their shapes, the one that classifies: by its name, or the first."""
+    """Select the output that classifies, or its shape: by name, or the first one."""
     if isinstance(outputs, dict):
         return outputs[name] if name in outputs else next(iter(outputs.values()))
     return outputs[0] if isinstance(outputs, list) else outputs
 
 
 def standardized(pixels: Any, data: Mapping[str, Any]) -> Any:
-    """Raw pixels, float32 (N, H, W, C), scaled and standardized as the pipeline does it in training."""
+    """Scale and standardize raw pixels, float32 (N, H, W, C), as in training."""
     statistics = SimpleNamespace(mean=np.array(data["mean"], np.float32), std=np.array(data["std"], np.float32))
     dataset: Any = SimpleNamespace(
         image_shape=tuple(pixels.shape[1:]),
@@ -169,7 +169,7 @@ def _read(path: Path, channels: int, size: tuple[int, int] | None) -> NDArray[np
 
 
 def _assumed(model: keras.Model, file: Path, raw: bool) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """What is assumed of the data if the file does not say it, and what it lacks."""
+    """The assumed description of the data, and what the file lacks."""
     lacks = ["the classes have no names and are shown by number"]
     if not raw:
         lacks.append("the preprocessing is not recorded: pixels are divided by 255, as in Keras's examples")

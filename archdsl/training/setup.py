@@ -1,4 +1,4 @@
-"""Sets up a training from a spec: reads the data, and builds and compiles the network."""
+"""Sets up a training: reads the data, then builds and compiles the network."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from archdsl.version import __version__
 
 @dataclass(frozen=True)
 class Overrides:
-    """What the caller sets otherwise than the spec, and the caller's own Keras objects.
+    """The caller's overrides of the spec, and custom Keras objects.
 
     Attributes:
-        arguments: values for the spec's own arguments.
-        epochs, limit, seed: instead of the recipe's.
-        data_dir: where the data is.
-        callbacks, metrics: in addition to the recipe's.
-        loss, optimizer: instead of the recipe's.
+        arguments: values for the spec's arguments.
+        epochs, limit, seed: override the recipe.
+        data_dir: the folder of the data.
+        callbacks, metrics: in addition to those of the recipe.
+        loss, optimizer: override the recipe.
     """
 
     arguments: Mapping[str, Any] = field(default_factory=dict)
@@ -52,16 +52,16 @@ class Overrides:
 
     @property
     def own(self) -> list[str]:
-        """The names of the caller's own objects that the training depends on."""
+        """The names of the custom objects that the training depends on."""
         return [name for name in ("loss", "optimizer") if getattr(self, name) is not None]
 
 
 @dataclass(frozen=True)
 class PreparedTraining:
-    """A training that can start: the network is built and compiled, and fits the data.
+    """A training that is ready to start: the network is compiled and fits the data.
 
     Attributes:
-        steps: the number of batches in an epoch.
+        steps: the number of batches per epoch.
         heads: the names of the outputs that classify, the main one first; empty if the network has one output.
     """
 
@@ -77,33 +77,33 @@ class PreparedTraining:
 
     @property
     def head(self) -> str:
-        """The output whose accuracy counts; empty if the network has one output."""
+        """The output whose accuracy determines the best epoch; empty if the network has one output."""
         return self.heads[0] if self.heads else ""
 
     def training_batches(self, first: int = 0) -> tf.data.Dataset:
-        """The training batches from the start of an epoch, without end."""
+        """Endless training batches, starting at an epoch."""
         one_hot = compilation.one_hot(self.recipe)
         batches = pipeline.training_batches(self.dataset, self.source, self.recipe.seed, one_hot, first=first)
         return self._for_heads(batches)
 
     def evaluation_batches(self, split: Split) -> tf.data.Dataset:
-        """The batches of another split, once."""
+        """The batches of a split, once."""
         one_hot = compilation.one_hot(self.recipe)
         return self._for_heads(pipeline.evaluation_batches(split, self.dataset, self.source, one_hot))
 
     def _for_heads(self, batches: tf.data.Dataset) -> tf.data.Dataset:
-        """Gives the labels to each output that classifies."""
+        """Pass the labels to each output that classifies."""
         if not self.heads:
             return batches
         return batches.map(lambda images, labels, *more: (images, dict.fromkeys(self.heads, labels), *more))
 
 
 def prepare(spec: Spec, overrides: Overrides) -> PreparedTraining:
-    """Reads the data, builds the network and compiles it.
+    """Read the data, then build and compile the network.
 
     Raises:
-        ArchError: the spec has no data (ARCH006), its kernels cannot train it (ARCH020), an option is out of its range
-            (ARCH203), the data is not there, broken or unfit (ARCH301 to ARCH303), or Keras refuses the recipe
+        ArchError: the spec has no data (ARCH006), its kernels cannot train it (ARCH020), an option is out of range
+            (ARCH203), the data is missing, broken or unsuitable (ARCH301 to ARCH303), or Keras rejects the recipe
             (ARCH401).
     """
     source, recipe = effective_recipe(spec, overrides.epochs, overrides.seed, overrides.arguments)
@@ -124,7 +124,7 @@ def prepare(spec: Spec, overrides: Overrides) -> PreparedTraining:
     prepared = PreparedTraining(spec, graph, source, recipe, dataset, model, steps, heads, overrides)
     if recipe.whiten:
         whitening.whiten(model, recipe.whiten, dataset)
-    # If the optimizer were built during the first step, that step would be traced twice.
+    # Building the optimizer during the first step would trace that step twice.
     model.optimizer.build(model.trainable_variables)
     return prepared
 
@@ -139,7 +139,7 @@ def effective_recipe(
         arguments: values for the spec's arguments.
 
     Raises:
-        ArchError: the spec has no `data` (ARCH006), or an option is out of its range (ARCH203).
+        ArchError: the spec has no `data` (ARCH006), or an option is out of range (ARCH203).
     """
     if spec.data is None:
         raise missing_data(resolve(spec, **(arguments or {})))
@@ -152,7 +152,7 @@ def effective_recipe(
 
 
 def versions() -> dict[str, str]:
-    """The versions of what a run's numbers depend on."""
+    """The versions of Python and of the packages that affect the results."""
     of_modules = {module.__name__: module.__version__ for module in (keras, tf, np)}
     return {"python": platform.python_version(), "archdsl": __version__, **of_modules}
 
@@ -176,10 +176,10 @@ def _compile(model: keras.Model, graph: Graph, recipe: Train, source: Data, step
         divisors = [k for k in range(1, min(steps, 2 * requested) + 1) if steps % k == 0]
         message = f"`steps_per_execution: {requested}` does not divide an epoch of {steps} steps"
         raise fail("ARCH303", message, hint=f"set it to `auto` or to one of {', '.join(map(str, divisors[-6:]))}")
-    # A forward pass takes two operations for each multiply-accumulate, and a backward pass twice as many.
+    # A forward pass takes two operations per multiply-accumulate, and a backward pass twice as many.
     operations = 6.0 * graph.totals.macs * source.batch_size
     every = recipe.lookahead.every if recipe.lookahead else 0
-    # The caller's own callbacks may act at each step.
+    # Custom callbacks may act at each step.
     auto = 1 if overrides.callbacks else tf_settings.steps_per_execution(steps, operations, every)
     compilation.compile_model(
         model,

@@ -14,18 +14,18 @@ import tensorflow as tf
 from archdsl.recipe import kernels
 
 MOST_STEPS = 32
-"""Steps in one execution, at most."""
+"""The most steps per execution."""
 
 SPEED = {"CPU": 1e11, "GPU": 1e13}
-"""Floating-point operations per second that small networks reach, by which the time of a step is estimated."""
+"""Floating-point operations per second of small networks, for estimating the time of a step."""
 
 LONGEST = 0.2
-"""Seconds that one execution may take, so that the display is updated and Ctrl-C has an effect."""
+"""The longest execution in seconds. Between executions, the display is updated and Ctrl-C takes effect."""
 
 
 @contextmanager
 def precision(policy: str) -> Iterator[None]:
-    """Builds networks under a dtype policy of Keras."""
+    """Set the dtype policy of Keras within the block."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:
@@ -36,7 +36,7 @@ def precision(policy: str) -> Iterator[None]:
 
 @contextmanager
 def determinism(enabled: bool) -> Iterator[None]:
-    """Restricts TensorFlow to deterministic operations."""
+    """Restrict TensorFlow to deterministic operations within the block."""
     from tensorflow.python.framework import config  # public names can only switch it on
 
     if not enabled or config.is_op_determinism_enabled():
@@ -50,14 +50,14 @@ def determinism(enabled: bool) -> Iterator[None]:
 
 
 def onednn() -> bool:
-    """Whether TensorFlow computes with oneDNN's kernels."""
+    """Whether TensorFlow uses oneDNN kernels."""
     from tensorflow.python.util import _pywrap_util_port  # there is no public name for it
 
     return bool(_pywrap_util_port.IsMklEnabled())
 
 
 def check_kernels(requested: bool | Literal["auto"]) -> None:
-    """Warns if TensorFlow was imported before the kernels that a recipe asks for could be set."""
+    """Warn if TensorFlow was imported before the kernels of a recipe could be set."""
     if requested == "auto" or kernels.VARIABLE in os.environ or onednn() == requested:
         return
     message = f"TensorFlow was imported before `onednn: {str(requested).lower()}` could take effect; "
@@ -65,14 +65,14 @@ def check_kernels(requested: bool | Literal["auto"]) -> None:
 
 
 def steps_per_execution(steps: int, operations: float, every: int = 0, most: int = MOST_STEPS) -> int:
-    """How many steps of an epoch to run in one call of TensorFlow.
+    """Choose the number of steps to run per call of TensorFlow.
 
-    It divides the epoch, because Keras would otherwise run past its end, and it is 1 if a step takes long.
+    It divides the number of steps per epoch, because Keras would otherwise run past the end. It is 1 for slow steps.
 
     Args:
-        steps: in an epoch.
-        operations: floating-point operations of one step.
-        every: after so many steps each, something has to happen between two steps; 0 for never.
+        steps: the number of steps per epoch.
+        operations: floating-point operations per step.
+        every: the interval of steps at which a callback must run; 0 for none.
     """
     speed = SPEED["GPU" if tf.config.list_physical_devices("GPU") else "CPU"]
     most = min(most, steps, max(1, int(LONGEST / max(operations / speed, 1e-9))))

@@ -15,14 +15,14 @@ from archdsl.errors import fail, nearest
 from archdsl.recipe import Whiten
 
 MOST_IMAGES, MOST_NUMBERS, NUMBERS_AT_ONCE = 5_000, 60_000_000, 8_000_000
-"""Limits of the statistics: images, numbers in their patches, and such numbers at a time."""
+"""Limits for computing the statistics: images, numbers in their patches, and numbers at a time."""
 
 
 def find(model: keras.Model, recipe: Whiten) -> Any:
-    """The convolution that whitens.
+    """Find the whitening convolution.
 
     Raises:
-        ArchError: there is none of this name, or it cannot (ARCH303).
+        ArchError: there is no such convolution, or it is unsuitable (ARCH303).
     """
     layers = {layer.name: layer for layer in model.layers}
     layer, subject = layers.get(recipe.layer), f"`whiten` names `{recipe.layer}`"
@@ -45,7 +45,7 @@ def find(model: keras.Model, recipe: Whiten) -> Any:
 
 
 def whiten(model: keras.Model, recipe: Whiten, dataset: Dataset) -> None:
-    """Sets the convolution's kernel to the whitening of the training images' patches, and freezes it; not its bias."""
+    """Set the kernel of a convolution to whiten patches of the training images, and freeze it, except for the bias."""
     layer = find(model, recipe)
     height, width, channels, filters = layer.kernel.shape
     layer.kernel.assign(kernel(moments(dataset, height, width), recipe.epsilon, (height, width, channels, filters)))
@@ -53,13 +53,13 @@ def whiten(model: keras.Model, recipe: Whiten, dataset: Dataset) -> None:
 
 
 def kernel(moment: NDArray[np.float64], epsilon: float, shape: tuple[int, int, int, int]) -> NDArray[np.float32]:
-    """A kernel (height, width, channels, filters) of the leading eigenvectors, each over the root of its eigenvalue.
+    """A kernel (height, width, channels, filters) of leading eigenvectors, each divided by the root of its eigenvalue.
 
     The first half of the filters are the eigenvectors of the largest eigenvalues, the second half their negatives.
 
     Args:
-        moment: mean products of a patch's numbers (n, n), with n = height * width * channels.
-        epsilon: added to each eigenvalue.
+        moment: mean products of the numbers in a patch (n, n), with n = height * width * channels.
+        epsilon: a constant added to each eigenvalue.
     """
     eigenvalues, vectors = np.linalg.eigh(moment)
     scaled = (vectors / np.sqrt(eigenvalues + epsilon))[:, ::-1]
@@ -69,7 +69,7 @@ def kernel(moment: NDArray[np.float64], epsilon: float, shape: tuple[int, int, i
 
 
 def moments(dataset: Dataset, height: int, width: int) -> NDArray[np.float64]:
-    """Mean products of the numbers of each patch (n, n) in the standardized training images, without augmentation."""
+    """Compute the mean products of numbers in a patch (n, n) over the standardized training images."""
     images = dataset.train.images
     rows, columns, channels = images.shape[1] - height + 1, images.shape[2] - width + 1, images.shape[3]
     size = height * width * channels

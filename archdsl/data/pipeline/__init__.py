@@ -1,8 +1,8 @@
-"""The batches that train and evaluate a network: shuffled, augmented, mixed and standardized, without hidden state.
+"""Makes batches for training and evaluation: shuffled, augmented, mixed and standardized, without hidden state.
 
-The order of the images, and what happens to each of them, is a pure function of (seed, epoch, index of the image).
-Neither the batch size nor the number of threads can change it. Each purpose has a stream of random numbers of its own,
-so that a word that is added to a recipe leaves what the other words do unchanged.
+The order and the augmentation of images are a pure function of (seed, epoch, index of the image). They do not depend on
+the batch size or the number of threads. Each purpose has its own stream of random numbers, so a new augmentation in a
+recipe leaves the others unchanged.
 """
 
 from archdsl.data.pipeline.batches import augmented, evaluation_batches, steps, training_batches

@@ -1,4 +1,4 @@
-"""Rotation, shift, zoom, shear, flips and crop as one affine map for each image, interpolated linearly."""
+"""Rotation, shift, zoom, shear, flips and crop, as one bilinear affine transformation per image."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from archdsl.recipe import Augment
 
 
 def warp(images: tf.Tensor, values: RandomValues, augment: Augment) -> tf.Tensor:
-    """Moves each image by its matrix. (N, H, W, C) of any type -> float32 (N, H, W, C)."""
+    """Transform each image by its matrix. (N, H, W, C) of any type -> float32 (N, H, W, C)."""
     height, width = int(images.shape[1]), int(images.shape[2])
     return sample(images, matrices(values, augment, height, width), augment.fill)
 
 
 def sample(images: tf.Tensor, matrix: tf.Tensor, fill: str) -> tf.Tensor:
-    """Each image as its matrix moves it.
+    """Transform each image by a matrix.
 
     Args:
         images: (N, H, W, C).
-        matrix: from a pixel's position (x, y, 1) in the moved image to that in the original, float32 (N, 3, 3).
+        matrix: maps a position (x, y, 1) in the result to one in the original, float32 (N, 3, 3).
     """
     height, width, channels = (int(size) for size in images.shape[1:])
     rows, columns = np.indices((height, width), np.float32)
@@ -51,15 +51,15 @@ def sample(images: tf.Tensor, matrix: tf.Tensor, fill: str) -> tf.Tensor:
 
 
 def matrices(values: RandomValues, augment: Augment, height: int, width: int) -> tf.Tensor:
-    """The matrix of each image, as `sample` takes it: float32 (N, 3, 3).
+    """The matrix of each image for `sample`, float32 (N, 3, 3).
 
-    It is that of Keras's `ImageDataGenerator` about the image's centre, after the crop.
+    It is the matrix of Keras's `ImageDataGenerator` about the center of the image, applied after the crop.
     """
     like = tf.zeros_like(next(iter(values.values())), tf.float32)
     like = like if like.shape.rank == 1 else like[:, 0]
 
     def spread(name: str, axis: int = 0) -> tf.Tensor:
-        """Numbers in [-1, 1); 0 where nothing was drawn."""
+        """Numbers in [-1, 1), or 0 without a drawn value."""
         if name not in values:
             return like
         drawn = values[name]
@@ -85,7 +85,7 @@ def matrices(values: RandomValues, augment: Augment, height: int, width: int) ->
 
 
 def _matrix(like: tf.Tensor, a: Any = 1.0, b: Any = 0.0, x: Any = 0.0, c: Any = 0.0, d: Any = 1.0, y: Any = 0.0) -> Any:
-    """Matrices [[a, b, x], [c, d, y], [0, 0, 1]], (N, 3, 3), of numbers and of vectors as long as `like`."""
+    """Matrices [[a, b, x], [c, d, y], [0, 0, 1]], (N, 3, 3), from numbers and vectors of the length of `like`."""
     rows = (a, b, x, c, d, y, 0.0, 0.0, 1.0)
     entries = [tf.broadcast_to(tf.cast(value, tf.float32), tf.shape(like)) for value in rows]
     return tf.reshape(tf.stack(entries, axis=1), [-1, 3, 3])

@@ -1,4 +1,4 @@
-"""Augments a batch's images, compiled into one program where TensorFlow can."""
+"""Augments the images of a batch, compiled with XLA if possible."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from archdsl.data.pipeline.random_streams import RandomValues
 from archdsl.recipe import Augment
 
 INTERPOLATED = ("shift", "rotation", "zoom", "shear")
-"""The words that move an image by parts of a pixel."""
+"""The augmentations that move an image by fractions of a pixel."""
 
 
 @dataclass(frozen=True)
 class ImageAugmentation:
-    """What a recipe does to single images.
+    """The augmentation of single images.
 
     Attributes:
-        largest: the largest value that a pixel can have.
-        cutout_pixel: what cutout puts, raw, float32 (C,).
+        largest: the largest possible pixel value.
+        cutout_pixel: the raw pixel that cutout fills in, float32 (C,).
     """
 
     augment: Augment
@@ -37,10 +37,10 @@ class ImageAugmentation:
     cutout_pixel: NDArray[np.float32]
 
     def __call__(self, images: tf.Tensor, values: RandomValues) -> tf.Tensor:
-        """Moves, recolors and cuts out: (N, H, W, C) of any type -> float32 (N, H, W, C), raw.
+        """Move, recolor and cut out: (N, H, W, C) of any type -> raw float32 (N, H, W, C).
 
         Args:
-            values: a row for each image.
+            values: random values, one row per image.
         """
         augment = self.augment
         if any(getattr(augment, word) for word in INTERPOLATED):
@@ -54,9 +54,9 @@ class ImageAugmentation:
 
 
 def image_augmentation(dataset: Dataset, augment: Augment) -> ImageAugmentation:
-    """What a recipe does to the images of a data set.
+    """The augmentation of the images of a data set.
 
-    Cutout puts the raw pixel that becomes 0 by standardization, or else each channel's mean in the training split.
+    Cutout fills in the raw pixel that standardization maps to 0, or each channel's mean in the training split.
     """
     pixel = np.zeros(1, np.float32)
     if augment.cutout:
@@ -69,13 +69,13 @@ def image_augmentation(dataset: Dataset, augment: Augment) -> ImageAugmentation:
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function as one program by XLA: here it is three to five times as fast as its operations one by one."""
+    """Compile a function with XLA, which makes it three to five times as fast here."""
     return tf.function(function, jit_compile=True, autograph=False) if xla_works() else function
 
 
 @cache
 def xla_works() -> bool:
-    """Whether this TensorFlow compiles what a `tf.data` pipeline does."""
+    """Whether this TensorFlow can use XLA in a `tf.data` pipeline."""
     try:
         double = tf.function(lambda number: number * 2, jit_compile=True, autograph=False)
         return int(next(iter(tf.data.Dataset.range(1, 2).map(double)))) == 2

@@ -1,4 +1,4 @@
-"""The `tf.data` pipelines that `fit` and `evaluate` read."""
+"""The `tf.data` pipelines for training and evaluation."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ from archdsl.text import quantity
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 without_autograph: Callable[[Function], Function] = tf.autograph.experimental.do_not_convert
-"""Has a function traced as it is, which is faster."""
+"""Trace a function without AutoGraph, which is faster."""
 
 AHEAD = 2
-"""Batches that are ready before they are needed."""
+"""The number of batches to prefetch."""
 
 
 def training_batches(
     dataset: Dataset, data: Data, seed: int, one_hot: bool = True, threads: int = AHEAD, first: int = 0
 ) -> tf.data.Dataset:
-    """Endless batches of the training split: each epoch has an order and random values of its own.
+    """Make endless training batches. Each epoch has its own order and random values.
 
-    An epoch is `steps(dataset.train, data)` batches, the last of which has the rest.
+    An epoch has `steps(dataset.train, data)` batches; the last one may be smaller.
 
     Args:
-        threads: how many batches are computed at a time.
-        first: the epoch to start with.
+        threads: the number of batches to compute in parallel.
+        first: the first epoch.
 
     Returns:
-        Images, float32 (N, H, W, C), and labels: float32 (N, classes) if `one_hot`, else int64 (N,). Where the data
-        set has class weights, also each image's weight, float32 (N,).
+        Images, float32 (N, H, W, C), and labels: float32 (N, classes) if `one_hot`, else int64 (N,). If the data set
+        has class weights, also the weight of each image, float32 (N,).
 
     Raises:
-        ArchError: as `check_augmentation` (ARCH303).
+        ArchError: the images cannot be augmented as the recipe asks (ARCH303).
     """
     check_augmentation(dataset, data, one_hot)
     count, size = len(dataset.train), min(data.batch_size, len(dataset.train))
@@ -63,7 +63,7 @@ def training_batches(
 
         @without_autograph
         def batch_values(step: tf.Tensor) -> tuple[Any, ...]:
-            """The rows of a batch and their random values; followed by their partners', if images are mixed."""
+            """The rows of a batch and their random values, followed by those of their partners if images are mixed."""
             start = step * size
             rows = tf.gather(order, (start + tf.range(size, dtype=tf.int64)) % count)
             mix_values = _rows(mixing, rows)
@@ -82,17 +82,17 @@ def training_batches(
             own, other = tf.split(targets, 2)
             targets = own * (1 - share) + other * share
         batch = (pixels, targets) if weights is None else (pixels, targets, _weights(targets, weights, one_hot))
-        # The last batch was filled up, so that one compiled program makes them all.
+        # The last batch is padded, so one compiled program serves all batches.
         return batch if count % size == 0 else tuple(array[:size_left] for array in batch)
 
     return _prefetched(tf.data.Dataset.counter(first).flat_map(epoch_of), batch_of, threads)
 
 
 def evaluation_batches(split: Split, dataset: Dataset, data: Data, one_hot: bool = True) -> tf.data.Dataset:
-    """The images of a split in their own order, once, scaled and standardized but not augmented.
+    """Make batches of a split, once and in order, scaled and standardized but not augmented.
 
     Returns:
-        Images and labels as `training_batches`, without weights.
+        Images and labels as in `training_batches`, without weights.
     """
     count = len(split)
     with tf.device("CPU:0"):
@@ -107,7 +107,7 @@ def evaluation_batches(split: Split, dataset: Dataset, data: Data, one_hot: bool
 
 
 def augmented(dataset: Dataset, data: Data, seed: int, epoch: int, rows: Sequence[int]) -> NDArray[np.float32]:
-    """The training images of these rows as an epoch shows them, before they are mixed, scaled and standardized.
+    """Augment some training images as in a given epoch, before mixing, scaling and standardization.
 
     Returns:
         float32 (rows, H, W, C), in [0, `dataset.largest`].
@@ -121,15 +121,15 @@ def augmented(dataset: Dataset, data: Data, seed: int, epoch: int, rows: Sequenc
 
 
 def steps(split: Split, data: Data) -> int:
-    """Batches in one epoch."""
+    """The number of batches in an epoch."""
     return math.ceil(len(split) / data.batch_size)
 
 
 def check_augmentation(dataset: Dataset, data: Data, one_hot: bool) -> None:
-    """Checks that a recipe can augment this data set.
+    """Check that a recipe can augment this data set.
 
     Raises:
-        ArchError: labels are mixed that are not `one_hot`, or colors changed in images that have none (ARCH303).
+        ArchError: mixed labels are not one-hot, or images are not in color (ARCH303).
     """
     augment, channels = data.augment, dataset.image_shape[2]
     for word in ("mixup", "cutmix"):
@@ -143,9 +143,9 @@ def check_augmentation(dataset: Dataset, data: Data, one_hot: bool) -> None:
 
 
 def _network_input(dataset: Dataset, augment: Augment) -> Any:
-    """The function from raw images and their random values to the network's input: augmented, standardized, mixed.
+    """Make the function that augments, standardizes and mixes raw images with their random values.
 
-    It also returns the partner's share in each image, (N, 1); without mixing, None.
+    The function also returns the partner's fraction of each image, (N, 1), or None without mixing.
     """
     augmentation, (factor, offset) = image_augmentation(dataset, augment), scale_and_offset(dataset)
 
@@ -166,7 +166,7 @@ def _targets(labels: tf.Tensor, dataset: Dataset, one_hot: bool) -> tf.Tensor:
 
 
 def _weights(targets: tf.Tensor, weights: tf.Tensor, one_hot: bool) -> tf.Tensor:
-    """The weight of each image: its class's, or those of its classes by their shares."""
+    """The weight of each image: that of its class, or the mean for mixed labels."""
     return tf.linalg.matvec(targets, weights) if one_hot else tf.gather(weights, targets)
 
 
@@ -177,9 +177,9 @@ def _rows(values: RandomValues, rows: tf.Tensor) -> RandomValues:
 def _prefetched(source: tf.data.Dataset, function: Any, threads: int) -> tf.data.Dataset:
     options = tf.data.Options()
     options.deterministic = True
-    # They find nothing here, and copy all images that a pipeline holds, more than once, before the first batch.
+    # The default optimizations gain nothing here, and copy all images several times before the first batch.
     options.experimental_optimization.apply_default_optimizations = False
-    # Nothing here is tuned, and the tuner's thread, which sleeps for up to a minute, would hold up the program's end.
+    # Nothing here is tuned, and the tuner's thread, which sleeps for up to a minute, would delay the exit.
     options.autotune.enabled = False
     batches = source.map(function, num_parallel_calls=threads, deterministic=True)
     return batches.with_options(options).prefetch(AHEAD)

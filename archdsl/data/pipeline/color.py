@@ -1,4 +1,4 @@
-"""Brightness, contrast, saturation and hue, each as the Keras layer of its name defines it."""
+"""Brightness, contrast, saturation and hue, each defined as in its Keras layer."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from archdsl.data.pipeline.random_streams import RandomValues
 from archdsl.recipe import Augment
 
 EPSILON = 1e-7
-"""Keras's, which keeps a full saturation finite."""
+"""The epsilon of Keras, which keeps full saturation finite."""
 
 
 def adjust_colors(pixels: tf.Tensor, values: RandomValues, augment: Augment, largest: float) -> tf.Tensor:
-    """Changes each image's colors, by its random values. float32 (N, H, W, C), raw -> the same.
+    """Change the colors of each image. Raw float32 (N, H, W, C) -> the same.
 
-    - `brightness` b: adds a share of `largest` in [-b, b]. `RandomBrightness(b)`.
+    - `brightness` b: adds a fraction in [-b, b] of `largest`. `RandomBrightness(b)`.
     - `contrast` c: multiplies the distance from each channel's mean by a factor in [1 - c, 1 + c]. `RandomContrast(c)`.
-    - `saturation` s: Keras's factor f lies in [(1 - s) / 2, (1 + s) / 2], and multiplies by f / (1 - f): 1 for its
+    - `saturation` s: Keras's factor f is in [(1 - s) / 2, (1 + s) / 2] and multiplies by f / (1 - f), which is 1 in the
       middle. `RandomSaturation(((1 - s) / 2, (1 + s) / 2))`.
-    - `hue` h: rotates the hue by at most h / 2 either way. `RandomHue(h)`.
+    - `hue` h: rotates the hue by at most h / 2 in either direction. `RandomHue(h)`.
 
-    Values out of range are clipped. Saturation and hue need images of three channels.
+    Values out of range are clipped. Saturation and hue require three channels.
     """
     if augment.brightness:
         pixels = adjust_brightness(pixels, _between(values["brightness"], 0, augment.brightness), largest)
@@ -34,18 +34,18 @@ def adjust_colors(pixels: tf.Tensor, values: RandomValues, augment: Augment, lar
 
 
 def adjust_brightness(pixels: tf.Tensor, share: tf.Tensor, largest: float) -> tf.Tensor:
-    """Adds a share, float32 (N,), of `largest` to each image."""
+    """Add a fraction, float32 (N,), of `largest` to each image."""
     return tf.clip_by_value(pixels + _each(share) * largest, 0.0, largest)
 
 
 def adjust_contrast(pixels: tf.Tensor, factor: tf.Tensor, largest: float) -> tf.Tensor:
-    """Multiplies each pixel's distance from the mean of its image and channel by a factor, float32 (N,)."""
+    """Multiply the distance of each pixel from the mean of its image and channel by a factor, float32 (N,)."""
     mean = tf.reduce_mean(pixels, axis=[1, 2], keepdims=True)
     return tf.clip_by_value((pixels - mean) * _each(factor) + mean, 0.0, largest)
 
 
 def adjust_saturation(pixels: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
-    """Multiplies each image's saturation, in HSV, by f / (1 - f) for its factor f, float32 (N,), up to 1."""
+    """Multiply the HSV saturation of each image by f / (1 - f), for its factor f, float32 (N,), up to 1."""
     value = tf.reduce_max(pixels, axis=-1, keepdims=True)
     chroma = value - tf.reduce_min(pixels, axis=-1, keepdims=True)
     gain = tf.minimum(_each(factor / (1 - factor + EPSILON)), value / tf.maximum(chroma, EPSILON))
@@ -53,9 +53,9 @@ def adjust_saturation(pixels: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
 
 
 def adjust_hue(pixels: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
-    """Rotates each image's hue, in HSV, by a share of the circle, float32 (N,)."""
-    # TensorFlow's own conversion asks which channel equals the largest. Compiled, it computes both anew, rounds them
-    # in different ways, and takes a wrong colour. Here the three formulas agree where two channels are nearly equal.
+    """Rotate the HSV hue of each image by a fraction of the circle, float32 (N,)."""
+    # TensorFlow's own conversion tests which channel equals the maximum. Once compiled, it may compute the two with
+    # different rounding and pick a wrong color. Here, the three formulas agree if two channels are nearly equal.
     red, green, blue = tf.unstack(pixels, axis=-1)
     value = tf.reduce_max(pixels, axis=-1)
     chroma = value - tf.reduce_min(pixels, axis=-1)

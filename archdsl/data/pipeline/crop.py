@@ -1,4 +1,4 @@
-"""Crops and flips: moves by whole pixels, in which no value changes."""
+"""Crops and flips, which move images by whole pixels and change no values."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from archdsl.recipe import Augment
 
 
 def crop_and_flip(images: tf.Tensor, values: RandomValues, augment: Augment) -> tf.Tensor:
-    """Crops each image out of itself padded by `augment.crop` pixels on each side, and mirrors it.
+    """Crop each image after padding it by `augment.crop` pixels on each side, and flip it.
 
-    Nothing is padded in fact: each row and column of the result is looked up in the original.
+    Instead of padding, each row and column of the result is looked up in the original.
 
     Args:
         images: (N, H, W, C) of any type.
-        values: uniform numbers under `crop`, and which images flip under `mirror`.
+        values: uniform numbers in `crop`, and the images to flip in `mirror`.
     """
     height, width = int(images.shape[1]), int(images.shape[2])
     top, left = crop_offsets(values, augment) if augment.crop else (None, None)
@@ -34,20 +34,20 @@ def crop_and_flip(images: tf.Tensor, values: RandomValues, augment: Augment) -> 
 
 
 def crop_offsets(values: RandomValues, augment: Augment) -> tuple[tf.Tensor, tf.Tensor]:
-    """How many pixels the crop starts below and right of the image's upper left corner: int32 (N,) each."""
+    """The offset of the crop from the upper left corner, down and right, in pixels: int32 (N,) each."""
     moved = tf.cast(tf.floor(values["crop"] * (2 * augment.crop + 1)), tf.int32) - augment.crop
     return moved[:, 0], moved[:, 1]
 
 
 _UNCHANGED_BY = {1: ("none", "horizontal", "alternate"), 2: ("none", "vertical")}
-"""By axis, the flips that leave it unchanged."""
+"""For each axis, the flips that leave it unchanged."""
 
 
 def _gather(images: tf.Tensor, positions: tf.Tensor, axis: int, fill: str) -> tf.Tensor:
-    """The rows (axis 1) or columns (axis 2) at these positions of each image."""
+    """The rows (axis 1) or columns (axis 2) of each image at the given positions."""
     _, height, width, channels = images.shape
     size = height if axis == 1 else width
-    # As rows of one piece, which are copied faster than pixels.
+    # Whole rows are copied faster than pixels.
     lines = tf.reshape(images, [-1, height, width * channels]) if axis == 1 else images
     gathered = tf.gather(lines, source_positions(positions, size, fill), axis=axis, batch_dims=1)
     pixels = tf.reshape(gathered, [-1, height, width, channels])

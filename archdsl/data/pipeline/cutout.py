@@ -1,4 +1,4 @@
-"""Cutout: a square of each image becomes grey. DeVries & Taylor 2017."""
+"""Cutout: erases a square of each image (DeVries & Taylor 2017)."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import tensorflow as tf
 
 
 def box_mask(center: tf.Tensor, tall: tf.Tensor, wide: tf.Tensor, height: int, width: int) -> tf.Tensor:
-    """Which pixels are in a box, clipped at the border: bool (N, height, width).
+    """Mask the pixels of a box, clipped at the border: bool (N, height, width).
 
     Args:
-        center: uniform numbers in [0, 1) for the row and the column of the box's middle, float32 (N, 2).
-        tall: rows of the box, int32 (N,) or ().
-        wide: its columns.
+        center: uniform numbers in [0, 1) for the row and column of the center, float32 (N, 2).
+        tall: the number of rows, int32 (N,) or ().
+        wide: the number of columns.
     """
     middle = tf.cast(tf.floor(center * tf.constant([height, width], tf.float32)), tf.int32)
     rows, columns = tf.range(height)[None], tf.range(width)[None]
@@ -22,13 +22,13 @@ def box_mask(center: tf.Tensor, tall: tf.Tensor, wide: tf.Tensor, height: int, w
 
 
 def cut_out(pixels: tf.Tensor, center: tf.Tensor, side: int, pixel: tf.Tensor) -> tf.Tensor:
-    """Puts a square of one pixel value on each image. Its center is any pixel, so that the border may clip it.
+    """Fill a square of each image. Its center can be any pixel, so the border may clip it.
 
     Args:
         pixels: float32 (N, H, W, C).
-        center: as `box_mask` takes it.
-        side: of the square, in pixels.
-        pixel: what the square shows, float32 (C,).
+        center: as in `box_mask`.
+        side: the side of the square, in pixels.
+        pixel: the value to fill in, float32 (C,).
     """
     height, width = int(pixels.shape[1]), int(pixels.shape[2])
     sides = tf.constant(side)

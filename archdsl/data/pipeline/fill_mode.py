@@ -1,9 +1,9 @@
-"""What fills the outside of an image: `fill` as a rule from any position to one inside.
+"""Fills the outside of an image: `fill` maps any position to one inside.
 
-The pixels a b c d of a row, with what `fill` puts on either side:
+A row of pixels a b c d, extended on both sides:
 
     nearest   a a a | a b c d | d d d
-    reflect   d c b | a b c d | c b a    the border is not repeated: NumPy's and PyTorch's `reflect`, SciPy's `mirror`
+    reflect   d c b | a b c d | c b a    without repeating the border: `reflect` in NumPy and PyTorch, `mirror` in SciPy
     wrap      b c d | a b c d | a b c
     black     0 0 0 | a b c d | 0 0 0
 """
@@ -14,9 +14,9 @@ import tensorflow as tf
 
 
 def source_positions(positions: tf.Tensor, size: int, fill: str) -> tf.Tensor:
-    """The positions in [0, size) whose pixels appear at the given ones: int32 of any shape -> the same.
+    """Map positions to [0, size): int32 of any shape -> the same.
 
-    With `black`, those that are not `in_bounds` are black instead.
+    With `black`, the caller blackens those that are not `in_bounds`.
     """
     if fill == "wrap":
         return _modulo(positions, size)
@@ -28,11 +28,11 @@ def source_positions(positions: tf.Tensor, size: int, fill: str) -> tf.Tensor:
 
 
 def in_bounds(positions: tf.Tensor, size: int) -> tf.Tensor:
-    """Whether positions, int32 of any shape, are inside the image."""
+    """Whether positions, int32 of any shape, are inside of the image."""
     return (positions >= 0) & (positions < size)
 
 
 def _modulo(positions: tf.Tensor, size: int) -> tf.Tensor:
     """The positions modulo `size`; exact below 2**24."""
-    # Floats divide many at a time, whole numbers one by one.
+    # Division of floats is vectorized, that of integers is not.
     return positions - size * tf.cast(tf.floor(tf.cast(positions, tf.float32) / size), tf.int32)

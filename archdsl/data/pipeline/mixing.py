@@ -1,4 +1,4 @@
-"""Mixup and CutMix: an image and its labels mixed with another's. Zhang et al. 2017, Yun et al. 2019."""
+"""Mixup (Zhang et al. 2017) and CutMix (Yun et al. 2019): mix images and their labels in pairs."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from archdsl.data.pipeline.random_streams import RandomValues
 
 
 def mix(pixels: tf.Tensor, partners: tf.Tensor, values: RandomValues) -> tuple[tf.Tensor, tf.Tensor]:
-    """Blends each image with its partner, or pastes a box of the partner into it, as its random values say.
+    """Blend each image with its partner, or paste a box of the partner into it, depending on its random values.
 
     Args:
         pixels, partners: float32 (N, H, W, C).
-        values: `share`, `pasted` and `box`, as `mixing_values` returns them, one row for each image.
+        values: `share`, `pasted` and `box` from `mixing_values`, one row per image.
 
     Returns:
-        The images, and the partner's share of each, float32 (N, 1), by which its labels are to be mixed: that of the
-        blend, or that of the box's area after it was clipped at the border.
+        The images, and the partner's fraction of each, float32 (N, 1), for mixing the labels: the fraction in the
+        blend, or the area of the clipped box.
     """
     height, width = int(pixels.shape[1]), int(pixels.shape[2])
     pasted, side = values["pasted"], tf.sqrt(1 - values["share"])

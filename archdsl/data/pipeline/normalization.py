@@ -1,4 +1,4 @@
-"""Raw pixels -> the network's input: scaled, the mean subtracted, divided by the standard deviation."""
+"""Converts raw pixels to the network's input: scales them, subtracts the mean, divides by the standard deviation."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 from archdsl.data.dataset import Dataset
 
 EPSILON = 1e-7
-"""Added to the standard deviation, which may be 0."""
+"""A constant added to the standard deviation, which may be 0."""
 
 
 def scale_and_offset(dataset: Dataset) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """What a pixel is multiplied by, and what is then added: float32 (C,) each.
+    """The factor and the offset of pixels: float32 (C,) each.
 
-    Both are computed in float64. The result differs from ((pixel / divisor) - mean) / (std + 1e-7) by rounding
-    alone: by no more than 1e-6 for pixels of 0 to 255 that become numbers of -4 to 4.
+    Both are computed in float64. The result differs from ((pixel / divisor) - mean) / (std + 1e-7) only by rounding: by
+    at most 1e-6 for pixels from 0 to 255 that become numbers from -4 to 4.
     """
     channels = dataset.image_shape[2]
     factor, offset = np.full(channels, 1 / dataset.divisor), np.zeros(channels)
@@ -27,12 +27,12 @@ def scale_and_offset(dataset: Dataset) -> tuple[NDArray[np.float32], NDArray[np.
 
 
 def standardize(pixels: tf.Tensor, dataset: Dataset) -> tf.Tensor:
-    """Raw pixels, (N, H, W, C) of any type, as the network's input: float32 (N, H, W, C)."""
+    """Convert raw pixels to the network's input. (N, H, W, C) of any type -> float32 (N, H, W, C)."""
     factor, offset = scale_and_offset(dataset)
     pixels = tf.cast(pixels, tf.float32)
     if (factor == 1).all() and not offset.any():
         return pixels
-    # A row for each image: operations run one by one are five times as fast where the last axis is not just three long.
+    # One row per image: eager operations are five times as fast if the last axis is longer than three.
     height, width, channels = pixels.shape[1:]
     rows = tf.reshape(pixels, [-1, height * width * channels])
     rows = rows * np.tile(factor, height * width) + np.tile(offset, height * width)

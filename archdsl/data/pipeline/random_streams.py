@@ -1,4 +1,4 @@
-"""The random numbers of an epoch: stateless, and each purpose has a stream of its own."""
+"""Stateless random numbers of an epoch, in a separate stream for each purpose."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import tensorflow as tf
 from archdsl.recipe import Augment
 
 RandomValues: TypeAlias = dict[str, tf.Tensor]
-"""The values of each purpose: row i belongs to image i, whatever its position in the epoch."""
+"""Random values by purpose: row i belongs to image i, whatever its position in the epoch."""
 
 STREAMS = (
     *("order", "angle", "shift", "shear", "zoom", "flip", "turn", "crop", "cutout"),
     *("brightness", "contrast", "saturation", "hue", "partner", "mixup", "cutmix", "box", "choice"),
 )
-"""A stream's position here decides its numbers: new ones go to the end."""
+"""The position of a stream determines its numbers: append new ones."""
 
 STREAMS_PER_EPOCH = 64
-"""How many streams an epoch can have."""
+"""The most streams of an epoch."""
 
 UNIFORM = {
     "angle": 1,
@@ -32,24 +32,24 @@ UNIFORM = {
     "saturation": 1,
     "hue": 1,
 }
-"""Streams of uniform numbers, and how many each image gets."""
+"""Streams of uniform numbers, with the count per image."""
 
 FIELDS = {"angle": "rotation"}
-"""The field of `Augment` that uses a stream, where its name differs from the stream's."""
+"""The fields of `Augment` whose streams have another name."""
 
 
 def permutation(count: int, seed: int, epoch: Any) -> tf.Tensor:
-    """The order of one epoch: a permutation of `count` rows, int32."""
+    """The order of an epoch: a permutation of `count` rows, int32."""
     full = {"minval": None, "maxval": None, "dtype": tf.int64, "alg": "philox"}
     return tf.argsort(tf.random.stateless_uniform([count], key(seed, epoch, "order"), **full), stable=True)
 
 
 def augmentation_values(count: int, augment: Augment, seed: int, epoch: Any) -> RandomValues:
-    """The random values with which an epoch augments `count` images, of what `augment` asks for.
+    """Draw the random values that augment `count` images in an epoch.
 
     Returns:
-        Uniform numbers in [0, 1), float32 (count,) or (count, 2), and under `mirror` which images flip: left to
-        right and above to below, bool (count, 2).
+        Uniform numbers in [0, 1), float32 (count,) or (count, 2), for each active augmentation; in `mirror`, the images
+        to flip horizontally and vertically, bool (count, 2).
     """
     values = {}
     for name, size in UNIFORM.items():
@@ -61,7 +61,7 @@ def augmentation_values(count: int, augment: Augment, seed: int, epoch: Any) -> 
 
 
 def mirrored(count: int, augment: Augment, seed: int, epoch: Any) -> tf.Tensor:
-    """Which images are mirrored left to right, and which above to below: bool (count, 2)."""
+    """The images to flip horizontally and vertically: bool (count, 2)."""
     if augment.flip == "alternate":
         initial = uniform(count, 1, key(seed, 0, "turn")) < 0.5
         mirror = tf.math.logical_xor(initial, tf.cast(epoch, tf.int64) % 2 == 1)
@@ -71,13 +71,13 @@ def mirrored(count: int, augment: Augment, seed: int, epoch: Any) -> tf.Tensor:
 
 
 def mixing_values(count: int, augment: Augment, seed: int, epoch: Any) -> RandomValues:
-    """The random values with which an epoch mixes each of `count` images with another.
+    """Draw the random values that mix each of `count` images with another one in an epoch.
 
     Returns:
         partner: the other image's row, int32 (count,).
-        share: what an image keeps of itself, in (0, 1), float32 (count,).
-        pasted: whether a box of the other is pasted into it, and not all of it blended, bool (count,).
-        box: uniform numbers for the box's centre, float32 (count, 2).
+        share: the fraction that an image keeps of itself, in (0, 1), float32 (count,).
+        pasted: whether to paste a box of the other image rather than to blend the two, bool (count,).
+        box: uniform numbers for the center of the box, float32 (count, 2).
     """
     partner = tf.random.stateless_uniform(
         [count], key(seed, epoch, "partner"), minval=0, maxval=count, dtype=tf.int32, alg="philox"
@@ -92,18 +92,18 @@ def mixing_values(count: int, augment: Augment, seed: int, epoch: Any) -> Random
 
 
 def uniform(count: int, size: int, start: tf.Tensor) -> tf.Tensor:
-    """Uniform numbers in [0, 1), float32 (count, size), or (count,) for a size of 1."""
+    """Draw uniform numbers in [0, 1), float32 (count, size), or (count,) for a size of 1."""
     return tf.random.stateless_uniform([count] if size == 1 else [count, size], start, alg="philox")
 
 
 def key(seed: int, epoch: Any, stream: str) -> tf.Tensor:
-    """The two numbers that a stateless draw starts from; no two of them are equal."""
+    """The seed of a stateless draw, different for each epoch and stream."""
     number = STREAMS_PER_EPOCH * tf.cast(epoch, tf.int64) + STREAMS.index(stream)
     return tf.stack([tf.constant(seed, tf.int64), number])
 
 
 def _beta(count: int, alpha: float, start: tf.Tensor) -> tf.Tensor:
-    """Numbers of Beta(alpha, alpha), float32 (count,): a / (a + b) for two of Gamma(alpha)."""
-    # In float64, where a Gamma of a small alpha does not become 0.
+    """Draw from Beta(alpha, alpha), float32 (count,), as a / (a + b) with a and b from Gamma(alpha)."""
+    # In float64, because Gamma underflows to 0 in float32 for a small alpha.
     pair = tf.random.stateless_gamma([count, 2], start, alpha=tf.constant(alpha, tf.float64), dtype=tf.float64)
     return tf.cast(pair[:, 0] / tf.maximum(tf.reduce_sum(pair, axis=1), 1e-300), tf.float32)

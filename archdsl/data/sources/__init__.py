@@ -1,7 +1,7 @@
-"""Where images come from: one module for each word of the recipe's `source`, named after it.
+"""Data sources: one module for each, named after the word in the recipe.
 
 To add one, write `archdsl/data/sources/NAME.py` with a `SOURCE`, and add NAME to `DATA_SOURCES` in `archdsl.recipe`.
-A module is imported only when its source is read.
+A module is imported only when its source is used.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from archdsl.recipe import Data
 
 
 def source(name: str) -> Source:
-    """The data source of a word in `DATA_SOURCES`."""
+    """The source of a name in `DATA_SOURCES`."""
     instance: Source = import_module(f"{__name__}.{name}").SOURCE
     return instance
 
@@ -27,12 +27,12 @@ def read(
     shape: Sequence[int | None] | None = None,
     fallback_side: int | None = None,
 ) -> RawDataset:
-    """The data set of a recipe's source. Images in files of their own are only listed; they are read later.
+    """Read the data set of a recipe. Image files are only listed, and read later.
 
     Args:
         data_dir: the only folder to search (`--data-dir`).
-        shape: of the network's input, if it takes images: height, width, channels, None where one is open.
-        fallback_side: the side of images that differ in size, where neither the recipe nor the network sets one.
+        shape: height, width and channels of the network's input, if it takes images; None means any.
+        fallback_side: height and width for images that differ in size, if neither recipe nor network sets a size.
 
     Raises:
         ArchError: as `Source.read`.
@@ -44,7 +44,7 @@ def read(
 
 
 def download(data: Data, data_dir: Path | None = None) -> None:
-    """Puts a recipe's data set where `read` searches for it. Imports TensorFlow.
+    """Download the data set of a recipe to a folder that `read` searches. Imports TensorFlow.
 
     Raises:
         ArchError: as `Source.download`.

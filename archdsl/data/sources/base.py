@@ -1,4 +1,4 @@
-"""What a data source is, and what reading it gives."""
+"""The base class of data sources, and the data set that they return."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from archdsl.recipe import Data
 
 @dataclass(frozen=True, slots=True)
 class RawDataset:
-    """A data set as its source holds it, before a recipe chooses from it and splits it.
+    """A data set as its source provides it, before a recipe selects and splits it.
 
     Attributes:
-        test: None where the source has no test split of its own; `validation` likewise.
-        shape: of one image: height, width, channels.
+        test, validation: None if the source has no such split.
+        shape: height, width and channels of an image.
         origin: the file or folder, or `embedded`.
-        largest: the largest value that a pixel can have.
-        notes: sentences on what a reader of the data set should know.
-        searched: the places where it was searched for.
+        largest: the largest possible pixel value.
+        notes: remarks about the data set, one sentence each.
+        searched: the paths that were searched.
     """
 
     train: LazySplit
@@ -40,7 +40,7 @@ class RawDataset:
 
 
 class Source(ABC):
-    """Reads one word of the recipe's `source`; the module of that name has one instance, `SOURCE`."""
+    """A data source. Its module has one instance, `SOURCE`."""
 
     why_no_download: ClassVar[str] = "is local"
 
@@ -50,22 +50,22 @@ class Source(ABC):
 
     @abstractmethod
     def read(self, data: Data, data_dir: Path | None, requested: RequestedFormat) -> RawDataset:
-        """The data set that a recipe names.
+        """Read the data set of a recipe.
 
         Args:
-            data: the recipe; `data.argument` is the path or the name that is written with the source's word.
+            data: the recipe; `data.argument` is the path or name given with the source.
             data_dir: the only folder to search (`--data-dir`).
-            requested: the size and channels of the images, for sources whose files may have any.
+            requested: the required size and channels, for sources whose images vary.
 
         Raises:
-            ArchError: it is not there (ARCH301), cannot be read (ARCH302), or holds no images with labels (ARCH303).
+            ArchError: the data is missing (ARCH301), cannot be read (ARCH302), or is not labeled images (ARCH303).
         """
 
     def download(self, data: Data, data_dir: Path | None) -> None:
-        """Puts the data set where `read` searches for it.
+        """Download the data set to a folder that `read` searches.
 
         Raises:
-            ArchError: it cannot be downloaded, or not there (ARCH203); the download fails (ARCH301); a package that it
-                needs is not installed (ARCH306).
+            ArchError: the source or the folder does not allow it (ARCH203), the download fails (ARCH301), or a package
+                is not installed (ARCH306).
         """
         raise fail("ARCH203", f"`--download` does not apply: {data.source_name} {self.why_no_download}")

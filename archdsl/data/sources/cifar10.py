@@ -1,4 +1,4 @@
-"""CIFAR-10: 60,000 photographs of 32x32 in 10 classes (Krizhevsky 2009); and how CIFAR-100's files are read too."""
+"""CIFAR-10: 60,000 photographs of 32x32 pixels in 10 classes (Krizhevsky 2009). Also reads the files of CIFAR-100."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ HOW_TO_GET = "unpack an archive from https://www.cs.toronto.edu/~kriz/cifar.html
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cifar(PublishedSet):
-    """One of the two sets. Each comes as an archive of pickles and as one of plain bytes (`.bin`).
+    """CIFAR-10 or CIFAR-100. Each is published as an archive of pickles and as one of raw bytes (`.bin`).
 
     Attributes:
-        training: the names of the files with training images; `testing` is that of the file with test images.
-        label_key: the name of the labels in a pickle.
-        label_bytes: how many bytes precede each image in a `.bin` file; the last of them is the label.
+        training: the names of the files with training images.
+        testing: the name of the file with test images.
+        label_key: the key of the labels in a pickle.
+        label_bytes: the number of bytes before each image in a `.bin` file; the last one is the label.
     """
 
     training: tuple[str, ...]
@@ -38,11 +39,11 @@ class Cifar(PublishedSet):
     how_to_get: str = HOW_TO_GET
 
     def is_set(self, folder: Path) -> bool:
-        """Whether a folder has the first training file, of either archive, in it."""
+        """Whether a folder contains the first training file of either archive."""
         return any((folder / f"{self.training[0]}{ending}").is_file() for ending in ("", ".bin"))
 
     def read_folder(self, folder: Path) -> tuple[LazySplit, LazySplit]:
-        """The training images of all files in their order, and the test images."""
+        """Read the training images of all files in order, and the test images."""
         read, ending = self._read_pickle, ""
         if (folder / f"{self.training[0]}.bin").exists():
             read, ending = self._read_binary, ".bin"

@@ -1,4 +1,4 @@
-"""CIFAR-100 with its fine labels: 60,000 photographs of 32x32 in 100 classes (Krizhevsky 2009)."""
+"""CIFAR-100 with its fine labels: 60,000 photographs of 32x32 pixels in 100 classes (Krizhevsky 2009)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ mountain mouse mushroom oak_tree orange orchid otter palm_tree pear pickup_truck
 possum rabbit raccoon ray road rocket rose sea seal shark shrew skunk skyscraper snail snake spider squirrel streetcar
 sunflower sweet_pepper table tank telephone television tiger tractor train trout tulip turtle wardrobe whale
 willow_tree wolf woman worm
-""".split()  # noqa: SIM905 - a hundred words are read more easily so
+""".split()  # noqa: SIM905 - a hundred words are easier to read this way
 
 SOURCE = Cifar(
     title="CIFAR-100",

@@ -1,4 +1,4 @@
-"""The handwritten digits that are a part of the package: 1,797 of 8x8 (Alpaydin & Kaynak 1998; CC BY 4.0)."""
+"""Handwritten digits, part of the package: 1,797 images of 8x8 pixels (Alpaydin & Kaynak 1998; CC BY 4.0)."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from archdsl.recipe import Data
 CLASSES = tuple("0123456789")
 SHAPE = (8, 8, 1)
 LARGEST = 16
-"""A pixel counts the dark points of a 4x4 cell."""
+"""Each pixel counts the dark points of a 4x4 cell."""
 
 
 class Digits(Source):
-    """The embedded digits; a fifth of each class is the test split."""
+    """The digits in the package. A fifth of each class is the test split."""
 
     why_no_download = "is part of the package"
 
@@ -30,7 +30,7 @@ class Digits(Source):
         return image == SHAPE and output == (len(CLASSES),)
 
     def read(self, data: Data, data_dir: Path | None, requested: RequestedFormat) -> RawDataset:
-        """The digits, in their own size wherever a folder is named."""
+        """Read the digits, in their own size."""
         with resources.files("archdsl.data").joinpath("digits.npz").open("rb") as file:
             arrays: Any = np.load(file, allow_pickle=False)
             train, test = (

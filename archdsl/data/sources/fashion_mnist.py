@@ -12,18 +12,18 @@ from archdsl.data.sources.published import PublishedSet
 from archdsl.errors import fail
 
 MNIST_LABELS = (5, 0, 4, 1, 9, 2, 1, 3, 1, 4, 3, 5, 3, 6, 1, 7)
-"""The first labels of MNIST's training set, whose files have the same names and shapes."""
+"""The first labels of MNIST's training set. Its files have the same names and shapes."""
 
 
 class FashionMnist(PublishedSet):
-    """The set in four files, each packed by gzip or not; `train-images.idx3-ubyte` is the same name."""
+    """Reads the four files, compressed or not. `train-images.idx3-ubyte` is accepted for `train-images-idx3-ubyte`."""
 
     def is_set(self, folder: Path) -> bool:
-        """Whether a folder has the training images in it."""
+        """Whether a folder contains the training images."""
         return any((folder / name).is_file() for name in _names("train-images-idx3-ubyte"))
 
     def read_folder(self, folder: Path) -> tuple[LazySplit, LazySplit]:
-        """The training images and the test images of the four files; MNIST's are refused."""
+        """Read the training and test images of the four files; those of MNIST are rejected."""
         train, test = (self._read(folder, stem) for stem in ("train", "t10k"))
         if tuple(train.labels[: len(MNIST_LABELS)]) == MNIST_LABELS and len(train) >= 10_000:
             message = f"{folder} contains MNIST's handwritten digits, not Fashion-MNIST"

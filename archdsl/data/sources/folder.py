@@ -1,4 +1,4 @@
-"""A folder of images by class: `train/CLASS/*.png` with `test/` and perhaps `validation/`, or `CLASS/*.png` alone."""
+"""A folder of images by class: `train/CLASS/*.png` with `test/` and optionally `validation/`, or just `CLASS/*.png`."""
 
 from __future__ import annotations
 
@@ -19,21 +19,22 @@ from archdsl.recipe import Data
 from archdsl.text import quantity
 
 SPLITS = {"train": "train", "test": "test", "validation": "validation", "val": "validation", "valid": "validation"}
-"""What the folders of the splits may be called, in lower case."""
+"""The accepted names of the split folders, in lower case."""
 
 JUNK = frozenset({"__macosx", "thumbs.db", "desktop.ini", "@eadir"})
-"""What systems leave behind, in lower case; such files are skipped like hidden ones."""
+"""Files that operating systems leave behind, in lower case. They are skipped like hidden files."""
 
 
 class ImageFolder(Source):
     """Reads a folder of images with a folder for each class."""
 
     def read(self, data: Data, data_dir: Path | None, requested: images.RequestedFormat) -> RawDataset:
-        """The images of a folder: they are listed, and read when their rows are fetched.
+        """List the images of a folder. They are read when their rows are fetched.
 
         Raises:
-            ArchError: it is not there (ARCH301); it holds no classes, or a class no images (ARCH302); it holds one
-                class alone, the splits have other classes, or images differ in size and none is requested (ARCH303).
+            ArchError: the folder is missing (ARCH301); it has no classes, or a class has no images (ARCH302); it has
+                only one class, the splits have different classes, or the images differ in size and no size is
+                requested (ARCH303).
         """
         root, searched = search.find(data.argument, "folder", data_dir)
         folders = _splits(root)
@@ -64,7 +65,7 @@ class ImageFolder(Source):
 
 
 def _splits(root: Path) -> dict[str, Path]:
-    """The folder of each split; a folder without them is all of it `train`."""
+    """The folder of each split. Without such folders, everything is `train`."""
     folders = _folders(root)
     named = {SPLITS[one.name.lower()]: one for one in folders if one.name.lower() in SPLITS}
     if "train" in named:
@@ -77,15 +78,15 @@ def _splits(root: Path) -> dict[str, Path]:
 
 
 def _folders(folder: Path) -> list[Path]:
-    """The folders in a folder by name, but for hidden ones and what systems leave behind."""
+    """The folders in a folder, sorted by name, without hidden and system folders."""
     return [Path(entry.path) for entry in _entries(folder) if _is_folder(entry)]
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    """What is in a folder by name, but for hidden files and what systems leave behind.
+    """The entries of a folder, sorted by name, without hidden and system files.
 
     Raises:
-        ArchError: it is no folder, or cannot be read (ARCH302).
+        ArchError: it is not a folder, or cannot be read (ARCH302).
     """
     try:
         with os.scandir(folder) as entries:
@@ -100,15 +101,15 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link that leads to itself
+    except OSError:  # a link to itself
         return False
 
 
 def _classes(folder: Path, skipped: Counter[str]) -> dict[str, list[Path]]:
-    """The images of each class, by name.
+    """The image files of each class, by name.
 
     Raises:
-        ArchError: there are none, or a class has none (ARCH302).
+        ArchError: there are no classes, or a class has no images (ARCH302).
     """
     folders = _folders(folder)
     if not folders:
@@ -127,14 +128,14 @@ def _classes(folder: Path, skipped: Counter[str]) -> dict[str, list[Path]]:
 
 
 def _files(folder: Path, skipped: Counter[str], above: tuple[str, ...], seen: set[str]) -> Iterator[Path]:
-    """The images below a folder, in the order of their names; other files are counted by their ending.
+    """The images below a folder, sorted by name; other files are counted by extension.
 
     Args:
-        seen: the real paths of the class's folders so far: two links to a folder, which has two links to another, and
-            so on, would give more images than any machine can list.
+        seen: the real paths of the class's folders so far. Without it, nested pairs of links could multiply the images
+            beyond what any machine can list.
 
     Raises:
-        ArchError: a link leads back to a folder above it, or to one whose images the class has already (ARCH302).
+        ArchError: a link leads to a parent folder, or to a folder already listed for the class (ARCH302).
     """
     real = os.path.realpath(folder)
     if real in above:
@@ -161,7 +162,7 @@ def _one_class(folder: Path, classes: tuple[str, ...]) -> Exception:
 
 
 def _check_same_classes(folder: Path, classes: tuple[str, ...], training: Path, known: tuple[str, ...]) -> None:
-    """Raises where a split has other classes than the training split."""
+    """Raise an error if a split and the training split have different classes."""
     for name in classes:
         if name not in known:
             message = f"{folder} has the class `{name}`, which {training} lacks"

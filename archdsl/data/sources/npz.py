@@ -1,4 +1,4 @@
-"""Anybody's arrays in an `.npz` file: `x_train, y_train, x_test, y_test`, or `x, y`; perhaps `classes`, their names."""
+"""Arrays in an `.npz` file: `x_train, y_train, x_test, y_test`, or `x, y`; optionally `classes`, the class names."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from archdsl.recipe import Data
 
 
 class NpzFile(Source):
-    """Reads one file of NumPy."""
+    """Reads an `.npz` file."""
 
     def read(self, data: Data, data_dir: Path | None, requested: RequestedFormat) -> RawDataset:
-        """The images of a file, in their own size."""
+        """Read the images of a file, in their own size."""
         path, searched = search.find(data.argument, "file", data_dir)
         arrays = files.arrays(path, files.budget())
         only_train = "x" in arrays and "x_train" not in arrays
@@ -43,7 +43,7 @@ class NpzFile(Source):
 
 
 def _classes(names: NDArray[Any] | None, labels: NDArray[np.int64], path: Path) -> tuple[str, ...]:
-    """The names of the classes; without an array of them, their numbers."""
+    """The names of the classes, or their numbers if the file has no names."""
     if names is None:
         count = int(labels.max(initial=-1)) + 1
         if count > max(1_000, len(labels)):

@@ -1,4 +1,4 @@
-"""Data sets that somebody published under a name, with known classes and shapes; Keras can download them."""
+"""Published data sets with known classes and shapes, which Keras can download."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from archdsl.recipe import Data
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedSet(Source):
-    """A data set with a name.
+    """A published data set.
 
     Attributes:
-        title: what it is called in messages.
-        shape: of one image: height, width, channels.
-        counts: how many training and test images the whole set has.
-        folders: the names that a folder of the set's own files has inside a searched folder. An `.npz` file of the
-            source's name, with `x_train`, `y_train`, `x_test` and `y_test`, is found for every set.
-        how_to_get: how to come by the set without this package.
+        title: its name in messages.
+        shape: height, width and channels of an image.
+        counts: the numbers of training and test images of the full data set.
+        folders: the possible names of its folder inside a searched folder. In addition, an `.npz` file named after the
+            source is found, with `x_train`, `y_train`, `x_test` and `y_test`.
+        how_to_get: how to get it without this package.
     """
 
     title: str
@@ -41,26 +41,26 @@ class PublishedSet(Source):
     how_to_get: str
 
     def fits(self, image: Shape, output: Shape) -> bool:
-        """Whether the images and classes of the set fit a network's input and output."""
+        """Whether the images and classes fit a network's input and output."""
         return image == self.shape and output == (len(self.classes),)
 
     @abstractmethod
     def is_set(self, folder: Path) -> bool:
-        """Whether a folder has the set's own files in it."""
+        """Whether a folder contains the files of the data set."""
 
     @abstractmethod
     def read_folder(self, folder: Path) -> tuple[LazySplit, LazySplit]:
-        """The training and the test images in a folder of the set's own files.
+        """Read the training and test images from a folder of the original files.
 
         Raises:
-            ArchError: a file is missing or broken (ARCH302), or holds another set (ARCH303).
+            ArchError: a file is missing or broken (ARCH302), or belongs to another data set (ARCH303).
         """
 
     def read(self, data: Data, data_dir: Path | None, requested: RequestedFormat) -> RawDataset:
-        """The set, from the first of the searched folders that has it. Its images have their own size."""
+        """Read the data set from the first searched folder that has it. Images keep their own size."""
 
         def look(folder: Path) -> Path | None:
-            # A folder that the user named may be the set itself; elsewhere another set may have the same files.
+            # A folder given by the user may be the data set itself; elsewhere, another data set may use the same names.
             if search.is_chosen(folder, data_dir) and (folder.is_file() or self.is_set(folder)):
                 return folder
             names = (f"{data.kind}.npz", *self.folders)
@@ -94,10 +94,10 @@ class PublishedSet(Source):
         return train, test
 
     def split(self, images: NDArray[Any], labels: NDArray[Any], name: str) -> LazySplit:
-        """Images and labels whose types, shapes and values are those of the set; grey images may lack the last axis.
+        """Check and combine images and labels; grayscale images may lack the channel axis.
 
         Raises:
-            ArchError: they are not (ARCH302, ARCH303).
+            ArchError: types, shapes or values are not those of the data set (ARCH302, ARCH303).
         """
         if self.shape[2] == 1 and images.ndim == 3:
             images = images[..., None]
@@ -111,7 +111,7 @@ class PublishedSet(Source):
         return (f"incomplete: {train:,} training and {test:,} test images; the full data set has {whole}",)
 
     def download(self, data: Data, data_dir: Path | None) -> None:
-        """Puts the set in Keras's cache, by Keras's own loader."""
+        """Download the data set to Keras's cache with Keras's own loader."""
         if data_dir is not None:
             hint = "remove `--data-dir`: Keras's cache is searched by default"
             raise fail("ARCH203", "`--download` always downloads to Keras's cache, never to `--data-dir`", hint=hint)
@@ -120,6 +120,6 @@ class PublishedSet(Source):
         try:
             with contextlib.redirect_stdout(sys.stderr):  # Keras's bar; stdout carries data
                 getattr(keras.datasets, data.kind).load_data()
-        except Exception as error:  # Keras raises a bare one
+        except Exception as error:  # Keras raises a bare Exception
             message = f"cannot download {self.title}: {files.reason(error)}"
             raise fail("ARCH301", message, hint=self.how_to_get) from None

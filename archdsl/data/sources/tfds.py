@@ -1,4 +1,4 @@
-"""Sets of TensorFlow Datasets, by the name that `tfds.builder` knows; the package is an extra, `archdsl[tfds]`."""
+"""Data sets of TensorFlow Datasets, by their names for `tfds.builder`. Requires the extra `archdsl[tfds]`."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from archdsl.text import quantity
 
 SPLITS = ("train", "validation", "test")
 OWN_FOLDER = Path("~/tensorflow_datasets")
-"""Where the package itself puts data."""
+"""The default folder of TensorFlow Datasets."""
 
 
 class TensorFlowDatasets(Source):
-    """Reads sets by names such as `mnist`, `mnist:3.0.1` or `oxford_flowers102`. Imports TensorFlow."""
+    """Reads data sets by name, such as `mnist`, `mnist:3.0.1` or `oxford_flowers102`. Imports TensorFlow."""
 
     def read(self, data: Data, data_dir: Path | None, requested: RequestedFormat) -> RawDataset:
-        """A set that was prepared on this machine, by TensorFlow Datasets or by `archdsl data tfds:NAME --download`.
+        """Read a data set prepared on this machine, by TensorFlow Datasets or `archdsl data tfds:NAME --download`.
 
         Raises:
-            ArchError: the package is not installed (ARCH306); the set is not there, or there is none of this name
-                (ARCH301); it cannot be read (ARCH302); it holds no images with one label each, or too many (ARCH303).
+            ArchError: the package is not installed (ARCH306); the data set is missing or unknown (ARCH301); it cannot
+                be read (ARCH302); it lacks one image and one label per example, or has too many images (ARCH303).
         """
         name, title = data.argument, data.source_name
         _package()
@@ -64,16 +64,16 @@ class TensorFlowDatasets(Source):
         )
 
     def download(self, data: Data, data_dir: Path | None) -> None:
-        """Downloads a set and prepares it, in `data_dir` or in the package's own folder."""
+        """Download and prepare a data set, in `data_dir` or in the default folder of TensorFlow Datasets."""
         tfds, name = _package(), data.argument
         base, known = name.partition(":")[0], tfds.list_builders(with_community_datasets=False)
         if base not in known:
             raise fail("ARCH301", f"TensorFlow Datasets has no data set `{base}`", hint=nearest(base, known))
-        logging.getLogger("urllib3").setLevel(logging.ERROR)  # it reports each new attempt
+        logging.getLogger("urllib3").setLevel(logging.ERROR)  # it logs each retry
         try:
             with contextlib.redirect_stdout(sys.stderr):  # its bars; stdout carries data
                 tfds.builder(name, data_dir=data_dir or OWN_FOLDER.expanduser()).download_and_prepare()
-        except Exception as error:  # requests' for the network, and the package's own
+        except Exception as error:  # from `requests` and TensorFlow Datasets
             raise fail("ARCH301", f"cannot download {data.source_name}: {reason(error)}") from None
 
 
@@ -87,7 +87,7 @@ def _package() -> Any:
 
 
 def _prepared(name: str, place: Path) -> Any:
-    """The builder of a set in a place, or of a place that is the set's own folder; None where nothing is prepared."""
+    """The builder of a data set in a folder, which may be the data set's own; None if nothing is prepared there."""
     tfds = _package()
     base, _, version = name.partition(":")
     try:
@@ -96,12 +96,12 @@ def _prepared(name: str, place: Path) -> Any:
         if any((place / base).glob(f"**/{version.rstrip('*')}*/dataset_info.json")):
             return tfds.builder(name, data_dir=place, try_gcs=False)
         return None
-    except Exception as error:  # TensorFlow Datasets has one for each way in which a folder can be wrong
+    except Exception as error:  # TensorFlow Datasets raises many kinds
         raise fail("ARCH302", f"{place}: tfds {name} cannot be read: {reason(error)}") from None
 
 
 def _features(builder: Any, title: str) -> tuple[str, str]:
-    """The names of the one image and the one label that an example has."""
+    """The names of the image and the label of an example."""
     kinds = _package().features
     features = dict(builder.info.features.items())
     image_names = [name for name, feature in features.items() if isinstance(feature, kinds.Image)]
@@ -127,7 +127,7 @@ def _shape(own: tuple[int | None, ...], requested: RequestedFormat, title: str) 
 def _read_split(
     builder: Any, split: str, image: str, label: str, shape: tuple[int, int, int], classes: tuple[str, ...]
 ) -> LazySplit:
-    """All images of a split, each resized when it is read."""
+    """Read all images of a split, resizing each one."""
     count = builder.info.splits[split].num_examples
     pixels, labels = np.empty((count, *shape), np.uint8), np.empty(count, np.int64)
     read = 0
@@ -148,12 +148,12 @@ def _examples(builder: Any, split: str, image: str, label: str) -> Iterator[tupl
     try:
         for example in _package().as_numpy(builder.as_dataset(split=split, shuffle_files=False)):
             yield example[image], int(example[label])
-    except Exception as error:  # TensorFlow's, for a file that is cut short or damaged
+    except Exception as error:  # from TensorFlow, for a truncated or damaged file
         raise fail("ARCH302", f"{builder.data_dir}: `{split}` cannot be read: {reason(error)}") from None
 
 
 def _with_channels(pixels: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
-    """Grey as color, or color as grey by its brightness (ITU-R 601-2, as Pillow)."""
+    """Convert grayscale to color, or color to grayscale by its luma (ITU-R 601-2, as in Pillow)."""
     if pixels.shape[2] == channels:
         return pixels
     opened = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)

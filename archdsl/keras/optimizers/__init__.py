@@ -1,4 +1,4 @@
-"""Schedules and optimizers that Keras has none for. They are registered with Keras when this is imported."""
+"""Optimizers and schedules that Keras does not provide, registered with Keras on import."""
 
 from archdsl.keras.optimizers.muon import MuonSGD
 from archdsl.keras.optimizers.rates import RATED

@@ -1,4 +1,4 @@
-"""Muon for convolutions, too: Keras's own gives everything that is no matrix to AdamW."""
+"""Muon that includes convolutions, which Keras's own version leaves to AdamW."""
 
 import math
 
@@ -7,20 +7,20 @@ import keras
 
 @keras.saving.register_keras_serializable(package="archdsl_extra")
 class MuonSGD(keras.optimizers.Optimizer):
-    """Orthogonal steps for kernels, and SGD with Nesterov's momentum for all other weights (Jordan et al. 2024).
+    """Muon for kernels, and SGD with Nesterov momentum for all other weights (Jordan et al. 2024).
 
-    A kernel (..., in, out) is seen as a matrix of `out` rows. The last kernel of the network, embeddings, and whatever
-    is a vector go by SGD.
+    Muon treats a kernel (..., in, out) as a matrix with `out` rows, and orthogonalizes its update. The last kernel of
+    the network, embeddings and vectors are updated by SGD.
 
     Args:
-        learning_rate: of the orthogonal steps.
-        momentum: how much of the last step goes into the next.
-        nesterov: whether the gradient is taken where the momentum leads.
-        ns_steps: Newton-Schulz steps.
-        hold_norm: whether a kernel is scaled to the norm sqrt(out) before each step.
-        sgd_lr_ratio: the learning rate of SGD, as a factor on the other.
-        sgd_momentum: the momentum of SGD.
-        arguments: what every Keras optimizer takes.
+        learning_rate: Learning rate of Muon.
+        momentum: Momentum of Muon.
+        nesterov: Whether to use Nesterov momentum.
+        ns_steps: Number of Newton-Schulz iterations.
+        hold_norm: Whether to scale each kernel to the norm sqrt(out) before each step.
+        sgd_lr_ratio: Learning rate of SGD relative to `learning_rate`.
+        sgd_momentum: Momentum of SGD.
+        arguments: Arguments of `Optimizer`.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class MuonSGD(keras.optimizers.Optimizer):
     def _turns(self, variable):
         if len(variable.shape) < 2 or "embedding" in variable.path.lower():
             return False
-        # The kernel of a depthwise convolution has one row: there is nothing to turn.
+        # The kernel of a depthwise convolution has one row, which cannot be orthogonalized.
         return min(variable.shape[-1], math.prod(variable.shape[:-1])) > 1
 
     def update_step(self, gradient, variable, learning_rate):
@@ -82,9 +82,9 @@ class MuonSGD(keras.optimizers.Optimizer):
 
 
 def orthogonal(matrix, steps):
-    """The nearest matrix of orthogonal rows or columns, roughly: its singular values lie around 1.
+    """Approximate the nearest semi-orthogonal matrix, with singular values around 1.
 
-    Each step is a polynomial of the fifth degree, whose slope at 0 is steep (Jordan et al. 2024).
+    Each Newton-Schulz step is a polynomial of degree 5 with a steep slope at 0 (Jordan et al. 2024).
     """
     ops = keras.ops
     tall = matrix.shape[0] > matrix.shape[1]

@@ -1,4 +1,4 @@
-"""Optimizers with a factor on the learning rate for each weight."""
+"""Optimizers with a learning rate factor for each weight."""
 
 import keras
 
@@ -6,11 +6,11 @@ from archdsl.keras.optimizers.muon import MuonSGD
 
 
 class RatedOptimizer(keras.optimizers.Optimizer):
-    """What a Keras optimizer becomes whose steps have a factor on the learning rate, and whose weight decay has none.
+    """A Keras optimizer with a learning rate factor for each weight, which does not affect weight decay.
 
     Args:
-        rates: the factor of each weight by its path; 1 for those that are not there.
-        arguments: of the Keras optimizer.
+        rates: Factor of each weight by path; 1 for other weights.
+        arguments: Arguments of the Keras optimizer.
     """
 
     def __init__(self, *arguments, rates=None, **keywords):
@@ -24,7 +24,7 @@ class RatedOptimizer(keras.optimizers.Optimizer):
 
     def update_step(self, gradient, variable, learning_rate):
         factor = self._factors[self._get_variable_index(variable)]
-        # Without the test, a factor of 1 would be one more product for each weight in each step.
+        # A factor of 1 is skipped to save a product for each weight and step.
         super().update_step(gradient, variable, learning_rate if factor == 1.0 else learning_rate * factor)
 
     def get_config(self):
@@ -46,4 +46,4 @@ RATED = {
     )
     for base in _BASES
 }
-"""The subclass of each optimizer, by its name."""
+"""The subclass of each optimizer, by name."""

@@ -1,4 +1,4 @@
-"""Schedules of a learning rate that Keras has none for."""
+"""Learning rate schedules that Keras does not provide."""
 
 import math
 
@@ -7,12 +7,12 @@ import keras
 
 @keras.saving.register_keras_serializable(package="archdsl_extra")
 class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
-    """A line from 0 up to a learning rate, and that from there on.
+    """Linear warmup from 0 to a learning rate or schedule.
 
     Args:
-        rate: a number, or a schedule.
-        steps: how many steps the line has.
-        late: whether a schedule begins when the line ends; else it runs all the while, and the line is a factor on it.
+        rate: A number, or a schedule.
+        steps: Number of warmup steps.
+        late: Whether the schedule starts after the warmup. Otherwise it starts at once, multiplied by the warmup.
     """
 
     def __init__(self, rate, steps, late=False):
@@ -41,15 +41,15 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
 
 @keras.saving.register_keras_serializable(package="archdsl_extra")
 class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
-    """Up to a learning rate and down again (Smith & Topin 2017).
+    """1cycle schedule: increases the learning rate, then decreases it (Smith & Topin 2017).
 
     Args:
-        rate: the largest learning rate.
-        steps: how many steps there are.
-        start: the first learning rate, as a share of `rate`.
-        peak: when it is largest, as a share of the steps.
-        final: the last learning rate, as a share of `rate`, which it has behind the last step.
-        shape: `linear`, or `cosine` for two halves of a cosine.
+        rate: Largest learning rate.
+        steps: Number of steps.
+        start: Initial learning rate, as a fraction of `rate`.
+        peak: Position of the largest learning rate, as a fraction of the steps.
+        final: Learning rate after the last step, as a fraction of `rate`.
+        shape: `linear` or `cosine`.
     """
 
     def __init__(self, rate, steps, start=0.04, peak=0.3, final=0.0, shape="linear"):
@@ -70,7 +70,7 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
         if self.shape == "cosine":
             up = (1.0 - ops.cos(math.pi * up)) / 2.0
             down = (1.0 - ops.cos(math.pi * down)) / 2.0
-        # Before the peak `down` is 0, and behind it `up` is 1.
+        # Before the peak, `down` is 0; after it, `up` is 1.
         return self.rate * (self.start + (1.0 - self.start) * up + (self.final - 1.0) * down)
 
     def get_config(self):

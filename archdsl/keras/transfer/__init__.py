@@ -1,1 +1,1 @@
-"""Which layer of one Keras model is which of another, by what is computed, and the weights that go across."""
+"""Matches the layers of two Keras models by what they compute, and copies weights between them."""

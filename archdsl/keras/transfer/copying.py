@@ -1,4 +1,4 @@
-"""Copies the weights of one Keras model into another, layer by layer, as the two models compute."""
+"""Copies the weights of one Keras model into another, matching layers by what they compute."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from archdsl.ops import Shape
 from archdsl.text import quantity
 
 _MOST_LISTED = 6
-"""How many weights of each model a text lists."""
+"""The most weights of each model that a message lists."""
 
 _MODELS = ("the source", "the target")
 
 
 class NamedWeight(NamedTuple):
-    """A weight by its path in its model, with its shape."""
+    """The path of a weight in its model, and its shape."""
 
     path: str
     shape: Shape
@@ -32,8 +32,8 @@ class UncopiedWeights(NamedTuple):
     """The weights that were not copied.
 
     Args:
-        source: those that went nowhere.
-        target: those that keep their numbers.
+        source: weights of the source without a match.
+        target: weights of the target that are unchanged.
     """
 
     source: tuple[NamedWeight, ...]
@@ -42,14 +42,14 @@ class UncopiedWeights(NamedTuple):
 
 @dataclass(frozen=True)
 class Copied:
-    """What went across. Printed, it is a few lines that tell how much, and what was left.
+    """The result of copying weights. Its text is a summary of a few lines.
 
     Args:
-        weights: the paths of each weight, in the source and in the target.
-        parameters: how many numbers they have together.
-        left: the weights that were not copied, of both models.
-        alike: paths of those of the target's that were left because the source has several twins for them, which only
-            ops tell apart that the two models do not write alike.
+        weights: the paths of each copied weight in the source and in the target.
+        parameters: the number of copied parameters.
+        left: the weights of both models that were not copied.
+        alike: paths of weights in the target that were not copied because several layers of the source match them.
+            Only ops distinguish these layers, and the two models do not agree on the ops.
     """
 
     weights: tuple[tuple[str, str], ...]
@@ -66,32 +66,32 @@ class Copied:
 
 
 def copy_weights(source: keras.Model, target: keras.Model, *, strict: bool = False) -> Copied:
-    """Copies the weights of one model into another by what is computed, not by names or order.
+    """Copy the weights of one model into another, matching layers by what they compute, not by name or order.
 
-    Either may be built by archdsl, come from `keras.applications`, or be any functional or sequential model; nested
-    models and archdsl's layers are opened. A layer of the target takes the weights of that layer of the source whose
-    weights have the same shapes, which the same layers lead to from the inputs, and which the same layers follow.
-    Activations, pads and blocks may be written otherwise. All of a layer goes across, with moving statistics.
+    Either model can be built by archdsl, come from `keras.applications`, or be any functional or sequential model,
+    including nested models. Two layers match if their weights have the same shapes, and the same layers precede and
+    follow them. Activations, padding and blocks may be expressed differently. All weights of a layer are copied,
+    including moving statistics.
 
-    What has no twin keeps its numbers: a head of other classes with all behind it, and a stem for other channels. So
-    have layers whose twin is not certain: two branches of the same shapes of which one gates the other, in models
-    that do not write this alike. (Branches that can be exchanged, as those of a sum, are paired in order.)
+    Layers without a match are unchanged, such as a head for other classes and the layers after it, or a stem for other
+    channels. So are ambiguous layers, such as two branches of equal shapes where one gates the other, if the models
+    express this differently. (Interchangeable branches, such as those of a sum, are matched in order.)
 
-    Shapes are equal, but that a kernel of `DepthwiseConv2D` `(height, width, channels, times)` is one of a `Conv2D` of
-    as many groups `(height, width, 1, channels * times)`, and one of a 1x1 `Conv2D` `(1, 1, channels, filters)` that of
-    a `Dense` `(channels, filters)`: the same numbers in the same order.
+    Shapes must be equal, with two exceptions that have the same numbers in the same order. A `DepthwiseConv2D` kernel
+    `(height, width, channels, times)` matches a grouped `Conv2D` kernel `(height, width, 1, channels * times)`, and a
+    1x1 `Conv2D` kernel `(1, 1, channels, filters)` matches a `Dense` kernel `(channels, filters)`.
 
     Args:
-        source: whose weights are read.
-        target: whose weights are written, in place.
-        strict: whether anything that is left, on either side, is an error; then nothing is copied.
+        source: the model to copy from.
+        target: the model to copy to, changed in place.
+        strict: whether to raise an error and copy nothing if any weight of either model has no match.
 
     Returns:
-        What went across, and what was left; printed, a few lines.
+        The weights that were copied, and those that were not.
 
     Raises:
-        ArchError: nothing pairs; with `strict`, not everything pairs; or a model is of a class of somebody's own whose
-            layers tell nobody what they take from one another.
+        ArchError: no layers match; with `strict`, not all layers match; or a model is a custom subclass whose
+            connections are unknown.
     """
     networks = flatten(source), flatten(target)
     matching = match(*networks)
@@ -112,19 +112,19 @@ def copy_weights(source: keras.Model, target: keras.Model, *, strict: bool = Fal
 
 
 def _finalize_layers(model: Any, changed: set[int]) -> None:
-    """Lets layers recompute the tensors that they derive from changed weights, as `load_weights` does."""
+    """Recompute the tensors that layers derive from changed weights, as `load_weights` does."""
     is_stale = False
     for layer in model._flatten_layers():
         if hasattr(layer, "finalize_state") and any(id(weight) in changed for weight in layer.weights):
             layer.finalize_state()
             is_stale = True
     if is_stale:
-        # Traced functions hold the old tensors; Keras traces anew if there are none.
+        # Traced functions refer to the old tensors; without them, Keras traces again.
         model.train_function = model.test_function = model.predict_function = None
 
 
 def _uncopied(model: Any, paired: Iterable[WeightedLayer]) -> tuple[NamedWeight, ...]:
-    """The weights of a model that are in none of the paired layers."""
+    """The weights of a model outside the matched layers."""
     copied = {id(weight) for layer in paired for weight in layer.weights}
     return tuple(NamedWeight(w.path, tuple(w.shape)) for w in model.weights if id(w) not in copied)
 

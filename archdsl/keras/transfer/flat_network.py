@@ -1,4 +1,4 @@
-"""Flattens a functional Keras model: nested models and archdsl's layers are opened; any other layer is one node."""
+"""Flattens a functional Keras model, including nested models and archdsl's layers; any other layer is a node."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from archdsl.errors import fail
 from archdsl.ops import Shape
 
 Tensor: TypeAlias = tuple[int, int]
-"""A tensor: the number of the node that computes it, and which of that node's outputs it is."""
+"""A tensor: the number of its node, and the index of the node's output."""
 
 Signature: TypeAlias = tuple[tuple[Shape, ...], tuple[bool, ...], int]
-"""The shapes of a layer's weights, which of them are trainable, and the groups of a convolution."""
+"""The shapes of a layer's weights, which of them are trainable, and the number of groups of a convolution."""
 
 _FUNCTIONAL = "keras.src.models.functional"
 
 _SYMMETRIC = frozenset(["Add", "Multiply", "Average", "Maximum", "Minimum"])
-"""Ops whose result does not depend on the order of their inputs."""
+"""Ops that do not depend on the order of their inputs."""
 
 _IDENTITY_AT_INFERENCE = frozenset(
     """
     Dropout SpatialDropout1D SpatialDropout2D SpatialDropout3D AlphaDropout GaussianDropout GaussianNoise
     StochasticDepth Identity ActivityRegularization InputLayer
-    """.split()  # noqa: SIM905 - names are read more easily so
+    """.split()  # noqa: SIM905 - names are easier to read this way
 )
 
 _NOT_COMPUTED_WITH = ("name", "dtype", "trainable", "seed", "archdsl")
@@ -37,12 +37,12 @@ _NOT_COMPUTED_WITH_ENDINGS = ("_initializer", "_regularizer", "_constraint")
 
 @dataclass(frozen=True, eq=False, slots=True)
 class WeightedLayer:
-    """A layer that has weights.
+    """A layer with weights.
 
     Args:
-        path: its path in the model.
-        weights: its variables, in Keras's order.
-        signature: a layer with another signature cannot take these weights.
+        path: the path in the model.
+        weights: the variables, in Keras's order.
+        signature: weights can only be copied between layers with equal signatures.
     """
 
     path: str
@@ -51,16 +51,16 @@ class WeightedLayer:
 
     @property
     def is_trainable(self) -> bool:
-        """Whether gradients update any of the weights."""
+        """Whether any of the weights is trainable."""
         return any(self.signature[1])
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """An input or an output of the model.
+    """An input or output of the model.
 
     Args:
-        number: its position among the inputs, or among the outputs.
+        number: the position among the inputs or outputs.
     """
 
     is_input: bool
@@ -71,13 +71,13 @@ class Endpoint:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class FlatNode:
-    """One call of a Keras layer or op, an activation that a layer applies to its own output, or an endpoint.
+    """A call of a Keras layer or op, an activation that a layer applies to its output, or an endpoint.
 
     Args:
-        rank: how many axes the output has, with the batch.
-        operation: the Keras layer or op that is called.
-        arguments: of the call; a text replaces each tensor among them.
-        layer: the operation's weights; None without any. Two calls of one layer share it.
+        rank: the number of axes of the output, including the batch.
+        operation: the Keras layer or op.
+        arguments: the arguments of the call, with a text in place of each tensor.
+        layer: the layer with weights, if any; calls of the same layer share it.
         applied: the name of an applied activation.
     """
 
@@ -96,12 +96,12 @@ class FlatNode:
 
     @property
     def is_layer(self) -> bool:
-        """Whether the operation is a layer and no bare op."""
+        """Whether the operation is a layer, not just an op."""
         return hasattr(self.operation, "weights")
 
     @property
     def is_symmetric(self) -> bool:
-        """Whether the order of the inputs makes no difference."""
+        """Whether the order of the inputs does not matter."""
         return self.class_name in _SYMMETRIC
 
     @property
@@ -115,12 +115,12 @@ class FlatNode:
 
     @property
     def is_identity(self) -> bool:
-        """Whether inference passes the input through unchanged."""
+        """Whether the node returns its input unchanged at inference."""
         return self.class_name in _IDENTITY_AT_INFERENCE or self.activation == "linear"
 
     @property
     def activation(self) -> str | None:
-        """The function that is applied to each number, if it is an activation with a name."""
+        """The name of the activation, if the node is one."""
         name = self.class_name
         if self.applied is not None:
             return self.applied
@@ -137,7 +137,7 @@ class FlatNode:
         return {None: "relu", 6.0: "relu6"}.get(config.get("max_value")) if is_plain else None
 
     def computation(self) -> Hashable:
-        """All that the node computes, except for its weights: equal for nodes that compute the same."""
+        """A key for what the node computes, without its weights: equal for nodes that compute the same."""
         if self.activation is not None:
             return "activation", self.activation
         if len(self.inputs) > 1 and self.is_symmetric:
@@ -155,35 +155,35 @@ class FlatNode:
                 del config[key]
         if _applied_activation(self.operation):
             config.pop("activation", None)
-        # A layer is called with whether it trains; a bare op is called with what it computes with.
+        # The arguments of an op matter; those of a layer include `training`.
         arguments = "" if self.is_layer else repr(self.arguments)
         return self.class_name, json.dumps(config, sort_keys=True, default=repr), arguments
 
 
 @dataclass(slots=True)
 class FlatNetwork:
-    """A model's nodes in topological order."""
+    """The nodes of a model in topological order."""
 
     nodes: list[FlatNode] = field(default_factory=list)
 
     def endpoints(self, *, inputs: bool) -> list[Endpoint]:
-        """The model's inputs, or its outputs, in order."""
+        """The inputs or outputs of the model, in order."""
         ends = [node.endpoint for node in self.nodes if node.endpoint is not None]
         return [end for end in ends if end.is_input == inputs]
 
     def layers(self) -> list[WeightedLayer]:
-        """The layers with weights in the order of their first use."""
+        """The layers with weights, in the order of their first use."""
         return list(dict.fromkeys(node.layer for node in self.nodes if node.layer is not None))
 
 
 def flatten(model: Any) -> FlatNetwork:
-    """The flat network of a Keras model.
+    """Flatten a Keras model.
 
     Args:
-        model: functional, sequential, or built by archdsl.
+        model: a functional or sequential model, or one built by archdsl.
 
     Raises:
-        ArchError: the model does not say what its layers take from one another.
+        ArchError: the connections between the layers are unknown.
     """
     function = _functional_model(model)
     if function is None:
@@ -226,7 +226,7 @@ class _Flattener:
         return [known[id(tensor)] for tensor in function.outputs]
 
     def _call(self, node: Any, inputs: list[Tensor]) -> list[Tensor]:
-        """The outputs of one call of an operation."""
+        """Add the nodes of a call, and return its outputs."""
         operation = node.operation
         inner = _functional_model(operation)
         if inner is not None and len(inner.inputs) == len(inputs):
@@ -249,15 +249,15 @@ class _Flattener:
 
 
 def _functional_model(operation: Any) -> Any:
-    """The functional model that an operation is; None for a layer of another kind."""
+    """The functional model of an operation, or None for other layers."""
     function = getattr(operation, "_functional", None) or operation
     is_functional = hasattr(function, "_nodes_by_depth") and type(function).call.__module__ == _FUNCTIONAL
-    # A user's subclass may compute something else than its functional graph.
+    # A custom subclass may compute something other than its functional graph.
     return function if is_functional and type(operation).call.__module__.startswith("keras.") else None
 
 
 def _traced(node: Any) -> Any:
-    """The functional model of one call of a layer that archdsl generated: its `call` on symbolic tensors."""
+    """Trace a call of a generated layer with symbolic tensors to a functional model."""
     tensors = node.arguments.keras_tensors
     inputs = {id(tensor): keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype) for tensor in tensors}
     arguments, keywords = node.arguments.fill_in(inputs)
@@ -265,12 +265,12 @@ def _traced(node: Any) -> Any:
 
 
 def _signature(layer: Any) -> Signature:
-    """What decides whether one layer can take another's weights.
+    """The signature of a layer, which determines whether it can take another layer's weights.
 
     Layers that compute the same from the same numbers in the same order have the same signature: a depthwise
-    convolution is one with as many groups as channels, and a 1x1 convolution is a dense layer.
+    convolution equals one with as many groups as channels, and a 1x1 convolution equals a dense layer.
     """
-    # Keras's `trainable` would say what the user has frozen; the layer's own lists say how it was made.
+    # `trainable` also reflects what the user has frozen; the layer's own lists do not.
     made_trainable = {id(weight) for part in layer._flatten_layers() for weight in part._trainable_variables}
     shapes = [tuple(weight.shape) for weight in layer.weights]
     name, groups = type(layer).__name__, getattr(layer, "groups", 1)
@@ -278,14 +278,14 @@ def _signature(layer: Any) -> Signature:
         *window, channels, multiplier = shapes[0]
         shapes[0], groups = (*window, 1, channels * multiplier), channels
     if "Conv" not in name or "Transpose" in name:
-        groups = 1  # a norm's groups do not change its weights
+        groups = 1  # the groups of a normalization do not affect its weights
     elif len(shapes[0]) > 2 and {*shapes[0][:-2]} == {1}:
         shapes[0] = shapes[0][-2:]
     return tuple(shapes), tuple(id(weight) in made_trainable for weight in layer.weights), groups
 
 
 def _applied_activation(operation: Any) -> str:
-    """The activation that a layer applies to its output; empty for a layer with none, or that uses it inside."""
+    """The activation that a layer applies to its output; empty if it has none or uses it internally."""
     name = type(operation).__name__
     if "Conv" not in name and name not in ("Dense", "EinsumDense"):
         return ""

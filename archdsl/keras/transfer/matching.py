@@ -1,13 +1,14 @@
-"""Pairs the layers with weights of two networks by what leads to them and by what they lead to.
+"""Matches the weighted layers of two networks by the layers that precede and follow them.
 
-1. Both networks become one graph of inputs, layers with weights, and ops whose inputs have an order. All other ops
-   pass on what they take, so it does not matter how a model writes its activations, pads and blocks.
-2. A node's cone stands for all that leads to it. Nodes stay if both networks have each cone equally often.
-3. Color refinement splits the nodes of equal cones by what they lead to. A class of one layer from each network is a
-   pair.
-4. In larger classes, weights alone cannot tell the layers apart. Their networks are refined again with all ops: if the
-   layers can be exchanged (branches of a sum), they are paired in order; if not (one branch gates another) and the ops
-   do not agree, they stay unpaired.
+1. Both networks are joined into one graph of inputs, weighted layers, and ops with ordered inputs. All other ops are
+   bypassed, so it does not matter how a model expresses its activations, padding and blocks.
+2. The cone of a node represents everything that precedes it. A node is kept if its cone occurs equally often in both
+   networks.
+3. Color refinement splits the nodes with equal cones by what follows them. A class with one layer of each network is a
+   match.
+4. In larger classes, weights alone cannot distinguish the layers. The networks are refined again with all ops. If the
+   layers are interchangeable (branches of a sum), they are matched in order. Otherwise (one branch gates another), if
+   the ops do not agree, they stay unmatched.
 """
 
 from __future__ import annotations
@@ -20,25 +21,25 @@ from typing import Final, TypeAlias
 from archdsl.keras.transfer.flat_network import Endpoint, FlatNetwork, FlatNode, WeightedLayer
 
 Use: TypeAlias = tuple[int, int]
-"""A node of a network: 0 for the source or 1 for the target, and the node's number there."""
+"""A node of a network: 0 for the source or 1 for the target, and the number of the node."""
 
 Port: TypeAlias = tuple[int, int]
-"""How a node takes from another: at which place, 0 if places do not count, and which of its outputs."""
+"""A connection between nodes: the position of the input (0 if the order is irrelevant), and the index of the output."""
 
 Sources: TypeAlias = frozenset[tuple[int, int]]
-"""The nodes whose outputs make up a tensor, each with the number of that output."""
+"""The nodes whose outputs make up a tensor, each with the index of the output."""
 
 REMOVED: Final = object()
-"""The label of a node that is left out, with all that only it leads to."""
+"""The label of a node to omit, together with everything that follows only from it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """Which layer is which.
+    """The matched layers.
 
     Args:
-        pairs: of the source and of the target.
-        alike: layers of the target with several twins in the source, none of which is the right one for certain.
+        pairs: the layers of the source and of the target.
+        alike: layers of the target with several possible matches in the source.
     """
 
     pairs: tuple[tuple[WeightedLayer, WeightedLayer], ...]
@@ -47,12 +48,12 @@ class Matching:
 
 @dataclass(slots=True)
 class JointGraph:
-    """Nodes of both networks, each after those that it takes from.
+    """The nodes of both networks, each after its inputs.
 
     Args:
-        labels: of each node.
-        uses: where each node is from.
-        inputs: what each node takes: another node, and how.
+        labels: the label of each node.
+        uses: the origin of each node.
+        inputs: the inputs of each node: another node, and the connection.
     """
 
     labels: list[Hashable] = field(default_factory=list)
@@ -61,7 +62,7 @@ class JointGraph:
 
 
 def match(source: FlatNetwork, target: FlatNetwork) -> Matching:
-    """Pairs the layers of two networks. What leads to a pair from the inputs is the same in both."""
+    """Match the layers of two networks. The layers that precede a match are the same in both networks."""
     networks = source, target
     known = _classes_by_weights(_weights_graph(networks))
     twins: dict[int, tuple[list[int], list[int]]] = {}
@@ -79,7 +80,7 @@ def match(source: FlatNetwork, target: FlatNetwork) -> Matching:
             twin_of |= {settled[one]: source.nodes[one].layer for one in ones}
         else:
             alike += [target.nodes[other].layer for other in others]
-    # A layer of the target that is used several times must have the same twin each time.
+    # A layer of the target that is used several times must have the same match each time.
     candidates: dict[WeightedLayer, set[WeightedLayer | None]] = {}
     for number, node in enumerate(target.nodes):
         if node.layer is not None:
@@ -92,16 +93,16 @@ def match(source: FlatNetwork, target: FlatNetwork) -> Matching:
 
 
 def _weights_graph(networks: Sequence[FlatNetwork]) -> JointGraph:
-    """The inputs, the layers with weights, and the ops whose inputs have an order.
+    """Join the inputs, the weighted layers, and the ops with ordered inputs.
 
-    A stem for other channels is passed over: a layer that one network alone has, and that reads an input with a size
-    that the other network has not.
+    A stem for other channels is bypassed: a layer that only one network has, and that reads an input of a size that the
+    other network lacks.
     """
     signatures = set.intersection(*({layer.signature for layer in network.layers()} for network in networks))
     sizes = set.intersection(*({_size(end) for end in network.endpoints(inputs=True)} for network in networks))
     stems = set[Use]()
     for side, network in enumerate(networks):
-        is_foreign: list[bool] = []  # whether a node's output still has such channels
+        is_foreign: list[bool] = []  # whether the output of a node still has such channels
         for number, node in enumerate(network.nodes):
             foreign = any(is_foreign[source] for source, _ in node.inputs)
             if node.endpoint is not None:
@@ -126,23 +127,23 @@ def _weights_graph(networks: Sequence[FlatNetwork]) -> JointGraph:
 
 
 def _size(end: Endpoint) -> Hashable:
-    """What must fit of an input: its axes and channels, not the height and width of an image."""
+    """The properties of an input that must match: its axes and channels, not the height and width of an image."""
     return len(end.shape), end.shape[-1]
 
 
 def _join(
     networks: Sequence[FlatNetwork], label: Callable[[Use, FlatNode], Hashable], merge_concats: bool = False
 ) -> JointGraph:
-    """The graph of those nodes that have a label.
+    """Join the nodes that have a label.
 
     Args:
-        label: of a node; None for one that passes on what it takes, `REMOVED` for one that is left out.
-        merge_concats: whether a concatenation of concatenations along the same axis is one.
+        label: returns the label of a node, None to bypass it, or `REMOVED` to omit it.
+        merge_concats: whether to merge nested concatenations along the same axis.
     """
     graph = JointGraph()
     for side, network in enumerate(networks):
-        outputs: list[Sources | int] = []  # of each node: its number in the graph, or what it passes on
-        parts: dict[int, list[Sources]] = {}  # of each concatenation
+        outputs: list[Sources | int] = []  # by node: its number in the graph, or the sources that bypass it
+        parts: dict[int, list[Sources]] = {}  # by concatenation
         for number, node in enumerate(network.nodes):
             taken: list[Sources] = []
             for source, output in node.inputs:
@@ -175,21 +176,21 @@ def _join(
 
 
 def _classes_by_weights(graph: JointGraph) -> dict[Use, int]:
-    """The class of each node that both networks have equally often, as all have that lead to it."""
+    """The class of each node that, like all preceding nodes, occurs equally often in both networks."""
     known: dict[Hashable, int] = {}
     cones: list[int] = []
     for label, inputs in zip(graph.labels, graph.inputs, strict=True):
         key = label, tuple(sorted((port, cones[source]) for source, port in inputs))
         cones.append(known.setdefault(key, len(known)))
     unbalanced = _unbalanced(zip(graph.uses, cones, strict=True))
-    # Equal cones contain equal cones, so a class stays or goes as a whole.
+    # Equal cones contain equal cones, so a class is kept or dropped as a whole.
     shared = set[int]()
     for node, inputs in enumerate(graph.inputs):
         if cones[node] not in unbalanced and shared.issuperset(source for source, _ in inputs):
             shared.add(node)
     inputs_of = {node: graph.inputs[node] for node in shared}
     sizes = Counter(cones)
-    # One cone on each side is a pair, whatever reads it.
+    # A cone that occurs once on each side is a match, whatever follows.
     classes = Partition(cones, inputs_of, {node for node in shared if sizes[cones[node]] == 2}).classes
     bad = _unbalanced((graph.uses[node], classes[node]) for node in shared)
     while more := {classes[n] for n in shared for source, _ in inputs_of[n] if classes[source] in bad} - bad:
@@ -198,7 +199,7 @@ def _classes_by_weights(graph: JointGraph) -> dict[Use, int]:
 
 
 def _unbalanced(classes: Iterable[tuple[Use, int]]) -> set[int]:
-    """The classes that have more nodes of one network than of the other."""
+    """The classes with more nodes of one network than of the other."""
     balance = Counter[int]()
     for (side, _), class_ in classes:
         balance[class_] += -1 if side else 1
@@ -206,14 +207,14 @@ def _unbalanced(classes: Iterable[tuple[Use, int]]) -> set[int]:
 
 
 class Partition:
-    """The nodes of a graph in classes: nodes of one class have equally many neighbors of each class, either way.
+    """A partition of nodes into classes: nodes of a class have equally many neighbors of each class, in each direction.
 
-    This is color refinement (Weisfeiler & Leman 1968): classes are split until none has nodes with other neighbors.
+    This is color refinement (Weisfeiler & Leman 1968): classes are split until the nodes of each have equal neighbors.
 
     Args:
-        labels: of each node; nodes with different labels are in different classes from the start.
-        inputs: what each node takes.
-        fixed: nodes that stay in their class whatever their neighbors are.
+        labels: the label of each node; nodes with different labels start in different classes.
+        inputs: the inputs of each node.
+        fixed: nodes that stay in their class whatever their neighbors.
     """
 
     def __init__(
@@ -233,12 +234,12 @@ class Partition:
         self._refine(set(range(len(self.members))))
 
     def single_out(self, nodes: Collection[int]) -> None:
-        """Puts some nodes of one class into a class of their own, and refines."""
+        """Move some nodes of a class to a new class, and refine."""
         self._separate(nodes)
         self._refine(self._classes_around(nodes))
 
     def _refine(self, waiting: set[int]) -> None:
-        """Splits these classes by their nodes' neighbors, then the classes around what was split, and so on."""
+        """Split these classes by the neighbors of their nodes, then the classes around the split ones, and so on."""
         while waiting:
             groups: dict[Hashable, list[int]] = defaultdict(list)
             members = self.members[waiting.pop()]
@@ -263,10 +264,10 @@ class Partition:
 
 
 class Lookalikes:
-    """Layers that weights alone cannot tell apart.
+    """Layers that cannot be distinguished by weights alone.
 
     Args:
-        known: the class of each node that both networks have equally often.
+        known: the class of each node that occurs equally often in both networks.
     """
 
     def __init__(self, networks: Sequence[FlatNetwork], known: Mapping[Use, int]) -> None:
@@ -280,12 +281,12 @@ class Lookalikes:
             self.have_same_names[inputs] = sorted(one) == sorted(other) and len({*one}) == len(one)
 
     def settle(self) -> dict[int, int]:
-        """The target's node for each of the source's lookalikes; empty if that stays open."""
+        """The node of the target for each ambiguous node of the source; empty if undecidable."""
         exact, nodes = self._partition(self._exact_label)
         by_ops = {use: exact.classes[nodes[use]] for use in self.uses}
         if not _unbalanced(by_ops.items()):
             return self._pair_one_by_one(exact, nodes)
-        # The networks write their ops differently: then neither may tell its own lookalikes apart by its ops.
+        # The networks express their ops differently: then neither may distinguish its own layers by its ops.
         rough, nodes = self._partition(self._rough_label)
         by_merges = {use: rough.classes[nodes[use]] for use in self.uses}
         kinds = {(side, by_merges[side, number], by_ops[side, number]) for side, number in self.uses}
@@ -296,7 +297,7 @@ class Lookalikes:
         return self.networks[use[0]].nodes[use[1]]
 
     def _partition(self, label: Callable[[Use, FlatNode], Hashable]) -> tuple[Partition, dict[Use, int]]:
-        """Both networks in classes, and each node's number there. Inputs and pairs keep their class."""
+        """Partition both networks, and number their nodes. Inputs and matches keep their class."""
         graph = _join(self.networks, label)
         fixed = set[int]()
         for number, use in enumerate(graph.uses):
@@ -308,7 +309,7 @@ class Lookalikes:
         return partition, {use: number for number, use in enumerate(graph.uses)}
 
     def _exact_label(self, use: Use, node: FlatNode) -> Hashable:
-        """A node by all that it computes."""
+        """Label a node by everything that it computes."""
         if node.endpoint is not None:
             return self._endpoint_label(node.endpoint)
         if node.layer is None:
@@ -317,7 +318,7 @@ class Lookalikes:
         return REMOVED if class_ is None else (class_, node.computation() if self.sizes[class_] > 2 else None)
 
     def _rough_label(self, use: Use, node: FlatNode) -> Hashable:
-        """A node by its Keras class alone; one that takes one tensor and has no weights is passed over."""
+        """Label a node by its Keras class only; a node with one input and no weights is bypassed."""
         if node.endpoint is not None:
             return self._endpoint_label(node.endpoint)
         if node.layer is None:
@@ -325,11 +326,11 @@ class Lookalikes:
         return self.known.get(use, REMOVED)
 
     def _endpoint_label(self, end: Endpoint) -> Hashable:
-        """An input or output by its name if both networks have the same names, and else by its position."""
+        """Label an input or output by name if both networks have the same names, otherwise by position."""
         return end.is_input, end.name if self.have_same_names[end.is_input] else end.number
 
     def _pair_one_by_one(self, partition: Partition, nodes: Mapping[Use, int]) -> dict[int, int]:
-        """Pairs the first two lookalikes, refines by what that says of the others, and so on."""
+        """Match the first two ambiguous nodes, refine the others accordingly, and so on."""
         uses = {node: use for use, node in nodes.items()}
         pairs = {}
         for side, number in self.uses:

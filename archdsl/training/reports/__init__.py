@@ -1,4 +1,4 @@
-"""The report of a run: curves, confusion matrix, worst mistakes, picture of the network, and model card."""
+"""The report of a run: curves, confusion matrix, mistakes, picture of the network, and model card."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ def write(
     probabilities: NDArray[Any] | None,
     rows: Sequence[Row],
 ) -> list[str]:
-    """Writes the pictures and the card of a run into its folder.
+    """Write the pictures and the model card of a run into its folder.
 
-    The picture of the network is left out if no program is there that can draw it.
+    The picture of the network is omitted if no renderer is installed.
 
     Args:
-        probabilities: of the test images, (N, classes), or None if the network was not tested.
-        rows: of the run's epochs.
+        probabilities: probabilities of the test images, (N, classes), or None if the model was not tested.
+        rows: the rows of the log, one per epoch.
 
     Returns:
         The names of the files that were written.
 
     Raises:
-        ArchError: the folder holds no spec (ARCH204), or cannot be written to (ARCH304).
+        ArchError: the folder contains no spec (ARCH204), or is not writable (ARCH304).
     """
-    # The run is this process's own, so that its limits are its caller's.
+    # This process wrote the run, so its limits are those of the caller.
     spec = read_spec(folder, result, Limits(**result.limits) if result.limits else DEFAULTS)
     written: list[str] = []
     reliability: Reliability | None = None

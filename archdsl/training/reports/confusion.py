@@ -1,4 +1,4 @@
-"""Draws the confusion matrix: which classes are taken for which others."""
+"""Draws the confusion matrix."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from archdsl.figures import BLUE, GREY, INK, PALE, RED, figure, save, short
 
 WRITTEN, NAMED = 20, 120
-"""The most classes for which counts are written into the cells, and names next to the rows."""
+"""The most classes with counts in the cells, and with names next to the rows."""
 
 
 def draw(counts: NDArray[np.int64], classes: Sequence[str], title: str, path: Path) -> None:
-    """Writes the confusion matrix as PNG: each row one true class, its shares in blue where right, in red where wrong.
+    """Draw the confusion matrix as PNG. Rows are true classes; correct predictions are blue, wrong ones red.
 
     Args:
-        counts: how often an image of a class (row) was taken for each class (column).
+        counts: the number of images of each true class (row) and predicted class (column).
 
     Raises:
         ArchError: the file cannot be written (ARCH304).
@@ -54,7 +54,7 @@ def _shades(color: str) -> Any:
 
 
 def _label_classes(axes: Any, classes: Sequence[str]) -> None:
-    """Names the rows and columns by their classes; with many classes, by some numbers."""
+    """Label rows and columns with class names, or with some indices if there are many classes."""
     number = len(classes)
     axes.tick_params(length=0, colors=INK, labelsize=9 if number <= WRITTEN else 6)
     axes.spines[:].set_color(GREY)
@@ -79,7 +79,7 @@ def _write_counts(axes: Any, counts: NDArray[np.int64], shares: NDArray[Any], wo
 
 
 def _write_accuracies(axes: Any, counts: NDArray[np.int64], shares: NDArray[Any]) -> None:
-    """Writes the accuracy of each class at the right end of its row."""
+    """Write the accuracy of each class next to its row."""
     position = {"xycoords": axes.get_yaxis_transform(), "xytext": (5, 0), "textcoords": "offset points"}
     for row in range(len(counts)):
         accuracy = f"{shares[row, row] * 100:.1f} %" if counts[row].any() else "no image"

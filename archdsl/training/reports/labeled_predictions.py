@@ -1,4 +1,4 @@
-"""Predictions on images whose labels are known, and the numbers computed from them."""
+"""Predictions for labeled images, and statistics of them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from archdsl.runs.card import Reliability
 
 CONFIDENT = 0.9
-"""The probability from which on a prediction counts as confident."""
+"""The smallest probability of a confident prediction."""
 
 
 @dataclass(frozen=True, slots=True)
 class LabeledPredictions:
-    """Probabilities (N, classes), float, of images (N, H, W, C) as they are in the source, and their labels (N,)."""
+    """Probabilities (N, classes) and labels (N,) of raw images (N, H, W, C)."""
 
     probabilities: NDArray[Any]
     labels: NDArray[np.int64]
@@ -25,7 +25,7 @@ class LabeledPredictions:
 
     @property
     def predicted(self) -> NDArray[np.int64]:
-        """The most probable class of each image, (N,)."""
+        """The most likely class of each image, (N,)."""
         return np.asarray(self.probabilities.argmax(axis=1), np.int64)
 
     @property
@@ -34,22 +34,22 @@ class LabeledPredictions:
         return float((self.predicted == self.labels).mean())
 
     def confusion(self) -> NDArray[np.int64]:
-        """How often an image of a class (row) was taken for each class (column): (classes, classes)."""
+        """The number of images of each true class (row) and predicted class (column): (classes, classes)."""
         classes = self.probabilities.shape[1]
         return np.bincount(self.labels * classes + self.predicted, minlength=classes**2).reshape(classes, classes)
 
     def mistakes(self) -> NDArray[np.int64]:
-        """The rows of wrong predictions, the most confident first."""
+        """The rows of wrong predictions, most confident first."""
         confidence = self.probabilities.max(axis=1)
         wrong = np.flatnonzero(self.predicted != self.labels)
         return wrong[np.argsort(-confidence[wrong], kind="stable")]
 
     def reliability(self, threshold: float = CONFIDENT, most: int = 3) -> Reliability:
-        """What the model card says of the predictions.
+        """Summarize the predictions for the model card.
 
         Args:
-            threshold: the probability from which on a prediction counts as confident.
-            most: how many confusions to list at most.
+            threshold: the smallest probability of a confident prediction.
+            most: the most confusions to list.
         """
         confident = self.probabilities.max(axis=1) >= threshold
         right = (self.predicted == self.labels)[confident]
@@ -64,7 +64,7 @@ class LabeledPredictions:
 def class_accuracies(
     predicted: NDArray[np.int64], labels: NDArray[np.int64], classes: Sequence[str]
 ) -> dict[str, float]:
-    """The fraction of each class's images that are classified correctly; a class without images is left out."""
+    """The fraction of correctly classified images by class, without classes that have no images."""
     right = predicted == labels
     of_class = {name: right[labels == number] for number, name in enumerate(classes)}
     return {name: float(hits.mean()) for name, hits in of_class.items() if len(hits)}

@@ -14,23 +14,23 @@ from archdsl.figures import BLUE, INK, RED, figure, save, short
 from archdsl.training.reports.labeled_predictions import LabeledPredictions
 
 COLUMNS, ROWS = 8, 4
-"""How many images are shown at most."""
+"""The most images in a row, and the most rows."""
 
 SIDE, LINE = 1.5, 1.86
-"""Inches from image to image, to the right and down."""
+"""Horizontal and vertical distance between images, in inches."""
 
 
 def draw(predictions: LabeledPredictions, classes: Sequence[str], largest: float, title: str, path: Path) -> bool:
-    """Writes the most confident wrong predictions as a grid of images, PNG.
+    """Draw the most confident wrong predictions as a grid of images, PNG.
 
-    Above each image is the predicted class with its probability, below it the true class. If there are no wrong
-    predictions, a picture of an earlier test is removed.
+    The predicted class with its probability is above each image, the true class below it. If there are no wrong
+    predictions, an earlier picture is removed.
 
     Args:
         largest: the value of a white pixel.
 
     Returns:
-        Whether there are any.
+        Whether there are wrong predictions.
 
     Raises:
         ArchError: the file cannot be written (ARCH304).
