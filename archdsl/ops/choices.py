@@ -65,10 +65,10 @@ class WordChoice(Written):
         return entry.model_construct(**given).keras() if given else word
 
 
-def unknown(word: str, known: Iterable[str]) -> PydanticCustomError:
+def unknown(word: str, known: Iterable[str], hint: str = "") -> PydanticCustomError:
     """The error for an unknown word."""
     expected = ", ".join(f"'{name}'" for name in known)
-    return PydanticCustomError("union_tag_invalid", "unknown", {"tag": word, "expected_tags": expected})
+    return PydanticCustomError("union_tag_invalid", "unknown", {"tag": word, "expected_tags": expected, "hint": hint})
 
 
 def _split(value: Any) -> tuple[str, Any]:

@@ -178,7 +178,8 @@ def describe(fault: Any, span: Span | None) -> Problem:
         choices = [word for word in context["expected_tags"].replace("'", "").split(", ") if word != "number"]
         if isinstance(given, str) or (isinstance(given, dict) and len(given) == 1):
             word = context["tag"]
-            return Problem("ARCH007", f"`{word}` is not known here", span, hint=nearest(word, choices))
+            hint = context.get("hint") or nearest(word, choices)
+            return Problem("ARCH007", f"`{word}` is not known here", span, hint=hint)
         hint = f"`{choices[0]}`, or `{{{choices[0]}: {{...}}}}`"
         return Problem("ARCH007", f"one word is due, and here is {here}", span, hint=hint)
     if kind == "kind":

@@ -1,5 +1,8 @@
 """The section `data` of a recipe: the data set, preprocessing and augmentation."""
 
+import json
+import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, Union
@@ -57,7 +60,7 @@ def _source(value: Any) -> Any:
     if isinstance(value, str):
         if value in _WITHOUT_ARGUMENT:
             return value
-        raise unknown(value, DATA_SOURCES)
+        raise unknown(value, DATA_SOURCES, _with_argument(value))
     if not isinstance(value, dict) or len(value) != 1:
         *forms, last = (
             f"`{{{name}: {'NAME' if source.takes == 'name' else 'PATH'}}}`" for name, source in _WITH_ARGUMENT.items()
@@ -70,6 +73,18 @@ def _source(value: Any) -> Any:
     if not isinstance(argument, str) or not argument.strip():
         raise PydanticCustomError("kind", "{wanted} is due", {"wanted": f"a string, as in `{{{word}: ...}}`"})
     return {word: argument}
+
+
+def _with_argument(word: str) -> str:
+    """The hint for a bare word that needs an argument, or that is the path of data; empty for any other word."""
+    if word in _WITH_ARGUMENT:
+        return f"write `source: {{{word}: {'NAME' if _WITH_ARGUMENT[word].takes == 'name' else 'PATH'}}}`"
+    kind = "npz" if word.endswith(".npz") else "folder" if os.path.isdir(word) else ""
+    return f"write `source: {{{kind}: {json.dumps(word) if _SPECIAL.search(word) else word}}}`" if kind else ""
+
+
+_SPECIAL = re.compile(r"[^\w./-]")
+"""Characters for which a path is quoted in YAML."""
 
 
 def _named(value: Any) -> Any:

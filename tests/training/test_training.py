@@ -262,6 +262,21 @@ train: {epochs: 2, loss: {main: categorical_crossentropy, aside: mean_squared_er
 """
 
 
+def test_a_hint_sets_the_argument_that_fits_the_classes(tmp_path: Path) -> None:
+    with_argument = spec(("units: 10", "units: $classes"), ("input:", "args: {classes: 7}\ninput:"))
+    told = refused("ARCH303", tmp_path / "run", with_argument)
+    assert "has 7 outputs, but digits has 10 classes\n  help: pass `--set classes=10`" in told
+    assert archdsl.train(with_argument, tmp_path / "run", arguments={"classes": 10}, epochs=1, limit=100).epochs == 1
+
+
+def test_a_hint_resizes_images_of_the_right_channels(tmp_path: Path) -> None:
+    larger = ("[8, 8, 1]", "[12, 12, 1]")
+    told = refused("ARCH303", tmp_path / "run", spec(larger))
+    assert "  help: to resize the images, add `size: [12, 12]` to `data`" in told
+    resized = spec(larger, ("source: digits", "source: digits, size: [12, 12]"))
+    assert archdsl.train(resized, tmp_path / "run", epochs=1, limit=100).epochs == 1
+
+
 def test_a_network_of_two_outputs_is_judged_by_the_first_that_has_a_loss(tmp_path: Path) -> None:
     done = archdsl.train(archdsl.loads(TWO), tmp_path / "run", limit=300)
     found = rows(tmp_path / "run")[-1]
