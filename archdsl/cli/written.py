@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -33,6 +34,7 @@ def say_written(folder: Path, descriptions: Mapping[str, str], first: str) -> No
         descriptions: a few words on each file by its name; files that do not exist are left out.
         first: the file to open next, if it exists.
     """
+    sys.stdout.flush()  # the results come before the list, also where both streams go to one file
     written = [(f"  {name}", what) for name, what in descriptions.items() if (folder / name).exists()]
     say(f"wrote {in_line(str(folder))}:\n" + columns(written).rstrip("\n"))
     if (folder / first).exists():

@@ -108,7 +108,7 @@ def test_a_full_disk_is_one_message_and_the_run_goes_on(
         told = refused("ARCH304", lambda: fit.train(spec, run))
     assert "No space left on device" in told
     assert f"then run `archdsl train --resume {run}`" in told
-    assert not [str(each.message) for each in recwarn if "could not be written" in str(each.message)]
+    assert not [str(each.message) for each in recwarn if "could not be saved" in str(each.message)]
     archdsl.resume(run)
     assert read_result(run).status == "finished"
     assert read_result(run).test_loss == read_result(tmp_path / "whole").test_loss

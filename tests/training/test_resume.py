@@ -170,7 +170,7 @@ def test_what_cannot_go_on_says_why(uncut: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     cut(run, 1, "step")
     kept = (run / "checkpoint" / "state.npz").read_bytes()
-    assert "by which its learning rate goes" in refused("ARCH203", run, epochs=9)
+    assert "learning rate schedule depends on that" in refused("ARCH203", run, epochs=9)
     assert "this run has already completed 1 epoch" in refused("ARCH203", run, epochs=1)
     (run / "spec.yaml").write_text(TEXT.replace("filters: 4", "filters: 5"))
     assert "spec.yaml has changed since the run started" in refused("ARCH204", run)
