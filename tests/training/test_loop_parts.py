@@ -148,7 +148,7 @@ def test_whitening_gives_patches_of_equal_spread(filters: int, kernel: tuple[int
         (lambda: conv(8), "relu", "which is not a convolution"),
         (lambda: conv(8), "second", "which does not read the input"),
         (lambda: conv(25), "first", "expected at most 24 filters for 2x2x3 patches, got 25"),
-        (lambda: conv(9, groups=3), "first", "which has groups or a dilation"),
+        (lambda: conv(9, groups=3), "first", "which has groups or dilation"),
     ],
 )
 def test_what_cannot_whiten_says_why(model: Any, layer: str, told: str) -> None:

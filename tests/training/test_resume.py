@@ -166,7 +166,7 @@ def refused(code: str, run: Path, **options: Any) -> str:
 
 
 def test_what_cannot_go_on_says_why(uncut: Path, tmp_path: Path) -> None:
-    assert "is finished: " in refused("ARCH204", uncut)
+    assert "is finished (test accuracy: " in refused("ARCH204", uncut)
     run = tmp_path / "run"
     cut(run, 1, "step")
     kept = (run / "checkpoint" / "state.npz").read_bytes()
@@ -236,7 +236,7 @@ WRONG_HEADERS: dict[str, tuple[Any, str]] = {
     "notes.kept.epoch": (3, "`notes.kept.epoch`: expected an epoch from 1 to 2, got `3`"),
     "notes.early.waited": (-1, "`notes.early.waited`: at least 0 is due, and here is `-1`"),
     "rows": ([{"epoch": "1"}, {"epoch": 2}], '`rows[0].epoch`: a number is due, and here is `"1"`'),
-    "rows renumbered": ([{"epoch": 2}, {"epoch": 1}], "`rows[0].epoch`: 1 is due, and here is `2`"),
+    "rows renumbered": ([{"epoch": 2}, {"epoch": 1}], "`rows[0].epoch`: expected 1, got `2`"),
     "counts": ({"model": 9}, "`counts` lacks `optimizer`"),
     "counts.model": (10, "there is no 'model.9.npy' in the archive"),
     "types": ({"model.0": "finfo"}, "`types.model.0`: `finfo` is not known here"),
@@ -270,7 +270,7 @@ def test_a_wrong_value_of_a_checkpoint_is_named(name: str, tmp_path: Path) -> No
     with pytest.raises(ArchError, match=r"ARCH204.*state.npz is not what training wrote") as caught:
         checkpoints.load(run)
     assert message in str(caught.value)
-    assert "remove the folder `checkpoint`" in str(caught.value)
+    assert "remove its folder `checkpoint`" in str(caught.value)
 
 
 def test_the_size_that_an_array_declares_is_held_to_its_bytes(tmp_path: Path) -> None:
@@ -309,8 +309,8 @@ def test_a_checkpoint_that_is_not_of_its_run_is_refused(tmp_path: Path) -> None:
     assert "spec.yaml has changed since the run started" in refused("ARCH204", run)
     for number, (change, message) in enumerate(
         (
-            (without("slow"), "the checkpoint is not of this network"),
-            (lambda header: header["counts"].update(kept=3), "the checkpoint is not of this network"),
+            (without("slow"), "the checkpoint does not match this network"),
+            (lambda header: header["counts"].update(kept=3), "the checkpoint does not match this network"),
             (lambda header: header["notes"].update(early=None), "`notes.early`: expected a mapping"),
         )
     ):
