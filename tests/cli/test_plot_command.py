@@ -355,9 +355,10 @@ class TestBuild:
         monkeypatch.setattr(backend, "load_keras", lambda: SimpleNamespace(build=lambda spec, **arguments: model))
 
     @pytest.mark.usefixtures("renderer")
-    def test_every_view_is_drawn_beside_the_module(self, plot: Plot) -> None:
+    def test_every_view_is_drawn_beside_the_module(self, plot: Plot, golden: Callable[[str, str], None]) -> None:
         done = plot("--plot", "--out", "built", name="build")
-        assert (done.code, done.err) == (0, "wrote built\n")
+        assert done.code == 0
+        golden("plot/build.txt", done.err)
         assert there("built") == ["net.py", "pictures", "spec.yaml", "summary.txt"]
         names = [f"{name}.{form}" for name in ("net-Stage", "net-Twice", "net") for form in ("png", "svg")]
         assert there("built/pictures") == names

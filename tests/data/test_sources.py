@@ -333,7 +333,7 @@ ORDER = (
     ("images", "readers"),
     ("sources",),
     ("dataset",),
-    ("inspection", "samples", "input_description"),
+    ("inspection", "samples", "suggestions", "input_description"),
     ("pipeline",),
 )
 """The parts of `archdsl.data`; each imports those before it, as its docstring says."""
