@@ -178,7 +178,7 @@ def test_what_cannot_go_on_says_why(uncut: Path, tmp_path: Path) -> None:
     replace(read_result(run), limit=400).write(run)
     assert "the data has changed since the run started" in refused("ARCH204", run)
     replace(read_result(run), limit=None, own=["loss"]).write(run)
-    assert "its caller's own loss" in refused("ARCH204", run)
+    assert "was trained with a custom loss" in refused("ARCH204", run)
     replace(read_result(run), own=[]).write(run)
     for broken in (b"", b"PK", kept[:3000], kept[:-200]):
         (run / "checkpoint" / "state.npz").write_bytes(broken)
@@ -318,7 +318,7 @@ def test_a_checkpoint_that_is_not_of_its_run_is_refused(tmp_path: Path) -> None:
         with_header(run, change, **{f"kept.{i}": np.zeros(2) for i in range(3)})
         assert message in refused("ARCH204", run)
     replace(read_result(run), epochs=1, epochs_run=1, best_epoch=1).write(run)
-    assert "its checkpoint has 2 epochs, and run.json says 1" in refused("ARCH204", run)
+    assert "its checkpoint has 2 epochs, but run.json says 1" in refused("ARCH204", run)
 
 
 def process(run: Path, *words: str) -> subprocess.Popen[str]:
