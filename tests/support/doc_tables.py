@@ -94,10 +94,19 @@ def tables() -> dict[str, str]:
         "notebook": f"```text\n{_notebook()}```\n",
         "reviewed": _reviewed(),
         "commands": commands(),
-        "python": "\n".join(f"::: archdsl.{name}\n" for name in archdsl.__all__),
+        "python": _python(),
         "specs": specs(),
         **_recipe(),
     }
+
+
+def _python() -> str:
+    """List the public names, for the site to describe them from their docstrings."""
+    names = [name for name in archdsl.__all__ if name != "__version__"]
+    classes = [name for name in names if isinstance(getattr(archdsl, name), type)]
+    functions = [name for name in names if name not in classes]
+    heads = {"Functions": functions, "Classes": classes}
+    return "\n".join(f"## {head}\n\n" + "\n".join(f"::: archdsl.{n}\n" for n in found) for head, found in heads.items())
 
 
 def _notebook() -> str:
