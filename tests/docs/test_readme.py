@@ -100,8 +100,13 @@ def test_commands_and_options_in_the_text_exist() -> None:
         assert command in commands, command
         options = {option for parameter in commands[command].params for option in parameter.opts}
         assert {word for word in re.findall(r"--[\w-]+", rest) if word not in options} == set(), command
+
+
+def test_the_commands_with_json_are_listed() -> None:
+    page = (ROOT / "docs/how-to/scripts.md").read_text(encoding="utf-8")
+    commands = typer.main.get_command(app).commands
     with_json = {name for name, command in commands.items() if any("--json" in p.opts for p in command.params)}
-    (sentence,) = re.findall(r"stderr\. ([^.]*)\s+have `--json`", README)
+    (sentence,) = re.findall(r"stderr\. ([^.]*)\s+have `--json`", page)
     assert set(re.findall(r"`(\w+)[^`]*`", sentence)) == with_json
 
 
