@@ -90,7 +90,7 @@ class Relu(_ByOutput, name="relu", layer="layers.ReLU"):
 
 
 class LeakyRelu(_Elementwise, name="leaky_relu", layer="layers.LeakyReLU"):
-    """Leaky ReLU: max(x, slope * x). Any shape -> the same shape. Keras `LeakyReLU`; Maas et al. 2013.
+    """max(x, slope * x). Any shape -> the same shape. Keras `LeakyReLU`; Maas et al. 2013.
 
     Args:
         slope: slope for negative values.
@@ -207,18 +207,18 @@ class _Shrink(Activation):
 
 
 class HardShrink(_Shrink, name="hard_shrink"):
-    """Hard shrinkage: x if |x| > threshold, else 0. Any shape -> the same shape. Keras `activations.hard_shrink`."""
+    """x if |x| > threshold, else 0. Any shape -> the same shape. Keras `activations.hard_shrink`."""
 
 
 class SoftShrink(_Shrink, name="soft_shrink"):
-    """Soft shrinkage: sign(x) * max(|x| - threshold, 0). Any shape -> the same shape.
+    """sign(x) * max(|x| - threshold, 0). Any shape -> the same shape.
 
     Keras `activations.soft_shrink`.
     """
 
 
 class Squareplus(Activation, name="squareplus"):
-    """Squareplus: (x + sqrt(x^2 + b)) / 2. Any shape -> the same shape. Keras `activations.squareplus`; Barron 2021.
+    """(x + sqrt(x^2 + b)) / 2. Any shape -> the same shape. Keras `activations.squareplus`; Barron 2021.
 
     Args:
         b: smoothness around 0.
@@ -262,7 +262,7 @@ class _Along(AlongAxis, Activation):
 
 
 class Softmax(_Along, name="softmax"):
-    """Softmax: exp(x) / sum(exp(x)) along `axis`. Any shape -> the same shape. Keras `Softmax`.
+    """exp(x) / sum(exp(x)) along `axis`. Any shape -> the same shape. Keras `Softmax`.
 
     Args:
         axis: axis or axes along which the output sums to 1: -1 is the channels, [1, 2] is all pixels. Axis 0 is the
@@ -280,14 +280,14 @@ class Softmax(_Along, name="softmax"):
 
 
 class LogSoftmax(_Along, name="log_softmax"):
-    """Log-softmax: log(softmax(x)) along `axis`. Any shape -> the same shape. Keras `activations.log_softmax`."""
+    """log(softmax(x)) along `axis`. Any shape -> the same shape. Keras `activations.log_softmax`."""
 
     of_one_number = "0"
     saved = SavedForBackward(output=True)
 
 
 class Sparsemax(_Along, name="sparsemax"):
-    """Sparsemax: the Euclidean projection onto the probability simplex. Any shape -> the same shape.
+    """Euclidean projection onto the probability simplex. Any shape -> the same shape.
 
     Keras `activations.sparsemax`; Martins & Astudillo 2016.
     """
@@ -368,13 +368,13 @@ class _Fixed(Activation):
 _SHARE = ValueRange(0.0, 1.0)
 _POSITIVE = ValueRange(0.0)
 _PLAIN = {
-    "exponential": _Plain("Exponential: exp(x).", by_output=True, bounds=_POSITIVE),
+    "exponential": _Plain("exp(x).", by_output=True, bounds=_POSITIVE),
     "hard_sigmoid": _Plain("Piecewise linear sigmoid: relu6(x + 3) / 6.", bounds=_SHARE),
     "hard_silu": _Plain("Hard SiLU, or hard swish: x * hard_sigmoid(x). Howard et al. 2019.", keeps_zero=True),
     "hard_tanh": _Plain("x clipped to [-1, 1].", keeps_zero=True, bounds=ValueRange(None, 1.0), odd=True),
     "linear": _Plain("Identity: x.", keeps_zero=True, identity=True),
-    "log_sigmoid": _Plain("Log-sigmoid: log(sigmoid(x))."),
-    "mish": _Plain("Mish: x * tanh(softplus(x)). Misra 2019.", keeps_zero=True),
+    "log_sigmoid": _Plain("log(sigmoid(x))."),
+    "mish": _Plain("x * tanh(softplus(x)). Misra 2019.", keeps_zero=True),
     "relu6": _Plain(
         "ReLU clipped at 6: min(max(x, 0), 6). Krizhevsky 2010.",
         by_output=True,
@@ -382,12 +382,12 @@ _PLAIN = {
         clips=ValueRange(0.0, 6.0),
     ),
     "selu": _Plain("Scaled ELU for self-normalizing networks. Klambauer et al. 2017.", by_output=True, keeps_zero=True),
-    "sigmoid": _Plain("Sigmoid: 1 / (1 + exp(-x)).", by_output=True, bounds=_SHARE),
+    "sigmoid": _Plain("1 / (1 + exp(-x)).", by_output=True, bounds=_SHARE),
     "silu": _Plain("SiLU, or swish: x * sigmoid(x). Elfwing et al. 2017.", keeps_zero=True),
-    "softplus": _Plain("Softplus: log(exp(x) + 1).", bounds=_POSITIVE),
-    "softsign": _Plain("Softsign: x / (|x| + 1).", keeps_zero=True, bounds=ValueRange(None, 1.0), odd=True),
-    "sparse_plus": _Plain("Sparse softplus: 0 below -1, x above 1, (x + 1)^2 / 4 in between.", bounds=_POSITIVE),
-    "sparse_sigmoid": _Plain("Sparse sigmoid: 0 below -1, 1 above 1, (x + 1) / 2 in between.", bounds=_SHARE),
+    "softplus": _Plain("log(exp(x) + 1).", bounds=_POSITIVE),
+    "softsign": _Plain("x / (|x| + 1).", keeps_zero=True, bounds=ValueRange(None, 1.0), odd=True),
+    "sparse_plus": _Plain("Smooth ReLU: 0 below -1, x above 1, (x + 1)^2 / 4 in between.", bounds=_POSITIVE),
+    "sparse_sigmoid": _Plain("Piecewise linear sigmoid: 0 below -1, 1 above 1, (x + 1) / 2 in between.", bounds=_SHARE),
     "tanh": _Plain("Hyperbolic tangent.", by_output=True, keeps_zero=True, bounds=ValueRange(None, 1.0), odd=True),
     "tanh_shrink": _Plain("x - tanh(x).", keeps_zero=True),
 }

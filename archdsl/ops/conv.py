@@ -136,7 +136,7 @@ class _Depthwise(_Conv):
 
 
 class DepthwiseConv(_Depthwise, name="depthwise_conv", layer="layers.DepthwiseConv2D"):
-    """2D depthwise convolution: convolves each channel separately. (H, W, C) -> (H', W', C * multiplier).
+    """2D convolution of each channel separately. (H, W, C) -> (H', W', C * multiplier).
 
     Keras `DepthwiseConv2D`; Sifre 2014.
     """
@@ -173,7 +173,7 @@ class DepthwiseConv(_Depthwise, name="depthwise_conv", layer="layers.DepthwiseCo
 
 
 class SeparableConv(_Depthwise, name="separable_conv", layer="layers.SeparableConv2D"):
-    """2D separable convolution: a depthwise convolution, then a 1x1 convolution. (H, W, C) -> (H', W', filters).
+    """2D depthwise convolution followed by a 1x1 convolution. (H, W, C) -> (H', W', filters).
 
     Keras `SeparableConv2D`; Chollet 2017 (Xception). There is no normalization or activation between the two.
 
@@ -243,7 +243,7 @@ OutputPadding = Annotated[
 
 
 class ConvTranspose(_Conv, Kernel, name="conv_transpose", layer="layers.Conv2DTranspose"):
-    """2D transposed convolution, also called deconvolution; upsamples by `stride`. (H, W, C) -> (H', W', filters).
+    """2D transposed convolution, also called deconvolution. (H, W, C) -> (H', W', filters).
 
     Keras `Conv2DTranspose`; Zeiler et al. 2010. With `padding: same`, H' = H * stride; with `padding: valid`,
     H' = (H - 1) * stride + max(kernel, stride). For the numeric `padding` of torch's `ConvTranspose2d`, use

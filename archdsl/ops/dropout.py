@@ -39,7 +39,7 @@ class _Dropout(_Noise):
 
 
 class Dropout(_Dropout, name="dropout", layer="layers.Dropout"):
-    """Dropout: sets a random fraction of the inputs to 0 during training. Any shape -> the same shape.
+    """Sets a random fraction of the inputs to 0 during training. Any shape -> the same shape.
 
     Keras `Dropout`; Srivastava et al. 2014. The remaining inputs are scaled by 1 / (1 - rate).
 
@@ -51,7 +51,7 @@ class Dropout(_Dropout, name="dropout", layer="layers.Dropout"):
 
 
 class SpatialDropout(_Dropout, name="spatial_dropout", layer="layers.SpatialDropout2D"):
-    """Spatial dropout: sets random channels to 0 during training. (H, W, C) -> (H, W, C).
+    """Sets a random fraction of the channels to 0 during training. (H, W, C) -> (H, W, C).
 
     Keras `SpatialDropout2D`; Tompson et al. 2014. The remaining channels are scaled by 1 / (1 - rate).
 
@@ -68,9 +68,9 @@ class SpatialDropout(_Dropout, name="spatial_dropout", layer="layers.SpatialDrop
 
 
 class StochasticDepth(_Dropout, name="stochastic_depth", layer="StochasticDepth"):
-    """Stochastic depth, or drop path: drops a residual branch at random, for each image, during training.
+    """Drops a residual branch for a random fraction of the images during training. Any shape -> the same shape.
 
-    Any shape -> the same shape. Huang et al. 2016. Use it as the last step of the branch, before the sum with the
+    Huang et al. 2016. Also called drop path. Use it as the last step of the branch, before the sum with the
     shortcut. For the remaining images, the branch is scaled by 1 / (1 - rate).
 
     Args:

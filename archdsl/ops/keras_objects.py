@@ -1,7 +1,7 @@
 """Optimizers, losses, initializers and other objects of Keras as inert data: one model for each word of a table.
 
 `keras_signatures.json` contains the names and defaults of the arguments, which `docs/keras_signatures.py` reads from
-Keras. The tables add what signatures do not tell: descriptions and ranges. The model of a word is built on first use.
+Keras. The tables add what signatures lack: descriptions and ranges. The model of a word is built on first use.
 Imports no framework.
 """
 

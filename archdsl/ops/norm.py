@@ -107,7 +107,7 @@ class _Learned(_Norm):
 
 
 class BatchNorm(_Learned, name="batch_norm", layer="layers.BatchNormalization"):
-    """Batch normalization: normalizes each channel over the batch. (..., C) -> (..., C).
+    """Normalizes each channel over the batch. (..., C) -> (..., C).
 
     Keras `BatchNormalization`; Ioffe & Szegedy 2015, and Ioffe 2017 for `renorm`.
 
@@ -156,7 +156,7 @@ class BatchNorm(_Learned, name="batch_norm", layer="layers.BatchNormalization"):
 
 
 class LayerNorm(AlongAxis, _Learned, name="layer_norm", layer="layers.LayerNormalization"):
-    """Layer normalization: normalizes each pixel or token over its channels. (..., C) -> (..., C).
+    """Normalizes each pixel or token over its channels. (..., C) -> (..., C).
 
     Keras `LayerNormalization`; Ba et al. 2016.
 
@@ -178,7 +178,7 @@ class LayerNorm(AlongAxis, _Learned, name="layer_norm", layer="layers.LayerNorma
 
 
 class GroupNorm(_Learned, name="group_norm", layer="layers.GroupNormalization"):
-    """Group normalization: normalizes each image over groups of channels. (..., C) -> (..., C).
+    """Normalizes each image over groups of channels. (..., C) -> (..., C).
 
     Keras `GroupNormalization`; Wu & He 2018.
 
@@ -208,7 +208,7 @@ class GroupNorm(_Learned, name="group_norm", layer="layers.GroupNormalization"):
 
 
 class InstanceNorm(_Learned, name="instance_norm"):
-    """Instance normalization: normalizes each channel of each image. (..., C) -> (..., C).
+    """Normalizes each channel of each image. (..., C) -> (..., C).
 
     Keras `GroupNormalization` with one group per channel; Ulyanov et al. 2016.
     """
@@ -231,7 +231,7 @@ class InstanceNorm(_Learned, name="instance_norm"):
 
 
 class RmsNorm(AlongAxis, _Norm, name="rms_norm", layer="layers.RMSNormalization"):
-    """RMS normalization: divides each pixel or token by the root mean square of its channels. (..., C) -> (..., C).
+    """Divides each pixel or token by the root mean square of its channels. (..., C) -> (..., C).
 
     Keras `RMSNormalization`; Zhang & Sennrich 2019.
 
@@ -254,7 +254,7 @@ class RmsNorm(AlongAxis, _Norm, name="rms_norm", layer="layers.RMSNormalization"
 
 
 class UnitNorm(AlongAxis, name="unit_norm", kind="norm", layer="layers.UnitNormalization"):
-    """Unit normalization: scales each pixel or token to an L2 norm of 1. (..., C) -> (..., C).
+    """Scales each pixel or token to an L2 norm of 1. (..., C) -> (..., C).
 
     Keras `UnitNormalization`.
     """

@@ -38,7 +38,7 @@ class _Pool(Sliding, kind="pool"):
 
 
 class MaxPool(_Pool, name="max_pool", layer="layers.MaxPooling2D"):
-    """2D max pooling: the maximum over each window. (H, W, C) -> (H', W', C). Keras `MaxPooling2D`.
+    """Maximum over each window. (H, W, C) -> (H', W', C). Keras `MaxPooling2D`.
 
     A numeric `padding` pads with minus infinity, as torch does.
     """
@@ -53,7 +53,7 @@ class MaxPool(_Pool, name="max_pool", layer="layers.MaxPooling2D"):
 
 
 class AveragePool(_Pool, name="average_pool", layer="layers.AveragePooling2D"):
-    """2D average pooling: the average over each window. (H, W, C) -> (H', W', C). Keras `AveragePooling2D`.
+    """Average over each window. (H, W, C) -> (H', W', C). Keras `AveragePooling2D`.
 
     Args:
         padding: `valid` or `same`. A number of pixels is an error, because torch counts the padding in the average and
@@ -100,7 +100,7 @@ class _GlobalPool(_WholeMapPool):
 
 
 class GlobalAveragePool(_GlobalPool, name="global_average_pool", layer="layers.GlobalAveragePooling2D"):
-    """Global average pooling: the average of each channel. (H, W, C) -> (C,), or (1, 1, C) with `keepdims`.
+    """Average of each channel. (H, W, C) -> (C,), or (1, 1, C) with `keepdims`.
 
     Keras `GlobalAveragePooling2D`; Lin et al. 2013.
     """
@@ -111,7 +111,7 @@ class GlobalAveragePool(_GlobalPool, name="global_average_pool", layer="layers.G
 
 
 class GlobalMaxPool(_GlobalPool, name="global_max_pool", layer="layers.GlobalMaxPooling2D"):
-    """Global max pooling: the maximum of each channel. (H, W, C) -> (C,), or (1, 1, C) with `keepdims`.
+    """Maximum of each channel. (H, W, C) -> (C,), or (1, 1, C) with `keepdims`.
 
     Keras `GlobalMaxPooling2D`.
     """
@@ -143,7 +143,7 @@ class _AdaptivePool(_WholeMapPool):
 
 
 class AdaptiveAveragePool(_AdaptivePool, name="adaptive_average_pool", layer="layers.AdaptiveAveragePooling2D"):
-    """2D average pooling to a fixed output size. (H, W, C) -> (size, size, C).
+    """Average pooling to a fixed output size. (H, W, C) -> (size, size, C).
 
     Keras `AdaptiveAveragePooling2D`; the same as torch's `AdaptiveAvgPool2d`.
     """
@@ -153,7 +153,7 @@ class AdaptiveAveragePool(_AdaptivePool, name="adaptive_average_pool", layer="la
 
 
 class AdaptiveMaxPool(_AdaptivePool, name="adaptive_max_pool", layer="CoveringMaxPooling2D"):
-    """2D max pooling to a fixed output size. (H, W, C) -> (size, size, C).
+    """Max pooling to a fixed output size. (H, W, C) -> (size, size, C).
 
     Keras `AdaptiveMaxPooling2D`; the same as torch's `AdaptiveMaxPool2d`. archdsl brings its own layer, because the one
     in Keras 3.15 pools over one pixel too many if a side is 1, and its gradient is wrong.

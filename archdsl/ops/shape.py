@@ -40,7 +40,7 @@ class Flatten(_SameNumbers, name="flatten", layer="layers.Flatten"):
 
 Side = Annotated[
     Annotated[int, BeforeValidator(whole), Field(strict=True, ge=-1, le=2**31)],
-    WrapValidator(either("a length, or -1 for what is left,")),
+    WrapValidator(either("a length, or -1 to infer it")),
 ]
 Place = Annotated[int, BeforeValidator(whole), Field(strict=True, ge=-65_536, le=65_536)]
 

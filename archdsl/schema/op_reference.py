@@ -28,7 +28,8 @@ _WORDS = {"norm": "a normalization, such as `batch`,", "activation": "an activat
 def describe(op: type[Op], width: int) -> str:
     """The reference of an op as text, wrapped to `width` characters."""
     blocks = [
-        _wrapped(f"{op.name}: {docstrings.summary(op)}", width),
+        op.name,
+        _wrapped(docstrings.summary(op), width, "  "),
         _wrapped(docstrings.rule(op), width, "  "),
         _wrapped(docstrings.source(op), width, "  "),
     ]
