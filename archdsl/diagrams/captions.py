@@ -1,4 +1,4 @@
-"""What the boxes of a plan say, and how wide they are."""
+"""The text of the boxes in a plan, and their width."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from archdsl.ops.merge import Merge
 from archdsl.spec import INPUT, OUTPUT
 
 _PILL = 4
-"""Letters of a title that are as wide as the pill behind it."""
+"""The number of letters as wide as the pill after a title."""
 
 
 def box_text(
     box: Box, known: Mapping[str, Any], *, costs: bool = False, hides_sizes: bool = False
 ) -> tuple[str, list[str]]:
-    """What a box says: the title, and the smaller lines under it.
+    """Return the title of a box, and the smaller lines below it.
 
     Args:
-        known: the arguments of the whole diagram, which a layer's box does not repeat.
-        costs: whether it shows its parameters and multiply-accumulates.
-        hides_sizes: whether the box is for several of other sizes, and so shows none.
+        box: the box.
+        known: the arguments of the whole diagram, which are not repeated.
+        costs: whether to show parameters and multiply-accumulates.
+        hides_sizes: whether the box represents several of different sizes, and so shows none.
     """
     main, lines = box.main, []
     if main.op is None:
@@ -42,14 +43,14 @@ def box_text(
 
 
 def _range(values: Sequence[Any]) -> Any:
-    """One value of all that are the same; else the least and the greatest, `0–0.1`."""
+    """Format equal values as one value, and others as a range such as `0–0.1`."""
     if all(value == values[0] for value in values):
         return values[0]
     return f"{value_text(min(values))}–{value_text(max(values))}"
 
 
 def known_arguments(items: Iterable[Item], arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of a diagram that all of its layers have with the same value: their boxes need not repeat them."""
+    """Return the arguments that all layers of a diagram have with the same value, so boxes need not repeat them."""
     layers = [node for box in boxes(items) if box.is_layer for node in box.nodes]
     return {
         name: value
@@ -59,9 +60,10 @@ def known_arguments(items: Iterable[Item], arguments: Mapping[str, Any]) -> dict
 
 
 def call_words(values: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
-    """A layer's arguments as an op's label would show them: `3×3`, `64 /2`, `drop=0.1`.
+    """Format the arguments of a layer like the label of an op: `3×3`, `64 /2`, `drop=0.1`.
 
     Args:
+        node: the layer.
         known: arguments that are shown elsewhere.
     """
     kernel, filters, stride = (_sides(values.get(name)) for name in ("kernel", "filters", "stride"))
@@ -76,18 +78,19 @@ def call_words(values: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]
 
 
 def _sides(value: Any) -> tuple[int, int] | None:
-    """A number, or a list of two, as height and width; nothing for any other value."""
+    """Return an integer or a list of two as height and width, and None for any other value."""
     sides = tuple(value) if isinstance(value, list | tuple) else (value, value)
     is_pair = len(sides) == 2 and all(isinstance(side, int) and not isinstance(side, bool) for side in sides)
     return (sides[0], sides[1]) if is_pair else None
 
 
 def layer_details(layer: OpenLayer, *, costs: bool, hides_sizes: bool) -> list[str]:
-    """What the title of an opened layer says besides: the sizes of its first and last use where they differ, its cost.
+    """Return the second line of the title of an opened layer: differing sizes of its uses, and its cost.
 
     Args:
-        costs: whether it shows its parameters and multiply-accumulates.
-        hides_sizes: whether it is drawn for several of other sizes, and so shows no cost.
+        layer: the layer.
+        costs: whether to show parameters and multiply-accumulates.
+        hides_sizes: whether the layer represents several of different sizes, and so shows no cost.
     """
     sizes = " … ".join(dimensions(node.shape) for node in (layer.nodes[0], layer.main))
     cost = format_cost(total(layer.nodes)) if costs and not hides_sizes else ""
@@ -97,23 +100,23 @@ def layer_details(layer: OpenLayer, *, costs: bool, hides_sizes: bool) -> list[s
 
 
 def identity_text(*, is_shortcut: bool) -> tuple[str, list[str]]:
-    """What the box of a branch that passes its input on says: the title, and the smaller lines under it."""
+    """Return the title of the box of an empty branch, and the smaller lines below it."""
     return ("Shortcut", ["identity"]) if is_shortcut else ("Identity", [])
 
 
 def stack(box: Box) -> list[tuple[str, str]]:
-    """The kind and the label of each op of a step, for a box that shows them one by one."""
+    """Return the kind and label of each op in a step, for a box that lists them."""
     return [(look(node.op), box.labels.get(node.name) or node.op.label()) for node in box.step if node.op]
 
 
 def format_cost(totals: Totals) -> str:
-    """`2.36M parameters · 463M MACs`; a count of 0 is left out."""
+    """Format costs as in `2.36M parameters · 463M MACs`, without counts of 0."""
     counts = {"parameters": totals.parameters, "MACs": totals.macs}
     return " · ".join(f"{rounded(count)} {name}" for name, count in counts.items() if count)
 
 
 def rounded(count: int) -> str:
-    """A count in three figures: `463M`; one below ten thousand in full."""
+    """Format a count with three digits, as in `463M`, or in full if it is below 10,000."""
     if count < 10_000:
         return f"{count:,}"
     for unit in "kMGT":
@@ -124,18 +127,18 @@ def rounded(count: int) -> str:
 
 
 def sign(merge: Node) -> str:
-    """What is in the circle of a merge."""
+    """Return the sign in the circle of a merge."""
     return (merge.op.sign if isinstance(merge.op, Merge) else "") or merge.kind
 
 
 def describe(graph: Graph) -> tuple[str, str]:
-    """`image 64×64×3 in, 10 out`, and `12 ops, 4,210 parameters`."""
+    """Describe a graph in two lines, as in `image 64×64×3 in, 10 out` and `12 ops, 4,210 parameters`."""
     inputs, outputs = format_ends(graph, dimensions)
     return f"{inputs} in, {outputs} out", f"{graph.totals.layers:,} ops, {graph.totals.parameters:,} parameters"
 
 
 def format_ends(graph: Graph, form: Callable[[Shape], str]) -> tuple[str, str]:
-    """`image 64×64×3, facts 12` and `10`: the inputs and the outputs, each with its name where it has one."""
+    """Format the inputs and the outputs with their names, as in `image 64×64×3, facts 12` and `10`."""
     inputs = [form(shape) if name == INPUT else f"{name} {form(shape)}" for name, shape in graph.inputs.items()]
     outputs = [
         form(end.shape) if name == OUTPUT else f"{name} {form(end.shape)}" for name, end in graph.outputs.items()
@@ -144,7 +147,7 @@ def format_ends(graph: Graph, form: Callable[[Shape], str]) -> tuple[str, str]:
 
 
 def end_title(side: str, name: str) -> str:
-    """`input`, or `input image` where the input has a name."""
+    """Return the title of an input or output, such as `input`, or `input image` if it has a name."""
     return side if name in (INPUT, OUTPUT) else f"{side} {name}"
 
 
@@ -153,16 +156,16 @@ def is_layer(item: Item) -> bool:
 
 
 def is_model(graph: Graph) -> bool:
-    """Whether a body takes an image and gives a vector, as models do and layers hardly ever."""
+    """Whether a body maps an image to a vector, like most models and few layers."""
     return [*graph.inputs] == [INPUT] and len(graph.outputs) == 1 and len(graph.input) == 3 and len(graph.shape) == 1
 
 
 def width(items: tuple[Item, ...], texts: Iterable[tuple[str, list[str]]], *, costs: bool = False) -> float:
-    """The width of all boxes in columns. A title must not reach the edge that comes down the middle of its column.
+    """Compute the width of all boxes in columns. Titles must not touch the edge in the middle of their column.
 
     Args:
-        texts: what the boxes say, as `box_text` gives it.
-        costs: whether opened layers show theirs in their titles.
+        texts: the texts of the boxes, as returned by `box_text`.
+        costs: whether opened layers show their costs.
     """
     pills = [" " * _PILL if box.times > 1 else "" for box in boxes(items)]
     widths = [1.45, *(width_of(title + pill, lines) for (title, lines), pill in zip(texts, pills, strict=True))]
@@ -175,17 +178,17 @@ def width(items: tuple[Item, ...], texts: Iterable[tuple[str, list[str]]], *, co
 
 
 def chain_width(items: Iterable[Item], width: float) -> float:
-    """The width of boxes before and after parallel branches: their text's where several paths are side by side."""
+    """Compute the width of boxes before and after parallel branches: that of their text next to several paths."""
     return 0.9 if any(isinstance(item, Parallel) and len(item.paths) > 1 for item in items) else width
 
 
 def free_side(layer: OpenLayer) -> str:
-    """The side where no edge runs through a title: on the right, next to a single path, is its shortcut."""
+    """Return the side of a title without an edge; to the right of a single path is its shortcut."""
     return "r" if any(len(parallel.paths) == 1 for parallel in parallels(layer.items)) else "l"
 
 
 def _output_shapes(box: Box) -> list[str]:
-    """The shapes that a layer gives; of several alike, those of the first and of the last."""
+    """Return the output shapes of a layer; for several equal layers, those of the first and the last."""
     names = [f"{ref.output} " if ref.output else "" for ref in box.main.output_refs]
     first, last = ([*node.output_shapes.values()] for node in (box.step[-1], box.main))
     if first == last:

@@ -1,4 +1,4 @@
-"""Where the items of a plan are laid out: the names of their nodes in DOT, and branches as columns of equal height."""
+"""Layout of the items of a plan: names of nodes in DOT, and branches as columns of equal height."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from archdsl.graph import TensorRef
 
 @dataclass(frozen=True, slots=True)
 class IncomingEdge:
-    """One edge that comes to an item.
+    """An edge to an item.
 
     Args:
-        ref: of the tensor, in the item's own body.
-        target: the name of the node in DOT that the edge comes to.
-        port: the name of the layer's input, where it has several.
+        ref: the tensor, in the body of the item.
+        target: the name of the DOT node that the edge leads to.
+        port: the name of the input, for a layer with several inputs.
     """
 
     ref: TensorRef
@@ -28,15 +28,16 @@ class IncomingEdge:
 
 @dataclass(frozen=True, slots=True)
 class BranchColumn:
-    """A branch and the names of its nodes from fork to merge; spaces make it as tall as the tallest.
+    """A branch with the names of its nodes from fork to merge, padded with spaces to the height of the tallest.
 
     Args:
-        first: the edge that the column begins with.
-        others: the other edges that come to its first item.
-        rows: the names of its nodes, from the first.
-        offset: how many rows under the fork it begins, where it begins with what another branch gives.
-        row_of: the row of each node of the body that is in it, from its own first.
-        above, below: the names of the spaces before and after its rows.
+        first: the first edge of the column.
+        others: the other edges to its first item.
+        rows: the names of its nodes in order.
+        offset: the number of rows between the fork and its first node, if it starts from another branch.
+        row_of: the row of each node of the body that is in the branch.
+        above: the names of the spaces before its rows.
+        below: the names of the spaces after its rows.
     """
 
     branch: DrawnBranch
@@ -64,13 +65,13 @@ class BranchColumn:
 
     @property
     def reaches_merge(self) -> bool:
-        """Whether the merge takes what its last item gives."""
+        """Whether the merge uses the output of its last item."""
         items = self.branch.items
         return not items or self.branch.end.node == last_of(items[-1]).name
 
 
 def incoming_edges(item: Item, scope: str) -> tuple[IncomingEdge, ...]:
-    """The edges that come to an item; to parallel branches, the one to the dot where they part."""
+    """Return the edges to an item; for parallel branches, the edge to the dot at their fork."""
     if isinstance(item, Parallel):
         return (IncomingEdge(item.fork, f"{scope}{item.merge.name} fork"),)
     if isinstance(item, Box):
@@ -87,38 +88,38 @@ def incoming_edges(item: Item, scope: str) -> tuple[IncomingEdge, ...]:
 
 
 def target(item: Item, scope: str) -> str:
-    """The node in DOT that the first edge to an item comes to."""
+    """Return the DOT node that the first edge to an item leads to."""
     return incoming_edges(item, scope)[0].target
 
 
 def cluster_name(layer: OpenLayer, scope: str) -> str:
-    """The name of an opened layer's cluster."""
+    """Return the name of the cluster of an opened layer."""
     return f"{scope}{layer.nodes[0].name}"
 
 
 def level_scope(level: Level, scope: str) -> str:
-    """What the names of the nodes of a level begin with."""
+    """Return the prefix of the names of nodes in a level."""
     return f"{scope}{level.node.name}/"
 
 
 def input_mark(layer: OpenLayer, scope: str, name: str) -> str:
-    """The name of the node in DOT that marks an input of an opened layer."""
+    """Return the name of the DOT node that marks an input of an opened layer."""
     return f"{cluster_name(layer, scope)} in" + (f" {name}" if len(layer.marked_inputs) > 1 else "")
 
 
 def can_fork(item: Item) -> bool:
-    """Whether branches may start right from an item; else a dot of their own comes before them."""
+    """Whether branches can start directly from an item; otherwise they start from a separate dot."""
     return isinstance(item, Box) and not item.sign
 
 
 def columns(parallel: Parallel, scope: str) -> tuple[BranchColumn, ...]:
-    """A column for each branch, all equally tall together with the rows that they begin later.
+    """Create a column for each branch, all of equal height.
 
-    Graphviz ranks nodes by the longest way to them, which would leave a short branch hanging at one end. So each
-    branch is counted in rows: one for each node, and for parallel branches inside it those of the tallest. A branch
-    that begins with what another one gives starts below that node. A branch shorter than the tallest gets invisible
-    spaces: half of them above (none if it starts later, or if another branch begins in it, for then its rows must stay
-    where they are), the others below (none if the merge takes nothing from its last row).
+    Graphviz ranks nodes by the longest way to them, which would put a short branch at one end. The height of a branch
+    is therefore counted in rows: one for each node, and the tallest of parallel branches inside it. A branch that
+    starts from another branch begins below that node. Shorter branches get invisible spaces, half of them above and
+    half below. There are none above if the branch starts later, or if another branch starts from it, because its rows
+    are then fixed. There are none below if the merge does not use its last row.
     """
     unpadded: list[BranchColumn] = []
     row_of: dict[str, int] = {}
@@ -146,10 +147,11 @@ def columns(parallel: Parallel, scope: str) -> tuple[BranchColumn, ...]:
 
 
 def _rows(items: Sequence[Item], scope: str, before: str = "") -> tuple[list[str], dict[str, int]]:
-    """The node of each rank that some items take, and each node's last rank; of parallel branches, the tallest counts.
+    """Return the node of each rank of some items, and the last rank of each node; the tallest parallel branch counts.
 
     Args:
-        before: the node that branches may start right from, where there is one.
+        items: the items.
+        before: the node that branches can start from, if any.
     """
     rows: list[str] = []
     row_of: dict[str, int] = {}
@@ -174,17 +176,16 @@ def _rows(items: Sequence[Item], scope: str, before: str = "") -> tuple[list[str
 
 
 def even_columns(heights: Sequence[float], count: int) -> list[tuple[int, int]]:
-    """Where to cut rows into at most so many columns, so that the highest is as low as can be: first and last row.
+    """Split rows into columns with the least maximum height, and return the first and last row of each column.
 
-    Each column may stop at any row, and the rows after it are cut in the best way into one column less; what is best
-    for the rows from `start` on is found once. Of equally good cuts the one with the fuller first column wins, which is
-    why stops are compared negated.
+    This is dynamic programming: a column can stop at any row, and the remaining rows are split optimally into one
+    column less. Ties are broken in favor of a fuller first column, by comparing negated stops.
     """
     rows = len(heights)
 
     @cache
     def best(start: int, parts: int) -> tuple[float, int, tuple[tuple[int, int], ...]]:
-        """The height of the highest column, the negated stop of the first, and all of them."""
+        """The height of the tallest column, the negated stop of the first column, and all columns."""
         if start == rows or not parts:
             return (0.0 if start == rows else math.inf), 0, ()
         rests = {stop: best(stop, parts - 1) for stop in range(start + 1, rows + 1)}

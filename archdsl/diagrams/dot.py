@@ -31,7 +31,7 @@ from archdsl.diagrams.tooltips import merge_tooltip, tensor_tooltip
 from archdsl.graph import Graph, Node, TensorRef
 
 PAGE = (10.4, 15.0)
-"""Width and height in inches of what fits on A4 with its smallest letters 7 points high."""
+"""The largest width and height, in inches, that fit on A4 with letters of at least 7 points."""
 
 MOST_COLUMNS = 3
 """Of a long chain."""
@@ -41,25 +41,26 @@ ENDS, ROW, GAP = 5.0, 0.38, 0.9
 
 
 def to_dot(graph: Graph, options: Options = Options()) -> str:
-    """A diagram of a body, as DOT text: the same text for the same graph, always.
+    """Convert a body to DOT text, deterministically.
 
     Args:
-        graph: the model's, or a layer's as `views` gives it.
+        graph: the graph of a model, or of a layer, as returned by `views`.
+        options: the look of the diagram.
     """
     return _DotDrawing(options, plan(graph, options.depth, has_u=True), graph).text()
 
 
 @dataclass(slots=True)
 class _DotChain(Chain):
-    """A chain of items, and where it is drawn.
+    """A chain of items being drawn.
 
     Args:
-        scope: the names of the layers around it, each with a `/` after it.
-        width: of its boxes, in inches.
-        weight: of the edges of its main line.
-        group: what keeps its column straight.
-        is_branch: whether it is a branch itself.
-        is_inner: whether it is an opened layer in a branch.
+        scope: the names of the layers around it, each followed by a `/`.
+        width: the width of its boxes, in inches.
+        weight: the weight of the edges on its main line.
+        group: the Graphviz group that keeps its column straight.
+        is_branch: whether it is a branch.
+        is_inner: whether it is an opened layer inside a branch.
     """
 
     scope: str = ""
@@ -72,7 +73,7 @@ class _DotChain(Chain):
 
 @dataclass(frozen=True, slots=True)
 class _BranchStyle:
-    """How a branch looks: its cluster, and its edges from the fork and to the merge."""
+    """The look of a branch: its cluster, and its edges from the fork and to the merge."""
 
     cluster: Mapping[str, object]
     start: Mapping[str, object]
@@ -80,7 +81,7 @@ class _BranchStyle:
 
 
 class _DotDrawing(PlanWalker[_DotChain]):
-    """Draws a plan. Edges between two items are outside of both, for an edge draws its ends into its cluster."""
+    """Draws a plan. Edges are written outside of their items, because Graphviz moves their ends into their cluster."""
 
     def __init__(self, options: Options, items: tuple[Item, ...], graph: Graph) -> None:
         super().__init__(options)
@@ -109,7 +110,7 @@ class _DotDrawing(PlanWalker[_DotChain]):
         return "\n".join(self.dot.lines) + "\n"
 
     def sections(self, chain: _DotChain, is_model: bool) -> None:
-        """The whole chain; that of a model as stem, body and head."""
+        """Draw the whole chain; that of a model as stem, body and head."""
         layers = [i for i, item in enumerate(self.items) if is_layer(item)]
         if not is_model or not layers:
             self.draw(self.items, chain)
@@ -132,7 +133,7 @@ class _DotDrawing(PlanWalker[_DotChain]):
                     self.draw_from(items, chain)
 
     def broken(self, stem: Sequence[Item], body: Sequence[Item], head: Sequence[Item]) -> list[Sequence[Item]]:
-        """The body in as many columns as make the whole diagram fit on a page."""
+        """Draw the body in enough columns to fit the diagram on a page."""
         boxes = [item for item in body if isinstance(item, Box) and not item.sign]
         if self.options.is_wide or len(boxes) < len(body) or any(len(item.inputs) > 1 for item in body):
             return [body]
@@ -148,7 +149,7 @@ class _DotDrawing(PlanWalker[_DotChain]):
         return [body[start:stop] for start, stop in even_columns(heights, count)]
 
     def columns(self, chain: _DotChain, parts: Sequence[Sequence[Item]]) -> list[str]:
-        """A chain in columns, as text is: from the foot of each a line goes up to the head of the next.
+        """Draw a chain in columns, with a line from the bottom of each column to the top of the next one.
 
         Returns:
             The last node of each column.
@@ -164,7 +165,7 @@ class _DotDrawing(PlanWalker[_DotChain]):
         return feet
 
     def gutter(self, number: int, column: tuple[str, str], top: str) -> None:
-        """The line from the foot of a column up to the top of the next one."""
+        """Draw the line from the bottom of a column to the top of the next one."""
         corners = [f"body {number} {side}" for side in ("top", "foot")]
         for corner, end in zip(corners, column, strict=True):
             self.dot.corner(corner)
@@ -175,33 +176,33 @@ class _DotDrawing(PlanWalker[_DotChain]):
         self.dot.edge(corners[0], top, minlen=0)
 
     def draw(self, items: Iterable[Item], chain: _DotChain) -> None:
-        """Draws a chain of items, each with the edges to it."""
+        """Draw a chain of items, each with its incoming edges."""
         for item in items:
             self.enter(item, chain)
             self.draw_item(item, chain)
 
     def draw_from(self, items: Sequence[Item], chain: _DotChain) -> None:
-        """Draws a chain of items whose first has its edges already."""
+        """Draw a chain of items whose first item already has its edges."""
         self.draw_item(items[0], chain)
         self.draw(items[1:], chain)
 
     def enter(self, item: Item, chain: _DotChain) -> None:
-        """The edges to an item."""
+        """Draw the edges to an item."""
         if not (isinstance(item, Parallel) and self.forks(item, chain)):
             for edge in incoming_edges(item, chain.scope):
                 self.join(edge, item, chain)
 
     def forks(self, parallel: Parallel, chain: _DotChain) -> bool:
-        """Whether parallel branches start right from the item before them."""
+        """Whether parallel branches start directly from the preceding item."""
         return chain.sources[parallel.fork].can_fork and parallel.fork.node == chain.last
 
     def join(
         self, edge: IncomingEdge, item: Item | None, chain: _DotChain, sides: Mapping[str, str] = MappingProxyType({})
     ) -> None:
-        """An edge to an item, or to an output, with the shape on it where that has changed.
+        """Draw an edge to an item or output, with the shape if it changed.
 
         Args:
-            sides: where it leaves and comes in, as `DotWriter.edge` has them.
+            sides: where the edge leaves and arrives, see `DotWriter.edge`.
         """
         source, start = chain.sources[edge.ref], edge.ref.node
         end = None if item is None or isinstance(item, Parallel) else item.nodes[0].name
@@ -249,12 +250,12 @@ class _DotDrawing(PlanWalker[_DotChain]):
             chain.sources[ref] = TensorSource(source.node, shape, source.shown)
 
     def draw_u(self, shape: UShape, chain: _DotChain) -> None:
-        """A layer that contains itself as a U. What comes after it goes up, too."""
+        """Draw a recursive layer as a U. The items after it continue upward."""
         self.level(shape.levels, chain)
         self.dot.is_upward = True
 
     def level(self, levels: Sequence[Level], outer: _DotChain) -> None:
-        """A level with those under it: down on the left, up on the right, and the shortcut straight across."""
+        """Draw a level and those below it: down on the left, up on the right, with the shortcut across."""
         level, *below = levels
         port, source = next(iter(level.body.inputs)), outer.sources[level.node.inputs[0]]
         scope = level_scope(level, outer.scope)
@@ -283,7 +284,7 @@ class _DotDrawing(PlanWalker[_DotChain]):
         outer.sources[level.node.name] = TensorSource(end.node, level.node.shape, end.shown)
 
     def way_up(self, level: Level, merge: Node, ref: TensorRef, chain: _DotChain, bend: Mapping[str, str]) -> str:
-        """The right side of a level; the name of its merge.
+        """Draw the right side of a level, and return the name of its merge.
 
         Args:
             bend: the sides of the first edge.
@@ -302,7 +303,7 @@ class _DotDrawing(PlanWalker[_DotChain]):
         return name
 
     def center(self, left: str, right: str, below: Sequence[Level], scope: str) -> None:
-        """Puts both ends of a way to the next level into one row, and the lowest level into the middle between them."""
+        """Align both ends of a way to the next level, and center the lowest level between them."""
         if len(below) > 1:
             self.dot.side_by_side((left, right))
             return
@@ -346,7 +347,7 @@ class _DotDrawing(PlanWalker[_DotChain]):
         fork.node = node
 
     def spine(self, fork: str, merge: str, count: int) -> None:
-        """What nobody sees between two middle paths: it holds the fork and the merge on the axis of symmetry."""
+        """Draw an invisible line between the two middle paths, which keeps the fork and the merge on the axis."""
         points = [f"{merge} axis {number}" for number in range(count)]
         with self.dot.invisible_cluster(f"{merge} axis"):
             for point in points:
@@ -357,7 +358,7 @@ class _DotDrawing(PlanWalker[_DotChain]):
         self.dot.edge(points[-1], merge, style="invis", weight=10)
 
     def shortcut_style(self, column: BranchColumn, paths: int, chain: _DotChain) -> _BranchStyle:
-        """One box next to the paths, or a cluster of several."""
+        """Draw a shortcut as one box next to the paths, or as a cluster of several boxes."""
         is_box = not column.branch.items or column.branch.is_one_box
         unseen = {"style": "invis", "label": "", "margin": 0}
         cluster = unseen if is_box else self.dot.title(column.branch.name, "r") | {"style": "rounded,filled,dashed"}
@@ -372,7 +373,7 @@ class _DotDrawing(PlanWalker[_DotChain]):
         return _BranchStyle(cluster, start, end)
 
     def branch(self, column: BranchColumn, chain: _DotChain, parallel: Parallel, style: _BranchStyle) -> None:
-        """A branch, with its edges from the fork and to the merge."""
+        """Draw a branch with its edges from the fork and to the merge."""
         branch, first = column.branch, column.first
         group = column.key if column.has_only_boxes else ""
         inner = replace(chain, last="", scope=column.scope, width=self.dot.width, weight=10, group=group)
@@ -406,7 +407,7 @@ class _DotDrawing(PlanWalker[_DotChain]):
         self.wire(column, (last, *below)[-1], merge, **style.end, **_edge_label(output), **tooltip)
 
     def wire(self, column: BranchColumn, start: str, end: str, /, **values: object) -> None:
-        """A part of a branch's line, which runs on unbroken through the spaces above and below its boxes."""
+        """Draw a part of the line of a branch, which continues through the spaces above and below its boxes."""
         if start in column.spaces:
             values = {"tail": "out", **values, "tailclip": "false"}
         if end in column.spaces:
@@ -415,7 +416,7 @@ class _DotDrawing(PlanWalker[_DotChain]):
 
 
 def _edge_label(text: str, *, is_named: bool = True) -> dict[str, object]:
-    """What is written next to an edge. Names keep off one another; a shape stays close to its edge."""
+    """Return the label of an edge. Names avoid each other; a shape stays close to its edge."""
     if not text:
         return {}
     return {"label": f"&#160;&#160;{text}", **({"labelfloat": "false"} if is_named else {})}

@@ -1,4 +1,4 @@
-"""A page of DOT text: blocks, clusters, edges, and nodes for what a plan has. Imports no framework."""
+"""Writer of DOT text: blocks, clusters, edges and nodes. Imports no framework."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from archdsl.graph import Graph
 from archdsl.ops import Shape
 
 NARROW = 14
-"""Characters in a line of a title where many branches are side by side."""
+"""The width of a title, in characters, if many branches are side by side."""
 
 LONG = 10
-"""Rows of a chain that is drawn closer together, so as to fit on a page."""
+"""The number of rows from which a chain is drawn closer together, to fit on a page."""
 
 LINE = 0.187
 """The height of a line of a box, in inches."""
@@ -39,12 +39,12 @@ LINE = 0.187
 class DotWriter:
     """Collects lines of DOT.
 
-    An edge draws its ends into the cluster that it is written in. So one that comes from outside of that waits for the
-    end.
+    Graphviz moves the ends of an edge into the cluster in which it is written. Edges from outside a cluster are
+    therefore written at the end.
 
     Args:
-        items: the whole plan: its boxes share their width, and those in branches their height.
-        arguments: those of what is drawn, which are shown under the diagram.
+        items: the whole plan; its boxes share their width, and those in branches their height.
+        arguments: the arguments of the graph, which are shown below the diagram.
     """
 
     def __init__(self, options: Options, items: tuple[Item, ...], arguments: Mapping[str, Any]) -> None:
@@ -91,7 +91,7 @@ class DotWriter:
 
     @contextmanager
     def lane(self, name: str) -> Iterator[None]:
-        """An invisible cluster around a path and its spaces."""
+        """Open an invisible cluster around a path and its spaces."""
         with self.invisible_cluster(name):
             self.open.append(name)
             yield
@@ -99,14 +99,14 @@ class DotWriter:
 
     @contextmanager
     def invisible_cluster(self, name: str) -> Iterator[None]:
-        """A cluster that only holds its nodes together."""
+        """Open a cluster that only keeps its nodes together."""
         with self.block(f"subgraph {quoted(f'cluster {name}')}"):
             self.line("graph" + attributes({"style": "invis", "label": "", "margin": 0}))
             yield
 
     @contextmanager
     def page(self, name: str) -> Iterator[None]:
-        """The whole text; at its end stand the edges that have waited."""
+        """Return the whole text, with the delayed edges at the end."""
         with self.block(f"digraph {quoted(name)}"):
             yield
             for edge in self.waiting:
@@ -117,10 +117,11 @@ class DotWriter:
         self.line(quoted(name) + attributes(values))
 
     def edge(self, start: str, end: str, **values: object) -> None:
-        """An edge. Its `tail` and `head` are the sides where it leaves and comes in: `outer`, `inner`, `before`
-        or `behind`; or `in` and `out`, the ports of a space.
+        """Write an edge.
 
-        On the way up it is written from its end to its start, for Graphviz puts the start of an edge above its end.
+        `tail` and `head` are the sides where it leaves and arrives: `outer`, `inner`, `before` or `behind`, or the
+        ports of a space, `in` and `out`. An upward edge is written in reverse, because Graphviz puts the start above
+        the end.
         """
         sides: dict[str, str] = dict(zip(("outer", "before", "behind"), "swe" if self.is_wide else "ens", strict=True))
         if self.is_upward:
@@ -140,19 +141,19 @@ class DotWriter:
 
     @contextmanager
     def upward(self) -> Iterator[None]:
-        """Edges in here lead up."""
+        """Make the edges written in this context lead upward."""
         outer, self.is_upward = self.is_upward, True
         yield
         self.is_upward = outer
 
     @property
     def is_upturned(self) -> bool:
-        """Whether Graphviz lays out what is side by side from below: in a wide diagram it does inside of clusters."""
+        """Whether Graphviz orders parallel items from the bottom, as it does inside clusters of a wide diagram."""
         return self.is_wide and bool(self.open)
 
     @contextmanager
     def stripes(self) -> Iterator[Callable[[], None]]:
-        """Takes what is drawn side by side, and puts it so that the first is on the left, or above. Call after each."""
+        """Collect items drawn side by side, with the first on the left or at the top. Call it after each item."""
         start, stripes = len(self.lines), []
 
         def stripe() -> None:
@@ -164,12 +165,12 @@ class DotWriter:
             self.lines += lines
 
     def side_by_side(self, names: Iterable[str]) -> None:
-        """Puts nodes into one row."""
+        """Align nodes in one row."""
         if len(row := [quoted(name) for name in names]) > 1:
             self.line(f"{{ rank=same {' '.join(row)} }}")
 
     def defaults(self, column_gap: float, row_gap: float) -> None:
-        """What holds for everything on the page. Gaps are in inches."""
+        """Write the attributes of the whole page. Gaps are in inches."""
         theme, font = self.theme, {"fontname": "Arial"}
         page = {"bgcolor": theme.page, "fontcolor": theme.text, "labelloc": "b", "labeljust": "c"}
         space = {"rankdir": "LR" if self.is_wide else "TB", "nodesep": column_gap, "ranksep": row_gap, "pad": 0.12}
@@ -182,23 +183,23 @@ class DotWriter:
         self.line("edge" + attributes({**font, "fontsize": 9.5, "fontcolor": theme.muted, **arrow}))
 
     def colors(self, kind: str) -> dict[str, object]:
-        """Of a box of a kind."""
+        """Return the colors of a box."""
         return {"color": self.theme.border(TOL[kind]), "fillcolor": self.theme.fill(TOL[kind])}
 
     def title(self, text: str, side: str, times: int = 1) -> dict[str, object]:
-        """Of a cluster, on its left or right `side`: `l` or `r`. In a wide diagram these are its top and bottom."""
+        """Return the title of a cluster on its left or right `side`, `l` or `r`: top or bottom in a wide diagram."""
         label = cluster_label(short(text), times, self.theme, is_bold=False)
         if self.is_wide:
             return {"label": label, "labeljust": "l", "labelloc": "t" if side == "l" else "b"}
         return {"label": label, "labeljust": side}
 
     def dot(self, name: str) -> None:
-        """A small round node where branches part."""
+        """Write a dot at the fork of branches."""
         look = {"color": self.theme.line, "fillcolor": self.theme.line, "style": "filled"}
         self.node(name, label="", shape="point", width=0.07, **look)
 
     def input_mark(self, name: str, title: str, width: float) -> None:
-        """Where an input comes into a layer: a dot, or a small box with its name, as wide as the layer's title."""
+        """Write the mark of an input of a layer: a dot, or a box with its name, as wide as the title of the layer."""
         if not title:
             self.dot(name)
             return
@@ -206,22 +207,22 @@ class DotWriter:
         self.node(name, label=title, fontsize=9.5, **look, width=width)
 
     def point(self, name: str) -> None:
-        """A node that nobody sees, which takes a place in a column."""
+        """Write an invisible node that takes up a row of a column."""
         self.node(name, label="", shape="point", style="invis", width=0.01, height=0.01)
 
     def space(self, name: str, group: str) -> None:
-        """A point of a branch's line where the branch has no box."""
+        """Write a point on the line of a branch without a box."""
         label = space_label(self.height, is_wide=self.is_wide)
         self.node(name, label=label, shape="plain", style="solid", width=0.01, height=0.01, group=group)
 
     def corner(self, name: str) -> None:
-        """Where a line turns."""
+        """Write a point where a line turns."""
         # Edges end a point before any node: the outline fills that gap.
         size = {"fixedsize": "true", "margin": 0, "width": 0.005, "height": 0.005, "penwidth": 1.2}
         self.node(name, label="", **size, style="filled", color=self.theme.line)
 
     def circle(self, name: str, sign: str, group: str = "", **more: object) -> None:
-        """A merge."""
+        """Write a merge."""
         look = {"color": self.theme.merge, "fillcolor": self.theme.page, "style": "filled", "penwidth": 1.6}
         width = 0.32 if len(sign) == 1 else 0.42
         size: dict[str, object] = {"fixedsize": "true", "width": width, "height": width, "margin": 0}
@@ -229,19 +230,19 @@ class DotWriter:
         self.node(name, label=sign, shape="circle", fontsize=17 if len(sign) == 1 else 9.5, **look, **size, **more)
 
     def box_text(self, box: Box, *, hides_sizes: bool = False) -> tuple[str, list[str]]:
-        """What a box says; where many branches are side by side, a long title in two lines."""
+        """Return the text of a box, with a long title on two lines if many branches are side by side."""
         title, details = box_text(box, self.known, costs=self.options.costs, hides_sizes=hides_sizes)
         if self.is_crowded and len(title) > NARROW:
             title = "\n".join(textwrap.wrap(title, len(title) // 2 + 2))
         return title, details
 
     def lines_of(self, box: Box) -> int:
-        """How many lines a box has, about."""
+        """Return the approximate number of lines in a box."""
         title, details = self.box_text(box)
         return 1 + title.count("\n") + len(details) + (1 if self.strips.of(box) else 0)
 
     def caption(self, graph: Graph) -> None:
-        """Writes what is under the diagram, after everything that it explains."""
+        """Write the legend below the diagram."""
         kinds = {box.kind for box in boxes(self.items)}
         kinds |= {cell.kind for box in boxes(self.items) for _, cell in self.strips.of(box) if not cell.layer}
         if self.options.is_full:
@@ -251,7 +252,7 @@ class DotWriter:
         self.line("graph" + attributes({"label": label}))
 
     def end(self, side: str, name: str, shape: Shape) -> str:
-        """An input or an output of the diagram; the name of its node, which no step can have."""
+        """Write an input or output of the diagram, and return the name of its node."""
         label = box_label(end_title(side.capitalize(), name), [dimensions(shape)], self.theme)
         title = end_title(side, name)
         tooltip = Lines(f"{title} {dimensions(shape)}")
@@ -269,7 +270,7 @@ class DotWriter:
         hides_sizes: bool,
         is_shortcut: bool,
     ) -> None:
-        """A box, a stack of ops, or the circle of a merge."""
+        """Write a box, a stack of ops, or the circle of a merge."""
         tooltip = box_tooltip(box)
         if box.sign:
             self.circle(name, box.sign, group, tooltip=tooltip)
@@ -287,13 +288,13 @@ class DotWriter:
         self.node(name, label=label, **self.colors(box.kind), width=width, **size, **more, tooltip=tooltip)
 
     def identity(self, name: str, width: float, *, is_shortcut: bool) -> None:
-        """A branch that passes its input on."""
+        """Write an empty branch."""
         look = {"color": self.theme.shortcut, "fillcolor": self.theme.page, "style": "rounded,filled,dashed"}
         label = box_label(*identity_text(is_shortcut=is_shortcut), self.theme)
         self.node(name, label=label, width=width, height=self.height, **look, tooltip="passes its input on")
 
     def layer_style(self, layer: OpenLayer, *, hides_sizes: bool) -> dict[str, object]:
-        """The look of an opened layer's cluster."""
+        """Return the look of the cluster of an opened layer."""
         more = " · ".join(layer_details(layer, costs=self.options.costs, hides_sizes=hides_sizes))
         label = cluster_label(layer.main.kind, layer.times, self.theme, is_bold=True, more=more)
         line = {"penwidth": 2.4 if layer.times > 1 else 1.4, "color": self.theme.border(TOL[layer_kind(layer.main)])}
@@ -301,5 +302,5 @@ class DotWriter:
 
 
 def height(lines: int) -> float:
-    """About how high a box of so many lines is, in inches."""
+    """Return the approximate height of a box in inches."""
     return 0.4 if lines < 2 else round(0.52 + LINE * (lines - 2), 2)

@@ -1,4 +1,4 @@
-"""The labels of diagrams in Graphviz's HTML: boxes, stacks of ops, strips, pills, titles, and the legend."""
+"""The labels of diagrams in the HTML of Graphviz: boxes, stacks of ops, strips, pills, titles and the legend."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from archdsl.diagrams.style import KIND_NAMES, TOL, Html, Theme, printable
 Strip: TypeAlias = Sequence[tuple[str, StripCell]]
 
 _FILLERS = 5
-"""Empty cells beside a cell that is to stay narrow: Graphviz shares out the space that a wider row leaves."""
+"""Empty cells next to a cell that must stay narrow, because Graphviz distributes the space of wider rows."""
 
 
 _LEGEND = 84
-"""Letters of a row of the legend, with the room that their chips take."""
+"""The width of a row of the legend in letters, including the room for chips."""
 
 
 def box_label(
     title: str, details: Iterable[str], theme: Theme, times: int = 1, cells: Strip = (), above: str = ""
 ) -> Html:
-    """A bold title, with a pill such as `×4` after it where it stands for several, smaller lines, and a strip.
+    """Return a bold title with a pill such as `×4` for several, smaller lines, and a strip.
 
     Args:
-        title: in one line or more.
-        above: a word over the title.
+        title: the title, on one or more lines.
+        above: a word above the title.
     """
     name = "<BR/>".join(f"<B>{_text(line)}</B>" for line in title.split("\n"))
     lines = [_small(line, theme) for line in details] + ([_strip(cells, theme)] if cells else [])
@@ -43,12 +43,12 @@ def box_label(
 def stack_label(
     ops: Sequence[tuple[str, str]], details: Iterable[str], theme: Theme, width: float, times: int, above: str = ""
 ) -> Html:
-    """The ops of a step under one another, each in the color of its kind, and small lines in the last one's.
+    """Return the ops of a step as a stack, each in the color of its kind, with small lines in the last one.
 
     Args:
-        ops: the kind and the label of each; the step's own op is bold.
-        width: in inches.
-        above: a word over the stack.
+        ops: the kind and label of each op; the main op of the step is bold.
+        width: the width in inches.
+        above: a word above the stack.
     """
     rows = []
     main = next((number for number, (_, label) in enumerate(ops) if not label.startswith("Zero pad")), 0)
@@ -65,7 +65,7 @@ def stack_label(
 
 
 def cluster_label(title: str, times: int, theme: Theme, *, is_bold: bool, more: str = "") -> Html:
-    """A cluster's title, with a pill where it stands for several, and a smaller line under it.
+    """Return the title of a cluster, with a pill for several, and a smaller line below it.
 
     Args:
         more: the smaller line.
@@ -88,11 +88,11 @@ def legend(
     *,
     has_dashes: bool,
 ) -> Html:
-    """What is under a diagram: what it shows, and what its letters, its colors and its dashes mean.
+    """Return the legend: a description of the graph, and the meaning of letters, colors and dashes.
 
     Args:
-        lines: about the whole graph.
-        letters: what the letters of strips stand for.
+        lines: the description of the graph.
+        letters: the meaning of the letters in strips.
     """
     names: dict[str, list[str]] = {}
     for kind, name in KIND_NAMES.items():
@@ -108,9 +108,10 @@ def legend(
 
 
 def space_label(height: float, *, is_wide: bool) -> Html:
-    """Room as high as a box, with ports in its middle for the line that runs through it.
+    """Return a space as high as a box, with ports in its middle for the line that runs through it.
 
-    An edge ends a point before a port. So the line comes in by the second port and leaves by the first, and has no gap.
+    An edge ends one point before a port. The line therefore enters by the second port and leaves by the first, which
+    closes the gap.
     """
     side = "WIDTH" if is_wide else "HEIGHT"
     sizes = {"": round(36 * height), ' PORT="out"': 1, " ": 3, ' PORT="in"': 1, "  ": round(36 * height)}
@@ -119,7 +120,7 @@ def space_label(height: float, *, is_wide: bool) -> Html:
 
 
 def _table(*rows: str, border: int = 0, padding: int = 1) -> str:
-    """Rows of cells, with nothing between them."""
+    """Return a table of rows without gaps."""
     look = f'BORDER="0" CELLBORDER="{border}" CELLSPACING="0" CELLPADDING="{padding}"'
     return f"<TABLE {look}>{''.join(rows)}</TABLE>"
 
@@ -137,7 +138,7 @@ def _dashes(theme: Theme) -> str:
 
 
 def _colors(color: str, theme: Theme) -> str:
-    """The border and the background of a cell."""
+    """Return the border and background of a cell."""
     return f'COLOR="{theme.border(color)}" BGCOLOR="{theme.fill(color)}"'
 
 
@@ -148,7 +149,7 @@ def _pill(times: int, theme: Theme) -> str:
 
 
 def _strip(cells: Strip, theme: Theme) -> str:
-    """Small square cells in a row. What passes its input on is white; what changes it has a color."""
+    """Return a row of small square cells: white for layers with an identity shortcut, colored for others."""
     parts, width = [], 2
     for letter, cell in cells:
         fill = theme.page if cell.shortcut == "identity" else theme.fill(TOL[cell.kind])
@@ -165,7 +166,7 @@ def _strip(cells: Strip, theme: Theme) -> str:
 
 
 def _rows(chips: Iterable[tuple[str, str]]) -> list[list[tuple[str, str]]]:
-    """Chips and their texts, in rows of about as many letters, and of at most about `_LEGEND`."""
+    """Arrange chips and their texts in rows of similar width, of at most about `_LEGEND` letters."""
     chips = list(chips)
     lengths = [len(text) + 7 for _, text in chips]
     count = math.ceil(sum(lengths) / _LEGEND)
@@ -177,9 +178,9 @@ def _rows(chips: Iterable[tuple[str, str]]) -> list[list[tuple[str, str]]]:
 
 
 def _chips(row: Iterable[tuple[str, str]], theme: Theme) -> str:
-    """A row of the legend, in the middle of a table of its own.
+    """Return a row of the legend, centered in a nested table.
 
-    Graphviz gives the space that a wider row leaves to one column of a table, but shares it out in a nested table.
+    Graphviz gives the extra space of a wider row to one column of a table, but distributes it in a nested table.
     """
     cells = "".join(f'<TD>{chip}</TD><TD ALIGN="LEFT">{_small(text, theme)}  </TD>' for chip, text in row)
     inner = f'<TABLE BORDER="0" CELLBORDER="0" CELLPADDING="2" CELLSPACING="4"><TR>{cells}</TR></TABLE>'

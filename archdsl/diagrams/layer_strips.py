@@ -1,4 +1,4 @@
-"""A layer that is a row of layers, as a strip of small cells: `P I I I`."""
+"""Strips of small cells for layers that consist of layers: `P I I I`."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from archdsl.diagrams.plan import Box, Item, boxes, plan
 from archdsl.graph import Graph
 
 LONG = 8
-"""More cells than this, and equal ones in a row are one with their number."""
+"""The number of cells from which equal neighbors are drawn as one cell with their number."""
 
 
 @dataclass(frozen=True, slots=True)
 class StripCell:
-    """One layer, or one step of ops, of a strip; or `times` equal ones.
+    """One cell of a strip: a layer or a step of ops, or `times` equal ones.
 
     Args:
-        layer: the layer's class; nothing for an op.
-        shortcut: what the layer's shortcut is, in one word; nothing where it has none.
-        kind: what decides the color.
+        layer: the class of the layer; empty for ops.
+        shortcut: the kind of its shortcut; empty if it has none.
+        kind: the kind that determines the color.
     """
 
     layer: str
@@ -31,7 +31,7 @@ class StripCell:
 
     @property
     def name(self) -> str:
-        """What the legend calls it."""
+        """The name in the legend."""
         return f"{self.layer} + {self.shortcut}" if self.shortcut else self.layer
 
     @property
@@ -40,7 +40,7 @@ class StripCell:
 
 
 def strip(body: Graph | None) -> tuple[StripCell, ...]:
-    """The cells of a body that is a row of at least two layers, with or without ops; else nothing."""
+    """Return the cells of a body that is a chain of at least two layers, with or without ops; otherwise none."""
     items = plan(body, 1) if body is not None else ()
     if not all(isinstance(item, Box) and not item.sign for item in items):
         return ()
@@ -54,9 +54,10 @@ def strip(body: Graph | None) -> tuple[StripCell, ...]:
 
 
 class LayerStrips:
-    """The strips of a diagram, and a letter for each kind of layer in them.
+    """The strips of a diagram, with a letter for each kind of layer.
 
-    Letters are the initials of the shortcuts, of the classes, or of both, whichever differ for all; else A, B, C, ...
+    The letters are the initials of the shortcuts, of the classes, or of both, if they are unique; otherwise
+    A, B, C, ...
     """
 
     def __init__(self, items: Iterable[Item]) -> None:
@@ -73,11 +74,11 @@ class LayerStrips:
         self.letters = dict(zip(self.names, distinct, strict=True))
 
     def of(self, box: Box) -> list[tuple[str, StripCell]]:
-        """The cells of a box, each with its letter; those of ops have none."""
+        """Return the cells of a box with their letters; cells of ops have none."""
         return [(self.letters.get(cell.look, ""), cell) for cell in self.cells[id(box.main.body)]]
 
     def key(self) -> list[str]:
-        """What the letters stand for: `P = ResidualLayer + projection`."""
+        """The meaning of the letters: `P = ResidualLayer + projection`."""
         return [f"{self.letters[look]} = {name}" for look, name in self.names.items()]
 
 

@@ -1,4 +1,4 @@
-"""Graph -> a diagram as a Mermaid flowchart, as GitHub, GitLab and notebooks draw it. Imports no framework."""
+"""Graph -> a Mermaid flowchart, which GitHub, GitLab and notebooks draw. Imports no framework."""
 
 from __future__ import annotations
 
@@ -30,23 +30,25 @@ SETTINGS = (
     '%%{init: {"htmlLabels": true, "flowchart": {"htmlLabels": true, "wrappingWidth": 400, '
     '"subGraphTitleMargin": {"top": 2, "bottom": 6}}}}%%'
 )
-"""Labels have bold titles, their lines are not wrapped, and titles of groups keep off what is inside."""
+"""Mermaid settings for bold titles, lines that do not wrap, and a margin below the titles of groups."""
 
 
 def to_mermaid(graph: Graph, options: Options = Options()) -> str:
-    """A diagram of a body, as Mermaid text: the same text for the same graph, always.
+    """Convert a body to Mermaid text, deterministically.
 
-    Lines, titles and the page are left to the site, which may be light or dark; the theme is that of the boxes.
+    The theme determines the colors of boxes only. Lines, titles and the page follow the site, which may be light or
+    dark.
 
     Args:
-        graph: the model's, or a layer's as `views` gives it.
+        graph: the graph of a model, or of a layer, as returned by `views`.
+        options: the look of the diagram.
     """
     return _MermaidDrawing(options, graph).text()
 
 
 @dataclass(slots=True)
 class _MermaidChain(Chain):
-    """A chain of items while it is drawn.
+    """A chain of items being drawn.
 
     Args:
         is_dotted: whether it is a shortcut.
@@ -56,7 +58,7 @@ class _MermaidChain(Chain):
 
 
 class _MermaidDrawing(PlanWalker[_MermaidChain]):
-    """Draws a plan. Edges may start and end anywhere, and branches part at any box: Mermaid finds their ways."""
+    """Draws a plan. Edges can start and end anywhere, and branches can start from any box: Mermaid routes them."""
 
     def __init__(self, options: Options, graph: Graph) -> None:
         super().__init__(options)
@@ -77,18 +79,20 @@ class _MermaidDrawing(PlanWalker[_MermaidChain]):
         return "\n".join([*head, f"  accDescr: {plain(', '.join(about))}", *self.mermaid.text()]) + "\n"
 
     def end(self, side: str, name: str, shape: Shape) -> str:
-        """An input or an output of the diagram."""
+        """Write an input or output of the diagram."""
         return self.mermaid.end(_label(end_title(side.capitalize(), name), [dimensions(shape)]))
 
     def link(
         self, ref: TensorRef, target: str, chain: _MermaidChain, words: Iterable[str], end: str | None = None
     ) -> None:
-        """An edge.
+        """Write an edge.
 
         Args:
-            target: the id of the node that it comes to.
-            words: what it says.
-            end: the node of the body that it comes to, where it is one.
+            ref: the tensor that it carries.
+            target: the id of the node that it leads to.
+            chain: the chain being drawn.
+            words: the words of its label.
+            end: the node of the body that it leads to, if any.
         """
         source = chain.sources[ref]
         is_dotted = chain.is_dotted or source.is_dotted or chain.wires.is_skip(ref.node, end)
@@ -104,7 +108,7 @@ class _MermaidDrawing(PlanWalker[_MermaidChain]):
             chain.sources[ref] = TensorSource(node, shape, shape if is_shown else shown)
 
     def step(self, box: Box, chain: _MermaidChain) -> str:
-        """The node of a step or of a layer. In full, its ops are listed one under the other."""
+        """Write the node of a step or layer. With `detail: full`, it lists the ops."""
         if box.sign:
             return self.mermaid.circle(_label(box.sign, (), box.times))
         title, details = box_text(box, self.known, costs=self.options.costs, hides_sizes=chain.hides_sizes)
@@ -156,16 +160,19 @@ class _MermaidDrawing(PlanWalker[_MermaidChain]):
         outer.sources[level.node.name] = replace(chain.sources[output.ref], shape=level.node.shape)
 
     def group(self, title: str, length: int, look: str, *, is_entered_once: bool) -> AbstractContextManager[None]:
-        """A layer or a branch. A single edge that comes in runs through the middle: the title is then further left.
+        """Open a group for a layer or branch. A single incoming edge runs through the middle, so the title moves left.
 
         Args:
-            length: of the title, in letters.
+            title: the title.
+            length: the length of the title in letters.
+            look: the class of the group.
+            is_entered_once: whether it has a single incoming edge.
         """
         is_in_the_way = is_entered_once and not self.options.is_wide
         return self.mermaid.group(title + ("#emsp;" * (3 + length // 2) if is_in_the_way else ""), look)
 
     def layer_input(self, layer: OpenLayer, port: str, ref: TensorRef, chain: _MermaidChain) -> TensorSource:
-        """Where an input comes into a layer. A single one needs no mark, unless the layer is empty without."""
+        """Return the source of an input of a layer. A single input needs no mark, unless the layer is empty."""
         source, end, count = chain.sources[ref], layer.nodes[0].name, len(layer.inputs)
         if count == 1 and layer.items:
             words = [source.note, self.start_name(ref, chain, is_plain=self.is_plain(ref, chain, end, count))]
@@ -186,7 +193,7 @@ class _MermaidDrawing(PlanWalker[_MermaidChain]):
         chain.sources[parallel.merge.name] = TensorSource(merge, parallel.merge.shape, shown)
 
     def branch(self, branch: DrawnBranch, chain: _MermaidChain) -> str:
-        """A branch; the id of the node that it ends with."""
+        """Write a branch, and return the id of its last node."""
         inner = replace(chain, is_dotted=branch.is_shortcut, is_shortcut=branch.is_shortcut and branch.is_one_box)
         if branch.is_shortcut and (not branch.items or branch.is_one_box):
             return self.contents(branch, inner)
@@ -205,15 +212,15 @@ class _MermaidDrawing(PlanWalker[_MermaidChain]):
 
 
 def _label(title: str, details: Iterable[str], times: int = 1) -> str:
-    """A bold title, with a number behind it where it stands for several, and lines under it."""
+    """Return a bold title with a number for several, and lines below it."""
     return "<br/>".join([f"<b>{escaped(title)}</b>{_number(times)}", *map(escaped, filter(None, details))])
 
 
 def _number(times: int) -> str:
-    """What follows a title."""
+    """Return the number after a title."""
     return f" ×{times}" if times > 1 else ""
 
 
 def _begins_once(items: Sequence[Item]) -> bool:
-    """Whether one edge goes into what begins with these."""
+    """Whether a single edge enters a chain of these items."""
     return not (items and isinstance(items[0], Parallel))

@@ -1,4 +1,4 @@
-"""Mermaid text: nodes, groups and links in the colors of a theme. Imports no framework."""
+"""Writer of Mermaid text: nodes, groups and links in the colors of a theme. Imports no framework."""
 
 from __future__ import annotations
 
@@ -9,39 +9,39 @@ from contextlib import contextmanager
 from archdsl.diagrams.style import TOL, Theme, printable
 
 CODES: Mapping[str, str] = {'"': "#quot;", "&": "#amp;", "<": "#lt;", ">": "#gt;", "\u200c": "#zwnj;"}
-"""Mermaid's names of characters; any other goes by its number."""
+"""The names of characters in Mermaid; all others are written as numbers."""
 
 SHADE = "fill:#8080801A"
-"""A touch of grey, which groups have on a light page and on a dark one."""
+"""A light gray for groups, suitable for light and dark pages."""
 
 _UNSAFE = re.compile(r"(?!(?<=\d)\.\d|(?<=[^\W_])_[^\W_]|[^\W_ﬂß]|[ ,=×·→…/])[\s\S]")
-"""What may mean something to Mermaid, HTML or Markdown."""
+"""Characters that may have a meaning in Mermaid, HTML or Markdown."""
 
 _JOINED = re.compile(r"\$(?=\$)|:(?=fa)|[ﬂ¶]")
-"""What means something in a label even as a code: math, icons, and what Mermaid makes of codes. Nothing that is seen
-parts it from what comes next."""
+"""Sequences with a meaning in a label even as codes: math, icons, and the codes of Mermaid. An invisible character
+separates them from the following text."""
 
 _DIRECTION = re.compile(r"d(?=irection\s)", re.IGNORECASE)
-"""A line that has `direction TB` in it is taken for that statement, quotes or not."""
+"""Mermaid takes any line that contains `direction TB` for that statement, even in quotes."""
 
 
 def escaped(text: str) -> str:
-    """Text as a label has it, out of which nothing can break."""
+    """Escape a text for a label."""
     text = _JOINED.sub(lambda match: f"{match[0]}\u200c", _one_line(text))
     text = _UNSAFE.sub(lambda match: CODES.get(match[0], f"#{ord(match[0])};"), text)
     return _DIRECTION.sub(lambda match: f"#{ord(match[0])};", text)
 
 
 def plain(text: str) -> str:
-    """Text for a place that knows no codes: without what may mean something there."""
+    """Remove all characters with a meaning from a text, for a place without codes."""
     return _one_line(_UNSAFE.sub(" ", _one_line(text))) or "Diagram"
 
 
 class MermaidWriter:
-    """Collects nodes and groups, and links, which come last: one inside a group would draw its ends into that.
+    """Collects nodes, groups and links. Links are written last, because Mermaid moves their ends into their group.
 
     Args:
-        theme: whose colors the nodes have.
+        theme: the colors of the nodes.
     """
 
     def __init__(self, theme: Theme) -> None:
@@ -55,7 +55,7 @@ class MermaidWriter:
         self.looks: set[str] = set()
 
     def text(self) -> list[str]:
-        """All lines."""
+        """Return all lines."""
         kinds: dict[str, list[str]] = {}
         for group, look in self.groups.items():
             kinds.setdefault(look, []).append(group)
@@ -66,7 +66,7 @@ class MermaidWriter:
         return [*self.lines, *self.links, *looks, *classes, *([dotted] if self.dotted else [])]
 
     def _all_looks(self) -> dict[str, str]:
-        """The look of each class of nodes and of groups. No page's own style has such a name."""
+        """Return the look of each class of nodes and groups. The names do not clash with styles of the page."""
         theme = self.theme
         boxes = {kind: f"fill:{theme.fill(color)},stroke:{theme.border(color)}" for kind, color in TOL.items()}
         boxes["identity"] = f"fill:{theme.page},stroke:{theme.shortcut},stroke-dasharray:4 3"
@@ -78,20 +78,20 @@ class MermaidWriter:
         }
 
     def box(self, label: str, kind: str) -> str:
-        """A box; its id. A label is escaped already."""
+        """Write a box, and return its id. The label must be escaped."""
         return self._node(f'["{label}"]', f"{kind}Box")
 
     def end(self, label: str) -> str:
-        """A box with round sides, where tensors come in or go out."""
+        """Write a rounded box for an input or output."""
         return self._node(f'(["{label}"])', "endBox")
 
     def circle(self, label: str) -> str:
-        """A merge."""
+        """Write a merge."""
         return self._node(f'(("{label}"))', "mergeBox")
 
     @contextmanager
     def group(self, label: str, look: str) -> Iterator[None]:
-        """What stands inside a box of its own; `look` is `layer`, `path` or `shortcut`."""
+        """Open a group; `look` is `layer`, `path` or `shortcut`."""
         name = f"g{len(self.groups) + 1}"
         self.groups[name] = f"{look}Group"
         outer = self.indent
@@ -102,7 +102,7 @@ class MermaidWriter:
         self.lines.append(f"{outer}end")
 
     def link(self, start: str, end: str, text: str, *, is_dotted: bool) -> None:
-        """An edge. What it says is escaped here."""
+        """Write an edge, and escape its label."""
         if is_dotted:
             self.dotted.append(len(self.links))
         arrow = "-.->" if is_dotted else "-->"

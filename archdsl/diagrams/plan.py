@@ -1,4 +1,4 @@
-"""Graph -> what a diagram shows: boxes of one step each, branches side by side, and equal neighbors as one."""
+"""Graph -> the plan of a diagram: boxes for steps, parallel branches, and equal neighbors merged into one."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from archdsl.names import stem
 from archdsl.ops.merge import Merge
 
 MANY = 4
-"""More equal branches than this, side by side, are drawn as one."""
+"""The number of equal parallel branches above which they are drawn as one."""
 
 SEVERAL = 3
-"""So many equal steps of ops in a row are drawn as one. Of layers, two are enough."""
+"""The number of equal consecutive steps of ops from which they are drawn as one. For layers, it is two."""
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """One step, with its padding, norm and activation; or `times` equal ones, or uses of a layer, in a row.
+    """One step with its padding, normalization and activation, or `times` equal consecutive steps or uses of a layer.
 
     Args:
-        labels: by node, what an op is called that differs between the layers that it is drawn for.
+        labels: by node, the labels of ops that differ between the layers that they represent.
     """
 
     nodes: tuple[Node, ...]
@@ -35,17 +35,17 @@ class Box:
 
     @property
     def step(self) -> tuple[Node, ...]:
-        """The nodes of the first of its steps."""
+        """The nodes of the first step."""
         return self.nodes[: len(self.nodes) // self.times]
 
     @property
     def main(self) -> Node:
-        """The step's own op, or the last use of the layer."""
+        """The main op of the step, or the last use of the layer."""
         return next((node for node in self.nodes if node.role == "main"), self.nodes[-1])
 
     @property
     def kind(self) -> str:
-        """What decides the color: the op's kind; for a layer `scaled` if it changes its shortcut, else `block`."""
+        """The kind that determines the color: that of the op, or `scaled` or `block` for a layer."""
         return look(self.main.op) if self.main.op else layer_kind(self.main)
 
     @property
@@ -54,7 +54,7 @@ class Box:
 
     @property
     def sign(self) -> str:
-        """What is in its circle, where it is a merge of several tensors."""
+        """The sign in its circle, for a merge of several tensors."""
         op = self.main.op
         return op.sign if isinstance(op, Merge) and len(self.step) == 1 else ""
 
@@ -66,10 +66,10 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class OpenLayer:
-    """A layer drawn with its inside, that of the first of its uses. `nodes` are its `times` equal uses in a row.
+    """A layer drawn open, with the inside of its first use. `nodes` are its `times` equal consecutive uses.
 
     Args:
-        marked_inputs: those that get a node of their own inside, as none of its items is alone in taking them.
+        marked_inputs: the inputs with a separate node inside, because several items use them.
     """
 
     nodes: tuple[Node, ...]
@@ -86,7 +86,7 @@ class OpenLayer:
 
     @property
     def has_mixed_sizes(self) -> bool:
-        """Whether its uses differ in the sizes of what flows inside."""
+        """Whether the sizes inside differ between its uses."""
         sizes = [node.shape for node in self.body.nodes]
         bodies = {id(node.body): node.body for node in self.nodes if node.body is not None}
         return any([node.shape for node in body.nodes] != sizes for body in bodies.values())
@@ -99,11 +99,11 @@ class OpenLayer:
 
 @dataclass(frozen=True, slots=True)
 class DrawnBranch:
-    """One of parallel branches, or their shortcut; or `times` equal branches. Without items it passes its input on.
+    """A parallel branch or a shortcut, or `times` equal branches. Without items, it is the identity.
 
     Args:
-        title: what the diagram calls it.
-        end: the ref of what the merge takes from it.
+        title: its title in the diagram.
+        end: the tensor that the merge takes from it.
     """
 
     name: str
@@ -128,10 +128,10 @@ class DrawnBranch:
 
 @dataclass(frozen=True, slots=True)
 class Parallel:
-    """Branches side by side, and the op that merges them; the shortcut comes last.
+    """Parallel branches with the op that merges them; the shortcut comes last.
 
     Args:
-        fork: the ref that most branches start from.
+        fork: the tensor that most branches start from.
     """
 
     merge: Node
@@ -150,15 +150,15 @@ class Parallel:
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """One level of a U: a way down, a shortcut across, and a way up. The lowest level has a way down alone.
+    """One level of a U: a way down, a shortcut across, and a way up. The lowest level has only a way down.
 
     Args:
         node: the use of the layer.
         down: its steps before the shortcut.
-        lower: what leads to the next level.
-        merge: what joins the shortcut and the way up.
-        raised: what leads from the next level to the merge.
-        end: the ref of what the merge takes from it.
+        lower: the items that lead to the next level.
+        merge: the merge of the shortcut and the way up.
+        raised: the items that lead from the next level to the merge.
+        end: the tensor that the merge takes from them.
         up: the steps after the merge.
     """
 
@@ -175,7 +175,7 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class UShape:
-    """A layer that contains itself next to a shortcut, as those of U-Nets do, with all of its levels."""
+    """A recursive layer with a shortcut, as in U-Nets, with all of its levels."""
 
     levels: tuple[Level, ...]
 
@@ -190,7 +190,7 @@ class UShape:
 
     @property
     def items(self) -> Iterator[Box]:
-        """All of its boxes."""
+        """Return all of its boxes."""
         for level in self.levels:
             yield from (*level.down, *level.lower, *level.raised, *level.up)
 
@@ -199,23 +199,25 @@ Item: TypeAlias = Box | OpenLayer | Parallel | UShape
 
 
 def plan(graph: Graph, depth: int, *, has_u: bool = False) -> tuple[Item, ...]:
-    """What a diagram of a graph shows, in its order. Layers up to `depth - 1` deep are drawn with their inside.
+    """Plan the diagram of a graph. Layers are opened up to `depth - 1` levels.
 
     Args:
-        has_u: whether a layer that contains itself is drawn as a U, whatever the depth.
+        graph: the graph.
+        depth: the number of levels to draw.
+        has_u: whether to draw a recursive layer as a U, whatever the depth.
     """
     items = _Planner(Wires(graph), depth).items(graph.nodes, 0)
     return tuple(_u_shape(item) or item for item in items) if has_u else items
 
 
 def layer_kind(node: Node) -> str:
-    """What decides the color of a layer: `scaled` if it has a shortcut that is no identity, else `block`."""
+    """Return the kind that determines the color of a layer: `scaled` if its shortcut is not the identity."""
     shortcut = node.body.shortcut if node.body else None
     return "scaled" if shortcut and shortcut.kind != "identity" else "block"
 
 
 def walk(items: Iterable[Item]) -> Iterator[Item]:
-    """Every item, each before what is inside it: in an opened layer, or in parallel branches."""
+    """Yield every item, before the items inside it."""
     for item in items:
         yield item
         if isinstance(item, OpenLayer | UShape):
@@ -226,22 +228,22 @@ def walk(items: Iterable[Item]) -> Iterator[Item]:
 
 
 def boxes(items: Iterable[Item]) -> Iterator[Box]:
-    """Every box, those of branches and of opened layers too."""
+    """Yield every box, including those in branches and opened layers."""
     return (item for item in walk(items) if isinstance(item, Box))
 
 
 def parallels(items: Iterable[Item]) -> Iterator[Parallel]:
-    """Every item of parallel branches, those inside branches and opened layers too."""
+    """Yield every group of parallel branches, including those in branches and opened layers."""
     return (item for item in walk(items) if isinstance(item, Parallel))
 
 
 def open_layers(items: Iterable[Item]) -> Iterator[OpenLayer]:
-    """Every opened layer, those inside branches and opened layers too."""
+    """Yield every opened layer, including those in branches and opened layers."""
     return (item for item in walk(items) if isinstance(item, OpenLayer))
 
 
 def last_of(item: Item) -> Node:
-    """The node that gives what an item gives."""
+    """Return the node that computes the output of an item."""
     return item.merge if isinstance(item, Parallel) else item.nodes[-1]
 
 
@@ -249,13 +251,13 @@ def last_of(item: Item) -> Node:
 class _Planner:
     """Plans one body.
 
-    Nodes come in the order of the body, each with the branches that it is in.
+    The nodes are processed in the order of the body.
 
-    1. Nodes of branches wait, by branch, until the merge that takes from them arrives. Together they become one
-       `Parallel`, whose branches are planned in the same way, one level deeper; many equal ones in a row become one.
-    2. The nodes between two merges are a row. In it, neighbors join into one run where they belong to one step, or are
-       equal uses of a layer, and nothing else takes what flows between them.
-    3. A run becomes a box or, for a layer above `depth`, an opened layer. Several equal steps in a row share a box.
+    1. Nodes in branches are collected by branch until their merge. Together they become one `Parallel`, whose branches
+       are planned in the same way, one level deeper. Many equal neighbors become one.
+    2. The nodes between two merges form a row. Neighbors in a row join into a run if they belong to one step, or are
+       equal uses of a layer, and no other node uses the tensors between them.
+    3. A run becomes a box, or an opened layer for a layer above `depth`. Equal consecutive steps share a box.
     """
 
     wires: Wires
@@ -264,7 +266,7 @@ class _Planner:
     labels: Mapping[str, str] = field(default_factory=dict)
 
     def items(self, nodes: Iterable[Node], level: int) -> tuple[Item, ...]:
-        """The items of nodes that are all in the same `level` branches, or deeper."""
+        """Plan nodes that are all in the same `level` branches, or deeper."""
         items: list[Item] = []
         row: list[Node] = []
         waiting: dict[str, list[Node]] = {}
@@ -287,16 +289,16 @@ class _Planner:
         return (*items, *self._folded(row), *self._unmerged(waiting, (), level))
 
     def _unmerged(self, waiting: Mapping[str, list[Node]], merged: Iterable[str], level: int) -> list[Item]:
-        """The items of branches that nothing merges: they are not parallel."""
+        """Plan branches without a merge, which are not drawn as parallel."""
         rows = [nodes for name, nodes in waiting.items() if name not in merged]
         return [item for nodes in rows for item in self.items(nodes, level + 1)]
 
     def _parallel(self, merge: Node, rows: Mapping[str, list[Node]], before: str, level: int) -> Parallel:
-        """A merge with its branches; many equal ones in a row are one.
+        """Plan a merge with its branches; many equal neighbors become one.
 
         Args:
             rows: the nodes of each branch.
-            before: the node that the item before ends with.
+            before: the last node of the preceding item.
         """
         ends = dict(zip(merge.parts, merge.inputs, strict=True))
         branches: list[DrawnBranch] = []
@@ -316,7 +318,7 @@ class _Planner:
         return Parallel(merge, tuple(sorted(branches, key=lambda branch: branch.is_shortcut)), fork)
 
     def _form(self, branch: str, nodes: Sequence[Node], end: TensorRef, merge: Node) -> object:
-        """Equal for branches that look equal. One that others take from is like no other."""
+        """A key that is equal for branches that look equal. A branch used by other branches is unique."""
         numbers = {node.name: str(number) for number, node in enumerate(nodes)}
         if not all(self.wires.feeds_only(name, merge.name, *numbers) for name in numbers):
             return branch
@@ -327,7 +329,7 @@ class _Planner:
         return tuple((n.kind, n.op, id(n.body), n.shape, *map(numbered, n.inputs)) for n in nodes), numbered(end)
 
     def _folded(self, row: list[Node]) -> list[Item]:
-        """Ops of one step in one box, and equal uses of a layer in a row in one box or opened layer."""
+        """Plan a row: ops of one step in one box, and equal consecutive uses of a layer in one box or opened layer."""
         runs: list[list[Node]] = []
         for node in row:
             if runs and self._joins(runs[-1][-1], node):
@@ -341,7 +343,7 @@ class _Planner:
         return items
 
     def _joins(self, one: Node, other: Node) -> bool:
-        """Whether a node is drawn in one box with the node before it."""
+        """Whether a node is drawn in the box of the preceding node."""
         if not self.wires.feeds_only(one.name, other.name) or one.output_refs != other.inputs:
             return False
         if one.body is not None or other.body is not None:
@@ -349,7 +351,7 @@ class _Planner:
         return one.step == other.step
 
     def _layer(self, run: list[Node]) -> Item:
-        """Equal uses of a layer: a box or, above the depth, the layer with its inside."""
+        """Plan equal uses of a layer as a box, or as an opened layer above the depth."""
         nodes, body = tuple(run), run[0].body
         if self.depth == 1 or body is None:
             return Box(nodes, len(nodes))
@@ -360,7 +362,7 @@ class _Planner:
         return OpenLayer(nodes, body, items, planner.wires, marked, len(nodes))
 
     def _fold_steps(self, steps: list[list[Node]]) -> Iterator[Box]:
-        """Boxes of ops; several equal ones in a row are one."""
+        """Plan boxes of ops; equal neighbors become one."""
         while steps:
             count = 1
             while count < len(steps) and self._repeats(steps[count - 1], steps[count]):
@@ -370,14 +372,14 @@ class _Planner:
             steps = steps[times:]
 
     def _repeats(self, one: list[Node], other: list[Node]) -> bool:
-        """Whether a step without a name of its own does once more what the step before it did."""
+        """Whether an unnamed step repeats the preceding step."""
         is_next = self.wires.feeds_only(one[-1].name, other[0].name) and one[-1].output_refs == other[0].inputs
         has_names = any(self.wires.called(step[0].name) for step in (one, other))
         return is_next and not has_names and _equal_steps(one, other)
 
 
 def _u_shape(item: Item) -> UShape | None:
-    """A single use of a layer as a U, where it is one."""
+    """Plan a single use of a layer as a U, if it is one."""
     if isinstance(item, Parallel | UShape) or len(item.nodes) > 1:
         return None
     levels = tuple(_levels(item.nodes[0]))
@@ -385,7 +387,7 @@ def _u_shape(item: Item) -> UShape | None:
 
 
 def _levels(node: Node) -> Iterator[Level]:
-    """The levels from a use of a layer on. They end with one that has no merge, or at whatever is no part of a U."""
+    """Return the levels from a use of a layer, up to a level without a merge or anything that is not part of a U."""
     if node.body is None or len(node.body.inputs) > 1 or len(node.body.outputs) > 1:
         return
     wires = Wires(node.body)
@@ -416,41 +418,41 @@ def _is_use_of(item: Item, kind: str) -> bool:
 
 
 def _chain(items: Iterable[Item]) -> tuple[Box, ...] | None:
-    """Items that are boxes in a row; nothing if some are not."""
+    """Return the items if all of them are boxes, otherwise None."""
     chain = tuple(item for item in items if isinstance(item, Box) and not item.sign and len(item.inputs) == 1)
     return chain if len(chain) == len([*items]) else None
 
 
 def _title(name: str, names: Iterable[str]) -> str:
-    """What a path is called: `narrow` if it is the only copy of a repeated path, `narrow_1`."""
+    """Return the title of a path: `narrow` for `narrow_1`, if it is the only copy of a repeated path."""
     base = stem(name)
     is_alone = name == f"{base}_1" and [stem(other) for other in names].count(base) == 1
     return base if is_alone else name
 
 
 def _labels(uses: Sequence[Node]) -> dict[str, str]:
-    """By node, the labels of the ops that differ between uses of a layer: `Stochastic depth 0–0.0118`."""
+    """Return the labels of ops that differ between uses of a layer, by node: `Stochastic depth 0–0.0118`."""
     bodies = {id(use.body): use.body for use in uses if use.body is not None}
     ops = zip(*(body.nodes for body in bodies.values()), strict=True)
     return {same[0].name: _label_of(same) for same in ops if any(node.op != same[0].op for node in same)}
 
 
 def _label_of(nodes: Sequence[Node]) -> str:
-    """One label of several: where their words differ, those of the first and of the last."""
+    """Merge several labels into one, with ranges for the words that differ."""
     first, last = (node.op.label().split(" ") if node.op else [] for node in (nodes[0], nodes[-1]))
     return " ".join(a if a == b else f"{_rounded(a)}–{_rounded(b)}" for a, b in zip_longest(first, last, fillvalue=""))
 
 
 def _rounded(word: str) -> str:
-    """A number in three figures; any other word as it is."""
+    """Format a number with three digits; other words are unchanged."""
     return f"{float(word):.3g}" if word.replace(".", "", 1).isdecimal() else word
 
 
 def _equal_uses(one: Node, other: Node, *, exactly: bool = False) -> bool:
-    """Whether two uses of a layer are the same but for the sizes that flow in, as those of DenseNet's layers.
+    """Whether two uses of a layer are equal except for their input sizes, as in DenseNet.
 
     Args:
-        exactly: whether their dropout must be the same, too; its rate often grows from layer to layer.
+        exactly: whether dropout rates must be equal, too; they often grow from layer to layer.
     """
     if one.body is None or other.body is None:
         return False
@@ -464,7 +466,7 @@ def _equal_uses(one: Node, other: Node, *, exactly: bool = False) -> bool:
 
 
 def _equal_steps(one: Sequence[Node], other: Sequence[Node]) -> bool:
-    """Whether two steps do the same, and give tensors of the same size."""
+    """Whether two steps are equal and have equal output shapes."""
     return one[-1].shape == other[-1].shape and [(n.role, n.op) for n in one] == [(n.role, n.op) for n in other]
 
 
@@ -473,7 +475,7 @@ def _is_dropout(node: Node) -> bool:
 
 
 def _alike(one: Graph, other: Graph, *, exactly: bool) -> bool:
-    """Whether two bodies have the same ops, but for the rates of dropout, wired in the same way."""
+    """Whether two bodies have equal ops, except for dropout rates, and equal connections."""
     outputs = [[end.ref for end in body.outputs.values()] for body in (one, other)]
     if len(one.nodes) != len(other.nodes) or [*one.inputs] != [*other.inputs] or outputs[0] != outputs[1]:
         return False

@@ -1,4 +1,4 @@
-"""A walk along a plan, for whatever draws it: which tensor comes from where, and what each edge says."""
+"""Traversal of a plan for drawing: sources of tensors, and labels of edges."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from archdsl.ops import Shape
 
 @dataclass(slots=True)
 class TensorSource:
-    """Where a tensor comes from in the diagram.
+    """The source of a tensor in the diagram.
 
     Args:
-        node: the name, in the diagram's language, of the node that gives it.
+        node: the name of its node in the diagram.
         shown: the shape that was last shown on the way to it.
-        can_fork: whether branches may start right there; else a dot of their own comes before them.
-        note: what its first edge says besides, where it comes from outside of the layer.
-        is_dotted: whether its edges are a shortcut's, where it comes from outside.
+        can_fork: whether branches can start from it directly; otherwise they start from a separate dot.
+        note: a note on its first edge, if it comes from outside the layer.
+        is_dotted: whether its edges belong to a shortcut, if it comes from outside the layer.
     """
 
     node: str
@@ -37,14 +37,14 @@ class TensorSource:
 
 @dataclass(slots=True)
 class Chain:
-    """A chain of items while it is drawn.
+    """A chain of items being drawn.
 
     Args:
-        wires: of the body.
-        last: the node of the body that the chain has come to.
-        sources: by ref, what the body has given so far; the branches of a body share them.
-        hides_sizes: whether it stands for several chains of other sizes, and so shows none.
-        is_shortcut: whether it is a shortcut of one box, which the box then says.
+        wires: the edges of the body.
+        last: the last node of the body that was drawn.
+        sources: the tensors of the body drawn so far; the branches of a body share them.
+        hides_sizes: whether it represents several chains of different sizes, and so shows none.
+        is_shortcut: whether it is a shortcut of a single box, which is then labeled as one.
     """
 
     wires: Wires
@@ -58,22 +58,22 @@ C = TypeVar("C", bound=Chain)
 
 
 class PlanWalker(ABC, Generic[C]):
-    """Draws the items of a plan one after the other.
+    """Draws the items of a plan in order.
 
     Args:
-        options: how the diagram is to look.
+        options: the look of the diagram.
     """
 
     def __init__(self, options: Options) -> None:
         self.options = options
 
     def draw(self, items: Iterable[Item], chain: C) -> None:
-        """Draws a chain of items."""
+        """Draw a chain of items."""
         for item in items:
             self.draw_item(item, chain)
 
     def draw_item(self, item: Item, chain: C) -> None:
-        """Draws one item, with what is inside it."""
+        """Draw an item and everything inside it."""
         if isinstance(item, Parallel):
             self.draw_parallel(item, chain)
         elif isinstance(item, OpenLayer):
@@ -97,15 +97,17 @@ class PlanWalker(ABC, Generic[C]):
     def draw_parallel(self, parallel: Parallel, chain: C) -> None: ...
 
     def start_name(self, ref: TensorRef, chain: C, *, is_plain: bool) -> str:
-        """What an edge says of its start: a layer's output, or a step's name where the line does not show it."""
+        """Return the label for the source of an edge: an output of a layer, or a step that is not obvious."""
         return ref.output or ("" if is_plain else chain.wires.called(ref.node))
 
     def is_plain(self, ref: TensorRef, chain: C, end: str | None, inputs: int) -> bool:
-        """Whether the line of an edge shows where it comes from: from the step before, or past some steps.
+        """Whether the source of an edge is obvious from its line: the preceding step, or past some steps.
 
         Args:
-            end: the node of the body that it comes to, where it is one.
-            inputs: how many edges come there.
+            ref: the tensor.
+            chain: the chain being drawn.
+            end: the node of the body that it leads to, if any.
+            inputs: the number of edges to that node.
         """
         start, wires = ref.node, chain.wires
         is_next = start == chain.last and (inputs == 1 or wires.is_straight(start, end))
@@ -114,12 +116,14 @@ class PlanWalker(ABC, Generic[C]):
     def edge_words(
         self, ref: TensorRef, chain: C, end: str | None = None, inputs: int = 1, port: str = ""
     ) -> list[str]:
-        """What an edge says: a note, the name of its start, a shape that is new, the layer's input; some may be empty.
+        """Return the words on an edge: a note, its source, a new shape, and the input of the layer; some may be empty.
 
         Args:
-            end: the node of the body that it comes to, where it is one.
-            inputs: how many edges come there.
-            port: the name of the layer's input, where it has several.
+            ref: the tensor.
+            chain: the chain being drawn.
+            end: the node of the body that it leads to, if any.
+            inputs: the number of edges to that node.
+            port: the name of the input, for a layer with several inputs.
         """
         source = chain.sources[ref]
         words = [source.note, self.start_name(ref, chain, is_plain=self.is_plain(ref, chain, end, inputs))]

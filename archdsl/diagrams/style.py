@@ -1,4 +1,4 @@
-"""How diagrams look: colors by kind in two themes, short texts, and quoting for DOT. Imports no framework."""
+"""The look of diagrams: colors by kind in two themes, short texts, and quoting for DOT. Imports no framework."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TOL = {
     "scaled": "#8888EE",
     "end": "#DDDDDD",
 }
-"""Paul Tol's "light" scheme, and one color more: colorblind readers can tell them apart, and they carry dark text."""
+"""Paul Tol's "light" scheme with one more color: safe for colorblind readers, and light enough for dark text."""
 
 KIND_NAMES = {
     "conv": "convolution",
@@ -39,18 +39,18 @@ KIND_NAMES = {
     "block": "layer",
     "scaled": "layer with scaled shortcut",
 }
-"""What the legend calls each kind, in its order. Kinds of one color share an entry."""
+"""The names of kinds in the legend, in order. Kinds with the same color share an entry."""
 
 _LOOKS = {
     **dict.fromkeys(("attention", "class_token", "position_embedding"), "attention"),
     **dict.fromkeys(("normalization", "rescale", "layer_scale"), "scale"),
 }
-"""The ops that have another color than their kind."""
+"""Ops with a different color than their kind."""
 
 
 @dataclass(frozen=True, slots=True)
 class Theme:
-    """The colors of a diagram; those of boxes are mixed from `TOL`."""
+    """The colors of a diagram; the colors of boxes are derived from `TOL`."""
 
     page: str
     text: str
@@ -105,22 +105,22 @@ THEMES = {
 
 
 def look(op: Op) -> str:
-    """What decides the color of an op: its kind, for most."""
+    """Return the kind that determines the color of an op."""
     return _LOOKS.get(op.name, op.kind)
 
 
 class Html(str):
-    """A label in Graphviz's HTML, which goes between `<` and `>` and not between quotes."""
+    """A label in the HTML of Graphviz, which is written between `<` and `>` rather than quotes."""
 
 
 class Lines(str):
-    """Text of several lines, for a tooltip."""
+    """Text of several lines for a tooltip."""
 
 
 def quoted(value: object) -> str:
-    """A value as DOT has it: HTML, a number, or text between quotes that nothing in it can end.
+    """Format a value for DOT: HTML, a number, or quoted and escaped text.
 
-    All text is quoted: Graphviz's own renderers know which words need no quotes, and others do not.
+    All text is quoted, because renderers other than Graphviz do not know which words need no quotes.
     """
     from graphviz import escape as escape_backslashes
     from graphviz.quoting import quote
@@ -137,29 +137,29 @@ def quoted(value: object) -> str:
 
 
 def attributes(values: Mapping[str, object]) -> str:
-    """`[color="#333A45" width=0.9]`, in the order given; or nothing."""
+    """Format attributes as in `[color="#333A45" width=0.9]`; empty without attributes."""
     return f" [{' '.join(f'{name}={quoted(value)}' for name, value in values.items())}]" if values else ""
 
 
 def printable(text: str) -> str:
-    """Text without control characters, which neither HTML labels nor SVG may have."""
+    """Remove control characters, which are not allowed in HTML labels and SVG."""
     if text.isprintable():
         return text
     return "".join(character if character.isprintable() else " " for character in text)
 
 
 def dimensions(shape: Shape) -> str:
-    """`15×15×128`, without the batch axis."""
+    """Format a shape as in `15×15×128`, without the batch axis."""
     return "×".join(map(str, shape)) or "scalar"
 
 
 def arguments(values: Mapping[str, Any], width: int) -> list[str]:
-    """`kernel=3, filters=128`, in lines of about `width` characters; long values are cut."""
+    """Format arguments as in `kernel=3, filters=128`, in lines of about `width` characters, with short values."""
     return wrapped([f"{name}={value_text(value)}" for name, value in values.items()], width)
 
 
 def wrapped(words: Iterable[str], width: int) -> list[str]:
-    """Words with commas between them, in lines of about `width` characters."""
+    """Join words with commas, in lines of about `width` characters."""
     lines: list[str] = []
     for word in map(printable, words):
         if lines and len(lines[-1]) + len(word) + 2 <= width:
@@ -171,13 +171,13 @@ def wrapped(words: Iterable[str], width: int) -> list[str]:
 
 
 def short(text: str, width: int = 24) -> str:
-    """Text of at most `width` characters."""
+    """Shorten a text to at most `width` characters."""
     text = printable(text)
     return text if len(text) <= width else text[: width - 1] + "…"
 
 
 def width_of(title: str, details: Iterable[str] = ()) -> float:
-    """About how wide a box is, in inches, in a font of the usual width."""
+    """Return the approximate width of a box in inches."""
     return 0.24 + max(0.095 * max(map(len, title.split("\n"))), *(0.07 * len(line) for line in details), 0.0)
 
 
@@ -187,6 +187,6 @@ def value_text(value: Any) -> str:
 
 
 def _mix(color: str, other: str, share: float) -> str:
-    """A color, `share` of the way to another."""
+    """Mix a color with a share of another one."""
     pairs = [(int(color[i : i + 2], 16), int(other[i : i + 2], 16)) for i in (1, 3, 5)]
     return "#" + "".join(f"{round(a + (b - a) * share):02X}" for a, b in pairs)

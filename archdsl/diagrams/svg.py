@@ -1,4 +1,4 @@
-"""The SVG that Graphviz writes -> one for pages that hold many: accessible, and with nothing to clash."""
+"""SVG as written by Graphviz -> accessible SVG, of which a page can contain several."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
 def readable(picture: bytes, dot: str) -> bytes:
-    """An SVG as Graphviz writes it, made fit for people and for pages that hold many.
+    """Make an SVG by Graphviz accessible and safe to embed several times in a page.
 
-    It gets fonts that browsers have, and a title and a description for those who cannot see it. A part that has a
-    tooltip in DOT shows it when it is pointed at. The names of DOT are in `data-name`, `a->b` for an edge.
+    It gets fonts that browsers have, and a title and description for screen readers. Tooltips of DOT appear on hover.
+    The DOT names of nodes and edges (`a->b`) are in `data-name`.
 
     Args:
-        picture: by any of the renderers.
-        dot: what it was drawn from; its first two comments are the title and the description.
+        picture: an SVG by any of the renderers.
+        dot: the DOT text that it was drawn from; its first two comments are the title and the description.
     """
     text = _well_formed(picture.decode(errors="replace"))
     text = _PARTS.sub(_Parts(), text)
@@ -47,9 +47,9 @@ def readable(picture: bytes, dot: str) -> bytes:
 
 
 class _Parts:
-    """What becomes of each part of the markup: called for one after the other.
+    """Converts the parts of the markup, one at a time.
 
-    Graphviz wraps what has a tooltip in a link that leads nowhere. Links that lead somewhere stay.
+    Graphviz wraps parts with a tooltip in a link without a target, which is removed. Other links are kept.
     """
 
     def __init__(self) -> None:
@@ -63,7 +63,7 @@ class _Parts:
         return self.ends.pop() if part["end"] and self.ends else part["end"] or ""
 
     def group(self, part: re.Match[str]) -> str:
-        """A group without its id, which every picture has, and with its tooltip for a title."""
+        """Remove the id of a group, which is the same in every picture, and use its tooltip as its title."""
         kind, name = part["kind"], part["name"]
         if kind.startswith("edge"):
             name = _SIDE.sub("", name)
@@ -77,7 +77,7 @@ class _Parts:
         return f"{opened}<title>{part['tip']}</title>\n"
 
     def link(self, part: re.Match[str]) -> str:
-        """A link around less than a whole group, as around a table's cell."""
+        """Convert a link around a part of a group, such as a table cell."""
         if tip := _TIP.fullmatch(part["link"]):
             self.ends.append("</g>\n")
             return f"<g>\n<title>{tip[1]}</title>\n"
@@ -86,7 +86,7 @@ class _Parts:
 
 
 def _well_formed(text: str) -> str:
-    """Graphviz passes on characters that XML forbids, and whatever looks like an entity."""
+    """Escape characters that XML forbids, and texts that look like entities, which Graphviz does not."""
     return _REFERENCE.sub(_reference, _NO_XML.sub("\ufffd", text))
 
 
@@ -102,7 +102,7 @@ def _reference(match: re.Match[str]) -> str:
 
 
 def _titled(text: str, dot: str) -> str:
-    """The title and the description. Their ids are the picture's own, for a page may hold many."""
+    """Return the title and description, with ids that are unique to the picture."""
     lines = [line.removeprefix("// ") for line in dot.splitlines()[:2] if line.startswith("// ")]
     start = text.find("<svg")
     end = text.find(">", start)

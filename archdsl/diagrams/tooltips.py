@@ -1,4 +1,4 @@
-"""What a reader sees who points at a part of a picture: weights with their shapes, and the line of the spec."""
+"""Tooltips of the parts of a picture: weights with their shapes, and the line in the spec."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from archdsl.ops import Shape
 
 
 def box_tooltip(box: Box) -> Lines:
-    """Of a box: each of its ops with its weights, or the layer as it is called."""
+    """Return the tooltip of a box: its ops with their weights, or the call of the layer."""
     if box.is_layer:
         return _layers(box.nodes)
     lines = [line for node in box.step for line in _op(node)]
@@ -20,17 +20,17 @@ def box_tooltip(box: Box) -> Lines:
 
 
 def layer_tooltip(layer: OpenLayer) -> Lines:
-    """Of a layer drawn with its inside."""
+    """Return the tooltip of an opened layer."""
     return _layers(layer.nodes)
 
 
 def merge_tooltip(merge: Node) -> Lines:
-    """Of a merge in its circle."""
+    """Return the tooltip of a merge."""
     return Lines("\n".join([*_op(merge), f"{', '.join(merge.parts)} → {dimensions(merge.shape)}"]))
 
 
 def tensor_tooltip(ref: str, shape: Shape) -> Lines:
-    """Of an edge: what flows along it."""
+    """Return the tooltip of an edge: the tensor that it carries."""
     return Lines(f"{ref}\n{dimensions(shape)}")
 
 
