@@ -201,7 +201,7 @@ def _loaded(spec: str, variant: str) -> archdsl.Spec:
 
 
 def mark(dot: str) -> str:
-    """The last line of a picture's file, which tells what it was drawn from: engines draw the same text differently."""
+    """Return the last line of a picture, a hash of its DOT text: engines draw the same text differently."""
     return f"<!-- drawn from DOT text of SHA-256 {sha256(dot.encode()).hexdigest()} -->\n"
 
 
