@@ -34,10 +34,10 @@ PAGE = (10.4, 15.0)
 """The largest width and height, in inches, that fit on A4 with letters of at least 7 points."""
 
 MOST_COLUMNS = 3
-"""Of a long chain."""
+"""The attributes of a long chain."""
 
 ENDS, ROW, GAP = 5.0, 0.38, 0.9
-"""What ends, titles and legend take of a page; the space between two rows; that between two columns; in inches."""
+"""The room for ends, titles and legend, the space between rows, and the space between columns, in inches."""
 
 
 def to_dot(graph: Graph, options: Options = Options()) -> str:
@@ -121,10 +121,10 @@ class _DotDrawing(PlanWalker[_DotChain]):
         for title, items in (("stem", stem), ("body", body), ("head", head)):
             if not items:
                 continue
-            if isinstance(items[0], Parallel):  # its branches part inside the cluster
+            if isinstance(items[0], Parallel):  # its branches start inside the cluster
                 chain.sources[items[0].fork].can_fork = False
             self.enter(items[0], chain)
-            for foot in feet[:-1]:  # holds the head under the feet of all columns of the body
+            for foot in feet[:-1]:  # keeps the head below all columns of the body
                 self.dot.edge(foot, target(items[0], chain.scope), style="invis", weight=0)
             with self.dot.cluster(title, **self.dot.title(title, "l")):
                 if title == "body":
@@ -209,12 +209,12 @@ class _DotDrawing(PlanWalker[_DotChain]):
         is_skip = chain.wires.is_skip(start, end)
         is_straight = start == chain.last if isinstance(item, Parallel) else chain.wires.is_straight(start, end)
         values: dict[str, object] = {"weight": chain.weight if is_straight else 0 if is_skip else 1}
-        if item is not None:  # an output's box shows its shape and its name
+        if item is not None:  # the box of an output shows its shape and name
             _, name, *more = self.edge_words(edge.ref, chain, end, len(item.inputs), edge.port)
             values |= _edge_label(" ".join(filter(None, [name, *more])), is_named=bool(name))
         values["tooltip"] = tensor_tooltip(edge.ref, source.shape)
         if is_skip:
-            # Between the lower sides of a wide diagram an edge swings far out.
+            # Between the lower sides of a wide diagram, an edge makes a wide curve.
             values |= {**self.dashed, **({} if self.options.is_wide else {"tail": "outer", "head": "outer"})}
         self.dot.edge(source.node, edge.target, **values, **sides)
 
@@ -228,7 +228,7 @@ class _DotDrawing(PlanWalker[_DotChain]):
     def draw_layer(self, layer: OpenLayer, chain: _DotChain) -> None:
         name, marked = cluster_name(layer, chain.scope), layer.marked_inputs
         style = self.dot.layer_style(layer, hides_sizes=chain.hides_sizes)
-        if len(marked) > 1:  # edges come in all along the top
+        if len(marked) > 1:  # edges arrive along the whole top
             style |= {"labelloc": "b"}
         inner = _DotChain(layer.wires, next(iter(layer.body.inputs)))
         inner.hides_sizes = chain.hides_sizes or layer.has_mixed_sizes
@@ -364,11 +364,11 @@ class _DotDrawing(PlanWalker[_DotChain]):
         cluster = unseen if is_box else self.dot.title(column.branch.name, "r") | {"style": "rounded,filled,dashed"}
         ends = {**self.dashed, "weight": 0}
         start, end = {**ends, "tail": "outer", "head": "before"}, {**ends, "tail": "behind", "head": "outer"}
-        # Inside a layer in a branch, lines from sides have hooks.
+        # Inside a layer in a branch, lines from the sides get hooks.
         has_hooks = chain.is_inner or (column.offset > 0 and (paths > 1 or self.dot.is_upturned))
-        if has_hooks:  # it may be between the paths then, and come to the merge from any side
+        if has_hooks:  # let it pass between the paths, and reach the merge from any side
             del end["head"]
-        if has_hooks or self.dot.is_upturned:  # where branches are laid from below, a lower side pulls the shortcut up
+        if has_hooks or self.dot.is_upturned:  # ordered from the bottom, a lower side pulls it up
             del start["tail"]
         return _BranchStyle(cluster, start, end)
 

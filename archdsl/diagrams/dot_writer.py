@@ -178,7 +178,7 @@ class DotWriter:
         self.line("graph" + attributes({**page, **font, "fontsize": 11, **space, **ways}))
         box = {"shape": "box", "style": "rounded,filled", "penwidth": 1.3, "margin": "0.12,0.06", "height": 0.4}
         self.line("node" + attributes({**font, "fontsize": 11, "fontcolor": theme.text, **box}))
-        # Without `labelfloat`, a label beside a downward edge inside two clusters bends that edge away from it.
+        # Without `labelfloat`, a label next to a downward edge inside two clusters bends the edge away.
         arrow = {"color": theme.line, "penwidth": 1.2, "arrowsize": 0.65, "labelfloat": str(not self.is_wide).lower()}
         self.line("edge" + attributes({**font, "fontsize": 9.5, "fontcolor": theme.muted, **arrow}))
 

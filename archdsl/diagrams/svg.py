@@ -22,7 +22,7 @@ _PARTS = re.compile(
 _TIP = re.compile(r'xlink:title="([^"]*)"')
 _SIDE = re.compile(r"(?::(?:in|out))?:(?:[ns][ew]?|[ewc_])(?=(?:-|&#45;)&gt;|$)")
 _REFERENCE = re.compile(r"&(?:(?:amp|lt|gt|quot|apos);|#(\d{1,7});|#[xX]([0-9a-fA-F]{1,6});)?")
-# Said as what XML allows, this would take re 9 ms to compile.
+# As a set of the characters that XML allows, this would take `re` 9 ms to compile.
 _NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
@@ -40,7 +40,7 @@ def readable(picture: bytes, dot: str) -> bytes:
     text = _PARTS.sub(_Parts(), text)
     if not re.search(r'\sxlink:\w+="', text):
         text = text.replace(' xmlns:xlink="http://www.w3.org/1999/xlink"', "")
-    # Older Graphviz writes a word here that not every viewer knows.
+    # Older versions of Graphviz write a keyword here that not every viewer supports.
     text = text.replace(' stroke="transparent"', ' stroke="none"')
     text = text.replace('font-family="Arial"', f"font-family='{_FONTS}'")
     return _titled(text, dot).encode(errors="replace")
