@@ -1,4 +1,4 @@
-"""Reads the arguments of Keras's classes off Keras, and writes the file that archdsl ships: run it with a new Keras."""
+"""Read the arguments of Keras classes and write the file that archdsl ships; run it for a new version of Keras."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from archdsl.recipe import LOSSES, METRICS, OPTIMIZERS
 
 TABLES: tuple[KerasWords[Any], ...] = (OPTIMIZERS, LOSSES, METRICS, INITIALIZERS, REGULARIZERS, CONSTRAINTS)
 SKIPPED = ("name", "dtype", "input_axes", "output_axes")
-"""Arguments that no spec may give: names, float types, and axes that the weights of archdsl's layers do not have."""
+"""Arguments that a spec cannot set: names, dtypes, and axes that the weights of archdsl's layers do not have."""
 
 
 def signatures() -> dict[str, dict[str, Any]]:
-    """The default of each argument, by class and name; the classes are those that a table has a word for."""
+    """The default of each argument, by class and name, for all classes in the tables."""
     targets = [target for table in TABLES for target in dict.fromkeys(table.targets.values())]
     return {target: _defaults(target) for target in targets}
 
 
 def _defaults(target: str) -> dict[str, Any]:
     module, name = target.split(".")
-    # What our own optimizer does not take itself goes on to Keras's base classes.
+    # Our own optimizer passes other arguments to its Keras base classes.
     kinds = MuonSGD.__mro__ if module == "extra" else [getattr(getattr(keras, module), name)]
     parameters = [parameter for kind in kinds for parameter in inspect.signature(kind).parameters.values()]
     known = {p.name: p.default for p in reversed(parameters) if p.default is not p.empty and p.name not in SKIPPED}
@@ -34,7 +34,7 @@ def _defaults(target: str) -> dict[str, Any]:
 
 
 def text() -> str:
-    """The file: each class on a line."""
+    """The content of the file, with one class per line."""
     lines = [f"  {json.dumps(target)}: {json.dumps(defaults)}" for target, defaults in signatures().items()]
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
