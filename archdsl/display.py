@@ -1,7 +1,7 @@
-"""How a spec, a layer and a graph show themselves.
+"""Registration of the functions that display specs, layers and graphs.
 
-Tables and pictures are made far above the classes that they show. What makes them is registered here from above, so
-that `spec.py` and `graph.py` import nothing of it.
+The modules for tables and pictures depend on `spec.py` and `graph.py`. They register their functions here, so `spec.py`
+and `graph.py` do not have to import them.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ def register(
     bundle: Callable[[Any], dict[str, str]],
     draw: Callable[[Any, str | Path, dict[str, Any]], None],
 ) -> None:
-    """Sets what draws: `table` a graph as text, `bundle` a graph, a spec or a layer for a notebook."""
+    """Register the functions that format a graph as text, display objects in a notebook, and draw a graph."""
     _registered.update(table=table, bundle=bundle, draw=draw)
 
 
 def table(graph: Any) -> str:
-    """A graph as the table of `archdsl show`."""
+    """Return the table of `archdsl show` for a graph."""
     shown: str = _registered["table"](graph)
     return shown
 
 
 def bundle(value: Any) -> dict[str, str]:
-    """What a notebook shows of a graph, a spec or a layer, by MIME type."""
+    """Return the representations of a graph, a spec or a layer for a notebook, by MIME type."""
     shown: dict[str, str] = _registered["bundle"](value)
     return shown
 

@@ -1,4 +1,4 @@
-"""New specs: from a template, or from another spec with its comments, under a name of their own."""
+"""New specs, created from a template or copied from another spec together with its comments."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from archdsl.source import Mapping
 from archdsl.spec import Spec
 
 STARTER = "starter"
-"""The template of those who ask for none."""
+"""The default template."""
 
 _FOLDER = Path(__file__).with_name("templates")
 _MODELINE = re.compile(r"#\s*yaml-language-server:.*\n?")
@@ -26,7 +26,7 @@ _MODELINE = re.compile(r"#\s*yaml-language-server:.*\n?")
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A spec that is written nowhere yet, and the networks that it says."""
+    """A new spec that is not written to a file yet, and the networks that it defines."""
 
     text: str
     spec: Spec
@@ -34,38 +34,39 @@ class Draft:
 
 
 def templates() -> dict[str, Path]:
-    """The templates by name, the starter first."""
+    """Return the paths of the templates by name, the default one first."""
     paths = {path.stem: path for path in sorted(_FOLDER.glob("*.yaml"))}
     return {STARTER: paths[STARTER], **paths}
 
 
 def from_template(target: Path, template: str = STARTER, name: str = "") -> Draft:
-    """A spec like a template's.
+    """Create a spec from a template.
 
     Args:
-        target: where it will stand.
-        name: the model's class; without it, one is made of the file's name.
+        target: The file that the spec will be written to.
+        template: The name of the template.
+        name: The name of the model's class. Default: derived from the name of the file.
 
     Raises:
-        ArchError: there is no such template, or the name cannot be used.
+        ArchError: If the template does not exist or the name is invalid.
     """
     known = templates()
     if template not in known:
-        raise fail("ARCH203", f"there is no template `{template}`", hint=nearest(template, known))
+        raise fail("ARCH203", f"unknown template `{template}`", hint=nearest(template, known))
     return _draft(target, source.read_file(known[template]), name, f"the template {template}", "")
 
 
 def from_spec(target: Path, other: str, name: str = "", variant: str = "") -> Draft:
-    """A spec like another one.
+    """Create a spec from another spec.
 
     Args:
-        target: where it will stand.
-        other: a spec's file, or its name in the zoo.
-        name: the model's class; without it, one is made of the file's name.
-        variant: one of the other's `variants`, laid over it.
+        target: The file that the spec will be written to.
+        other: The path of the other spec, or its name in the zoo.
+        name: The name of the model's class. Default: derived from the name of the file.
+        variant: The name of one of its `variants` to apply.
 
     Raises:
-        ArchError: the other spec is not there or wrong, has no such variant, or the name cannot be used.
+        ArchError: If the other spec does not exist, is invalid or has no such variant, or if the name is invalid.
     """
     path = zoo.find(other)
     text = source.read_file(path)
@@ -89,33 +90,37 @@ def _draft(target: Path, text: str, name: str, origin: str, other: str) -> Draft
 
 
 def _class_name(target: Path, name: str) -> str:
-    """The model's class: what is asked for, or `MyNet` for `my_net.yaml`."""
+    """Return the name of the model's class: the given one, or `MyNet` for `my_net.yaml`."""
     if target.suffix not in (".yaml", ".yml"):
-        raise fail("ARCH203", f"`{target}` is no spec's name", hint=f"a spec ends in .yaml: `{target.name}.yaml`")
+        raise fail(
+            "ARCH203",
+            f"`{target}` is not the name of a spec file",
+            hint=f"use the extension .yaml: `{target.name}.yaml`",
+        )
     words = re.split(r"[\W_]+", target.stem, flags=re.ASCII)
     chosen = name or "".join(word[:1].upper() + word[1:] for word in words)
-    if fault := class_fault(chosen) if chosen else "a name has letters, digits and `_`, and begins with a letter":
-        hint = "another `--name`" if name else "choose one: `--name MyNet`"
-        raise fail("ARCH203", f"`{chosen or target.stem}` cannot name the model's class: {fault}", hint=hint)
+    if fault := class_fault(chosen) if chosen else "it has no ASCII letters or digits":
+        hint = "choose a different `--name`" if name else "choose one with `--name MyNet`"
+        raise fail("ARCH203", f"invalid class name `{chosen or target.stem}`: {fault}", hint=hint)
     return chosen
 
 
 def _renamed(text: str, name: str, other: str) -> str:
-    """The text with another name of the model's class."""
+    """Replace the name of the model's class in a text."""
     root = source.read(text, other)
     place = root.get("name") if isinstance(root, Mapping) else None
     layers = root.get("layers") if isinstance(root, Mapping) else None
     if isinstance(layers, Mapping) and layers.get(name) is not None:
-        message = f"`{name}` cannot name the model's class: it is a layer of `{other or 'this template'}`"
-        raise fail("ARCH203", message, hint="choose another one by `--name`")
+        message = f"invalid class name `{name}`: it is a layer of `{other or 'this template'}`"
+        raise fail("ARCH203", message, hint="choose a different one with `--name`")
     return text if place is None else _replaced(text, place.span, name)
 
 
 def _replaced(text: str, span: Span, word: str) -> str:
-    """The text with a word in one place."""
+    """Replace one place of a text with a word."""
     lines = text.splitlines(keepends=True)
     before, rest = lines[span.line - 1][: span.column - 1], lines[span.line - 1][span.column - 1 + span.width :]
-    # What follows on the line, such as a comment, stays in its column where there is room.
+    # A comment after the word stays in its column if there is room.
     kept = rest.lstrip(" ")
     gap = len(rest) - len(kept) + span.width - len(word)
     lines[span.line - 1] = before + word + (" " * max(2, gap) + kept if kept.startswith("#") else rest)

@@ -1,4 +1,4 @@
-"""What went wrong, where it stands in the file, and how it prints."""
+"""Errors with their location in the file, and how to print them."""
 
 from __future__ import annotations
 
@@ -10,59 +10,59 @@ from typing import Any
 from archdsl.text import WIDTH, in_line, is_number
 
 CODES = {
-    "ARCH001": "the text is not YAML",
-    "ARCH002": "a part of YAML that specs do not have",
-    "ARCH003": "the text is larger than a spec may be",
-    "ARCH004": "a key stands twice",
-    "ARCH005": "a key that is not known here",
-    "ARCH006": "a key is missing",
-    "ARCH007": "a value of another kind is due",
-    "ARCH008": "a value is out of its range",
-    "ARCH009": "the version of the language",
-    "ARCH010": "a name that cannot be used",
-    "ARCH011": "an expression that cannot be read",
-    "ARCH012": "an expression names something that its body does not see",
-    "ARCH013": "an expression has no value",
-    "ARCH014": "a step that is neither an op nor a layer of the file",
-    "ARCH015": "an argument that the layer does not have",
-    "ARCH016": "an argument without a value",
-    "ARCH017": "an argument, or what a step gives, that nobody uses",
-    "ARCH018": "a name that is not seen from here",
-    "ARCH019": "an expression where none may stand",
-    "ARCH020": "an op that cannot take this shape",
-    "ARCH021": "parts of a merge whose shapes differ",
-    "ARCH022": "more or fewer tensors than are taken",
-    "ARCH023": "a loop that cannot run",
-    "ARCH024": "layers that contain one another without end",
-    "ARCH025": "a network larger than the limits allow",
-    "ARCH026": "an expectation that does not hold",
-    "ARCH027": "a network that Keras counts otherwise",
-    "ARCH201": "no such spec",
-    "ARCH202": "an output folder that holds something already",
-    "ARCH203": "an option that cannot be used",
-    "ARCH204": "no such run or model",
-    "ARCH301": "data that is not there",
-    "ARCH302": "data that cannot be read",
-    "ARCH303": "data that does not fit the network",
-    "ARCH304": "a place that cannot be written to",
-    "ARCH305": "no renderer for pictures",
-    "ARCH306": "a package that is not there",
-    "ARCH307": "an op of an installed package that cannot be used",
-    "ARCH308": "weights that do not fit another model",
-    "ARCH401": "training went wrong",
+    "ARCH001": "invalid YAML",
+    "ARCH002": "unsupported YAML feature",
+    "ARCH003": "spec too large",
+    "ARCH004": "duplicate key",
+    "ARCH005": "unknown key",
+    "ARCH006": "missing key",
+    "ARCH007": "wrong type of value",
+    "ARCH008": "value out of range",
+    "ARCH009": "missing or unsupported language version",
+    "ARCH010": "invalid name",
+    "ARCH011": "invalid expression",
+    "ARCH012": "unknown name in an expression",
+    "ARCH013": "expression without a value",
+    "ARCH014": "unknown op or layer",
+    "ARCH015": "unknown argument",
+    "ARCH016": "missing argument",
+    "ARCH017": "unused argument or output",
+    "ARCH018": "unknown step",
+    "ARCH019": "expression not allowed here",
+    "ARCH020": "incompatible input shape",
+    "ARCH021": "incompatible shapes in a merge",
+    "ARCH022": "wrong number of tensors",
+    "ARCH023": "invalid loop",
+    "ARCH024": "endless recursion of layers",
+    "ARCH025": "network too large",
+    "ARCH026": "failed expectation",
+    "ARCH027": "network built differently by Keras",
+    "ARCH201": "spec not found",
+    "ARCH202": "output already exists",
+    "ARCH203": "invalid option",
+    "ARCH204": "run or model not found or invalid",
+    "ARCH301": "data not found",
+    "ARCH302": "unreadable data",
+    "ARCH303": "data does not match the network",
+    "ARCH304": "output cannot be written",
+    "ARCH305": "picture cannot be rendered",
+    "ARCH306": "missing package",
+    "ARCH307": "unusable op of an installed package",
+    "ARCH308": "weights do not match the model",
+    "ARCH401": "training failed",
 }
-"""Every code of an error, by what it stands for. The hundreds say how the program ends: see `ArchError.exit_code`. The
-warnings, ARCH5xx, are for what can be built and is likely not meant so: the rules of the lint have them."""
+"""The title of each error code. The first digit is the exit code: see `ArchError.exit_code`. ARCH5xx are warnings about
+specs that can be built but are probably mistakes; each belongs to a lint rule."""
 
 
 SHOWN = 50
-"""How many problems an error's text shows; `problems` has them all."""
+"""The number of problems in the text of an error. `problems` contains all of them."""
 
 ENOUGH = 100
-"""How many problems are looked for: a file of nothing but wrong words is refused quickly, too."""
+"""The number of problems after which collecting stops, so that a file full of errors is rejected quickly."""
 
 LONGEST, MOST_FACTS = 1000, 20
-"""How many characters of a sentence and how many facts a problem's text shows, so that it fits a screen."""
+"""The maximum length of a sentence and the maximum number of facts in the text of a problem."""
 
 ABBREVIATIONS = {
     "bce": "binary_crossentropy",
@@ -78,15 +78,15 @@ ABBREVIATIONS = {
     "sum": "add",
     "mse": "mean_squared_error",
 }
-"""The field's abbreviations of words of the language."""
+"""Common abbreviations of names in the language."""
 
 MAX_WORDS, MAX_LETTERS = 200, 40
-"""With how many known words a word is compared, and how many letters of each: both come from files."""
+"""The maximum number and length of known words to compare with, because both may come from a file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A place in a file: `width` characters from `column` of `line` (both from 1), and that line's text."""
+    """A place in a file: `width` characters from `column` in `line` (both 1-based), and the text of the line."""
 
     file: str
     line: int
@@ -95,13 +95,13 @@ class Span:
     text: str = ""
 
     def part(self, offset: int, width: int) -> Span:
-        """The `width` characters from `offset` on inside this place."""
+        """Return the part of this place with `width` characters from `offset`."""
         return replace(self, column=self.column + offset, width=width)
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong: a code of `CODES`, one sentence, the place, and what to do about it."""
+    """A single problem: a code of `CODES`, a message, its place, and a hint."""
 
     code: str
     message: str
@@ -112,16 +112,16 @@ class Problem:
 
     @property
     def title(self) -> str:
-        """What its code stands for."""
+        """The title of its code."""
         return CODES.get(self.code, "")
 
     @property
     def level(self) -> str:
-        """`error`, or `warning` for what can be built all the same."""
+        """`error`, or `warning` if the network can still be built."""
         return "warning" if self.code.startswith("ARCH5") else "error"
 
     def render(self, width: int = WIDTH) -> str:
-        """The problem as text of several lines, with the line of the file and a caret under the place."""
+        """Return the problem as text, with the line of the file and a caret under the place."""
         where = f"{_sentence(self.span.file)}:{self.span.line}:{self.span.column}: " if self.span else ""
         lines = [f"{where}{self.level}[{self.code}]: {_sentence(self.message)}"]
         if self.span and self.span.text:
@@ -130,7 +130,7 @@ class Problem:
         return "\n".join(lines)
 
     def _below(self) -> list[str]:
-        """The lines after its sentence: facts, trail and help."""
+        """Return the lines after the excerpt: facts, trail and help."""
         facts = list(self.facts[:MOST_FACTS])
         if len(self.facts) > MOST_FACTS:
             facts.append(f"... and {len(self.facts) - MOST_FACTS:,} more")
@@ -138,7 +138,7 @@ class Problem:
         return [_sentence(line) for line in (*facts, *_shortened(self.trail), *hint)]
 
     def data(self) -> dict[str, Any]:
-        """The problem as plain data, for JSON."""
+        """Return the problem as plain data, for JSON."""
         place = self.span and {
             "file": self.span.file,
             "line": self.span.line,
@@ -155,7 +155,7 @@ class Problem:
         }
 
     def annotation(self) -> str:
-        """The problem as a command to GitHub Actions, which shows it beside the line of the file."""
+        """Return the problem as a GitHub Actions command, which annotates the line of the file."""
         place = self.span and {
             "file": self.span.file,
             "line": self.span.line,
@@ -169,10 +169,10 @@ class Problem:
 
 
 class ArchError(Exception):
-    """The one exception that users meet. It holds one `Problem` or more.
+    """The exception for all errors that users can cause. It contains at least one `Problem`.
 
     Args:
-        problems: one problem or several, in the order of the file.
+        problems: The problems, in the order of the file.
     """
 
     def __init__(self, *problems: Problem) -> None:
@@ -183,7 +183,7 @@ class ArchError(Exception):
         return self.render()
 
     def render(self, width: int = WIDTH) -> str:
-        """The first problems as text, one below the other, and how many there are besides."""
+        """Return the first problems as text, and the number of further ones."""
         texts = [problem.render(width) for problem in self.problems[:SHOWN]]
         if len(self.problems) > SHOWN:
             least = "at least " if len(self.problems) >= ENOUGH else ""
@@ -195,13 +195,13 @@ class ArchError(Exception):
 
     @property
     def exit_code(self) -> int:
-        """1 the spec is wrong, 2 usage, 3 data or environment, 4 training failed, 5 warnings: the code's hundreds."""
+        """The exit code: 1 invalid spec, 2 usage, 3 data or environment, 4 failed training, 5 warnings."""
         return max(1, int(self.problems[0].code[4]))
 
 
 @dataclass
 class Problems:
-    """Collects problems, so that one run reports them all."""
+    """Collects problems, to report all of them in one run."""
 
     collected: list[Problem] = field(default_factory=list)
 
@@ -214,32 +214,32 @@ class Problems:
         self.collected.extend(error.problems)
 
     def stop(self) -> None:
-        """Raises what was collected, in the order of the file and each problem once; does nothing if there is none."""
+        """Raise the collected problems, if any, in the order of the file and without duplicates."""
         if self.collected:
             raise ArchError(*dict.fromkeys(sorted(self.collected, key=_position)))
 
 
 def fail(code: str, message: str, span: Span | None = None, hint: str = "") -> ArchError:
-    """An `ArchError` of one problem, to be raised by the caller."""
+    """Return an `ArchError` with one problem, for the caller to raise."""
     return ArchError(Problem(code, message, span, hint=hint))
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
-    """A hint with the known words most like `word`; if none is close, the known words."""
+    """Return a hint that suggests the closest known words, or lists the known words if none is close."""
     known = sorted(set(words))
     if close := _closest(word, known):
         *others, last = (f"`{w}`" for w in close)
         return f"did you mean {', '.join(others)} or {last}?" if others else f"did you mean {last}?"
     shown = ", ".join(f"`{w}`" for w in known[:16]) + (", ..." if len(known) > 16 else "")
-    return f"known here: {shown}" if known else ""
+    return f"available: {shown}" if known else ""
 
 
 def _closest(word: str, known: Sequence[str]) -> list[str]:
-    """The words that `word` may be a slip for: usually one; several if all are as likely; none if a guess may be wrong.
+    """Return the known words that `word` may be a misspelling of: several if they are equally likely, none if unsure.
 
-    In this order: the same letters (`MaxPool` for `max_pool`), the same beginning (`drop`), few edits, most of the same
-    beginning (`convolution` for `conv`), and a part that several words have (`crossentropy`). Other digits mean another
-    thing: `conv1d` is no slip for `conv`, nor is `gru` for `glu`.
+    The criteria, in order: the same letters (`MaxPool` for `max_pool`), the same prefix (`drop`), a small edit
+    distance, a long common prefix (`convolution` for `conv`), and a part of several words (`crossentropy`). Different
+    digits mean a different word: `conv1d` is not a misspelling of `conv`, and `gru` is not one of `glu`.
     """
     typed = word[:MAX_LETTERS].lower().removesuffix("2d")
     if (meant := ABBREVIATIONS.get(typed, "")) in known:
@@ -281,27 +281,27 @@ def _digits(word: str) -> str:
 
 
 def _likeness(typed: str, candidate: str) -> int:
-    """Breaks ties: a swap leaves all letters there, the first letter is seldom wrong, nor is most of the rest."""
+    """Break ties: a swap keeps all letters, and the first letter and most others are usually right."""
     swapped, first = sorted(typed) == sorted(candidate), typed[:1] == candidate[:1]
     return 3 * swapped + first + _shared(typed, candidate) + _shared(typed[::-1], candidate[::-1])
 
 
 def _shared(one: str, other: str) -> int:
-    """How many letters both begin with."""
+    """Return the length of the common prefix."""
     return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
 def _edit_distance(typed: str, candidate: str, room: int) -> int:
-    """How many letters were added, left out, replaced, or swapped with their neighbour (Damerau 1964).
+    """Return the number of inserted, deleted, replaced and swapped letters (Damerau 1964).
 
-    Only counts up to `room` are exact; a larger one is only known to be larger.
+    The result is exact up to `room`. A larger result means only that the distance exceeds `room`.
     """
     above: list[int] = []
     row = list(range(len(candidate) + 1))
     for i, letter in enumerate(typed):
         further, above, row = above, row, [i + 1] + [room + 1] * len(candidate)
         if i > room and min(above[i - room : i + room + 1]) > room:
-            break  # it never gets better again
+            break  # the distance cannot decrease any more
         for j in range(max(0, i - room), min(len(candidate), i + room + 1)):
             least = min(above[j + 1] + 1, row[j] + 1, above[j] + (letter != candidate[j]))
             if i and j and letter == candidate[j - 1] and candidate[j] == typed[i - 1]:
@@ -326,7 +326,7 @@ def _position(problem: Problem) -> tuple[str, int, int]:
 
 
 def excerpt(span: Span, width: int) -> list[str]:
-    """The line of the file, cut around the place where it is too long, and carets under the place."""
+    """Return the line of the file, cut around the place if it is too long, and carets under the place."""
     gutter = f"{span.line:>5} | "
     text = "".join(c if c.isprintable() else " " for c in span.text)
     start = span.column - 1
@@ -337,7 +337,7 @@ def excerpt(span: Span, width: int) -> list[str]:
 
 
 def _window(text: str, start: int, room: int) -> tuple[int, int]:
-    """Where to cut a line, so that it takes `room` cells of a terminal and `start` stands well inside."""
+    """Return where to cut a line so that it fits into `room` terminal cells and shows the text around `start`."""
     first = last = start
     ahead = room * 2 // 5
     while first > 0 and (ahead := ahead - _cells(text[first - 1])) >= 0:
@@ -353,7 +353,7 @@ def _window(text: str, start: int, room: int) -> tuple[int, int]:
 
 
 def _cells(text: str) -> int:
-    """How many cells of a terminal a text takes: two for a wide character, none for a mark on the one before it."""
+    """Return the width of a text in terminal cells: two for a wide character, none for a combining mark."""
     marks = sum(unicodedata.category(c) in ("Mn", "Me") for c in text)
     return len(text) - marks + sum(unicodedata.east_asian_width(c) in "WF" for c in text)
 
@@ -367,7 +367,7 @@ def _escaped(text: str, table: dict[str, str | int | None]) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value as the file would write it, cut where it is long."""
+    """Return a value in the syntax of a spec, truncated if it is long."""
     if isinstance(value, dict):
         return "a mapping"
     words = {True: "`true`", False: "`false`", None: "nothing"}
@@ -378,7 +378,7 @@ def shown(value: Any) -> str:
 
 
 _SHOWN_ITEMS = 40
-"""As many items of a list as a value's text has letters."""
+"""The number of list items to print at most: each takes at least one character."""
 
 
 def _written(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""`$filters // 4`: safe arithmetic over an allow-list of Python's own syntax tree, on numbers or on symbols."""
+"""Safe evaluation of expressions such as `$filters // 4`, based on an allowlist of nodes of Python's syntax tree."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from archdsl.errors import shown
 Plain: TypeAlias = int | float | bool | str | list["Plain"] | None
 
 LENGTH, DEPTH, LARGEST = 400, 24, 2**53
-"""Budgets: characters, levels of the tree, the largest number of a result."""
+"""Limits: the number of characters, the depth of the syntax tree, and the largest result."""
 
 _NAME = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
 _STRING = re.compile(r"'[^'\\]*'|\"[^\"\\]*\"")
@@ -27,10 +27,12 @@ _CONSTANTS = {"true": True, "false": False}
 
 
 class ExprError(Exception):
-    """A short fact about an expression; the caller adds the file and the line.
+    """An error in an expression. The caller adds the file and the line.
 
     Args:
-        offset, width: the part of the text that is at fault, where one is.
+        message: The message.
+        hint: What to do about it.
+        offset, width: The position of the error in the text, if known.
     """
 
     def __init__(self, message: str, hint: str = "", offset: int = 0, width: int = 0) -> None:
@@ -39,9 +41,9 @@ class ExprError(Exception):
 
 
 def divisible(value: float, divisor: int) -> int:
-    """The multiple of `divisor` nearest to `value`, at least `divisor`, and never under 0.9 of `value`.
+    """Round `value` to the nearest multiple of `divisor`: at least `divisor`, and at least 0.9 times `value`.
 
-    Sandler et al. 2018 (MobileNetV2) round their channels so.
+    MobileNetV2 rounds its channels this way (Sandler et al. 2018).
     """
     nearest = max(divisor, int(value + divisor / 2) // divisor * divisor)
     return nearest + divisor if nearest < 0.9 * value else nearest
@@ -81,25 +83,28 @@ _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.GtE: operator.ge,
 }
 _INNER = (ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.Call, ast.Subscript, ast.Slice)
-_PARTS = {"Attribute": "attributes", "Pow": "powers", "Lambda": "functions of its own", "JoinedStr": "formatted text"}
-_PARTS |= dict.fromkeys(("List", "Tuple", "Set", "Dict"), "lists of its own")
-_PARTS |= dict.fromkeys(("ListComp", "SetComp", "DictComp", "GeneratorExp"), "loops")
+_PARTS = {"Attribute": "attributes", "Pow": "powers", "Lambda": "functions", "JoinedStr": "f-strings"}
+_PARTS |= dict.fromkeys(("List", "Tuple", "Set", "Dict"), "list literals")
+_PARTS |= dict.fromkeys(("ListComp", "SetComp", "DictComp", "GeneratorExp"), "comprehensions")
 _LEAF = (ast.Name, ast.Constant, ast.Load, ast.boolop, ast.cmpop, ast.operator, ast.unaryop)
 
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """One expression, read and found harmless: its text, Python's tree of it, and the names that it uses."""
+    """A parsed and checked expression: its text, its syntax tree, and the names that it uses."""
 
     text: str
     tree: ast.expr
     names: frozenset[str]
 
     def evaluate(self, scope: Mapping[str, Plain]) -> Plain:
-        """Its value where the names have these values.
+        """Evaluate the expression.
+
+        Args:
+            scope: The values of the names.
 
         Raises:
-            ExprError: it has no value, such as a division by zero.
+            ExprError: If the expression has no value, for example because of a division by zero.
         """
         value: Plain = _evaluate(self.tree, scope)
         return value
@@ -112,42 +117,42 @@ class Expression:
 
 
 def is_expression(value: object) -> bool:
-    """Whether a scalar of a spec is an expression: text with a `$` in it."""
+    """Return whether a scalar of a spec is an expression, that is, a string that contains `$`."""
     return isinstance(value, str) and "$" in value
 
 
 def mentioned(text: str) -> set[str]:
-    """The words of a text that may have been meant for names, whether or not it can be read."""
+    """Return the words of a text that may be names, even if the text cannot be parsed."""
     return set(re.findall(r"[A-Za-z_]\w*", text))
 
 
-@lru_cache(maxsize=1024)  # a spec says `$filters` and `$stride` again and again
+@lru_cache(maxsize=1024)  # a spec repeats `$filters` and `$stride` many times
 def parse(text: str) -> Expression:
-    """Reads an expression.
+    """Parse an expression.
 
     Raises:
-        ExprError: it is too long, too deep, not readable, or has something that is not on the allow-list.
+        ExprError: If the expression is too long, too deeply nested or not valid, or uses unsupported syntax.
     """
     if len(text) > LENGTH:
-        hint = "hand a part of it on as an argument"
-        raise ExprError(f"an expression has at most {LENGTH} characters, and this one has {len(text)}", hint)
+        message = f"the expression is too long: expected at most {LENGTH} characters, got {len(text)}"
+        raise ExprError(message, "pass a part of it as an argument")
     for offset, character in enumerate(text):
         if not 32 <= ord(character) < 127:
-            hint = (
-                "text has plain quotes, ' or \"" if character in "‘’“”`" else "an expression is plain ASCII on one line"
-            )
-            raise ExprError(f"{character!r} cannot stand in an expression", hint, offset, 1)
+            hint = "use plain quotes, ' or \"" if character in "‘’“”`" else "write the expression in ASCII, on one line"
+            raise ExprError(f"unexpected character {character!r} in an expression", hint, offset, 1)
     bare = _STRING.sub(lambda match: "_" * len(match[0]), text)
     if "#" in bare:
-        raise ExprError("`#` cannot stand in an expression", "a comment has a blank before it", bare.index("#"), 1)
+        raise ExprError(
+            "unexpected `#` in an expression", "for a comment, put a space before the `#`", bare.index("#"), 1
+        )
     if "${" in bare:
-        raise ExprError("`${` cannot stand in an expression", "write `$name`, without braces", bare.index("${"), 2)
+        raise ExprError("unexpected `${` in an expression", "write `$name`, without braces", bare.index("${"), 2)
     dollars = {match.start() + 1 for match in _NAME.finditer(bare)}
     plain = "".join(" " if c == "$" and i + 1 in dollars else c for i, c in enumerate(text))
     stripped = plain.lstrip()
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Python warns of `1if`, which is only ugly
+            warnings.simplefilter("ignore")  # Python warns about `1if`, which is valid
             tree = ast.parse(stripped, mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         raise _unreadable(bare) from None
@@ -158,27 +163,28 @@ def parse(text: str) -> Expression:
 def _unreadable(bare: str) -> ExprError:
     for match in _NAME.finditer(bare):
         if keyword.iskeyword(match[1]):
-            hint = f"`{match[1]}` is a word of Python, and no argument has its name"
-            return ExprError("this expression cannot be read", hint, match.start(), len(match[0]))
-    hint = "as in `$filters // 4` or `$stride if $first else 1`"
+            hint = f"`{match[1]}` is a Python keyword, so no argument can have this name"
+            return ExprError("cannot parse the expression", hint, match.start(), len(match[0]))
+    hint = "valid expressions look like `$filters // 4` or `$stride if $first else 1`"
     if "$$" in bare:
-        hint = "one `$` stands before a name"
+        hint = "write a single `$` before a name"
     if re.search(r"\bif\b", bare) and not re.search(r"\belse\b", bare):
-        hint = "an `if` has its `else`, as in `$stride if $first else 1`"
+        hint = "add an `else`, as in `$stride if $first else 1`"
     for opened, closed in ("()", "[]"):
         if bare.count(opened) != bare.count(closed):
-            hint = f"`{opened}` and `{closed}` come in pairs"
-    return ExprError("this expression cannot be read", hint)
+            hint = f"balance `{opened}` and `{closed}`"
+    return ExprError("cannot parse the expression", hint)
 
 
 def _check(tree: ast.expr, text: str, dollars: set[int], indent: int) -> set[str]:
-    """The names that the tree uses; raises where it has anything that is not on the allow-list."""
+    """Return the names in the tree, and raise an error for any node that is not on the allowlist."""
     names: set[str] = set()
     pending: list[tuple[ast.AST, int]] = [(tree, 0)]
     while pending:
         node, depth = pending.pop()
         if depth > DEPTH:
-            raise ExprError(f"the expression is nested more than {DEPTH} deep", "hand a part of it on as an argument")
+            message = f"the expression is nested more than {DEPTH} levels deep"
+            raise ExprError(message, "pass a part of it as an argument")
         start = getattr(node, "col_offset", -indent) + indent
         end = (getattr(node, "end_col_offset", 0) or 0) + indent
         offset = start - (start in dollars)
@@ -187,8 +193,8 @@ def _check(tree: ast.expr, text: str, dollars: set[int], indent: int) -> set[str
             if start in dollars:
                 names.add(node.id)
             elif node.id not in _CONSTANTS:
-                hint = f"write `${node.id}` for an argument, `'{node.id}'` for text"
-                raise ExprError(f"`{node.id}` stands here without its `$`", hint, offset, width)
+                hint = f"write `${node.id}` for an argument, or `'{node.id}'` for a string"
+                raise ExprError(f"missing `$` before `{node.id}`", hint, offset, width)
         elif isinstance(node, ast.Constant):
             _check_constant(node, text[offset:end], text[end : end + 1], offset, width)
         elif isinstance(node, ast.Call):
@@ -204,26 +210,26 @@ def _check_inner(node: ast.AST, offset: int, width: int) -> None:
     if isinstance(node, ast.BinOp | ast.Compare):
         operators = [node.op] if isinstance(node, ast.BinOp) else node.ops
         if any(type(op) not in _ARITHMETIC and type(op) not in _COMPARISONS for op in operators):
-            raise ExprError("an expression has no such operator", "there are + - * / // %", offset, width)
+            raise ExprError("unsupported operator in an expression", "use one of + - * / // %", offset, width)
     if isinstance(node, ast.Slice) and node.step is not None:
-        raise ExprError("a slice has no step", "as in `$depths[:$i]`", offset, width)
+        raise ExprError("a slice cannot have a step", "write a slice as in `$depths[:$i]`", offset, width)
     if not isinstance(node, _INNER + _LEAF) or isinstance(node, ast.Invert):
-        what = _PARTS.get(type(node).__name__, "such part")
-        hint = "there are + - * / // % ( ), comparisons, and or not, `a if c else b`, and list indexing"
-        raise ExprError(f"an expression has no {what}", hint, offset, width)
+        what = _PARTS.get(type(node).__name__, "this syntax")
+        hint = "use only + - * / // % ( ), comparisons, and, or, not, `a if c else b`, and list indexing"
+        raise ExprError(f"an expression cannot contain {what}", hint, offset, width)
 
 
 def _check_constant(node: ast.Constant, text: str, behind: str, offset: int, width: int) -> None:
     if isinstance(node.value, str) and not _STRING.fullmatch(text):
-        raise ExprError("this text cannot stand in an expression", "one pair of plain quotes", offset, width)
+        raise ExprError("unsupported string in an expression", "use one pair of plain quotes", offset, width)
     if type(node.value) not in (int, float, str):
-        hint = "truth values are `true` and `false`" if isinstance(node.value, bool) else "there are numbers and text"
-        raise ExprError(f"`{node.value!r}` cannot stand in an expression", hint, offset, width)
+        hint = f"write `{str(node.value).lower()}`" if isinstance(node.value, bool) else "use a number or a string"
+        raise ExprError(f"unexpected `{node.value!r}` in an expression", hint, offset, width)
     if not isinstance(node.value, int | float):
         return
     if not _NUMBER.fullmatch(text) or behind.isalpha():
-        hint = "digits, perhaps with a point or an exponent, and a blank before the next word"
-        raise ExprError(f"`{text}{behind.strip()}` is no number here", hint, offset, width)
+        hint = "use digits with an optional point or exponent, and a space before the next word"
+        raise ExprError(f"invalid number `{text}{behind.strip()}`", hint, offset, width)
     if not abs(node.value) <= LARGEST:
         raise ExprError("this number is too large", "", offset, width)
 
@@ -232,8 +238,8 @@ def _check_call(node: ast.Call, dollars: set[int], indent: int, offset: int, wid
     name = node.func.id if isinstance(node.func, ast.Name) else ""
     called_argument = node.func.col_offset + indent in dollars
     if name not in FUNCTIONS or called_argument:
-        message = f"`{name}` is no function of expressions" if name else "only functions are called"
-        raise ExprError(message, f"there are {', '.join(FUNCTIONS)}", offset, width)
+        message = f"unknown function `{name}`" if name else "only functions can be called"
+        raise ExprError(message, f"available: {', '.join(FUNCTIONS)}", offset, width)
     low, high = _ARITY.get(name, (1, 1))
     if node.keywords or any(isinstance(a, ast.Starred) for a in node.args) or not low <= len(node.args) <= high:
         count = f"{low}" if low == high else f"{low} to {high}"
@@ -265,11 +271,11 @@ def _evaluate(node: ast.expr, scope: Mapping[str, Plain]) -> Any:
             return _subscript(node, scope)
         case ast.Call(func=ast.Name(id=name)):
             return _call(name, [_evaluate(argument, scope) for argument in node.args])
-    raise ExprError("this expression has no value")
+    raise ExprError("cannot evaluate the expression")
 
 
 def _any_of(values: list[ast.expr], scope: Mapping[str, Plain], wanted: bool) -> bool:
-    """`or` (wanted true) and `and` (wanted false) over truth values, stopping at the first that decides."""
+    """Evaluate `or` (wanted true) or `and` (wanted false), stopping at the first value that decides."""
     for value in values:
         if _truth(_evaluate(value, scope)) is wanted:
             return wanted
@@ -281,7 +287,7 @@ def _arithmetic(node: ast.BinOp, left: Any, right: Any) -> Any:
     try:
         value = _ARITHMETIC[type(node.op)](left, right)
     except ZeroDivisionError:
-        raise ExprError(f"{left} is divided by zero") from None
+        raise ExprError(f"cannot divide {left} by zero") from None
     return _bounded(value)
 
 
@@ -290,9 +296,9 @@ def _compare(node: ast.Compare, scope: Mapping[str, Plain]) -> bool:
     for op, right_node in zip(node.ops, node.comparators, strict=True):
         right = _evaluate(right_node, scope)
         if not _alike(left, right):
-            raise ExprError(f"{shown(left)} cannot be compared with {shown(right)}")
+            raise ExprError(f"cannot compare {shown(left)} with {shown(right)}")
         if isinstance(left, str | bool | list) and not isinstance(op, ast.Eq | ast.NotEq):
-            raise ExprError(f"{shown(left)} and {shown(right)} have no order", "`==` and `!=` compare them")
+            raise ExprError(f"{shown(left)} and {shown(right)} have no order", "compare them with `==` or `!=`")
         if not _COMPARISONS[type(op)](left, right):
             return False
         left = right
@@ -307,52 +313,52 @@ def _alike(left: Any, right: Any) -> bool:
 def _subscript(node: ast.Subscript, scope: Mapping[str, Plain]) -> Any:
     value = _evaluate(node.value, scope)
     if not isinstance(value, list | tuple):
-        raise ExprError(f"{shown(value)} is no list, so it has no items")
+        raise ExprError(f"cannot index {shown(value)}: it is not a list")
     if isinstance(node.slice, ast.Slice):
         ends = (node.slice.lower, node.slice.upper)
         first, last = (None if end is None else _whole(_evaluate(end, scope)) for end in ends)
         return list(value[first:last])
     index = _whole(_evaluate(node.slice, scope))
     if not -len(value) <= index < len(value):
-        raise ExprError(f"item {index} is asked of a list of {len(value)}", "items are counted from 0")
+        raise ExprError(f"index {index} is out of range for a list of length {len(value)}", "indices start at 0")
     return value[index]
 
 
 def _call(name: str, arguments: list[Any]) -> Any:
     if name in _OVER_LIST or (name in ("min", "max") and len(arguments) == 1):
         if not isinstance(arguments[0], list | tuple):
-            raise ExprError(f"`{name}` wants a list, and gets {arguments[0]!r}")
+            raise ExprError(f"`{name}` expects a list, got {shown(arguments[0])}")
         if name == "len":
             return len(arguments[0])
         items = [_number(item) for item in arguments[0]]
         if not items and name != "sum":
-            raise ExprError(f"`{name}` gets an empty list")
+            raise ExprError(f"`{name}` of an empty list has no value")
         return _bounded(FUNCTIONS[name](items))
     numbers = [_number(argument) for argument in arguments]
     if name == "divisible" and (_whole(numbers[1]) < 1 or numbers[0] < 0):
-        raise ExprError(f"divisible({numbers[0]}, {numbers[1]}) has no value", "the divisor is at least 1")
+        raise ExprError(f"divisible({numbers[0]}, {numbers[1]}) has no value", "use a divisor of at least 1")
     return _bounded(FUNCTIONS[name](*numbers))
 
 
 def _number(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ExprError(f"a number is due, and here is {shown(value)}")
+        raise ExprError(f"expected a number, got {shown(value)}")
     return value
 
 
 def _whole(value: Any) -> int:
     if _number(value) != int(value):
-        raise ExprError(f"a whole number is due, and here is {shown(value)}", "use `//`")
+        raise ExprError(f"expected an integer, got {shown(value)}", "use `//` for integer division")
     return int(value)
 
 
 def _truth(value: Any) -> bool:
     if not isinstance(value, bool):
-        raise ExprError(f"true or false is due, and here is {shown(value)}", "compare it, as in `$x > 0`")
+        raise ExprError(f"expected a boolean, got {shown(value)}", "write a comparison, such as `$x > 0`")
     return value
 
 
 def _bounded(value: Any) -> Any:
     if not -LARGEST <= value <= LARGEST:
-        raise ExprError("the number becomes too large")
+        raise ExprError("the result is too large")
     return value

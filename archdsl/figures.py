@@ -1,4 +1,4 @@
-"""What the pictures of data and runs share: colors, an empty figure, and how it is saved."""
+"""Shared parts of the figures of data and runs: colors, creation and saving."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 from archdsl.files import writing
 
 BLUE, RED, GREEN, YELLOW, CYAN, PURPLE = BRIGHT = "#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377"
-"""Paul Tol's "bright" scheme, whose colors can be told apart with every kind of color vision."""
+"""Paul Tol's "bright" color scheme, which is color-blind safe."""
 
 INK, GREY, PALE = "#333A45", "#8A929C", "#E6E9ED"
-"""Text, secondary text, and grid lines: the greys of archdsl's diagrams."""
+"""Colors of text, secondary text and grid lines, as in the diagrams of archdsl."""
 
 
 def figure(width: float, height: float) -> Any:
-    """An empty figure, in inches, that is drawn without a screen."""
+    """Create an empty figure, with its size in inches, that needs no display."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -25,16 +25,16 @@ def figure(width: float, height: float) -> Any:
 
 
 def save(picture: Any, path: Path) -> None:
-    """Writes a figure as PNG, whole or not at all, with a narrow margin around what is drawn.
+    """Write a figure as a PNG file atomically, with a narrow margin.
 
     Raises:
-        ArchError: the place cannot be written to (ARCH304).
+        ArchError: If the file cannot be written (ARCH304).
     """
     with writing(path) as partial:
         picture.savefig(partial, metadata={"Software": "archdsl"}, bbox_inches="tight", pad_inches=0.12)
 
 
 def short(name: str, width: int) -> str:
-    """A name of at most `width` characters, without what matplotlib takes for a formula."""
+    """Shorten a name to `width` characters, and escape what matplotlib treats as a formula."""
     name = "".join(letter if letter.isprintable() else " " for letter in name)
     return (name if len(name) <= width else name[: width - 1] + "…").replace("$", r"\$")

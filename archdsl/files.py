@@ -1,4 +1,4 @@
-"""Files and folders that are written whole or not at all, and files that are read with a limit."""
+"""Atomic writing of files and folders, and reading of files up to a size limit."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from archdsl.errors import fail
 
 _PARTIAL = re.compile(r"\..+\.partial(\.\w+)?")
 _NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
-"""What file systems answer that cannot sync a folder."""
+"""Errors of file systems that cannot sync a folder."""
 
 
 def opened(path: str | Path) -> BinaryIO:
-    """A regular file, open for reading. Nothing else is opened: reading a pipe or a device may never end.
+    """Open a regular file for reading. Pipes and devices are rejected, because reading them may never end.
 
     Raises:
-        OSError: the path is not a regular file, or cannot be opened; `strerror` says why.
+        OSError: If the path is not a regular file or cannot be opened; `strerror` contains the reason.
     """
     try:
         _require_regular(os.stat(path))
-        # The path may have become a pipe since: without O_NONBLOCK, opening one waits for somebody to write.
+        # The path may have become a pipe since: without O_NONBLOCK, opening it waits for a writer.
         number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except ValueError as error:  # a path with a null character in it
         raise OSError(errno.EINVAL, str(error)) from None
@@ -44,13 +44,14 @@ def opened(path: str | Path) -> BinaryIO:
 
 
 def content(path: str | Path, most: int) -> bytes:
-    """The bytes of a regular file.
+    """Read the bytes of a regular file.
 
     Args:
-        most: how many bytes it may have. They are counted, for files below `/proc` report no size.
+        path: The path of the file.
+        most: The maximum number of bytes. They are counted, because files under `/proc` report no size.
 
     Raises:
-        OSError: as `opened`, or it has more bytes.
+        OSError: As in `opened`, or if the file is larger.
     """
     with opened(path) as file:
         if os.fstat(file.fileno()).st_size <= most and len(data := file.read(most + 1)) <= most:
@@ -68,13 +69,13 @@ def _require_regular(status: os.stat_result) -> None:
 
 @contextmanager
 def writing(path: Path) -> Iterator[Path]:
-    """A new name beside `path` to write to; the file there takes the place of `path` in one step.
+    """Yield a temporary path next to `path` to write to; afterwards, rename that file to `path`.
 
-    Whatever ends the program or the machine, `path` holds its old content or its new one. The name has the suffix of
-    `path`, and no other process has it: see `is_partial`.
+    After a crash of the program or the machine, `path` has either its old or its new content. The temporary name has
+    the suffix of `path` and is unique to this process: see `is_partial`.
 
     Raises:
-        ArchError: the place cannot be written to (ARCH304).
+        ArchError: If the file cannot be written (ARCH304).
     """
     beside = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.partial{path.suffix}")
     try:
@@ -86,20 +87,20 @@ def writing(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise fail("ARCH304", f"{path} cannot be written: {error.strerror or error}") from None
     finally:
-        with suppress(OSError):  # what made it fail may also keep it from being removed
+        with suppress(OSError):  # the cause of the failure may also prevent the removal
             beside.unlink(missing_ok=True)
 
 
 def is_partial(name: str) -> bool:
-    """Whether a file has a name of `writing`: the program that wrote it was killed, or is still at it."""
+    """Return whether a name is a temporary one of `writing`: its program was killed or is still running."""
     return _PARTIAL.fullmatch(name) is not None
 
 
 def sync_folder(folder: Path) -> None:
-    """Makes the names in a folder outlast a loss of power, where the system can do so.
+    """Sync a folder, so that its entries survive a power failure, if the system supports it.
 
     Raises:
-        OSError: the folder cannot be opened, or its disk fails.
+        OSError: If the folder cannot be opened or the disk fails.
     """
     if sys.platform == "win32":
         return
@@ -114,23 +115,23 @@ def sync_folder(folder: Path) -> None:
 
 
 def write_new(target: Path, text: str) -> None:
-    """Writes a file that is not there yet, whole or not at all.
+    """Write a new file atomically.
 
     Raises:
-        ArchError: the file is there already, or cannot be written.
+        ArchError: If the file already exists or cannot be written.
     """
     if target.exists():
-        raise fail("ARCH202", f"{target} is there already", hint="choose another name, or remove it")
+        raise fail("ARCH202", f"{target} already exists", hint="choose another name, or remove it")
     if not target.parent.is_dir():
-        raise fail("ARCH304", f"{target} cannot be written: there is no folder {target.parent}")
+        raise fail("ARCH304", f"{target} cannot be written: the folder {target.parent} does not exist")
     write(target, text)
 
 
 def write(target: Path, content: str | bytes) -> None:
-    """Writes a file, whole or not at all; what stands there is replaced, and a missing folder is made.
+    """Write a file atomically. An existing file is replaced, and missing folders are created.
 
     Raises:
-        ArchError: the file cannot be written.
+        ArchError: If the file cannot be written.
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -142,7 +143,7 @@ def write(target: Path, content: str | bytes) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A folder that is being written: where its files go now, and where they will stand."""
+    """A folder during writing: its temporary path and its final path."""
 
     path: Path
     target: Path
@@ -150,10 +151,10 @@ class Folder:
 
 @contextmanager
 def new_folder(target: Path) -> Iterator[Folder]:
-    """A folder beside the target, which becomes the target when all is written; nothing is left where it is not.
+    """Yield a temporary folder next to the target; afterwards, rename it to the target. Remove it after a failure.
 
     Raises:
-        ArchError: the target holds something already, or cannot be written.
+        ArchError: If the target already exists and is not empty, or cannot be written.
     """
     refuse_full(target)
     try:
@@ -173,11 +174,11 @@ def new_folder(target: Path) -> Iterator[Folder]:
 
 
 def refuse_full(target: Path) -> None:
-    """Raises where something stands at the target already, but for an empty folder."""
+    """Raise an error if the target already exists, unless it is an empty folder."""
     if target.is_dir() and any(target.iterdir()):
-        raise fail("ARCH202", f"{target} holds something already", hint="choose another folder, or remove this one")
+        raise fail("ARCH202", f"{target} is not empty", hint="choose another folder, or remove this one")
     if target.exists() and not target.is_dir():
-        raise fail("ARCH202", f"{target} is a file", hint="`--out` is the folder to write")
+        raise fail("ARCH202", f"{target} is a file", hint="`--out` must be a folder")
 
 
 def _umask() -> int:
@@ -187,7 +188,7 @@ def _umask() -> int:
 
 
 def next_free(folder: str, name: str) -> Path:
-    """`FOLDER/NAME-1`, or the first such number that is free."""
+    """Return `FOLDER/NAME-1`, or the first number that is not in use."""
     number = 1
     while (free := Path(folder) / f"{name}-{number}").exists():
         number += 1

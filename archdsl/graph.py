@@ -19,17 +19,17 @@ Role: TypeAlias = Literal["pad", "main", "norm", "activation", "merge", "layer"]
 
 
 BranchPath: TypeAlias = tuple[str, ...]
-"""The branches that a node is in, from the outermost: `("wide",)`."""
+"""The branches that contain a node, starting with the outermost: `("wide",)`."""
 
 
 class StepName(str):
-    """The name of a step, such as `wide/conv_3`: text that knows the parts it is made of.
+    """The name of a step, such as `wide/conv_3`: a string with its parts as attributes.
 
     Args:
-        base: the name that the spec gives; of a step without one, its kind.
-        number: which copy or which step of its kind it is, from 1; 0 where the spec gives the whole name.
-        path: the branches that it is in.
-        scope: the nodes that lead to its body, each with a `/` after it; empty inside the body itself.
+        base: The name in the spec, or the kind of a step without a name.
+        number: The number of the copy, or of the step among those of its kind, from 1; 0 for a name without a number.
+        path: The branches that contain the step.
+        scope: The nodes around its body, each followed by `/`; empty inside the body itself.
     """
 
     __slots__ = ("base", "number", "path", "scope")
@@ -46,25 +46,25 @@ class StepName(str):
 
     @property
     def own(self) -> str:
-        """The name without the branches and the nodes around it: `conv_3`."""
+        """The name without the surrounding branches and nodes: `conv_3`."""
         return f"{self.base}_{self.number}" if self.number else self.base
 
     @property
     def given(self) -> str:
-        """The name where the spec gives it whole; nothing where it has a number."""
+        """The name in the spec, or an empty string if the name has a number."""
         return "" if self.number else self.base
 
     def within(self, scope: str) -> StepName:
-        """The same step, named from the outside of its body."""
+        """Return the name of the same step seen from outside its body."""
         return StepName(self.base, self.number, self.path, scope + self.scope)
 
 
 class TensorRef(str):
-    """Which tensor of a body is meant: text that knows the parts it is made of.
+    """A reference to a tensor of a body: a string with its parts as attributes.
 
     Args:
-        node: the node that computes it, or an input of the body.
-        output: which one, where the node is a layer whose outputs have names: `stage_1.high`.
+        node: The node that computes the tensor, or an input of the body.
+        output: The name of the output, if the node is a layer with named outputs: `stage_1.high`.
     """
 
     __slots__ = ("node", "output")
@@ -79,7 +79,7 @@ class TensorRef(str):
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """What flows from node to node."""
+    """A tensor between nodes: its reference and its shape."""
 
     ref: TensorRef
     shape: Shape
@@ -87,13 +87,13 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Shortcut:
-    """What leads past the branches of a merge.
+    """The shortcut of a merge.
 
     Args:
         kind: `identity`, `projection`, `pad` or `pool_projection`; `shortcut` for any other steps.
-        branch: the branch that its steps are in; empty for an identity.
-        steps: the kind of each of its steps.
-        source: what the first of them takes, where no other branch begins there.
+        branch: The branch that contains its steps; empty for an identity.
+        steps: The kinds of its steps.
+        source: The inputs of its first step, if they differ from the input of the other branches.
     """
 
     kind: str
@@ -106,8 +106,8 @@ class Shortcut:
 class Totals:
     """Sums over a body and everything inside it.
 
-    `parameters` counts the numbers in all weights, `trainable` those that gradients move, `variables` the weight
-    tensors, `macs` multiply-accumulates for one image, `layers` the ops.
+    `parameters` is the number of parameters, `trainable` the number of trainable ones, `variables` the number of weight
+    tensors, `macs` the number of multiply-accumulates for one image, and `layers` the number of ops.
     """
 
     parameters: int = 0
@@ -128,23 +128,25 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One op, or one use of a layer, in a body.
+    """An op or a layer call in a body.
 
     Args:
-        name: unique in its body, with the branches that it is in: `wide/conv_3_norm`.
-        step: the name of the step that it belongs to: `wide/conv_3`.
-        kind: the op's name, or the layer's.
-        role: what it is in its step: `main` is the step's own op; a layer's use is a `layer`.
-        inputs: the tensors that feed it, in order.
-        shape: of its (first) output.
-        outputs: the shape of each output by name, for a layer whose outputs have names.
-        op: None for a layer.
-        body: None for an op.
-        arguments: of the layer, all of them.
-        weights: its own, by Keras's names.
-        parts: for a merge, what each input is: a branch's name, or `shortcut`.
-        shortcut: for a merge that has one among its parts.
-        fields: what the spec says of it, with places; for a layer, the arguments that its use gives.
+        name: Its name, unique in its body, including the branches around it: `wide/conv_3_norm`.
+        step: The name of its step: `wide/conv_3`.
+        kind: The name of the op or of the layer.
+        role: Its role in the step: `main` for the step's own op, `layer` for a layer call.
+        inputs: Its input tensors, in order.
+        shape: The shape of its (first) output.
+        totals: Sums over the node and everything inside it.
+        op: The op, or None for a layer.
+        body: The graph of a layer, or None for an op.
+        arguments: All arguments of a layer.
+        weights: The weights of an op, by their names in Keras.
+        parts: For a merge, the source of each input: the name of a branch, or `shortcut`.
+        shortcut: For a merge, its shortcut, if any.
+        fields: The fields of an op, or the given arguments of a layer, with their places in the spec.
+        span: Its place in the spec.
+        outputs: For a layer with named outputs, their shapes by name.
     """
 
     name: str
@@ -171,32 +173,32 @@ class Node:
 
     @property
     def path(self) -> BranchPath:
-        """The branches that it is in."""
+        """The branches that contain it."""
         return self.step.path
 
     @property
     def output_refs(self) -> tuple[TensorRef, ...]:
-        """The tensors that it produces."""
+        """References to its output tensors."""
         if not self.outputs:
             return (TensorRef(self.name),)
         return tuple(TensorRef(self.name, output) for output in self.outputs)
 
     @property
     def output_shapes(self) -> dict[TensorRef, Shape]:
-        """The shape of each tensor that it produces."""
+        """The shapes of its output tensors."""
         return dict(zip(self.output_refs, self.outputs.values() or (self.shape,), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """A body with its shapes: the model's, or a layer's for given arguments and inputs.
+    """A resolved body with all shapes: of the model, or of a layer for given arguments and inputs.
 
-    Printed, it is the table of `archdsl show`; a notebook shows it as a picture. Equal uses of a layer share one
-    graph.
+    `print` shows it as the table of `archdsl show`, and a notebook shows it as a picture. Identical uses of a layer
+    share one graph.
 
     Args:
-        inputs: the shapes of its inputs by name; `INPUT` alone where it has one without a name.
-        outputs: what it gives, by name; `OUTPUT` alone where it gives one tensor without a name.
+        inputs: The shapes of its inputs by name; only `INPUT` for a single, unnamed input.
+        outputs: Its outputs by name; only `OUTPUT` for a single, unnamed output.
     """
 
     name: str
@@ -252,7 +254,7 @@ class Graph:
 
     @property
     def output(self) -> TensorRef:
-        """Which tensor its first output is."""
+        """The reference of its first output."""
         return next(iter(self.outputs.values())).ref
 
     @property
@@ -262,23 +264,23 @@ class Graph:
 
     @property
     def shortcut(self) -> Shortcut | None:
-        """That of its last merge that has one."""
+        """The shortcut of its last merge with a shortcut."""
         return next((node.shortcut for node in reversed(self.nodes) if node.shortcut), None)
 
     @property
     def shapes(self) -> dict[str, Shape]:
-        """The shape of every tensor in it, by its ref."""
+        """The shapes of all its tensors, by reference."""
         found = dict(self.inputs)
         for node in self.nodes:
             found |= node.output_shapes.items()
         return found
 
     def steps(self) -> list[tuple[Node, ...]]:
-        """Its nodes by step: an op together with its padding, norm and activation."""
+        """Return its nodes grouped by step: an op with its padding, norm and activation."""
         return [tuple(nodes) for _, nodes in groupby(self.nodes, lambda node: node.step)]
 
     def weights(self, scope: str = "") -> Iterator[tuple[str, Weight]]:
-        """Every weight with its path, as in `ResidualBlock_1/ResidualLayer_2/wide/conv_3/kernel`."""
+        """Yield all weights with their paths, such as `ResidualBlock_1/ResidualLayer_2/wide/conv_3/kernel`."""
         for node in self.nodes:
             if node.body is not None:
                 yield from node.body.weights(f"{scope}{node.name}/")
@@ -286,7 +288,7 @@ class Graph:
                 yield f"{scope}{node.name}/{name}", weight
 
     def walk(self, scope: str = "") -> Iterator[tuple[str, Node]]:
-        """Every node with its path, each layer before what is inside it."""
+        """Yield all nodes with their paths, each layer before its contents."""
         for node in self.nodes:
             yield f"{scope}{node.name}", node
             if node.body is not None:
@@ -294,10 +296,10 @@ class Graph:
 
 
 def total(nodes: Iterable[Node]) -> Totals:
-    """The sum of some nodes' totals."""
+    """Return the sum of the totals of some nodes."""
     return sum((node.totals for node in nodes), Totals())
 
 
 def _call(name: str, arguments: Mapping[str, Any]) -> str:
-    """A layer with its arguments, on one line: `ResidualLayer(filters=16, stride=1)`."""
+    """Return a layer call as text: `ResidualLayer(filters=16, stride=1)`."""
     return f"{name}({', '.join(f'{argument}={shortened(value)}' for argument, value in arguments.items())})"

@@ -1,4 +1,4 @@
-"""Which names a spec may give: what Python, Keras and the generated module leave free."""
+"""Names that a spec can define: those not used by Python, Keras or the generated module."""
 
 from __future__ import annotations
 
@@ -49,47 +49,47 @@ _OWN_NAMES = frozenset(
 )
 _CALLED_NAMES = frozenset(["enumerate", "getattr", "int", "list", "range", "str", "tuple", "zip", "ValueError"])
 RESERVED = _KERAS_NAMES | _OWN_NAMES | _CALLED_NAMES | OPS.layers() | set(FUNCTIONS)
-"""Names that an argument cannot have: Keras layers and models use them, or the generated module does."""
+"""Names that arguments cannot have, because Keras layers and models or the generated module use them."""
 
 CLASS_RESERVED = frozenset(dir(builtins)) | {"Spec", "Padding"} | RESERVED
-"""Names that a layer cannot have."""
+"""Names that layers cannot have."""
 
 
 LONGEST = 64
-"""Characters that a name may have."""
+"""The maximum length of a name."""
 
 
 def name_fault(name: str, reserved: frozenset[str] = frozenset()) -> str:
-    """Why a name cannot be used, or nothing where it can."""
+    """Return why a name is invalid, or an empty string."""
     if not (name.isascii() and name.isidentifier()) or name.startswith("_"):
-        return "a name has letters, digits and `_`, and begins with a letter"
+        return "a name starts with a letter and contains only letters, digits and `_`"
     if len(name) > LONGEST:
         return f"a name has at most {LONGEST} characters"
     if keyword.iskeyword(name) or keyword.issoftkeyword(name):
-        return "it is a word of Python"
+        return "it is a Python keyword"
     if name in FUNCTIONS and name in reserved:
-        return "it is a function of expressions"
-    return "Python, Keras or the generated module uses it" if name in reserved else ""
+        return "it is a function in expressions"
+    return "it is reserved for Python, Keras or the generated module" if name in reserved else ""
 
 
 def class_fault(name: str) -> str:
-    """Why a name cannot be that of a layer or a model, or nothing where it can."""
+    """Return why a name is invalid for a layer or a model, or an empty string."""
     fault = name_fault(name, CLASS_RESERVED)
-    return fault or ("" if name[0].isupper() else "a class begins with a capital letter, as `ResidualLayer` does")
+    return fault or ("" if name[0].isupper() else "a class name starts with a capital letter, as in `ResidualLayer`")
 
 
 def copy_number(name: str, base: str) -> int:
-    """Which copy of a step in a loop a name means: 2 for `block_2` of `block`; 0 where it means none."""
+    """Return the number of the copy that a name refers to: 2 for `block_2` of `block`, or 0 for none."""
     found = re.fullmatch(rf"{re.escape(base)}_([1-9]\d*)", name)
     return int(found[1]) if found else 0
 
 
 def stem(name: str) -> str:
-    """A name without the number at its end: `branch` of `branch_2`."""
+    """Return a name without the number at its end: `branch` for `branch_2`."""
     return re.sub(r"_\d+$", "", name)
 
 
 def beginnings(path: str) -> list[str]:
-    """What a path may name from its beginning on, the longest first: `a/b`, then `a`, of `a/b.kernel`."""
+    """Return the prefixes of a path, the longest first: `a/b` and `a` for `a/b.kernel`."""
     words = path.partition(".")[0].split("/")
     return ["/".join(words[:length]) for length in range(len(words), 0, -1)]

@@ -1,4 +1,4 @@
-"""Text -> located YAML, read event by event against budgets, so that no text can be expensive or run anything."""
+"""Parse YAML with locations, event by event and within limits, so that no text can run code or use up resources."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from archdsl.limits import DEFAULTS, NESTING, Limits
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """One word, number, truth value or nothing. `value` is by YAML 1.2's core rules, `text` as it was written."""
+    """A string, number, boolean or null. `value` follows the core schema of YAML 1.2; `text` is the source text."""
 
     value: str | int | float | bool | None
     text: str
@@ -48,13 +48,13 @@ class Sequence:
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """Keys, each with where it stands, and their nodes. No key stands twice."""
+    """Keys and their nodes. Each key has its place and occurs only once."""
 
     items: tuple[tuple[Scalar, Node], ...]
     span: Span
 
     def key(self, name: str) -> Scalar | None:
-        """The key itself, for its place."""
+        """Return the key with this name, for its place."""
         return next((key for key, _ in self.items if key.text == name), None)
 
     def get(self, name: str) -> Node | None:
@@ -65,13 +65,13 @@ Node: TypeAlias = Scalar | Sequence | Mapping
 
 
 def entries(node: Node | None) -> tuple[tuple[Scalar, Node], ...]:
-    """The entries of a mapping; none where there is no mapping, as for an op without arguments."""
+    """Return the entries of a mapping; none for anything else, such as an op without arguments."""
     return node.items if isinstance(node, Mapping) else ()
 
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """Where the text of a scalar begins and ends, as offsets; its first line, from 1; and whether it is a block."""
+    """The extent of a scalar: start and end offsets, its first line (1-based), and whether it is a block scalar."""
 
     start: int
     end: int
@@ -91,15 +91,18 @@ _WORDS |= dict.fromkeys(("false", "False", "FALSE"), False)
 
 
 def read_file(path: Path, limits: Limits = DEFAULTS) -> str:
-    """The text of a spec's file.
+    """Read the text of a spec file.
 
     Raises:
-        ArchError: the file is missing, no plain file, too large, or not UTF-8.
+        ArchError: If the file does not exist, is not a regular file, is too large, or is not valid UTF-8.
     """
     try:
         if not os.path.isfile(path):
-            kind = "a folder" if os.path.isdir(path) else "not a file" if os.path.exists(path) else "not there"
-            raise fail("ARCH201", f"{path} is {kind}", hint="`archdsl specs` lists the specs that ship with archdsl")
+            kind = "is a folder" if os.path.isdir(path) else "is not a regular file"
+            fault = kind if os.path.exists(path) else "does not exist"
+            raise fail(
+                "ARCH201", f"{path} {fault}", hint="run `archdsl specs` to list the specs that ship with archdsl"
+            )
         data = content(path, limits.bytes)
     except OSError as error:
         if error.errno == errno.EFBIG:
@@ -110,46 +113,46 @@ def read_file(path: Path, limits: Limits = DEFAULTS) -> str:
 
 
 def decode(data: bytes, name: str) -> str:
-    """The text of a file's bytes.
+    """Decode the bytes of a file.
 
     Raises:
-        ArchError: they are not UTF-8.
+        ArchError: If the bytes are not valid UTF-8.
     """
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise fail("ARCH001", "the file is not UTF-8", Span(name, line, 1), hint="save it as UTF-8") from None
+        raise fail("ARCH001", "the file is not valid UTF-8", Span(name, line, 1), hint="save it as UTF-8") from None
 
 
 def read(text: str, name: str, limits: Limits = DEFAULTS) -> Node:
-    """Reads one YAML document.
+    """Parse a YAML document.
 
     Args:
-        text: the document.
-        name: what to call it in messages, usually the file's path.
-        limits: what the text may cost.
+        text: The document.
+        name: The name of the document in messages, usually the path of the file.
+        limits: Limits on the size of the document.
 
     Raises:
-        ArchError: the text is not YAML, or uses what specs do not have: tags, anchors, aliases, merge keys,
-            directives, several documents, keys that stand twice.
+        ArchError: If the text is not valid YAML or uses an unsupported feature: tags, anchors, aliases, merge keys,
+            directives, several documents or duplicate keys.
     """
     return read_with_extents(text, name, limits)[0]
 
 
 def read_with_extents(text: str, name: str, limits: Limits = DEFAULTS) -> tuple[Node, list[Extent]]:
-    """What `read` gives, and the extents of all scalars, in the order of the text."""
+    """Parse a YAML document as `read` does, and also return the extents of all scalars, in the order of the text."""
     if len(text) > limits.bytes:
         raise limits.exceeded("bytes", f"{name} is larger than {limits.bytes:,} bytes", code="ARCH003")
     reader = _EventReader(text, name, limits)
     if (odd := _ODD_LINE_END.search(text)) is not None:
-        message = f"the character U+{ord(odd[0]):04X} ends a line for some, and not for others"
-        raise fail("ARCH001", message, reader.place(odd.start()), "remove it, or begin a new line")
+        message = f"ambiguous line break U+{ord(odd[0]):04X}"
+        raise fail("ARCH001", message, reader.place(odd.start()), "remove it, or start a new line")
     return reader.document(), reader.extents
 
 
 class _LongTag(Exception):
-    """A tag that the YAML reader would take longer for than for all else: it copies it for each character."""
+    """A long tag. The YAML parser copies it for each character, which takes quadratic time."""
 
     def __init__(self, offset: int, begin: str) -> None:
         super().__init__(offset, begin)
@@ -157,7 +160,7 @@ class _LongTag(Exception):
 
 
 class _Scanner(Scanner):  # type: ignore[misc]
-    """Reads no long tags, which specs have as little as short ones."""
+    """Rejects long tags early. Short ones are rejected later."""
 
     def fetch_tag(self) -> None:
         begin = re.match(r"\S*", self.reader.prefix(_TAG + 1))
@@ -167,7 +170,7 @@ class _Scanner(Scanner):  # type: ignore[misc]
 
 
 _TAG = 80
-"""Characters of a tag that are shown."""
+"""The number of characters of a tag to show."""
 
 
 class _EventReader:
@@ -182,15 +185,15 @@ class _EventReader:
         root = None
         for event in self.events:
             if isinstance(event, DocumentStartEvent) and root is not None:
-                raise fail("ARCH002", "a spec is one YAML document", self._span(event), "remove this `---`")
+                raise fail("ARCH002", "expected a single YAML document", self._span(event), "remove this `---`")
             if isinstance(event, ScalarEvent | SequenceStartEvent | MappingStartEvent):
                 root = self._node(event, 0)
         if root is None or (isinstance(root, Scalar) and root.value is None):
-            raise fail("ARCH006", "the file is empty", Span(self.name, 1, 1), "a spec begins with `archdsl: 1`")
+            raise fail("ARCH006", "the file is empty", Span(self.name, 1, 1), "start the spec with `archdsl: 1`")
         return root
 
     def place(self, offset: int) -> Span:
-        """Where the character at an offset of the text stands."""
+        """Return the place of the character at an offset."""
         above = LINE_END.split(self.text[:offset])
         return Span(self.name, len(above), len(above[-1]) + 1, 1, self.lines[len(above) - 1])
 
@@ -207,22 +210,22 @@ class _EventReader:
                 raise self._malformed(error) from None
             except _LongTag as tag:
                 raise _tag_error(f"{tag.begin}...", self.place(tag.offset)) from None
-            except Exception:  # the parser meets some malformed text with AssertionError, ValueError and others
-                raise fail("ARCH001", "this text cannot be read as YAML", Span(self.name, 1, 1)) from None
+            except Exception:  # malformed text may raise AssertionError, ValueError and others
+                raise fail("ARCH001", "invalid YAML", Span(self.name, 1, 1)) from None
             self._refuse(event)
             yield event
 
     def _refuse(self, event: Any) -> None:
         if isinstance(event, AliasEvent):
-            hint = "an expression begins with `$`, a number, `(` or a quote"
-            raise fail("ARCH002", "specs have no aliases", self._span(event), hint)
+            hint = "start an expression with `$`, a number, `(` or a quote"
+            raise fail("ARCH002", "YAML aliases are not supported", self._span(event), hint)
         if isinstance(event, DocumentStartEvent) and (event.version or event.tags):
             line = next(i for i, text in enumerate(self.lines) if text.startswith("%"))
             span = Span(self.name, line + 1, 1, len(self.lines[line]), self.lines[line])
-            raise fail("ARCH002", "specs have no YAML directives", span, "remove the line with `%`")
+            raise fail("ARCH002", "YAML directives are not supported", span, "remove the line that starts with `%`")
         if getattr(event, "anchor", None):
-            hint = "write the value where it is needed, or make it an argument"
-            raise fail("ARCH002", "specs have no anchors", self._span(event), hint)
+            hint = "repeat the value where it is needed, or make it an argument"
+            raise fail("ARCH002", "YAML anchors are not supported", self._span(event), hint)
         if getattr(event, "ctag", None) and str(event.ctag) not in ("", "None"):
             raise _tag_error(str(event.ctag).replace("tag:yaml.org,2002:", "!!"), self._span(event))
         if isinstance(event, ScalarEvent | SequenceStartEvent | MappingStartEvent):
@@ -233,8 +236,10 @@ class _EventReader:
 
     def _node(self, event: Any, depth: int) -> Node:
         if depth > NESTING:
-            hint = "an entry of `layers` takes a part of the nesting away"
-            raise fail("ARCH003", f"values are nested more than {NESTING} deep", self._span(event), hint)
+            hint = "move a part of the nesting into a layer under `layers`"
+            raise fail(
+                "ARCH003", f"lists and mappings are nested more than {NESTING} levels deep", self._span(event), hint
+            )
         if isinstance(event, ScalarEvent):
             span = self._span(event)
             block = event.style in ("|", ">")
@@ -255,12 +260,14 @@ class _EventReader:
         while not isinstance(inner := next(self.events), MappingEndEvent):
             key = self._node(inner, depth + 1)
             if not isinstance(key, Scalar):
-                raise fail("ARCH002", "a key is one word", key.span, _braces_hint(self.lines, key.span))
+                raise fail("ARCH002", "a key must be a single word", key.span, _braces_hint(self.lines, key.span))
             if key.text == "<<":
-                raise fail("ARCH002", "specs have no merge keys", key.span, "`like` and `defaults` share what repeats")
+                hint = "to share values, use `like` or `defaults`"
+                raise fail("ARCH002", "YAML merge keys are not supported", key.span, hint)
             if key.text in items:
                 first = items[key.text][0].span.line
-                raise fail("ARCH004", f"`{key.text}` stands here and on line {first}", key.span, "keep one of them")
+                message = f"duplicate key `{key.text}`, first used on line {first}"
+                raise fail("ARCH004", message, key.span, "remove one of them")
             value = self._node(next(self.events), depth + 1)
             if isinstance(value, Scalar) and value.value is None and not value.text:
                 _check_key(key)
@@ -269,16 +276,16 @@ class _EventReader:
         return Mapping(tuple(items.values()), self._span(event, inner))
 
     def _comment(self, event: Any, span: Span) -> None:
-        """Refuses `$x #2`, of which YAML would cut the end in silence."""
+        """Reject `$x #2`, because YAML would silently cut off the end."""
         end = event.end_mark
         rest = self.lines[end.line][end.column :] if "$" in event.value else ""
         if _UNSPACED_COMMENT.match(rest):
             part = Span(self.name, end.line + 1, end.column + 1 + rest.index("#"), 1, self.lines[end.line])
-            hint = "a blank behind the `#` makes it a comment for certain; an expression has no `#`"
-            raise fail("ARCH011", f"`{rest.strip()}` is a comment, and cuts off the expression", part, hint)
+            hint = "for a comment, put a space after the `#`; an expression cannot contain `#`"
+            raise fail("ARCH011", f"`{rest.strip()}` starts a comment that cuts off the expression", part, hint)
 
     def _span(self, event: Any, last: Any = None) -> Span:
-        """Where an event stands; with the last event of a list or mapping in brackets, up to the closing one."""
+        """Return the place of an event; for a list or mapping in brackets, up to its last event."""
         flow = last is not None and event.flow_style
         start, end = event.start_mark, (last if flow else event).end_mark
         text = self.lines[start.line] if start.line < len(self.lines) else ""
@@ -293,80 +300,81 @@ class _EventReader:
         opened = error.context_mark
         if opened and "could not find expected ':'" in str(error.problem):
             span = Span(self.name, opened.line + 1, opened.column + 1, 1, self.lines[opened.line])
-            hint = self._advice(opened.line, opened.column) or "a key is followed by a colon and a blank"
-            return fail("ARCH001", "this is not YAML: a key without its `:`", span, hint)
+            hint = self._advice(opened.line, opened.column) or "follow the key with a colon and a space"
+            return fail("ARCH001", "invalid YAML: missing `:` after a key", span, hint)
         if opened and _left_open(str(error.context), str(error.problem)) and not self._advice(line, column):
             where = Span(self.name, opened.line + 1, opened.column + 1, 1, self.lines[opened.line])
             mark = where.text[opened.column : opened.column + 1]
             what = "quote" if mark in ("'", '"') else f"`{mark}`"
             if mark in ("'", '"') or line > opened.line:
                 closing = {"[": "]", "{": "}"}.get(mark, mark)
-                hint = f"close it with `{closing}`"
-                return fail("ARCH001", f"this is not YAML: the {what} is not closed", where, hint)
+                hint = f"add the closing `{closing}`"
+                return fail("ARCH001", f"invalid YAML: unclosed {what}", where, hint)
         message = _in_plain_words(error, self.lines[line][:column].strip())
-        hint = self._advice(line, column) or (_INDENT if "indent fits" in message else "")
-        return fail("ARCH001", f"this is not YAML: {message}", span, hint)
+        hint = self._advice(line, column) or (_INDENT if "indentation" in message else "")
+        return fail("ARCH001", f"invalid YAML: {message}", span, hint)
 
     def _advice(self, line: int, column: int) -> str:
         above, here = self.lines[line - 1] if line else "", self.lines[line]
         word = re.fullmatch(r"\s*-\s+(\w+)\s*(#.*)?", above)
         if word and re.match(r"\s+\w+:", here):
-            return f"on line {line} write `- {word[1]}: {{}}`, so that it can have neighbours"
+            return f"to add keys next to `{word[1]}`, write `- {word[1]}: {{}}` on line {line}"
         if here[:column].endswith("\\") or here[column : column + 1] == "\\":
-            return "a `$` needs no backslash; in single quotes a backslash is a backslash"
+            return "remove the backslash: `$` needs none; for a literal backslash, use single quotes"
         if "\t" in here:
-            return "write blanks in place of tabs" if here[:column].strip() else "indent with blanks, not with tabs"
+            return "replace the tab with spaces" if here[:column].strip() else "indent with spaces, not tabs"
         if "${" in here:
-            return "an argument is written `$name`, without braces"
+            return "write `$name`, without braces"
         if "$" in here and re.search(r"[{\[]", here[:column]):
-            return "put the expression in double quotes: inside `{}` and `[]`, YAML reads `[`, `]` and `,` itself"
+            return "put the expression in double quotes: inside `{}` and `[]`, YAML treats `[`, `]` and `,` as syntax"
         if re.search(r":\s+'[^']*'\s*\S", here):
-            return "put double quotes around the whole expression"
+            return "put the whole expression in double quotes"
         if re.search(r"[:\-,\[{]\s+[%@`>|?]", here):
-            return "an expression begins with `$`, a number, `(` or a quote; other text stands in quotes"
+            return "start an expression with `$`, a number, `(` or a quote; put other text in quotes"
         if ": " in here[:column] and here[column : column + 1] == ":":
             inside = re.search(r"[{\[]", here[:column])
-            return "a comma parts the entries" if inside else "text with a colon in it stands in quotes"
+            return "separate the entries with a comma" if inside else "put text that contains a colon in quotes"
         if here[column : column + 1] == ",":
-            return "one comma parts two values"
+            return "remove the extra comma"
         return ""
 
 
 def _tag_error(tag: str, span: Span) -> ArchError:
     word = tag.removeprefix("!")
     hint = f"to negate a value, write `not ${word}`" if word.isidentifier() else "remove the tag"
-    return fail("ARCH002", f"specs have no tags, and here is `{tag}`", span, hint)
+    return fail("ARCH002", f"YAML tags are not supported: `{tag}`", span, hint)
 
 
 def _in_plain_words(error: MarkedYAMLError, before: str) -> str:
-    """What the YAML reader says, without its words for its own parts.
+    """Return the message of the YAML parser without its internal terms.
 
     Args:
-        before: what stands on the line in front of the place.
+        error: The error of the YAML parser.
+        before: The text before the place on its line.
     """
     problem = f"{error.context or ''} {error.problem or ''}".strip()
     if "<block end>" in problem:
-        return "the value ends in front of this" if before else "the indent fits none of the lines above"
+        return "unexpected text after the value" if before else "the indentation matches no line above"
     if before and "found character '\\t'" in problem:
-        return "a tab cannot stand here"
+        return "unexpected tab"
     for pattern, words in _PLAIN_WORDS:
         if match := re.search(pattern, problem):
             return match.expand(words)
     return problem
 
 
-_INDENT = "what belongs together begins in the same column"
+_INDENT = "start all entries of a list or mapping in the same column"
 _PLAIN_WORDS = (
-    (r"found character '\\t'", "a tab cannot stand in the indent"),
-    (r"found character '`'", "a backtick cannot begin a value"),
-    (r"found character '(.+)' that cannot start any token", r"`\1` cannot begin a value"),
-    (r"unknown escape character '(.+)'", r"`\\\1` means nothing in double quotes"),
-    (r"expected ',' or '(.)', but got", r"`,` or `\1` is due here"),
-    (r"expected the node content", "a value is due here"),
-    (r"mapping values are not allowed here", "no `:` can stand here"),
-    (r"mapping keys are not allowed here", "no `?` can stand here"),
-    (r"while scanning a block scalar", "`>` and `|` begin a text of several lines, on the next line"),
-    (r"sequence entries are not allowed here", "no `-` can stand here"),
+    (r"found character '\\t'", "a tab cannot be used for indentation"),
+    (r"found character '`'", "a backtick cannot start a value"),
+    (r"found character '(.+)' that cannot start any token", r"`\1` cannot start a value"),
+    (r"unknown escape character '(.+)'", r"unknown escape `\\\1` in double quotes"),
+    (r"expected ',' or '(.)', but got", r"expected `,` or `\1`"),
+    (r"expected the node content", "expected a value"),
+    (r"mapping values are not allowed here", "unexpected `:`"),
+    (r"mapping keys are not allowed here", "unexpected `?`"),
+    (r"while scanning a block scalar", "`>` and `|` start a block of text on the next line"),
+    (r"sequence entries are not allowed here", "unexpected `-`"),
 )
 
 
@@ -386,24 +394,26 @@ def _plain(text: str, span: Span) -> str | int | float | bool | None:
             raise fail("ARCH008", "this number is too large", span)
         return number
     if _UNDERSCORED.fullmatch(text):
-        raise fail("ARCH007", f"`{text}` is text in YAML 1.2", span, f"write `{text.replace('_', '')}`")
+        raise fail("ARCH007", f"expected a number, got the string `{text}`", span, f"write `{text.replace('_', '')}`")
     return text
 
 
 def _behind(key: Scalar) -> Span:
-    """Where the value of a key without one would begin; the YAML parser gives the next word's place."""
+    """Return where the missing value of a key would start. The YAML parser reports the place of the next token."""
     return replace(key.span, column=key.span.column + key.span.width + 1, width=1)
 
 
 def _check_key(key: Scalar) -> None:
     if ":" in key.text:
         name, _, rest = key.text.partition(":")
-        raise fail("ARCH007", f"`{key.text}` is one word", key.span, f"a blank after the colon: `{name}: {rest}`")
+        message = f"missing space after the colon in `{key.text}`"
+        raise fail("ARCH007", message, key.span, f"write `{name}: {rest}`")
     if re.search(r"[$(),\[\]]", key.text):
-        raise fail("ARCH011", f"`{key.text}` became a key of its own", key.span, "put the expression in double quotes")
+        message = f"the expression is cut off: `{key.text}` is read as a separate key"
+        raise fail("ARCH011", message, key.span, "put the expression in double quotes")
 
 
 def _braces_hint(lines: list[str], span: Span) -> str:
     if "${" in lines[span.line - 1]:
         return "an argument is written `$name`, without braces"
-    return "a key may be no list and no mapping; text with brackets in it stands in quotes"
+    return "a key cannot be a list or a mapping; put text that contains brackets in quotes"

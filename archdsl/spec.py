@@ -1,4 +1,4 @@
-"""The typed spec: what a file says, each value with its place. Nothing is evaluated here."""
+"""The typed spec: the content of a file, with the place of each value. Nothing is evaluated here."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from archdsl.ops.field_types import whole
 from archdsl.text import quantity
 
 SHORTCUTS = {
-    "identity": "the input itself; an error where the merge refuses its shape",
-    "projection": "a 1x1 conv with the paths' channels and stride (He et al.'s option C)",
-    "pad": "every stride-th pixel, zeros behind the last channel (option A)",
+    "identity": "the input itself; an error if the merge rejects its shape",
+    "projection": "a 1x1 conv with the channels and stride of the paths (option C of He et al.)",
+    "pad": "subsampling by the stride, with zero-padded channels (option A)",
     "pool_projection": "an average pool, then a 1x1 conv (ResNet-D)",
-    "auto": "identity where shapes agree, else projection (option B)",
+    "auto": "identity if the shapes match, otherwise projection (option B)",
     "none": "no shortcut",
 }
-"""The words for a shortcut, and what each becomes."""
+"""The kinds of shortcut, each with a description."""
 
 TYPES: dict[str, tuple[type, ...]] = {
     "int": (int,),
@@ -36,7 +36,7 @@ TYPES: dict[str, tuple[type, ...]] = {
     "str": (str,),
     "list": (list,),
 }
-"""The types of arguments, and which values each takes."""
+"""The types of arguments and the Python types of their values."""
 
 Side = Annotated[int, BeforeValidator(whole), Field(strict=True, ge=1, le=65_536)]
 Total = Annotated[int, BeforeValidator(whole), Field(strict=True, ge=0)]
@@ -44,22 +44,22 @@ Output = Annotated[
     Annotated[list[Side], Tag("shape")] | Annotated[dict[str, list[Side]], Tag("names")],
     Discriminator(lambda value: "names" if isinstance(value, dict) else "shape"),
 ]
-"""One output's shape, or each one's by name; whichever is meant, its faults alone are told."""
+"""The shape of the output, or the shapes of several outputs by name. Errors refer only to the form that was used."""
 
 INPUT, OUTPUT = "input", "output"
-"""The names of a body's own input, and of an output that has no other."""
+"""The names of the input of a body and of an unnamed output."""
 
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A scalar, an expression or a list (or a word with arguments), and where it stands."""
+    """A scalar, an expression, a list or a name with arguments, and its place."""
 
     content: Any
     span: Span
 
     @property
     def names(self) -> frozenset[str]:
-        """The names that its expressions use."""
+        """The names used in its expressions."""
         return frozenset().union(*(expression.names for expression, _ in self.expressions()))
 
     def expressions(self) -> Iterator[tuple[Expression, Span]]:
@@ -74,16 +74,19 @@ class Value:
         return self.content if isinstance(self.content, tuple) else ()
 
     def template(self) -> Any:
-        """The value with its expressions unevaluated: scalars, `Expression`s, and lists of these."""
+        """Return the value without evaluating it: scalars, `Expression` objects, and lists of these."""
         if isinstance(self.content, dict):
             return {key: item.template() for key, item in self.content.items()}
         return [item.template() for item in self.content] if isinstance(self.content, tuple) else self.content
 
     def evaluate(self, scope: Mapping[str, Plain]) -> Any:
-        """The value where the names have these values.
+        """Evaluate the value.
+
+        Args:
+            scope: The values of the names.
 
         Raises:
-            ArchError: an expression has no value.
+            ArchError: If an expression has no value.
         """
         if isinstance(self.content, dict):
             return {key: item.evaluate(scope) for key, item in self.content.items()}
@@ -102,7 +105,7 @@ Fields: TypeAlias = Mapping[str, Value]
 
 @dataclass(frozen=True, slots=True)
 class OpCall:
-    """One op of a step. A conv block has several: `pad`, the conv itself (`main`), `norm`, `activation`."""
+    """An op of a step. A conv block has several: `pad`, the conv itself (`main`), `norm` and `activation`."""
 
     role: Literal["pad", "main", "norm", "activation"]
     op: type[Op]
@@ -111,7 +114,7 @@ class OpCall:
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """What stands beside a step or a path: `for` comes first, `when` is asked for each row, `repeat` comes last."""
+    """The loop of a step or a path: `for` is applied first, then `when` for each row, then `repeat`."""
 
     columns: Fields = field(default_factory=dict)
     when: Value | None = None
@@ -119,26 +122,26 @@ class Loop:
 
     @property
     def many(self) -> bool:
-        """Whether it can make several copies."""
+        """Whether it can create several copies."""
         return bool(self.columns) or self.repeat is not None
 
     @property
     def never_empty(self) -> bool:
-        """Whether the text alone says that there is at least one copy."""
+        """Whether the spec guarantees at least one copy for all arguments."""
         lengths = [len(v.content) if isinstance(v.content, tuple) else v.content for v in self.columns.values()]
         rows = not lengths or any(type(length) is int and length > 0 for length in lengths)
         times = self.repeat.content if self.repeat is not None else 1
         return self.when is None and rows and type(times) is int and times > 0
 
     def values(self) -> Iterator[Value]:
-        """The values of its columns, of `when` and of `repeat`."""
+        """Yield the values of its columns, of `when` and of `repeat`."""
         yield from self.columns.values()
         yield from (value for value in (self.when, self.repeat) if value is not None)
 
 
 @dataclass(frozen=True, slots=True)
 class LayerCall:
-    """A call of a layer of the file, with arguments."""
+    """A call of a layer defined in the file, with its arguments."""
 
     layer: str
     arguments: Fields
@@ -146,7 +149,7 @@ class LayerCall:
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """One of several branches. `name` is None where it has none."""
+    """One of several parallel branches. `name` is None for an unnamed branch."""
 
     name: str | None
     loop: Loop
@@ -155,16 +158,16 @@ class Branch:
 
     @property
     def base_name(self) -> str:
-        """Its name; where it has none, what it is numbered as."""
+        """Its name, or the word to number it by."""
         return self.name or "path"
 
 
 @dataclass(frozen=True, slots=True)
 class Branches:
-    """Branches that begin at one input, a shortcut that leads past them, what merges them, and what comes after.
+    """Parallel branches from one input, with a shortcut, a merge, and the steps after the merge.
 
-    `shortcut` is a word (or an expression that gives one), or steps. `projection` holds the conv block of a
-    projection but for its filters and its stride.
+    `shortcut` is a kind, an expression for a kind, or a list of steps. `projection` is the conv block of a projection,
+    without its filters and its stride.
     """
 
     paths: tuple[Branch, ...]
@@ -175,23 +178,23 @@ class Branches:
 
     @property
     def place(self) -> Span:
-        """Where the shortcut is chosen, or the paths that it leads past begin."""
+        """The place of the shortcut, or of the paths."""
         return self.projection[0].fields["kernel"].span
 
     @property
     def may_have_steps(self) -> bool:
-        """Whether the shortcut may be steps, which then have a branch of their own, whatever the shapes say."""
+        """Whether the shortcut may consist of steps. These have their own branch, independent of shapes."""
         return not (isinstance(self.shortcut, Value) and self.shortcut.content in ("none", "identity"))
 
     @property
     def shortcut_first(self) -> bool:
-        """Whether the shortcut is merged before the branches."""
+        """Whether the shortcut is the first operand of the merge."""
         return self.merge is not None and bool(getattr(self.merge.op, "shortcut_first", False))
 
 
 @dataclass(frozen=True, slots=True)
 class StepRef:
-    """A word of `from`: the name of a step or an input, or one output of a step's layer (`stage.high`)."""
+    """A name in `from`: a step, an input, or one output of a layer (`stage.high`)."""
 
     name: str
     output: str
@@ -200,10 +203,10 @@ class StepRef:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One line of a body: an op's parts, a call of a layer, or branches.
+    """A step of a body: the parts of an op, a layer call, or branches.
 
     Args:
-        refs: what `from` names; empty where the step takes what the step before it gave.
+        refs: The names in `from`; empty if the step takes the output of the previous step.
     """
 
     kind: str
@@ -215,7 +218,7 @@ class Step:
 
     @property
     def base_name(self) -> str:
-        """Its name; where it has none, the kind that it is numbered by."""
+        """Its name, or the kind to number it by."""
         return self.name or self.kind
 
 
@@ -229,29 +232,29 @@ class Arg:
     span: Span
 
     def taken(self, value: Any) -> Any:
-        """The value as the body sees it: 3.0 is taken for 3 where a whole number is due."""
+        """Return the value as the body gets it: 3.0 becomes 3 if the type is an integer."""
         return whole(value) if self.type == "int" else value
 
     def fault(self, value: Any) -> str:
-        """Why the value does not fit the type, or nothing where it does."""
+        """Return the error if the value does not have the right type, or an empty string."""
         fits = isinstance(value, TYPES[self.type]) and (self.type == "bool" or not isinstance(value, bool))
-        return "" if fits else f"`{self.name}` is {TYPE_NAMES[self.type]}, and here is {shown(value)}"
+        return "" if fits else f"expected {TYPE_NAMES[self.type]} for `{self.name}`, got {shown(value)}"
 
     @property
     def doubt(self) -> str:
-        """A hint where the default is text that may have been meant for a type: `imt` for `int`."""
+        """A hint if the default is a string that looks like a misspelled type, such as `imt` for `int`."""
         text = self.default.content if self.default and self.type == "str" else ""
         near = nearest(text, TYPES) if isinstance(text, str) and text else ""
-        return f"on line {self.span.line} `{text}` is text: {near}" if near.startswith("did you mean") else ""
+        return f"on line {self.span.line}, `{text}` is a string: {near}" if near.startswith("did you mean") else ""
 
 
-TYPE_NAMES = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text", "list": "a list"}
-"""The types of arguments as messages and docs name them."""
+TYPE_NAMES = {"int": "an integer", "float": "a number", "bool": "a boolean", "str": "a string", "list": "a list"}
+"""The types of arguments, in words for messages and docs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What a layer shows to those who use it: arguments, and the names of its inputs and outputs."""
+    """The interface of a layer: its arguments, and the names of its inputs and outputs."""
 
     args: Mapping[str, Arg]
     inputs: tuple[str, ...] = (INPUT,)
@@ -260,12 +263,12 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """An entry of `layers:`. With `like` it is another layer, some of whose arguments are `fixed`.
+    """A layer in `layers`. With `like`, it is another layer with some `fixed` arguments.
 
     Args:
-        inputs: the names of its inputs; `INPUT` alone where it has one without a name.
-        outputs: what it gives, by name; none where it gives what its last step gives.
-        spec: the one that it stands in: only there is it known what flows into it.
+        inputs: The names of its inputs; only `INPUT` if it has a single, unnamed input.
+        outputs: The steps whose outputs it returns; empty if it returns the output of its last step.
+        spec: The spec that defines it.
     """
 
     name: str
@@ -288,13 +291,13 @@ class Layer:
 
 
 class Expectation(BaseModel):
-    """What `expect:` may say.
+    """The `expect` section of a spec.
 
     Args:
-        parameters: how many numbers all weights have.
-        trainable: how many of them training changes.
+        parameters: number of parameters.
+        trainable: number of trainable parameters.
         macs: multiply-accumulates for one image.
-        output: the shape of the output without the batch; several outputs go by name.
+        output: shape of the output without the batch, or the shapes of several outputs by name.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
@@ -307,11 +310,11 @@ class Expectation(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """What an entry of `variants:` lays over the file's own, key by key.
+    """A variant in `variants`, which overrides keys of the file.
 
     Args:
-        data, train: the file's own with the variant's laid over them; None where the variant says nothing of both.
-        places: as the spec's.
+        data, train: The recipe with the changes of the variant; None if the variant changes neither.
+        places: See `Spec`.
     """
 
     name: str
@@ -328,15 +331,15 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """A whole file, read and bound: every word is known, every name in an expression is seen from where it stands.
+    """A parsed and validated spec. All keys and all names in expressions are known.
 
     Args:
-        inputs: each input's shape by its name; `INPUT` alone where the file says `input`.
-        outputs: what the model gives, by name; none where it gives what its last step gives.
-        data, train: None where the file does not say them.
-        variant: the name of the variant that is laid over it, or nothing.
-        limits: what it may cost to resolve.
-        places: where the values of `data` and `train` stand, by their path, such as `train.whiten.layer`.
+        inputs: The shapes of the inputs by name; only `INPUT` if the file has `input`.
+        outputs: The steps whose outputs the model returns; empty if it returns the output of its last step.
+        data, train: The recipe; None if the file does not have the section.
+        variant: The name of the applied variant, or an empty string.
+        limits: Limits on the size of the network.
+        places: The places of the values in `data` and `train`, by path, such as `train.whiten.layer`.
     """
 
     name: str
@@ -359,13 +362,13 @@ class Spec:
     places: Mapping[str, Span] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        # A variant gives its layers other arguments, so that each has layers of its own.
+        # The layers depend on the variant, so each spec has its own.
         owned = {name: replace(layer, spec=self) for name, layer in self.layers.items()}
         object.__setattr__(self, "layers", owned)
 
     @property
     def file_stem(self) -> str:
-        """Its name for files: that of its own file, or else of its class."""
+        """The name for generated files: the name of its own file, or of its class."""
         name = Path(self.file).stem
         return name if re.fullmatch(r"[\w.-]+", name) else self.name
 
@@ -379,14 +382,17 @@ class Spec:
         return display.bundle(self)
 
     def varied(self, name: str) -> Spec:
-        """The spec with one of its variants laid over it.
+        """Return the spec with one of its variants applied.
+
+        Args:
+            name: The name of the variant.
 
         Raises:
-            ArchError: there is no such variant.
+            ArchError: If the variant does not exist.
         """
         if name not in self.variants:
             hint = nearest(name, self.variants) if self.variants else "this file has no `variants`"
-            raise fail("ARCH203", f"`{self.name}` has no variant `{name}`", hint=hint)
+            raise fail("ARCH203", f"unknown variant `{name}` of `{self.name}`", hint=hint)
         variant = self.variants[name]
         expect = {**self.expect.model_dump(exclude_none=True), **variant.expect}
         return replace(
@@ -404,21 +410,23 @@ class Spec:
         )
 
     def every(self) -> tuple[Spec, ...]:
-        """What can be built without setting anything: the file where its arguments have values, and each variant."""
+        """Return everything that can be built without arguments: the file, if all have defaults, and its variants."""
         complete = all(arg.default is not None for arg in self.args.values())
         variants = tuple(self.varied(name) for name in self.variants)
         return (self, *variants) if complete or not variants else variants
 
     def values(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """The model's arguments: these, and the file's own for the others.
+        """Return values for all arguments of the model: the given ones, and the defaults for the others.
 
         Raises:
-            ArchError: one is unknown, has the wrong type, or has no value.
+            ArchError: If an argument is unknown, has the wrong type, or has no value.
         """
         values = {name: arg.default.template() for name, arg in self.args.items() if arg.default}
         for name, value in arguments.items():
             if name not in self.args:
-                raise fail("ARCH203", f"{self.name} has no argument `{name}`", self.span, nearest(name, self.args))
+                raise fail(
+                    "ARCH203", f"unknown argument `{name}` for `{self.name}`", self.span, nearest(name, self.args)
+                )
             value = list(value) if isinstance(value, tuple) else value
             value = self.args[name].taken(value)
             if fault := self.args[name].fault(value):
@@ -426,15 +434,15 @@ class Spec:
             values[name] = value
         for name, arg in self.args.items():
             if name not in values:
-                hint = f"choose one: `--set {name}=...`"
+                hint = f"set it with `--set {name}=...`"
                 if self.variants:
-                    hint += f", or a variant: `--variant {next(iter(self.variants))}`"
-                raise fail("ARCH016", f"`{name}` has no value", arg.span, hint)
+                    hint += f", or select a variant with `--variant {next(iter(self.variants))}`"
+                raise fail("ARCH016", f"missing value for the argument `{name}`", arg.span, hint)
         return values
 
 
 def _signature(args: Mapping[str, Arg]) -> str:
-    """Arguments as a class has them, on one line: `filters: int, stride=1`."""
+    """Return arguments as a signature, such as `filters: int, stride=1`."""
     told = []
     for name, arg in args.items():
         told.append(f"{name}={shortened(arg.default.template())}" if arg.default else f"{name}: {arg.type}")

@@ -1,4 +1,4 @@
-"""Text for people: tables, counts, sizes, times and color, each formatted in one place."""
+"""Formatting of text for people: tables, counts, sizes, times and colors."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import IO, Any
 
 WIDTH = 118
-"""The widest that a message gets, in characters, however wide the terminal is."""
+"""The maximum width of a message in characters, even in a wider terminal."""
 
 
 _HIDDEN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
-"""Characters that act on a terminal or hide what a text says: C0 except the end of a line, DEL, C1, line and paragraph
-separators, marks that reverse text (CVE-2021-42574), the byte order mark, and bytes of a path that are no UTF-8."""
+"""Characters that control a terminal or disguise a text: C0 except the newline, DEL, C1, line and paragraph separators,
+bidirectional controls (CVE-2021-42574), the byte order mark, and bytes of a path that are not UTF-8."""
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Styled(str):
-    """Text that is printable except for the colors that `colored` put into it."""
+    """Text that is printable except for the colors added by `colored`."""
 
 
 def printable(text: str) -> str:
-    """A text whose control characters are visible, as in `\\x1b` and `\\u202e`; lines remain lines."""
+    """Return a text with visible control characters, such as `\\x1b` and `\\u202e`. Newlines are kept."""
     return _HIDDEN.sub(_visible, text)
 
 
 def in_line(text: str, most: int | None = None) -> str:
-    """A text as a part of one line: as `printable`, and the ends of its lines are visible too.
+    """Return a text on one line: as `printable`, with visible newlines.
 
     Args:
-        most: the characters to keep; of a longer text, the middle is left out.
+        most: The maximum length. The middle of a longer text is omitted.
     """
     text = printable(text).replace("\n", "\\n")
     if most is None or len(text) <= most:
@@ -43,14 +43,14 @@ def in_line(text: str, most: int | None = None) -> str:
 
 
 def csv_cell(value: Any) -> Any:
-    """A value as a cell of CSV; a text that a spreadsheet would take for a formula gets an apostrophe before it."""
+    """Return a value for a CSV cell. Text that looks like a spreadsheet formula is prefixed with an apostrophe."""
     if not isinstance(value, str):
         return value
     return in_line(f"'{value}" if value.startswith(_FORMULA) and not is_number(value) else value)
 
 
 def is_number(text: str) -> bool:
-    """Whether a text would be a number without its quotes."""
+    """Return whether a text is the text of a number."""
     try:
         float(text)
     except ValueError:
@@ -66,12 +66,12 @@ def _visible(found: re.Match[str]) -> str:
 
 
 def quantity(number: int, noun: str) -> str:
-    """A count with its noun: `1 row`, `2 rows`."""
+    """Format a count with its noun: `1 row`, `2 rows`."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def byte_size(number: int) -> str:
-    """Bytes in powers of 1000, with three figures: `1 byte`, `166 kB`, `1.04 GB`."""
+    """Format bytes in decimal units with three digits: `1 byte`, `166 kB`, `1.04 GB`."""
     value, unit = float(number), "bytes"
     for larger in ("kB", "MB", "GB", "TB", "PB"):
         if value < 999.5:
@@ -99,7 +99,7 @@ def _three_figures(value: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A time to read: `8 s`, `3 min 20 s`, `2 h 05 min`."""
+    """Format a duration: `8 s`, `3 min 20 s`, `2 h 05 min`."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -109,14 +109,14 @@ def duration(seconds: float) -> str:
 
 
 def clock(seconds: float) -> str:
-    """A time that counts on: `2:03`, `1:02:03`."""
+    """Format a running time: `2:03`, `1:02:03`."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def percent(share: float) -> str:
-    """A share of 1 with two places: `51.42 %`."""
+    """Format a fraction as a percentage with two decimals: `51.42 %`."""
     return f"{share * 100:.2f} %"
 
 
@@ -164,12 +164,12 @@ def first_fitting(tables: Iterable[Table], width: int | None) -> Table:
 
 
 def columns(rows: Sequence[Sequence[str]], right: Collection[int] = (), width: int | None = None) -> str:
-    """Rows of words as aligned columns, two spaces apart.
+    """Format rows as aligned columns, two spaces apart.
 
     Args:
-        rows: equally long.
-        right: the numbers of the columns that are aligned at their right.
-        width: if given, the last column is folded to fit.
+        rows: The rows, all of the same length.
+        right: The indices of the right-aligned columns.
+        width: The width to wrap the last column to, if any.
     """
     rows = [[in_line(word) for word in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -185,12 +185,12 @@ def columns(rows: Sequence[Sequence[str]], right: Collection[int] = (), width: i
 
 
 def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]], left: Collection[int] = (0,)) -> str:
-    """A table of Markdown.
+    """Format a Markdown table.
 
     Args:
-        head: the titles of the columns.
-        rows: as long as the head.
-        left: the numbers of the columns that are aligned at their left; the others are at their right.
+        head: The titles of the columns.
+        rows: The rows, as long as the head.
+        left: The indices of the left-aligned columns. The others are right-aligned.
     """
     rule = ["---" if at in left else "---:" for at in range(len(head))]
     return "".join(f"| {' | '.join(map(in_line, cells))} |\n" for cells in (head, rule, *rows))
@@ -210,15 +210,16 @@ def wants_color(stream: IO[Any]) -> bool:
 
 RED, GREEN, YELLOW, CYAN = "31", "32", "33", "36"
 BOLD, DIM, BOLD_RED, BOLD_YELLOW = "1", "2", "1;31", "1;33"
-"""Parameters of the escape sequence that selects how a terminal shows text (ECMA-48, SGR)."""
+"""Parameters of the escape sequences for text styles (ECMA-48, SGR)."""
 
 
 def colored(text: str, styles: Mapping[str, str]) -> Styled:
-    """A printable text with the matches of some patterns in color.
+    """Color the matches of patterns in a text.
 
     Args:
-        styles: by pattern (a regular expression, `^` and `$` at the ends of lines), the style. Of a pattern with a
-            group, only the group is colored.
+        text: The text, which is made printable.
+        styles: The style of each pattern. A pattern is a regular expression in multiline mode. If it has a group, only
+            the group is colored.
     """
     text = printable(text)
     for pattern, style in styles.items():

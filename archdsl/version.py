@@ -1,3 +1,3 @@
-"""The version of archdsl: this is the only place that it is written in."""
+"""The version of archdsl, defined only here."""
 
 __version__ = "0.1.0"

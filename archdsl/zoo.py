@@ -1,4 +1,4 @@
-"""Finds specs: by path, or by name among those that ship with archdsl."""
+"""Find and load specs, by path or by name in the zoo that ships with archdsl."""
 
 from __future__ import annotations
 
@@ -19,39 +19,39 @@ _PACKAGE = Path(__file__).parent
 
 
 def folder() -> Path:
-    """The zoo's folder: inside the package in a wheel, beside it in a checkout."""
+    """Return the folder of the zoo: inside the package in a wheel, next to it in a checkout."""
     inside = _PACKAGE / "specs"
     return inside if inside.is_dir() else _PACKAGE.parent / "specs"
 
 
 def names() -> dict[str, Path]:
-    """The zoo's specs by name."""
+    """Return the paths of the specs in the zoo, by name."""
     return {path.stem: path for path in sorted(folder().glob("*.yaml"))}
 
 
 def index() -> dict[str, dict[str, Any]]:
-    """Each spec's class, `doc`, number of parameters and variants, by its name.
+    """Return the class, `doc`, number of parameters and variants of each spec in the zoo, by name.
 
-    Resolving all of them takes a second, so that they are kept in a file: `pytest --update-golden` writes it.
+    Resolving all specs takes a second, so the facts are stored in a file, which `pytest --update-golden` writes.
     """
     facts: dict[str, dict[str, Any]] = json.loads((folder() / INDEX).read_text(encoding="utf-8"))
     return facts
 
 
 def find(name: str | Path) -> Path:
-    """The file of a spec.
+    """Return the path of a spec.
 
     Args:
-        name: a path, or the name of a spec of the zoo.
+        name: A path, or the name of a spec in the zoo.
 
     Raises:
-        ArchError: there is neither.
+        ArchError: If there is no such spec.
     """
     path, known = Path(name), names()
     if path.suffix in (".yaml", ".yml") or os.path.exists(path) or len(path.parts) > 1:
         return path if os.path.exists(path) else _example(path) or path
     if str(name) not in known:
-        raise fail("ARCH201", f"there is no spec `{name}`", hint=_hint(str(name), known))
+        raise fail("ARCH201", f"unknown spec `{name}`", hint=_hint(str(name), known))
     return known[str(name)]
 
 
@@ -65,19 +65,19 @@ def _hint(name: str, known: Iterable[str]) -> str:
     owners = [spec for spec, facts in index().items() if name in facts["variants"]]
     if owners:
         return f"`{name}` is a variant: " + " or ".join(f"`{spec} --variant {name}`" for spec in owners)
-    return f"{nearest(name, known)}; a file is given by its path"
+    return f"{nearest(name, known)} To use a file, pass its path."
 
 
 def load(path: str | Path, variant: str = "", limits: Limits = DEFAULTS) -> Spec:
-    """Reads a spec from a file, or from the zoo by its name.
+    """Load a spec from a file or from the zoo.
 
     Args:
-        path: the file, or the name.
-        variant: one of its `variants`, laid over it.
-        limits: what it may cost.
+        path: The path of the file, or the name of a spec in the zoo.
+        variant: The name of one of its `variants` to apply.
+        limits: Limits on the size of the spec.
 
     Raises:
-        ArchError: there is no such spec, or it is wrong.
+        ArchError: If the spec does not exist or is invalid.
     """
     file = find(path)
     spec = parse(read_file(file, limits), str(file), limits)
@@ -85,16 +85,16 @@ def load(path: str | Path, variant: str = "", limits: Limits = DEFAULTS) -> Spec
 
 
 def loads(text: str, name: str = "<text>", variant: str = "", limits: Limits = DEFAULTS) -> Spec:
-    """Reads a spec from its text.
+    """Load a spec from a string.
 
     Args:
-        text: the YAML.
-        name: what to call the text in messages.
-        variant: one of its `variants`, laid over it.
-        limits: what it may cost.
+        text: The YAML text.
+        name: The name of the text in messages.
+        variant: The name of one of its `variants` to apply.
+        limits: Limits on the size of the spec.
 
     Raises:
-        ArchError: the spec is wrong.
+        ArchError: If the spec is invalid.
     """
     spec = parse(text, name, limits)
     return spec.varied(variant) if variant else spec

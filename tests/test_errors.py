@@ -144,9 +144,9 @@ def test_a_line_cannot_steer_the_terminal() -> None:
     [
         ("kernal", ["kernel", "filters"], "did you mean `kernel`?"),
         ("RELU", ["relu"], "did you mean `relu`?"),
-        ("zzz", ["b", "a"], "known here: `a`, `b`"),
+        ("zzz", ["b", "a"], "available: `a`, `b`"),
         ("zzz", [], ""),
-        ("zzz", [f"a{i:02}" for i in range(20)], "known here: " + ", ".join(f"`a{i:02}`" for i in range(16)) + ", ..."),
+        ("zzz", [f"a{i:02}" for i in range(20)], "available: " + ", ".join(f"`a{i:02}`" for i in range(16)) + ", ..."),
     ],
 )
 def test_the_nearest_word(word: str, words: list[str], hint: str) -> None:
@@ -161,9 +161,9 @@ def test_the_nearest_word(word: str, words: list[str], hint: str) -> None:
         ("convolution", "did you mean `conv`?"),
         ("batch-norm", "did you mean `batch_norm`?"),
         ("bn", "did you mean `batch_norm`?"),
-        ("Conv1D", "known here: `batch_norm`, `categorical_crossentropy`, `conv`"),
-        ("conv3d", "known here: `batch_norm`, `categorical_crossentropy`, `conv`"),
-        ("norm_batch_or_so", "known here: `batch_norm`, `categorical_crossentropy`, `conv`"),
+        ("Conv1D", "available: `batch_norm`, `categorical_crossentropy`, `conv`"),
+        ("conv3d", "available: `batch_norm`, `categorical_crossentropy`, `conv`"),
+        ("norm_batch_or_so", "available: `batch_norm`, `categorical_crossentropy`, `conv`"),
     ],
 )
 def test_what_is_further_away_than_a_slip(word: str, hint: str) -> None:
@@ -194,7 +194,7 @@ def test_words_that_are_as_likely_are_all_named(word: str, words: list[str], hin
     ],
 )
 def test_a_word_that_means_another_thing_is_not_suggested(word: str, words: list[str]) -> None:
-    assert nearest(word, words).startswith("known here")
+    assert nearest(word, words).startswith("available")
 
 
 def test_the_nearest_of_very_many_very_long_words_is_found_quickly() -> None:
@@ -325,7 +325,7 @@ def test_an_annotation_for_github() -> None:
     span = Span("a,b:c%.yaml", 2, 3, 4, "  text")
     problem = Problem("ARCH021", "100%, no: a", span, ("first -> 8", "second -> 9\r"), ("in A",), "do this")
     assert problem.annotation() == (
-        "::error file=a%2Cb%3Ac%25.yaml,line=2,col=3,endColumn=7,title=ARCH021 parts of a merge whose shapes differ"
+        "::error file=a%2Cb%3Ac%25.yaml,line=2,col=3,endColumn=7,title=ARCH021 incompatible shapes in a merge"
         "::100%25, no: a%0Afirst -> 8%0Asecond -> 9\\r%0Ain A%0Ahelp: do this"
     )
-    assert Problem("ARCH201", "no").annotation() == "::error title=ARCH201 no such spec::no"
+    assert Problem("ARCH201", "no").annotation() == "::error title=ARCH201 spec not found::no"

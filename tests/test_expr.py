@@ -287,7 +287,7 @@ def test_budgets() -> None:
     assert parse("$a" + " + 1" * 20)
     with pytest.raises(ExprError, match="at most 400 characters"):
         parse("$a + " + "1" * 400)
-    with pytest.raises(ExprError, match="nested more than 24 deep"):
+    with pytest.raises(ExprError, match="nested more than 24 levels deep"):
         parse("$a" + " + 1" * 30)
 
 

@@ -128,14 +128,14 @@ class TestAllow:
 
     @pytest.mark.parametrize("word", ["step=5", "nesting=40", "=5", "", "Steps=5", "steps =5"])
     def test_what_is_no_limit(self, word: str) -> None:
-        with pytest.raises(ArchError, match=r"ARCH203.*names no limit"):
+        with pytest.raises(ArchError, match=r"ARCH203.*unknown limit"):
             raised([word])
 
     @pytest.mark.parametrize(
         "number", ["", "0", "-1", "1.5", "many", "1e6", "²", "٣", "9" * 19, "1" + "0" * 16, "0x10", " 5"]
     )
     def test_what_is_no_number(self, number: str) -> None:
-        with pytest.raises(ArchError, match=r"ARCH203.*whole number from 1 to 1,000,000,000,000,000"):
+        with pytest.raises(ArchError, match=r"ARCH203.*expected an integer from 1 to 1,000,000,000,000,000"):
             raised([f"steps={number}"])
 
     def test_recursion_has_an_end_of_its_own(self) -> None:
@@ -149,8 +149,8 @@ class TestRecursion:
         assert resolve(loads(HEAD + RECURSIVE % 32)).totals.layers == 32
         found = problem(HEAD + RECURSIVE % 33, DEFAULTS)
         assert found.code == "ARCH024"
-        assert "32 deep" in found.message
-        assert "`when` that ends it" in found.hint
+        assert "32 levels deep" in found.message
+        assert "with a `when`" in found.hint
         assert "--allow recursion=64" in found.hint
 
     @pytest.mark.parametrize("deep", [33, 40, 64])

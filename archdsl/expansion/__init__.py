@@ -1,4 +1,4 @@
-"""The one canonical long form of a spec: everything filled in, nothing evaluated, comments kept."""
+"""Expand a spec to its long form: all defaults are written out, nothing is evaluated, and comments are kept."""
 
 from __future__ import annotations
 
@@ -29,41 +29,41 @@ def expand(
     origins: bool = False,
     limits: Limits = DEFAULTS,
 ) -> str:
-    """The long form of a spec: valid, of the same meaning, and its own long form.
+    """Return the long form of a spec: a valid spec of the same network. Expanding it again does not change it.
 
-    Words become mappings, single steps lists, and each op and each layer's use gets all its arguments. Of `defaults`
-    stays what a projection is made of. With a variant or with arguments set, it is one network, without `variants`.
+    Names become mappings, single steps become lists, and each op and layer call gets all its arguments. `defaults`
+    keeps only what projections need. With a variant or with settings, the result is one network without `variants`.
 
     Args:
-        text: the spec.
-        file: what to call it in messages.
-        variant: one of its `variants`, laid over it.
-        settings: arguments of the model that get these defaults; they lift `expect`.
-        origins: whether a comment behind each value says where it came from.
-        limits: what the text and its long form may cost.
+        text: The YAML text of the spec.
+        file: The name of the spec in messages.
+        variant: The name of one of its `variants` to apply.
+        settings: New defaults for arguments of the model. With settings, `expect` is removed.
+        origins: Whether to add a comment with the origin of each value.
+        limits: Limits on the size of the spec and of its long form.
 
     Raises:
-        ArchError: the spec is wrong, has no such variant or argument, or its long form is larger than a spec may be.
+        ArchError: If the spec is invalid, has no such variant or argument, or its long form exceeds the limits.
     """
     overlay, comments = _read(text, file, variant, settings or {}, limits)
     long = print_group(_written(overlay, comments, FILE, LongForm(overlay, comments).section), origins)
     if long != text:
-        # It costs more than the text did, and nobody should be handed a file that cannot be read again.
+        # The long form is larger than the text; it must not exceed the limits when it is read again.
         parse(long, f"the long form of {PurePath(file).name}", limits)
-    head = f"# The long form of {file}. Behind each value stands where it came from; lines are that file's.\n"
+    head = f"# The long form of {file}. A comment after each value shows its origin; line numbers refer to that file.\n"
     return head + long if origins else long
 
 
 def lay_over(text: str, file: str, variant: str) -> str:
-    """A spec with one of its variants laid over it, and everything else as it is.
+    """Return a spec with one of its variants applied, and everything else unchanged.
 
     Args:
-        text: the spec.
-        file: what to call it in messages.
-        variant: one of its `variants`.
+        text: The YAML text of the spec.
+        file: The name of the spec in messages.
+        variant: The name of one of its `variants`.
 
     Raises:
-        ArchError: the spec is wrong, or has no such variant.
+        ArchError: If the spec is invalid or has no such variant.
     """
     overlay, comments = _read(text, file, variant, {}, DEFAULTS)
     writer = FieldWriter(comments, overlay.origins, {}, keep_lines=True)
@@ -83,14 +83,14 @@ def _read(
     spec = parse_tree(root, text, file, limits)
     spec = spec.varied(variant) if variant else spec
     if not isinstance(root, Mapping):
-        raise TypeError("what was understood is a mapping")
+        raise TypeError("a parsed spec is a mapping")
     return Overlay(root, spec, variant, settings), Comments(text, root, extents)
 
 
 def _written(
     overlay: Overlay, comments: Comments, words: Iterable[str], section: Callable[[str], OutputEntry | None]
 ) -> OutputGroup:
-    """The sections in an order. Comments of what went into other places stay where it was."""
+    """Return the sections in the given order. Comments of moved values stay at their original place."""
     top = comments.take_above(overlay.file.items[0][0])
     items: list[OutputEntry] = []
     lines: list[str] = []
@@ -107,7 +107,7 @@ def _written(
 
 
 def _remaining_comments(overlay: Overlay, comments: Comments, word: str) -> list[str]:
-    """The comments of a section of the file that were not taken, as lines; of `variants` those of the chosen one."""
+    """Return the remaining comments of a section as lines; for `variants`, those of the applied variant."""
     key, node = overlay.file.key(word), overlay.file.get(word)
     if word == "variants" and overlay:
         chosen = [item for item in entries(node) if item[0].text == overlay.variant]
@@ -117,5 +117,5 @@ def _remaining_comments(overlay: Overlay, comments: Comments, word: str) -> list
     lines = comments.take_rest(key, node)
     if word == "expect" and overlay.settings and overlay.spec.expect.model_fields_set:
         names = " and ".join(f"`{name}`" for name in overlay.settings)
-        return ["", f"# `expect` is lifted: with {names} set, this is another network"]
+        return ["", f"# `expect` is removed: with {names} set, this is a different network"]
     return lines

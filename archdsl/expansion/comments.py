@@ -1,4 +1,4 @@
-"""The comments of a spec, and which entry each belongs to. Reads only text that was accepted as a spec."""
+"""Assign the comments of a valid spec to its entries."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _COMMENT = re.compile(r"(?:^|(?<=\s))#.*")
 
 @dataclass(frozen=True, slots=True)
 class TrailingComment:
-    """A comment at the end of a line, and the column (from 0) that it begins in where there is room."""
+    """A comment at the end of a line, and its preferred column (0-based)."""
 
     column: int
     text: str
@@ -23,12 +23,12 @@ class TrailingComment:
 
 @dataclass(frozen=True, slots=True)
 class EntryComments:
-    """The comments of one entry.
+    """The comments of an entry.
 
     Args:
-        above: comments and blank lines (as empty text) in front of it.
-        trailing: comments at the end of its first line.
-        below: comments under it, indented as it is.
+        above: Comments and blank lines (as empty strings) before it.
+        trailing: Comments at the end of its first line.
+        below: Comments after it, with the same indentation.
     """
 
     above: tuple[str, ...] = ()
@@ -39,7 +39,7 @@ class EntryComments:
         return any(self.above) or bool(self.trailing) or bool(self.below)
 
     def led_by(self, lines: list[str]) -> EntryComments:
-        """These comments with more lines above the entry; blank lines stay in front of all."""
+        """Return these comments with more lines above the entry, after the leading blank lines."""
         blank = next((i for i, text in enumerate(self.above) if text), len(self.above))
         return replace(self, above=(*self.above[:blank], *lines, *self.above[blank:]))
 
@@ -49,7 +49,7 @@ NO_COMMENTS = EntryComments()
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _SourceEntry:
-    """An entry of the file: the node that names it (a mapping's key, or a list's item), and its position."""
+    """An entry of the file: its anchor (the key in a mapping, or the item of a list) and its position."""
 
     anchor: Node
     line: int
@@ -59,14 +59,14 @@ class _SourceEntry:
 
 
 class Comments:
-    """The comments of a text by the entry that each belongs to; a comment can be taken once.
+    """The comments of a text, by entry. Each comment can be taken once.
 
-    A comment on a line of its own belongs to the entry below it, or, where it is indented more than that, to the one
-    above; a comment behind a value belongs to the outermost entry that begins on its line.
+    A comment on its own line belongs to the next entry, or to the previous one if it is indented deeper than the next.
+    A comment after a value belongs to the outermost entry that starts on its line.
     """
 
     def __init__(self, text: str, root: Node, extents: Sequence[Extent]) -> None:
-        # Keyed by the identity of an entry's anchor: equal nodes occur at several places of a file.
+        # Keyed by the identity of the anchor, because equal nodes can occur at several places of a file.
         self._above: defaultdict[int, list[str]] = defaultdict(list)
         self._trailing: defaultdict[int, list[TrailingComment]] = defaultdict(list)
         self._below: defaultdict[int, list[str]] = defaultdict(list)
@@ -87,7 +87,7 @@ class Comments:
                 self._above[id(after.anchor)].append(comment)
 
     def take(self, *anchors: Node) -> EntryComments:
-        """The comments of these entries, which are one in the long form."""
+        """Take the comments of entries that become one entry in the long form."""
         ids = [id(anchor) for anchor in anchors]
         return EntryComments(
             tuple(text for anchor in ids for text in self._above.pop(anchor, ())),
@@ -96,11 +96,11 @@ class Comments:
         )
 
     def take_above(self, anchor: Node) -> list[str]:
-        """The comments above an entry alone."""
+        """Take only the comments above an entry."""
         return self._above.pop(id(anchor), [])
 
     def take_rest(self, *nodes: Node | None) -> list[str]:
-        """All comments in and around some nodes that were not taken yet, as lines of their own."""
+        """Take all remaining comments in and around some nodes, as separate lines."""
         lines: list[str] = []
         for node in nodes:
             if node is None:
@@ -113,12 +113,12 @@ class Comments:
 
 
 def in_brackets(node: Node) -> bool:
-    """Whether a list or a mapping is written in brackets, and not line by line."""
+    """Return whether a list or a mapping is written in brackets."""
     return node.span.text[node.span.column - 1 : node.span.column] in ("[", "{")
 
 
 def _source_entries(node: Node, parents: tuple[_SourceEntry, ...]) -> Iterator[_SourceEntry]:
-    """The entries in and under a node, in the order of the file."""
+    """Yield the entries in a node, at all depths, in the order of the file."""
     if isinstance(node, Scalar):
         return
     flow = in_brackets(node)
@@ -131,9 +131,10 @@ def _source_entries(node: Node, parents: tuple[_SourceEntry, ...]) -> Iterator[_
 
 
 def _subject(own: Sequence[_SourceEntry], after: _SourceEntry | None) -> _SourceEntry:
-    """Of the entries that begin on a line, the one that a comment at its end is about.
+    """Return the entry that a comment at the end of a line belongs to.
 
-    It is the outermost; where that goes on in brackets on further lines, the last inner one of this line.
+    It is the outermost entry that starts on the line. If its brackets continue on further lines, it is the last inner
+    entry on the line.
     """
     subject = own[0]
     while after is not None and subject in after.parents:
@@ -145,12 +146,12 @@ def _subject(own: Sequence[_SourceEntry], after: _SourceEntry | None) -> _Source
 
 
 def _comments_of(text: str, extents: Sequence[Extent]) -> Iterator[tuple[int, int, str, bool]]:
-    """Each comment with its line (from 1), its column (from 0), and whether it is alone; blank lines are empty."""
+    """Yield comments with line (1-based), column (0-based) and whether they are alone. Blank lines have no text."""
     lines = text.split("\n")
     masked, inside = _masked(text, extents)
     for number, line in enumerate(masked, 1):
         if (match := _COMMENT.search(line)) is not None:
-            # Behind a bare dash it stands above what the dash begins.
+            # A comment after a bare dash is above the item of the dash.
             alone = not line[: match.start()].strip(" -\t")
             column = match.start() if not line[: match.start()].strip() else 0 if alone else match.start()
             yield number, column, lines[number - 1][match.start() :].rstrip(), alone
@@ -159,7 +160,7 @@ def _comments_of(text: str, extents: Sequence[Extent]) -> Iterator[tuple[int, in
 
 
 def _masked(text: str, extents: Sequence[Extent]) -> tuple[list[str], set[int]]:
-    """The lines of a text with `_` for everything in its scalars, and the lines that go on with a scalar."""
+    """Return the lines of a text with `_` in place of its scalars, and the numbers of lines that continue a scalar."""
     masked: list[str] = []
     inside: set[int] = set()
     done = 0
@@ -167,7 +168,7 @@ def _masked(text: str, extents: Sequence[Extent]) -> tuple[list[str], set[int]]:
         start, end = extent.start, extent.end
         if end <= start:
             continue
-        if extent.is_block:  # its first line may end in a comment, its last ones may be blank
+        if extent.is_block:  # its first line may end with a comment, and its last lines may be blank
             end = start + len(text[start:end].rstrip())
             start = min(end, start + text[start:end].index("\n") if "\n" in text[start:end] else end)
         masked += [text[done:start], re.sub(".", "_", text[start:end])]

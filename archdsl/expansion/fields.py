@@ -1,4 +1,4 @@
-"""The fields of ops and of recipes, all of them: what is given, what `defaults` give, and Keras's own."""
+"""Write out all fields of ops and recipes: those of the file, those of `defaults`, and the defaults of Keras."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ _ROLES: dict[str, MappingType[str, type[Op]]] = {"norm": NORMS, "activation": AC
 
 @dataclass(frozen=True)
 class FieldWriter:
-    """Copies what a file has, and fills in fields.
+    """Copies parts of a file and adds missing fields.
 
     Args:
-        comments: of the file.
-        laid_origins: by the identity of each node that was laid over the file, where it came from.
-        defaults: the file's `defaults`, by op.
-        keep_lines: whether what is copied keeps its brackets, or the want of them.
+        comments: The comments of the file.
+        laid_origins: The origins of nodes that override the file, by identity.
+        defaults: The `defaults` of the file, by op.
+        keep_lines: Whether copied values keep their style, with or without brackets.
     """
 
     comments: Comments
@@ -44,20 +44,20 @@ class FieldWriter:
     keep_lines: bool = False
 
     def item(self, key: str, value: Tree, origin: str, *anchors: Node | None) -> OutputEntry:
-        """An entry, with the comments of those of the file that it is made of.
+        """Return an entry with the comments of its anchors.
 
         Args:
-            origin: kept by a scalar; what is in a group has its own.
+            origin: The origin of a scalar. The entries of a group have their own origins.
         """
         own = [anchor for anchor in anchors if anchor is not None and id(anchor) not in self.laid_origins]
         has_own = isinstance(value, OutputGroup) and value.entries
         return OutputEntry(key, value, "" if has_own else origin, self.comments.take(*own))
 
     def copy(self, node: Node, origin: str = "") -> Tree:
-        """A value as the file has it.
+        """Copy a value of the file.
 
         Args:
-            origin: where it came from, if not from its own line; then its comments stay where it stands.
+            origin: Its origin, if not its own line. Its comments then stay at their place.
         """
         if isinstance(node, Scalar):
             return output_scalar(node.value, node.text)
@@ -71,11 +71,11 @@ class FieldWriter:
         return OutputGroup(tuple(items), listed=True, open=is_open)
 
     def entry(self, key: Scalar, node: Node, origin: str = "", prose: bool = False) -> OutputEntry:
-        """One entry of a mapping, as the file has it.
+        """Copy an entry of a mapping.
 
         Args:
-            origin: where it came from, if not from its own line.
-            prose: whether a `doc` is text of several words, however many lines the file gives it.
+            origin: Its origin, if not its own line.
+            prose: Whether to join the lines of a `doc`.
         """
         anchor = None if origin else key
         origin = origin or self.laid_origins.get(id(node), "")
@@ -86,17 +86,18 @@ class FieldWriter:
         return self.item(key.text, value, origin or self.laid_origins.get(id(node), line(node)), anchor)
 
     def call(self, key: Scalar, fields: OutputGroup, origin: str = "") -> OutputEntry:
-        """A word of the file that became a mapping of its arguments; unlike others, it has an origin itself."""
+        """Return the entry of a name that became a mapping of its arguments. It has an origin itself."""
         comments = self.comments.take(*([] if origin else [key]))
         return OutputEntry(key.text, fields, origin or line(key), comments)
 
     def op(self, op: type[Op], given: Node | None, origin: str = "", skip: Container[str] = ()) -> OutputGroup:
-        """All fields of an op, required ones first.
+        """Return all fields of an op, required ones first.
 
         Args:
-            given: the fields that the file gives it.
-            origin: where these came from, if not from their own lines.
-            skip: fields that are left out.
+            op: The op.
+            given: The fields in the file.
+            origin: The origin of these fields, if not their own lines.
+            skip: Fields to omit.
         """
         own = {key.text: (key, node) for key, node in entries(given)}
         shared = {key.text: (key, node) for key, node in entries(self.defaults.get(op.name))}
@@ -146,10 +147,13 @@ class FieldWriter:
     def recipe(
         self, model: type[BaseModel], node: Node | None, name: str, defaults: MappingType[str, Any] | None = None
     ) -> OutputGroup:
-        """All fields of `data` or `train`, or of a part of them; one that has no default is left out.
+        """Return all fields of `data` or `train`, or of a part of them, except those without a default.
 
         Args:
-            defaults: what fields are where nothing is given, if that is not the model's own default.
+            model: The Pydantic model.
+            node: The fields in the file.
+            name: The name of the section or part.
+            defaults: Defaults that differ from those of the model.
         """
         defaults = defaults or {}
         given = {key.text: (key, value) for key, value in entries(node)}
@@ -179,7 +183,7 @@ class FieldWriter:
         return OutputGroup(tuple(items))
 
     def _choice(self, choice: ObjectChoice, node: Node) -> Tree:
-        """A word with all its arguments; several by name, where each has its own."""
+        """Return a name with all its arguments, or several of them by output."""
         if isinstance(node, Mapping) and choice.many(plain(node)):
             return OutputGroup(
                 tuple(self.item(key.text, self._choice(choice, inner), "", key) for key, inner in node.items)
@@ -195,28 +199,28 @@ class FieldWriter:
 
 
 def word_of(node: Node) -> tuple[Scalar, Node | None]:
-    """The word of `batch` or of `{batch: {momentum: 0.9}}`, and its arguments."""
+    """Return the name and the arguments of `batch` or `{batch: {momentum: 0.9}}`."""
     if isinstance(node, Mapping):
         return node.items[0]
     if isinstance(node, Scalar):
         return node, None
-    raise TypeError("a list is no word")
+    raise TypeError("expected a name, got a list")
 
 
 def _ordered(op: type[Op]) -> list[tuple[str, FieldInfo]]:
-    """An op's fields: the required first, what it shares with others and how its weights begin last."""
+    """Return the fields of an op: required ones first, shared ones and initializers last."""
     declared = [name for kind in op.__mro__ for name in inspect.get_annotations(kind)]
     fields = [(name, op.model_fields[name]) for name in dict.fromkeys(declared) if name in op.model_fields]
     return sorted(fields, key=lambda field: (not field[1].is_required(), _annotated(field[1], WordChoice) is not None))
 
 
 def _annotated(info: FieldInfo, kind: type[Kind]) -> Kind | None:
-    """What a field's annotation has of a kind."""
+    """Return the metadata of a field that has the given type."""
     return next((item for item in info.metadata if isinstance(item, kind)), None)
 
 
 def _default_as_written(info: FieldInfo) -> Any:
-    """A field's default as a spec writes it: 1 for (1, 1), `none` where a table of words has nothing."""
+    """Return the default of a field in the syntax of a spec: 1 for (1, 1), `none` for an optional choice."""
     table, value = _annotated(info, WordChoice), info.default
     if value is None and table is not None and table.optional:
         return "none"

@@ -1,4 +1,4 @@
-"""The sections of a file with everything filled in: every step a mapping, every body a list, every argument there."""
+"""Write out the sections of a file: every step is a mapping, every body is a list, and all arguments are present."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _PROJECTING = {"projection", "pool_projection", "auto", _UNKNOWN}
 
 
 class LongForm(FieldWriter):
-    """Writes out the sections of a file."""
+    """Expands the sections of a file."""
 
     def __init__(self, overlay: Overlay, comments: Comments) -> None:
         root = overlay.root
@@ -38,7 +38,7 @@ class LongForm(FieldWriter):
         self.layers = {key.text: node for key, node in entries(root.get("layers")) if isinstance(node, Mapping)}
 
     def section(self, word: str) -> OutputEntry | None:
-        """A section of the file, or None where it has none."""
+        """Return a section of the file, or None if the file does not have it."""
         key, node = self.root.key(word), self.root.get(word)
         if word == "defaults":
             return self._projection_defaults(key, node)
@@ -64,7 +64,7 @@ class LongForm(FieldWriter):
     def _recipe(self, word: str, node: Node) -> OutputGroup:
         data = self.root.get("data")
         validation = data.get("validation") if isinstance(data, Mapping) else None
-        # Without a validation part no epoch is the best, and `keep: best` may not be said.
+        # Without a validation split there is no best epoch, and `keep: best` is not allowed.
         defaults = {"keep": "last"} if validation is not None and not plain(validation) else {}
         return self.recipe(section_model(word), node, word, defaults)
 
@@ -73,7 +73,7 @@ class LongForm(FieldWriter):
         return OutputGroup(tuple(self.entry(key, inner, prose=True) for key, inner in ordered))
 
     def _projection_defaults(self, key: Scalar | None, node: Node | None) -> OutputEntry | None:
-        """What is left of `defaults`: what a projection is made of, where the file may have one."""
+        """Return the remaining `defaults`: the conv of projections, if the file may have one."""
         if not _may_project(self.root):
             return None
         conv = node.key("conv") if isinstance(node, Mapping) else None
@@ -97,14 +97,14 @@ class LongForm(FieldWriter):
         return OutputGroup(tuple(items), open=True)
 
     def _body(self, node: Node) -> OutputGroup:
-        """A list of steps, also where the file has one step by itself."""
+        """Return a body as a list of steps, even if the file has a single step."""
         steps = node.items if isinstance(node, Sequence) else (node,)
         return OutputGroup(tuple(self._step(step) for step in steps), listed=True, open=True)
 
     def _step(self, node: Node) -> OutputEntry:
         if not isinstance(node, Mapping):
             word, _ = word_of(node)
-            # The comments of the line are the step's: this key is not the node that they belong to.
+            # The comments of the line belong to the step, not to this key.
             items = [self._call(replace(word), None)]
         elif node.get("paths") is not None:
             items = self._paths(node)
@@ -114,7 +114,7 @@ class LongForm(FieldWriter):
         return self.item("", OutputGroup((*items, *neighbours), open=True), "", node)
 
     def _call(self, key: Scalar, given: Node | None) -> OutputEntry:
-        """An op or a use of a layer, with all its arguments."""
+        """Return an op or a layer call with all its arguments."""
         if key.text in OPS:
             return self.call(key, self.op(OPS[key.text], given))
         own = {inner.text: (inner, value) for inner, value in entries(given)}
@@ -134,7 +134,7 @@ class LongForm(FieldWriter):
         return self.call(key, OutputGroup(tuple(items)))
 
     def _neighbours(self, node: Mapping) -> list[OutputEntry]:
-        """What is next to a step or a path in its mapping."""
+        """Return the keys next to an op, a layer or the steps of a path."""
         items = []
         for word in STEP_KEYS:
             if (inner := node.get(word)) is not None:
@@ -144,7 +144,7 @@ class LongForm(FieldWriter):
         return items
 
     def _paths(self, node: Mapping) -> list[OutputEntry]:
-        """`paths`, `shortcut`, `merge` and `after`, all of them written."""
+        """Return `paths`, `shortcut`, `merge` and `after`, all written out."""
         paths = node.get("paths")
         if isinstance(paths, Mapping):
             group = OutputGroup(tuple(self._path(key.text, inner, key) for key, inner in paths.items), open=True)
@@ -165,7 +165,7 @@ class LongForm(FieldWriter):
         return items
 
     def _path(self, name: str, node: Node, anchor: Node) -> OutputEntry:
-        """A path; one with nothing next to its steps is a list of them."""
+        """Return a path, as a list if it has only steps."""
         if not isinstance(node, Mapping):
             return self.item(name, self._body(node), "", anchor)
         neighbours = self._neighbours(node)
@@ -177,7 +177,7 @@ class LongForm(FieldWriter):
 
 
 def _may_project(node: Node | None) -> bool:
-    """Whether something may have a shortcut that makes its conv of the file's `defaults`."""
+    """Return whether a node may contain a shortcut that uses the `defaults` of `conv`."""
     if isinstance(node, Sequence):
         return any(map(_may_project, node.items))
     if not isinstance(node, Mapping):
@@ -188,7 +188,7 @@ def _may_project(node: Node | None) -> bool:
 
 
 def _possible_words(shortcut: str) -> Iterator[str]:
-    """The words that a shortcut may be; `_UNKNOWN` where an argument decides."""
+    """Yield the possible kinds of a shortcut; `_UNKNOWN` if it depends on an argument."""
     if not expr.is_expression(shortcut):
         yield shortcut
         return

@@ -1,4 +1,4 @@
-"""The tree of a file with one of its variants and set arguments laid over it."""
+"""Apply a variant and arguments to the tree of a file."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ from archdsl.source import Mapping, Node, Scalar, Sequence, entries
 from archdsl.spec import TYPES, Spec
 
 _BRACKETS = Span("", 1, 1, 1, "{")
-"""The position of values that are in no file: they are written in brackets where these fit on a line."""
+"""The place of values that are not in the file. They are written in brackets if they fit on a line."""
 
 
 class Overlay:
-    """The tree of a file with one of its variants and set arguments laid over it.
+    """The tree of a file with a variant and arguments applied.
 
     Attributes:
-        file: the tree of the file itself.
-        root: the tree with all laid over. `variants` stays, for its position; `expect` goes if arguments are set.
-        origins: by the identity of a node of `root` that is not its place's own, where it came from; its comments
-            stay with the variant.
+        file: The tree of the file.
+        root: The resulting tree. It keeps `variants`, for its position, and omits `expect` if arguments are set.
+        origins: The origins of nodes of `root` that come from elsewhere, by identity. Their comments stay with the
+            variant.
     """
 
     def __init__(self, file: Mapping, spec: Spec, variant: str, settings: MappingType[str, Any]) -> None:
-        """Lays over.
+        """Apply a variant and arguments.
 
         Args:
-            file: the tree of the file.
-            spec: the same, read, with the variant laid over it.
-            variant: the variant's name, or nothing.
-            settings: arguments of the model.
+            file: The tree of the file.
+            spec: The spec of the file, with the variant applied.
+            variant: The name of the variant, or an empty string.
+            settings: Arguments of the model.
 
         Raises:
-            ArchError: an argument is unknown or has the wrong type, or its value is text that means something else
-                where a default is.
+            ArchError: If an argument is unknown, has the wrong type, or has a value that cannot be a default.
         """
         for name, value in settings.items():
             if name not in spec.args:
-                raise fail("ARCH203", f"{spec.name} has no argument `{name}`", hint=nearest(name, spec.args))
+                message = f"unknown argument `{name}` for `{spec.name}`"
+                raise fail("ARCH203", message, hint=nearest(name, spec.args))
             if fault := spec.args[name].fault(spec.args[name].taken(value)):
                 raise fail("ARCH203", fault, spec.args[name].span)
         self.file, self.spec, self.variant, self.settings = file, spec, variant, settings
@@ -79,7 +79,7 @@ class Overlay:
         return node if laid is None else self._of_variant(laid)
 
     def _merged(self, word: str, node: Node | None, laid: Node | None) -> Iterator[tuple[Scalar, Node]]:
-        """The entries of a section, with the variant's and the set arguments laid over them."""
+        """Yield the entries of a section with the variant and the arguments applied."""
         given = {key.text: (key, inner) for key, inner in entries(laid)}
         for key, inner in entries(node):
             _, over = given.pop(key.text, (None, None))
@@ -101,16 +101,16 @@ class Overlay:
         return node
 
     def _default(self, name: str, given: Any) -> Any:
-        """A value as the default of an argument, which must go on giving the argument's type."""
+        """Convert a value to a default of an argument, which must keep the type of the argument."""
         arg = self.spec.args[name]
         given = arg.taken(given)
         if isinstance(given, str) and (given in TYPES or is_expression(given)):
-            message = f"`{arg.name}` cannot have the default `{given}`: there it is no text"
-            raise fail("ARCH203", message, arg.span, "expand the file without it, and give the value where you build")
+            message = f"`{given}` cannot be the default of `{arg.name}`: it would be read as a type or an expression"
+            raise fail("ARCH203", message, arg.span, "expand the file without it, and set the value when you build")
         return float(given) if arg.type == "float" and type(given) is int else given
 
     def _node(self, value: Any, origin: str) -> Node:
-        """A value of Python as a node."""
+        """Convert a Python value to a node."""
         node: Node
         if isinstance(value, list | tuple):
             node = Sequence(tuple(self._node(item, origin) for item in value), _BRACKETS)
@@ -124,5 +124,5 @@ class Overlay:
 
 
 def line(node: Node) -> str:
-    """Where a value is in its own file."""
+    """Return the line of a value in its file, as text."""
     return f"line {node.span.line}"

@@ -1,8 +1,8 @@
-"""The long form as a tree of entries, and its text: one line for a short value, else one line for each of its entries.
+"""Print the long form as YAML: a short value on one line, a longer one with a line for each entry.
 
-ruamel.yaml's round-trip documents do not replace this. Its reader drops comments inside brackets and moves others to
-the entry before; its writer could print this tree, but the measuring of lines, the quoting, the columns of comments
-and of origins, which are what this module is about, would stay here.
+The round-trip mode of ruamel.yaml is not an alternative. Its parser drops comments inside brackets and moves others to
+the previous entry. Its emitter could print this tree, but line lengths, quotes and the columns of comments and origins,
+which are the purpose of this module, would still be computed here.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from archdsl.parsing.validation import plain
 from archdsl.text import in_line, printable
 
 WIDTH = 120
-"""How long a line becomes before its value is broken up."""
+"""The maximum length of a line before its value is split."""
 
 _INDENT = 2
 _FURTHEST = 60
-"""The last column in which origins begin, but for those behind longer lines."""
+"""The maximum column of origins, except after longer lines."""
 
 _WORD = re.compile(r"\$?[a-z][a-z0-9_]*")
 _CONSTANTS = {None: "null", True: "true", False: "false"}
@@ -34,7 +34,7 @@ _CONSTANTS = {None: "null", True: "true", False: "false"}
 
 @dataclass(frozen=True, slots=True)
 class OutputScalar:
-    """A scalar. Text of the spec may need quotes; numbers and the constants of YAML never do."""
+    """A scalar. Strings may need quotes; numbers and constants do not."""
 
     text: str
     quotable: bool = False
@@ -45,7 +45,9 @@ class OutputGroup:
     """A mapping, or a list, whose entries have no keys.
 
     Args:
-        open: whether each entry has a line of its own, however short it is.
+        entries: The entries.
+        listed: Whether it is a list.
+        open: Whether each entry has its own line, even if all fit on one line.
     """
 
     entries: tuple[OutputEntry, ...]
@@ -53,7 +55,7 @@ class OutputGroup:
     open: bool = False
 
     def must_open(self) -> bool:
-        """Whether a group here or inside is open, or has a comment, which only lines of their own can keep."""
+        """Return whether this group or one inside is open, or has comments, which need separate lines."""
         return self.open or any(
             entry.comments or (isinstance(entry.value, OutputGroup) and entry.value.must_open())
             for entry in self.entries
@@ -65,10 +67,10 @@ Tree: TypeAlias = OutputScalar | OutputGroup
 
 @dataclass(frozen=True, slots=True)
 class OutputEntry:
-    """One entry of a mapping or of a list.
+    """An entry of a mapping or of a list.
 
     Args:
-        origin: where the value came from, or the word that the key is; empty where nothing is printed for it.
+        origin: The origin of the value or the key; empty if none is printed.
     """
 
     key: str
@@ -77,7 +79,7 @@ class OutputEntry:
     comments: EntryComments = NO_COMMENTS
 
     def origins(self) -> set[str]:
-        """Where everything that is printed of it came from."""
+        """Return the origins of everything in the entry."""
         inner = self.value.entries if isinstance(self.value, OutputGroup) else ()
         return {self.origin} - {""} | {origin for entry in inner for origin in entry.origins()}
 
@@ -90,14 +92,15 @@ class _Line:
 
 
 NONE = OutputScalar("none")
-"""The word `none`."""
+"""The scalar `none`."""
 
 
 def output_scalar(value: str | float | bool | None, written: str = "") -> OutputScalar:
-    """A scalar of Python.
+    """Convert a Python scalar.
 
     Args:
-        written: how the file writes it, if it is a number.
+        value: The scalar.
+        written: The text of a number in the file.
     """
     if isinstance(value, str):
         return OutputScalar(value, True)
@@ -105,7 +108,7 @@ def output_scalar(value: str | float | bool | None, written: str = "") -> Output
         return OutputScalar(_CONSTANTS[value])
     if written:
         return OutputScalar(written)
-    # `0.001`, `1.0e-6`: numbers that YAML 1.1 reads alike.
+    # `0.001`, `1.0e-6`: formats that YAML 1.1 also parses as numbers.
     mantissa, exponent, power = repr(value).partition("e")
     if exponent:
         point, sign = "" if "." in mantissa else ".0", power[0] if power[0] in "+-" else "+"
@@ -114,7 +117,7 @@ def output_scalar(value: str | float | bool | None, written: str = "") -> Output
 
 
 def output_tree(value: Any, origin: str = "") -> Tree:
-    """Lists, mappings and scalars of Python."""
+    """Convert Python lists, mappings and scalars."""
     if isinstance(value, list | tuple):
         return OutputGroup(tuple(OutputEntry("", output_tree(item, origin), origin) for item in value), listed=True)
     if isinstance(value, dict):
@@ -123,10 +126,11 @@ def output_tree(value: Any, origin: str = "") -> Tree:
 
 
 def print_group(root: OutputGroup, origins: bool) -> str:
-    """The text of a file.
+    """Return the text of a file.
 
     Args:
-        origins: whether a comment behind each value says where it came from.
+        root: The sections of the file.
+        origins: Whether to add a comment with the origin of each value.
     """
     lines = list(_lines(root, 0, origins))
     column = min(_FURTHEST, max((len(line.text) for line in lines if line.origin), default=0)) if origins else 0
@@ -136,7 +140,7 @@ def print_group(root: OutputGroup, origins: bool) -> str:
         if origins and line.origin:
             text = f"{text.ljust(column)}  # {line.origin}"
         for comment in line.trailing:
-            # An expression takes no comment without a blank behind the `#`, for that may be a slip.
+            # After an expression, a comment needs a space after the `#`.
             spaced = re.sub(r"^#(?=[^\s#])", "# ", comment.text)
             text = f"{text if origins else text.ljust(comment.column - 2)}  {spaced}"
         if text or (texts and texts[-1]):
@@ -145,7 +149,7 @@ def print_group(root: OutputGroup, origins: bool) -> str:
 
 
 def _lines(group: OutputGroup, indent: int, origins: bool) -> Iterator[_Line]:
-    """The lines of a group, each of whose entries begins a line."""
+    """Yield the lines of a group whose entries each start a line."""
     for entry in group.entries:
         yield from (_comment_line(text, indent) for text in entry.comments.above)
         yield from _entry_lines(entry, indent, group.listed, origins)
@@ -175,7 +179,7 @@ def _entry_lines(entry: OutputEntry, indent: int, listed: bool, origins: bool) -
         for text in textwrap.wrap(value.text, width, break_long_words=False, break_on_hyphens=False):
             yield _Line(" " * inner + text)
     elif listed:
-        # The first inner entry is on the line of the dash, and its comments are above that.
+        # The first inner entry is on the line of the dash, and its comments are above that line.
         lines = list(_lines(value, inner, origins))
         first = next(i for i, line in enumerate(lines) if line.text and not line.text.lstrip().startswith("#"))
         yield from (_comment_line(line.text.strip(), indent) for line in lines[:first])
@@ -199,7 +203,7 @@ def _on_one_line(value: Tree, flow: bool) -> str:
 
 @lru_cache(maxsize=4096)
 def _quoted(text: str, flow: bool) -> str:
-    """Text, in quotes only where the reader itself would read it otherwise."""
+    """Quote a text only if it would be parsed as something else."""
     if _WORD.fullmatch(text) and text not in _CONSTANTS.values():
         return text
     for written in (text, f'"{text}"', f"'{text}'"):

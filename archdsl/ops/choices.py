@@ -59,7 +59,7 @@ class WordChoice(Written):
             return None if isinstance(value, str) and value == "none" else value
         word, given = _split(value)
         if word not in self.entries:
-            raise fail("ARCH007", f"`{word}` is not known here", hint=nearest(word, self.entries))
+            raise fail("ARCH007", f"unknown value `{word}`", hint=nearest(word, self.entries))
         entry = self.entries[word]
         given = _arguments(word, entry, given)
         return entry.model_construct(**given).keras() if given else word
@@ -76,7 +76,7 @@ def _split(value: Any) -> tuple[str, Any]:
         word, given = next(iter(value.items()))
         return str(word), given
     if not isinstance(value, str):
-        raise PydanticCustomError("kind", "{wanted} is due", {"wanted": "a word, or `{word: {argument: value}}`,"})
+        raise PydanticCustomError("kind", "expected {wanted}", {"wanted": "a name, or `{name: {argument: value}}`"})
     return value, None
 
 

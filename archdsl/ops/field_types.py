@@ -16,7 +16,7 @@ def pair(value: Any) -> Any:
     if not isinstance(value, list | tuple):
         return (value, value)
     if len(value) != 2:
-        raise PydanticCustomError("kind", "{wanted} is due", {"wanted": "a number, or two as [height, width],"})
+        raise PydanticCustomError("kind", "expected {wanted}", {"wanted": "a number, or two as [height, width]"})
     return tuple(value)
 
 
@@ -27,7 +27,7 @@ def either(wanted: str) -> Any:
         try:
             return handler(value)
         except ValidationError:
-            raise PydanticCustomError("kind", "{wanted} is due", {"wanted": wanted}) from None
+            raise PydanticCustomError("kind", "expected {wanted}", {"wanted": wanted}) from None
 
     return check
 

@@ -1,4 +1,4 @@
-"""Located YAML -> typed spec. Every word is looked up, and all problems of the file are reported in one run."""
+"""Convert located YAML to a typed spec. All keys and names are checked, and all problems are reported in one run."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from archdsl.ops import OPS, Shape, find
 from archdsl.parsing import recipes
 from archdsl.parsing.scope import Scope
 from archdsl.parsing.steps import PATHS_KEYS, StepReader
-from archdsl.parsing.validation import plain, validate
+from archdsl.parsing.validation import MISSING, got, plain, validate
 from archdsl.source import Mapping, Node, Scalar, entries
 from archdsl.spec import INPUT, Arg, Expectation, Fields, Layer, Loop, Signature, Spec, Step, StepRef, Value, Variant
 
 VERSION = 1
 INTERFACE = ("args", "inputs", "outputs")
 
-# The keys of mappings, in the order in which the long form has them.
+# The keys of mappings, in the order of the long form.
 FILE = (
     *("archdsl", "name", "doc", "input", "inputs", "args", "variants", "defaults", "layers", "model", "outputs"),
     *("expect", "data", "train"),
@@ -33,28 +33,28 @@ VARIANT = ("doc", "input", "inputs", "args", "expect", "data", "train")
 
 
 def parse(text: str, file: str = "<text>", limits: Limits = DEFAULTS) -> Spec:
-    """Reads a spec.
+    """Parse a spec.
 
     Args:
-        text: the YAML.
-        file: what to call it in messages.
-        limits: what the text may cost.
+        text: The YAML text.
+        file: The name of the text in messages.
+        limits: Limits on the size of the spec.
 
     Raises:
-        ArchError: with every problem of the file that can be seen without evaluating.
+        ArchError: With all problems that can be found without evaluating expressions.
     """
     return parse_tree(source.read(text, file, limits), text, file, limits)
 
 
 def parse_tree(root: Node, text: str, file: str, limits: Limits = DEFAULTS) -> Spec:
-    """A spec of YAML that has been read: the second half of `parse`, which also says what it raises."""
+    """Convert parsed YAML to a spec. This is the second half of `parse`, and raises the same errors."""
     if not isinstance(root, Mapping):
-        raise fail("ARCH007", "a spec is a mapping", root.span, "it begins with `archdsl: 1`")
+        raise fail("ARCH007", f"a spec must be a mapping, got {got(root)}", root.span, "start it with `archdsl: 1`")
     return _SpecParser(root, text, file, limits).spec()
 
 
 class _SpecParser:
-    """Reads the sections of a file. `reader` knows more of the file as more sections are read."""
+    """Parses the sections of a file. `reader` is replaced as more of the file is known."""
 
     def __init__(self, root: Mapping, text: str, file: str, limits: Limits) -> None:
         self.root, self.text, self.file, self.limits = root, text, file, limits
@@ -105,53 +105,55 @@ class _SpecParser:
         if node is None:
             meant = (key for key, _ in self.root.items if nearest(key.text, ["archdsl"]).startswith("did you mean"))
             key = next(meant, None)
-            place, hint = (key.span, "did you mean `archdsl`?") if key else (self.root.span, "begin with `archdsl: 1`")
-            raise fail("ARCH009", "this file does not say that it is a spec", place, hint)
+            place, hint = (key.span, "did you mean `archdsl`?") if key else (self.root.span, "start with `archdsl: 1`")
+            raise fail("ARCH009", f"{MISSING} `archdsl`", place, hint)
         if plain(node) is True or plain(node) != VERSION:
-            hint = f"this archdsl reads version {VERSION}"
-            raise fail("ARCH009", f"the version {shown(plain(node))} is not known", node.span, hint)
+            hint = f"set it to {VERSION}, the only version that this release supports"
+            raise fail("ARCH009", f"unsupported language version {shown(plain(node))}", node.span, hint)
 
     def _name(self) -> str:
         node = self.root.get("name")
         if node is None:
-            self.problems.add("ARCH006", "`name` is missing", self.root.span, "`name: MyNet`, the model's class")
+            hint = "add the name of the model's class, such as `name: MyNet`"
+            self.problems.add("ARCH006", f"{MISSING} `name`", self.root.span, hint)
             return "Model"
         self._check_class_name(plain(node), node.span)
         return str(plain(node))
 
     def _check_class_name(self, name: Any, span: Span) -> None:
-        fault = class_fault(name) if isinstance(name, str) else "a name is one word"
+        fault = class_fault(name) if isinstance(name, str) else "it must be a single word"
         if fault:
-            self.problems.add("ARCH010", f"{shown(name)} cannot name a class: {fault}", span)
+            self.problems.add("ARCH010", f"invalid class name {shown(name)}: {fault}", span)
 
     def _doc(self, node: Mapping) -> str:
         doc = node.get("doc")
         if doc is None:
             return ""
         if not isinstance(doc, Scalar) or not isinstance(doc.value, str):
-            hint = "text that begins with a bracket stands in quotes"
-            self.problems.add("ARCH007", "`doc` is text", doc.span, hint)
+            hint = "put the text in quotes"
+            self.problems.add("ARCH007", f"`doc` must be a string, got {got(doc)}", doc.span, hint)
             return ""
         return " ".join(doc.value.split())
 
     def _layers(self) -> dict[str, tuple[Scalar, Mapping]]:
-        """The layers of the file with their keys, by name."""
+        """Return the layers of the file with their keys, by name."""
         node, own_name = self.root.get("layers"), self.root.get("name")
         if isinstance(node, Scalar) and node.value is None:
             return {}
-        hint = "`layers: {Block: {steps: [relu]}}`"
+        hint = "map each name to a layer, as in `layers: {Block: {steps: [relu]}}`"
         layers = {}
-        for key, inner in entries(self.reader.mapping(node, "`layers` is a mapping of names to layers", hint)):
+        for key, inner in entries(self.reader.mapping(node, "`layers`", hint)):
             self._check_class_name(key.value, key.span)
             if own_name is not None and key.text == plain(own_name):
-                self.problems.add("ARCH010", f"`{key.text}` is the model's own name", key.span)
-            layer = self.reader.mapping(inner, "a mapping is due", "a layer has `steps`, `paths` or `like`")
+                self.problems.add("ARCH010", f"the layer `{key.text}` has the name of the model", key.span)
+            hint = "give the layer `steps`, `paths` or `like`"
+            layer = self.reader.mapping(inner, f"the layer `{key.text}`", hint)
             if layer is not None:
                 layers[key.text] = (key, layer)
         return layers
 
     def _signatures(self, layers: MappingType[str, Mapping]) -> dict[str, Signature]:
-        """What each layer shows; a `like` shows what the other layer does, without the arguments that it fixes."""
+        """Return the interfaces of all layers. A layer with `like` lacks the arguments that it fixes."""
         own = {
             name: Signature(
                 self.reader.args(node.get("args")),
@@ -171,30 +173,30 @@ class _SpecParser:
         return signatures
 
     def _chain(self, name: str, layers: MappingType[str, Mapping], known: Container[str]) -> list[str]:
-        """A layer, the layer that it is like, and so on, up to one that is known or like no other."""
+        """Return a layer, the layer under its `like`, and so on, up to a known one or one without `like`."""
         chain = [name]
         while chain[-1] not in known and (node := layers[chain[-1]].get("like")) is not None:
             base = plain(node)
             if not isinstance(base, str) or base not in layers:
                 hint = nearest(str(base), layers.keys() - {name})
-                self.problems.add("ARCH014", f"{shown(base)} is no layer of this file", node.span, hint)
+                self.problems.add("ARCH014", f"unknown layer {shown(base)}", node.span, hint)
                 break
             if base in chain:
                 circle = " -> ".join([*chain[chain.index(base) :][-8:], base])
-                hint = "one of them needs `steps` or `paths` of its own"
-                raise fail("ARCH024", f"`{chain[-1]}` is like itself: {circle}", node.span, hint)
+                hint = "give one of these layers its own `steps` or `paths`"
+                raise fail("ARCH024", f"circular `like`: {circle}", node.span, hint)
             chain.append(base)
         return chain
 
     def _variants(
         self, owner: str, args: MappingType[str, Arg], inputs: MappingType[str, Shape], outputs: tuple[StepRef, ...]
     ) -> dict[str, Variant]:
-        hint = "`variants: {small: {args: {width: 32}}}`"
-        node = self.reader.mapping(self.root.get("variants"), "`variants` is a mapping of names", hint)
+        hint = "map each name to a variant, as in `variants: {small: {args: {width: 32}}}`"
+        node = self.reader.mapping(self.root.get("variants"), "`variants`", hint)
         if node is not None and len(node.items) > VARIANTS:
-            message = f"a file has at most {VARIANTS} variants, and here are {len(node.items):,}"
-            raise fail("ARCH003", message, node.items[VARIANTS][0].span, "`--set` reaches what no variant names")
-        # Each variant would report the faults of the file's own recipe again.
+            message = f"expected at most {VARIANTS} variants, got {len(node.items):,}"
+            raise fail("ARCH003", message, node.items[VARIANTS][0].span, "set rarely used arguments with `--set`")
+        # Otherwise each variant would report the problems of the file's recipe again.
         with_recipe = not self.problems.collected
         variants = {}
         for key, inner in entries(node):
@@ -208,13 +210,13 @@ class _SpecParser:
     def _variant(
         self, key: Scalar, node: Node, owner: str, args: MappingType[str, Arg], inputs: MappingType[str, Shape]
     ) -> Variant:
-        """A variant, but for its recipe."""
+        """Return a variant without its recipe."""
         if fault := name_fault(key.text):
-            self.problems.add("ARCH010", f"`{key.text}` cannot name a variant: {fault}", key.span)
-        hint = "`{args: {width: 32}, expect: {parameters: 1000}}`"
-        variant = self.reader.mapping(node, "a variant is a mapping", hint) or Mapping((), node.span)
+            self.problems.add("ARCH010", f"invalid variant name `{key.text}`: {fault}", key.span)
+        hint = "write a mapping, such as `{args: {width: 32}, expect: {parameters: 1000}}`"
+        variant = self.reader.mapping(node, f"the variant `{key.text}`", hint) or Mapping((), node.span)
         self.reader.unknown(variant, VARIANT)
-        given = self.reader.mapping(variant.get("args"), "`args` is a mapping", "`args: {width: 32}`")
+        given = self.reader.mapping(variant.get("args"), "`args`", "write a mapping, such as `args: {width: 32}`")
         spans = _spans(given)
         set_args = {
             name: replace(args[name], default=Value(value, spans[name]))
@@ -229,7 +231,7 @@ class _SpecParser:
                 shapes[name] = shape
                 if name not in inputs:
                     place = (inner.key(name) if isinstance(inner, Mapping) else None) or inner
-                    message, hint = f"the file has no input `{name}`", nearest(name, inputs)
+                    message, hint = f"unknown input `{name}`", nearest(name, inputs)
                     self.problems.add("ARCH005", message, place.span, hint)
         expect = variant.get("expect")
         expectation = None if expect is None else validate(Expectation, expect, self.problems)
@@ -237,12 +239,12 @@ class _SpecParser:
         return Variant(key.text, self._doc(variant), set_args, shapes, held, _spans(expect), key.span)
 
     def _defaults(self) -> dict[str, Fields]:
-        hint = "`defaults: {conv: {norm: batch}}`"
-        node = self.reader.mapping(self.root.get("defaults"), "`defaults` is a mapping of ops", hint)
+        hint = "map each op to its arguments, as in `defaults: {conv: {norm: batch}}`"
+        node = self.reader.mapping(self.root.get("defaults"), "`defaults`", hint)
         defaults: dict[str, Fields] = {}
         for key, inner in entries(node):
             if find(key.text, key.span) is None:
-                self.problems.add("ARCH014", f"`{key.text}` is no op", key.span, nearest(key.text, OPS))
+                self.problems.add("ARCH014", f"unknown op `{key.text}`", key.span, nearest(key.text, OPS))
                 continue
             fields = defaults[key.text] = self.reader.fields(key.text, inner, None) or {}
             blockless = {name: value for name, value in fields.items() if name not in ("norm", "activation")}
@@ -259,7 +261,7 @@ class _SpecParser:
         steps = self._layer_steps(key, node, scope)
         outputs = self.reader.outputs(node.get("outputs"), scope)
         if (stray := node.key("with")) is not None:
-            self.problems.add("ARCH005", "`with` stands beside `like`", stray.span, "name the layer by `like`")
+            self.problems.add("ARCH005", _STRAY_WITH, stray.span, "add `like` with the name of the other layer")
         self._check_unused(signature.args, scope)
         return Layer(key.text, self._doc(node), signature.args, steps, None, {}, key.span, signature.inputs, outputs)
 
@@ -267,12 +269,12 @@ class _SpecParser:
         base = str(plain(node.get("like")))  # type: ignore[arg-type]
         for word in (*INTERFACE, "steps", "paths", *PATHS_KEYS):
             if (stray := node.key(word)) is not None:
-                hint = f"`{key.text}` has all of `{base}`; write the layer out where it differs in more than arguments"
-                self.problems.add("ARCH005", f"`{word}` cannot stand beside `like`", stray.span, hint)
-        hint = "`with: {stride: 2}` fixes arguments"
+                hint = f"remove it: `{key.text}` differs from `{base}` only in the arguments under `with`"
+                self.problems.add("ARCH005", f"`{word}` cannot be combined with `like`", stray.span, hint)
+        hint = "set arguments, as in `with: {stride: 2}`"
         if node.get("with") is None:
-            self.problems.add("ARCH006", "`with` is missing", key.span, hint)
-        fixed = self.reader.mapping(node.get("with"), "`with` is a mapping", hint)
+            self.problems.add("ARCH006", f"{MISSING} `with`", key.span, hint)
+        fixed = self.reader.mapping(node.get("with"), "`with`", hint)
         signatures = self.reader.signatures
         values = self.reader.set_args(fixed, signatures[base].args, base) if base in signatures else {}
         own = signatures[key.text]
@@ -281,25 +283,27 @@ class _SpecParser:
     def _model(self, scope: Scope) -> tuple[Step, ...]:
         node = self.root.get("model")
         if node is None:
-            self.problems.add("ARCH006", "`model` is missing", self.root.span, "`model:` is the list of steps")
+            self.problems.add("ARCH006", f"{MISSING} `model`", self.root.span, "add `model:` with a list of steps")
             scope.used.update(scope.visible)
             return ()
         return self.reader.body(node, scope)
 
     def _layer_steps(self, key: Scalar, node: Mapping, scope: Scope) -> tuple[Step, ...]:
-        """The steps of a layer's `steps:` or `paths:`."""
+        """Return the steps of a layer, from its `steps` or `paths`."""
         steps, paths = node.get("steps"), node.key("paths")
         if (steps is None) == (paths is None):
-            text = "has both `steps` and `paths`" if steps is not None else "has no `steps`, no `paths` and no `like`"
-            self.problems.add("ARCH006", f"`{key.text}` {text}", key.span, "a body is one of them")
+            text, hint = "has both `steps` and `paths`", "keep one of them"
+            if steps is None:
+                text, hint = _NO_BODY, "add `steps`, `paths` or `like`"
+            self.problems.add("ARCH006", f"the layer `{key.text}` {text}", key.span, hint)
             scope.used.update(scope.visible)
             return ()
         if paths is not None:
             return (Step("paths", self.reader.branches(node, scope), Loop(), None, paths.span),)
         for word in PATHS_KEYS:
             if (stray := node.key(word)) is not None:
-                hint = "write `paths` in place of `steps`, or let a step of `steps` be `paths`"
-                self.problems.add("ARCH005", f"`{word}` stands beside `paths`", stray.span, hint)
+                hint = "replace `steps` with `paths`, or move it next to a `paths` step"
+                self.problems.add("ARCH005", f"`{word}` requires `paths`", stray.span, hint)
         return self.reader.body(steps, scope) if steps is not None else ()
 
     def _check_unused(self, args: MappingType[str, Arg], scope: Scope) -> None:
@@ -307,15 +311,17 @@ class _SpecParser:
         for name in args.keys() - scope.used:
             if args[name].span not in reported:
                 hint = "remove it, or use it in a step"
-                self.problems.add("ARCH017", f"nobody uses the argument `{name}`", args[name].span, hint)
+                self.problems.add("ARCH017", f"unused argument `{name}`", args[name].span, hint)
 
 
+_STRAY_WITH = "`with` requires `like`"
+_NO_BODY = "has no `steps`, `paths` or `like`"
 _MEANT = re.compile(r"did you mean `(\w+)`")
 _NAMES = {"ARCH012", "ARCH014", "ARCH015", "ARCH016", "ARCH017", "ARCH018"}
 
 
 def _without_consequences(problems: Sequence[Problem]) -> list[Problem]:
-    """The problems without those that only follow from a misspelt key: what it stands for is missing, too."""
+    """Remove problems that are only consequences of a misspelled key, such as the missing correct key."""
     meant = {m[1]: p.code for p in problems if p.code in ("ARCH005", "ARCH015") and (m := _MEANT.match(p.hint))}
     sections = [word for word in ("args", "layers", "inputs", "outputs", "for") if meant.get(word) == "ARCH005"]
     bodies = {"steps", "paths", "like"} & meant.keys()
@@ -326,11 +332,11 @@ def _without_consequences(problems: Sequence[Problem]) -> list[Problem]:
 
 def _follows(problem: Problem, meant: Set[str], body: bool) -> bool:
     if problem.code == "ARCH016":
-        return set(re.findall(r"`(\w+)`", problem.message)[1:]) <= meant
-    missing = problem.code == "ARCH006" and problem.message.removesuffix(" is missing").strip("`") in meant
-    return missing or (body and ("no `steps`" in problem.message or "stands beside `like`" in problem.message))
+        return set(re.findall(r"`(\w+)`", problem.message)[:-1]) <= meant
+    missing = problem.code == "ARCH006" and problem.message.removeprefix(f"{MISSING} ").strip("`") in meant
+    return missing or (body and (_NO_BODY in problem.message or problem.message == _STRAY_WITH))
 
 
 def _spans(node: Node | None) -> dict[str, Span]:
-    """Where the values of a mapping stand, by key."""
+    """Return the places of the values of a mapping, by key."""
     return {key.text: value.span for key, value in entries(node)}

@@ -1,4 +1,4 @@
-"""What a body shows to those who use it: its arguments, its inputs and its outputs."""
+"""Parse the interface of a body: its arguments, inputs and outputs."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from collections.abc import Mapping as MappingType
 from typing import Any
 
-from archdsl.errors import nearest, shown
+from archdsl.errors import nearest
 from archdsl.names import RESERVED, name_fault
 from archdsl.ops import Shape
 from archdsl.parsing.scope import Scope
-from archdsl.parsing.validation import plain
+from archdsl.parsing.validation import MISSING, got, plain
 from archdsl.parsing.values import UNREAD, ValueReader
 from archdsl.source import Mapping, Node, Scalar, Sequence, entries
 from archdsl.spec import INPUT, OUTPUT, TYPES, Arg, StepRef
@@ -20,15 +20,16 @@ _LARGEST = 65_536
 
 
 class InterfaceReader(ValueReader):
-    """Reads `args`, `input`, `inputs` and `outputs`, of the file and of layers."""
+    """Parses `args`, `input`, `inputs` and `outputs` of the file and of layers."""
 
     def args(self, node: Node | None) -> dict[str, Arg]:
-        """The arguments, each with a type or a default."""
+        """Return the arguments, each with a type or a default."""
         args = {}
-        for key, inner in entries(self.mapping(node, "`args` is a mapping", "`args: {filters: int, stride: 1}`")):
-            fault = name_fault(key.text, RESERVED) or ("it is a class of this file" if key.text in self.classes else "")
+        hint = "map each name to a type or a default, as in `args: {filters: int, stride: 1}`"
+        for key, inner in entries(self.mapping(node, "`args`", hint)):
+            fault = name_fault(key.text, RESERVED) or ("it is a class in this file" if key.text in self.classes else "")
             if fault:
-                self.problems.add("ARCH010", f"`{key.text}` cannot name an argument: {fault}", key.span)
+                self.problems.add("ARCH010", f"invalid argument name `{key.text}`: {fault}", key.span)
             args[key.text] = self._arg(key, inner)
         return args
 
@@ -38,19 +39,19 @@ class InterfaceReader(ValueReader):
             return Arg(key.text, value.content, None, key.span)
         kind = _OF_DEFAULT.get(type(value.template()))
         if kind is None and value.content is not UNREAD:
-            hint = f"a type ({', '.join(TYPES)}), or a default that gives the type"
-            self.problems.add("ARCH007", f"`{key.text}` has neither a type nor a default", node.span, hint)
+            hint = f"give it a type ({', '.join(TYPES)}) or a default value"
+            self.problems.add("ARCH007", f"the argument `{key.text}` has no type and no default", node.span, hint)
         return Arg(key.text, kind or "int", value, key.span)
 
     def set_args(self, node: Node | None, args: MappingType[str, Arg], owner: str) -> dict[str, Any]:
-        """Values for arguments that exist, as `with` and a variant's `args` give them."""
+        """Return values for existing arguments, from `with` or from the `args` of a variant."""
         values = {}
         for key, inner in entries(node):
             value = self.value(inner, None)
             if key.text not in args:
                 free = args.keys() - {other.text for other, _ in entries(node)}
-                hint = nearest(key.text, free) if args else f"`{owner}` has no arguments"
-                self.problems.add("ARCH015", f"`{owner}` has no argument `{key.text}`", key.span, hint)
+                hint = nearest(key.text, free) if args else f"`{owner}` takes no arguments"
+                self.problems.add("ARCH015", f"unknown argument `{key.text}` for `{owner}`", key.span, hint)
                 continue
             values[key.text] = args[key.text].taken(value.template())
             if not value.names and (fault := args[key.text].fault(values[key.text])):
@@ -58,26 +59,25 @@ class InterfaceReader(ValueReader):
         return values
 
     def file_inputs(self, root: Mapping) -> dict[str, Shape]:
-        """The shapes of the network's inputs, by name."""
+        """Return the shapes of the inputs of the network, by name."""
         one, several = root.get("input"), root.get("inputs")
         if one is not None and several is not None:
             key = root.key("inputs")
-            self.problems.add(
-                "ARCH005", "`inputs` stands beside `input`", key.span if key else None, "keep one of them"
-            )
+            message = "`inputs` cannot be combined with `input`"
+            self.problems.add("ARCH005", message, key.span if key else None, "keep one of them")
         if several is None:
             if one is not None:
                 return {INPUT: self.shape(one, "input")}
-            hint = "`input: [32, 32, 3]`: height, width, channels"
-            self.problems.add("ARCH006", "`input` is missing", root.span, hint)
+            hint = "add the shape of the input, such as `input: [32, 32, 3]` for height, width and channels"
+            self.problems.add("ARCH006", f"{MISSING} `input`", root.span, hint)
             return {INPUT: (1, 1, 1)}
         return dict(self.named_shapes(several))
 
     def named_shapes(self, node: Node) -> Iterator[tuple[str, Shape]]:
-        """The entries of `inputs: {image: [64, 64, 3], facts: [12]}`."""
+        """Yield the entries of `inputs: {image: [64, 64, 3], facts: [12]}`."""
         if not isinstance(node, Mapping) or not node.items:
-            hint = "`inputs: {image: [64, 64, 3], facts: [12]}`"
-            self.problems.add("ARCH007", "`inputs` is a mapping of names to shapes", node.span, hint)
+            hint = "map each name to a shape, as in `inputs: {image: [64, 64, 3], facts: [12]}`"
+            self.problems.add("ARCH007", f"`inputs` must be a mapping, got {got(node)}", node.span, hint)
             yield INPUT, (1, 1, 1)
             return
         for key, inner in node.items:
@@ -85,46 +85,46 @@ class InterfaceReader(ValueReader):
             yield key.text, self.shape(inner, key.text)
 
     def shape(self, node: Node, name: str) -> Shape:
-        """A tensor's shape without its batch axis."""
+        """Return the shape of a tensor without the batch."""
         shape = plain(node)
         sizes = isinstance(shape, list) and all(type(n) is int and 0 < n <= _LARGEST for n in shape)
         if sizes and len(shape) <= 4:
             return tuple(shape)
-        hint = "`[32, 32, 3]` is height, width, channels; without the batch"
-        message = f"`{name}` is a list of at most four whole numbers from 1 to {_LARGEST:,}"
+        hint = "write the shape without the batch size, such as `[32, 32, 3]` for height, width and channels"
+        message = f"`{name}` must be a list of at most four integers from 1 to {_LARGEST:,}"
         self.problems.add("ARCH007", message, node.span, hint)
         return (1, 1, 1)
 
     def layer_inputs(self, node: Node | None) -> tuple[str, ...]:
-        """The names in a layer's `inputs`; `INPUT` alone where it has none."""
-        names = tuple(self._words(node, "inputs", "`inputs: [left, right]`"))
+        """Return the names in the `inputs` of a layer; only `INPUT` if it has none."""
+        names = tuple(self._words(node, "inputs", "list the names of the inputs, as in `inputs: [left, right]`"))
         for word in names:
             self._input_name(word.text, word)
         return tuple(word.text for word in names) or (INPUT,)
 
     def _input_name(self, name: str, place: Scalar) -> None:
-        fault = name_fault(name) or ("it is the word for all of them" if name == INPUT else "")
+        fault = name_fault(name) or ("it is reserved for a single input" if name == INPUT else "")
         if fault:
-            self.problems.add("ARCH010", f"`{name}` cannot name an input: {fault}", place.span)
+            self.problems.add("ARCH010", f"invalid input name `{name}`: {fault}", place.span)
 
     def output_names(self, node: Node | None) -> tuple[str, ...]:
-        """The names in `outputs`, before the body is read."""
+        """Return the names in `outputs`, before the body is parsed."""
         return tuple(word.text for word in _items(node) if isinstance(word, Scalar))
 
     def outputs(self, node: Node | None, scope: Scope) -> tuple[StepRef, ...]:
-        """What a body gives by name; looked up among the names of its steps."""
-        words = list(self._words(node, "outputs", "`outputs: [label, age]`, the names of steps"))
+        """Return the steps that `outputs` refers to."""
+        words = list(self._words(node, "outputs", "list the names of steps, as in `outputs: [label, age]`"))
         return tuple(ref for word in words if (ref := self.output(word, scope)) is not None)
 
     def output(self, word: Scalar, scope: Scope) -> StepRef | None:
-        """One word of `outputs`."""
+        """Return the step that a name in `outputs` refers to."""
         if "." in word.text:
-            hint = "the name of a step alone, which becomes the output's name"
-            self.problems.add("ARCH018", f"`{word.text}` cannot name an output", word.span, hint)
+            hint = "write the name of a step, which also becomes the name of the output"
+            self.problems.add("ARCH018", f"invalid output name `{word.text}`", word.span, hint)
             return None
         if word.text == OUTPUT:
-            message = f"`{OUTPUT}` is the word for an output without a name, and cannot name one"
-            self.problems.add("ARCH010", message, word.span, "name what it is, as in `label`")
+            message = f"invalid output name `{OUTPUT}`: it is reserved for an unnamed output"
+            self.problems.add("ARCH010", message, word.span, "choose a descriptive name, such as `label`")
             return None
         return self.ref(word, scope)
 
@@ -132,15 +132,16 @@ class InterfaceReader(ValueReader):
         if node is None:
             return
         if not _items(node):
-            self.problems.add("ARCH007", f"`{key}` is a list of names", node.span, hint)
+            self.problems.add("ARCH007", f"`{key}` must be a list of names, got {got(node)}", node.span, hint)
             return
         seen: set[str] = set()
         for word in _items(node):
             if not isinstance(word, Scalar) or not isinstance(word.value, str):
-                self.problems.add("ARCH007", f"a name is due, and here is {shown(plain(word))}", word.span, hint)
+                self.problems.add("ARCH007", f"expected a name, got {got(word)}", word.span, hint)
                 continue
             if word.text in seen:
-                self.problems.add("ARCH010", f"`{word.text}` stands twice in `{key}`", word.span, "keep one of them")
+                message = f"duplicate name `{word.text}` in `{key}`"
+                self.problems.add("ARCH010", message, word.span, "remove one of them")
             seen.add(word.text)
             yield word
 

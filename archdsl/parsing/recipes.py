@@ -1,4 +1,4 @@
-"""Reads `data` and `train`, the file's own and those of its variants."""
+"""Parse the `data` and `train` sections of a file and of its variants."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 SECTIONS = ("data", "train")
 
 DEEP = ("augment",)
-"""What a variant lays over by key, too; any other mapping inside a section is replaced as a whole."""
+"""Mappings inside a section whose single keys a variant can override. Any other mapping is replaced as a whole."""
 
 
 def section_model(section: str) -> type[BaseModel]:
-    """The model of a section; a file without these sections never imports it."""
+    """Return the Pydantic model of a section, imported only if a file has the section."""
     from archdsl import recipe
 
     return recipe.Data if section == "data" else recipe.Train
@@ -32,14 +32,17 @@ def section_model(section: str) -> type[BaseModel]:
 def read(
     root: Mapping, outputs: tuple[StepRef, ...], problems: Problems, variant: Mapping | None = None
 ) -> tuple[Data | None, Train | None, dict[str, Span]]:
-    """Both sections of a file, or of one of its variants, and the place of each value by its path.
-
-    A path is such as `train.whiten.layer`. All three are empty where a variant says nothing of the recipe.
+    """Parse both sections of a file or of one of its variants, with the places of all values.
 
     Args:
-        outputs: those of the network, each of which has a loss.
-        problems: where what is wrong is collected.
-        variant: what is laid over the file's own.
+        root: The root of the file.
+        outputs: The outputs of the network, each of which needs a loss.
+        problems: Collects the problems.
+        variant: The variant, if any.
+
+    Returns:
+        The two sections, and the place of each value by a path such as `train.whiten.layer`. All three are empty if the
+        variant does not change the recipe.
     """
     if variant is not None and all(variant.get(word) is None for word in SECTIONS):
         return None, None, {}
@@ -60,7 +63,7 @@ def read(
 
 
 def laid_over(own: Node | None, laid: Node | None, deep: tuple[str, ...] = DEEP) -> Node | None:
-    """A section with a variant's laid over it, key by key; each value keeps its place."""
+    """Return a section with the changes of a variant. Each value keeps its place."""
     if not isinstance(laid, Mapping) or not isinstance(own, Mapping):
         return own if laid is None else laid
     given = {key.text: (key, node) for key, node in laid.items}

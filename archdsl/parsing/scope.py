@@ -1,4 +1,4 @@
-"""What an expression sees, and which of it has been used."""
+"""The names visible to expressions, and which of them are used."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from archdsl.spec import INPUT
 
 @dataclass(frozen=True, slots=True)
 class NamedStep:
-    """A step that has a name.
+    """A step with a name.
 
     Args:
-        outputs: of its layer, where they have names.
-        ambiguous: whether two steps of the body have the name.
+        outputs: The names of its outputs, if it is a layer with named outputs.
+        many: Whether it is in a loop and can have several copies.
+        ambiguous: Whether two steps of the body have this name.
     """
 
     outputs: tuple[str, ...] = ()
@@ -27,16 +28,17 @@ class NamedStep:
 
 @dataclass(frozen=True)
 class Scope:
-    """What a place in a body sees.
+    """The names visible at a place in a body.
 
     Args:
-        visible: the names that an expression sees, by their types.
-        used: those that some expression has used.
-        inputs: the names of the body's inputs.
-        named: the steps above that have names, and the inputs.
-        looped: the names of steps that stand in a loop, wherever it is.
-        owner: the layer that the body is of, if it is of one.
-        hidden: the model's arguments, which a layer does not see.
+        visible: The types of the names that expressions can use.
+        used: The names that expressions have used.
+        inputs: The names of the inputs of the body.
+        named: The inputs and the earlier steps with names.
+        looped: The names of steps inside loops.
+        apart: Whether names of steps are not visible outside.
+        owner: The name of the layer, if the body belongs to a layer.
+        hidden: The names of the model's arguments, which a layer cannot use.
     """
 
     visible: Mapping[str, str]
@@ -50,27 +52,28 @@ class Scope:
 
     @classmethod
     def of(cls, types: Mapping[str, str], inputs: tuple[str, ...]) -> Scope:
-        """What a body with these arguments and inputs sees at its begin."""
+        """Return the scope at the start of a body with these arguments and inputs."""
         return cls({**types, "channels": "int"}, set(), inputs, dict.fromkeys((INPUT, *inputs), NamedStep()))
 
     def inner(self, names: Iterable[str], apart: bool = False) -> Scope:
-        """The scope inside a `for`, whose columns hold whatever their lists hold.
+        """Return the scope inside a `for`, whose columns can have any type.
 
         Args:
-            apart: whether the names of steps inside are not seen from outside.
+            names: The names of the columns.
+            apart: Whether names of steps inside are not visible outside.
         """
         named = dict(self.named) if apart else self.named
         visible = {**self.visible, **dict.fromkeys(names, "any")}
         return Scope(visible, set(), self.inputs, named, self.looped, self.apart or apart, self.owner, self.hidden)
 
     def define(self, name: str, outputs: tuple[str, ...], many: bool) -> None:
-        """Names a step, for what comes after it."""
+        """Make the name of a step visible to later steps."""
         self.named[name] = NamedStep(outputs, many, name in self.named)
         if self.apart:
             self.looped.add(name)
 
     def find(self, name: str) -> NamedStep | None:
-        """The step of a name; of what stands in a loop, each copy has a name too: `x_1`, `x_2`."""
+        """Return the step with a name. Copies of a step in a loop have names, too: `x_1`, `x_2`."""
         own, base = self.named.get(name), stem(name)
         looped = self.named.get(base)
         if looped is None or not looped.many or not copy_number(name, base):
@@ -78,7 +81,7 @@ class Scope:
         return looped if own is None else replace(own, ambiguous=True)
 
     def mention(self, node: Node) -> None:
-        """Takes the names in what was refused for used, so that they are not reported too."""
+        """Mark the names in a rejected node as used, so that they are not reported as well."""
         if isinstance(node, Scalar):
             self.used.update(mentioned(node.text))
         else:

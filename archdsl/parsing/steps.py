@@ -1,4 +1,4 @@
-"""Located YAML -> the steps of a body: ops split into their parts, paths, loops, and what each expression sees."""
+"""Parse the steps of a body: ops with their parts, layer calls, paths and loops."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from archdsl.names import name_fault
 from archdsl.ops import OPS, Op, find
 from archdsl.parsing.interfaces import InterfaceReader
 from archdsl.parsing.scope import Scope
-from archdsl.parsing.validation import faults, plain
+from archdsl.parsing.validation import MISSING, faults, got
 from archdsl.parsing.values import LOOP_KEYS, STEP_KEYS, UNREAD
 from archdsl.source import Mapping, Node, Scalar, Sequence
 from archdsl.spec import SHORTCUTS, Branch, Branches, Fields, LayerCall, Loop, OpCall, Signature, Step, Value
@@ -29,7 +29,7 @@ PROJECTION: dict[str, int | str] = {
     "groups": 1,
     "activation": "none",
 }
-"""A projection's own fields: a 1x1 conv, whose filters and stride are known only where it is used."""
+"""The fields of a projection, a 1x1 conv whose filters and stride depend on where it is used."""
 
 NORMS = OPS.of_kind("norm", suffix="_norm")
 ACTIVATIONS = OPS.of_kind("activation")
@@ -37,30 +37,30 @@ ACTIVATIONS = OPS.of_kind("activation")
 
 @dataclass(frozen=True)
 class StepReader(InterfaceReader):
-    """Reads bodies. It knows what each layer takes and gives, but no layer's body.
+    """Parses bodies, based on the interfaces of all layers.
 
     Args:
-        signatures: the arguments, inputs and outputs of each layer of the file.
-        defaults: the file's `defaults`, by op.
+        signatures: The arguments, inputs and outputs of each layer of the file.
+        defaults: The `defaults` of the file, by op.
     """
 
     signatures: MappingType[str, Signature]
     defaults: MappingType[str, Fields]
 
     def body(self, node: Node, scope: Scope) -> tuple[Step, ...]:
-        """A list of steps, or one step by itself."""
+        """Parse a list of steps or a single step."""
         nodes = node.items if isinstance(node, Sequence) else (node,)
         return tuple(step for inner in nodes if (step := self._step(inner, scope)) is not None)
 
     def _step(self, node: Node, scope: Scope) -> Step | None:
         if isinstance(node, Scalar):
             if node.value is None:
-                self.problems.add("ARCH014", "this step is empty", node.span, "write an op or a layer, as in `- relu`")
+                self.problems.add("ARCH014", "empty step", node.span, "write an op or a layer, as in `- relu`")
                 return None
             node = Mapping(((node, Mapping((), node.span)),), node.span)
         if isinstance(node, Sequence):
-            hint = "one list is the body, or one path of `paths`"
-            self.problems.add("ARCH007", "a step is due, and here is a list", node.span, hint)
+            hint = "remove the inner brackets, or use `paths` for parallel branches"
+            self.problems.add("ARCH007", "expected a step, got a list", node.span, hint)
             scope.mention(node)
             return None
         own = self._own(node)
@@ -79,18 +79,19 @@ class StepReader(InterfaceReader):
         return None if action is None else Step(key.text, action, loop, name, key.span, refs)
 
     def _own(self, node: Mapping) -> tuple[Scalar, Node] | None:
-        """The step's own key among its neighbours."""
+        """Return the key of the op, layer or `paths` of a step."""
         words = {*STEP_KEYS, *(PATHS_KEYS if node.get("paths") else ())}
         own = [(key, value) for key, value in node.items if key.text not in words]
         known = [(key, value) for key, value in own if self._is_known(key)]
         if len(own) == 1:
             return own[0]
         if not own:
-            hint = "neighbours stand in one mapping with the step: `{relu: {}, name: x}`"
-            self.problems.add("ARCH014", "this step has no op, no layer and no `paths`", node.span, hint)
+            hint = "put these keys in one mapping with the op or layer: `{relu: {}, name: x}`"
+            self.problems.add("ARCH014", "a step needs an op, a layer or `paths`", node.span, hint)
         elif len(known) > 1:
-            hint = "begin each step with `- `"
-            self.problems.add("ARCH005", f"`{known[1][0].text}` is a second step in one", known[1][0].span, hint)
+            hint = "start each step with `- `"
+            message = f"two steps in one list item: `{known[0][0].text}` and `{known[1][0].text}`"
+            self.problems.add("ARCH005", message, known[1][0].span, hint)
         else:
             inside = self._fields_of(known[0][0].text) if known else set()
             for key, _ in own:
@@ -98,10 +99,10 @@ class StepReader(InterfaceReader):
                     continue
                 hint = nearest(key.text, words)
                 if key.text in inside:
-                    hint = f"it belongs inside: `{known[0][0].text}: {{{key.text}: ...}}`"
+                    hint = f"move it into the arguments: `{known[0][0].text}: {{{key.text}: ...}}`"
                 elif key.text in PATHS_KEYS:
-                    hint = f"`{key.text}` stands beside `paths`"
-                self.problems.add("ARCH005", f"`{key.text}` is not known here", key.span, hint)
+                    hint = f"use `{key.text}` only next to `paths`"
+                self.problems.add("ARCH005", f"unknown key `{key.text}`", key.span, hint)
         return None
 
     def _is_known(self, key: Scalar) -> bool:
@@ -118,7 +119,7 @@ class StepReader(InterfaceReader):
         if key.text == "paths":
             return self.branches(step, scope)
         if key.text not in self.signatures and find(key.text, key.span) is None:
-            message = f"{shown(key.value)} is neither an op nor a layer of this file"
+            message = f"unknown op or layer {shown(key.value)}"
             self.problems.add("ARCH014", message, key.span, self._nearest_step(key.text))
             scope.mention(given)
             return None
@@ -132,7 +133,7 @@ class StepReader(InterfaceReader):
         return action
 
     def _suggest_arguments(self, known: int, fields: Fields, scope: Scope) -> None:
-        """Of the problems after the first `known`, says where a `$` is missing before an argument's name."""
+        """In the problems after the first `known`, suggest a `$` if a value is the name of an argument."""
         words = {
             v.span: v.content for v in fields.values() if isinstance(v.content, str) and v.content in scope.visible
         }
@@ -147,36 +148,37 @@ class StepReader(InterfaceReader):
         if hint.startswith("did you mean"):
             return hint
         layers = ", ".join(f"`{name}`" for name in self.signatures)
-        return "`archdsl ops` lists the ops" + (f"; the layers of this file are {layers}" if layers else "")
+        return "run `archdsl ops` to list all ops" + (f"; layers in this file: {layers}" if layers else "")
 
     def fields(self, owner: str, node: Node, scope: Scope | None) -> dict[str, Value] | None:
-        """The arguments of an op or a layer; None where they are no mapping."""
+        """Return the arguments of an op or a layer, or None if they are not a mapping."""
         if isinstance(node, Scalar) and node.value is None:
             return {}
         if not isinstance(node, Mapping):
             hint = self._example(owner)
-            self.problems.add("ARCH007", "a mapping of arguments is due", node.span, hint)
+            message = f"expected a mapping of arguments, got {got(node)}"
+            self.problems.add("ARCH007", message, node.span, hint)
             return None
         known = self._fields_of(owner)
         for key, value in node.items:
             if key.text not in known:
                 free = known - {other.text for other, _ in node.items}
-                hint = nearest(key.text, free) if known else f"`{owner}` has no arguments"
-                hint = f"`{key.text}` stands beside `{owner}`, not inside" if key.text in STEP_KEYS else hint
-                self.problems.add("ARCH015", f"`{owner}` has no argument `{key.text}`", key.span, hint)
+                hint = nearest(key.text, free) if known else f"`{owner}` takes no arguments"
+                hint = f"move `{key.text}` out of the arguments, next to `{owner}`" if key.text in STEP_KEYS else hint
+                self.problems.add("ARCH015", f"unknown argument `{key.text}` for `{owner}`", key.span, hint)
                 if scope is not None:
                     scope.mention(value)
         return {key.text: self.value(value, scope) for key, value in node.items if key.text in known}
 
     def _example(self, owner: str) -> str:
-        """How an op or a layer is written with what it needs, or else with any argument."""
+        """Return a hint with the required arguments of an op or a layer, or with any argument."""
         if owner in OPS:
             needed = [name for name, field in OPS[owner].model_fields.items() if field.is_required()]
         else:
             needed = [name for name, arg in self.signatures[owner].args.items() if arg.default is None]
         names = needed or sorted(self._fields_of(owner))[:1]
         arguments = ", ".join(f"{name}: ..." for name in sorted(names))
-        return f"`{owner}: {{{arguments}}}`" if names else f"`{owner}` has no arguments"
+        return f"write `{owner}: {{{arguments}}}`" if names else f"`{owner}` takes no arguments"
 
     def _use(self, key: Scalar, fields: dict[str, Value]) -> LayerCall:
         args = self.signatures[key.text].args
@@ -186,12 +188,12 @@ class StepReader(InterfaceReader):
         missing = [name for name, arg in args.items() if arg.default is None and name not in fields]
         if missing:
             arguments = "argument" + "s" * (len(missing) > 1) + " " + " and ".join(f"`{name}`" for name in missing)
-            hint = f"`{key.text}: {{{', '.join(f'{name}: ...' for name in missing)}}}`"
-            self.problems.add("ARCH016", f"`{key.text}` needs its {arguments}", key.span, hint)
+            hint = f"add `{', '.join(f'{name}: ...' for name in missing)}`"
+            self.problems.add("ARCH016", f"missing required {arguments} for `{key.text}`", key.span, hint)
         return LayerCall(key.text, fields)
 
     def block(self, op: type[Op], given: Fields, span: Span) -> tuple[OpCall, ...]:
-        """An op with the file's defaults, split into padding, op, norm and activation."""
+        """Return an op with the defaults of the file, split into padding, op, norm and activation."""
         fields = {**self.defaults.get(op.name, {}), **given}
         self.check(op, fields, span)
         parts = [OpCall("main", op, fields)]
@@ -208,7 +210,7 @@ class StepReader(InterfaceReader):
         return tuple(parts)
 
     def check(self, op: type[Op], fields: Fields, span: Span, complete: bool = True) -> None:
-        """Collects what is wrong with an op's fields, as far as they are known without evaluating."""
+        """Collect the problems of an op's fields that can be found without evaluating expressions."""
         known = op.model_fields
         literal = {name: value.template() for name, value in fields.items() if not value.names}
         skip = [] if complete else [name for name in known if name not in fields]
@@ -216,7 +218,7 @@ class StepReader(InterfaceReader):
         self.problems.collected += faults(op, literal, lambda n: fields[n].span if n in fields else span, skip)
 
     def _norm_or_activation(self, role: Any, table: MappingType[str, type[Op]], value: Value | None) -> list[OpCall]:
-        """The part of `norm: batch`, or of `activation: {leaky_relu: {slope: 0.1}}`."""
+        """Return the part for `norm: batch` or `activation: {leaky_relu: {slope: 0.1}}`."""
         if value is None or value.content in ("none", UNREAD):
             return []
         word, fields = value.content, {}
@@ -224,17 +226,19 @@ class StepReader(InterfaceReader):
             word, inner = next(iter(word.items()))
             fields = inner.content if isinstance(inner.content, dict) else {}
             if not isinstance(inner.content, dict | None) and inner.content is not UNREAD:
-                hint = f"`{{{word}: {{argument: value}}}}`"
-                self.problems.add("ARCH007", "a mapping of arguments is due", inner.span, hint)
+                hint = f"write `{{{word}: {{argument: value}}}}`"
+                message = f"expected a mapping of arguments, got {shown(inner.template())}"
+                self.problems.add("ARCH007", message, inner.span, hint)
             table_fields = table[word].model_fields if word in table else {}
             for name in fields.keys() - table_fields:
                 free = table_fields.keys() - fields.keys()
-                hint = nearest(name, free) if table_fields else f"`{word}` has no arguments"
-                self.problems.add("ARCH015", f"`{word}` has no argument `{name}`", fields[name].span, hint)
+                hint = nearest(name, free) if table_fields else f"`{word}` takes no arguments"
+                self.problems.add("ARCH015", f"unknown argument `{name}` for `{word}`", fields[name].span, hint)
             fields = {name: item for name, item in fields.items() if name in table_fields}
         if not isinstance(word, str) or word not in table:
-            hint = nearest(word, [*table, "none"]) if isinstance(word, str) else "two steps, each with its own `when`"
-            text = f"`{word}` is no {role}" if isinstance(word, str) else f"the {role} is chosen by a word"
+            is_word = isinstance(word, str)
+            hint = nearest(word, [*table, "none"]) if is_word else "write one step per choice, each with a `when`"
+            text = f"unknown {role} `{word}`" if is_word else f"`{role}` must be a name"
             self.problems.add("ARCH007", text, value.span, hint)
             return []
         op = table[word]
@@ -243,7 +247,7 @@ class StepReader(InterfaceReader):
         return [OpCall(role, op, fields)]
 
     def branches(self, node: Mapping, scope: Scope) -> Branches:
-        """`paths`, with `shortcut`, `merge` and `after` beside it."""
+        """Parse `paths` and the keys `shortcut`, `merge` and `after`."""
         paths = tuple(self._paths(node.get("paths"), scope))
         shortcut = self._shortcut(node.get("shortcut"), scope, node.span)
         merge, after = node.get("merge"), node.get("after")
@@ -251,7 +255,8 @@ class StepReader(InterfaceReader):
         alone = isinstance(shortcut, Value) and shortcut.content == "none" and not several
         if merge is None and not alone:
             key = node.key("paths")
-            self.problems.add("ARCH006", "`merge` is missing", key.span if key else node.span, "`merge: add`, for one")
+            place = key.span if key else node.span
+            self.problems.add("ARCH006", f"{MISSING} `merge`", place, "add a merge, such as `merge: add`")
         part = self._merge(merge, scope) if merge is not None else None
         steps = self.body(after, scope) if after is not None else ()
         own = {name: Value(content, node.span) for name, content in PROJECTION.items()}
@@ -260,19 +265,19 @@ class StepReader(InterfaceReader):
 
     def _paths(self, node: Node | None, scope: Scope) -> Iterator[Branch]:
         if node is not None and not isinstance(node, Scalar) and not node.items:
-            self.problems.add("ARCH006", "`paths` has no path", node.span, "`paths: {main: [...]}`")
+            self.problems.add("ARCH006", "`paths` is empty", node.span, "add a path, as in `paths: {main: [...]}`")
         elif isinstance(node, Mapping):
             for key, inner in node.items:
-                fault = name_fault(key.text) or ("the shortcut has this name" if key.text == "shortcut" else "")
+                fault = name_fault(key.text) or ("it is reserved for the shortcut" if key.text == "shortcut" else "")
                 if fault:
-                    self.problems.add("ARCH010", f"`{key.text}` cannot name a path: {fault}", key.span)
+                    self.problems.add("ARCH010", f"invalid path name `{key.text}`: {fault}", key.span)
                 yield self._path(key.text, inner, scope)
         elif isinstance(node, Sequence):
             for inner in node.items:
                 yield self._path(None, inner, scope)
         elif node is not None:
-            hint = "`paths: {wide: [...], narrow: [...]}`"
-            self.problems.add("ARCH007", "`paths` is a mapping or a list of paths", node.span, hint)
+            hint = "write one list of steps per path, as in `paths: {wide: [...], narrow: [...]}`"
+            self.problems.add("ARCH007", f"`paths` must be a mapping or a list, got {got(node)}", node.span, hint)
 
     def _path(self, name: str | None, node: Node, scope: Scope) -> Branch:
         if isinstance(node, Sequence):
@@ -282,11 +287,11 @@ class StepReader(InterfaceReader):
             keys = [key for key, _ in node.items] if isinstance(node, Mapping) else []
             near = [key for key in keys if nearest(key.text, ["steps"]).startswith("did you mean")]
             if near:
-                message = f"`{near[0].text}` is not known here"
+                message = f"unknown key `{near[0].text}`"
                 self.problems.add("ARCH005", message, near[0].span, "did you mean `steps`?")
             else:
-                hint = "a path is a list of steps, or `{steps: [...]}` with `repeat`, `for` or `when` beside it"
-                self.problems.add("ARCH007", "this is no path", node.span, hint)
+                hint = "write a list of steps, or `{steps: [...]}` with `repeat`, `for` or `when`"
+                self.problems.add("ARCH007", f"expected a path, got {got(node)}", node.span, hint)
             scope.mention(node)
             return Branch(name, Loop(), (), node.span)
         self.unknown(node, ("steps", *LOOP_KEYS))
@@ -301,10 +306,13 @@ class StepReader(InterfaceReader):
         if isinstance(node, Sequence):
             return self.body(node, scope)
         value = self.value(node, scope)
-        # What is no word, a mapping for one, has no hash.
+        # The content may be a mapping, which is not hashable.
         if not value.names and value.content not in tuple(SHORTCUTS):
-            hint = nearest(str(value.content), SHORTCUTS) if isinstance(node, Scalar) else "its own steps are a list"
-            self.problems.add("ARCH007", f"{shown(plain(node))} is no shortcut", node.span, hint)
+            if isinstance(node, Scalar):
+                message, hint = f"unknown shortcut {got(node)}", nearest(str(value.content), SHORTCUTS)
+            else:
+                message, hint = f"expected a shortcut, got {got(node)}", "write the steps of the shortcut as a list"
+            self.problems.add("ARCH007", message, node.span, hint)
             return Value("none", span)
         return value
 
@@ -316,9 +324,11 @@ class StepReader(InterfaceReader):
             find(word.text, word.span)
         merges = OPS.merges()
         if not isinstance(word, Scalar) or word.text not in merges:
-            text = shown(word.value) if isinstance(word, Scalar) else "this"
-            hint = nearest(str(word.text), merges) if isinstance(word, Scalar) else "one word, as in `merge: add`"
-            self.problems.add("ARCH007", f"{text} is no merge", node.span, hint)
+            if isinstance(word, Scalar):
+                message, hint = f"unknown merge {got(word)}", nearest(str(word.text), merges)
+            else:
+                message, hint = f"expected a merge, got {got(node)}", "write its name, as in `merge: add`"
+            self.problems.add("ARCH007", message, node.span, hint)
             return None
         fields = self.fields(word.text, given, scope)
         return None if fields is None else self.block(OPS[word.text], fields, node.span)[0]

@@ -1,4 +1,4 @@
-"""Reads back JSON that the program itself wrote: held to its schema, with every field that is wrong named."""
+"""Read JSON files written by archdsl, and validate them against a schema."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from archdsl.parsing.validation import describe
 Stored = TypeVar("Stored")
 
 VALUES = 200_000
-"""The most values of one text: a wrong one takes up to a kilobyte of memory, in however few bytes of text."""
+"""The maximum number of values in a text. An invalid value takes up to a kilobyte of memory, however short its text."""
 
 
 _MOST_ERRORS = 10_000
-"""Of how many errors Pydantic is asked for all: they take memory, too."""
+"""The maximum number of errors to collect from Pydantic, because they take memory."""
 
 
 def read_json(
@@ -31,18 +31,19 @@ def read_json(
     hint: str = "",
     most: int = VALUES,
 ) -> Stored:
-    """The value of a JSON text; fields that the schema does not know are ignored: a later version may have them.
+    """Parse and validate a JSON text. Unknown fields are ignored, because later versions may add fields.
 
     Args:
-        schema: a dataclass.
-        path: the file that holds the text.
-        kind: what the text is, in a word.
-        conflicts: sentences on what is wrong between fields that are right alone.
-        hint: what to do if it is wrong.
-        most: how many values it may have.
+        schema: A dataclass.
+        text: The JSON text.
+        path: The file that contains the text, for messages.
+        kind: What the text contains, in a word.
+        conflicts: Yields a sentence for each contradiction between valid fields.
+        hint: A hint for the message.
+        most: The maximum number of values.
 
     Raises:
-        ArchError: it is not JSON, or not of that schema (ARCH204).
+        ArchError: If the text is not JSON or does not match the schema (ARCH204).
     """
     if sum(map(text.count, (b",", b"[", b"{"))) > most:
         raise unreadable(path, [f"it has more than {most:,} values"], hint)
@@ -50,10 +51,10 @@ def read_json(
         value: Stored = _adapter(schema).validate_json(text, strict=True)
     except ValidationError as error:
         if error.error_count() > _MOST_ERRORS:
-            raise unreadable(path, [f"{error.error_count():,} values are wrong"], hint) from None
+            raise unreadable(path, [f"{error.error_count():,} values are invalid"], hint) from None
         faults = error.errors(include_url=False)
         if not faults[0]["loc"]:
-            raise unreadable(path, [f"it cannot be read as a {kind}"], hint) from None
+            raise unreadable(path, [f"expected a {kind}"], hint) from None
         raise unreadable(path, list(map(_sentence, faults[:SHOWN])), hint, len(faults)) from None
     if found := list(conflicts(value)):
         raise unreadable(path, found, hint)
@@ -61,22 +62,24 @@ def read_json(
 
 
 def unreadable(path: Path, faults: Sequence[str], hint: str = "", count: int = 0) -> ArchError:
-    """The error of a file that is not what training wrote (ARCH204).
+    """Return the error for an invalid file of a run (ARCH204).
 
     Args:
-        faults: sentences on what is wrong with it; the first ones are shown.
-        count: how many there are, where they are not all given.
+        path: The file.
+        faults: A sentence for each problem. Only the first ones are shown.
+        hint: A hint for the message.
+        count: The total number of problems, if `faults` does not contain all of them.
     """
-    message, count = f"{path} is not what training wrote: ", max(count, len(faults))
+    message, count = f"{path} is invalid: ", max(count, len(faults))
     if count == 1:
         return ArchError(Problem("ARCH204", message + faults[0], hint=hint))
     facts = [*faults[:SHOWN], *([f"... and {count - SHOWN:,} more"] if count > SHOWN else [])]
-    return ArchError(Problem("ARCH204", f"{message}{count:,} values are wrong", facts=tuple(facts), hint=hint))
+    return ArchError(Problem("ARCH204", f"{message}{count:,} values are invalid", facts=tuple(facts), hint=hint))
 
 
 def due(wanted: str) -> PydanticCustomError:
-    """What a validator raises for a value that is none of the wanted ones."""
-    return PydanticCustomError("kind", "{wanted} is due", {"wanted": wanted})
+    """Return the error that a validator raises for an unexpected value."""
+    return PydanticCustomError("kind", "expected {wanted}", {"wanted": wanted})
 
 
 def _adapter(schema: Any) -> TypeAdapter[Any]:
@@ -86,7 +89,7 @@ def _adapter(schema: Any) -> TypeAdapter[Any]:
 
 
 _ADAPTERS: dict[Any, TypeAdapter[Any]] = {}
-"""Made when they are first used: it takes milliseconds."""
+"""Created on first use, because that takes milliseconds."""
 
 
 def _sentence(fault: Any) -> str:
@@ -99,7 +102,7 @@ def _sentence(fault: Any) -> str:
 
 
 def _path(places: Sequence[str | int]) -> str:
-    """`input.shape[2]`; keys of the file are cut where they are long."""
+    """Return a path such as `input.shape[2]`, with long keys truncated."""
     path = ""
     for place in places:
         if place != "[key]":

@@ -1,4 +1,4 @@
-"""Pydantic's errors as problems of the file: where each is, and what would be right."""
+"""Convert errors of Pydantic to problems with a place in the file."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from archdsl.text import is_number
 
 Model = TypeVar("Model", bound=BaseModel)
 
-_DUE = {
-    "int_type": "a whole number is due",
-    "int_from_float": "a whole number is due",
-    "float_type": "a number is due",
-    "bool_type": "`true` or `false` is due",
-    "string_type": "text is due",
-    "list_type": "a list is due",
-    "tuple_type": "a list is due",
-    "model_type": "a mapping is due",
-    "dict_type": "a mapping is due",
-    "dataclass_type": "a mapping is due",
-    "finite_number": "a finite number is due",
+_EXPECTED = {
+    "int_type": "an integer",
+    "int_from_float": "an integer",
+    "float_type": "a number",
+    "bool_type": "a boolean",
+    "string_type": "a string",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "model_type": "a mapping",
+    "dict_type": "a mapping",
+    "dataclass_type": "a mapping",
+    "finite_number": "a finite number",
 }
 _BOUNDS = {
     "greater_than": ("more than", "gt"),
@@ -39,8 +39,17 @@ _BOUNDS = {
 _TRUTHS = {"yes": "true", "on": "true", "no": "false", "off": "false"}
 
 
+MISSING = "missing required key"
+NO_EXPRESSION = "expressions are not allowed here"
+
+
+def got(node: Node) -> str:
+    """Name a node in a message: the value of a scalar, or the kind of anything else."""
+    return shown(node.value) if isinstance(node, Scalar) else "a list" if isinstance(node, Sequence) else "a mapping"
+
+
 def plain(node: Node) -> Any:
-    """A node as Python's own values."""
+    """Convert a node to plain Python values."""
     if isinstance(node, Scalar):
         return node.value
     if isinstance(node, Sequence):
@@ -63,21 +72,22 @@ def validate(
     context: MappingType[str, Any] | None = None,
     values: MappingType[str, Any] | None = None,
 ) -> Model | None:
-    """The model that a node says; None where it has problems, which are collected.
+    """Validate a node against a model. Returns None if there are problems.
 
     Args:
-        node: where the values stand.
-        problems: where what is wrong is collected.
-        context: what validators need to know besides.
-        values: what the node's entries have become already.
+        model: The Pydantic model.
+        node: The node with the values.
+        problems: Collects the problems.
+        context: Additional context for validators.
+        values: Already converted entries of the node, if any.
     """
     if not isinstance(node, Mapping):
-        hint = f"`{{{next(iter(model.model_fields))}: ...}}`"
-        problems.add("ARCH007", f"a mapping is due, and here is {shown(plain(node))}", node.span, hint)
+        hint = f"write `{{{next(iter(model.model_fields))}: ...}}`"
+        problems.add("ARCH007", f"expected a mapping, got {got(node)}", node.span, hint)
         return None
     if expressions := [scalar for scalar in _scalars(node) if is_expression(scalar.value)]:
         for scalar in expressions:
-            problems.add("ARCH019", "no expression may stand here", scalar.span, "write the value itself")
+            problems.add("ARCH019", NO_EXPRESSION, scalar.span, "write the value itself")
         return None
     try:
         return model.model_validate(plain(node) if values is None else values, context=context)
@@ -90,12 +100,13 @@ def validate(
 def faults(
     model: type[BaseModel], values: MappingType[str, Any], span: Callable[[str], Span], skip: Container[object] = ()
 ) -> list[Problem]:
-    """What is wrong with fields that are known one by one.
+    """Return the problems of single fields.
 
     Args:
-        values: the fields that have values.
-        span: where a field stands.
-        skip: fields whose values are not known yet.
+        model: The Pydantic model.
+        values: The values of the fields.
+        span: Returns the place of a field.
+        skip: Fields without a known value.
     """
     try:
         model.model_validate(dict(values))
@@ -106,7 +117,7 @@ def faults(
 
 
 def _problem(fault: Any, root: Node, model: type[BaseModel]) -> Problem:
-    """The problem of one of Pydantic's errors, whose `loc` is walked through the nodes."""
+    """Convert an error of Pydantic to a problem, following its `loc` through the nodes."""
     node: Node = root
     span, unknown = root.span, fault["type"] == "extra_forbidden"
     by_key = unknown or fault.get("ctx", {}).get("at_key", False)
@@ -123,7 +134,7 @@ def _problem(fault: Any, root: Node, model: type[BaseModel]) -> Problem:
         section = _model_at(model, fault["loc"][:-1])
         known = section.model_fields if section else {}
         hint = getattr(section, "misplaced", {}).get(word) or nearest(word, known)
-        return Problem("ARCH005", f"`{word}` is not known here", span, hint=hint)
+        return Problem("ARCH005", f"unknown value `{word}`", span, hint=hint)
     return describe(fault, span)
 
 
@@ -147,51 +158,51 @@ def _model_at(model: type[BaseModel], path: tuple[str | int, ...]) -> type[BaseM
 
 
 def choice_of(annotation: Any, metadata: Iterable[Any]) -> WordChoice | None:
-    """The choice of words that a field has, or each entry of its list."""
+    """Return the `WordChoice` of a field or of the items of a list."""
     inner = [item for member in getattr(annotation, "__args__", ()) for item in getattr(member, "__metadata__", ())]
     return next((item for item in (*metadata, *inner) if isinstance(item, WordChoice)), None)
 
 
 def model_of(annotation: Any) -> Any:
-    """The model that an annotation names; of `Model | None`, too."""
+    """Return the model in an annotation such as `Model` or `Model | None`."""
     members = getattr(annotation, "__args__", (annotation,))
     models = [member for member in members if isinstance(member, type) and issubclass(member, BaseModel)]
     return models[0] if models else None
 
 
 def describe(fault: Any, span: Span | None) -> Problem:
-    """The problem of one of Pydantic's errors, at a place that is known."""
+    """Convert an error of Pydantic to a problem at a given place."""
     kind, context, given = fault["type"], fault.get("ctx", {}), fault.get("input")
     if kind == "conflict":
         return Problem(context["code"], context["message"], span, hint=context["hint"])
     here = shown(given)
-    name = f"`{fault['loc'][-1]}`" if fault["loc"] and isinstance(fault["loc"][-1], str) else "this"
     if kind == "missing":
-        return Problem("ARCH006", f"{name} is missing", span, hint=f"add `{fault['loc'][-1]}: ...`")
+        name = fault["loc"][-1]
+        return Problem("ARCH006", f"{MISSING} `{name}`", span, hint=f"add `{name}: ...`")
     if kind in _BOUNDS:
         words, key = _BOUNDS[kind]
-        return Problem("ARCH008", f"{words} {_figure(context[key])} is due, and here is {here}", span)
+        return Problem("ARCH008", f"expected {words} {_figure(context[key])}, got {here}", span)
     if kind == "literal_error":
         choices = [word.strip(" '") for word in context["expected"].replace(" or ", ", ").split(",")]
-        return Problem("ARCH007", f"{here} is not known here", span, hint=nearest(here.strip("`"), choices))
+        return Problem("ARCH007", f"unknown value {here}", span, hint=nearest(here.strip("`"), choices))
     if kind == "union_tag_invalid":
         choices = [word for word in context["expected_tags"].replace("'", "").split(", ") if word != "number"]
         if isinstance(given, str) or (isinstance(given, dict) and len(given) == 1):
             word = context["tag"]
             hint = context.get("hint") or nearest(word, choices)
-            return Problem("ARCH007", f"`{word}` is not known here", span, hint=hint)
-        hint = f"`{choices[0]}`, or `{{{choices[0]}: {{...}}}}`"
-        return Problem("ARCH007", f"one word is due, and here is {here}", span, hint=hint)
+            return Problem("ARCH007", f"unknown value `{word}`", span, hint=hint)
+        hint = f"write a name, such as `{choices[0]}`, or `{{{choices[0]}: {{...}}}}`"
+        return Problem("ARCH007", f"expected a name, got {here}", span, hint=hint)
     if kind == "kind":
         choices = re.findall(r"`([a-z_]+)`", context["wanted"])
         hint = _advice("bool_type", given) if "true" in choices else ""
         near = nearest(given, choices) if isinstance(given, str) else ""
         hint = near if near.startswith("did you mean") else hint
-        return Problem("ARCH007", f"{context['wanted']} is due, and here is {here}", span, hint=hint)
-    due = _DUE.get(kind)
-    if due is None:
+        return Problem("ARCH007", f"expected {context['wanted']}, got {here}", span, hint=hint)
+    expected = _EXPECTED.get(kind)
+    if expected is None:
         return Problem("ARCH008", str(fault["msg"]), span)
-    return Problem("ARCH007", f"{due}, and here is {here}", span, hint=_advice(kind, given))
+    return Problem("ARCH007", f"expected {expected}, got {here}", span, hint=_advice(kind, given))
 
 
 def _figure(number: float) -> str:
@@ -205,7 +216,7 @@ def _advice(kind: str, value: Any) -> str:
         if is_number(value):
             return "remove the quotes"
         if any(c in value for c in "+-*/("):
-            return "without a `$` this is text, which is not computed: write the number"
+            return "write the result: text without a `$` is not evaluated"
     if kind == "list_type" and isinstance(value, str | int | float):
-        return f"`[{value}]`"
+        return f"write `[{value}]`"
     return ""

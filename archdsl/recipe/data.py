@@ -66,12 +66,12 @@ def _source(value: Any) -> Any:
             f"`{{{name}: {'NAME' if source.takes == 'name' else 'PATH'}}}`" for name, source in _WITH_ARGUMENT.items()
         )
         wanted = f"the name of a data set, {', '.join(forms)} or {last}"
-        raise PydanticCustomError("kind", "{wanted} is due", {"wanted": wanted})
+        raise PydanticCustomError("kind", "expected {wanted}", {"wanted": wanted})
     word, argument = next(iter(value.items()))
     if word not in _WITH_ARGUMENT:
         raise unknown(str(word), DATA_SOURCES)
     if not isinstance(argument, str) or not argument.strip():
-        raise PydanticCustomError("kind", "{wanted} is due", {"wanted": f"a string, as in `{{{word}: ...}}`"})
+        raise PydanticCustomError("kind", "expected {wanted}", {"wanted": f"a string, as in `{{{word}: ...}}`"})
     return {word: argument}
 
 

@@ -1,4 +1,4 @@
-"""Typed spec -> graph: layers are expanded, arguments evaluated, shapes inferred, equal calls resolved once."""
+"""Resolve a typed spec to a graph: expand layers, evaluate arguments and infer shapes."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from archdsl.spec import Spec
 
 
 def resolve(spec: Spec, budget: Budget | None = None, /, **arguments: Any) -> Graph:
-    """The graph of a spec's model.
+    """Resolve a spec to the graph of its model.
 
     Args:
-        spec: what `archdsl.load` gives.
-        budget: one for all variants of a spec, each of which takes from it; without it, the spec has its own.
-        arguments: the model's arguments, where they are not to be the file's own.
+        spec: A spec returned by `archdsl.load`.
+        budget: A budget to share among several variants of a spec. Default: a budget for this spec only.
+        arguments: Values for arguments of the model, which override the defaults in the file.
 
     Raises:
-        ArchError: an argument, an expression or a shape does not fit; the first one that is met.
+        ArchError: For the first argument, expression or shape that is invalid.
     """
     try:
         with _without_garbage_collection():
             graph = Resolver(spec, budget or Budget(spec.limits)).model(spec.values(arguments))
     except RecursionError:
-        raise fail("ARCH024", "the layers are nested too deep", spec.span) from None
+        raise fail("ARCH024", "layers are nested too deeply", spec.span) from None
     check_recipe(spec, graph)
     return graph
 
 
 @contextmanager
 def _without_garbage_collection() -> Iterator[None]:
-    """Keeps Python from looking for garbage: all nodes are kept, and among many it would look half of the time."""
+    """Disable Python's garbage collection, which would take half of the time: all nodes stay alive anyway."""
     was_on = gc.isenabled()
     gc.disable()
     try:

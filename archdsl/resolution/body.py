@@ -1,4 +1,4 @@
-"""A body while it is resolved: its nodes, and the names that are taken and seen in it."""
+"""The state of a body during resolution: its nodes and its names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from archdsl.ops import Shape
 from archdsl.spec import StepRef
 
 Tensors: TypeAlias = tuple[Tensor, ...]
-"""What goes from one step to the next: mostly one tensor."""
+"""The tensors between two steps, usually one."""
 
 Values: TypeAlias = Mapping[str, Any]
 """The values of names."""
@@ -22,15 +22,15 @@ Values: TypeAlias = Mapping[str, Any]
 
 @dataclass
 class Body:
-    """A body while it is built.
+    """A body during resolution.
 
     Args:
-        owner: the name of its layer or model.
-        inputs: the shape of each of its inputs.
-        nodes: those so far.
-        counts: how many of each kind there are in each branch, which names go on from.
-        taken: the names of nodes and branches, and where each is given.
-        named: the tensors that `from` may name.
+        owner: The name of the layer or model.
+        inputs: The shapes of the inputs.
+        nodes: The nodes so far.
+        counts: The number of steps of each kind in each branch, used for automatic names.
+        taken: The names of nodes and branches, with their places.
+        named: The tensors that `from` can refer to.
     """
 
     owner: str
@@ -46,29 +46,29 @@ class Body:
 
     @contextmanager
     def own_names(self) -> Iterator[None]:
-        """Inside, what is named cannot be named from outside."""
+        """Return a context in which new names are not visible from outside."""
         self.named = self.named.new_child()
         yield
         self.named = self.named.parents
 
     def next_number(self, path: BranchPath, kind: str) -> int:
-        """The next number of a kind in a branch, from 1."""
+        """Return the next number of a kind in a branch, starting with 1."""
         self.counts[path, kind] += 1
         return self.counts[path, kind]
 
     def _take(self, name: str, span: Span | None) -> None:
-        """Takes a name of the body, of a step or of a branch."""
+        """Reserve the name of a step or a branch."""
         if name in self.taken:
             first = self.taken[name]
-            where = f" on line {first.line}" if first else ""
-            message = f"`{name}` is the name of another step{where}"
-            raise fail("ARCH010", message, span, "choose another `name:` for one of them")
+            where = f", first used on line {first.line}" if first else ""
+            message = f"duplicate step name `{name}`{where}"
+            raise fail("ARCH010", message, span, "give one of the steps a different `name`")
         self.taken[name] = span
 
     def branch_name(self, path: BranchPath, name: str, span: Span) -> str:
-        """A branch's name among the names of weights; the second `main` of a body is `main_2`.
+        """Return the name of a branch in the names of weights. The second `main` of a body is `main_2`.
 
-        It is taken whether or not there is a shortcut in the end, so that no name depends on shapes.
+        The name is reserved even if there is no shortcut in the end, so names do not depend on shapes.
         """
         number = self.next_number(path, f"/{name}")
         numbered = StepName(name, number if number > 1 else 0, path)
@@ -76,10 +76,10 @@ class Body:
         return numbered.own
 
     def referenced(self, refs: Sequence[StepRef]) -> Tensors:
-        """What `from` or `outputs` names.
+        """Return the tensors that `from` or `outputs` refers to.
 
         Raises:
-            ArchError: a step is not there with these arguments.
+            ArchError: If a step does not exist with these arguments.
         """
         result: list[Tensor] = []
         for ref in refs:
@@ -88,22 +88,22 @@ class Body:
                 tensors = tuple(tensor for tensor in tensors if tensor.ref.output == ref.output)
             if not tensors:
                 name = f"{ref.name}.{ref.output}" if ref.output else ref.name
-                hint = "it stands in a path, a loop or under a `when` that makes nothing here"
-                raise fail("ARCH018", f"there is no `{name}` with these arguments", ref.span, hint)
+                hint = "its path, loop or `when` creates no steps with these arguments"
+                raise fail("ARCH018", f"the step `{name}` does not exist with these arguments", ref.span, hint)
             result += tensors
         return tuple(result)
 
     def append(self, node: Node) -> Tensors:
-        """Adds a node, and gives what flows out of it."""
+        """Add a node and return its outputs."""
         if node.name in self.inputs:
-            message = f"`{node.name}` is an input of `{self.owner}`, and cannot be a step too"
-            raise fail("ARCH010", message, node.span, "choose another name for the input, or `name:` the step")
+            message = f"the step `{node.name}` has the name of an input of `{self.owner}`"
+            raise fail("ARCH010", message, node.span, "rename the input, or give the step a `name`")
         self._take(node.name, node.span)
         self.nodes.append(node)
         return tuple(map(Tensor, node.output_refs, node.outputs.values() or (node.shape,)))
 
     def check_used(self, ends: Tensors, span: Span) -> None:
-        """Raises where a step or an input leads to nothing that the body gives."""
+        """Raise an error if the body does not use a step or an input."""
         by_name = {node.name: node for node in self.nodes}
         pending, used = [tensor.ref.node for tensor in ends], set()
         while pending:
@@ -113,21 +113,21 @@ class Body:
                 pending += [ref.node for ref in by_name[name].inputs] if name in by_name else []
         for name in self.inputs:
             if name not in used:
-                hint = f"take it with `from: {name}`, or remove it"
-                raise fail("ARCH017", f"nobody uses the input `{name}` of `{self.owner}`", span, hint)
+                hint = f"use it with `from: {name}`, or remove it"
+                raise fail("ARCH017", f"unused input `{name}` of `{self.owner}`", span, hint)
         for node in self.nodes:
             if node.name not in used:
-                hint = "give it a `name:`, and take it with `from` or `outputs`; or remove it"
-                raise fail("ARCH017", f"nobody uses what `{node.name}` gives", node.span, hint)
+                hint = "give the step a `name` and use it in `from` or `outputs`, or remove it"
+                raise fail("ARCH017", f"the output of `{node.name}` is unused", node.span, hint)
 
 
 class StepContext(NamedTuple):
-    """Where a step is resolved.
+    """The context in which a step is resolved.
 
     Args:
-        body: that it is in.
-        scope: the values of the names that its expressions see.
-        path: the branches around it.
+        body: The body that contains the step.
+        scope: The values of the names in its expressions.
+        path: The branches around the step.
     """
 
     body: Body
@@ -135,5 +135,5 @@ class StepContext(NamedTuple):
     path: BranchPath
 
     def inside(self, branch: str) -> StepContext:
-        """The same, inside of one more branch."""
+        """Return the context inside another branch."""
         return self._replace(path=(*self.path, branch))

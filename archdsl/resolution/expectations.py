@@ -1,4 +1,4 @@
-"""Checks a graph against what its spec expects of it, and against what its recipe says of training."""
+"""Check a graph against the expectations and the recipe of its spec."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ from archdsl.spec import OUTPUT, Spec
 from archdsl.text import quantity
 
 ONEDNN_CHANNELS = 8
-"""With fewer, TensorFlow 2.21's oneDNN leaves the gradient of a strided 1x1 kernel unwritten without AVX-512."""
+"""With fewer channels, oneDNN in TensorFlow 2.21 omits the gradient of a strided 1x1 kernel without AVX-512."""
+
+
+_UNITS = {"parameters": "parameters", "trainable": "trainable parameters", "macs": "multiply-accumulates"}
 
 
 def check(spec: Spec, graph: Graph) -> None:
-    """Checks a graph against the spec's `expect`, and whether it can be trained.
+    """Check a graph against the `expect` section of its spec, and that it can be trained.
 
     Raises:
-        ArchError: with each number that differs; or as `check_gradients`.
+        ArchError: With all expectations that do not hold, or as in `check_gradients`.
     """
     check_gradients(spec, graph)
     problems = Problems()
@@ -33,10 +36,10 @@ def check(spec: Spec, graph: Graph) -> None:
         if expected == real[name]:
             continue
         if name == "output":
-            message = f"the output {_shape_text(expected)} is expected, and the network gives {_shape_text(real[name])}"
+            message = f"expected an output of {_shape_text(expected)}, got {_shape_text(real[name])}"
         else:
-            message = f"{expected:,} {name} are expected, and the network has {real[name]:,}"
-        hint = "correct the network, or this line where it is the expectation that is wrong"
+            message = f"expected {expected:,} {_UNITS[name]}, got {real[name]:,}"
+        hint = "fix the network, or update this expectation"
         problems.add("ARCH026", message, spec.expect_spans.get(name), hint)
     problems.stop()
 
@@ -49,10 +52,10 @@ def _shape_text(output: Any) -> str:
 
 
 def check_recipe(spec: Spec, graph: Graph) -> None:
-    """Checks that the steps that the recipe names are in the model.
+    """Check that the steps named in the recipe exist in the model.
 
     Raises:
-        ArchError: `whiten` names what is no convolution of the model (ARCH018).
+        ArchError: If `whiten` does not name a convolution of the model (ARCH018).
     """
     whiten = spec.train.whiten if spec.train is not None else None
     if whiten is None:
@@ -60,16 +63,17 @@ def check_recipe(spec: Spec, graph: Graph) -> None:
     convolutions = [node.name for node in graph.nodes if node.op is not None and node.op.name == "conv"]
     if whiten.layer not in convolutions:
         there = any(node.name == whiten.layer for node in graph.nodes)
-        message = f"`{whiten.layer}` is no convolution of the model" if there else f"the model has no `{whiten.layer}`"
-        hint = nearest(whiten.layer, convolutions) if convolutions else "its own steps have no `conv`"
+        name = f"`{whiten.layer}`"
+        message = f"the step {name} is not a convolution" if there else f"the model has no step {name}"
+        hint = nearest(whiten.layer, convolutions) if convolutions else "none of the model's own steps is a `conv`"
         raise fail("ARCH018", message, spec.places.get("train.whiten.layer"), hint)
 
 
 def check_gradients(spec: Spec, graph: Graph) -> None:
-    """Checks that the kernels that the recipe chooses can train each step.
+    """Check that the kernels selected by the recipe compute correct gradients.
 
     Raises:
-        ArchError: a step has a wrong gradient with `onednn: true` (ARCH020).
+        ArchError: If a step has a wrong gradient with `onednn: true` (ARCH020).
     """
     if spec.train is None or spec.train.onednn is not True:
         return
@@ -82,9 +86,9 @@ def check_gradients(spec: Spec, graph: Graph) -> None:
             continue
         place = spec.places.get("train.onednn")
         facts = (
-            f"{path} is a 1x1 kernel with a stride, on {quantity(channels, 'channel')}; it takes {ONEDNN_CHANNELS}",
-            *([f"`onednn: true` stands on line {place.line}"] if place else []),
+            f"{path}: a strided 1x1 kernel with {quantity(channels, 'input channel')}; oneDNN needs {ONEDNN_CHANNELS}",
+            *([f"`onednn: true` is set on line {place.line}"] if place else []),
         )
-        message = "oneDNN gives this kernel a wrong gradient, in TensorFlow 2.21"
-        hint = f"`onednn: auto`, or {ONEDNN_CHANNELS} channels or more"
+        message = "oneDNN computes a wrong gradient for this kernel in TensorFlow 2.21"
+        hint = f"set `onednn: auto`, or use at least {ONEDNN_CHANNELS} channels"
         raise ArchError(Problem("ARCH020", message, node.span, facts, hint=hint))

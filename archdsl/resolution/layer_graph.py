@@ -1,4 +1,4 @@
-"""The graph of one layer of a spec, for the arguments and the inputs that an instance of its class has."""
+"""Resolve a single layer of a spec for the arguments and inputs of a layer instance."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from archdsl.spec import Expectation, Layer, LayerCall, Loop, Spec, Step, StepRe
 
 
 def layer_graph(spec: Spec, name: str, config: Mapping[str, Any], shapes: Sequence[Shape]) -> Graph:
-    """The graph of a layer's body.
+    """Return the graph of a layer's body.
 
     Args:
-        name: the layer's, in the spec.
-        config: what holds a value for each of its arguments, such as the config of a built layer.
-        shapes: of its inputs, in order, without the batch.
+        spec: The spec that defines the layer.
+        name: The name of the layer.
+        config: Values for all arguments of the layer, such as the config of a Keras layer.
+        shapes: The shapes of its inputs, in order, without the batch.
 
     Raises:
-        ArchError: the layer does not resolve with these.
+        ArchError: If the layer does not resolve with these values.
     """
     layer = spec.layers[name]
     alone = resolve(_alone(layer, spec, config, dict(zip(layer.inputs, shapes, strict=True))))
@@ -30,11 +31,11 @@ def layer_graph(spec: Spec, name: str, config: Mapping[str, Any], shapes: Sequen
 
 
 def _alone(layer: Layer, spec: Spec, config: Mapping[str, Any], inputs: Mapping[str, Shape]) -> Spec:
-    """A spec whose model is one use of a layer."""
+    """Return a spec whose model consists of one use of a layer."""
     base = layer
     while base.like is not None:
         base = spec.layers[base.like]
-    name = "the layer"  # no input is called so, for there is a blank in it
+    name = "the layer"  # not a valid name of an input, because of the space
     call = LayerCall(layer.name, {arg: _value(config[arg], layer.span) for arg in layer.args})
     outputs = tuple(StepRef(name, ref.name, layer.span) for ref in base.outputs[:1])
     step = Step(layer.name, call, Loop(), name, layer.span)
@@ -42,7 +43,7 @@ def _alone(layer: Layer, spec: Spec, config: Mapping[str, Any], inputs: Mapping[
 
 
 def _value(content: Any, span: Span) -> Value:
-    """An argument as a spec holds it."""
+    """Convert an argument to its representation in a spec."""
     if isinstance(content, list | tuple):
         return Value(tuple(_value(item, span) for item in content), span)
     return Value(content, span)

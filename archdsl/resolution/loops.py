@@ -1,4 +1,4 @@
-"""`for`, `when` and `repeat`, evaluated: the copies of a step or a branch, counted before any is resolved."""
+"""Evaluate `for`, `when` and `repeat`. The copies of a step or a branch are counted before any is resolved."""
 
 from __future__ import annotations
 
@@ -11,20 +11,22 @@ from archdsl.expr import Expression
 from archdsl.graph import StepName
 from archdsl.limits import Limits
 from archdsl.ops.field_types import whole
+from archdsl.parsing.values import COLUMN_HINT, CONDITION_HINT
 from archdsl.resolution.body import StepContext, Values
 from archdsl.spec import Branch, Loop, Step, Value
 
 
 @dataclass
 class Budget:
-    """What a network has cost so far, or several that share it.
+    """The resources used so far by one network, or by several that share the budget.
 
     Args:
-        nodes: of the graph, those of equal layers once.
-        turns: of loops; one that leaves no node costs its time too.
-        read: characters of expressions that were evaluated, items of the lists in them, and what each step takes.
-        together: what messages say of those that took from it before; nothing for the first.
-        is_spent: whether those before leave too little for whoever comes next.
+        limits: The limits.
+        nodes: The number of nodes in the graph. Identical layers count once.
+        turns: The number of loop iterations, including those without nodes, because they take time, too.
+        read: The number of evaluated characters and list items in expressions, and the inputs of all steps.
+        together: A clause for messages about the networks that used the budget before.
+        is_spent: Whether the budget is exhausted.
     """
 
     limits: Limits
@@ -35,19 +37,19 @@ class Budget:
     is_spent: bool = False
 
     def value(self, value: Value, scope: Values) -> Any:
-        """A value, evaluated; what that costs is counted."""
+        """Evaluate a value, and count the cost."""
         self.spend(_size(value.content, scope), value.span)
         return value.evaluate(scope)
 
     def spend(self, more: int, span: Span | None) -> None:
-        """Raises where the network would take more reading than its steps may take in all."""
+        """Count the cost of evaluation, and raise an error if it exceeds the limit."""
         self.read += more
         if self.read > self.limits.steps * _READ:
-            message = f"this takes longer than a network of {self.limits.steps:,} steps may take"
+            message = f"evaluating this takes longer than allowed for a network of {self.limits.steps:,} steps"
             raise self._exceeded(message, span)
 
     def afford(self, more: int, span: Span | None) -> None:
-        """Raises where the network would have more steps than its limit."""
+        """Raise an error if the network would exceed the limit on steps."""
         if max(self.nodes, self.turns) + more > self.limits.steps:
             message = f"the network has more than {self.limits.steps:,} steps"
             raise self._exceeded(message, span, max(self.nodes, self.turns) + more)
@@ -57,7 +59,7 @@ class Budget:
         return self.limits.exceeded("steps", message + self.together, span, needed=needed)
 
     def copies(self, item: Step | Branch, context: StepContext) -> Iterator[tuple[StepContext | None, StepName]]:
-        """Each copy's context, or None where its `when` fails, and its name; the copies of a loop are numbered."""
+        """Yield the context of each copy, or None if its `when` is false, and its name. Copies are numbered."""
         loop, scope, base = item.loop, context.scope, item.base_name
         rows = self._rows(loop, scope)
         self.afford(len(rows), next(iter(loop.columns.values())).span if loop.columns else item.span)
@@ -72,7 +74,7 @@ class Budget:
                 yield inner if there else None, StepName(base, number, context.path)
 
     def inside(self, loop: Loop, number: int, row: Values, scope: Values) -> Values:
-        """The scope inside of one row of a loop, its number counted from 0."""
+        """Return the scope inside a row of a loop. Rows are counted from 0."""
         return {**scope, **row}
 
     def _rows(self, loop: Loop, scope: Values) -> list[dict[str, Any]]:
@@ -85,22 +87,23 @@ class Budget:
                 self.afford(column, value.span)
                 column = list(range(column))
             if not isinstance(column, list):
-                message = f"the column `{name}` is {shown(column)}"
-                raise fail("ARCH023", message, value.span, "a list, or a whole number n for 0 .. n-1")
+                message = f"the column `{name}` must be a list or an integer, got {shown(column)}"
+                raise fail("ARCH023", message, value.span, COLUMN_HINT)
             columns[name] = column
         lengths = {name: len(column) for name, column in columns.items()}
         if len(set(lengths.values())) > 1:
-            each = ", ".join(f"`{name}` {length}" for name, length in lengths.items())
+            each = ", ".join(f"`{name}` has {length}" for name, length in lengths.items())
             odd = list(lengths)[-1]
-            hint = "give each column as many entries"
-            raise fail("ARCH023", f"columns of one `for` are equally long: {each}", loop.columns[odd].span, hint)
+            message = f"the columns of a `for` must be equally long: {each}"
+            hint = "give all columns the same number of values"
+            raise fail("ARCH023", message, loop.columns[odd].span, hint)
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
     def _times(self, value: Value, scope: Values) -> int:
         times = whole(self.value(value, scope))
         if type(times) is not int or times < 0:
-            hint = "use `//` to divide without rest" if isinstance(times, float) else "`max(0, ...)` never goes below 0"
-            message = f"`repeat` is a whole number from 0 on, and here it is {shown(times)}"
+            hint = INTEGER_DIVISION if isinstance(times, float) else "use `max(0, ...)` to avoid negative numbers"
+            message = f"`repeat` must be an integer of at least 0, got {shown(times)}"
             raise fail("ARCH023", message, value.span, hint)
         self.afford(times, value.span)
         return times
@@ -108,20 +111,22 @@ class Budget:
     def _truth(self, value: Value, scope: Values) -> bool:
         truth = self.value(value, scope)
         if not isinstance(truth, bool):
-            hint = "compare, as in `$stride > 1`"
-            raise fail("ARCH013", f"`when` is true or false, and here it is {shown(truth)}", value.span, hint)
+            message = f"`when` must be a boolean, got {shown(truth)}"
+            raise fail("ARCH013", message, value.span, CONDITION_HINT)
         return truth
 
 
+INTEGER_DIVISION = "use `//` for integer division"
+
 BODY_STEPS = 4
-"""How many steps a layer's body costs besides those in it, once for all equal calls."""
+"""The cost of a layer's body in addition to its steps, once for all identical calls."""
 
 _READ = 50
-"""Characters of expressions that may be evaluated for each step that a network may have: real ones need a few."""
+"""The number of evaluated characters allowed per step of the limit. Typical networks need only a few."""
 
 
 def _size(content: Any, scope: Values) -> int:
-    """What it costs to evaluate: the characters of an expression, more often where there are long lists in it."""
+    """Return the cost of an evaluation: the characters of an expression, times a factor for long lists in it."""
     if isinstance(content, Expression):
         return len(content.text) * (1 + sum(_length(scope.get(name)) for name in content.names) // 2)
     if isinstance(content, tuple | dict):
@@ -131,7 +136,7 @@ def _size(content: Any, scope: Values) -> int:
 
 
 def _length(value: Any) -> int:
-    """The characters of a text, the items of a list and of the lists in it: as long as comparing it may take."""
+    """Return the length of a string, or the number of items in a list and its sublists."""
     if isinstance(value, list):
         return len(value) + sum(_length(item) for item in value if isinstance(item, list | str))
     return len(value) if isinstance(value, str) else 0

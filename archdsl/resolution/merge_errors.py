@@ -1,4 +1,4 @@
-"""Why parts cannot be merged, branch by branch."""
+"""Explain why parts cannot be merged, branch by branch."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ def merge_problem(
     shortcut: Span,
     merge: str,
 ) -> Problem:
-    """The problem with a fact for each part, and its place at the part that differs from the others.
+    """Add a fact about each part to a problem, and move its place to the part that differs from the others.
 
-    Each part is followed back to where all begin: to the field that gave it its channels, and to the step that last
-    changed its height or width.
+    Each part is traced back to the common input, to find the field that set its channels and the step that last changed
+    its height or width.
 
     Args:
-        problem: what the merge's own shape rule said.
-        nodes: the body's nodes so far.
-        parts: what each part ends in, by the name of its branch.
-        start: the tensor that all parts begin at.
-        scope: the values of the body's names.
-        shortcut: where the shortcut is chosen.
-        merge: the merge's name.
+        problem: The problem from the shape rule of the merge.
+        nodes: The nodes of the body so far.
+        parts: The output of each part, by the name of its branch.
+        start: The common input of all parts.
+        scope: The values of the names in the body.
+        shortcut: The place of the shortcut.
+        merge: The name of the merge.
     """
     shapes = {name: end.shape for name, end in parts.items()}
     if len(set(shapes.values())) == 1:
@@ -67,7 +67,7 @@ def merge_problem(
     elif same_size:
         hint = _channels_hint(field, value, sources[other][1], shapes[other][-1])
     elif len(shapes[odd]) == len(shapes[other]) and not stretches:
-        hint = "give all parts the same strides and padding"
+        hint = "give all parts the same stride and padding"
     else:
         hint = problem.hint if stretches else "flatten or pool all parts, or none"
     lines = tuple(f"{what:{room}} -> {shape}{where}" for what, shape, where in facts)
@@ -75,7 +75,7 @@ def merge_problem(
 
 
 def _odd_part(shapes: Mapping[str, Shape]) -> str:
-    """The part that differs from most; among equals the last, for a branch is compared with those before it."""
+    """Return the part that differs from most others; among equals, the last one."""
     counts = Counter(shapes.values())
     if "shortcut" in shapes and counts[shapes["shortcut"]] == 1 and len(counts) == 2:
         return "shortcut"
@@ -83,14 +83,14 @@ def _odd_part(shapes: Mapping[str, Shape]) -> str:
 
 
 def _way_back(by_name: Mapping[str, Node], ref: TensorRef, start: TensorRef) -> Iterator[Node]:
-    """The nodes of a part from its end to where all parts begin, along first inputs."""
+    """Yield the nodes of a part from its end to the common input, along the first inputs."""
     while ref != start and ref.node in by_name:
         yield by_name[ref.node]
         ref = by_name[ref.node].inputs[0]
 
 
 def _channels(way: Sequence[Node]) -> tuple[str, Value | None]:
-    """The field that gave a part its channels and its value, if an op of the part did."""
+    """Return the field that set the number of channels of a part, and its value, if any."""
     for node in way:
         for field in ("filters", "units"):
             if field in node.fields:
@@ -101,7 +101,7 @@ def _channels(way: Sequence[Node]) -> tuple[str, Value | None]:
 
 
 def _resized_at(way: Sequence[Node], by_name: Mapping[str, Node]) -> Span | None:
-    """Where a part last changed its height or width: at the stride, or else at the step."""
+    """Return the place where a part last changed its height or width: the stride or the step."""
     for node in way:
         before = by_name.get(node.inputs[0].node)
         if before is None or before.shape[:-1] != node.shape[:-1]:
@@ -111,7 +111,7 @@ def _resized_at(way: Sequence[Node], by_name: Mapping[str, Node]) -> Span | None
 
 
 def _can_be_projected(before: Shape, after: Shape) -> bool:
-    """Whether a 1x1 convolution with a stride makes one shape of the other."""
+    """Return whether a strided 1x1 convolution can change one shape to the other."""
     if len(before) != 3 or len(after) != 3:
         return False
     strides = [-(-b // a) for b, a in zip(before[:2], after[:2], strict=True)]

@@ -1,4 +1,4 @@
-"""Expands a spec's layers, evaluates arguments and infers shapes; what is called equally is resolved once."""
+"""Expand the layers of a spec, evaluate arguments and infer shapes. Identical calls are resolved once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from archdsl.ops import Op, OpError, RankError, Shape, Weight
 from archdsl.ops.base import show
 from archdsl.parsing.validation import faults
 from archdsl.resolution.body import Body, StepContext, Tensors, Values
-from archdsl.resolution.loops import BODY_STEPS, Budget
+from archdsl.resolution.loops import BODY_STEPS, INTEGER_DIVISION, Budget
 from archdsl.resolution.merge_errors import merge_problem
 from archdsl.resolution.shortcuts import shortcut_of, shortcut_steps, shortcut_stride
 from archdsl.spec import (
@@ -39,7 +39,7 @@ from archdsl.text import quantity
 
 
 class _Cost(NamedTuple):
-    """What an op gives and takes where its inputs have some shapes."""
+    """The output shape, the weights and the totals of an op for given input shapes."""
 
     shape: Shape
     weights: Mapping[str, Weight]
@@ -47,9 +47,9 @@ class _Cost(NamedTuple):
 
 
 class _LastCall(NamedTuple):
-    """The call of a layer that was resolved last: its copies are mostly equal.
+    """The most recently resolved layer call, because most copies of a call are identical.
 
-    Each row of a loop has a scope of its own, so that what has the same scope is a copy of the same call.
+    Each row of a loop has its own scope, so calls with the same scope are copies of the same call.
     """
 
     scope: Values
@@ -59,13 +59,13 @@ class _LastCall(NamedTuple):
 
 
 class Resolver:
-    """Resolves one spec.
+    """Resolves a spec.
 
-    Layers are called often with equal arguments and shapes, so that graphs, ops and costs are kept and shared.
+    Layers are often called with the same arguments and shapes, so graphs, ops and costs are cached and shared.
 
     Args:
-        spec: what to resolve.
-        budget: what others have taken from it counts, too.
+        spec: The spec to resolve.
+        budget: The budget, which may be shared with other specs.
     """
 
     def __init__(self, spec: Spec, budget: Budget) -> None:
@@ -78,10 +78,10 @@ class Resolver:
         self._open_layers: list[str] = []
 
     def model(self, values: Values) -> Graph:
-        """The graph of the model where its arguments have these values.
+        """Return the graph of the model for given values of its arguments.
 
         Raises:
-            ArchError: the first expression or shape that does not fit.
+            ArchError: For the first invalid expression or shape.
         """
         spec = self.spec
         return self._body_graph(Body(spec.name, spec.inputs), spec.doc, spec.model, spec.outputs, values, spec.span)
@@ -89,31 +89,31 @@ class Resolver:
     def _body_graph(
         self, body: Body, doc: str, steps: tuple[Step, ...], outputs: tuple[StepRef, ...], values: Values, span: Span
     ) -> Graph:
-        """The graph of a body: the model's, or a layer's for some arguments and shapes."""
+        """Return the graph of the model's body, or of a layer's body for given arguments and shapes."""
         x = body.input_tensors
         body.named.update({tensor.ref: (tensor,) for tensor in x} | {INPUT: x})
         context = StepContext(body, {**values, "channels": x[0].shape[-1] if x[0].shape else None}, ())
         ends = self._steps(context, steps, x)
         given = {ref.name: self._one(body.referenced([ref]), f"the output `{ref.name}`", ref.span) for ref in outputs}
-        given = given or {OUTPUT: self._one(ends, f"`{body.owner}`", span)}
+        given = given or {OUTPUT: self._one(ends, f"the output of `{body.owner}`", span)}
         body.check_used(tuple(given.values()), span)
         totals = total(body.nodes)
         self._afford(f"`{body.owner}`", totals, span)
         return Graph(body.owner, doc, dict(values), dict(body.inputs), tuple(body.nodes), given, totals, span)
 
     def _afford(self, what: str, totals: Totals, span: Span) -> None:
-        """Raises where a step or a body has more than its limit."""
+        """Raise an error if a step or a body exceeds a limit."""
         for name, number in (("ops", totals.layers), ("parameters", totals.parameters)):
             if number > (most := getattr(self.spec.limits, name)):
                 message = f"{what} has {number:,} {name}, and the limit is {most:,}"
                 raise self.spec.limits.exceeded(name, message, span, needed=number)
 
     def _one(self, x: Tensors, what: str, span: Span) -> Tensor:
-        """The one tensor of `x`."""
+        """Return the only tensor of `x`."""
         if len(x) == 1:
             return x[0]
-        hint = "merge them, or give several by name with `outputs`"
-        raise fail("ARCH022", f"{what} is one tensor, and here are {len(x)}", span, hint)
+        hint = "merge them, or name them in `outputs`"
+        raise fail("ARCH022", f"{what} must be a single tensor, got {len(x)}", span, hint)
 
     def _steps(self, context: StepContext, steps: tuple[Step, ...], x: Tensors) -> Tensors:
         for step in steps:
@@ -121,7 +121,7 @@ class Resolver:
         return x
 
     def _copies(self, context: StepContext, step: Step, x: Tensors) -> Tensors:
-        """All copies of a step, one after the other; a copy that fails its `when` is left out."""
+        """Resolve all copies of a step in sequence, without those whose `when` is false."""
         body, many = context.body, step.loop.many
         made: list[Tensors] = []
         end: Tensors | None = None
@@ -132,14 +132,14 @@ class Resolver:
                 with body.own_names() if many and isinstance(step.action, Branches) else nullcontext():
                     end = self.step(inner, step, name, taken)
                 if many and len(end) != len(taken):
-                    takes = f"`{step.base_name}` takes {quantity(len(taken), 'tensor')}"
-                    hint = "what is repeated gives as many tensors as it takes"
-                    raise fail("ARCH022", f"{takes}, and gives its next copy {len(end)}", step.span, hint)
+                    takes = f"each copy of `{step.base_name}` takes {quantity(len(taken), 'tensor')}"
+                    hint = "a repeated step must return as many tensors as it takes"
+                    raise fail("ARCH022", f"{takes} but returns {len(end)}", step.span, hint)
             made.append(end or x)
         if end is not None and len(end) != len(x) and not step.loop.never_empty:
-            gives = f"`{step.base_name}` gives {quantity(len(end), 'tensor')}"
-            hint = "what may not be there gives as many tensors as flow past it: merge before it, or in a path"
-            raise fail("ARCH022", f"{gives}, and {len(x)} would flow on where it is not there", step.span, hint)
+            gives = f"`{step.base_name}` returns {quantity(len(end), 'tensor')}"
+            hint = "merge the tensors before the step: an optional step must return as many tensors as it takes"
+            raise fail("ARCH022", f"{gives}, but {len(x)} pass through if it is skipped", step.span, hint)
         end = end or x
         if step.name:
             body.named[step.name] = end
@@ -148,30 +148,30 @@ class Resolver:
         return end
 
     def step(self, context: StepContext, step: Step, name: StepName, x: Tensors) -> Tensors:
-        """Resolves one copy of a step; what it gives."""
+        """Resolve one copy of a step and return its outputs."""
         if isinstance(step.action, Branches):
             return self._branches(context, step.action, step.span, x)
         if isinstance(step.action, LayerCall):
             return self._layer_call(context, step, step.action, name, x)
         for call in step.action:
             if len(x) != 1 and not call.op.many:
-                hint = "choose one with `from`, or merge them first"
-                raise fail("ARCH022", f"`{call.op.name}` takes one tensor, and gets {len(x)}", step.span, hint)
+                hint = "select one with `from`, or merge them first"
+                raise fail("ARCH022", f"`{call.op.name}` takes one tensor, got {len(x)}", step.span, hint)
             x = (self._op_call(context, call, name, x, step.span),)
         return (self._one(x, f"`{name}`", step.span),)
 
     def _op_call(
         self, context: StepContext, call: OpCall, step: StepName, xs: Tensors, span: Span, **merge: Any
     ) -> Tensor:
-        """Adds the node of an op.
+        """Add the node of an op.
 
         Args:
-            context: where it is.
-            call: the op and its fields.
-            step: the name of its step.
-            xs: what it takes.
-            span: of its step.
-            merge: the `parts` and the `shortcut` of a merge.
+            context: The context of the step.
+            call: The op and its fields.
+            step: The name of the step.
+            xs: The inputs.
+            span: The place of the step.
+            merge: The `parts` and the `shortcut` of a merge.
         """
         op = self._op(call, context.scope, span)
         name = str(step) if call.role == "main" else f"{step}_{call.role}"
@@ -182,9 +182,9 @@ class Resolver:
         return self.append(context.body, Node(name, step, op.name, role, refs, shape, totals, op, **more))[0]
 
     def _cost(self, op: Op, call: OpCall, name: str, xs: Tensors, span: Span, body: Body) -> _Cost:
-        """An op's shape, weights and sums, computed once for all equal calls."""
+        """Return the shape, weights and totals of an op, computed once for all identical calls."""
         shapes = tuple(x.shape for x in xs)
-        key = id(op), shapes  # `_ops` keeps each op, so that no other gets its id
+        key = id(op), shapes  # `_ops` keeps each op alive, so its id is unique
         if key in self._costs:
             return self._costs[key]
         try:
@@ -195,7 +195,8 @@ class Resolver:
             hint = _earlier(op, body, xs[0]) if isinstance(error, RankError) else error.hint
             raise ArchError(Problem("ARCH020", str(error), at, facts, hint=hint)) from None
         if prod(shape) > ELEMENTS:
-            raise fail("ARCH025", f"`{name}` gives {show(shape)}, and a tensor has at most {ELEMENTS:,} numbers", span)
+            message = f"the output of `{name}` is too large: {show(shape)} exceeds {ELEMENTS:,} numbers"
+            raise fail("ARCH025", message, span)
         totals = Totals(
             sum(w.size for w in weights.values()),
             sum(w.size for w in weights.values() if w.trainable),
@@ -207,14 +208,14 @@ class Resolver:
         return self._costs.setdefault(key, _Cost(shape, weights, totals))
 
     def append(self, body: Body, node: Node) -> Tensors:
-        """Adds a node to a body; the tensors that it gives."""
+        """Add a node to a body and return its outputs."""
         self.budget.nodes += 1
         self.budget.afford(0, node.span)
         self.budget.spend(5 * len(node.inputs), node.span)
         return body.append(node)
 
     def _op(self, call: OpCall, scope: Values, span: Span) -> Op:
-        """The op with its fields evaluated and validated."""
+        """Return the op with evaluated and validated fields."""
         values = {name: self.budget.value(value, scope) for name, value in call.fields.items()}
         key = call.op, repr(values)
         if key not in self._ops:
@@ -226,12 +227,13 @@ class Resolver:
         return self._ops[key]
 
     def _layer_call(self, context: StepContext, step: Step, call: LayerCall, name: StepName, x: Tensors) -> Tensors:
-        """Adds the node of a layer, with its graph; a copy that does not differ from the last one shares that."""
+        """Add the node of a layer with its graph. Identical consecutive copies share the graph."""
         layer = self.spec.layers[call.layer]
         if len(x) != len(layer.inputs):
-            takes = "one tensor" if len(layer.inputs) == 1 else f"{len(layer.inputs)} ({', '.join(layer.inputs)})"
-            hint = "choose them with `from: [...]`"
-            raise fail("ARCH022", f"`{layer.name}` takes {takes}, and gets {len(x)}", step.span, hint)
+            several = f"{len(layer.inputs)} tensors ({', '.join(layer.inputs)})"
+            takes = "one tensor" if len(layer.inputs) == 1 else several
+            hint = "select its inputs with `from: [...]`"
+            raise fail("ARCH022", f"`{layer.name}` takes {takes}, got {len(x)}", step.span, hint)
         scope, shapes = context.scope, tuple(tensor.shape for tensor in x)
         if self._last is None or self._last.scope is not scope or self._last.shapes != shapes:
             values = self._layer_arguments(layer, call, scope)
@@ -250,7 +252,7 @@ class Resolver:
             value = self.budget.value(given or arg.default, scope)  # type: ignore[arg-type]
             value = arg.taken(value)
             if given is not None and (fault := arg.fault(value)):
-                hint = "use `//` to divide without rest" if isinstance(value, float) else arg.doubt
+                hint = INTEGER_DIVISION if isinstance(value, float) else arg.doubt
                 raise fail("ARCH007", fault, given.span, hint)
             values[name] = value
         return values
@@ -260,7 +262,7 @@ class Resolver:
         if key not in self._graphs:
             deepest = self.spec.limits.recursion
             if len(self._open_layers) >= deepest:
-                raise self._too_deep(f"layers stand more than {deepest} deep in one another", span)
+                raise self._too_deep(f"layers are nested more than {deepest} levels deep", span)
             self.budget.nodes += BODY_STEPS
             base, scope = layer, dict(values)
             while base.like is not None:
@@ -278,12 +280,12 @@ class Resolver:
         return self._graphs[key]
 
     def _too_deep(self, message: str, span: Span) -> ArchError:
-        hint = "a layer that contains itself needs a `when` that ends it; "
+        hint = "end the recursion with a `when`; "
         more = self.spec.limits.exceeded("recursion", message, span, "ARCH024").problems[0]
         return ArchError(replace(more, hint=hint + more.hint if more.hint else hint.removesuffix("; ")))
 
     def _branches(self, context: StepContext, branches: Branches, span: Span, x: Tensors) -> Tensors:
-        """Resolves branches, the shortcut, the merge and what comes after; a merge of one part is that part."""
+        """Resolve branches, their shortcut, their merge and the steps after it. A merge of one part is that part."""
         body, path = context.body, context.path
         begin = len(body.nodes)
         parts: dict[str, Tensor] = {}
@@ -314,7 +316,7 @@ class Resolver:
         return self._steps(context, branches.after, merged)
 
     def _branch(self, context: StepContext, branch: Branch, x: Tensors) -> dict[str, Tensor]:
-        """What the copies of a branch end in, by the name of each."""
+        """Return the outputs of the copies of a branch, by name."""
         parts = {}
         for inner, name in self.budget.copies(branch, context):
             own = context.body.branch_name(context.path, name.own, branch.span)
@@ -322,7 +324,7 @@ class Resolver:
                 continue
             with context.body.own_names() if branch.loop.many else nullcontext():
                 end = self._steps(inner.inside(own), branch.steps, x)
-            parts[own] = self._one(end, f"the path `{own}`", branch.span)
+            parts[own] = self._one(end, f"the output of the path `{own}`", branch.span)
         return parts
 
     def _shortcut(
@@ -333,25 +335,25 @@ class Resolver:
         nodes: Sequence[Node],
         x: Tensors,
     ) -> Tensor | None:
-        """What the shortcut gives; None where there is none.
+        """Return the output of the shortcut, or None if there is no shortcut.
 
         Args:
-            context: inside of the shortcut's own branch.
-            branches: what it leads past.
-            parts: what these end in.
-            nodes: of these.
-            x: what it takes.
+            context: The context inside the branch of the shortcut.
+            branches: The parallel branches.
+            parts: The outputs of the branches.
+            nodes: The nodes of the branches.
+            x: The input.
         """
         shortcut, place = branches.shortcut, branches.place
         if not isinstance(shortcut, Value):
-            return self._one(self._steps(context, shortcut, x), "the shortcut", place)
+            return self._one(self._steps(context, shortcut, x), "the output of the shortcut", place)
         word = self.budget.value(shortcut, context.scope)
         if word not in tuple(SHORTCUTS):
             hint = nearest(str(word), SHORTCUTS)
-            raise fail("ARCH013", f"{shown(word)} is no shortcut", shortcut.span, hint)
+            raise fail("ARCH013", f"unknown shortcut {shown(word)}", shortcut.span, hint)
         if word == "none":
             return None
-        start = self._one(x, f"what the shortcut `{word}` takes", shortcut.span)
+        start = self._one(x, f"the input of the shortcut `{word}`", shortcut.span)
         name, end = next(iter(parts.items()), ("", start))
         if word == "identity" or (word in ("auto", "pad") and end.shape == start.shape):
             return start
@@ -361,16 +363,16 @@ class Resolver:
         pooled = word == "pool_projection" and any(side.content != 1 for side in stride)
         word = word if pooled or word == "pad" else "projection"
         steps = shortcut_steps(word, branches.projection, filters, Value(stride, shortcut.span))
-        return self._one(self._steps(context, steps, x), "the shortcut", place)
+        return self._one(self._steps(context, steps, x), "the output of the shortcut", place)
 
 
 def _with_expression(problem: Problem, fields: Fields, values: Mapping[str, Any]) -> Problem:
-    """A problem of an evaluated field, with the expression that gave the value."""
+    """Add the expression of an evaluated field to a problem."""
     for name, value in fields.items():
         if value.span == problem.span and value.names:
             text, number = next(value.expressions())[0].text, values[name]
             is_divided = isinstance(number, float) and problem.code == "ARCH007" and "/" in text.replace("//", "")
-            hint = "use `//` to divide without rest" if is_divided else problem.hint
+            hint = INTEGER_DIVISION if is_divided else problem.hint
             return replace(problem, facts=(f"`{name}` is {text} = {shown(number).strip('`')}",), hint=hint)
     return problem
 
@@ -384,7 +386,7 @@ def _earlier(op: Op, body: Body, x: Tensor) -> str:
 
 
 def _with_trail(error: ArchError, layer: str, caller: str, span: Span, values: Mapping[str, Any]) -> ArchError:
-    """The error, with the call of the layer that it happened in."""
+    """Add the layer call in which an error occurred to its trail."""
     arguments = ", ".join(f"{name}={shown(value).strip('`')}" for name, value in values.items())
     line = f"in {layer}, from {caller} at line {span.line}" + (f" ({arguments})" if arguments else "")
     return ArchError(*(replace(problem, trail=(*problem.trail, line)) for problem in error.problems))

@@ -1,4 +1,4 @@
-"""The steps that the words of a shortcut mean, with the filters and the stride that the branches have."""
+"""Convert the kind of a shortcut to steps, with the filters and the stride of the branches."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from archdsl.spec import Branch, Branches, Loop, OpCall, Step, Value
 
 
 def shortcut_steps(word: str, projection: tuple[OpCall, ...], filters: Value, stride: Value) -> tuple[Step, ...]:
-    """The steps of a shortcut.
+    """Return the steps of a shortcut.
 
     Args:
-        word: `projection` (He et al. 2015, options B and C), `pad` (the same, option A), or `pool_projection`
-            (He et al. 2018, ResNet-D).
-        projection: the parts of a 1x1 conv under the file's `defaults`.
-        filters: how many channels the paths give.
-        stride: the product of the strides along the first path, or what the shapes say: see `plain_ops`.
+        word: `projection` (He et al. 2015, options B and C), `pad` (option A), or `pool_projection` (He et al. 2018,
+            ResNet-D).
+        projection: The parts of a 1x1 conv with the `defaults` of the file.
+        filters: The number of output channels of the paths.
+        stride: The product of the strides in the first path, or the ratio of the shapes: see `plain_ops`.
     """
     span = filters.span
     if word == "pad":
@@ -34,15 +34,15 @@ def shortcut_steps(word: str, projection: tuple[OpCall, ...], filters: Value, st
 def shortcut_of(
     branch: str, end: TensorRef, own: Sequence[Node], parts: Mapping[str, Tensor], others: Sequence[Node], level: int
 ) -> Shortcut:
-    """What a shortcut has become, whichever way the spec says it: as a word that stands for its steps, or as these.
+    """Return the resolved shortcut, whether the spec gives its kind or its steps.
 
     Args:
-        branch: that its steps are in.
-        end: what it gives to the merge.
-        own: the nodes of its steps.
-        parts: what each path ends in.
-        others: the nodes of the paths.
-        level: in how many branches the merge is.
+        branch: The branch that contains its steps.
+        end: The output of the shortcut.
+        own: The nodes of its steps.
+        parts: The outputs of the paths.
+        others: The nodes of the paths.
+        level: The number of branches around the merge.
     """
     if end.node not in {node.name for node in own}:
         return Shortcut("identity")
@@ -57,17 +57,17 @@ def shortcut_of(
 
 
 _WORDS = {("pad_shortcut",): "pad", ("conv",): "projection", ("average_pool", "conv"): "pool_projection"}
-"""The words for a shortcut, by the steps that they mean."""
+"""The kinds of shortcuts, by their steps."""
 
 
 def shortcut_stride(branches: Branches, first: Sequence[Node], start: Shape, end: Shape) -> tuple[Value, ...]:
-    """The product of the strides along the first branch where that is plain ops, and else what the shapes say.
+    """Return the product of the strides in the first branch if it has only plain ops, else the ratio of the shapes.
 
     Args:
-        branches: what the shortcut leads past.
-        first: the nodes of the first of them.
-        start: the shape of what the shortcut takes.
-        end: the shape of what the first branch gives.
+        branches: The parallel branches.
+        first: The nodes of the first branch.
+        start: The shape of the input.
+        end: The shape of the first branch's output.
     """
     span = branches.place
     if len(start) != 3 or len(end) != 3:
@@ -86,10 +86,11 @@ def _main(op: str, **fields: Value) -> tuple[OpCall, ...]:
 
 
 def plain_ops(branch: Branch) -> list[OpCall] | None:
-    """The ops of a branch that is nothing but ops, one after the other, so that its strides multiply.
+    """Return the ops of a branch that is a plain sequence of ops, so that its strides multiply.
 
-    None where it has a loop, a `when`, a `from`, a layer or branches in it, or an op that enlarges: then only the
-    shapes determine a projection's stride. The text alone decides, so that the generated source does as the resolver.
+    Returns None if the branch contains a loop, a `when`, a `from`, a layer, branches or an upsampling op. Then only the
+    shapes determine the stride of a projection. The result depends only on the spec, not on values, so the generated
+    source agrees with the resolver.
     """
     if branch.loop.many or branch.loop.when is not None:
         return None
@@ -103,5 +104,5 @@ def plain_ops(branch: Branch) -> list[OpCall] | None:
 
 
 def _resizes(op: type[Op]) -> bool:
-    """Whether an op's `stride` or `size` says something else than how far apart the pixels are that it keeps."""
+    """Return whether the `stride` or `size` of an op is not the subsampling factor."""
     return op.name == "conv_transpose" or ("size" in op.model_fields and "stride" not in op.model_fields)

@@ -1,7 +1,7 @@
-"""The JSON schema (2020-12) of the language, for editors: made of the same tables that the parser reads.
+"""The JSON schema (2020-12) of the language, for editors, generated from the tables that the parser uses.
 
-It knows what needs no computing: every word of the language, and the kind of each value. The shipped file
-`schema.json` is what `text` gives for the ops of this package. Imports no framework.
+It covers all keys of the language and the types of their values. The file `schema.json` contains the result of `text`
+for the ops of this package. Imports no framework.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from archdsl.spec import Expectation
 from archdsl.version import __version__
 
 FILE = Path(__file__).with_name("schema.json")
-"""The shipped schema."""
+"""The schema file in the package."""
 
 ADDRESS = f"https://raw.githubusercontent.com/archdsl/archdsl/v{__version__}/archdsl/schema/schema.json"
 """The published schema of this release."""
@@ -30,24 +30,24 @@ _WIDTH = 120
 
 
 def own_ops() -> dict[str, type[Op]]:
-    """The ops of this package, without those that other packages bring along."""
+    """Return the ops of this package, without those of other packages."""
     return {name: op for name, op in OPS.items() if op.__module__.split(".")[0] == __name__.split(".")[0]}
 
 
 def all_ops() -> dict[str, type[Op]]:
-    """The ops of this package, and those of installed packages.
+    """Return the ops of this package and of installed packages.
 
     Raises:
-        ArchError: an installed package's op cannot be used.
+        ArchError: If an op of an installed package cannot be used.
     """
     return own_ops() | {name: op for name in plugins.names() if (op := plugins.find(name)) is not None}
 
 
 def language(ops: Mapping[str, type[Op]] | None = None) -> Schema:
-    """The schema.
+    """Return the schema.
 
     Args:
-        ops: which it knows; those of this package, where none are given.
+        ops: The ops to include. Default: those of this package.
     """
     ops = own_ops() if ops is None else ops
     definitions = {
@@ -63,8 +63,8 @@ def language(ops: Mapping[str, type[Op]] | None = None) -> Schema:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:archdsl:spec:{VERSION}",
         "title": f"archdsl {VERSION}",
-        "description": "A neural network architecture. `archdsl check` also holds what no schema can: names and shapes."
-        " `archdsl schema --installed` prints a schema that knows the ops of installed packages, too.",
+        "description": "A neural network architecture. `archdsl check` also verifies names and shapes, which a schema"
+        " cannot. `archdsl schema --installed` prints a schema that includes the ops of installed packages.",
         "type": "object",
         "properties": {**vocabulary.file_words(), **_sections(definitions)},
         "additionalProperties": False,
@@ -77,7 +77,7 @@ def language(ops: Mapping[str, type[Op]] | None = None) -> Schema:
 
 
 def text(ops: Mapping[str, type[Op]] | None = None) -> str:
-    """The schema as JSON, each value on one line where it fits."""
+    """Return the schema as JSON, with each value on one line if it fits."""
     return _printed(language(ops), 0, 0) + "\n"
 
 
@@ -90,26 +90,29 @@ def modeline() -> str:
 
 
 def _sections(definitions: Schema) -> Schema:
-    """The sections of a file that Pydantic models say."""
+    """Return the sections of a file that are defined by Pydantic models."""
     recipe = Annotations(definitions)
     for word, model in (("data", Data), ("train", Train)):
-        # A variant's are laid over the file's own, so that nothing has to be there.
+        # A variant overrides single keys of the file, so none is required.
         definitions[word] = recipe.fields(model)
     for prefix in ("optimizers.", "losses."):
         vocabulary.share(definitions, prefix)
     return {
-        "expect": {**recipe.model(Expectation), "description": "A contract: `archdsl check` holds the spec to it."},
+        "expect": {
+            **recipe.model(Expectation),
+            "description": "What `archdsl check` verifies about the network.",
+        },
         "data": {
             **reference("data"),
             "required": [name for name, info in Data.model_fields.items() if info.is_required()],
-            "description": "Where the images come from, and what is done to them.",
+            "description": "The data set and its preprocessing.",
         },
-        "train": {**reference("train"), "description": "How the network is trained: Keras's words."},
+        "train": {**reference("train"), "description": "The training recipe, in the terms of Keras."},
     }
 
 
 def _used(root: Schema, definitions: Schema) -> Schema:
-    """The definitions that something refers to."""
+    """Return the definitions that are referred to."""
     used: set[str] = set()
     pending = [root]
     while pending:
@@ -127,11 +130,11 @@ def _references(schema: Any) -> Iterator[str]:
 
 
 def _printed(value: Any, depth: int, before: int) -> str:
-    """JSON, on one line where it fits.
+    """Return a value as JSON, on one line if it fits.
 
     Args:
-        depth: how deep it stands.
-        before: how many characters stand before it on its line.
+        depth: The nesting depth of the value.
+        before: The number of characters before the value on its line.
     """
     line = json.dumps(value, ensure_ascii=False)
     if not isinstance(value, dict | list) or before + len(line) < _WIDTH:

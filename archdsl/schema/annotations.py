@@ -1,4 +1,4 @@
-"""The type of a Pydantic field -> the JSON schema of what a spec may write there. Imports no framework."""
+"""Convert the types of Pydantic fields to JSON schemas of their values in a spec. Imports no framework."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ Schema: TypeAlias = dict[str, Any]
 EXPRESSION: Schema = {
     "type": "string",
     "pattern": r"\$",
-    "patternErrorMessage": "Text stands here only as an expression, which has a `$` in it.",
+    "patternErrorMessage": "Expected an expression: a string that contains `$`.",
 }
-"""An expression, as far as a schema can tell. The message is for editors; a validator passes it over."""
+"""An expression, as far as a schema can describe it. Editors show the message; validators ignore it."""
 
 _ABOUT = ("description", "default")
 _SCALARS = {int: "integer", float: "number", bool: "boolean", str: "string", NoneType: "null", None: "null"}
@@ -32,12 +32,12 @@ _LENGTHS["array"] = {"min_length": "minItems", "max_length": "maxItems"}
 
 
 class Annotations:
-    """Reads the fields of models.
+    """Converts the fields of models.
 
     Args:
-        definitions: where the schemas of inner models are kept, by name.
-        expressions: whether an expression may stand for every value.
-        named: schemas that have a name already; where one fits, it is referred to.
+        definitions: The schemas of nested models, by name. New ones are added.
+        expressions: Whether every value can also be an expression.
+        named: Schemas that already have a name and are referred to by it.
     """
 
     def __init__(
@@ -46,10 +46,10 @@ class Annotations:
         self.definitions, self.expressions, self.named = definitions, expressions, named or {}
 
     def fields(self, model: type[BaseModel], own: Mapping[str, Schema] | None = None) -> Schema:
-        """A mapping of a model's fields, required ones first, each with its description and its default.
+        """Return the schema of a model's fields, required ones first, with descriptions and defaults.
 
         Args:
-            own: the schemas of fields whose annotations do not give one.
+            own: The schemas of fields whose annotations do not define one.
         """
         descriptions = arguments(model)
         properties = {}
@@ -62,7 +62,7 @@ class Annotations:
         return {"type": "object", "properties": properties, "additionalProperties": False}
 
     def model(self, model: type[BaseModel]) -> Schema:
-        """A reference to a model's schema, which is kept among the definitions."""
+        """Return a reference to the schema of a model, and add that schema to the definitions."""
         name = _name(model)
         if name not in self.definitions:
             required = [field for field, info in model.model_fields.items() if info.is_required()]
@@ -70,7 +70,7 @@ class Annotations:
         return reference(name)
 
     def read(self, annotation: Any, metadata: tuple[Any, ...] = ()) -> Schema:
-        """The schema of an annotation; one that says nothing where the annotation is of no kind known here."""
+        """Return the schema of an annotation; an empty one if the annotation is not supported."""
         schema = self._read(annotation, metadata)
         schema = either(schema, EXPRESSION) if self.expressions else schema
         return next((reference(name) for name, known in self.named.items() if known == schema), schema)
@@ -114,7 +114,7 @@ class Annotations:
         return {"type": "array", **items, **limits}
 
     def _choice(self, choice: ObjectChoice) -> Schema:
-        """`adam` or `{adam: {...}}`; or a number; or one for each output by name."""
+        """Return the schema of `adam` or `{adam: {...}}`, of a number, or of one choice per output."""
         name = f"words.{choice.what.split()[-1]}"
         self.definitions[name] = self.definitions.get(name) or self._words(choice)
         words = reference(name)
@@ -133,7 +133,7 @@ class Annotations:
         return word_or_mapping(entries, bare)
 
     def _table(self, table: WordChoice) -> Schema:
-        """`he_normal`, `{l2: 0.0001}` or `{truncated_normal: {stddev: 0.02}}`."""
+        """Return the schema of `he_normal`, `{l2: 0.0001}` or `{truncated_normal: {stddev: 0.02}}`."""
         entries = {}
         for word, entry in table.entries.items():
             name = _name(entry)
@@ -148,9 +148,9 @@ class Annotations:
 
 
 def _name(model: type) -> str:
-    """What a model is called among the definitions: `optimizers.Adam`."""
+    """Return the name of a model among the definitions, such as `optimizers.Adam`."""
     module = model.__module__.rpartition(".")[2]
-    # The published schema has these under the module's former name.
+    # The published schema uses the former name of this module.
     return f"{'initial' if module == 'weights' else module}.{model.__name__}"
 
 
@@ -159,7 +159,7 @@ def reference(name: str) -> Schema:
 
 
 def word_or_mapping(entries: Mapping[str, Schema], bare: list[str]) -> Schema:
-    """One of some words by itself (`bare`), or a mapping of one word to its arguments."""
+    """Return the schema of a plain name (one of `bare`), or of a mapping from one name to its arguments."""
     mapping = {
         "type": "object",
         "properties": dict(entries),
@@ -171,10 +171,10 @@ def word_or_mapping(entries: Mapping[str, Schema], bare: list[str]) -> Schema:
 
 
 def either(*schemas: Schema) -> Schema:
-    """One schema for several kinds of values.
+    """Combine the schemas of alternative values.
 
-    Kinds of different types become one flat schema, for a keyword looks only at values of its own type, and an
-    editor tells an error in a flat schema best. What is left stands side by side.
+    Schemas of different types become one flat schema: a keyword applies only to values of its own type, and editors
+    report errors in flat schemas best. The remaining schemas go into `anyOf`.
     """
     alternatives = [a for schema in schemas for a in (schema["anyOf"] if set(schema) == {"anyOf"} else [schema])]
     if {} in alternatives:
@@ -201,12 +201,12 @@ def _listed(schema: Schema) -> list[str]:
 
 
 def _types(schema: Schema) -> set[str]:
-    """The types of a schema; a whole number is a number, too."""
+    """Return the types of a schema, with integers counted as numbers."""
     return {"number" if kind == "integer" else kind for kind in _listed(schema)}
 
 
 def _flat(metadata: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Metadata, with what a `Field(...)` among it holds."""
+    """Return metadata, with the content of each `Field(...)` in its place."""
     return tuple(part for item in metadata for part in (item.metadata if isinstance(item, FieldInfo) else [item]))
 
 
@@ -221,7 +221,7 @@ def _limits(metadata: tuple[Any, ...], words: Mapping[str, str]) -> Schema:
 
 
 def _plain(value: Any) -> Any:
-    """A default as JSON has it; None where it has none."""
+    """Convert a default to JSON values; None if that is not possible."""
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     return value if isinstance(value, bool | int | float | str) else None

@@ -1,4 +1,4 @@
-"""What each word of the language may hold, as definitions of a JSON schema. Imports no framework."""
+"""The keys of the language as definitions of a JSON schema. Imports no framework."""
 
 from __future__ import annotations
 
@@ -30,53 +30,56 @@ def _ref(name: str, description: str) -> Schema:
 
 
 STEP_PROPERTIES = {
-    "name": _ref("step_name", "What later steps call it in `from` and `outputs`; its weights are called so, too."),
-    "repeat": _ref("count", "How many copies stand one behind the other; 0 passes the input on."),
-    "for": _ref("columns", "One copy for each row of these columns, such as `{i: 3, filters: [64, 128, 256]}`."),
+    "name": _ref("step_name", "The name of the step in `from`, `outputs` and the names of its weights."),
+    "repeat": _ref("count", "The number of copies in sequence; 0 passes the input through."),
+    "for": _ref("columns", "Repeats the step for each row of a table of columns: `{i: 3, filters: [64, 128, 256]}`."),
     "when": _ref(
-        "condition", "Whether it is there; asked for each row of `for`. Where it is not, the input passes on."
+        "condition", "A condition, evaluated for each row of `for`. If it is false, the input passes through."
     ),
-    "from": _ref("taps", "What it takes in place of what the step before it gave: names of earlier steps, or `input`."),
+    "from": _ref("taps", "The inputs of the step, if not the output of the previous step: earlier steps, or `input`."),
 }
-"""The keys next to a step, in the order of the published schema."""
+"""The keys next to an op or a layer, in the order of the published schema."""
 
 PATHS_PROPERTIES = {
-    "paths": _ref("paths", "Bodies side by side from the same input, by name or as a list; `merge` makes one of them."),
+    "paths": _ref("paths", "Parallel branches from the same input, by name or as a list; `merge` joins them."),
     "shortcut": _ref(
-        "shortcut", "What stands beside the paths: a word, an expression that gives one, or a list of steps."
+        "shortcut", "A connection parallel to the paths: its kind, an expression for it, or a list of steps."
     ),
-    "merge": _ref("merge", "What makes one tensor of the paths and the shortcut."),
-    "after": _ref("body", "What comes behind the merge: a step, or a list of steps."),
+    "merge": _ref("merge", "The op that joins the paths and the shortcut into one tensor."),
+    "after": _ref("body", "A step or a list of steps after the merge."),
 }
 """`paths` and the keys next to it."""
 
 
 def file_words() -> Schema:
-    """What stands at the top of a file, but for the sections that Pydantic models say."""
+    """Return the top-level keys of a file, except the sections defined by Pydantic models."""
     return {
         "archdsl": {"type": "integer", "const": VERSION, "description": f"The version of the language: {VERSION}."},
-        "name": _ref("class_name", "The model's class, which begins with a capital letter: `FunnyResNet`."),
-        "doc": _ref("doc", "What the network is; the docstring of the model's class."),
-        "input": _ref("shape", "The input's shape without the batch: `[32, 32, 3]` is height, width, channels."),
+        "name": _ref("class_name", "The name of the model's class, starting with a capital letter: `FunnyResNet`."),
+        "doc": _ref("doc", "A description of the network, used as the docstring of the model's class."),
+        "input": _ref("shape", "The shape of the input without the batch: `[height, width, channels]`."),
         "inputs": _ref("shapes", "The shapes of several inputs by name: `{image: [64, 64, 3], facts: [12]}`."),
-        "outputs": _ref("names", "The steps whose outputs the model gives, as `[label, age]`; else the last step's."),
-        "args": _ref("args", "The model's own arguments: a type (then required), or a default, as `{classes: 10}`."),
-        "variants": _ref("variants", "Networks that differ in little, each chosen by `--variant`."),
-        "defaults": _ref("defaults", "What every op of a kind is, unless a step says otherwise."),
-        "layers": _ref("layers", "Each entry becomes one `keras.layers.Layer` class."),
-        "model": _ref("body", "The model's steps."),
+        "outputs": _ref("names", "The steps whose outputs the model returns: `[label, age]`. Default: the last step."),
+        "args": _ref("args", "The arguments of the model: a type if required, or a default: `{classes: 10}`."),
+        "variants": _ref("variants", "Variations of the network, selected with `--variant`."),
+        "defaults": _ref("defaults", "Default arguments for each op, which steps can override."),
+        "layers": _ref("layers", "Layers defined in this file; each becomes a `keras.layers.Layer` class."),
+        "model": _ref("body", "The steps of the model."),
     }
 
 
 def file_definitions() -> Schema:
     variant = {
-        "args": _ref("literals", "Values of the model's arguments."),
-        "input": _ref("shape", "Another shape of the input."),
-        "inputs": _ref("shapes", "Other shapes of inputs, by name."),
-        "expect": {"$ref": "#/$defs/spec.Expectation", "description": "What `archdsl check` holds the variant to."},
-        "data": _ref("data", "Laid over the file's `data` key by key, and `augment` by its own keys."),
-        "train": _ref("train", "Laid over the file's `train` key by key."),
-        "doc": _ref("doc", "What the variant is."),
+        "args": _ref("literals", "Values for the arguments of the model."),
+        "input": _ref("shape", "The shape of the input in this variant."),
+        "inputs": _ref("shapes", "The shapes of inputs in this variant, by name."),
+        "expect": {
+            "$ref": "#/$defs/spec.Expectation",
+            "description": "What `archdsl check` verifies about the variant.",
+        },
+        "data": _ref("data", "Overrides keys of the file's `data`, including single keys of `augment`."),
+        "train": _ref("train", "Overrides keys of the file's `train`."),
+        "doc": _ref("doc", "A description of the variant."),
     }
     return {
         "doc": {"type": "string"},
@@ -90,27 +93,27 @@ def file_definitions() -> Schema:
 
 
 def _mapping(names: str, values: Schema, **limits: int) -> Schema:
-    """A mapping whose keys are the user's own names."""
+    """Return the schema of a mapping whose keys are names chosen by the user."""
     return {"type": "object", "propertyNames": reference(names), "additionalProperties": values, **limits}
 
 
 def _layer_words() -> Schema:
     return {
-        "doc": _ref("doc", "What the layer does; the docstring of its class."),
+        "doc": _ref("doc", "A description of the layer, used as the docstring of its class."),
         "args": _ref(
-            "args", "The layer's arguments: a type (then required), or a default: `{filters: int, stride: 1}`."
+            "args", "The arguments of the layer: a type if required, or a default: `{filters: int, stride: 1}`."
         ),
-        "inputs": _ref("input_names", "The names of several inputs: `[left, right]`."),
-        "outputs": _ref("names", "The steps whose outputs the layer gives; else the last step's."),
-        "steps": _ref("body", "The layer's steps."),
+        "inputs": _ref("input_names", "The names of the inputs, if there are several: `[left, right]`."),
+        "outputs": _ref("names", "The steps whose outputs the layer returns. Default: the last step."),
+        "steps": _ref("body", "The steps of the layer."),
         **PATHS_PROPERTIES,
-        "like": _ref("class_name", "Another layer of this file, some of whose arguments are fixed by `with`."),
-        "with": _ref("literals", "Arguments of the layer that this one is like: `{stride: 2}`."),
+        "like": _ref("class_name", "A layer of this file to copy, with the arguments under `with` fixed."),
+        "with": _ref("literals", "Values for arguments of the layer under `like`: `{stride: 2}`."),
     }
 
 
 def layer_definitions() -> Schema:
-    """A layer is like another one, or has steps, or has paths."""
+    """Return the schemas of layers, which have `like`, `steps` or `paths`."""
     properties = _layer_words()
     beside_like = dict.fromkeys([word for word in properties if word not in ("doc", "like", "with")], False)
     with_paths = {"properties": {"steps": False}, **reference("merge_where_due")}
@@ -133,7 +136,7 @@ def layer_definitions() -> Schema:
         "layers": {
             "type": ["object", "null"],
             "propertyNames": {"not": {"enum": reserved}},
-            "patternProperties": {_CLASS: _ref("layer", "A layer of this file.")},
+            "patternProperties": {_CLASS: _ref("layer", "A layer defined in this file.")},
             "additionalProperties": False,
         },
         "layer": layer,
@@ -141,20 +144,20 @@ def layer_definitions() -> Schema:
 
 
 def step_definitions(ops: Mapping[str, type[Op]]) -> Schema:
-    """A body and its steps: words, and mappings of one key and its neighbours."""
+    """Return the schemas of a body and its steps: names, or mappings with other keys next to the op or layer."""
     return {
         "body": {"if": {"type": "array"}, "then": {"items": reference("step")}, "else": reference("step")},
         "step": {"if": {"type": "object"}, "then": reference("mapping"), "else": reference("word")},
         "word": {
-            "description": "An op or a layer of this file, with no arguments and no neighbours.",
+            "description": "An op or a layer of this file, without arguments.",
             "type": "string",
             "anyOf": [{"enum": list(ops)}, {"pattern": _CLASS}],
         },
         "mapping": {
-            "description": "One op, one layer of this file or `paths`, with what stands beside it.",
+            "description": "One op, layer of this file or `paths`, and optional keys such as `name` and `repeat`.",
             "type": "object",
             "properties": {**_entries(ops), **PATHS_PROPERTIES, **STEP_PROPERTIES},
-            "patternProperties": {_CLASS: _ref("arguments", "A layer of this file, with its arguments.")},
+            "patternProperties": {_CLASS: _ref("arguments", "A layer of this file and its arguments.")},
             "additionalProperties": False,
             "if": {"required": ["paths"]},
             "then": {"propertyNames": {"enum": [*PATHS_PROPERTIES, *STEP_PROPERTIES]}, **reference("merge_where_due")},
@@ -164,7 +167,7 @@ def step_definitions(ops: Mapping[str, type[Op]]) -> Schema:
 
 
 def paths_definitions(ops: Mapping[str, type[Op]]) -> Schema:
-    """Paths, and what stands beside them."""
+    """Return the schemas of `paths` and the keys next to it."""
     merges = _entries({name: op for name, op in ops.items() if op.many})
     loop = {key: schema for key, schema in STEP_PROPERTIES.items() if key in LOOP_KEYS}
     once = {"properties": {"repeat": False, "for": False}}
@@ -180,15 +183,15 @@ def paths_definitions(ops: Mapping[str, type[Op]]) -> Schema:
             "minItems": 1,
         },
         "path": {
-            "description": "A list of steps, or `{steps: [...]}` with `repeat`, `for` or `when` beside it.",
+            "description": "A list of steps, or `{steps: [...]}` with `repeat`, `for` or `when`.",
             "type": ["array", "object"],
             "items": reference("step"),
-            "properties": {"steps": _ref("body", "The path's steps; `[]` passes the input on."), **loop},
+            "properties": {"steps": _ref("body", "The steps of the path; `[]` passes the input through."), **loop},
             "additionalProperties": False,
             "required": ["steps"],
         },
         "merge_where_due": {
-            "$comment": "Only one path that is there once, without a shortcut, needs no `merge`.",
+            "$comment": "A single path without a loop and a shortcut needs no `merge`.",
             "if": {"properties": {"paths": one_path, "shortcut": {"const": "none"}}},
             "else": {"required": ["merge"]},
         },
@@ -205,7 +208,10 @@ def _entries(ops: Mapping[str, type[Op]]) -> Schema:
 
 
 def counting_definitions() -> Schema:
-    """A step has one key of its own. A schema cannot count some keys, so it counts all, and those beside it away."""
+    """Return the schemas that require exactly one op, layer or `paths` key per step.
+
+    A JSON schema cannot count only some keys. So it counts all keys, and allows one more for each optional key present.
+    """
     words = [*STEP_PROPERTIES]
     inner: Schema = {}
     for number, word in enumerate(words):
@@ -220,7 +226,7 @@ def counting_definitions() -> Schema:
             }
     for most in range(1, len(words) + 2):
         inner[f"{most}"] = {"minProperties": most, "maxProperties": most}
-    comment = f"One key beside {', '.join(words)}: each of these that is there lets one key more stand."
+    comment = f"Exactly one key other than {', '.join(words)}: each of these that is present allows one more key."
     return {"one_step": {"$comment": comment, **reference(f"one_step/$defs/{words[0]}_1"), "$defs": inner}}
 
 
@@ -244,7 +250,7 @@ def value_definitions() -> Schema:
         "arguments": {"type": ["object", "null"], "additionalProperties": reference("value")},
         "literal": {"type": anything, "pattern": _NO_EXPRESSION, "items": reference("literal")},
         "no_expression": {
-            "$comment": "No text with a `$` in it, however deep.",
+            "$comment": "No string with a `$`, at any depth.",
             "pattern": _NO_EXPRESSION,
             "items": reference("no_expression"),
             "additionalProperties": reference("no_expression"),
@@ -257,7 +263,7 @@ def _not_reserved(reserved: set[str]) -> Schema:
 
 
 def op_definitions(ops: Mapping[str, type[Op]]) -> Schema:
-    """Each op's arguments, and the types that they share."""
+    """Return the schemas of all ops' arguments and of the types they share."""
     definitions: Schema = {}
     named: Schema = {}
     for module in (field_types, weights):
@@ -284,11 +290,11 @@ def op_definitions(ops: Mapping[str, type[Op]]) -> Schema:
 
 
 def share(definitions: Schema, prefix: str) -> None:
-    """Gives a place of their own to fields that several models have alike; each model then refers to them.
+    """Move fields that several models share into definitions, and make the models refer to them.
 
     Args:
-        definitions: where they are kept.
-        prefix: what the names of these models begin with.
+        definitions: The definitions to change.
+        prefix: The prefix of the names of the models.
     """
     models = [schema["properties"] for name, schema in definitions.items() if name.startswith(prefix)]
     counted = Counter((name, json.dumps(schema)) for fields in models for name, schema in fields.items())

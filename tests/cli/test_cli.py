@@ -89,7 +89,7 @@ class TestCheck:
         assert done.code == 2
         assert "small.yaml: ok" in done.out
         assert "ARCH014" in done.err
-        assert "missing.yaml is not there" in done.err
+        assert "missing.yaml does not exist" in done.err
 
     def test_json(self, run: Any, small: str, wrong: str) -> None:
         done = run("check", small, wrong, "--json")
@@ -108,7 +108,7 @@ class TestCheck:
     def test_a_missing_file(self, run: Any) -> None:
         done = run("check", "missing.yaml")
         assert (done.code, done.out) == (2, "")
-        assert done.err.startswith("error[ARCH201]: missing.yaml is not there")
+        assert done.err.startswith("error[ARCH201]: missing.yaml does not exist")
 
     def test_an_unknown_name_gets_the_nearest(self, run: Any) -> None:
         done = run("check", "funny_resnet_notbook")
@@ -129,7 +129,7 @@ class TestCheck:
         (tmp_path / "a.yaml").write_text(SMALL + "expect: {parameters: 651}\n", encoding="utf-8")
         done = run("check", "a.yaml")
         assert done.code == 1
-        assert "a.yaml:6:22: error[ARCH026]: 651 parameters are expected, and the network has 650" in done.err
+        assert "a.yaml:6:22: error[ARCH026]: expected 651 parameters, got 650" in done.err
 
 
 class TestSet:

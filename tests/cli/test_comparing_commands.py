@@ -100,7 +100,7 @@ class TestDiff:
 
     def test_stdin_that_is_no_spec(self, run: Any) -> None:
         code, _, err = run("diff", "-", "a.yaml", stdin=b"\xff\xfe")
-        assert (code, "the file is not UTF-8" in err) == (1, True)
+        assert (code, "the file is not valid UTF-8" in err) == (1, True)
         code, _, err = run("diff", "-", "a.yaml", stdin=b"x" * 300_000)
         assert (code, "stdin has more than 250,000 bytes" in err) == (1, True)
         code, _, err = run("diff", "-", "a.yaml")

@@ -62,7 +62,7 @@ def test_its_command_holds_specs(hook: dict[str, Any], tmp_path: Path) -> None:
         text=True,
     )
     assert done.returncode == 1
-    assert "other.yaml:1:1: error[ARCH009]: this file does not say that it is a spec" in done.stderr
+    assert "other.yaml:1:1: error[ARCH009]: missing required key `archdsl`" in done.stderr
 
 
 def test_its_pattern_takes_specs_and_nothing_else_of_this_repository(hook: dict[str, Any]) -> None:

@@ -187,7 +187,7 @@ def test_a_broken_spec_tells_what_is_wrong(capsys: pytest.CaptureFixture[str]) -
         assert text.startswith(f"{thing!r}\n\nno picture: mine.yaml:4:")
         assert "error[ARCH020]: a window of 9x9 does not fit into a map of 8x8" in text
     open_ended = loads(HEAD + "args: {width: int}\nmodel: [dense: {units: $width}]\n")
-    assert "`width` has no value" in told(open_ended, capsys)
+    assert "missing value for the argument `width`" in told(open_ended, capsys)
 
 
 def test_a_layer_that_nobody_feeds_is_text(capsys: pytest.CaptureFixture[str]) -> None:

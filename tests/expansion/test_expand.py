@@ -172,7 +172,7 @@ def test_set_arguments_become_defaults_and_lift_expect() -> None:
     long = expand(text, settings={"width": 8, "rate": 0})
     assert "args: {width: 8, rate: 0.0}\n" in long
     assert "expect:" not in long
-    assert "# `expect` is lifted: with `width` and `rate` set, this is another network\n" in long
+    assert "# `expect` is removed: with `width` and `rate` set, this is a different network\n" in long
     assert facts(resolve(parse(long))) == facts(resolve(parse(text), width=8, rate=0.0))
 
 
@@ -270,7 +270,7 @@ def test_a_long_form_larger_than_a_spec_may_be_is_refused_unless_it_is_allowed()
 
 def test_text_that_would_become_a_type_is_no_default() -> None:
     text = f"{SMALL}args: {{kind: a}}\nmodel:\n  - relu: {{}}\n    when: $kind == 'a'\n  - flatten\n"
-    with pytest.raises(ArchError, match="`kind` cannot have the default `int`"):
+    with pytest.raises(ArchError, match="`int` cannot be the default of `kind`"):
         expand(text, settings={"kind": "int"})
 
 

@@ -155,7 +155,7 @@ def test_expressions_have_the_same_ranges() -> None:
     assert graph.nodes[0].op.keras() == Call(
         "layers.Dense", (3,), {"kernel_regularizer": Call("keras.regularizers.L2", (0.5,))}
     )
-    for decay, word, fact in ((-0.5, "l2", "at least 0 is due, and here is `-0.5`"), (0.5, "l3", "`l3` is not known")):
+    for decay, word, fact in ((-0.5, "l2", "expected at least 0, got `-0.5`"), (0.5, "l3", "unknown value `l3`")):
         with pytest.raises(ArchError, match=fact):
             archdsl.resolve(archdsl.loads(NET.format(decay=decay, word=word)))
 
@@ -163,16 +163,16 @@ def test_expressions_have_the_same_ranges() -> None:
 @pytest.mark.parametrize(
     ("value", "fact"),
     [
-        ("he_norml", "`he_norml` is not known here.*did you mean `he_normal`"),
-        ("{truncated_normal: {stdev: 0.1}}", "`stdev` is not known here.*did you mean `stddev`"),
-        ("{truncated_normal: {stddev: big}}", "a number is due, and here is `big`"),
-        ("{truncated_normal: {stddev: 0.0}}", "more than 0 is due"),
+        ("he_norml", "unknown value `he_norml`.*did you mean `he_normal`"),
+        ("{truncated_normal: {stdev: 0.1}}", "unknown value `stdev`.*did you mean `stddev`"),
+        ("{truncated_normal: {stddev: big}}", "expected a number, got `big`"),
+        ("{truncated_normal: {stddev: 0.0}}", "expected more than 0"),
         ("{truncated_normal: 0.1}", "expected named arguments: `{truncated_normal: {mean: "),
-        ("{ones: {}, zeros: {}}", "a word, or `{word: {argument: value}}`, is due"),
-        ("{}", "a word, or `{word: {argument: value}}`, is due"),
-        ("0.1", "a word, or `{word: {argument: value}}`, is due, and here is `0.1`"),
-        ("[ones]", "a word, or `{word: {argument: value}}`, is due"),
-        ("none", "`none` is not known here"),
+        ("{ones: {}, zeros: {}}", "expected a name, or `{name: {argument: value}}`"),
+        ("{}", "expected a name, or `{name: {argument: value}}`"),
+        ("0.1", "expected a name, or `{name: {argument: value}}`, got `0.1`"),
+        ("[ones]", "expected a name, or `{name: {argument: value}}`"),
+        ("none", "unknown value `none`"),
     ],
 )
 def test_an_invalid_initializer_is_reported(value: str, fact: str) -> None:

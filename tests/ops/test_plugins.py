@@ -125,7 +125,7 @@ def test_a_spec_can_use_the_op(example: list[Path], tmp_path: Path) -> None:
 def test_without_the_package_the_op_is_unknown(archdsl: Archdsl) -> None:
     done = archdsl("check", str(SPEC), path=[])
     assert done.returncode == 1
-    assert "error[ARCH014]: `blur_pool` is neither an op nor a layer" in done.stderr
+    assert "error[ARCH014]: unknown op or layer `blur_pool`" in done.stderr
 
 
 def test_generated_code_imports_the_package(example: list[Path], archdsl: Archdsl) -> None:

@@ -94,8 +94,8 @@ def test_the_tables_of_text_and_markdown_have_the_same_cells() -> None:
         (["paths=1..20", "width=1..20"], "more than 100 networks"),
         (["paths=1", "paths=2"], "duplicate argument `paths`"),
         (["paths=1", "--set", "paths=2"], "duplicate argument `paths`"),
-        (["paths=1,many"], "`paths` is a whole number, and here is `many`"),
-        (["paths=0"], "`repeat` is a whole number from 0 on"),
+        (["paths=1,many"], "expected an integer for `paths`, got `many`"),
+        (["paths=0"], "`repeat` must be an integer of at least 0"),
         (["paths=1", "--json", "--markdown"], "cannot be combined"),
     ],
 )

@@ -177,7 +177,7 @@ def test_json_has_the_values_of_the_tables(folder: Path) -> None:
         ("runs runs/other", 2, "contains no runs"),
         ("runs --sort size", 2, "cannot sort runs by `size`"),
         ("runs --out a.png", 2, "requires at least two runs"),
-        ("runs runs/digits-1 runs/broken", 2, "broken/run.json is not what training wrote"),
+        ("runs runs/digits-1 runs/broken", 2, "broken/run.json is invalid"),
         ("runs runs/digits-1 runs/digits-2 --out a.jpg", 2, "expected a file that ends in `.png`"),
     ],
 )
@@ -202,7 +202,7 @@ def test_a_file_that_is_not_a_log_is_reported(tmp_path: Path) -> None:
     keep(tmp_path / "run", RUN)
     assert read_log(tmp_path / "run")[4]["validation_accuracy"] == pytest.approx(0.88)
     (tmp_path / "run" / LOG).write_text("epoch,loss\n1,much\n", encoding="utf-8")
-    with pytest.raises(ArchError, match=r"ARCH204.*log.csv is not what training wrote"):
+    with pytest.raises(ArchError, match=r"ARCH204.*log.csv is invalid"):
         read_log(tmp_path / "run")
 
 
@@ -219,20 +219,20 @@ def test_a_moved_run_can_still_be_read(folder: Path) -> None:
 
 
 WRONG_VALUES: dict[str, tuple[Any, str]] = {
-    "seed": ("3", '`seed`: a whole number is due, and here is `"3"`'),
-    "epochs": (0, "`epochs`: at least 1 is due, and here is `0`"),
+    "seed": ("3", '`seed`: expected an integer, got `"3"`'),
+    "epochs": (0, "`epochs`: expected at least 1, got `0`"),
     "epochs_run": (10**9, "`epochs_run`: expected at most `epochs`, 20, got `1000000000`"),
     "best_epoch": (21, "`best_epoch`: expected at most `epochs`, 20, got `21`"),
-    "images": ({"train": -1}, "`images.train`: at least 0 is due, and here is `-1`"),
-    "mean": ([0.5, "x"], "`mean[1]`: a number is due, and here is `x`"),
+    "images": ({"train": -1}, "`images.train`: expected at least 0, got `-1`"),
+    "mean": ([0.5, "x"], "`mean[1]`: expected a number, got `x`"),
     "std": ([0.5, 0.5], "`mean` and `std`: expected the same length, got 1 and 2"),
-    "parameters": (10**400, "`parameters`: at most 1,000,000,000,000,000 is due"),
-    "status": ("finishd", "`status`: `finishd` is not known here; did you mean `finished`?"),
-    "test_accuracy": (float("nan"), "`test_accuracy`: a finite number is due, and here is `nan`"),
-    "classes": (["a", 1], "`classes[1]`: text is due, and here is `1`"),
-    "started": ("yesterday", "`started`: a time as `2026-01-31T12:00:00+00:00` is due, and here is `yesterday`"),
-    "arguments": ([], "`arguments`: a mapping is due, and here is `[]`"),
-    "limits": ({"steps": "many"}, "`limits.steps`: a whole number is due, and here is `many`"),
+    "parameters": (10**400, "`parameters`: expected at most 1,000,000,000,000,000"),
+    "status": ("finishd", "`status`: unknown value `finishd`; did you mean `finished`?"),
+    "test_accuracy": (float("nan"), "`test_accuracy`: expected a finite number, got `nan`"),
+    "classes": (["a", 1], "`classes[1]`: expected a string, got `1`"),
+    "started": ("yesterday", "`started`: expected a time as `2026-01-31T12:00:00+00:00`, got `yesterday`"),
+    "arguments": ([], "`arguments`: expected a mapping, got `[]`"),
+    "limits": ({"steps": "many"}, "`limits.steps`: expected an integer, got `many`"),
 }
 
 
@@ -243,7 +243,7 @@ def test_an_invalid_value_in_a_run_is_named(name: str, tmp_path: Path) -> None:
     with pytest.raises(ArchError) as caught:
         read_result(tmp_path)
     [problem] = caught.value.problems
-    assert (problem.code, f"{tmp_path}/run.json is not what training wrote: {message}" in problem.message) == (
+    assert (problem.code, f"{tmp_path}/run.json is invalid: {message}" in problem.message) == (
         "ARCH204",
         True,
     ), str(problem)
@@ -255,11 +255,11 @@ def test_all_invalid_values_are_named_in_one_message(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text(json.dumps(wrong), encoding="utf-8")
     [broken] = listing.find(tmp_path)
     assert listing.to_text([broken], 100).splitlines() == [
-        f"{tmp_path.name}: {tmp_path}/run.json is not what training wrote: 4 values are wrong",
-        '  `seed`: a whole number is due, and here is `"3"`; remove the quotes',
+        f"{tmp_path.name}: {tmp_path}/run.json is invalid: 4 values are invalid",
+        '  `seed`: expected an integer, got `"3"`; remove the quotes',
         "  `epochs` is missing",
-        "  `status`: nothing is not known here; known here: `failed`, `finished`, `interrupted`, `running`",
-        "  `started`: text is due, and here is `5`",
+        "  `status`: unknown value nothing; available: `failed`, `finished`, `interrupted`, `running`",
+        "  `started`: expected a string, got `5`",
     ]
 
 
@@ -284,6 +284,6 @@ WRONG_LOGS = {
 @pytest.mark.parametrize("text", WRONG_LOGS, ids=lambda text: ascii(text[:20]))
 def test_a_log_with_invalid_rows_is_rejected(text: str, tmp_path: Path) -> None:
     (tmp_path / LOG).write_text(text, encoding="utf-8")
-    with pytest.raises(ArchError, match=r"ARCH204.*log.csv is not what training wrote") as caught:
+    with pytest.raises(ArchError, match=r"ARCH204.*log.csv is invalid") as caught:
         read_log(tmp_path)
     assert [message for message in WRONG_LOGS[text] if message not in str(caught.value)] == []

@@ -54,7 +54,7 @@ class Events:
                 os.kill(os.getpid(), signal.SIGKILL)
             try:
                 return act(*words, **named)
-            finally:  # also where it fails, as a folder that is there already cannot be made
+            finally:  # also where it fails, as a folder that already exists cannot be made
                 if number == self.at:
                     os.kill(os.getpid(), signal.SIGKILL)
 

@@ -182,7 +182,7 @@ def test_what_cannot_go_on_says_why(uncut: Path, tmp_path: Path) -> None:
     replace(read_result(run), own=[]).write(run)
     for broken in (b"", b"PK", kept[:3000], kept[:-200]):
         (run / "checkpoint" / "state.npz").write_bytes(broken)
-        assert "state.npz is not what training wrote" in refused("ARCH204", run)
+        assert "state.npz is invalid" in refused("ARCH204", run)
 
 
 @pytest.mark.slow
@@ -227,19 +227,19 @@ def test_a_checkpoint_keeps_every_kind_of_number(tmp_path: Path) -> None:
 
 
 WRONG_HEADERS: dict[str, tuple[Any, str]] = {
-    "epoch": (10**9, "`epoch`: at most 100,000 is due, and here is `1000000000`"),
+    "epoch": (10**9, "`epoch`: expected at most 100,000, got `1000000000`"),
     "epoch too few": (1, "`rows`: expected 1, as `epoch` says, got 2"),
     "notes.fingerprint": (None, "`notes.fingerprint` is missing"),
     "notes.fingerprint.spec": (None, "`notes.fingerprint.spec` is missing"),
-    "notes.seconds": ("1.5", '`notes.seconds`: a number is due, and here is `"1.5"`'),
-    "notes.stopped": (0, "`notes.stopped`: `true` or `false` is due, and here is `0`"),
+    "notes.seconds": ("1.5", '`notes.seconds`: expected a number, got `"1.5"`'),
+    "notes.stopped": (0, "`notes.stopped`: expected a boolean, got `0`"),
     "notes.kept.epoch": (3, "`notes.kept.epoch`: expected an epoch from 1 to 2, got `3`"),
-    "notes.early.waited": (-1, "`notes.early.waited`: at least 0 is due, and here is `-1`"),
-    "rows": ([{"epoch": "1"}, {"epoch": 2}], '`rows[0].epoch`: a number is due, and here is `"1"`'),
+    "notes.early.waited": (-1, "`notes.early.waited`: expected at least 0, got `-1`"),
+    "rows": ([{"epoch": "1"}, {"epoch": 2}], '`rows[0].epoch`: expected a number, got `"1"`'),
     "rows renumbered": ([{"epoch": 2}, {"epoch": 1}], "`rows[0].epoch`: expected 1, got `2`"),
     "counts": ({"model": 9}, "`counts` lacks `optimizer`"),
     "counts.model": (10, "there is no 'model.9.npy' in the archive"),
-    "types": ({"model.0": "finfo"}, "`types.model.0`: `finfo` is not known here"),
+    "types": ({"model.0": "finfo"}, "`types.model.0`: unknown value `finfo`"),
 }
 
 
@@ -267,7 +267,7 @@ def test_a_wrong_value_of_a_checkpoint_is_named(name: str, tmp_path: Path) -> No
             del header[last]
 
     with_header(run, change)
-    with pytest.raises(ArchError, match=r"ARCH204.*state.npz is not what training wrote") as caught:
+    with pytest.raises(ArchError, match=r"ARCH204.*state.npz is invalid") as caught:
         checkpoints.load(run)
     assert message in str(caught.value)
     assert "remove its folder `checkpoint`" in str(caught.value)
@@ -290,13 +290,13 @@ def test_the_size_that_an_array_declares_is_held_to_its_bytes(tmp_path: Path) ->
         with zipfile.ZipFile(path, "w", method) as archive:
             for name, content in (members | change).items():
                 archive.writestr(name, content)
-        with pytest.raises(ArchError, match=r"ARCH204.*state.npz is not what training wrote"):
+        with pytest.raises(ArchError, match=r"ARCH204.*state.npz is invalid"):
             checkpoints.load(run)
     path.write_bytes(kept)
     assert checkpoints.load(run)
     path.unlink()
     path.mkdir()
-    with pytest.raises(ArchError, match=r"ARCH204.*state.npz is not what training wrote: it is not a file"):
+    with pytest.raises(ArchError, match=r"ARCH204.*state.npz is invalid: it is not a file"):
         checkpoints.load(run)
 
 

@@ -435,7 +435,7 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path: Path, finished: tuple[Path
         fit.evaluate(tmp_path / "nowhere")
     for text in ("", "[1]", "{}", '{"spec": "tiny"}', "[" * 100_000):
         (tmp_path / "run.json").write_text(text)
-        with pytest.raises(ArchError, match=r"ARCH204.*run.json is not what training wrote"):
+        with pytest.raises(ArchError, match=r"ARCH204.*run.json is invalid"):
             fit.evaluate(tmp_path)
     finished[1].write(tmp_path)
     with pytest.raises(ArchError, match=r"ARCH204.*spec.yaml is missing"):
