@@ -71,12 +71,12 @@ def tables() -> dict[str, str]:
         "file": _described(words["properties"]),
         "layer": _described(words["$defs"]["layer"]["properties"]),
         "variant": _described(words["$defs"]["variant"]["properties"]),
-        "neighbours": table(
+        "step": table(
             ["key", "meaning"],
             ((f"`{k}`", _said(s["description"])) for k, s in vocabulary.STEP_PROPERTIES.items()),
         ),
         "shortcuts": table(["value", "meaning"], ((f"`{k}`", t) for k, t in spec.SHORTCUTS.items())),
-        "types": table(["type", "values"], ((f"`{k}`", _values(k)) for k in spec.TYPES)),
+        "types": table(["type", "values"], ((f"`{k}`", spec.TYPE_NAMES[k]) for k in spec.TYPES)),
         "functions": _functions(),
         "limits": _limits(),
         "columns": table(
@@ -157,11 +157,6 @@ def _functions() -> str:
         value = expr.parse(example).evaluate({"depths": depths})
         rows.append((f"`{name}`", does, f"`{example}` is {value}"))
     return table(["function", "result", "example, with `$depths` = [3, 4, 6, 3]"], rows)
-
-
-def _values(kind: str) -> str:
-    article = spec.TYPE_NAMES[kind]
-    return f"{article}, or an integer" if kind == "float" else article
 
 
 def specs() -> str:
@@ -275,7 +270,7 @@ def _sections(
 def _limits() -> str:
     told = docstrings.arguments(limits.Limits)
     rows = [(f"`{f.name}`", told[f.name].rstrip("."), f"{f.default:,}") for f in fields(limits.Limits)]
-    return table(["limit", "applies to", "default"], rows)
+    return table(["limit", "meaning", "default"], rows)
 
 
 def _recipe() -> dict[str, str]:
