@@ -97,7 +97,9 @@ def _asked(
         return Data.model_validate({"source": source}), None, 0
     spec, _, graph = load_spec(target, settings, variant, allow)
     if spec.data is None:
-        raise fail("ARCH006", f"{spec.name} has no `data`", hint="add one, such as `data: {source: digits}`")
+        from archdsl.data.suggestions import missing_data
+
+        raise missing_data(graph)
     inputs = list(graph.inputs.values()) if isinstance(graph.inputs, dict) else []
     return spec.data, tuple(inputs[0]) if len(inputs) == 1 else (), spec.train.seed if spec.train else 0
 

@@ -35,4 +35,4 @@ def _suggestion(graph: Graph) -> str:
     for name, source in DATA_SOURCES.items():
         if not source.takes and sources.source(name).fits(graph.input, graph.shape):
             return f"`data: {{source: {name}}}`"
-    return "`data: {source: {folder: PATH}}`, a folder of images with a folder for each class"
+    return "`data: {source: {folder: PATH}}`, where PATH has a folder of images for each class"
