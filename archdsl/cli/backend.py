@@ -10,6 +10,7 @@ from types import ModuleType
 
 from archdsl.errors import fail
 from archdsl.recipe import Train, keras_backend, kernels
+from archdsl.text import Styled
 
 
 def load_keras(recipe: Train | None = None) -> ModuleType:
@@ -52,7 +53,7 @@ def _loading_shown() -> Iterator[None]:
     try:
         yield
     finally:
-        sys.stderr.write(f"\r{' ' * len(line)}\r")
+        sys.stderr.write(Styled(f"\r{' ' * len(line)}\r"))
         sys.stderr.flush()
 
 

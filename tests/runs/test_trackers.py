@@ -106,7 +106,7 @@ def test_a_missing_package_is_reported_with_how_to_install_it(
     with pytest.raises(ArchError) as caught:
         trackers.start([name], tmp_path / "run", RUN)
     assert f"error[ARCH306]: `--log {name}` requires the package {name}" in str(caught.value)
-    assert f"help: `pip install 'archdsl[{name}]'`" in str(caught.value)
+    assert f"help: run `pip install 'archdsl[{name}]'`" in str(caught.value)
     assert not (tmp_path / "run").exists()
 
 
