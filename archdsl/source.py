@@ -80,6 +80,9 @@ class Extent:
 
 
 LINE_END = re.compile(r"\r\n|[\n\r]")
+START = "start the spec with `archdsl: 1`"
+"""The hint for a file without its first line."""
+
 _ODD_LINE_END = re.compile(r"[\x85\u2028\u2029]")
 _UNSPACED_COMMENT = re.compile(r"\s+#(?![\s#]|$)")
 _INT = re.compile(r"[-+]?[0-9]+")
@@ -189,7 +192,7 @@ class _EventReader:
             if isinstance(event, ScalarEvent | SequenceStartEvent | MappingStartEvent):
                 root = self._node(event, 0)
         if root is None or (isinstance(root, Scalar) and root.value is None):
-            raise fail("ARCH006", "the file is empty", Span(self.name, 1, 1), "start the spec with `archdsl: 1`")
+            raise fail("ARCH006", "the file is empty", Span(self.name, 1, 1), START)
         return root
 
     def place(self, offset: int) -> Span:

@@ -49,7 +49,7 @@ def parse(text: str, file: str = "<text>", limits: Limits = DEFAULTS) -> Spec:
 def parse_tree(root: Node, text: str, file: str, limits: Limits = DEFAULTS) -> Spec:
     """Convert parsed YAML to a spec. This is the second half of `parse`, and raises the same errors."""
     if not isinstance(root, Mapping):
-        raise fail("ARCH007", f"a spec must be a mapping, got {got(root)}", root.span, "start it with `archdsl: 1`")
+        raise fail("ARCH007", f"a spec must be a mapping, got {got(root)}", root.span, source.START)
     return _SpecParser(root, text, file, limits).spec()
 
 
@@ -105,7 +105,7 @@ class _SpecParser:
         if node is None:
             meant = (key for key, _ in self.root.items if nearest(key.text, ["archdsl"]).startswith("did you mean"))
             key = next(meant, None)
-            place, hint = (key.span, "did you mean `archdsl`?") if key else (self.root.span, "start with `archdsl: 1`")
+            place, hint = (key.span, "did you mean `archdsl`?") if key else (self.root.span, source.START)
             raise fail("ARCH009", f"{MISSING} `archdsl`", place, hint)
         if plain(node) is True or plain(node) != VERSION:
             hint = f"set it to {VERSION}, the only version that this release supports"

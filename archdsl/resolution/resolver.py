@@ -280,9 +280,10 @@ class Resolver:
         return self._graphs[key]
 
     def _too_deep(self, message: str, span: Span) -> ArchError:
-        hint = "end the recursion with a `when`; "
+        hint = "end the recursion with a `when`"
         more = self.spec.limits.exceeded("recursion", message, span, "ARCH024").problems[0]
-        return ArchError(replace(more, hint=hint + more.hint if more.hint else hint.removesuffix("; ")))
+        allowed = more.hint.removeprefix("to allow it, ")
+        return ArchError(replace(more, hint=f"{hint}, or {allowed}" if allowed else hint))
 
     def _branches(self, context: StepContext, branches: Branches, span: Span, x: Tensors) -> Tensors:
         """Resolve branches, their shortcut, their merge and the steps after it. A merge of one part is that part."""
