@@ -1,4 +1,4 @@
-"""What users read when something is wrong: every code, every message, each in the right place."""
+"""Error messages: every code and every message, each with the right place."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Golden = Callable[[str, str], None]
 
 @cache
 def refused(text: str, name: str) -> ArchError:
-    """The error that a spec ends in, from the first stage that refuses it."""
+    """Return the error of a spec, from the first stage that rejects it."""
     with pytest.raises(ArchError) as caught:
         _whole(text, name)
     return caught.value
@@ -67,7 +67,7 @@ _OF_ANOTHER_STAGE = {"ARCH027"}  # only a built Keras model can be counted other
 
 
 def test_no_message_cascades() -> None:
-    """A broken expression or a bad name is told once, and not again as what follows from it."""
+    """An invalid expression or name is reported once, without consequential errors."""
     for path in WRONG:
         problems = refused(path.read_text(encoding="utf-8"), path.name).problems
         assert not any("here is nothing" in problem.message for problem in problems), path.stem
@@ -211,7 +211,7 @@ def test_quantities() -> None:
 
 
 def test_the_merge_example_of_the_language() -> None:
-    """Rule 3: where the two paths part ways, the shape of each, and the chain of layers that led there."""
+    """The error shows where two paths differ, the shape of each, and the chain of layer calls."""
     assert str(refused(PATHS_THAT_DIFFER, "specs/mine.yaml")).splitlines() == [
         "specs/mine.yaml:20:27: error[ARCH021]: merge 'add' needs equal shapes",
         "   20 |         - conv: {filters: $out // 2, kernel: 1}",
@@ -321,7 +321,7 @@ def test_an_excerpt_fits_a_terminal(width: int, letter: str) -> None:
 
 
 def test_an_annotation_for_github() -> None:
-    """Its escapes are those of the toolkit of GitHub Actions: `%`, CR and LF, and `:` and `,` in properties."""
+    """Escapes match those of the GitHub Actions toolkit: `%`, CR and LF, and `:` and `,` in properties."""
     span = Span("a,b:c%.yaml", 2, 3, 4, "  text")
     problem = Problem("ARCH021", "100%, no: a", span, ("first -> 8", "second -> 9\r"), ("in A",), "do this")
     assert problem.annotation() == (

@@ -1,4 +1,4 @@
-"""Expressions: they agree with Python where both speak, and nothing else gets through."""
+"""Expressions: they agree with Python, and anything unsupported is rejected."""
 
 from __future__ import annotations
 

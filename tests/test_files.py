@@ -1,4 +1,4 @@
-"""Only regular files are read, each up to a limit; nothing else is opened, so that nothing waits."""
+"""Only regular files are read, each up to a limit; nothing else is opened, so nothing blocks."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_path_that_no_file_can_have(name: str) -> None:
 
 
 def test_a_bad_run_hides_no_other(tmp_path: Path) -> None:
-    """And folders that link to one another are searched once."""
+    """Folders that link to one another are searched once."""
     for name, file in (("pipe", "run.json"), ("device", "run.json"), ("loop", "run.json"), ("folder", "run.json")):
         (tmp_path / name).mkdir()
         KINDS[name][0](tmp_path / name / file)

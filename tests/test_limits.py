@@ -1,4 +1,4 @@
-"""What a spec may cost: each limit refuses with a place, and says how it is raised."""
+"""Limits on the size of a spec: each error has a place and shows how to raise the limit."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class TestCosts:
         assert time.process_time() - start < 0.5
 
     def test_loops_that_leave_nothing_are_bounded_too(self) -> None:
-        """Rows whose `when` fails make no node; the work is bounded all the same."""
+        """Rows whose `when` is false create no node, but the work is still bounded."""
         text = "layers:\n  A: {args: {n: int}, steps: [{relu: {}, for: {i: 19000}, when: $i < 0 and $n > 0}]}\n"
         start = time.process_time()
         assert refused(text + "model: [{A: {n: $i}, for: {i: 1000}}]").problems[0].code == "ARCH025"

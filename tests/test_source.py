@@ -1,4 +1,4 @@
-"""Text -> located YAML: YAML 1.2's scalars, nothing that can run or grow, and every place right."""
+"""YAML with locations: scalars of YAML 1.2, nothing that can run or grow, and correct places."""
 
 from __future__ import annotations
 
@@ -270,7 +270,7 @@ trees = st.recursive(
 
 
 def written(value: Any, flow: bool) -> str:
-    """A tree as YAML of one line, or with a line for each entry at the top."""
+    """Return a tree as YAML on one line, or with a line for each top-level entry."""
     if isinstance(value, dict):
         inner = [f"{key}: {written(item, True)}" for key, item in value.items()]
         return "{" + ", ".join(inner) + "}" if flow or not inner else "\n".join(inner)

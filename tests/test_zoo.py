@@ -1,4 +1,4 @@
-"""Every spec that ships, and every example: it holds what it expects, is drawn, built, trained, saved and opened."""
+"""Every spec in the zoo and every example: it meets its expectations and is drawn, built, trained, saved and loaded."""
 
 from __future__ import annotations
 

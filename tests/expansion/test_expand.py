@@ -1,4 +1,4 @@
-"""The long form: of the same meaning, its own long form, with every comment, and telling where values came from."""
+"""The long form: the same network, idempotent, with all comments and the origins of values."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SMALL = "archdsl: 1\nname: Net\ninput: [8, 8, 3]\n"
 
 
 def facts(graph: Graph) -> Any:
-    """Everything of a graph but the places in its file."""
+    """Return everything in a graph except places in its file."""
     return (
         graph.name,
         graph.totals,
@@ -46,7 +46,7 @@ def facts(graph: Graph) -> Any:
 
 
 def outcome(text: str) -> Any:
-    """The graph of a spec, or what is wrong with it but for the lines, which differ."""
+    """Return the graph of a spec, or its errors without line numbers."""
     try:
         return facts(resolve(parse(text)))
     except ArchError as error:
@@ -54,14 +54,14 @@ def outcome(text: str) -> Any:
 
 
 def long_of(model: str, more: str = "", **options: Any) -> str:
-    """The long form of a small spec, from its `model` on."""
+    """Return the long form of a small spec, from its `model`."""
     text = expand(f"{SMALL}{more}model:\n{model}", **options)
     return text[text.index("model:") :]
 
 
 @pytest.fixture
 def each_text_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Remembers what was read, whatever the text is called: reading takes most of the time, and is not on trial."""
+    """Cache parsed text by content: parsing takes most of the time and is not tested here."""
     read, known = source.read_with_extents, {}
 
     def remembered(text: str, name: str, limits: Limits = DEFAULTS) -> tuple[source.Node, list[source.Extent]]:

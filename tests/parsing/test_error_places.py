@@ -1,4 +1,4 @@
-"""Places of errors are right whatever the file is like: other line ends, marks, tabs, wide characters, long lines."""
+"""Places of errors are correct in all files: with other line breaks, marks, tabs, wide characters and long lines."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def problems(text: str) -> tuple[Problem, ...]:
 
 
 def found(text: str) -> tuple[tuple[int, int, str], ...]:
-    """Where each problem is, and what stands at its place."""
+    """Return the place of each problem and the text there."""
     places = [problem.span for problem in problems(text) if problem.span]
     return tuple((p.line, p.column, p.text[p.column - 1 : p.column - 1 + p.width]) for p in places)
 
@@ -68,7 +68,7 @@ def test_blank_lines_and_comments() -> None:
 
 @pytest.mark.parametrize("before", ["é", "漢字", "😀", "👩‍👩‍👧", "\u0301", "\u202e", "\u200b", "ﬁ", "Ａ"], ids=ascii)
 def test_characters_before_the_place(before: str) -> None:
-    """A column counts code points, as editors do that count characters."""
+    """Columns count code points, as editors do."""
     step = f"  - dropout: {{rate: 0.5, '{before}': 1, rte: 3}}"
     assert (6, step.index("rte") + 1, "rte") in found("\n".join([*HEAD, step]))
 
@@ -102,7 +102,7 @@ def test_long_lines(blanks: int) -> None:
     ],
 )
 def test_tabs(line: str, said: str) -> None:
-    """A tab is a blank inside brackets, and an error elsewhere; either way its line is told."""
+    """A tab is a space inside brackets and an error elsewhere; either way the line is correct."""
     problem, *_ = problems("\n".join([*HEAD, line, ""]))
     assert problem.span is not None
     assert problem.span.line == 6

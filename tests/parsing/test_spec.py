@@ -1,4 +1,4 @@
-"""What a file says becomes a typed spec, each value with its place; every word is looked up."""
+"""A file becomes a typed spec, with the place of each value; every name is checked."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class TestFile:
 
     @pytest.mark.parametrize("body", ["model:", "model: []", "model: {}"])
     def test_a_model_has_a_step(self, body: str) -> None:
-        """`model: []` is the identity, and says so; a model without a value is a mistake."""
+        """`model: []` is an explicit identity; a model without a value is an error."""
         if body == "model: []":
             assert resolve(spec(body)).shape == (8, 8, 3)
         else:

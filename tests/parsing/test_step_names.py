@@ -1,4 +1,4 @@
-"""Names of steps, `from`, several inputs and outputs: what is seen from where, and what flows on."""
+"""Names of steps, `from`, several inputs and outputs: the visibility of names and the flow of tensors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def graph(body: str, head: str = HEAD, /, **arguments: object) -> Graph:
 
 
 def wiring(body: str, head: str = HEAD, /, **arguments: object) -> dict[str, tuple[str, ...]]:
-    """What each node of a model takes."""
+    """Return the inputs of each node of a model."""
     return {node.name: node.inputs for node in graph(body, head, **arguments).nodes}
 
 
@@ -272,14 +272,14 @@ class TestFrom:
 
     @pytest.mark.parametrize("loop", ["when: $t", "for: {i: 2}, when: $t and $i < 9", "repeat: 2 if $t else 0"])
     def test_what_is_not_there_is_as_if_it_did_not_stand_there(self, loop: str) -> None:
-        """Not what `from` names flows on, but what flowed before."""
+        """The output of the previous step is passed on, not the step in `from`."""
         body = "args: {t: true}\nmodel:\n  - {relu: {}, name: a}\n  - gelu\n"
         body += f"  - {{relu: {{}}, from: a, {loop}}}\n"
         assert wiring(body, HEAD, t=False) == {"a": ("input",), "gelu_1": ("a",)}
         assert problem(body).message == "the output of `gelu_1` is unused"
 
     def test_the_tap_of_resnet_v2(self) -> None:
-        """The shortcut takes what stands behind the first pre-activation, or pools the input."""
+        """The shortcut takes the first pre-activation, or pools the input."""
         unit = """\
 layers:
   Unit:
@@ -444,7 +444,7 @@ class TestSeveralOutputs:
 
 
 class TestArity:
-    """More or fewer tensors than are taken."""
+    """The number of tensors differs from what a step takes."""
 
     @pytest.mark.parametrize(
         "step", ["relu", "conv: {filters: 3, kernel: 1}", "flatten", "batch_norm", "dropout: {rate: 0.1}"]
@@ -516,7 +516,7 @@ class TestArity:
 
 
 class TestUnused:
-    """Nothing is ignored: a step or an input that leads nowhere is an error."""
+    """An unused step or input is an error."""
 
     @pytest.mark.parametrize(
         ("body", "name"),
@@ -544,7 +544,7 @@ class TestUnused:
 
 
 def test_every_merge_takes_the_shortcut_in_its_place() -> None:
-    """Sums take the paths and then the shortcut; `concat` takes the shortcut first."""
+    """Sums take the paths, then the shortcut; `concat` takes the shortcut first."""
     orders = {}
     for merge, names in product(["add", "average", "maximum", "multiply", "concat"], [("b", "a"), ("a", "b")]):
         paths = ", ".join(f"{name}: [relu]" for name in names)

@@ -1,4 +1,4 @@
-"""Misspelt words of the language: the first suggestion is the word that was meant."""
+"""Misspelled words of the language: the first suggestion is the intended word."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LETTERS = string.ascii_lowercase + "_"
 
 
 def _vocabularies() -> dict[str, set[str]]:
-    """Every set of words that a misspelt word is looked for in."""
+    """Return every set of words that suggestions come from."""
     models: dict[str, type[BaseModel]] = {"data": Data, "train": Train, "augment": Augment, "expect": Expectation}
     found = {
         "steps": {*OPS, "paths"},
@@ -55,7 +55,7 @@ VOCABULARIES = _vocabularies()
 
 
 def typos(word: str, slips: int, count: int) -> Iterator[str]:
-    """Words that so many slips make of a word: a letter more, a letter less, another letter, two swapped."""
+    """Return misspellings of a word: inserted, deleted, replaced and swapped letters."""
     chance = random.Random(f"{word} {slips}")
     for _ in range(count):
         typed = word
@@ -69,7 +69,7 @@ def typos(word: str, slips: int, count: int) -> Iterator[str]:
 
 
 def counted(each: int) -> dict[str, Counter[tuple[int, int]]]:
-    """How many typos there are, and how many are understood, by slips and by the word's length."""
+    """Count the typos and the correct suggestions, by number of slips and length of the word."""
     found: dict[str, Counter[tuple[int, int]]] = {"typos": Counter(), "understood": Counter(), "misled": Counter()}
     for words in VOCABULARIES.values():
         for word in sorted(words):
@@ -84,7 +84,7 @@ def counted(each: int) -> dict[str, Counter[tuple[int, int]]]:
 
 
 def share(counts: dict[str, Counter[tuple[int, int]]], slips: tuple[int, ...], lengths: range = range(100)) -> float:
-    """The share of typos that are understood."""
+    """Return the fraction of typos with a correct suggestion."""
     keys = [key for key in counts["typos"] if key[0] in slips and key[1] in lengths]
     return sum(counts["understood"][key] for key in keys) / sum(counts["typos"][key] for key in keys)
 

@@ -1,4 +1,4 @@
-"""Variants: each is laid over the file's own, key by key, and chosen by its name alone."""
+"""Variants: each overrides keys of the file and is selected by its name."""
 
 from __future__ import annotations
 

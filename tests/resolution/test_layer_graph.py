@@ -1,4 +1,4 @@
-"""The graph of one layer's body, taken out of its spec."""
+"""The graph of a single layer of a spec."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The graph of a spec: shapes, names of weights, counts, loops, shortcuts, and what is resolved once."""
+"""The graph of a spec: shapes, names of weights, counts, loops, shortcuts and shared graphs."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ class TestPaths:
 
 
 class TestMerges:
-    """`add`, `average`, `maximum` want equal shapes; `concat` all but the channels; nothing broadcasts in silence."""
+    """`add`, `average` and `maximum` need equal shapes, `concat` all but the channels; nothing broadcasts silently."""
 
     SHAPES = (
         ("", "[8, 8, 4]"),

@@ -1,4 +1,4 @@
-"""What the words of a shortcut make, with which stride, and what its weights are called."""
+"""Kinds of shortcuts: their steps, their strides and the names of their weights."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class TestShortcuts:
         assert found.shape == (4, 4, 6)
 
     def test_projection_of_a_row_of_numbers(self) -> None:
-        """A projection is a convolution; behind `flatten` it is refused with its place, and not by a crash."""
+        """A projection is a convolution; after `flatten` it is an error with a place, not a crash."""
         error = refused(
             "layers: {A: {paths: [[dense: {units: 3}]], shortcut: projection, merge: add}}\nmodel: [flatten, A]"
         )
@@ -132,7 +132,7 @@ class TestShortcuts:
 
 
 class TestPad:
-    """He et al. 2015, option A: every stride-th pixel, zeros behind the last channel, no weights."""
+    """He et al. 2015, option A: subsampling by the stride, zero-padded channels, no weights."""
 
     @pytest.mark.parametrize(("stride", "filters"), [(2, 4), (1, 8), (2, 8)])
     def test_shapes_and_weights(self, stride: int, filters: int) -> None:
@@ -219,7 +219,7 @@ class TestNamesOfWeights:
         assert next(iter(dict(found.weights()))).startswith("main/conv_1/")
 
     def test_the_number_of_a_second_shortcut_does_not_hang_on_shapes(self) -> None:
-        """Whether `auto` becomes a projection is seen from shapes; the names of the weights behind it are not."""
+        """Whether `auto` becomes a projection depends on shapes; the names of later weights do not."""
         branches = "  - {paths: {main: [conv: {filters: %d, kernel: 1}]}, shortcut: auto, merge: add}\n"
         body = f"{HEAD}model:\n{branches % 4}{branches % 6}"
         assert "shortcut_2/conv_1/kernel" in dict(resolve(loads(body)).weights())
@@ -228,7 +228,7 @@ class TestNamesOfWeights:
 
 
 class TestStride:
-    """Along a first path of plain ops the strides multiply; of everything else only the shapes are known."""
+    """In a first path of plain ops, the strides multiply; otherwise the shapes determine the stride."""
 
     PLAIN = (
         "[relu]",
@@ -306,7 +306,7 @@ class TestStride:
             assert layer(f"paths: [{path}], shortcut: projection, merge: add", head=head).shape == (4, 3, 6)
 
     def test_a_first_path_that_is_not_there(self) -> None:
-        """The second path is then the first that is there."""
+        """The second path is then the first one."""
         body = f"paths: {{a: {{when: $n > 1, steps: [{CONV}]}}, b: [{HALF}]}}, shortcut: projection, merge: add"
         found = layer(body, "n: int", "n: 1")
         assert found.shape == (4, 4, 6)
@@ -320,7 +320,7 @@ class TestStride:
 
 @pytest.mark.parametrize("word", SHORTCUTS)
 def test_every_word_by_an_argument(word: str) -> None:
-    """A literal word and the same word from an argument make the same network."""
+    """A literal kind and the same kind from an argument give the same network."""
     body = "paths: {{main: [conv: {{filters: 4, kernel: 1}}]}}, shortcut: {}, merge: add"
     literal = layer(body.format(word))
     given = layer(body.format("$s"), "s: str", f"s: {word}")

@@ -1,4 +1,4 @@
-"""`archdsl explain`, and what `archdsl check` tells: each code is explained, by specs that do what they say."""
+"""`archdsl explain` and the output of `archdsl check`: each code is explained with tested specs."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ Golden = Callable[[str, str], None]
 
 
 def specs(code: str) -> dict[str, str]:
-    """The wrong and the right spec of an explanation."""
+    """Return the wrong and the right spec of an explanation."""
     found = re.findall(r"^```yaml (wrong|right)\n(.*?)^```$", explanations.explain(code), re.DOTALL | re.MULTILINE)
     assert [kind for kind, _ in found] == ["wrong", "right"]
     return dict(found)
 
 
 def hold(text: str) -> None:
-    """What `archdsl check` does with a spec."""
+    """Run the checks of `archdsl check` on a spec."""
     spec = loads(text, "spec.yaml")
     check(spec, resolve(spec))
 
@@ -169,7 +169,7 @@ def test_explain_loads_nothing_slow() -> None:
 
 @pytest.fixture
 def wrong(tmp_path: Path) -> str:
-    """A spec with three problems, whose name and text GitHub's commands would misread."""
+    """A spec with three problems, with a name and text that need escapes in GitHub commands."""
     text = SPEC + '  - rellu\n  - conv: {filters: 8, kernel: 3, strid: 100%}\n  - dense: {units: "1,0"}\n'
     (tmp_path / "a,b.yaml").write_text(text, encoding="utf-8")
     (tmp_path / "paths.yaml").write_text(specs("ARCH021")["wrong"], encoding="utf-8")
@@ -219,7 +219,7 @@ def test_an_error_fits_a_narrow_terminal(run: Run, tmp_path: Path, monkeypatch: 
 
 
 def test_a_wheel_has_the_explanations() -> None:
-    """They lie beside the module that reads them, in the folder that the wheel is made of."""
+    """The files are next to the module that reads them, in the folder that the wheel contains."""
     import tomllib
 
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""`archdsl ops NAME`: all of an op, as text that fits a terminal, and as data."""
+"""`archdsl ops NAME`: the reference of an op, as text that fits a terminal and as data."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_the_text_of_every_op_fits(name: str) -> None:
 
 @pytest.mark.parametrize("name", OPS)
 def test_the_examples_are_steps_of_a_spec(name: str) -> None:
-    """What stands below `Examples` can be copied into a spec, and is read as it was told."""
+    """The text below `Examples` can be copied into a spec."""
     text = op_reference.describe(OPS[name], 80)
     steps = text.split("\nExamples\n")[1]
     spec = f"archdsl: 1\nname: Net\ninput: [4]\nmodel:\n{steps}"

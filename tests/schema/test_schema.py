@@ -1,4 +1,4 @@
-"""The JSON schema: it takes every spec, refuses what is wrong in a way that a schema can tell, and is up to date."""
+"""The JSON schema: it accepts every spec, rejects errors that a schema can detect, and is up to date."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ EXCUSED = {name for names in NOT_FOR_A_SCHEMA.values() for name in names}
 
 
 def validator(path: Path) -> Draft202012Validator:
-    """The validator for a spec, which knows the ops of the package that the spec lies in."""
+    """Return the validator for a spec, including the ops of the package that contains the spec."""
     project = path.with_name("pyproject.toml")
     if not project.exists():
         return VALIDATOR
@@ -84,7 +84,7 @@ def validator(path: Path) -> Draft202012Validator:
 
 
 def load(path: Path) -> Any:
-    """A file as an editor reads it: by YAML 1.2, and by none of this package's code."""
+    """Read a file as an editor does: with YAML 1.2 and none of this package's code."""
     return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
 
 
@@ -146,7 +146,7 @@ def test_much_that_parses_is_valid() -> None:
 
 
 def mappings(value: Any, place: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every mapping in a value, and where it stands."""
+    """Yield every mapping in a value, with its path."""
     if isinstance(value, dict):
         yield place, value
     for key, inner in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
@@ -156,7 +156,7 @@ def mappings(value: Any, place: str = "") -> Iterator[tuple[str, dict[str, Any]]
 @pytest.mark.parametrize("each", [3, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("path", RIGHT, ids=lambda path: path.stem)
 def test_an_unknown_key_is_refused_everywhere(path: Path, each: int) -> None:
-    """No mapping takes a key that nobody knows; a name with `%` in it is not even a user's own."""
+    """No mapping accepts an unknown key; a name with `%` is not valid for users either."""
     document, valid = load(path), validator(path).is_valid
     tried = list(mappings(document))
     assert len(tried) >= 5
@@ -175,7 +175,7 @@ def _is_for_a_layer(place: str) -> bool:
 
 
 def described(value: Any, place: str = "$") -> Iterator[tuple[str, Any]]:
-    """Every property that may stand in a spec. A condition is none, nor is what is forbidden."""
+    """Yield every property that a spec may have, without conditions and forbidden properties."""
     if isinstance(value, list):
         for number, inner in enumerate(value):
             yield from described(inner, f"{place}/{number}")
@@ -213,7 +213,7 @@ def test_it_knows_the_words_of_the_parser() -> None:
 
 
 def test_nothing_is_left_open() -> None:
-    """A field whose type the schema does not understand would take anything."""
+    """A field of an unsupported type would accept anything."""
     ops = {name: entry for name, entry in LANGUAGE["$defs"].items() if name.startswith("op.")}
     assert len(ops) >= 40
     fields = [(name, field, one) for name, op in ops.items() for field, one in op["properties"].items()]
@@ -224,7 +224,7 @@ NEIGHBOUR_VALUES = {"name": "x", "repeat": 2, "for": {"i": 2}, "when": True, "fr
 
 
 def test_a_step_has_one_key_of_its_own() -> None:
-    """For each choice of neighbours: one own key is right, none and two are wrong."""
+    """For each set of optional keys: one op or layer key is valid, none and two are not."""
     words = list(NEIGHBOUR_VALUES)
     own: list[dict[str, Any]] = [{"relu": {}}, {"Block": {}}, {"paths": [["relu"]]}]
     for number in range(2 ** len(words)):
