@@ -1,4 +1,4 @@
-"""The commands: how they end, what goes to stdout and what to stderr, and what `--json` holds."""
+"""The commands: exit codes, stdout and stderr, and the content of `--json`."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class TestCheck:
         assert done.err.startswith("wrong.yaml:5:9: error[ARCH014]")
         assert "did you mean `flatten`?" in done.err
 
-    def test_several_are_all_told(self, run: Any, small: str, wrong: str) -> None:
+    def test_every_spec_is_reported(self, run: Any, small: str, wrong: str) -> None:
         done = run("check", wrong, small, "missing.yaml")
         assert done.code == 2
         assert "small.yaml: ok" in done.out
@@ -148,12 +148,12 @@ class TestSet:
     @pytest.mark.parametrize(
         "word", ["units", "=3", "unit=3", "units=many", "units=2.5", "units=[", "units=!x 1", "units=", "units=true"]
     )
-    def test_what_sets_nothing(self, run: Any, small: str, word: str) -> None:
+    def test_invalid_settings(self, run: Any, small: str, word: str) -> None:
         done = run("check", small, "--set", word)
         assert (done.code, done.out) == (2, "")
         assert "ARCH203" in done.err
 
-    def test_a_value_out_of_range_is_told_at_its_place(self, run: Any, small: str) -> None:
+    def test_a_value_out_of_range_is_reported_at_its_place(self, run: Any, small: str) -> None:
         done = run("check", small, "--set", "units=0")
         assert done.code == 1
         assert "small.yaml:5:33: error[ARCH008]" in done.err
@@ -212,7 +212,7 @@ class TestShow:
             (["--batch", "0"], "batch size must be at least 1, got 0"),
         ],
     )
-    def test_what_cannot_be_shown(self, run: Any, words: list[str], told: str) -> None:
+    def test_invalid_options_of_show(self, run: Any, words: list[str], told: str) -> None:
         done = run("show", NETWORK, *words)
         assert (done.code, done.out) == (2, "")
         assert told in done.err

@@ -1,4 +1,4 @@
-"""`archdsl diff` and `archdsl why`: what they take, how they end, and that they load nothing heavy."""
+"""`archdsl diff` and `archdsl why`: arguments, exit codes, and imports."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OTHER = BASE.replace(*EDITS["a_step_in_front"])
 
 
 class Stdin:
-    """What a pipe gives."""
+    """A stdin that is a pipe."""
 
     def __init__(self, data: bytes) -> None:
         self.buffer = io.BytesIO(data)
@@ -29,7 +29,7 @@ class Stdin:
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Any:
-    """Runs `archdsl` in this process, in a folder with two specs; gives code, stdout and stderr."""
+    """Runs `archdsl` in this process, in a folder with two specs; returns code, stdout and stderr."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.yaml").write_text(BASE, encoding="utf-8")
     (tmp_path / "b.yaml").write_text(OTHER, encoding="utf-8")
@@ -59,7 +59,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
         ("odd]", NetworkChoice("odd]")),
     ],
 )
-def test_what_a_word_says(word: str, found: NetworkChoice) -> None:
+def test_a_choice_is_parsed(word: str, found: NetworkChoice) -> None:
     assert parse_choice(word) == found
 
 
@@ -120,7 +120,7 @@ class TestDiff:
         code, _, err = run("diff", "a.yaml")
         assert (code, "pass `--variant` or `--set`" in err) == (2, True)
 
-    def test_expect_is_not_held(self, run: Any) -> None:
+    def test_expect_is_ignored(self, run: Any) -> None:
         Path("c.yaml").write_text(f"{BASE}expect: {{parameters: 1}}\n", encoding="utf-8")
         assert run("diff", "c.yaml", "b.yaml")[0] == 0
 

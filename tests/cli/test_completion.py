@@ -1,4 +1,4 @@
-"""Shell completion: the suggestions, the form in which each shell gets them, and the scripts."""
+"""Shell completion: suggestions, their format for each shell, and the scripts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`archdsl data`: what it prints, and what it draws."""
+"""`archdsl data`: its output and its pictures."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_what_cannot_be_done(case: str, run: Run, golden: Golden, tmp_path: Path) -> None:
+def test_invalid_uses_are_refused(case: str, run: Run, golden: Golden, tmp_path: Path) -> None:
     (tmp_path / "bare.yaml").write_text((SPEC % "").rsplit("data:", 1)[0])
     code, out, err = run(*WRONG[case])
     assert code in (1, 2, 3)
@@ -173,7 +173,7 @@ def test_a_download_without_a_network_ends_in_one_message(
 
 @pytest.mark.parametrize("count", [2, 30])
 def test_the_picture_has_samples_of_every_class(count: int, run: Run, tmp_path: Path) -> None:
-    """Each class is of one colour, which stands in the picture at the size of a sample."""
+    """Each class has one color, visible in the picture at the size of a sample."""
     colours = np.random.RandomState(0).randint(0, 200, (count, 3)).astype(np.uint8)
     for part in ("train", "test"):
         for label, colour in enumerate(colours):
@@ -187,7 +187,7 @@ def test_the_picture_has_samples_of_every_class(count: int, run: Run, tmp_path: 
         assert (np.abs(drawn.astype(int) - colour).max(1) <= 1).sum() >= 0.9 * SIDE**2
 
 
-def test_augmented_images_stand_beside_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_augmented_images_are_next_to_their_originals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = load(Data(source="digits"))
     rows = np.array([taken[0] for taken in sample_rows(dataset)])
     moved = AugmentedSamples(rows, tuple(dataset.train.images[rows] * 0.0 + 8 for _ in range(3)), "nothing")

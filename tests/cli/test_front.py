@@ -1,4 +1,4 @@
-"""What a command loads, each in a process of its own: the front does without TensorFlow, Keras and NumPy."""
+"""The modules that each command loads: the front needs no TensorFlow, Keras or NumPy."""
 
 from __future__ import annotations
 

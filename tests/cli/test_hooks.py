@@ -34,7 +34,7 @@ def hook() -> dict[str, Any]:
     return found
 
 
-def test_the_hook_has_what_pre_commit_asks_for(hook: dict[str, Any]) -> None:
+def test_the_hook_has_the_keys_that_pre_commit_requires(hook: dict[str, Any]) -> None:
     assert {"id", "name", "entry", "language", "files"} <= hook.keys()
     assert (hook["id"], hook["language"], hook["types"]) == ("archdsl-check", "python", ["yaml"])
     assert "archdsl" in load_scripts()
@@ -123,7 +123,7 @@ def test_commands_and_options_of_the_page_exist() -> None:
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="there is no git")
 def test_the_steps_of_the_workflow_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a repository with a branch that changes a spec: it is checked, and the change is told."""
+    """In a repository with a branch that changes a spec: the workflow checks it and reports the change."""
     for name in ("AUTHOR", "COMMITTER"):
         monkeypatch.setenv(f"GIT_{name}_NAME", "somebody")
         monkeypatch.setenv(f"GIT_{name}_EMAIL", "somebody@example.org")

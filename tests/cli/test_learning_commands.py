@@ -1,4 +1,4 @@
-"""`archdsl train` and `archdsl evaluate`: what they print, what they refuse, and what a dry run tells."""
+"""`archdsl train` and `archdsl evaluate`: output, refused options, and dry runs."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
 
 
 def timeless(text: str) -> str:
-    """A text without what differs from machine to machine: times, accuracies, losses."""
+    """Remove times, accuracies and losses, which differ between machines."""
     text = re.sub(r"\d[\d.,e+]* (?=images/s|ms|s\b|min|h\b)", "N ", text)
     return re.sub(r"\d+\.\d\d(?= ?%)|(?<=first loss  )\S+|\d+(?= of \d+\))", "N", text)
 

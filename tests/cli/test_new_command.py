@@ -1,4 +1,4 @@
-"""`archdsl new`: every template is a spec that checks, and what is written is whole, checked and nobody else's."""
+"""`archdsl new`: every template is valid, and a file is written whole, checked, and never overwritten."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def new(*words: Any) -> Any:
 
 
 def refused(*words: Any) -> str:
-    """The one error that `archdsl new` gives for these words."""
+    """Return the one error of `archdsl new` with these words."""
     done = new(*words)
     assert isinstance(done.exception, ArchError), done.output
     assert len(done.exception.problems) == 1
@@ -44,7 +44,7 @@ def test_there_is_a_handful_of_templates() -> None:
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
-def test_a_template_checks_and_expects_what_it_is(template: str, tmp_path: Path) -> None:
+def test_a_template_is_valid_and_meets_its_expectations(template: str, tmp_path: Path) -> None:
     draft = drafts.from_template(tmp_path / "my_net.yaml", template)
     assert draft.spec.name == "MyNet"
     assert draft.spec.doc
@@ -128,7 +128,7 @@ def test_a_copy_of_a_copy_has_one_modeline(tmp_path: Path) -> None:
         ([], "missing argument FILE"),
     ],
 )
-def test_what_cannot_be_is_refused_in_one_error(
+def test_invalid_uses_are_refused_in_one_error(
     words: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -178,5 +178,5 @@ def test_a_template_learns_from_a_step(template: str, tmp_path: Path) -> None:
 
 
 def alone(tensors: dict[str, Any]) -> Any:
-    """The one tensor where there is one, else all by name."""
+    """Return a single tensor as it is, several by name."""
     return tensors if len(tensors) > 1 else next(iter(tensors.values()))

@@ -1,4 +1,4 @@
-"""`archdsl plot`: which pictures it draws, where they go, and what it refuses."""
+"""`archdsl plot`: the pictures, where they are written, and refused options."""
 
 from __future__ import annotations
 
@@ -79,14 +79,14 @@ def renderer() -> None:
 
 @pytest.fixture
 def viewer(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """What is opened: the system's viewer is not started."""
+    """The opened files; no viewer is started."""
     opened: list[Path] = []
     monkeypatch.setattr(system_viewer, "open_file", lambda path: opened.append(path) is None)
     return opened
 
 
 def there(folder: str = ".") -> list[str]:
-    """What lies in a folder, but for the spec."""
+    """List the files of a folder, except the spec."""
     return sorted(path.name for path in Path(folder).iterdir() if path.name != "net.yaml")
 
 
@@ -313,7 +313,7 @@ REFUSED = [
 
 
 def test_what_is_refused(plot: Plot, golden: Callable[[str, str], None]) -> None:
-    """Each with one message, and with nothing written."""
+    """Each prints one message and writes nothing."""
     Path("Makefile").write_text("mine")
     told = []
     for words in REFUSED:
@@ -347,7 +347,7 @@ def test_where_nothing_can_draw_the_text_is_there(plot: Plot, monkeypatch: pytes
 
 
 class TestBuild:
-    """`archdsl build --plot`, with a stand-in for Keras, which has no part in it."""
+    """`archdsl build --plot`, with a stub in place of Keras."""
 
     @pytest.fixture(autouse=True)
     def keras(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -430,7 +430,7 @@ def test_checking_does_not_load_the_diagrams(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("renderer")
 @pytest.mark.parametrize("document", ["README.md", "docs/reference/pictures.md"])
 def test_what_the_documents_draw(document: str, plot: Plot, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each `archdsl plot` of the documents, with the spec that stands above it."""
+    """Each `archdsl plot` of the documents, with the spec above it."""
     found = blocks((ROOT / document).read_text(encoding="utf-8"))
     for name, text in files().items():
         Path(name).write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What leaves the process: through full and closed streams, as one sentence; from hostile texts, without control."""
+"""Output through full and closed streams, and of hostile texts without control characters."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ WARM += ("archdsl.ops.conv", "archdsl.ops.dense", "archdsl.ops.shape", "archdsl.
 
 
 def _shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Runs words of a shell, in which `archdsl` is the program."""
+    """Run a shell command in which `archdsl` is this program."""
     call = f'set -o pipefail; archdsl() {{ "{sys.executable}" -m archdsl "$@"; }}; {command}'
     return subprocess.run(["bash", "-c", call], cwd=folder, capture_output=True, text=True, timeout=60, check=False)
 
@@ -139,7 +139,7 @@ def test_whatever_ends_a_command_has_a_sentence_and_a_code(
 @ONLY_LINUX
 @pytest.mark.parametrize("escapes", [ESCAPES[:2], pytest.param(ESCAPES[2:], marks=pytest.mark.slow)], ids=len)
 def test_no_text_of_a_spec_reaches_the_terminal_raw(escapes: Sequence[str], tmp_path: Path) -> None:
-    """The first of the texts is OSC 52, by which `show` wrote to the clipboard."""
+    """The first text is OSC 52, with which `show` once wrote to the clipboard."""
     forms = ["check", "lint", "show", "show --csv", "show --markdown", "show --json", "expand", "eject"]
     forms += ["plot --format dot", "plot --format mermaid", "plot --list"]
     commands = {}

@@ -25,7 +25,7 @@ COLORS = re.compile(r"\x1b\[[\d;]*m")
 
 
 def shown(words: Sequence[str], folder: Path, **environment: str) -> str:
-    """What a terminal of 80 columns gets."""
+    """Return the output of a command in a terminal of 80 columns."""
     own, terminal = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     inherited = {
