@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import nullcontext
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from itertools import pairwise, zip_longest
 from types import MappingProxyType
@@ -26,15 +27,19 @@ from archdsl.diagrams.dot_writer import DotWriter, height
 from archdsl.diagrams.options import Options
 from archdsl.diagrams.plan import Box, Item, Level, OpenLayer, Parallel, UShape, last_of, plan
 from archdsl.diagrams.plan_walker import Chain, PlanWalker, TensorSource
-from archdsl.diagrams.style import printable, width_of
+from archdsl.diagrams.style import Lines, printable, width_of
 from archdsl.diagrams.tooltips import merge_tooltip, tensor_tooltip
 from archdsl.graph import Graph, Node, TensorRef
+from archdsl.ops import Shape
 
 PAGE = (10.4, 15.0)
 """The largest width and height, in inches, that fit on A4 with letters of at least 7 points."""
 
 MOST_COLUMNS = 3
 """The attributes of a long chain."""
+
+END, ARROW = 1.3, 0.5
+"""The length of an input or output of a wide chain, and of an arrow, in inches."""
 
 ENDS, ROW, GAP = 5.0, 0.38, 0.9
 """The room for ends, titles and legend, the space between rows, and the space between columns, in inches."""
@@ -47,7 +52,12 @@ def to_dot(graph: Graph, options: Options = Options()) -> str:
         graph: the graph of a model, or of a layer, as returned by `views`.
         options: the look of the diagram.
     """
-    return _DotDrawing(options, plan(graph, options.depth, has_u=True), graph).text()
+    items = plan(graph, options.depth, has_u=True)
+    drawing = _DotDrawing(options, items, graph)
+    rows = drawing.rows() if options.is_wide else []
+    if len(rows) > 1:
+        return _DotDrawing(replace(options, direction="TB"), items, graph).text_in_rows(rows)
+    return drawing.text()
 
 
 @dataclass(slots=True)
@@ -89,13 +99,20 @@ class _DotDrawing(PlanWalker[_DotChain]):
         self.dot = DotWriter(options, items, graph.arguments)
         self.dashed = {"color": self.dot.theme.shortcut, "style": "dashed"}
 
+    @contextmanager
+    def framed(self) -> Iterator[None]:
+        """A page with what holds for all of it, and with its caption."""
+        ends, size = describe(self.graph)
+        self.dot.line(f"// {printable(self.graph.name)}")
+        self.dot.line(f"// {printable(ends)}, {size}")
+        with self.dot.page(self.graph.name):
+            self.dot.defaults(*self.dot.gaps)
+            yield
+            self.dot.caption(self.graph)
+
     def text(self) -> str:
         graph = self.graph
-        ends, size = describe(graph)
-        self.dot.line(f"// {printable(graph.name)}")
-        self.dot.line(f"// {printable(ends)}, {size}")
-        with self.dot.page(graph.name):
-            self.dot.defaults(*self.dot.gaps)
+        with self.framed():
             chain = _DotChain(Wires(graph), next(iter(graph.inputs)))
             chain.width, chain.weight = chain_width(self.items, self.dot.width), 100 if self.options.is_wide else 50
             for name, shape in graph.inputs.items():
@@ -106,8 +123,59 @@ class _DotDrawing(PlanWalker[_DotChain]):
             for name, tensor in zip(names, graph.outputs.values(), strict=True):
                 self.join(IncomingEdge(tensor.ref, name), None, chain)
             self.dot.side_by_side([*(chain.sources[name].node for name in graph.inputs if self.dot.is_upward), *names])
-            self.dot.caption(graph)
         return "\n".join(self.dot.lines) + "\n"
+
+    def rows(self) -> list[Sequence[Item]]:
+        """The rows of a wide chain that is too long for a page; for anything else, nothing."""
+        boxes = [item for item in self.items if isinstance(item, Box) and not item.sign and len(item.inputs) == 1]
+        ends = [next(iter(self.graph.inputs)), *(last_of(item).name for item in self.items)]
+        starts = [*(item.inputs[0].node for item in self.items), *(end.ref.node for end in self.graph.outputs.values())]
+        if len(boxes) < len(self.items) or len(self.graph.inputs) > 1 or ends != starts:
+            return []
+        lengths = [self.dot.width + ARROW for _ in boxes]
+        count = math.ceil((sum(lengths) + 2 * END) / PAGE[1])
+        cuts = even_columns([END, *lengths, END], count)
+        return [self.items[max(start - 1, 0) : stop - 1] for start, stop in cuts]
+
+    def text_in_rows(self, rows: Sequence[Sequence[Item]]) -> str:
+        """A chain in rows, as text is: from the end of each a line leads back to the start of the next.
+
+        A row is a rank, and so its edges are level.
+        """
+        shapes: dict[str, Shape] = dict(self.graph.inputs)
+        for item in self.items:
+            shapes.update({str(ref): shape for ref, shape in last_of(item).output_shapes.items()})
+            if isinstance(item, Box) and not item.is_layer and shapes[item.inputs[0]] != item.nodes[-1].shape:
+                self.dot.resized.add(item.main.name)  # an edge in a row has no room for a shape
+        with self.framed():
+            ((source, shape),), ((sink, end),) = self.graph.inputs.items(), self.graph.outputs.items()
+            names = [[target(item, "") for item in row] for row in rows]
+            names[0].insert(0, self.dot.end("input", source, shape))
+            for item in self.items:
+                if isinstance(item, Box):
+                    flags = {"is_in_branch": False, "hides_sizes": False, "is_shortcut": False}
+                    self.dot.box(target(item, ""), item, self.dot.width, "", **flags)
+            names[-1].append(self.dot.end("output", sink, end.shape))
+            refs = {target(item, ""): item.inputs[0] for item in self.items} | {names[-1][-1]: end.ref}
+            tips = {name: tensor_tooltip(ref, shapes[ref]) for name, ref in refs.items()}
+            for number, row in enumerate(names):
+                self.dot.side_by_side(row)
+                for one, other in pairwise(row):
+                    self.dot.edge(one, other, tooltip=tips[other])
+                if number:
+                    self.turn(number, names[number - 1], row, tips[row[0]])
+        return "\n".join(self.dot.lines) + "\n"
+
+    def turn(self, number: int, above: Sequence[str], row: Sequence[str], tip: Lines) -> None:
+        """The line from the end of a row to the start of the next one."""
+        foot, top = (f"body {number} {side}" for side in ("foot", "top"))
+        for corner in (top, foot):
+            self.dot.corner(corner)
+        self.dot.side_by_side((top, foot))
+        self.dot.edge(above[-1], foot, arrowhead="none", weight=100, tooltip=tip)
+        self.dot.edge(top, foot, arrowhead="none", tooltip=tip, **{"class": "back"})
+        self.dot.edge(above[0], top, style="invis", weight=100)
+        self.dot.edge(top, row[0], weight=100, tooltip=tip)
 
     def sections(self, chain: _DotChain, is_model: bool) -> None:
         """Draw the whole chain; that of a model as stem, body and head."""

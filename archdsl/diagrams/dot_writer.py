@@ -58,6 +58,7 @@ class DotWriter:
         self.waiting: list[str] = []
         self.has_dashes = False
         self.is_upward = False
+        self.resized: set[str] = set()
         self.strips = LayerStrips(items)
         self.is_crowded = any(len(parallel.branches) > MANY for parallel in parallels(items))
         self.gaps = (0.18 if self.is_crowded else 0.3, 0.22 if len(items) > LONG else 0.28)
@@ -232,6 +233,8 @@ class DotWriter:
     def box_text(self, box: Box, *, hides_sizes: bool = False) -> tuple[str, list[str]]:
         """Return the text of a box, with a long title on two lines if many branches are side by side."""
         title, details = box_text(box, self.known, costs=self.options.costs, hides_sizes=hides_sizes)
+        if box.main.name in self.resized:
+            details = [*details, f"→ {dimensions(box.nodes[-1].shape)}"]
         if self.is_crowded and len(title) > NARROW:
             title = "\n".join(textwrap.wrap(title, len(title) // 2 + 2))
         return title, details

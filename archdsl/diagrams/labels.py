@@ -33,11 +33,11 @@ def box_label(
     lines = [_small(line, theme) for line in details] + ([_strip(cells, theme)] if cells else [])
     if times == 1 and not lines and not above:
         return Html(name)
-    head, span = (f"<TD>{name}</TD>", "")
-    if times > 1:
-        head, span = f"{head}<TD>{_pill(times, theme)}</TD>", ' COLSPAN="2"'
-    top = [f"<TR><TD{span}>{_small(above, theme)}</TD></TR>"] if above else []
-    return Html(_table(*top, f"<TR>{head}</TR>", *(f"<TR><TD{span}>{line}</TD></TR>" for line in lines)))
+    if times > 1:  # between fillers, for Graphviz would stretch the pill as far as the lines under it reach
+        fillers = "<TD></TD>" * _FILLERS
+        name = _table(f"<TR>{fillers}<TD>{name}</TD><TD>{_pill(times, theme)}</TD>{fillers}</TR>")
+    rows = [*([_small(above, theme)] if above else []), name, *lines]
+    return Html(_table(*(f"<TR><TD>{row}</TD></TR>" for row in rows)))
 
 
 def stack_label(

@@ -180,7 +180,6 @@ class TestColumns:
     def test_a_long_chain_stands_in_columns(self) -> None:
         dot = to_dot(network("inception"))
         assert len(re.findall(r'^ *"body \d (?:top|foot)" \[', dot, re.MULTILINE)) == 4
-        assert "body 1" not in to_dot(network("inception"), Options(direction="LR"))
         assert "body 1" not in to_dot(network("funny_resnet"))
 
     @given(st.lists(st.floats(0.1, 3), min_size=1, max_size=12), st.integers(1, 4))

@@ -166,3 +166,21 @@ layers:
 model: [{Level: {levels: 2}}]
 """
         assert "→ 8×8×4" in words(to_dot(resolve(parse(text, "net.yaml"))))
+
+
+class TestRows:
+    """A wide chain that is too long for a page is broken into rows."""
+
+    @pytest.mark.parametrize("name", ["inception", "efficientnet", "densenet", "resnet"])
+    def test_a_wide_model_fits_on_a_page(self, name: str) -> None:
+        seen = drawn(network(name), Options(direction="LR"))
+        assert seen.width <= 17 * 72
+        rows: dict[int, list[float]] = {}
+        for part in seen.boxes.values():
+            rows.setdefault(round(part.area.middle[1]), []).append(part.area.left)
+        assert len(rows) > 1
+        assert all(len(row) > 1 for row in rows.values())
+        assert all(row == sorted(row) for row in rows.values()), "a row does not run from left to right"
+
+    def test_shapes_are_in_the_boxes(self) -> None:
+        assert "→ 28×28×192" in words(to_dot(network("inception"), Options(direction="LR")))

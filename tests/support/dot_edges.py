@@ -150,7 +150,7 @@ def contracted(dot: str, real: set[str]) -> Counter[tuple[str, str]]:
     heads = set()
     for start, end, values in EDGE.findall(dot):
         if 'style="invis"' not in values:
-            start, end = (end, start) if 'dir="back"' in values else (start, end)
+            start, end = (end, start) if 'class="back"' in values else (start, end)
             after[start].append(end)
             heads.add(end)
     assert {start for start in after if start not in real} <= heads, "a line begins nowhere"
