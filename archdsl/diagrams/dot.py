@@ -53,6 +53,8 @@ def to_dot(graph: Graph, options: Options = Options()) -> str:
         options: the look of the diagram.
     """
     items = plan(graph, options.depth, has_u=True)
+    if any(isinstance(item, UShape) for item in items):  # a U is upright
+        options = replace(options, direction="TB")
     drawing = _DotDrawing(options, items, graph)
     rows = drawing.rows() if options.is_wide else []
     if len(rows) > 1:

@@ -134,9 +134,9 @@ model: [{Layer: {slope: 0.1}}, {Layer: {slope: 0.2}}]
 class TestU:
     """A U-Net is a U, however deep one looks: down on the left, up on the right, shortcuts straight across."""
 
-    @pytest.mark.parametrize("depth", [1, 4])
-    def test_a_unet_is_a_u(self, depth: int) -> None:
-        seen = drawn(network("unet"), Options(depth=depth))
+    @pytest.mark.parametrize("options", [Options(), Options(depth=4), Options(direction="LR")])
+    def test_a_unet_is_a_u(self, options: Options) -> None:
+        seen = drawn(network("unet"), options)
         places = {name: part.area.middle for name, part in seen.nodes.items() if part.areas}
         level = "Level_1/"
         levels = [level := f"{level}below/Level_1/" if number else level for number in range(4)]

@@ -261,9 +261,8 @@ def unbroken(view: View) -> Iterator[str]:
     for node in view.picture.nodes.values():
         corner = re.fullmatch(r"body \d+ (top|foot)", node.name)
         if node.areas and corner:
-            ends = [edge.line[-1] for edge in view.picture.edges if edge.ends[1] == node.name]
-            ends += [edge.line[0] for edge in view.picture.edges if edge.ends[0] == node.name]
-            gaps = [node.area.distance(end) for end in ends]
+            lines = [edge.line for edge in view.picture.edges if node.name in edge.ends]
+            gaps = [min(node.area.distance(line[end]) for end in (0, -1)) for line in lines]
             if len(gaps) != 2 or max(gaps) > GAP + OUTLINE:
                 yield f"a line has gaps of {gaps} points at `{node.name}`"
     for space in view.picture.spaces:
