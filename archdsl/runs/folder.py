@@ -50,7 +50,7 @@ def _moment(text: str) -> str:
         if text:
             datetime.fromisoformat(text).astimezone()
     except (ValueError, OverflowError, OSError):
-        raise due("a time as `2026-01-31T12:00:00+00:00`") from None
+        raise due("a time such as `2026-01-31T12:00:00+00:00`") from None
     return text
 
 

@@ -230,7 +230,7 @@ WRONG_VALUES: dict[str, tuple[Any, str]] = {
     "status": ("finishd", "`status`: unknown value `finishd`; did you mean `finished`?"),
     "test_accuracy": (float("nan"), "`test_accuracy`: expected a finite number, got `nan`"),
     "classes": (["a", 1], "`classes[1]`: expected a string, got `1`"),
-    "started": ("yesterday", "`started`: expected a time as `2026-01-31T12:00:00+00:00`, got `yesterday`"),
+    "started": ("yesterday", "`started`: expected a time such as `2026-01-31T12:00:00+00:00`, got `yesterday`"),
     "arguments": ([], "`arguments`: expected a mapping, got `[]`"),
     "limits": ({"steps": "many"}, "`limits.steps`: expected an integer, got `many`"),
 }
