@@ -19,7 +19,7 @@ from archdsl.graph import Graph, Node
 
 # Along one axis a map is a matrix: a row for each place, a column for each pixel of the input that was moved. All
 # kernels are ones, so that a place moves if one of the places under its window does, and nothing can cancel out. The
-# last column tells of what lies outside a map: what has seen some of it sees less than it would in the middle.
+# last column may depend on what is outside a map: what has seen some of it sees less than it would in the middle.
 Moves = np.ndarray[Any, np.dtype[np.float64]]
 
 

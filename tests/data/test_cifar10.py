@@ -1,4 +1,4 @@
-"""CIFAR-10: every layout reads alike, nothing in a file is run, and broken files are told in one message."""
+"""CIFAR-10: every layout reads alike, nothing in a file is run, and broken files are listed in one message."""
 
 from __future__ import annotations
 

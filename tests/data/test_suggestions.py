@@ -1,4 +1,4 @@
-"""A spec without `data` gets a suggestion that fits its network, or is told that archdsl cannot train it."""
+"""A spec without `data` gets a suggestion that fits its network, or a message that archdsl cannot train it."""
 
 from __future__ import annotations
 

@@ -109,8 +109,8 @@ class TestFolding:
         inside = dot[dot.index('subgraph "cluster DenseLayer_1"') : dot.index('subgraph "cluster Transition_1"')]
         assert "56×56×96 … 56×56×256" in inside
         shapes = re.findall(r'label="(?:&#160;){2}(.*?)"', inside)
-        assert shapes == ["56×56×256"], "only what comes out is told"
-        assert inside.count("parameters · ") == 1, "costs are told of all of them together"
+        assert shapes == ["56×56×256"], "only the output's shape is shown"
+        assert inside.count("parameters · ") == 1, "costs are shown for all of them together"
 
     def test_three_equal_steps_are_one_and_two_are_two(self) -> None:
         conv = "  - {conv: {filters: 4, kernel: 3, padding: same, norm: batch}, repeat: %d}\n"

@@ -228,7 +228,7 @@ def hostile(graph: Graph, text: str) -> Graph:
 @pytest.mark.parametrize("text", TEXTS)
 @pytest.mark.parametrize("depth", [1, 2])
 def test_hostile_names_stay_text(graphs: dict[str, Graph], text: str, depth: int) -> None:
-    name = text.replace(".", "")  # what stands behind a dot is an output's name
+    name = text.replace(".", "")  # the part after a dot is an output's name
     usual, found = (to_mermaid(hostile(graphs["ResidualLayer"], word), Options(depth=depth)) for word in ("a", name))
     hold_lines(found)
     assert len(found.splitlines()) == len(usual.splitlines())

@@ -325,7 +325,7 @@ CASES = {
       - conv: {filters: 4, kernel: 1}""",
         "{depth: 3, wide: true, sizes: [4, 6]}",
     ),
-    "numbers and layers that hang on channels": body("""
+    "numbers and layers that depend on channels": body("""
     steps:
       - paths: {a: [conv: {filters: $channels, kernel: 1}]}
         shortcut: identity
@@ -342,7 +342,7 @@ CASES = {
       - conv: {filters: "6 if $mode != \\"it's\\" else 2", kernel: 1}""",
         "{mode: deep}",
     ),
-    "floats where an int is due": body(
+    "floats where an int is expected": body(
         """
     steps:
       - {conv: {filters: $filters * $factor, kernel: $filters / 2}, repeat: $factor * 4}

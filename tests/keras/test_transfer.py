@@ -1,4 +1,4 @@
-"""Weights go from one Keras model to another by what is computed: what pairs, what is left, and what is told."""
+"""Weights go from one Keras model to another by what is computed: pairs, leftovers and messages."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_what_gates_what_is_kept_together_over_several_gates() -> None:
 
 
 def test_a_gate_that_is_written_otherwise_is_left_and_told() -> None:
-    """Only an op tells the two apart, and the other model has another op."""
+    """Only an op distinguishes the two, and the other model has another op."""
 
     def write(x: Any) -> Any:
         return dense(layers.Multiply()([dense(x, "one"), keras.ops.hard_sigmoid(dense(x, "two"))]), "last")

@@ -94,7 +94,7 @@ def assert_dead_and_alive(graph: Graph, largest: dict[str, np.ndarray]) -> int:
 
 
 def told_dead(spec: Any, graph: Graph) -> int:
-    """The dead weights of kernels; where nobody reads a whole layer, its kernel's are told with its biases."""
+    """The dead weights of kernels; where nobody reads a whole layer, its kernel's are reported with its biases."""
     unread = {path for path, site in sites(Dataflow(graph).bodies[0]) if is_dead(site.live.training)}
     others = sum(
         weight.size

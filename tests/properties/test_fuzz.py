@@ -292,7 +292,7 @@ def test_escapes_are_refused_in_a_spec(name: str) -> None:
 
 
 def tried(text: str, quick: bool = True) -> str:
-    """Reads, resolves, checks and tells of a spec and all its variants; anything but an `ArchError` is a defect.
+    """Reads, resolves, checks and describes a spec and all its variants; anything but an `ArchError` is a defect.
 
     Args:
         quick: whether the text is JSON, and not read as YAML.

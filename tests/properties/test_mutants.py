@@ -47,7 +47,7 @@ class Tally:
             self._count(mutant, "at right lines alone", mutant.lines.issuperset(lines), error)
         if mutant.known:
             placed = [problem for problem in problems if at(problem, mutant)]
-            if became == "misfit" and not placed:  # a word that travels through arguments is told where it is used
+            if became == "misfit" and not placed:  # a word that travels through arguments is reported where it is used
                 self.counts[kind, "travelled"] += 1
                 assert mutant.typed in str(error)
                 return

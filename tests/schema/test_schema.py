@@ -32,7 +32,7 @@ LANGUAGE = schema.language()
 VALIDATOR = Draft202012Validator(LANGUAGE)
 
 STRUCTURAL = ("005", "006", "007", "008", "009", "010", "014", "015", "019")
-"""The codes of what can be told without evaluating and without looking elsewhere in the file."""
+"""The codes of what can be found without evaluating and without looking elsewhere in the file."""
 
 WRONG = sorted(p for p in (ROOT / "tests" / "wrong").glob("*.yaml") if p.stem[:3] in STRUCTURAL)
 

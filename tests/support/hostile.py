@@ -102,7 +102,7 @@ HOSTILE = {
     + "    when: sum($l[:]) + sum($l[:]) + sum($l[:]) + sum($l[:]) + sum($l[:]) < $i\n",
     "long list as a column": HEAD
     + f"args: {{l: {ONES}}}\nmodel:\n  - relu: {{}}\n    for: {{i: $l}}\n    when: sum($l[:]) + sum($l[1:]) < $i\n",
-    "long text handed on": HEAD
+    "long text passed on": HEAD
     + f"args: {{w: {'a' * 200_000}}}\nlayers:\n  A: {{args: {{m: str}}, steps: [{{relu: {{}}, when: $m == 'b'}}]}}\n"
     + "model: [{A: {m: $w}, repeat: 9500}]",
     "long expression in rows": HEAD
@@ -153,7 +153,7 @@ HOSTILE = {
 }
 
 HARMLESS = {
-    "long list handed on": HEAD
+    "long list passed on": HEAD
     + f"args: {{l: {ONES}}}\nlayers:\n  A: {{args: {{m: list}}, steps: [{{relu: {{}}, when: len($m) < 3}}]}}\n"
     + "model: [{A: {m: $l}, repeat: 9500}]",
     "long list by default": HEAD

@@ -205,7 +205,7 @@ class Block:
     def rightly(self, place: Where, instead: int) -> frozenset[int]:
         """Where an error may point when an entry is gone, or when one line stands `instead` of it.
 
-        At what it belonged to and at its neighbours there, where a missing entry is told; and at every line that
+        At what it belonged to and at its neighbours there, where a missing entry is reported; and at every line that
         mentions a name of it, or the name of what it belonged to.
         """
         above = place[:-1]

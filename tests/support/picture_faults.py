@@ -21,7 +21,7 @@ ROUNDED = 1.5 if has_arial() else 15.0
 """Points by which boxes of one width may differ: a table's cells are rounded twice, and wider letters widen a box."""
 
 HINTED = 0.5 if has_arial() else 2.5
-"""Points by which a text may stick out: where DejaVu's letters stand in, they are told to be narrower than they are."""
+"""Points by which a text may stick out: where DejaVu's letters stand in, they are narrower than they are."""
 
 GAP = 0.1
 """Points between two pieces of a line that nobody sees."""

@@ -104,7 +104,7 @@ class Part:
         areas: of its shapes; of an edge, those of its arrow heads.
         is_round: whether it is a circle.
         line: points along its curves, in their order.
-        tip: what is told who points at it.
+        tip: the tooltip.
     """
 
     name: str

@@ -54,7 +54,7 @@ class Shape:
     """What the paths of a layer are like.
 
     Args:
-        is_plain: whether nothing changes its shape, so that nothing stands beside the lines.
+        is_plain: whether nothing changes its shape, so nothing is next to the lines.
         stride: of each path's last step.
         deep: how many levels of paths there are inside the paths.
     """

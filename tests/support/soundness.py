@@ -6,7 +6,7 @@ from archdsl.graph import Graph, total
 
 
 def sound(graph: Graph) -> None:
-    """What holds of every graph: inputs stand before, sums are sums, names are unique, weights are counted."""
+    """What holds of every graph: inputs come first, sums are sums, names are unique, weights are counted."""
     seen = dict(graph.inputs)
     assert seen
     names = set(seen)
