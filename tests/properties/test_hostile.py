@@ -34,6 +34,7 @@ def test_there_are_many() -> None:
 WATCHED = """
 import json, sys, time
 import archdsl
+import archdsl.api
 import archdsl.recipe
 from archdsl.ops import OPS
 from archdsl.resolution.expectations import check
