@@ -35,7 +35,8 @@ def box_label(
         return Html(name)
     if times > 1:  # between fillers, for Graphviz would stretch the pill as far as the lines under it reach
         fillers = "<TD></TD>" * _FILLERS
-        name = _table(f"<TR>{fillers}<TD>{name}</TD><TD>{_pill(times, theme)}</TD>{fillers}</TR>")
+        head = f"<TD>{name} </TD><TD>{_pill(times, theme)}</TD>"
+        name = _table(f"<TR>{fillers}{head}{fillers}</TR>", padding=0)
     rows = [*([_small(above, theme)] if above else []), name, *lines]
     return Html(_table(*(f"<TR><TD>{row}</TD></TR>" for row in rows)))
 
