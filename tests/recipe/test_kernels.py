@@ -201,6 +201,6 @@ def test_training_checks_the_network_with_its_arguments(tmp_path: Path, monkeypa
     spec = archdsl.loads(text.replace("kernel: 3, stride: 2", "kernel: 1, stride: 2"))
     check(spec, archdsl.resolve(spec))
     archdsl.resolve(spec, width=4)
-    with pytest.raises(ArchError, match=r"conv_2 is a 1x1 kernel with a stride, on 4 channels"):
+    with pytest.raises(ArchError, match=r"conv_2: a strided 1x1 kernel with 4 input channels"):
         archdsl.train(spec, tmp_path / "run", arguments={"width": 4})
     assert not (tmp_path / "run").exists()

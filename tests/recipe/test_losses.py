@@ -101,7 +101,7 @@ def test_metrics_match_the_labels(loss: str) -> None:
 
 
 def test_a_metric_of_probabilities_is_refused_for_logits() -> None:
-    with pytest.raises(ArchError, match=r"ends without a softmax(.|\n)*top_k: 1"):
+    with pytest.raises(ArchError, match=r"outputs logits(.|\n)*top_k: 1"):
         compiled(metrics=["precision"])
     made = compiled(metrics=[{"precision": {"top_k": 1}}, "auc", {"f1_score": {"average": "micro"}}])
     found = made.evaluate(IMAGES, np.eye(4, dtype="float32")[WHOLE], verbose=0, return_dict=True)
