@@ -326,7 +326,7 @@ def _without_consequences(problems: Sequence[Problem]) -> list[Problem]:
     sections = [word for word in ("args", "layers", "inputs", "outputs", "for") if meant.get(word) == "ARCH005"]
     bodies = {"steps", "paths", "like"} & meant.keys()
     left = [p for p in problems if not (p.code in _NAMES and sections) and not _follows(p, meant.keys(), bool(bodies))]
-    # What another problem hides may be the use of an argument.
+    # An unused argument may be a consequence of another problem.
     return [p for p in left if p.code != "ARCH017"] or left
 
 
