@@ -188,7 +188,12 @@ class _EventReader:
         root = None
         for event in self.events:
             if isinstance(event, DocumentStartEvent) and root is not None:
-                raise fail("ARCH002", "expected a single YAML document", self._span(event), "remove this `---`")
+                raise fail(
+                    "ARCH002",
+                    "expected a single YAML document",
+                    self._span(event),
+                    "remove the `---` and everything after it",
+                )
             if isinstance(event, ScalarEvent | SequenceStartEvent | MappingStartEvent):
                 root = self._node(event, 0)
         if root is None or (isinstance(root, Scalar) and root.value is None):

@@ -226,7 +226,8 @@ class StepReader(InterfaceReader):
             word, inner = next(iter(word.items()))
             fields = inner.content if isinstance(inner.content, dict) else {}
             if not isinstance(inner.content, dict | None) and inner.content is not UNREAD:
-                hint = f"write `{{{word}: {{argument: value}}}}`"
+                first = next(iter(table[word].model_fields), "") if word in table else ""
+                hint = f"write `{{{word}: {{{first}: {inner.content}}}}}`" if first else f"write `{word}`"
                 message = f"expected a mapping of arguments, got {shown(inner.template())}"
                 self.problems.add("ARCH007", message, inner.span, hint)
             table_fields = table[word].model_fields if word in table else {}

@@ -134,7 +134,7 @@ def _problem(fault: Any, root: Node, model: type[BaseModel]) -> Problem:
         section = _model_at(model, fault["loc"][:-1])
         known = section.model_fields if section else {}
         hint = getattr(section, "misplaced", {}).get(word) or nearest(word, known)
-        return Problem("ARCH005", f"unknown value `{word}`", span, hint=hint)
+        return Problem("ARCH005", f"unknown key `{word}`", span, hint=hint)
     return describe(fault, span)
 
 
@@ -191,7 +191,8 @@ def describe(fault: Any, span: Span | None) -> Problem:
             word = context["tag"]
             hint = context.get("hint") or nearest(word, choices)
             return Problem("ARCH007", f"unknown value `{word}`", span, hint=hint)
-        hint = f"write a name, such as `{choices[0]}`, or `{{{choices[0]}: {{...}}}}`"
+        only = given[0] if isinstance(given, list) and len(given) == 1 else None
+        hint = f"write `{only}`" if only in choices else f"write a name, such as `{choices[0]}`"
         return Problem("ARCH007", f"expected a name, got {here}", span, hint=hint)
     if kind == "kind":
         choices = re.findall(r"`([a-z_]+)`", context["wanted"])

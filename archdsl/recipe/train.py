@@ -116,10 +116,10 @@ class Train(Section):
 
     misplaced: ClassVar[Mapping[str, str]] = {
         **dict.fromkeys(
-            ("lr", "learning_rate"), "it belongs to the optimizer: `optimizer: {adam: {learning_rate: 0.001}}`"
+            ("lr", "learning_rate"), "set it on the optimizer: `optimizer: {adam: {learning_rate: 0.001}}`"
         ),
-        "momentum": "it belongs to the optimizer: `optimizer: {sgd: {momentum: 0.9}}`",
-        "weight_decay": "it belongs to the optimizer: `optimizer: {adamw: {weight_decay: 0.004}}`",
+        "momentum": "set it on the optimizer: `optimizer: {sgd: {momentum: 0.9}}`",
+        "weight_decay": "set it on the optimizer: `optimizer: {adamw: {weight_decay: 0.004}}`",
         **{word: f"move `{word}` to `data`" for word in ("batch_size", "augment", "class_weights", "validation")},
     }
 
