@@ -82,18 +82,18 @@ class Display(keras.callbacks.Callback):  # type: ignore[misc]
         self.console.print(line, markup=False, soft_wrap=True)
 
     def line(self, epoch: int, logs: dict[str, float], seconds: float) -> str:
-        """`epoch  3/20   loss 0.4123  accuracy 91.20 %   validation 0.3011  93.75 %   1.2 s`; shorter if narrow."""
+        """`epoch  3/20  loss 0.4123  accuracy 91.20 %  validation 0.3011  93.75 %  1.2 s`; shorter if narrow."""
         number = f"{epoch:>{len(str(self.epochs))}}/{self.epochs}"
         short = self._narrow
-        line = f"{number}  loss {_loss(logs['loss'])}" if short else f"epoch {number}   loss {_loss(logs['loss'])}"
+        line = f"{number}  loss {_loss(logs['loss'])}" if short else f"epoch {number}  loss {_loss(logs['loss'])}"
         if "accuracy" in logs:
             line += f"{'' if short else '  accuracy'} {logs['accuracy'] * 100:5.2f} %"
         if "val_loss" in logs:
-            line += f"{'  val' if short else '   validation'} {_loss(logs['val_loss'])}"
+            line += f"{'  val' if short else '  validation'} {_loss(logs['val_loss'])}"
         if "val_accuracy" in logs:
             line += f"  {logs['val_accuracy'] * 100:5.2f} %"
         time_taken = f"{seconds:.1f} s" if seconds < 100 else f"{seconds:,.0f} s"
-        return f"{line}{'  ' if short else '   '}{time_taken}"
+        return f"{line}  {time_taken}"
 
     def progress(self, step: int, loss: float | None) -> str:
         """`120/352  12.3 steps/s  loss 0.4123  0:12:03 left`; shorter if narrow."""
@@ -110,7 +110,7 @@ class Display(keras.callbacks.Callback):  # type: ignore[misc]
 
     @property
     def _narrow(self) -> bool:
-        return self._live and self.console.width < NARROW
+        return self._live and self.console.width < NARROW + max(0, 2 * len(str(self.epochs)) - 4)
 
     def _epoch_name(self) -> str:
         return f"{'' if self._narrow else 'epoch '}{self._epoch + 1}/{self.epochs}"

@@ -275,7 +275,7 @@ def test_a_terminal_gets_a_bar_and_no_line_is_too_long(
 def test_a_loss_that_explodes_is_told_by_its_power_of_ten() -> None:
     told = display.Display(20, 3, console=Console(file=io.StringIO()))
     assert told.line(3, {"loss": 1.2345e30, "accuracy": 0.1}, 1125.3) == (
-        "epoch  3/20   loss 1.23e+30  accuracy 10.00 %   1,125 s"
+        "epoch  3/20  loss 1.23e+30  accuracy 10.00 %  1,125 s"
     )
     assert display.clock(3723.4) == "1:02:03"
     assert display.clock(59.6) == "1:00"
