@@ -90,7 +90,7 @@ def test_every_node_and_weight_of_the_zoo_is_as_keras_builds_it(name: str) -> No
 def test_verify_tells_a_network_from_another() -> None:
     spec = archdsl.load("digits_resnet")
     model = archdsl.build(spec)
-    with pytest.raises(archdsl.ArchError, match="Keras built another network"):
+    with pytest.raises(archdsl.ArchError, match="differs from the graph"):
         archdsl.keras.verify(model, archdsl.resolve(spec, width=16))
 
 
@@ -420,5 +420,5 @@ def test_a_value_cannot_hide_what_the_generated_code_calls(name: str, place: str
     step = f"{{conv: {{filters: ${name}, kernel: 1}}{f', for: {{{name}: [3]}}' if place == 'column' else ''}}}"
     args = f"{{{name}: 3}}" if place == "argument" else "{}"
     text = body(f"\n    steps: [{step}]", args)
-    with pytest.raises(archdsl.ArchError, match="cannot name"):
+    with pytest.raises(archdsl.ArchError, match="invalid (argument|column) name"):
         archdsl.compile(archdsl.loads(text))
