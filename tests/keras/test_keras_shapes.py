@@ -420,5 +420,5 @@ def test_a_value_cannot_hide_what_the_generated_code_calls(name: str, place: str
     step = f"{{conv: {{filters: ${name}, kernel: 1}}{f', for: {{{name}: [3]}}' if place == 'column' else ''}}}"
     args = f"{{{name}: 3}}" if place == "argument" else "{}"
     text = body(f"\n    steps: [{step}]", args)
-    with pytest.raises(archdsl.ArchError, match="invalid (argument|column) name"):
+    with pytest.raises(archdsl.ArchError, match=r"invalid (argument|column) name"):
         archdsl.compile(archdsl.loads(text))
