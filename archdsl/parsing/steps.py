@@ -286,8 +286,11 @@ class StepReader(InterfaceReader):
         body = node.get("steps") if isinstance(node, Mapping) else None
         if not isinstance(node, Mapping) or body is None:
             keys = [key for key, _ in node.items] if isinstance(node, Mapping) else []
-            near = [key for key in keys if nearest(key.text, ["steps"]).startswith("did you mean")]
-            if near:
+            unknown = [key for key in keys if key.text not in LOOP_KEYS]
+            if len(unknown) == 1 and len(keys) > 1:
+                hint = nearest(unknown[0].text, ["steps"])
+                self.problems.add("ARCH005", f"unknown key `{unknown[0].text}`", unknown[0].span, hint)
+            elif near := [key for key in keys if nearest(key.text, ["steps"]).startswith("did you mean")]:
                 message = f"unknown key `{near[0].text}`"
                 self.problems.add("ARCH005", message, near[0].span, "did you mean `steps`?")
             else:

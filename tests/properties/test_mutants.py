@@ -43,7 +43,9 @@ class Tally:
         assert len(lines) == len(problems), str(error)
         if became == "refused":
             self._count(mutant, "at the line", mutant.line in lines, error)
-            self._count(mutant, "at a right line", not mutant.lines.isdisjoint(lines), error)
+            # A word that lost its arguments may be reported where another key needs them: the message names it.
+            named = any(f"`{mutant.word}`" in problem.message for problem in problems)
+            self._count(mutant, "at a right line", named or not mutant.lines.isdisjoint(lines), error)
             self._count(mutant, "at right lines alone", mutant.lines.issuperset(lines), error)
         if mutant.known:
             placed = [problem for problem in problems if at(problem, mutant)]
