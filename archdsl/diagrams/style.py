@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from html import escape
 from typing import Any
 
@@ -117,6 +118,7 @@ class Lines(str):
     """Text of several lines for a tooltip."""
 
 
+@lru_cache(maxsize=4096, typed=True)
 def quoted(value: object) -> str:
     """Format a value for DOT: HTML, a number, or quoted and escaped text.
 
