@@ -32,10 +32,10 @@ def _bundle(value: Any) -> dict[str, str]:
     return notebook.bundle(value)
 
 
-def _draw(graph: Graph, path: str | Path, options: dict[str, Any]) -> None:
+def _draw(graph: Graph, path: str | Path, look: dict[str, Any], dpi: int | None) -> None:
     from archdsl.diagrams import Options, pictures
 
-    pictures.draw_graph(graph, path, Options(**options))
+    pictures.draw_graph(graph, path, Options(**look), dpi)
 
 
 display.register(table=_table, bundle=_bundle, draw=_draw)

@@ -126,19 +126,22 @@ def plot(
     direction: str = "TB",
     theme: str = "light",
     costs: bool = False,
+    dpi: int | None = None,
     arguments: Mapping[str, Any] | None = None,
 ) -> None:
     """Draw a network, or one of its layers, into a file.
 
     Args:
         spec: a spec, or its path or name.
-        path: the picture; its extension names the format: `.svg`, `.png`, `.pdf`, `.dot`, `.mmd`, ...
-        view: a layer's name; by default, the model.
+        path: the picture, whose extension names the format: `.svg`, `.png`, `.jpg`, `.pdf`, `.dot`, `.mmd`; or a
+            folder, for SVG files.
+        view: a layer's name, or `all` for every view in a folder; by default, the model.
         depth: 1 draws layers as boxes, 2 also what is inside them, and so on.
         detail: `compact` folds norms and activations into other boxes, `full` gives each a line.
         direction: `TB` from top to bottom, `LR` from left to right.
         theme: `light` or `dark`.
         costs: whether boxes show parameters and multiply-accumulates.
+        dpi: the resolution of a PNG or JPEG, in dots per inch.
         arguments: arguments of the model that override the spec's own.
 
     Raises:
@@ -148,8 +151,9 @@ def plot(
 
     loaded = _loaded(spec)
     options = Options(theme=theme, depth=depth, direction=direction, detail=detail, costs=costs)
-    request = pictures.request(view, (), str(path), False)
-    pictures.draw(pictures.pictures(resolve_spec(loaded, **(arguments or {})), loaded, request), options)
+    request = pictures.request(view, (), str(path), False, dpi)
+    graph = resolve_spec(loaded, **(arguments or {}))
+    pictures.draw(pictures.pictures(graph, loaded, request), options, dpi=request.dpi)
 
 
 def compile(spec: AnySpec) -> ModuleType:

@@ -17,7 +17,7 @@ def register(
     *,
     table: Callable[[Any], str],
     bundle: Callable[[Any], dict[str, str]],
-    draw: Callable[[Any, str | Path, dict[str, Any]], None],
+    draw: Callable[[Any, str | Path, dict[str, Any], int | None], None],
 ) -> None:
     """Register the functions that format a graph as text, display objects in a notebook, and draw a graph."""
     _registered.update(table=table, bundle=bundle, draw=draw)
@@ -35,6 +35,13 @@ def bundle(value: Any) -> dict[str, str]:
     return shown
 
 
-def draw(graph: Any, path: str | Path, **options: Any) -> None:
-    """Draws a graph into a file."""
-    _registered["draw"](graph, path, options)
+def draw(graph: Any, path: str | Path, look: dict[str, Any], dpi: int | None) -> None:
+    """Draw a graph into a file.
+
+    Args:
+        graph: The graph.
+        path: The file.
+        look: The fields of `archdsl.diagrams.Options`.
+        dpi: The resolution of a PNG or JPEG.
+    """
+    _registered["draw"](graph, path, look, dpi)

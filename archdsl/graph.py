@@ -231,21 +231,24 @@ class Graph:
         direction: str = "TB",
         theme: str = "light",
         costs: bool = False,
+        dpi: int | None = None,
     ) -> None:
         """Draw the graph into a file.
 
         Args:
-            path: the picture; its extension names the format: `.svg`, `.png`, `.pdf`, `.dot`, `.mmd`.
+            path: the picture; its extension names the format: `.svg`, `.png`, `.jpg`, `.pdf`, `.dot`, `.mmd`.
             depth: 1 draws layers as boxes, 2 also what is inside them, and so on.
             detail: `compact` folds norms and activations into other boxes, `full` gives each a line.
             direction: `TB` from top to bottom, `LR` from left to right.
             theme: `light` or `dark`.
             costs: whether boxes show parameters and multiply-accumulates.
+            dpi: the resolution of a PNG or JPEG, in dots per inch.
 
         Raises:
             ArchError: an option is wrong, or the file cannot be written.
         """
-        display.draw(self, path, depth=depth, detail=detail, direction=direction, theme=theme, costs=costs)
+        look = {"depth": depth, "detail": detail, "direction": direction, "theme": theme, "costs": costs}
+        display.draw(self, path, look, dpi)
 
     @property
     def input(self) -> Shape:

@@ -81,6 +81,23 @@ def test_a_graph_is_shown_and_drawn(path: Path) -> None:
         graph.plot(path.with_name("net.txt"))
     with pytest.raises(ArchError, match="theme"):
         graph.plot(path.with_name("net.dot"), theme="pink")
+    with pytest.raises(ArchError, match="dpi"):
+        graph.plot(path.with_name("net.dot"), dpi=300)
+    archdsl.plot(path, path.with_name("pictures"), view="all")
+    assert (path.parent / "pictures" / "net.svg").is_file()
+
+
+@pytest.mark.parametrize("kind", ["graph", "spec"])
+def test_a_picture_has_the_resolution_that_is_asked_for(kind: str, path: Path) -> None:
+    from PIL import Image
+
+    sizes = []
+    for dpi in (96, 192):
+        file = path.with_name(f"{dpi}.png")
+        archdsl.resolve(path).plot(file, dpi=dpi) if kind == "graph" else archdsl.plot(path, file, dpi=dpi)
+        with Image.open(file) as image:
+            sizes.append(image.width)
+    assert sizes[1] == pytest.approx(2 * sizes[0], abs=4)
 
 
 def test_only_public_names_are_completed() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -25,7 +26,7 @@ from archdsl.cli.shared import (
 from archdsl.cli.written import RUN_FILES, say_written
 from archdsl.errors import fail
 from archdsl.files import next_free
-from archdsl.limits import raised
+from archdsl.limits import Limits, raised
 from archdsl.runs.trackers import TRACKERS
 from archdsl.text import byte_size, columns, duration, percent, room
 
@@ -34,6 +35,14 @@ if TYPE_CHECKING:
     from archdsl.training.dry_run import DryRunReport
 
 TRACKER_NAMES = " or ".join([", ".join([*TRACKERS][:-1]), [*TRACKERS][-1]])
+
+
+LogOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--log", metavar="WHERE", help=f"Log to {TRACKER_NAMES}.", autocompletion=completion.one_of(*TRACKERS)
+    ),
+]
 
 
 def train(
@@ -54,12 +63,7 @@ def train(
     resume: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Continue an interrupted run.", autocompletion=completion.files)
     ] = None,
-    log: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--log", metavar="WHERE", help=f"Log to {TRACKER_NAMES}.", autocompletion=completion.one_of(*TRACKERS)
-        ),
-    ] = None,
+    log: LogOption = None,
     settings: SetOption = None,
     variant: VariantOption = None,
     allow: AllowOption = None,
@@ -78,14 +82,7 @@ def train(
             raise fail("ARCH203", f"unknown tracker `{name}`", hint=f"pass `--log` with one of {', '.join(TRACKERS)}")
     if resume is not None:
         _check_resume_options(spec, out, limit, seed, dry_run, settings, variant)
-        limits = raised(allow or ())
-        from archdsl.runs.folder import read_recipe
-
-        backend.load_keras(read_recipe(resume, limits))
-        from archdsl.training import fit
-
-        result = fit.resume(resume, epochs=epochs, data_dir=data_dir, log=log or (), limits=limits)
-        _print_result(result, resume, as_json)
+        _print_result(_resumed(resume, epochs, data_dir, log or (), raised(allow or ())), resume, as_json)
         return
     if spec is None:
         raise fail("ARCH203", "missing argument SPEC", hint="run `archdsl train SPEC` or `archdsl train --resume RUN`")
@@ -107,6 +104,15 @@ def train(
 
     command = shlex.join(["archdsl", *sys.argv[1:]]) if sys.argv[1:2] == ["train"] else ""
     _print_result(fit.train(loaded, run, **given, log=log or (), command=command), run, as_json)
+
+
+def _resumed(run: Path, epochs: int | None, data_dir: Path | None, log: Sequence[str], limits: Limits) -> Result:
+    from archdsl.runs.folder import read_recipe
+
+    backend.load_keras(read_recipe(run, limits))
+    from archdsl.training import fit
+
+    return fit.resume(run, epochs=epochs, data_dir=data_dir, log=log, limits=limits)
 
 
 def evaluate(

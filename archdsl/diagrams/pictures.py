@@ -226,13 +226,15 @@ def _text(picture: Picture, options: Options) -> str:
     return to_dot(picture.graph, options)
 
 
-def draw_graph(graph: Graph, path: str | Path, options: Options) -> None:
-    """Draws one graph into a file, whose extension names the format.
+def draw_graph(graph: Graph, path: str | Path, options: Options, dpi: int | None = None) -> None:
+    """Draw one graph into a file, whose extension names the format.
 
     Raises:
         ArchError: no picture has this extension, the file cannot be written, or there is no renderer.
     """
-    draw([Picture(graph, _format_of(str(path), (), ""), Path(path))], options)
+    form = _format_of(str(path), (), "")
+    request = _scaled(PictureRequest("", (form,), file=Path(path)), dpi)
+    draw([Picture(graph, form, request.file)], options, dpi=request.dpi)
 
 
 def draw_all(graph: Graph, spec: Spec, folder: Path) -> None:

@@ -275,7 +275,8 @@ def test_text_that_would_become_a_type_is_no_default() -> None:
 
 
 def test_one_path_with_no_shortcut_said_so_needs_no_merge() -> None:
-    parse(f"{SMALL}model:\n  - paths: {{a: [relu]}}\n    shortcut: none\n")
+    spec = parse(f"{SMALL}model:\n  - paths: {{a: [relu]}}\n    shortcut: none\n")
+    assert [node.name for node in resolve(spec).nodes] == ["a/relu_1"]
 
 
 def test_the_command_prints_and_writes(tmp_path: Path) -> None:

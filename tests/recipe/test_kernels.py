@@ -13,6 +13,7 @@ import pytest
 
 import archdsl
 from archdsl.errors import ArchError
+from archdsl.graph import Graph
 from archdsl.recipe import Train, kernels
 from archdsl.resolution.expectations import check
 
@@ -57,11 +58,13 @@ def test_the_variable_follows_the_recipe(value: bool, monkeypatch: pytest.Monkey
     assert os.environ[kernels.VARIABLE] == str(int(value)), "who has set it is obeyed"
 
 
-def resolved(step: str, channels: int, word: str) -> None:
+def resolved(step: str, channels: int, word: str) -> Graph:
     """A network of one step, on line 4, with `onednn` in its recipe."""
     text = f"archdsl: 1\nname: Net\ninput: [8, 8, {channels}]\nmodel: [{{{step}}}]\ndata: {{source: digits}}\n"
     spec = archdsl.loads(f"{text}train: {{onednn: {word}}}\n")
-    check(spec, archdsl.resolve(spec))
+    graph = archdsl.resolve(spec)
+    check(spec, graph)
+    return graph
 
 
 WRONG = [
@@ -95,7 +98,7 @@ def test_a_wrong_gradient_is_refused(step: str, channels: int) -> None:
 
 @pytest.mark.parametrize(("step", "channels"), RIGHT)
 def test_a_correct_gradient_is_not_refused(step: str, channels: int) -> None:
-    resolved(step, channels, "true")
+    assert resolved(step, channels, "true").input == (8, 8, channels)
 
 
 GRADIENTS = """
