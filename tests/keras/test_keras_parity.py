@@ -6,6 +6,7 @@ are compared, for a softmax hides much: in inference, in training mode, the stat
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,6 +58,8 @@ CASES = {
     "DenseNet201": Case("densenet", "densenet201", gamma=1.0),
     "MobileNetV2": Case("mobilenet_v2", gamma=2.0),
     "EfficientNetB0": Case("efficientnet", gamma=2.0, pixels=True, steady=STILL),
+    "MobileNet": Case("mobilenet", gamma=2.0, steady={"dropout": 0.0}),
+    "Xception": Case("xception", side=71, gamma=1.0),
     "ConvNeXtTiny": Case("convnext", gamma=1.0, pixels=True, steady={"drop": 0.0}),
 }
 QUICK = {"ResNet50", "MobileNetV2"}
@@ -83,8 +86,10 @@ def application(name: str) -> keras.Model:
 def text_of(name: str) -> str:
     """The spec of a case, for images of its size."""
     text = find(CASES[name].spec).read_text(encoding="utf-8")
-    assert "input: [224, 224, 3]" in text
-    return text.replace("input: [224, 224, 3]", f"input: [{CASES[name].side}, {CASES[name].side}, 3]", 1)
+    side = CASES[name].side
+    text, found = re.subn(r"^input: \[(\d+), \1, 3\]$", f"input: [{side}, {side}, 3]", text, flags=re.MULTILINE)
+    assert found == 1
+    return text
 
 
 def built(name: str, text: str) -> keras.Model:

@@ -137,7 +137,7 @@ def enliven(pairs: list[tuple[Any, Any]], seed: int = 0, gamma: float = 0.5) -> 
         shape = tuple(mine.shape)
         assert shape == tuple(other.shape)
         value = random.standard_normal(shape, np.float32)
-        if mine.name == "kernel":
+        if mine.name.endswith("kernel"):
             depthwise = len(shape) == 4 and shape[3] == 1
             value *= np.sqrt(2 / np.prod(shape[:2] if depthwise else shape[:-1]))
         elif mine.name == "gamma":
