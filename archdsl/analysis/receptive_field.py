@@ -7,7 +7,8 @@ from math import gcd, lcm
 from typing import NamedTuple, TypeAlias
 
 from archdsl.analysis.costs import Depth, opens
-from archdsl.graph import Graph
+from archdsl.graph import Graph, Node
+from archdsl.ops import Shape
 from archdsl.ops.receptive_field import POINTWISE, Reach, ReceptiveField
 
 # How it works. Along one axis, position p of a map sees the positions `start(p)` to `end(p)` of another map. For
@@ -127,8 +128,12 @@ class _BodyViews:
                     states[node.name] = states[node.output_refs[0]]
                 elif node.op is not None:
                     seen = _view(node.op.receptive_field(*(shapes[ref] for ref in node.inputs)))
+                    ways = [None if _is_broadcast(node, shapes[ref]) else seen for ref in node.inputs]
                     states[node.name] = _joined(
-                        [{key: _beyond(view, seen) for key, view in states[ref].items()} for ref in node.inputs]
+                        [
+                            {key: _beyond(view, way) for key, view in states[ref].items()}
+                            for ref, way in zip(node.inputs, ways, strict=True)
+                        ]
                     )
             self.known[id(body)] = states
         return self.known[id(body)]
@@ -153,6 +158,11 @@ class _BodyViews:
                 taken = zip(node.body.inputs, node.inputs, strict=True)
                 inner = {name: _through(entrance, states[ref]) for name, ref in taken}
                 yield from self.walk(node.body, inner, f"{path}/", depth, level + 1)
+
+
+def _is_broadcast(node: Node, x: Shape) -> bool:
+    """Whether an input is broadcast over positions, which then all see what one position of it sees."""
+    return node.op is not None and node.op.traits.elementwise and x[:-1] != node.shape[:-1]
 
 
 def field(state: State) -> Field:

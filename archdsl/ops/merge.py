@@ -1,47 +1,88 @@
 """Ops that merge several tensors into one."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
-from archdsl.ops.base import Example, Op, OpError, SavedForBackward, Shape, Traits, show
+from archdsl.ops.base import Call, Example, Op, OpError, SavedForBackward, Shape, Traits, show
 from archdsl.ops.index_sets import ALL, Positions
 from archdsl.ops.receptive_field import POINTWISE
 
 _TWO = ((4, 4, 6), (4, 4, 6))
 
 
+def broadcast_conflict(shapes: Iterable[Shape]) -> tuple[Shape, Shape] | None:
+    """Two shapes that differ in an axis, aligned at the last, where neither has size 1; the lower rank first."""
+    ordered = sorted(shapes, key=len)
+    for axis in range(1, len(ordered[-1]) + 1):
+        wide = [x for x in ordered if len(x) >= axis and x[-axis] != 1]
+        other = next((x for x in wide if x[-axis] != wide[0][-axis]), None)
+        if other is not None:
+            return wide[0], other
+    return None
+
+
 class Merge(Op, kind="merge"):
-    """Base class of the merges, which expect equal shapes. The inputs are the paths in order, then the shortcut."""
+    """Base class of the merges. The inputs are the paths in order, then the shortcut."""
 
     many = True
-    traits = Traits(elementwise=True)
     depends_on = POINTWISE
     sign: ClassVar[str] = ""
     """The symbol that pictures show for it."""
     shortcut_first: ClassVar[bool] = False
-    examples: ClassVar[tuple[Example, ...]] = (Example({}, _TWO, _TWO[0]), Example({}, (*_TWO, _TWO[0]), _TWO[0]))
+
+    def broadcasted(self, inputs: Sequence[Shape]) -> Shape:
+        """The shape of the output if the inputs are broadcast."""
+        if pair := broadcast_conflict(inputs):
+            hint = "make their axes equal; only an axis of size 1 is broadcast"
+            raise OpError(f"merge '{self.name}' cannot broadcast {show(pair[0])} over {show(pair[1])}", hint=hint)
+        rank = max(map(len, inputs))
+        aligned = ((1,) * (rank - len(x)) + x for x in inputs)
+        return tuple(map(max, zip(*aligned, strict=True)))
+
+
+class Elementwise(Merge):
+    """Base class of the merges that broadcast only on request.
+
+    Args:
+        broadcast: whether to broadcast axes of size 1, as `multiply` does; otherwise the shapes must be equal.
+    """
+
+    traits = Traits(elementwise=True)
+    broadcast: bool = False
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({}, _TWO, _TWO[0]),
+        Example({}, (*_TWO, _TWO[0]), _TWO[0]),
+        Example({"broadcast": True}, ((4, 4, 1), (6,), _TWO[0]), _TWO[0]),
+    )
 
     def output(self, *inputs: Shape) -> Shape:
+        if self.broadcast:
+            return self.broadcasted(inputs)
         if len(set(inputs)) > 1:
-            raise OpError(f"merge '{self.name}' needs equal shapes", hint="give all parts the same shape")
+            hint = "give all parts the same shape"
+            hint += ", or broadcast them with `broadcast: true`" if not broadcast_conflict(inputs) else ""
+            raise OpError(f"merge '{self.name}' needs equal shapes", hint=hint)
         return inputs[0]
 
+    def keras(self) -> Call:
+        return Call(self.keras_layer)  # Keras always broadcasts
 
-class Add(Merge, name="add", layer="layers.Add"):
+
+class Add(Elementwise, name="add", layer="layers.Add"):
     """Element-wise sum of the inputs. Equal shapes -> the same shape. Keras `Add`; He et al. 2015."""
 
     traits = Traits(elementwise=True, shifts=True, values="same_sign")
     sign = "+"
 
 
-class Average(Merge, name="average", layer="layers.Average"):
+class Average(Elementwise, name="average", layer="layers.Average"):
     """Element-wise average of the inputs. Equal shapes -> the same shape. Keras `Average`."""
 
     traits = Traits(elementwise=True, shifts=True, values="between")
     sign = "ø"
 
 
-class Maximum(Merge, name="maximum", layer="layers.Maximum"):
+class Maximum(Elementwise, name="maximum", layer="layers.Maximum"):
     """Element-wise maximum of the inputs. Equal shapes -> the same shape. Keras `Maximum`; Goodfellow et al. 2013."""
 
     traits = Traits(elementwise=True, values="between")
@@ -49,7 +90,7 @@ class Maximum(Merge, name="maximum", layer="layers.Maximum"):
     saved = SavedForBackward(inputs=True)
 
 
-class Minimum(Merge, name="minimum", layer="layers.Minimum"):
+class Minimum(Elementwise, name="minimum", layer="layers.Minimum"):
     """Element-wise minimum of the inputs. Equal shapes -> the same shape. Keras `Minimum`."""
 
     traits = Traits(elementwise=True, values="between")
@@ -57,12 +98,12 @@ class Minimum(Merge, name="minimum", layer="layers.Minimum"):
     saved = SavedForBackward(inputs=True)
 
 
-class Subtract(Merge, name="subtract", layer="layers.Subtract"):
+class Subtract(Elementwise, name="subtract", layer="layers.Subtract"):
     """Element-wise difference: the first input minus the second. Equal shapes -> the same shape. Keras `Subtract`."""
 
     traits = Traits(elementwise=True, shifts=True)
     sign = "−"
-    examples = (Example({}, _TWO, _TWO[0]),)
+    examples = (Example({}, _TWO, _TWO[0]), Example({"broadcast": True}, ((4, 4, 6), (6,)), (4, 4, 6)))
 
     def output(self, *inputs: Shape) -> Shape:
         if len(inputs) != 2:
@@ -71,27 +112,26 @@ class Subtract(Merge, name="subtract", layer="layers.Subtract"):
 
 
 class Multiply(Merge, name="multiply", layer="layers.Multiply"):
-    """Element-wise product of the inputs. Equal shapes, or (C,) or (1, 1, C) with (H, W, C) -> the largest shape.
+    """Element-wise product of the inputs. Shapes equal except for axes of size 1 -> the largest of each axis.
 
-    Keras `Multiply`; Hu et al. 2018. Inputs of shape (C,) and (1, 1, C) are broadcast over (H, W, C).
+    Keras `Multiply`; Hu et al. 2018. Axes of size 1 are broadcast: (1, 1, C) or (C,) scales the channels of (H, W, C),
+    and (H, W, 1) its positions.
     """
 
     traits = Traits(elementwise=True, stretches=True, values="same_sign")
     sign = "×"
     saved = SavedForBackward(inputs=True)
+    broadcast: ClassVar[bool] = True
     examples = (
         Example({}, _TWO, _TWO[0]),
         Example({}, ((6,), (4, 4, 6)), (4, 4, 6)),
         Example({}, ((4, 4, 6), (1, 1, 6)), (4, 4, 6)),
+        Example({}, ((4, 4, 1), (4, 4, 6)), (4, 4, 6)),
+        Example({}, ((4, 1), (1, 6)), (4, 6)),
     )
 
     def output(self, *inputs: Shape) -> Shape:
-        largest = max(inputs, key=lambda x: (len(x), x))
-        small = {largest, largest[-1:], (1,) * (len(largest) - 1) + largest[-1:]}
-        if not small.issuperset(inputs):
-            hint = "only (C,) and (1, 1, C) are broadcast over (H, W, C)"
-            raise OpError(f"merge 'multiply' cannot broadcast {show(min(inputs))} over {show(largest)}", hint=hint)
-        return largest
+        return self.broadcasted(inputs)
 
 
 class Concat(Merge, name="concat", layer="layers.Concatenate"):

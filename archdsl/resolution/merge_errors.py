@@ -11,6 +11,7 @@ from archdsl.errors import Problem, Span
 from archdsl.graph import Node, Tensor, TensorRef
 from archdsl.ops import Shape
 from archdsl.ops.base import show
+from archdsl.ops.merge import broadcast_conflict
 from archdsl.spec import Value
 
 
@@ -21,7 +22,7 @@ def merge_problem(
     start: TensorRef,
     scope: Mapping[str, Any],
     shortcut: Span,
-    merge: str,
+    broadcast: bool,
 ) -> Problem:
     """Add a fact about each part to a problem, and move its place to the part that differs from the others.
 
@@ -35,7 +36,7 @@ def merge_problem(
         start: The common input of all parts.
         scope: The values of the names in the body.
         shortcut: The place of the shortcut.
-        merge: The name of the merge.
+        broadcast: Whether the merge broadcasts axes of size 1.
     """
     shapes = {name: end.shape for name, end in parts.items()}
     if len(set(shapes.values())) == 1:
@@ -53,23 +54,26 @@ def merge_problem(
             reason = f": {next(value.expressions())[0].text} = {value.evaluate(scope)}"
         facts.append((what, show(end.shape), f" (line {at.line}{reason})" if at and at.line else ""))
     room = max(len(what) for what, _, _ in facts)
-    stretches = merge == "multiply"
-    odd = min(parts, key=lambda name: len(shapes[name])) if stretches else _odd_part(shapes)
-    other = next(name for name in parts if shapes[name] != shapes[odd])
-    same_size = shapes[odd][:-1] == shapes[other][:-1] or (stretches and not any(n > 1 for n in shapes[odd][:-1]))
+    if broadcast and (pair := broadcast_conflict(shapes.values())):
+        odd, other = (next(name for name in parts if shapes[name] == shape) for shape in pair)
+        same_size = not broadcast_conflict(shape[:-1] for shape in pair)
+    else:
+        odd = _odd_part(shapes)
+        other = next(name for name in parts if shapes[name] != shapes[odd])
+        same_size = shapes[odd][:-1] == shapes[other][:-1]
     (field, value), bare_shortcut = sources[odd], odd == "shortcut" and parts[odd].ref == start
     if bare_shortcut:
         span: Span | None = shortcut
     else:
         span = value.span if value and same_size else _resized_at(ways[odd], by_name) or problem.span
-    if bare_shortcut and not stretches:
+    if bare_shortcut and not broadcast:
         hint = "set `shortcut: projection`" if _can_be_projected(shapes[odd], shapes[other]) else ""
     elif same_size:
         hint = _channels_hint(field, value, sources[other][1], shapes[other][-1])
-    elif len(shapes[odd]) == len(shapes[other]) and not stretches:
+    elif len(shapes[odd]) == len(shapes[other]) and not broadcast:
         hint = "give all parts the same stride and padding"
     else:
-        hint = problem.hint if stretches else "flatten or pool all parts, or none"
+        hint = problem.hint if broadcast else "flatten or pool all parts, or none"
     lines = tuple(f"{what:{room}} -> {shape}{where}" for what, shape, where in facts)
     return replace(problem, code="ARCH021", span=span, facts=lines, hint=hint)
 

@@ -310,8 +310,9 @@ class Resolver:
                     if error.problems[0].code != "ARCH020":
                         raise
                     place = branches.shortcut.span if isinstance(branches.shortcut, Value) else span
+                    broadcast = getattr(self._op(merge, context.scope, span), "broadcast", False)
                     problem = merge_problem(
-                        error.problems[0], body.nodes, parts, x[0].ref, context.scope, place, merge.op.name
+                        error.problems[0], body.nodes, parts, x[0].ref, context.scope, place, broadcast
                     )
                     raise ArchError(problem) from None
         return self._steps(context, branches.after, merged)

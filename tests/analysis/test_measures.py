@@ -175,6 +175,17 @@ class TestFields:
         found = receptive_fields(network(beside, inputs={"image": [8, 8, 3], "facts": [5]}))
         assert (found["known"], found["multiply_1"]) == (Field((0, 0), None), Field((3, 3), (1, 1)))
 
+    @pytest.mark.parametrize(
+        ("gate", "field"),
+        [
+            ({"conv": {"filters": 1, "kernel": 3, "padding": "same"}}, Field((3, 3), (1, 1))),
+            ({"max_pool": {"size": [1, 8], "stride": 1}}, Field(None, None)),
+        ],
+    )
+    def test_a_gate_of_positions_sees_what_its_window_sees(self, gate: Any, field: Field) -> None:
+        steps = [{"paths": {"gate": [gate]}, "shortcut": "identity", "merge": "multiply"}]
+        assert receptive_fields(network(steps))["multiply_1"] == field
+
     def test_branches_see_together(self) -> None:
         right = {"conv": {"filters": 1, "kernel": 3, "padding": [[0, 2], [0, 2]]}}
         left = {"conv": {"filters": 1, "kernel": 3, "padding": [[2, 0], [2, 0]]}}

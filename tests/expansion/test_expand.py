@@ -181,8 +181,8 @@ def test_words_become_mappings_and_single_steps_lists() -> None:
     assert long_of("  relu\n") == f"model:\n  - {relu}\n"
     bunch = "  - paths: {a: {steps: relu}, b: []}\n    merge: add\n    after: relu\n    from: input\n"
     assert long_of(bunch) == (
-        f"model:\n  - paths:\n      a:\n        - {relu}\n      b: []\n    shortcut: none\n    merge: {{add: {{}}}}\n"
-        f"    after:\n      - {relu}\n    from: [input]\n"
+        f"model:\n  - paths:\n      a:\n        - {relu}\n      b: []\n    shortcut: none\n"
+        f"    merge: {{add: {{broadcast: false}}}}\n    after:\n      - {relu}\n    from: [input]\n"
     )
 
 

@@ -71,7 +71,7 @@ def test_the_keras_form_omits_defaults(name: str, i: int, example: Example) -> N
     op, fields = build(name, **example.fields), OPS[name].model_fields
     call = op.keras()
     said = [n for n, info in fields.items() if info.is_required() or op.keras_value(n) != info.default]
-    expected = [repr(op.keras_value(n)) for n in said if n != "norm"]
+    expected = [repr(op.keras_value(n)) for n in said if n not in ("norm", "broadcast")]
     by_name = [repr(value) for value in call.keywords.values()]
     assert set(by_name) <= set(expected)
     assert set(expected) <= {*by_name, *map(repr, call.positional)}
@@ -252,9 +252,11 @@ def test_a_window_that_does_not_fit_names_its_field() -> None:
         ("add", {}, [(8, 8, 6), (8, 8, 1)], "equal shapes"),
         ("average", {}, [(8, 8, 6), (1, 1, 6)], "equal shapes"),
         ("maximum", {}, [(6,), (1,)], "equal shapes"),
-        ("multiply", {}, [(8, 8, 6), (8, 8, 1)], "cannot broadcast"),
-        ("multiply", {}, [(8, 8, 6), (1, 8, 6)], "cannot broadcast"),
-        ("multiply", {}, [(8, 8, 6), (5,)], "cannot broadcast"),
+        ("multiply", {}, [(8, 8, 6), (8, 4, 1)], "cannot broadcast 8x8x6 over 8x4x1"),
+        ("multiply", {}, [(1, 8, 5), (8, 8, 1), (8, 8, 6)], "cannot broadcast 1x8x5 over 8x8x6"),
+        ("multiply", {}, [(8, 8, 6), (5,)], "cannot broadcast 5 over 8x8x6"),
+        ("add", {"broadcast": True}, [(8, 8, 6), (5,)], "cannot broadcast 5 over 8x8x6"),
+        ("subtract", {"broadcast": True}, [(6,), (6,), (1,)], "expects two inputs, got 3"),
         ("concat", {}, [(8, 8, 6), (8, 4, 6)], "equal except for the channels"),
         ("concat", {}, [(8, 8, 6), (6,)], "equal except for the channels"),
     ],

@@ -6,6 +6,7 @@ import json
 import time
 from typing import Any
 
+import numpy as np
 import pytest
 
 from archdsl import ArchError, Graph, load, loads, resolve
@@ -222,20 +223,16 @@ class TestMerges:
                 wanted = (*a[:-1], a[-1] + b[-1]) if a[:-1] == b[:-1] else None
                 assert self.merged("concat", first, second) == wanted, (first, second, i, j)
 
-    def test_multiply_stretches_channels_over_a_map(self) -> None:
-        """(C) and (1, 1, C) over (H, W, C), from either side, and nothing else."""
-        found = {
-            (left, right): self.merged("multiply", first, second)
-            for first, left in self.SHAPES
-            for second, right in self.SHAPES
-        }
-        stretched = {pair for pair, shape in found.items() if shape is not None and pair[0] != pair[1]}
-        gates, maps = ("[4]", "[1, 1, 4]"), ("[8, 8, 4]", "[4, 4, 4]", "[1, 1, 4]")
-        wanted = {(gate, image) for gate in gates for image in maps if gate != image}
-        assert stretched == wanted | {(image, gate) for gate, image in wanted}
-        assert all(
-            found[pair] == max(map(tuple, map(json.loads, pair)), key=len) or "1, 1" in str(pair) for pair in wanted
-        )
+    @pytest.mark.parametrize("merge", ["multiply", "{add: {broadcast: true}}", "{maximum: {broadcast: true}}"])
+    def test_axes_of_size_1_are_broadcast(self, merge: str) -> None:
+        """As NumPy broadcasts, from either side, and nothing else."""
+        for first, left in self.SHAPES:
+            for second, right in self.SHAPES:
+                try:
+                    wanted = np.broadcast_shapes(json.loads(left), json.loads(right))
+                except ValueError:
+                    wanted = None
+                assert self.merged(merge, first, second) == wanted, (first, second)
 
     @pytest.mark.parametrize("merge", ["add", "average", "maximum", "concat", "multiply"])
     def test_each_is_an_op_too(self, merge: str) -> None:

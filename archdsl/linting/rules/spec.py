@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from archdsl.analysis.dataflow import BodyFacts, OpFacts
 from archdsl.linting.rule import Network, Occurrence, Rule, example
+from archdsl.ops import Shape
 from archdsl.ops.base import show
 from archdsl.spec import Branches, LayerCall, Step
 
@@ -62,8 +63,8 @@ def _layers_of(steps: Iterable[Step]) -> Iterator[str]:
 
 
 class StretchedNonGate(Rule):
-    """Checks for `multiply` ops that broadcast one value per channel over a whole feature map, although the value is not
-    limited to the range from 0 to 1.
+    """Checks for `multiply` ops that broadcast one value per channel or position over a whole feature map, although the
+    value is not limited to the range from 0 to 1.
 
     `multiply` broadcasts to support gates, as in squeeze-and-excitation. If the smaller input does not end in a `sigmoid`
     or a similar activation, either the gate's activation is missing, or an input was pooled by mistake.
@@ -96,9 +97,16 @@ class StretchedNonGate(Rule):
                 yield self.at(
                     one,
                     f"`{node.kind}` broadcasts {show(shape)} over {show(node.shape)}",
-                    f"`{part}` has one value per channel, which is not limited to the range of a gate, 0 to 1",
+                    f"`{part}` has one value per {_what(shape)}, which is not limited to the range of a gate, 0 to 1",
                     hint=f"if `{part}` is a gate, end it with `sigmoid`; otherwise give both inputs the same shape",
                 )
+
+
+def _what(gate: Shape) -> str:
+    """What a broadcast input has one value for."""
+    if all(side == 1 for side in gate[:-1]):
+        return "channel" if gate and gate[-1] > 1 else "input"
+    return "position" if gate[-1] == 1 else "position along an axis"
 
 
 class GroupsOfOneChannel(Rule):
