@@ -25,14 +25,15 @@ if TYPE_CHECKING:
     from archdsl.training.prediction import Prediction
 
 AnySpec: TypeAlias = Spec | str | Path
-"""A spec, the path of its file, or its name in the zoo."""
+"""A spec, the path of its file, or its name in the zoo; a variant may follow in brackets: `resnet[resnet101]`."""
 
 
-def resolve(spec: AnySpec, /, **arguments: Any) -> Graph:
+def resolve(spec: AnySpec, /, *, variant: str = "", **arguments: Any) -> Graph:
     """Resolve every shape of a spec's model, without TensorFlow.
 
     Args:
         spec: a spec, or its path or name.
+        variant: a variant of the spec, if it is not in brackets: `resnet[resnet101]`.
         arguments: arguments of the model that override the spec's own.
 
     Returns:
@@ -41,14 +42,15 @@ def resolve(spec: AnySpec, /, **arguments: Any) -> Graph:
     Raises:
         ArchError: the spec is wrong, or does not resolve with these arguments.
     """
-    return resolve_spec(_loaded(spec), **arguments)
+    return resolve_spec(_loaded(spec, variant), **arguments)
 
 
-def check(spec: AnySpec, *, arguments: Mapping[str, Any] | None = None) -> Graph:
+def check(spec: AnySpec, *, variant: str = "", arguments: Mapping[str, Any] | None = None) -> Graph:
     """Check a spec as `archdsl check` does: the language, every shape, and what the spec expects.
 
     Args:
         spec: a spec, or its path or name.
+        variant: a variant of the spec, if it is not in brackets: `resnet[resnet101]`.
         arguments: arguments of the model that override the spec's own; then `expect` is not checked.
 
     Returns:
@@ -57,18 +59,19 @@ def check(spec: AnySpec, *, arguments: Mapping[str, Any] | None = None) -> Graph
     Raises:
         ArchError: the problems found, each with its place.
     """
-    loaded = _loaded(spec)
+    loaded = _loaded(spec, variant)
     graph = resolve_spec(loaded, **(arguments or {}))
     if not arguments:
         check_expectations(loaded, graph)
     return graph
 
 
-def lint(spec: AnySpec, *, arguments: Mapping[str, Any] | None = None) -> tuple[Finding, ...]:
+def lint(spec: AnySpec, *, variant: str = "", arguments: Mapping[str, Any] | None = None) -> tuple[Finding, ...]:
     """Find what a valid network wastes: dead weights, redundant biases, unused work.
 
     Args:
         spec: a spec, or its path or name.
+        variant: a variant of the spec, if it is not in brackets: `resnet[resnet101]`.
         arguments: arguments of the model that override the spec's own.
 
     Returns:
@@ -79,13 +82,14 @@ def lint(spec: AnySpec, *, arguments: Mapping[str, Any] | None = None) -> tuple[
     """
     from archdsl import linting
 
-    loaded = _loaded(spec)
+    loaded = _loaded(spec, variant)
     return linting.lint(loaded, resolve_spec(loaded, **(arguments or {})))
 
 
 def show(
     spec: AnySpec | Graph,
     *,
+    variant: str = "",
     depth: int = 2,
     columns: Iterable[str] | Literal["all"] | None = None,
     batch: int = 1,
@@ -97,6 +101,7 @@ def show(
 
     Args:
         spec: a spec, its path or name, or a graph.
+        variant: a variant of the spec, if it is not in brackets: `resnet[resnet101]`.
         depth: how many levels of layers to open.
         columns: the columns to print, or `all`; see the reference of numbers.
         batch: the number of images for memory figures.
@@ -110,7 +115,7 @@ def show(
     from archdsl.reports import columns as known
     from archdsl.reports.summary import View, to_text
 
-    graph = spec if isinstance(spec, Graph) else resolve(spec, **(arguments or {}))
+    graph = spec if isinstance(spec, Graph) else resolve_spec(_loaded(spec, variant), **(arguments or {}))
     words = columns if isinstance(columns, str) else ",".join(columns or ())
     names = known.parse_columns(words) if words else known.DEFAULT
     print(to_text(graph, depth, View(names, batch, precision)), file=file or sys.stdout)
@@ -120,6 +125,7 @@ def plot(
     spec: AnySpec,
     path: str | Path,
     *,
+    variant: str = "",
     view: str = "",
     depth: int = 1,
     detail: str = "compact",
@@ -135,6 +141,7 @@ def plot(
         spec: a spec, or its path or name.
         path: the picture, whose extension names the format: `.svg`, `.png`, `.jpg`, `.pdf`, `.dot`, `.mmd`; or a
             folder, for SVG files.
+        variant: a variant of the spec, if it is not in brackets: `resnet[resnet101]`.
         view: a layer's name, or `all` for every view in a folder; by default, the model.
         depth: 1 draws layers as boxes, 2 also what is inside them, and so on.
         detail: `compact` folds norms and activations into other boxes, `full` gives each a line.
@@ -149,34 +156,36 @@ def plot(
     """
     from archdsl.diagrams import Options, pictures
 
-    loaded = _loaded(spec)
+    loaded = _loaded(spec, variant)
     options = Options(theme=theme, depth=depth, direction=direction, detail=detail, costs=costs)
     request = pictures.request(view, (), str(path), False, dpi)
     graph = resolve_spec(loaded, **(arguments or {}))
     pictures.draw(pictures.pictures(graph, loaded, request), options, dpi=request.dpi)
 
 
-def compile(spec: AnySpec) -> ModuleType:
+def compile(spec: AnySpec, *, variant: str = "") -> ModuleType:
     """Compile a spec into a Python module with its layers and its model as Keras classes.
 
     `m = archdsl.compile("funny_resnet")`, then `m.ResidualLayer(kernel=3, filters=128, out=256)` works in any model.
 
     Args:
         spec: a spec, or its path or name.
+        variant: a variant of the spec, if it is not in brackets: `resnet[resnet101]`.
 
     Raises:
         ArchError: the spec is wrong.
     """
     from archdsl.keras import compile_spec
 
-    return compile_spec(_loaded(spec))
+    return compile_spec(_loaded(spec, variant))
 
 
-def build(spec: AnySpec, /, **arguments: Any) -> keras.Model:
+def build(spec: AnySpec, /, *, variant: str = "", **arguments: Any) -> keras.Model:
     """Build the Keras model of a spec.
 
     Args:
         spec: a spec, or its path or name.
+        variant: a variant of the spec, if it is not in brackets: `resnet[resnet101]`.
         arguments: arguments of the model that override the spec's own.
 
     Raises:
@@ -184,7 +193,7 @@ def build(spec: AnySpec, /, **arguments: Any) -> keras.Model:
     """
     from archdsl import keras as runtime
 
-    return runtime.build(_loaded(spec), **arguments)
+    return runtime.build(_loaded(spec, variant), **arguments)
 
 
 def copy_weights(source: keras.Model, target: keras.Model, *, strict: bool = False) -> Copied:
@@ -238,6 +247,7 @@ def train(
     spec: AnySpec,
     out: str | Path,
     *,
+    variant: str = "",
     arguments: Mapping[str, Any] | None = None,
     epochs: int | None = None,
     limit: int | None = None,
@@ -254,6 +264,7 @@ def train(
     Args:
         spec: a spec, or its path or name.
         out: the run folder to write, new or empty.
+        variant: a variant of the spec, if it is not in brackets: `resnet[resnet101]`.
         arguments: arguments of the model that override the spec's own.
         epochs: overrides the recipe's number of epochs.
         limit: the number of training images to use; the test set stays whole.
@@ -270,7 +281,7 @@ def train(
     """
     from archdsl.recipe import kernels
 
-    loaded = _loaded(spec)
+    loaded = _loaded(spec, variant)
     kernels.choose(loaded.train)
     from archdsl.training import fit
 
@@ -397,5 +408,7 @@ def predict(
     return tuple(predictor.predict(paths))
 
 
-def _loaded(spec: AnySpec) -> Spec:
-    return spec if isinstance(spec, Spec) else zoo.load(spec)
+def _loaded(spec: AnySpec, variant: str) -> Spec:
+    if not isinstance(spec, Spec):
+        return zoo.load(spec, variant)
+    return spec.varied(variant) if variant else spec

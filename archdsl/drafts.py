@@ -61,14 +61,15 @@ def from_spec(target: Path, other: str, name: str = "", variant: str = "") -> Dr
 
     Args:
         target: The file that the spec will be written to.
-        other: The path of the other spec, or its name in the zoo.
+        other: The path of the other spec, or its name in the zoo; a variant may follow in brackets.
         name: The name of the model's class. Default: derived from the name of the file.
         variant: The name of one of its `variants` to apply.
 
     Raises:
         ArchError: If the other spec does not exist, is invalid or has no such variant, or if the name is invalid.
     """
-    path = zoo.find(other)
+    path, variant = zoo.choose(other, variant)
+    other, _ = zoo.split(other)
     text = source.read_file(path)
     text = lay_over(text, str(path), variant) if variant else text
     parse(text, str(path))

@@ -328,6 +328,11 @@ class Variant:
     train: Any = None
     places: Mapping[str, Span] = field(default_factory=dict)
 
+    @property
+    def is_another_network(self) -> bool:
+        """Whether it changes the network and expects nothing, so that the `expect` of the file does not apply."""
+        return bool(self.args or self.inputs) and not self.expect
+
 
 @dataclass(frozen=True, slots=True)
 class Spec:
@@ -367,6 +372,11 @@ class Spec:
         object.__setattr__(self, "layers", owned)
 
     @property
+    def title(self) -> str:
+        """Its file and its variant: `specs/resnet.yaml[resnet101]`."""
+        return titled(self.file, self.variant)
+
+    @property
     def file_stem(self) -> str:
         """The name for generated files: the name of its own file, or of its class."""
         name = Path(self.file).stem
@@ -394,13 +404,13 @@ class Spec:
             hint = nearest(name, self.variants) if self.variants else "this file has no `variants`"
             raise fail("ARCH203", f"unknown variant `{name}` of `{self.name}`", hint=hint)
         variant = self.variants[name]
-        expect = {**self.expect.model_dump(exclude_none=True), **variant.expect}
+        held = {} if variant.is_another_network else self.expect.model_dump(exclude_none=True)
         return replace(
             self,
             doc=variant.doc or self.doc,
             inputs={**self.inputs, **variant.inputs},
             args={**self.args, **variant.args},
-            expect=Expectation.model_validate(expect),
+            expect=Expectation.model_validate({**held, **variant.expect}),
             expect_spans={**self.expect_spans, **variant.expect_spans},
             data=variant.data or self.data,
             train=variant.train or self.train,
@@ -436,9 +446,14 @@ class Spec:
             if name not in values:
                 hint = f"set it with `--set {name}=...`"
                 if self.variants:
-                    hint += f", or select a variant with `--variant {next(iter(self.variants))}`"
+                    hint += f", or select a variant: `{titled(Path(self.file).name, next(iter(self.variants)))}`"
                 raise fail("ARCH016", f"missing value for the argument `{name}`", arg.span, hint)
         return values
+
+
+def titled(name: str, variant: str) -> str:
+    """Return the name of a spec and of its variant, if any, in the form that all commands accept."""
+    return f"{name}[{variant}]" if variant else name
 
 
 def _signature(args: Mapping[str, Arg]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,11 @@ from archdsl.errors import fail, nearest
 from archdsl.limits import DEFAULTS, Limits
 from archdsl.parsing import parse
 from archdsl.source import read_file
-from archdsl.spec import Spec
+from archdsl.spec import Spec, titled
 
 INDEX = "index.json"
 _PACKAGE = Path(__file__).parent
+_CHOICE = re.compile(r"([^\[\]]+)\[(\w+)\]")
 
 
 def folder() -> Path:
@@ -36,6 +38,29 @@ def index() -> dict[str, dict[str, Any]]:
     """
     facts: dict[str, dict[str, Any]] = json.loads((folder() / INDEX).read_text(encoding="utf-8"))
     return facts
+
+
+def choose(name: str | Path, variant: str = "") -> tuple[Path, str]:
+    """Return the path of a spec and the name of its variant.
+
+    Args:
+        name: A path, or the name of a spec in the zoo; a variant may follow in brackets: `resnet[resnet101]`.
+        variant: The name of the variant, if it is not in brackets.
+
+    Raises:
+        ArchError: If there is no such spec, or there are two variants.
+    """
+    spec, bracketed = split(name)
+    if variant and bracketed not in ("", variant):
+        message = f"two variants of `{spec}`: `{bracketed}` and `{variant}`"
+        raise fail("ARCH203", message, hint="keep one of them")
+    return find(spec), bracketed or variant
+
+
+def split(name: str | Path) -> tuple[str, str]:
+    """Split `resnet[resnet101]` into spec and variant; without brackets, the variant is empty."""
+    match = _CHOICE.fullmatch(str(name))
+    return (str(name), "") if match is None or os.path.exists(name) else (match[1], match[2])
 
 
 def find(name: str | Path) -> Path:
@@ -62,9 +87,11 @@ def _example(path: Path) -> Path | None:
 
 
 def _hint(name: str, known: Iterable[str]) -> str:
+    if name.endswith("]"):
+        return "write the name of one variant in the brackets, as in `resnet[resnet101]`"
     owners = [spec for spec, facts in index().items() if name in facts["variants"]]
     if owners:
-        return f"`{name}` is a variant: " + " or ".join(f"`{spec} --variant {name}`" for spec in owners)
+        return "did you mean " + " or ".join(f"`{titled(spec, name)}`" for spec in owners) + "?"
     return f"{nearest(name, known)} To use a file, pass its path."
 
 
@@ -72,14 +99,14 @@ def load(path: str | Path, variant: str = "", limits: Limits = DEFAULTS) -> Spec
     """Load a spec from a file or from the zoo.
 
     Args:
-        path: The path of the file, or the name of a spec in the zoo.
-        variant: The name of one of its `variants` to apply.
+        path: The path of the file, or the name of a spec in the zoo, as in `resnet` or `resnet[resnet101]`.
+        variant: The name of one of its `variants` to apply, if it is not in brackets.
         limits: Limits on the size of the spec.
 
     Raises:
         ArchError: If the spec does not exist or is invalid.
     """
-    file = find(path)
+    file, variant = choose(path, variant)
     spec = parse(read_file(file, limits), str(file), limits)
     return spec.varied(variant) if variant else spec
 

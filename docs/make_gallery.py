@@ -49,11 +49,11 @@ class Picture:
     @property
     def command(self) -> str:
         """What a reader types to draw it."""
-        options = {"view": self.view, "variant": self.variant, "depth": self.depth}
-        options |= {"detail": self.detail, "direction": self.direction}
+        options = {"view": self.view, "depth": self.depth, "detail": self.detail, "direction": self.direction}
         plain = {"depth": 1, "detail": "compact", "direction": "TB"}
         words = [f"--{key} {value}" for key, value in options.items() if value and value != plain.get(key)]
-        return " ".join(["archdsl plot", self.spec, *words])
+        spec = f'"{self.spec}[{self.variant}]"' if self.variant else self.spec
+        return " ".join(["archdsl plot", spec, *words])
 
     def graph(self) -> archdsl.Graph:
         """What is drawn."""

@@ -57,7 +57,7 @@ def new(
 
     Examples:
         archdsl new my_net.yaml
-        archdsl new my_net.yaml --from resnet --variant resnet34
+        archdsl new my_net.yaml --from "resnet[resnet34]"
     """
     from archdsl import drafts
 
@@ -101,13 +101,14 @@ def expand(
 
     Examples:
         archdsl expand my_net.yaml
-        archdsl expand resnet --variant resnet50 --origins
+        archdsl expand "resnet[resnet50]" --origins
     """
     from archdsl.expansion import expand as long_form
 
-    limits, path = raised(allow or ()), zoo.find(spec)
-    given = parse_settings(settings or (), zoo.load(path, variant or "", limits))
-    text = long_form(read_file(path, limits), str(path), variant or "", given, origins, limits)
+    limits = raised(allow or ())
+    path, chosen = zoo.choose(spec, variant or "")
+    given = parse_settings(settings or (), zoo.load(path, chosen, limits))
+    text = long_form(read_file(path, limits), str(path), chosen, given, origins, limits)
     if out is None:
         print_text(text)
     else:

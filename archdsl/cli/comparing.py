@@ -81,7 +81,7 @@ def diff(
         typer.Argument(
             metavar="A",
             help="A file, a name, or `-` for stdin, as in `resnet[resnet101, classes=10]`.",
-            autocompletion=completion.choices_of_diff,
+            autocompletion=completion.specs,
         ),
     ],
     after: Annotated[
@@ -89,7 +89,7 @@ def diff(
         typer.Argument(
             metavar="B",
             help="The other spec (default: A with `--variant` and `--set`).",
-            autocompletion=completion.choices_of_diff,
+            autocompletion=completion.specs,
         ),
     ] = None,
     settings: SetOption = None,
@@ -108,7 +108,7 @@ def diff(
     `--variant` and `--set` apply to B; write those of A in brackets. `expect` is ignored.
 
     Examples:
-        archdsl diff resnet[resnet34] resnet[resnet50]
+        archdsl diff "resnet[resnet34]" "resnet[resnet50]"
         git show HEAD:my_net.yaml | archdsl diff - my_net.yaml
     """
     from archdsl.diff import compare

@@ -12,6 +12,7 @@ import typer
 from archdsl import zoo
 from archdsl.errors import ArchError
 from archdsl.source import Mapping, entries, read, read_file
+from archdsl.spec import titled
 
 Suggestions = list[tuple[str, str]]
 """Words, each with a description that some shells show."""
@@ -20,10 +21,13 @@ SUFFIXES = (".yaml", ".yml")
 
 
 def specs(incomplete: str) -> Suggestions:
-    """Suggest the zoo's specs, and the specs and folders in the current folder.
+    """Suggest the zoo's specs, and the specs and folders in the current folder; after a bracket, variants.
 
     Anything else, such as a file in another folder, is left to the shell: it completes files if this is empty.
     """
+    name, bracket, _ = incomplete.partition("[")
+    if bracket:
+        return _matching(incomplete, {titled(name, variant): "" for variant in _variants(name)})
     if os.sep in incomplete:
         return []
     known = {name: str(facts["doc"]) for name, facts in zoo.index().items()}
@@ -41,14 +45,6 @@ def data(incomplete: str) -> Suggestions:
 
     known = {name: "" for name, source in DATA_SOURCES.items() if not source.takes}
     return _matching(incomplete, known) + specs(incomplete)
-
-
-def choices_of_diff(incomplete: str) -> Suggestions:
-    """Suggest specs, and variants in brackets after a spec."""
-    name, bracket, _ = incomplete.partition("[")
-    if not bracket:
-        return specs(incomplete)
-    return _matching(incomplete, {f"{name}[{variant}]": "" for variant in _variants(name)})
 
 
 def variants(context: typer.Context, incomplete: str) -> Suggestions:

@@ -30,7 +30,7 @@ from archdsl.errors import SHOWN, ArchError, fail
 from archdsl.graph import Graph
 from archdsl.limits import Limits, raised
 from archdsl.resolution.loops import Budget
-from archdsl.spec import Spec
+from archdsl.spec import Spec, titled
 from archdsl.text import GREEN, WIDTH, colored, in_line, wants_color
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def _review(
     code = 0
     warned = False
     for name in specs:
-        review = SpecReview(name, settings, variant)
+        review = SpecReview(settings, variant or zoo.split(name)[1])
         for title, outcome in _checked(name, settings, variant, limits):
             if isinstance(outcome, ArchError):
                 report.append(
@@ -157,13 +157,14 @@ def _checked(
     """Yield the title of each variant of a spec with its graph or its error."""
     try:
         spec = zoo.load(name, variant or "", limits)
-        variants = (spec,) if variant else spec.every()
+        named, _ = zoo.split(name)
+        variants = (spec,) if spec.variant else spec.every()
     except ArchError as error:
         yield name, error
         return
     budget = Budget(limits)
     for one in variants:
-        title = in_line(f"{name} [{one.variant}]" if one.variant else name)
+        title = in_line(titled(named, one.variant))
         try:
             yield title, (one, resolved(one, settings, budget)[2])
         except ArchError as error:
@@ -188,9 +189,8 @@ class SpecReview:
         complete: whether all variants were linted, which finding unused suppressions requires.
     """
 
-    name: str
     settings: Sequence[str] | None
-    variant: str | None
+    variant: str
     complete: bool = True
     suppressions: Suppressions | None = None
     seen: set[Any] = field(default_factory=set)

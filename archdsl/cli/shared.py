@@ -141,6 +141,5 @@ def resolved(
     if not arguments:
         hold(spec, graph)
     elif spec.expect.model_fields_set:
-        title = f"{spec.file} [{spec.variant}]" if spec.variant else spec.file
-        say(f"{in_line(title)}: skipped `expect`: `--set` overrides arguments")
+        say(f"{in_line(spec.title)}: skipped `expect`: `--set` overrides arguments")
     return spec, arguments, graph

@@ -64,7 +64,9 @@ def sweep(
     if words:
         chosen = [(loaded, each) for each in parse_grid(words, loaded, fixed)]
     else:
-        chosen = [(each, {"variant": each.variant or "-"}) for each in ((loaded,) if variant else loaded.every())]
+        chosen = [
+            (each, {"variant": each.variant or "-"}) for each in ((loaded,) if loaded.variant else loaded.every())
+        ]
     rows, budget = [], Budget(loaded.limits)
     for each, values in chosen:
         graph = resolve(each, budget, **fixed, **(values if words else {}))

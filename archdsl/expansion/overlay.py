@@ -62,9 +62,10 @@ class Overlay:
                 self.origins[id(variant.key(word))] = ""
         if self.settings and "expect" in words:
             words.remove("expect")
+        held = not (self.variant and self.spec.variants[self.variant].is_another_network)
         sections = []
         for word in words:
-            node, laid = self.file.get(word), variant.get(word)
+            node, laid = self.file.get(word) if held or word != "expect" else None, variant.get(word)
             key = self.file.key(word) or variant.key(word)
             section = laid_over(node, laid) if word in SECTIONS else self._section(word, node, laid)
             if key is not None and section is not None:
@@ -72,6 +73,8 @@ class Overlay:
         return Mapping(tuple(sections), self.file.span)
 
     def _section(self, word: str, node: Node | None, laid: Node | None) -> Node | None:
+        if word == "expect" and node is None and laid is None:
+            return None
         if word in ("args", "expect") or (word == "inputs" and laid is not None):
             merged = Mapping(tuple(self._merged(word, node, laid)), _BRACKETS)
             self.origins[id(merged)] = ""

@@ -25,6 +25,7 @@ def check(spec: Spec, graph: Graph) -> None:
     """
     check_gradients(spec, graph)
     problems = Problems()
+    owner = f" for the variant `{spec.variant}`" if spec.variant else ""
     shapes = {name: list(end.shape) for name, end in graph.outputs.items()}
     real: dict[str, Any] = {
         "parameters": graph.totals.parameters,
@@ -36,9 +37,9 @@ def check(spec: Spec, graph: Graph) -> None:
         if expected == real[name]:
             continue
         if name == "output":
-            message = f"expected an output of {_shape_text(expected)}, got {_shape_text(real[name])}"
+            message = f"expected an output of {_shape_text(expected)}{owner}, got {_shape_text(real[name])}"
         else:
-            message = f"expected {expected:,} {_UNITS[name]}, got {real[name]:,}"
+            message = f"expected {expected:,} {_UNITS[name]}{owner}, got {real[name]:,}"
         hint = "fix the network, or update this expectation"
         problems.add("ARCH026", message, spec.expect_spans.get(name), hint)
     problems.stop()

@@ -13,6 +13,7 @@ from typing import Any
 from archdsl import text
 from archdsl.errors import LONGEST, ArchError, fail
 from archdsl.runs.folder import RUN, SPEC, Result, read_result
+from archdsl.spec import titled
 from archdsl.text import BOLD, GREEN, RED, YELLOW, columns, first_fitting
 
 DEPTH = 3
@@ -154,8 +155,8 @@ def _reasons(name: str, error: ArchError) -> list[str]:
 
 
 def spec_name(result: Result) -> str:
-    """Format the name of the spec with its variant: `ResNet [wide]`."""
-    return f"{result.spec} [{result.variant}]" if result.variant else result.spec
+    """Format the name of the spec with its variant: `ResNet[wide]`."""
+    return titled(result.spec, result.variant)
 
 
 def percent(share: float | None) -> str:

@@ -567,7 +567,7 @@ def test_check_prints_warnings_after_its_line_about_the_spec(run: Run, golden: G
     code, out, err = run("check", "biased.yaml", "clean.yaml", "family.yaml")
     assert (code, out.count(": ok: ")) == (0, 4)
     golden("check.txt", err)
-    assert "family.yaml [wide]: 1 warning (1 listed above)" in err
+    assert "family.yaml[wide]: 1 warning (1 listed above)" in err
     assert run("check", "clean.yaml")[2] == ""
 
 

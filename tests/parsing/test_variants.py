@@ -79,7 +79,8 @@ class TestLaidOver:
         with pytest.raises(ArchError) as caught:
             check(varied, resolve(varied))
         places = {p.message: p.span and p.span.line for p in caught.value.problems}
-        assert places == {"expected 28 parameters, got 27": 8, "expected 15 trainable parameters, got 27": 14}
+        name = "for the variant `deep`, got 27"
+        assert places == {f"expected 28 parameters {name}": 8, f"expected 15 trainable parameters {name}": 14}
 
     def test_the_file_itself_stays_as_it_is(self) -> None:
         found = loads(SPEC)
@@ -106,7 +107,7 @@ class TestEvery:
         assert [resolve(one).shape for one in found.every()] == [(5,), (6,)]
 
     def test_the_hint_for_a_missing_value_names_a_variant(self) -> None:
-        with pytest.raises(ArchError, match=r"ARCH016(.|\n)*--variant a"):
+        with pytest.raises(ArchError, match=r"ARCH016(.|\n)*select a variant: `[^`]*\[a\]`"):
             resolve(spec("{a: {args: {w: 5}}}"))
 
     def test_a_variant_may_lack_a_value_too(self) -> None:
@@ -255,3 +256,15 @@ class TestRecipes:
             loads(RECIPE).varied("quick").data,
             loads(RECIPE).varied("quick").train,
         )
+
+
+class TestExpect:
+    def test_another_network_without_its_own_is_not_held_to_the_files(self) -> None:
+        found = loads(SPEC.replace("variants:", "variants:\n  free: {args: {width: 9}}"))
+        assert found.varied("free").expect.model_fields_set == set()
+        assert "expect" not in lay_over(found.text, "net.yaml", "free")
+
+    def test_the_message_names_the_variant(self) -> None:
+        found = loads(SPEC.replace("variants:", "variants:\n  odd: {args: {width: 9}, expect: {parameters: 1}}"))
+        with pytest.raises(ArchError, match="expected 1 parameters for the variant `odd`, got "):
+            check(found.varied("odd"), resolve(found.varied("odd")))
