@@ -28,6 +28,7 @@ expect: {parameters: 2970}
 data: {source: digits}
 train: {epochs: 1}
 """
+VARIANT = "variants: {wide: {args: {width: 16}}}\n"
 FUNCTIONS = [name for name in archdsl.__all__ if inspect.isfunction(getattr(archdsl, name))]
 LIGHT = """
 import json, sys
@@ -85,6 +86,41 @@ def test_a_graph_is_shown_and_drawn(path: Path) -> None:
         graph.plot(path.with_name("net.dot"), dpi=300)
     archdsl.plot(path, path.with_name("pictures"), view="all")
     assert (path.parent / "pictures" / "net.svg").is_file()
+
+
+def test_a_variant_is_named_in_brackets_or_as_an_argument(path: Path) -> None:
+    path.write_text(NET + VARIANT, encoding="utf-8")
+    wide = archdsl.resolve(f"{path}[wide]")
+    assert wide.arguments["width"] == 16
+    for given in (path, archdsl.load(path), f"{path}[wide]"):
+        assert archdsl.check(given, variant="wide").totals == wide.totals
+    assert archdsl.load(f"{path}[wide]").title == f"{path}[wide]"
+    with pytest.raises(ArchError, match="unknown variant `narrow`"):
+        archdsl.resolve(path, variant="narrow")
+
+
+def test_two_variants_are_an_error() -> None:
+    with pytest.raises(ArchError, match="two variants of `resnet`: `resnet18` and `resnet34`"):
+        archdsl.load("resnet[resnet18]", "resnet34")
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("resnet18", r"did you mean `resnet\[resnet18\]`"),
+        ("resnet[classes=10]", "write the name of one variant in the brackets"),
+        ("resnet[]", "write the name of one variant in the brackets"),
+    ],
+)
+def test_a_name_that_is_no_spec_gets_a_hint(name: str, hint: str) -> None:
+    with pytest.raises(ArchError, match=hint):
+        archdsl.load(name)
+
+
+def test_a_file_with_brackets_in_its_name_is_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "net[1].yaml"
+    file.write_text(NET, encoding="utf-8")
+    assert archdsl.load(file).variant == ""
 
 
 @pytest.mark.parametrize("kind", ["graph", "spec"])
