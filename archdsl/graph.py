@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 from reprlib import repr as shortened
@@ -125,6 +125,10 @@ class Totals:
             self.layers + other.layers,
         )
 
+    def without_weights(self) -> Totals:
+        """Return the work alone, for a call whose weights are counted elsewhere."""
+        return Totals(macs=self.macs, layers=self.layers)
+
 
 @dataclass(frozen=True, slots=True)
 class Node:
@@ -147,6 +151,8 @@ class Node:
         fields: The fields of an op, or the given arguments of a layer, with their places in the spec.
         span: Its place in the spec.
         outputs: For a layer with named outputs, their shapes by name.
+        shares: The name of the node whose layer it calls; empty if it has a layer of its own. A node inside a shared
+            layer refers to the node at the same place inside the first call.
     """
 
     name: str
@@ -165,11 +171,16 @@ class Node:
     fields: Fields = field(default_factory=dict)
     span: Span | None = None
     outputs: Mapping[str, Shape] = field(default_factory=dict)
+    shares: str = ""
 
     def __repr__(self) -> str:
         ends = " and ".join(map(show, self.outputs.values())) or show(self.shape)
         told = _call(self.kind, self.arguments) if self.body else self.kind
         return f"<Node {self.name}: {told}, {ends}>"
+
+    def sharing(self, other: str, body: Graph | None) -> Node:
+        """Return the same node as another call of the layer of the node `other`, with the body of that call."""
+        return replace(self, body=body, totals=self.totals.without_weights(), shares=other)
 
     @property
     def path(self) -> BranchPath:
@@ -283,8 +294,13 @@ class Graph:
         return [tuple(nodes) for _, nodes in groupby(self.nodes, lambda node: node.step)]
 
     def weights(self, scope: str = "") -> Iterator[tuple[str, Weight]]:
-        """Yield all weights with their paths, such as `ResidualBlock_1/ResidualLayer_2/wide/conv_3/kernel`."""
+        """Yield all weights with their paths, such as `ResidualBlock_1/ResidualLayer_2/wide/conv_3/kernel`.
+
+        Shared weights appear once, at the node that creates them.
+        """
         for node in self.nodes:
+            if node.shares:
+                continue
             if node.body is not None:
                 yield from node.body.weights(f"{scope}{node.name}/")
             for name, weight in node.weights.items():
@@ -296,6 +312,10 @@ class Graph:
             yield f"{scope}{node.name}", node
             if node.body is not None:
                 yield from node.body.walk(f"{scope}{node.name}/")
+
+    def sharing(self, nodes: tuple[Node, ...]) -> Graph:
+        """Return the same body in a layer that is called again, with its nodes as other calls of their layers."""
+        return replace(self, nodes=nodes, totals=self.totals.without_weights())
 
 
 def total(nodes: Iterable[Node]) -> Totals:

@@ -46,6 +46,9 @@ Output = Annotated[
 ]
 """The shape of the output, or the shapes of several outputs by name. Errors refer only to the form that was used."""
 
+SHARE = "share"
+"""The key of a step that calls the layers of an earlier step."""
+
 INPUT, OUTPUT = "input", "output"
 """The names of the input of a body and of an unnamed output."""
 
@@ -202,15 +205,30 @@ class StepRef:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """Another call of the layers of an earlier step, with the same weights.
+
+    Args:
+        name: The name of the step that creates the layers, with the number of the copy if it is in a loop.
+        step: That step.
+        span: The place of the name.
+    """
+
+    name: str
+    step: Step
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
-    """A step of a body: the parts of an op, a layer call, or branches.
+    """A step of a body: the parts of an op, a layer call, branches, or another call of an earlier step.
 
     Args:
         refs: The names in `from`; empty if the step takes the output of the previous step.
     """
 
     kind: str
-    action: tuple[OpCall, ...] | LayerCall | Branches
+    action: tuple[OpCall, ...] | LayerCall | Branches | Share
     loop: Loop
     name: str | None
     span: Span

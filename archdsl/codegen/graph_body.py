@@ -16,15 +16,16 @@ from archdsl.codegen.references import (
     may_be_empty,
     outer_names,
     output_names,
+    shared_names,
     takes_flow,
     uses_channels,
     wanted_names,
 )
 from archdsl.codegen.scope import SourceScope, free_name, module_names, name_literal
-from archdsl.codegen.sequences import grouped, layer_calls, op_call, sequential_call
+from archdsl.codegen.sequences import grouped, layer_calls, layer_words, op_call, sequential_call
 from archdsl.codegen.shortcuts import ShortcutChoice
 from archdsl.names import copy_number
-from archdsl.spec import INPUT, Branch, Branches, Spec, Step, StepRef, Value
+from archdsl.spec import INPUT, Branch, Branches, Share, Spec, Step, StepRef, Value
 
 Tensors: TypeAlias = tuple[str, ...]
 """The sources of the tensors that are passed from one step to the next."""
@@ -82,7 +83,8 @@ def write_graph(
         branches = step.action.paths if isinstance(step.action, Branches) else ()
         columns = columns.union(step.loop.columns, *(branch.loop.columns for branch in branches))
     taken = module_names(spec) | set(scope.types) | columns | _LOCALS
-    writer = GraphBodyWriter(Statements(), scope, taken, wanted_names(steps, outputs), fixed_sizes=fixed_sizes)
+    wanted, shared = wanted_names(steps, outputs), shared_names(steps)
+    writer = GraphBodyWriter(Statements(), scope, taken, wanted, shared, fixed_sizes=fixed_sizes)
     x = ("inputs",) if tuple(inputs) == (INPUT,) else tuple(writer.local(name) for name in inputs)
     writer.named = {name: (variable,) for name, variable in zip(inputs, x, strict=True)} | {INPUT: x}
     if uses_channels(steps):
@@ -103,6 +105,8 @@ class GraphBodyWriter:
         scope: the scope of expressions.
         taken: the names that variables must not have.
         wanted: the number of references to each name in `from` and `outputs` of the body.
+        shared: the names of the steps whose layers are called again.
+        layers: the variables of the layers of these steps, by name.
         named: the tensors of the named steps so far.
         outputs: the names of the outputs of named layers with several outputs.
         variable: the variable of the current tensor.
@@ -114,6 +118,8 @@ class GraphBodyWriter:
     scope: SourceScope
     taken: set[str]
     wanted: Mapping[str, int]
+    shared: frozenset[str] = frozenset()
+    layers: dict[str, tuple[str, ...]] = field(default_factory=dict)
     named: dict[str, Tensors] = field(default_factory=dict)
     outputs: dict[str, tuple[str, ...]] = field(default_factory=dict)
     variable: str = "x"
@@ -128,7 +134,7 @@ class GraphBodyWriter:
 
     def _can_share_if(self, step: Step) -> bool:
         apart = isinstance(step.action, Branches) or step.refs or output_names(step, self.scope.spec)
-        return not apart and step.name not in self.wanted
+        return not apart and step.name not in self.wanted and step.name not in self.shared
 
     def _under_one_if(self, steps: Sequence[Step], x: Tensors) -> Tensors:
         """Write neighbors with the same condition."""
@@ -186,7 +192,7 @@ class GraphBodyWriter:
 
     def _layers(self, step: Step, clauses: LoopClauses, x: Tensors, variable: str) -> Tensors:
         """Write the layers of one copy of an op or layer; returns the outputs of the last one."""
-        *first, last = layer_calls(step, clauses.scope, clauses.name)
+        *first, last = self._calls(step, clauses)
         for call in first:
             self._call(self.variable, call, x)
             x = (self.variable,)
@@ -194,6 +200,26 @@ class GraphBodyWriter:
         own = self.local(step.name or step.kind.lower()) if outputs else variable
         self._call(own, last, x)
         return tuple(f"{own}[{quote(output)}]" for output in outputs) or (own,)
+
+    def _calls(self, step: Step, clauses: LoopClauses) -> Sequence[Source]:
+        """The layers of one copy of a step: constructor calls, or the variables of layers that are called twice."""
+        if isinstance(step.action, Share):
+            return self.layers[step.action.name]
+        calls = layer_calls(step, clauses.scope, clauses.name)
+        if step.name is None or not self._copies_shared(step):
+            return calls
+        variables = tuple(self.local(word) for word in layer_words(step))
+        for variable, call in zip(variables, calls, strict=True):
+            self.out.add(surround(f"{variable} = ", call))
+        self.layers[step.name] = variables
+        return variables
+
+    def _copies_shared(self, step: Step) -> dict[str, int]:
+        """The names by which a step is shared, each with the number of the copy; 0 for a step without a loop."""
+        if step.name is None or not step.loop.many:
+            return {step.name: 0} if step.name in self.shared else {}
+        numbers = {word: copy_number(word, step.name) for word in sorted(self.shared)}
+        return {word: number for word, number in numbers.items() if number}
 
     def _call(self, variable: str, layer: Source, x: Tensors) -> None:
         """Write the creation and call of a layer, on one line if it fits, else on two."""
@@ -211,8 +237,14 @@ class GraphBodyWriter:
         """Write a step under a `for` or an `if`."""
         if not isinstance(step.action, Branches):
             clauses = loop_clauses(step, self.scope, self.number)
+            copies = self._copies_shared(step) if step.loop.many else {}
+            lists = [self.local(f"every_{word}") for word in layer_words(step)] if copies else []
+            self.out.add(*(f"{every} = []" for every in lists))
             with self._loop(clauses, step, start, x) as (source, target):
                 self._assign(target, self._layers(step, clauses, source, self.variable))
+                for every, layer in zip(lists, self.layers.get(step.name or "", ()), strict=False):
+                    self.out.add(f"{every}.append({layer})")
+            self.layers |= {word: tuple(f"{every}[{n - 1}]" for every in lists) for word, n in copies.items()}
             return target
         counters, many = self.scope.counters, step.loop.many
         before = {kind: list(terms) for kind, terms in counters.terms.items()}
@@ -317,9 +349,10 @@ class GraphBodyWriter:
     def _is_row(self, steps: Sequence[Step]) -> bool:
         """Whether the steps of a branch can be a `keras.Sequential`."""
         return not may_be_empty(steps) and not any(
-            isinstance(step.action, Branches)
+            isinstance(step.action, Branches | Share)
             or step.refs
             or step.name in self.wanted
+            or self._copies_shared(step)
             or output_names(step, self.scope.spec)
             for step in steps
         )

@@ -18,7 +18,7 @@ from archdsl.codegen.shortcuts import ShortcutChoice, possible_words
 from archdsl.expr import Expression
 from archdsl.names import RESERVED
 from archdsl.ops import Op
-from archdsl.spec import INPUT, Arg, Branch, Branches, Layer, Loop, Spec, Step, Value
+from archdsl.spec import INPUT, Arg, Branch, Branches, Layer, Loop, Share, Spec, Step, Value
 
 _PLAIN_WORDS = {"identity", "projection", "auto", "none"}
 _GIVES_FIRST_SHAPE = ("add", "average", "maximum")
@@ -28,6 +28,8 @@ _GIVES_FIRST_SHAPE = ("add", "average", "maximum")
 def is_plain(spec: Spec, layer: Layer) -> bool:
     """Whether a body consists of sequences and branches of sequences, so its class can look handwritten."""
     steps = list(every_step(layer.steps))
+    if any(isinstance(step.action, Share) for step in steps):
+        return False
     if layer.inputs != (INPUT,) or layer.outputs or any(step.refs or output_names(step, spec) for step in steps):
         return False
     return all(_are_plain(spec, step.loop, step.action) for step in steps if isinstance(step.action, Branches))

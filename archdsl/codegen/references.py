@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Container, Iterator, Sequence
 
-from archdsl.spec import Branches, LayerCall, Spec, Step, StepRef, Value
+from archdsl.spec import Branches, LayerCall, Share, Spec, Step, StepRef, Value
 
 
 def every_step(steps: Sequence[Step]) -> Iterator[Step]:
@@ -34,7 +34,7 @@ def every_value(steps: Sequence[Step]) -> Iterator[Value]:
                 yield step.action.shortcut
             if step.action.merge is not None:
                 yield from step.action.merge.fields.values()
-        else:
+        elif not isinstance(step.action, Share):
             for part in step.action:
                 yield from part.fields.values()
 
@@ -49,6 +49,11 @@ def wanted_names(steps: Sequence[Step], outputs: Sequence[StepRef] = ()) -> Coun
     return Counter(ref.name for refs in (*(step.refs for step in every_step(steps)), outputs) for ref in refs)
 
 
+def shared_names(steps: Sequence[Step]) -> frozenset[str]:
+    """The names of the steps whose layers are called again, with the number of the copy for a step in a loop."""
+    return frozenset(step.action.name for step in every_step(steps) if isinstance(step.action, Share))
+
+
 def outer_names(steps: Sequence[Step], known: Container[str]) -> list[str]:
     """The known names that the steps refer to, in order."""
     return list(dict.fromkeys(name for name in wanted_names(steps) if name in known))
@@ -56,6 +61,8 @@ def outer_names(steps: Sequence[Step], known: Container[str]) -> list[str]:
 
 def output_names(step: Step, spec: Spec) -> tuple[str, ...]:
     """The names of the outputs of the layer that a step uses, if any."""
+    if isinstance(step.action, Share):
+        return output_names(step.action.step, spec)
     if not isinstance(step.action, LayerCall):
         return ()
     layer = spec.layers[step.action.layer]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, get_args
@@ -12,7 +13,7 @@ from archdsl.codegen.scope import SourceScope, name_literal
 from archdsl.ops import Call, Op
 from archdsl.ops.activation import Activation
 from archdsl.ops.base import same
-from archdsl.spec import Branches, LayerCall, OpCall, Step
+from archdsl.spec import LayerCall, OpCall, Step
 
 
 def op_call(part: OpCall, scope: SourceScope, name: str, more: Mapping[str, Any] | None = None) -> Source:
@@ -63,11 +64,19 @@ def layer_calls(step: Step, scope: SourceScope, name: str) -> list[Source]:
     """
     if isinstance(step.action, LayerCall):
         return [_layer_call(step.action, scope, name)]
-    assert not isinstance(step.action, Branches)
+    assert isinstance(step.action, tuple)
     return [
         op_call(part, scope, name if part.role == "main" else f"{name}_{part.role}", more)
         for part, more in _fused(step.action)
     ]
+
+
+def layer_words(step: Step) -> list[str]:
+    """A word for each of `layer_calls`, to name variables after."""
+    if isinstance(step.action, LayerCall):
+        return [re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", step.action.layer).lower()]
+    assert isinstance(step.action, tuple)
+    return [part.op.name for part, _ in _fused(step.action)]
 
 
 def _fused(parts: Sequence[OpCall]) -> list[tuple[OpCall, dict[str, Any]]]:

@@ -19,7 +19,7 @@ from archdsl.parsing.steps import PATHS_KEYS, PROJECTION
 from archdsl.parsing.validation import plain
 from archdsl.parsing.values import STEP_KEYS
 from archdsl.source import Mapping, Node, Scalar, Sequence, entries
-from archdsl.spec import TYPES
+from archdsl.spec import SHARE, TYPES
 
 _NONE = Scalar("none", "none", Span("", 0, 0))
 
@@ -114,7 +114,9 @@ class LongForm(FieldWriter):
         return self.item("", OutputGroup((*items, *neighbours), open=True), "", node)
 
     def _call(self, key: Scalar, given: Node | None) -> OutputEntry:
-        """Return an op or a layer call with all its arguments."""
+        """Return an op or a layer call with all its arguments, or a share, which has none."""
+        if key.text == SHARE and given is not None:
+            return self.entry(key, given)
         if key.text in OPS:
             return self.call(key, self.op(OPS[key.text], given))
         own = {inner.text: (inner, value) for inner, value in entries(given)}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from archdsl.expr import mentioned
 from archdsl.names import copy_number, stem
 from archdsl.source import Node, Scalar
-from archdsl.spec import INPUT
+from archdsl.spec import INPUT, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +19,13 @@ class NamedStep:
         outputs: The names of its outputs, if it is a layer with named outputs.
         many: Whether it is in a loop and can have several copies.
         ambiguous: Whether two steps of the body have this name.
+        step: The step; None for an input, and for a step with errors.
     """
 
     outputs: tuple[str, ...] = ()
     many: bool = False
     ambiguous: bool = False
+    step: Step | None = None
 
 
 @dataclass(frozen=True)
@@ -66,9 +68,9 @@ class Scope:
         visible = {**self.visible, **dict.fromkeys(names, "any")}
         return Scope(visible, set(), self.inputs, named, self.looped, self.apart or apart, self.owner, self.hidden)
 
-    def define(self, name: str, outputs: tuple[str, ...], many: bool) -> None:
+    def define(self, name: str, outputs: tuple[str, ...], many: bool, step: Step | None) -> None:
         """Make the name of a step visible to later steps."""
-        self.named[name] = NamedStep(outputs, many, name in self.named)
+        self.named[name] = NamedStep(outputs, many, name in self.named, step)
         if self.apart:
             self.looped.add(name)
 

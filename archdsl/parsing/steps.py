@@ -15,7 +15,21 @@ from archdsl.parsing.scope import Scope
 from archdsl.parsing.validation import MISSING, faults, got
 from archdsl.parsing.values import LOOP_KEYS, STEP_KEYS, UNREAD
 from archdsl.source import Mapping, Node, Scalar, Sequence
-from archdsl.spec import SHORTCUTS, Branch, Branches, Fields, LayerCall, Loop, OpCall, Signature, Step, Value
+from archdsl.spec import (
+    INPUT,
+    SHARE,
+    SHORTCUTS,
+    Branch,
+    Branches,
+    Fields,
+    LayerCall,
+    Loop,
+    OpCall,
+    Share,
+    Signature,
+    Step,
+    Value,
+)
 
 PATHS_KEYS = ("shortcut", "merge", "after")
 """The keys next to `paths`."""
@@ -73,10 +87,12 @@ class StepReader(InterfaceReader):
         action = self._action(key, given, node, inner)
         self.close(node, loop, inner, scope)
         name = self.name(node.get("name"), scope)
+        step = None if action is None else Step(key.text, action, loop, name, key.span, refs)
         if name is not None:
-            outputs = self.signatures[key.text].outputs if key.text in self.signatures else ()
-            scope.define(name, outputs, loop.many)
-        return None if action is None else Step(key.text, action, loop, name, key.span, refs)
+            kind = action.step.kind if isinstance(action, Share) else key.text
+            outputs = self.signatures[kind].outputs if kind in self.signatures else ()
+            scope.define(name, outputs, loop.many, step)
+        return step
 
     def _own(self, node: Mapping) -> tuple[Scalar, Node] | None:
         """Return the key of the op, layer or `paths` of a step."""
@@ -98,7 +114,9 @@ class StepReader(InterfaceReader):
                 if known and key is known[0][0]:
                     continue
                 hint = nearest(key.text, words)
-                if key.text in inside:
+                if known and known[0][0].text == SHARE:
+                    hint = f"remove `{key.text}`: a shared layer keeps the arguments of its first call"
+                elif key.text in inside:
                     hint = f"move it into the arguments: `{known[0][0].text}: {{{key.text}: ...}}`"
                 elif key.text in PATHS_KEYS:
                     hint = f"use `{key.text}` only next to `paths`"
@@ -106,7 +124,7 @@ class StepReader(InterfaceReader):
         return None
 
     def _is_known(self, key: Scalar) -> bool:
-        return key.text in self.signatures or key.text == "paths" or find(key.text, key.span) is not None
+        return key.text in self.signatures or key.text in ("paths", SHARE) or find(key.text, key.span) is not None
 
     def _fields_of(self, word: str) -> set[str]:
         return set(
@@ -115,9 +133,11 @@ class StepReader(InterfaceReader):
 
     def _action(
         self, key: Scalar, given: Node, step: Mapping, scope: Scope
-    ) -> tuple[OpCall, ...] | LayerCall | Branches | None:
+    ) -> tuple[OpCall, ...] | LayerCall | Branches | Share | None:
         if key.text == "paths":
             return self.branches(step, scope)
+        if key.text == SHARE:
+            return self._share(given, scope)
         if key.text not in self.signatures and find(key.text, key.span) is None:
             message = f"unknown op or layer {shown(key.value)}"
             self.problems.add("ARCH014", message, key.span, self._nearest_step(key.text))
@@ -131,6 +151,46 @@ class StepReader(InterfaceReader):
         action = self.block(OPS[key.text], fields, key.span) if key.text in OPS else self._use(key, fields)
         self._suggest_arguments(known, fields, scope)
         return action
+
+    def _share(self, node: Node, scope: Scope) -> Share | None:
+        """Parse the name of the step whose layers a step with `share` calls. A share of a share means the first."""
+        if not isinstance(node, Scalar) or not isinstance(node.value, str):
+            hint = "write the name of an earlier step, as in `share: encoder`; a shared layer keeps its arguments"
+            self.problems.add("ARCH007", f"`{SHARE}` takes the name of a step, got {got(node)}", node.span, hint)
+            scope.mention(node)
+            return None
+        known = len(self.problems.collected)
+        ref = self.ref(node, scope)
+        if ref is None or len(self.problems.collected) > known:
+            return None
+        named = scope.find(ref.name)
+        first = named.step if named is not None else None
+        if ref.name in (INPUT, *scope.inputs):
+            message, hint = f"`{ref.name}` is an input, not a step", "name an earlier step with weights"
+        elif named is None or first is None:  # it has problems of its own
+            return None
+        elif ref.output:
+            hint = f"write `{SHARE}: {ref.name}`"
+            self.problems.add("ARCH018", "a step is shared with all its outputs", node.span, hint)
+            return Share(ref.name, first, node.span)
+        elif isinstance(first.action, Branches):
+            message = f"`{ref.name}` has paths: only an op or a layer can be shared"
+            hint = "put the paths in a layer of their own, and share the step with that layer"
+        elif isinstance(first.action, Share):
+            original = scope.find(first.action.name)
+            if original is not None and original.step is first.action.step and not original.ambiguous:
+                return replace(first.action, span=node.span)
+            message, hint = f"`{ref.name}` shares `{first.action.name}`, whose name is ambiguous", "rename one of them"
+        elif named.many and ref.name in scope.named:
+            message = f"`{ref.name}` is in a loop, and has several copies"
+            hint = f"name one copy, as in `{SHARE}: {ref.name}_1`, or put the loop in a layer and share that"
+        elif named.many and first.loop.when is not None:
+            message = f"`{ref.name}` is in a loop with `when`, and may not exist"
+            hint = "put the step in a layer without `when`, or write the shared step outside the loop"
+        else:
+            return Share(ref.name, first, node.span)
+        self.problems.add("ARCH018", message, node.span, hint)
+        return None
 
     def _suggest_arguments(self, known: int, fields: Fields, scope: Scope) -> None:
         """In the problems after the first `known`, suggest a `$` if a value is the name of an argument."""

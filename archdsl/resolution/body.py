@@ -31,6 +31,7 @@ class Body:
         counts: The number of steps of each kind in each branch, used for automatic names.
         taken: The names of nodes and branches, with their places.
         named: The tensors that `from` can refer to.
+        shareable: The nodes of the named steps that `share` can refer to.
     """
 
     owner: str
@@ -39,6 +40,15 @@ class Body:
     counts: Counter[tuple[BranchPath, str]] = field(default_factory=Counter)
     taken: dict[str, Span | None] = field(default_factory=dict)
     named: ChainMap[str, Tensors] = field(default_factory=ChainMap)
+    shareable: ChainMap[str, tuple[Node, ...]] = field(default_factory=ChainMap)
+
+    @property
+    def shapes(self) -> dict[str, Shape]:
+        """The shapes of its tensors so far, by reference."""
+        found: dict[str, Shape] = dict(self.inputs)
+        for node in self.nodes:
+            found |= node.output_shapes.items()
+        return found
 
     @property
     def input_tensors(self) -> Tensors:
@@ -47,9 +57,9 @@ class Body:
     @contextmanager
     def own_names(self) -> Iterator[None]:
         """Return a context in which new names are not visible from outside."""
-        self.named = self.named.new_child()
+        self.named, self.shareable = self.named.new_child(), self.shareable.new_child()
         yield
-        self.named = self.named.parents
+        self.named, self.shareable = self.named.parents, self.shareable.parents
 
     def next_number(self, path: BranchPath, kind: str) -> int:
         """Return the next number of a kind in a branch, starting with 1."""

@@ -19,6 +19,7 @@ from archdsl.parsing.validation import faults
 from archdsl.resolution.body import Body, StepContext, Tensors, Values
 from archdsl.resolution.loops import BODY_STEPS, INTEGER_DIVISION, Budget
 from archdsl.resolution.merge_errors import merge_problem
+from archdsl.resolution.sharing import Difference, SharedBodies, different_layers
 from archdsl.resolution.shortcuts import shortcut_of, shortcut_steps, shortcut_stride
 from archdsl.spec import (
     INPUT,
@@ -30,6 +31,7 @@ from archdsl.spec import (
     Layer,
     LayerCall,
     OpCall,
+    Share,
     Spec,
     Step,
     StepRef,
@@ -76,6 +78,7 @@ class Resolver:
         self._costs: dict[tuple[int, tuple[Shape, ...]], _Cost] = {}
         self._last: _LastCall | None = None
         self._open_layers: list[str] = []
+        self._shared_bodies = SharedBodies()
 
     def model(self, values: Values) -> Graph:
         """Return the graph of the model for given values of its arguments.
@@ -126,6 +129,7 @@ class Resolver:
         made: list[Tensors] = []
         end: Tensors | None = None
         for inner, name in self.budget.copies(step, context):
+            begin = len(body.nodes)
             if inner is not None:
                 self.budget.spend(len(step.refs), step.span)
                 taken = end or (body.referenced(step.refs) if step.refs else x)
@@ -136,6 +140,8 @@ class Resolver:
                     hint = "a repeated step must return as many tensors as it takes"
                     raise fail("ARCH022", f"{takes} but returns {len(end)}", step.span, hint)
             made.append(end or x)
+            if step.name and not isinstance(step.action, Branches):
+                body.shareable[f"{step.name}_{len(made)}" if many else step.name] = tuple(body.nodes[begin:])
         if end is not None and len(end) != len(x) and not step.loop.never_empty:
             gives = f"`{step.base_name}` returns {quantity(len(end), 'tensor')}"
             hint = "merge the tensors before the step: an optional step must return as many tensors as it takes"
@@ -153,12 +159,72 @@ class Resolver:
             return self._branches(context, step.action, step.span, x)
         if isinstance(step.action, LayerCall):
             return self._layer_call(context, step, step.action, name, x)
+        if isinstance(step.action, Share):
+            return self._shared(context, step, step.action, name, x)
         for call in step.action:
-            if len(x) != 1 and not call.op.many:
-                hint = "select one with `from`, or merge them first"
-                raise fail("ARCH022", f"`{call.op.name}` takes one tensor, got {len(x)}", step.span, hint)
+            self._check_one(call.op, x, step.span)
             x = (self._op_call(context, call, name, x, step.span),)
         return (self._one(x, f"`{name}`", step.span),)
+
+    def _check_one(self, op: Op | type[Op], x: Tensors, span: Span) -> None:
+        if len(x) != 1 and not op.many:
+            hint = "select one with `from`, or merge them first"
+            raise fail("ARCH022", f"`{op.name}` takes one tensor, got {len(x)}", span, hint)
+
+    def _shared(self, context: StepContext, step: Step, share: Share, name: StepName, x: Tensors) -> Tensors:
+        """Add another call of the layers of an earlier step, with the same weights."""
+        layers = context.body.shareable.get(share.name, ())
+        if not layers:
+            message = f"the step `{share.name}` does not exist with these arguments"
+            raise fail("ARCH018", message, share.span, "give this step the same `when`")
+        if not any(layer.weights or layer.body for layer in layers):
+            hint = f"write the step again: `{layers[0].kind}`"
+            raise fail("ARCH018", f"`{share.name}` has no weights to share", share.span, hint)
+        for first in layers:
+            x = self._called_again(context, step, share, first, name, x)
+        return x
+
+    def _called_again(
+        self, context: StepContext, step: Step, share: Share, first: Node, name: StepName, x: Tensors
+    ) -> Tensors:
+        """Add another call of one layer. Its fields keep their values, and its input may have another shape."""
+        body = context.body
+        shapes, refs = tuple(tensor.shape for tensor in x), tuple(tensor.ref for tensor in x)
+        own = str(name) if first.role in ("main", "layer") else f"{name}_{first.role}"
+        graph, outputs = None, first.outputs
+        if first.op is not None:
+            self._check_one(first.op, x, step.span)
+            call = OpCall("main", type(first.op), first.fields)
+            shape, weights, totals = self._cost(first.op, call, own, x, step.span, body)
+            same = weights == first.weights
+            found = None if same else Difference(first.name, first, replace(first, weights=weights))
+        else:
+            assert first.body is not None
+            layer = self.spec.layers[first.kind]
+            self._check_inputs(layer, x, step.span)
+            again = self._layer_graph(layer, dict(first.arguments), shapes, step.span)
+            self.budget.spend(len(again.nodes), step.span)
+            found = self._shared_bodies.difference(first.body, again, f"{first.name}/")
+            graph, shape, totals = self._shared_bodies.marked(again), again.shape, again.totals
+            outputs = {} if OUTPUT in again.outputs else {word: end.shape for word, end in again.outputs.items()}
+        before = tuple(body.shapes[ref] for ref in first.inputs) if found or graph else shapes
+        several = " and ".join(map(show, before)), " and ".join(map(show, shapes))
+        if found is None and graph is not None and before != shapes:
+            message = f"the layer of `{share.name}` takes an input of {several[0]}, got {several[1]}"
+            hint = "share a layer only between inputs of the same shape"
+            raise fail("ARCH020", message, share.span, hint)
+        if found is not None:
+            raise different_layers(share, found, *several)
+        more: dict[str, Any] = {"totals": totals.without_weights(), "span": step.span, "outputs": outputs}
+        node = replace(first.sharing(first.name, graph), name=own, step=name, inputs=refs, shape=shape, **more)
+        return self.append(body, node)
+
+    def _check_inputs(self, layer: Layer, x: Tensors, span: Span) -> None:
+        if len(x) != len(layer.inputs):
+            several = f"{len(layer.inputs)} tensors ({', '.join(layer.inputs)})"
+            takes = "one tensor" if len(layer.inputs) == 1 else several
+            hint = "select its inputs with `from: [...]`"
+            raise fail("ARCH022", f"`{layer.name}` takes {takes}, got {len(x)}", span, hint)
 
     def _op_call(
         self, context: StepContext, call: OpCall, step: StepName, xs: Tensors, span: Span, **merge: Any
@@ -229,11 +295,7 @@ class Resolver:
     def _layer_call(self, context: StepContext, step: Step, call: LayerCall, name: StepName, x: Tensors) -> Tensors:
         """Add the node of a layer with its graph. Identical consecutive copies share the graph."""
         layer = self.spec.layers[call.layer]
-        if len(x) != len(layer.inputs):
-            several = f"{len(layer.inputs)} tensors ({', '.join(layer.inputs)})"
-            takes = "one tensor" if len(layer.inputs) == 1 else several
-            hint = "select its inputs with `from: [...]`"
-            raise fail("ARCH022", f"`{layer.name}` takes {takes}, got {len(x)}", step.span, hint)
+        self._check_inputs(layer, x, step.span)
         scope, shapes = context.scope, tuple(tensor.shape for tensor in x)
         if self._last is None or self._last.scope is not scope or self._last.shapes != shapes:
             values = self._layer_arguments(layer, call, scope)

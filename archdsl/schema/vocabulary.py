@@ -17,7 +17,7 @@ from archdsl.parsing.steps import ACTIVATIONS, NORMS, PATHS_KEYS
 from archdsl.parsing.values import LOOP_KEYS
 from archdsl.schema.annotations import EXPRESSION, Annotations, Schema, either, reference, word_or_mapping
 from archdsl.schema.docstrings import prose
-from archdsl.spec import INPUT, SHORTCUTS, TYPES, Side
+from archdsl.spec import INPUT, SHARE, SHORTCUTS, TYPES, Side
 
 _CLASS = f"^[A-Z][A-Za-z0-9_]{{0,{LONGEST - 1}}}$"
 _NAME = f"^[A-Za-z][A-Za-z0-9_]{{0,{LONGEST - 1}}}$"
@@ -39,6 +39,9 @@ STEP_PROPERTIES = {
     "from": _ref("taps", "The inputs of the step, if not the output of the previous step: earlier steps, or `input`."),
 }
 """The keys next to an op or a layer, in the order of the published schema."""
+
+SHARE_PROPERTY = _ref("step_name", "Another call of the layer of an earlier step, with the same weights: its name.")
+"""The key of a step that shares weights."""
 
 PATHS_PROPERTIES = {
     "paths": _ref("paths", "Parallel branches from the same input, by name or as a list; `merge` joins them."),
@@ -156,7 +159,7 @@ def step_definitions(ops: Mapping[str, type[Op]]) -> Schema:
         "mapping": {
             "description": "One op, layer of this file or `paths`, and optional keys such as `name` and `repeat`.",
             "type": "object",
-            "properties": {**_entries(ops), **PATHS_PROPERTIES, **STEP_PROPERTIES},
+            "properties": {**_entries(ops), SHARE: SHARE_PROPERTY, **PATHS_PROPERTIES, **STEP_PROPERTIES},
             "patternProperties": {_CLASS: _ref("arguments", "A layer of this file and its arguments.")},
             "additionalProperties": False,
             "if": {"required": ["paths"]},
