@@ -37,6 +37,7 @@ CODES = {
     "ARCH025": "network too large",
     "ARCH026": "failed expectation",
     "ARCH027": "network built differently by Keras",
+    "ARCH028": "incompatible dtype",
     "ARCH201": "spec not found",
     "ARCH202": "output already exists",
     "ARCH203": "invalid option",

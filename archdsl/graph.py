@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 from archdsl import display
 from archdsl.errors import Span
 from archdsl.ops import Op, Shape, Weight
-from archdsl.ops.base import show
+from archdsl.ops.base import FLOAT, show
 from archdsl.spec import Fields
 
 Role: TypeAlias = Literal["pad", "main", "norm", "activation", "merge", "layer"]
@@ -79,10 +79,11 @@ class TensorRef(str):
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """A tensor between nodes: its reference and its shape."""
+    """A tensor between nodes: its reference, its shape and its dtype."""
 
     ref: TensorRef
     shape: Shape
+    dtype: str = FLOAT
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +154,7 @@ class Node:
         outputs: For a layer with named outputs, their shapes by name.
         shares: The name of the node whose layer it calls; empty if it has a layer of its own. A node inside a shared
             layer refers to the node at the same place inside the first call.
+        dtype: The dtype of its (first) output.
     """
 
     name: str
@@ -172,6 +174,7 @@ class Node:
     span: Span | None = None
     outputs: Mapping[str, Shape] = field(default_factory=dict)
     shares: str = ""
+    dtype: str = FLOAT
 
     def __repr__(self) -> str:
         ends = " and ".join(map(show, self.outputs.values())) or show(self.shape)
@@ -199,6 +202,13 @@ class Node:
         """The shapes of its output tensors."""
         return dict(zip(self.output_refs, self.outputs.values() or (self.shape,), strict=True))
 
+    @property
+    def output_tensors(self) -> tuple[Tensor, ...]:
+        """Its output tensors."""
+        inner = self.body.outputs if self.body is not None else {}
+        dtypes = [inner[name].dtype for name in self.outputs] or [self.dtype]
+        return tuple(map(Tensor, self.output_refs, self.output_shapes.values(), dtypes))
+
 
 @dataclass(frozen=True, slots=True)
 class Graph:
@@ -210,6 +220,8 @@ class Graph:
     Args:
         inputs: The shapes of its inputs by name; only `INPUT` for a single, unnamed input.
         outputs: Its outputs by name; only `OUTPUT` for a single, unnamed output.
+        dtypes: The dtypes of its inputs by name.
+        flexible: The names of the axes of inputs that may have any size, by input. The shapes are one choice.
     """
 
     name: str
@@ -220,6 +232,8 @@ class Graph:
     outputs: Mapping[str, Tensor]
     totals: Totals
     span: Span | None = None
+    dtypes: Mapping[str, str] = field(default_factory=dict)
+    flexible: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         taken = " and ".join(map(show, self.inputs.values()))
@@ -260,6 +274,11 @@ class Graph:
         """
         look = {"depth": depth, "detail": detail, "direction": direction, "theme": theme, "costs": costs}
         display.draw(self, path, look, dpi)
+
+    def input_notes(self, name: str) -> list[str]:
+        """Return what else is known about an input than its shape: `["int32", "any height and width"]`."""
+        dtype, flexible = self.dtypes.get(name, FLOAT), self.flexible.get(name, ())
+        return [*([dtype] if dtype != FLOAT else []), *([f"any {' and '.join(flexible)}"] if flexible else [])]
 
     @property
     def input(self) -> Shape:

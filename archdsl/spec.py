@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,7 @@ from archdsl.errors import Span, fail, nearest, shown
 from archdsl.expr import ExprError, Expression, Plain
 from archdsl.limits import DEFAULTS, Limits
 from archdsl.ops import Op, Shape
+from archdsl.ops.base import FLOAT
 from archdsl.ops.field_types import whole
 from archdsl.text import quantity
 
@@ -51,6 +53,34 @@ SHARE = "share"
 
 INPUT, OUTPUT = "input", "output"
 """The names of the input of a body and of an unnamed output."""
+
+
+AXES = {2: ("length",), 3: ("height", "width"), 4: ("depth", "height", "width")}
+"""The names of the axes before the channels, by the number of axes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """An input of the network: the shape of one example, its dtype, and the axes that may have any size.
+
+    Args:
+        flexible: Names of axes. `shape` holds the sizes at which costs are counted.
+    """
+
+    shape: Shape
+    dtype: str = FLOAT
+    flexible: tuple[str, ...] = ()
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """The names of its axes that may be flexible, in order."""
+        return AXES.get(len(self.shape), ("length",) if self.shape and self.dtype != FLOAT else ())
+
+    @property
+    def open_shape(self) -> tuple[int | None, ...]:
+        """The shape as Keras takes it: None for flexible axes."""
+        names = itertools.chain(self.axes, itertools.repeat(""))
+        return tuple(None if name in self.flexible else side for name, side in zip(names, self.shape, strict=False))
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,7 +368,7 @@ class Variant:
     name: str
     doc: str
     args: Mapping[str, Arg]
-    inputs: Mapping[str, Shape]
+    inputs: Mapping[str, Input]
     expect: Mapping[str, Any]
     expect_spans: Mapping[str, Span]
     span: Span
@@ -357,7 +387,7 @@ class Spec:
     """A parsed and validated spec. All keys and all names in expressions are known.
 
     Args:
-        inputs: The shapes of the inputs by name; only `INPUT` if the file has `input`.
+        inputs: The inputs by name; only `INPUT` if the file has `input`.
         outputs: The steps whose outputs the model returns; empty if it returns the output of its last step.
         data, train: The recipe; None if the file does not have the section.
         variant: The name of the applied variant, or an empty string.
@@ -369,7 +399,7 @@ class Spec:
     doc: str
     file: str
     text: str
-    inputs: Mapping[str, Shape]
+    inputs: Mapping[str, Input]
     outputs: tuple[StepRef, ...]
     args: Mapping[str, Arg]
     variants: Mapping[str, Variant]

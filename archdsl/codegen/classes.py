@@ -13,15 +13,16 @@ from archdsl.codegen.printer import WIDTH, Bracket, Source, Statements, lines, q
 from archdsl.codegen.scope import free_name
 from archdsl.names import RESERVED
 from archdsl.ops import Call
+from archdsl.ops.base import FLOAT
 from archdsl.spec import INPUT, Arg, Layer, Spec
 
 
-def layer_class(spec: Spec, layer: Layer) -> str:
-    """The source of the class of a layer."""
+def layer_class(spec: Spec, layer: Layer, dtypes: Sequence[str]) -> str:
+    """The source of the class of a layer whose inputs have some dtypes."""
     if layer.like is not None:
         return _subclass(spec, layer, layer.like)
     args = list(layer.args.values())
-    methods = _plain_methods(spec, layer, args) if is_plain(spec, layer) else _graph_methods(spec, layer, args)
+    methods = _plain_methods(spec, layer, args) if is_plain(spec, layer) else _graph_methods(spec, layer, args, dtypes)
     if args:
         methods.append(_get_config(args, "**super().get_config()"))
     return _class(spec, layer.name, layer.doc, "layers.Layer", methods)
@@ -55,17 +56,22 @@ def _dtype_line(text: Sequence[str]) -> list[str]:
     return ["        dtype = self.dtype_policy"] if any("dtype=dtype" in line for line in text) else []
 
 
-def _graph_methods(spec: Spec, layer: Layer, args: Sequence[Arg]) -> list[list[str]]:
+def _graph_methods(spec: Spec, layer: Layer, args: Sequence[Arg], dtypes: Sequence[str]) -> list[list[str]]:
     """The methods of a layer that builds a functional graph in `build`, when its input shapes are known."""
     attribute = f"self.{free_name('body', {arg.name for arg in args} | RESERVED, 'graph')}"
     names, types = {arg.name: f"self.{arg.name}" for arg in args}, {arg.name: arg.type for arg in args}
     graph = write_graph(spec, layer.steps, layer.inputs, layer.outputs, names, types, fixed_sizes=False)
     build = Statements()
     build.add("dtype = self.dtype_policy")
+    own = ["self.compute_dtype" if dtype == FLOAT else quote(dtype) for dtype in dtypes]
     if layer.inputs == (INPUT,):
-        build.add("inputs = keras.Input(input_shape[1:], dtype=self.compute_dtype)")
+        build.add(f"inputs = keras.Input(input_shape[1:], dtype={own[0]})")
+    elif len({*own}) > 1:
+        calls = (f"keras.Input(input_shape[{index}][1:], dtype={dtype})" for index, dtype in enumerate(own))
+        build.add(Bracket("inputs = [", tuple(calls), "]", "list"))
+        build.add(f"{', '.join(graph.inputs)} = inputs")
     else:
-        item = "keras.Input(shape[1:], dtype=self.compute_dtype)"
+        item = f"keras.Input(shape[1:], dtype={own[0]})"
         build.add(Bracket("inputs = [", (item, "for shape in input_shape"), "]", "comprehension"))
         build.add(f"{', '.join(graph.inputs)}{',' if len(graph.inputs) == 1 else ''} = inputs")
     build.text += graph.statements
@@ -106,8 +112,10 @@ def model_class(spec: Spec) -> str:
     graph = write_graph(spec, spec.model, tuple(spec.inputs), spec.outputs, names, types)
     init = Statements()
     init.add("dtype = keras.dtype_policies.get(dtype)")
-    for variable, (name, shape) in zip(graph.inputs, spec.inputs.items(), strict=True):
-        init.add(surround(f"{variable} = ", SPEC_NAMES.call(Call("keras.Input", (shape,), {"name": name}))))
+    for variable, (name, one) in zip(graph.inputs, spec.inputs.items(), strict=True):
+        dtype = {} if one.dtype == FLOAT else {"dtype": one.dtype}
+        call = Call("keras.Input", (one.open_shape,), {**dtype, "name": name})
+        init.add(surround(f"{variable} = ", SPEC_NAMES.call(call)))
     init.text += graph.statements
     inputs = "inputs" if INPUT in spec.inputs else f"[{', '.join(graph.inputs)}]"
     init.add(Bracket("super().__init__(", (f"inputs={inputs}", surround("outputs=", graph.outputs), "name=name"), ")"))

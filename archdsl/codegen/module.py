@@ -11,8 +11,10 @@ from types import MappingProxyType
 
 from archdsl.codegen.classes import docstring, layer_class, model_class
 from archdsl.codegen.expressions import called_functions
-from archdsl.codegen.references import every_value
-from archdsl.ops import OPS
+from archdsl.codegen.references import every_step, every_value
+from archdsl.ops import OPS, Op
+from archdsl.ops.base import FLOAT
+from archdsl.resolution.layer_graph import layer_dtypes
 from archdsl.spec import Layer, Spec
 
 _HELPERS = {
@@ -47,7 +49,10 @@ def to_python(spec: Spec) -> str:
     Returns:
         The source of a module that imports keras and the packages of plugin ops.
     """
-    classes = [*(layer_class(spec, layer) for layer in _bases_first(spec.layers)), model_class(spec)]
+    dtypes = layer_dtypes(spec) if _has_other_dtypes(spec) else {}
+    floats = {name: (FLOAT,) * len(layer.inputs) for name, layer in spec.layers.items()}
+    layers = (layer_class(spec, one, {**floats, **dtypes}[one.name]) for one in _bases_first(spec.layers))
+    classes = [*layers, model_class(spec)]
     body = "\n\n\n".join(classes)
     called = {**_HELPERS, **extra_classes()}
     helpers = [source for name, source in called.items() if re.search(rf"\b{name}\(", body)]
@@ -57,6 +62,15 @@ def to_python(spec: Spec) -> str:
     imports = "\n".join(f"import {module}" for module in sorted({"keras", *_op_modules(body)}))
     head = f"{about}\n\n{math}{imports}\nfrom keras import layers"
     return "\n\n\n".join([head, *helpers, body]) + "\n"
+
+
+def _has_other_dtypes(spec: Spec) -> bool:
+    """Whether some tensors may not be floats, because of an input or of an op."""
+    bodies = (spec.model, *(layer.steps for layer in spec.layers.values()))
+    actions = [step.action for steps in bodies for step in every_step(steps)]
+    calls = [call for action in actions if isinstance(action, tuple) for call in action]
+    has_op = any(call.op.gives is not Op.gives for call in calls)
+    return has_op or any(one.dtype != FLOAT for one in spec.inputs.values())
 
 
 def _op_modules(body: str) -> set[str]:

@@ -118,7 +118,8 @@ class _DotDrawing(PlanWalker[_DotChain]):
             chain = _DotChain(Wires(graph), next(iter(graph.inputs)))
             chain.width, chain.weight = chain_width(self.items, self.dot.width), 100 if self.options.is_wide else 50
             for name, shape in graph.inputs.items():
-                chain.sources[name] = TensorSource(self.dot.end("input", name, shape), shape, shape, can_fork=True)
+                box = self.dot.end("input", name, shape, graph.input_notes(name))
+                chain.sources[name] = TensorSource(box, shape, shape, can_fork=True)
             self.dot.side_by_side(source.node for source in chain.sources.values())
             self.sections(chain, is_model(graph))
             names = [self.dot.end("output", name, end.shape) for name, end in graph.outputs.items()]
@@ -152,7 +153,7 @@ class _DotDrawing(PlanWalker[_DotChain]):
         with self.framed():
             ((source, shape),), ((sink, end),) = self.graph.inputs.items(), self.graph.outputs.items()
             names = [[target(item, "") for item in row] for row in rows]
-            names[0].insert(0, self.dot.end("input", source, shape))
+            names[0].insert(0, self.dot.end("input", source, shape, self.graph.input_notes(source)))
             for item in self.items:
                 if isinstance(item, Box):
                     flags = {"is_in_branch": False, "hides_sizes": False, "is_shortcut": False}

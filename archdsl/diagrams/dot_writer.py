@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -254,11 +254,12 @@ class DotWriter:
         label = legend(graph.name, lines, self.strips.key(), kinds, self.theme, has_dashes=self.has_dashes)
         self.line("graph" + attributes({"label": label}))
 
-    def end(self, side: str, name: str, shape: Shape) -> str:
+    def end(self, side: str, name: str, shape: Shape, notes: Sequence[str] = ()) -> str:
         """Write an input or output of the diagram, and return the name of its node."""
-        label = box_label(end_title(side.capitalize(), name), [dimensions(shape)], self.theme)
+        lines = [dimensions(shape), *notes]
+        label = box_label(end_title(side.capitalize(), name), lines, self.theme)
         title = end_title(side, name)
-        tooltip = Lines(f"{title} {dimensions(shape)}")
+        tooltip = Lines(f"{title} {', '.join(lines)}")
         self.node(f"({title})", label=label, **self.colors("end"), width=1.1, tooltip=tooltip)
         return f"({title})"
 

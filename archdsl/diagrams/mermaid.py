@@ -70,7 +70,8 @@ class _MermaidDrawing(PlanWalker[_MermaidChain]):
         graph = self.graph
         chain = _MermaidChain(Wires(graph), next(iter(graph.inputs)))
         for name, shape in graph.inputs.items():
-            chain.sources[name] = TensorSource(self.end("input", name, shape), shape, shape)
+            box = self.end("input", name, shape, graph.input_notes(name))
+            chain.sources[name] = TensorSource(box, shape, shape)
         self.draw(self.items, chain)
         for name, tensor in graph.outputs.items():
             self.link(tensor.ref, self.end("output", name, tensor.shape), chain, [])
@@ -78,9 +79,9 @@ class _MermaidDrawing(PlanWalker[_MermaidChain]):
         head = [SETTINGS, f"flowchart {self.options.direction}", f"  accTitle: {plain(graph.name)}"]
         return "\n".join([*head, f"  accDescr: {plain(', '.join(about))}", *self.mermaid.text()]) + "\n"
 
-    def end(self, side: str, name: str, shape: Shape) -> str:
+    def end(self, side: str, name: str, shape: Shape, notes: Iterable[str] = ()) -> str:
         """Write an input or output of the diagram."""
-        return self.mermaid.end(_label(end_title(side.capitalize(), name), [dimensions(shape)]))
+        return self.mermaid.end(_label(end_title(side.capitalize(), name), [dimensions(shape), *notes]))
 
     def link(
         self, ref: TensorRef, target: str, chain: _MermaidChain, words: Iterable[str], end: str | None = None

@@ -12,7 +12,7 @@ from archdsl.diff.steps import ComparedStep, plain_value, steps_of
 from archdsl.diff.weights import CarriedWeights, carried_weights
 from archdsl.graph import Graph, StepName, Totals
 from archdsl.ops import Shape
-from archdsl.ops.base import show
+from archdsl.ops.base import FLOAT, show
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +96,14 @@ def _input_and_output_edits(before: Graph, after: Graph) -> Iterator[Edit]:
 
     for name in dict.fromkeys([*before.inputs, *after.inputs]):
         old, new = before.inputs.get(name), after.inputs.get(name)
-        if old != new:
-            shape = FieldEdit("shape", show(old) if old else ABSENT, show(new) if new else ABSENT)
-            yield InputEdit(uses=(use(name, old, new),), label=name, fields=(shape,))
+        pairs = [("shape", show(old) if old else ABSENT, show(new) if new else ABSENT)]
+        if old is not None and new is not None:
+            axes, others = (", ".join(graph.flexible.get(name, ())) or ABSENT for graph in (before, after))
+            dtypes = before.dtypes.get(name, FLOAT), after.dtypes.get(name, FLOAT)
+            pairs += [("dtype", *dtypes), ("flexible", axes, others)]
+        fields = [FieldEdit(word, one, other) for word, one, other in pairs if one != other]
+        if fields:
+            yield InputEdit(uses=(use(name, old, new),), label=name, fields=tuple(fields))
     for name in dict.fromkeys([*before.outputs, *after.outputs]):
         one, other = name in before.outputs, name in after.outputs
         if one != other:

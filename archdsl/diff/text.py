@@ -193,8 +193,10 @@ def _describe(edit: Edit) -> str:
     old, new = edit.uses[0]
     was = f"was {old}" if old.own != new.own else ""
     match edit:
-        case InputEdit(fields=(shape,)):
+        case InputEdit(fields=(FieldEdit(name="shape") as shape,)):
             return f"{shape.before} {ARROW} {shape.after}"
+        case InputEdit(fields=fields):
+            return ", ".join(map(_field, fields))
         case Update(fields=fields):
             return ", ".join(map(_field, fields)) + (f" ({was})" if was else "")
         case Move(crossed=True):

@@ -8,6 +8,7 @@ from typing import Any
 
 from archdsl.errors import Span, fail, nearest
 from archdsl.expr import is_expression
+from archdsl.parsing.interfaces import INPUT_KEYS
 from archdsl.parsing.recipes import SECTIONS, laid_over
 from archdsl.parsing.validation import plain
 from archdsl.source import Mapping, Node, Scalar, Sequence, entries
@@ -79,7 +80,21 @@ class Overlay:
             merged = Mapping(tuple(self._merged(word, node, laid)), _BRACKETS)
             self.origins[id(merged)] = ""
             return merged
-        return node if laid is None else self._of_variant(laid)
+        if laid is None:
+            return node
+        return self._of_variant(self._input(node, laid) if word == "input" else laid)
+
+    def _input(self, node: Node | None, laid: Node) -> Node:
+        """Lay an input of a variant over that of the file: the variant's shape, or the keys that it has."""
+        if not isinstance(node, Mapping) and not isinstance(laid, Mapping):
+            return laid
+        keys = {"shape": Scalar("shape", "shape", _BRACKETS)}
+        parts: dict[str, Node] = {}
+        for one in (node, laid):
+            items = one.items if isinstance(one, Mapping) else ((keys["shape"], one),) if one else ()
+            keys |= {key.text: key for key, _ in items}
+            parts |= {key.text: inner for key, inner in items}
+        return Mapping(tuple((keys[word], parts[word]) for word in INPUT_KEYS if word in parts), laid.span)
 
     def _merged(self, word: str, node: Node | None, laid: Node | None) -> Iterator[tuple[Scalar, Node]]:
         """Yield the entries of a section with the variant and the arguments applied."""
@@ -91,6 +106,8 @@ class Overlay:
                 yield key, self._node(default, f"--set {key.text}")
             elif over is None or plain(over) is None:
                 yield key, inner
+            elif word == "inputs":
+                yield key, self._of_variant(self._input(inner, over))
             elif word == "args" and type(default := self._default(key.text, plain(over))) is not type(plain(over)):
                 yield key, self._node(default, f"variant {self.variant}, {line(over)}")
             else:

@@ -21,6 +21,19 @@ Shape: TypeAlias = tuple[int, ...]
 """The shape of a tensor without its batch axis, channels last: (H, W, C), (C,) or (T, C)."""
 
 
+DtypeKind: TypeAlias = Literal["float", "int", "bool"]
+"""What the values of a tensor are."""
+
+FLOAT = "float32"
+"""The dtype of floats. A mixed precision computes them with another one."""
+
+DTYPES: Mapping[str, DtypeKind] = {FLOAT: "float", "int32": "int", "int64": "int", "uint8": "int", "bool": "bool"}
+"""The dtypes of tensors, as Keras names them, and their kinds."""
+
+ANY_DTYPE: tuple[DtypeKind, ...] = ("float", "int", "bool")
+"""The kinds that ops accept that move values without computing anything."""
+
+
 class OpError(Exception):
     """An error about an op and its input shapes; the caller adds the file and the line.
 
@@ -171,6 +184,8 @@ class Op(BaseModel):
     """The fields passed by position; by default, the required fields."""
     keras_words: ClassVar[Mapping[str, str]] = {}
     """The field for each argument of the layer with another name, in order; other fields follow by their names."""
+    takes: ClassVar[tuple[DtypeKind, ...]] = ("float",)
+    """The kinds of dtypes that it accepts. Several inputs have the same dtype."""
     pad_with: ClassVar[str] = ""
     """The op that is inserted before it if `padding` is a number."""
     aliases_input: ClassVar[AliasesInput] = "never"
@@ -225,6 +240,10 @@ class Op(BaseModel):
         """
         self.fits(*inputs)
         return inputs[0]
+
+    def gives(self, *dtypes: str) -> str:
+        """The dtype of the output; by default, that of the (first) input."""
+        return dtypes[0]
 
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
         """The weights by their Keras names, in the order of Keras."""

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from archdsl.ops.base import Call, Counts, Example, Op, OpError, SavedForBackward, Shape, Traits, Weight, show
+from archdsl.ops.base import FLOAT, Call, Counts, Example, Op, OpError, SavedForBackward, Shape, Traits, Weight, show
 from archdsl.ops.field_types import Count, Flag, Number, Numbers, Positive
 from archdsl.ops.index_sets import ALL, Positions
 from archdsl.ops.receptive_field import POINTWISE, ReceptiveField
@@ -276,6 +276,7 @@ class Normalization(Op, name="normalization", kind="shape", layer="layers.Normal
         invert: whether to apply the inverse: multiply by the standard deviation and add the mean.
     """
 
+    takes = ("float", "int")
     depends_on = POINTWISE
 
     mean: Numbers | None = None
@@ -289,6 +290,9 @@ class Normalization(Op, name="normalization", kind="shape", layer="layers.Normal
         Example({"mean": [0.5, 1.0, 2.0], "variance": [4.0, 9.0, 1.0]}, ((4, 4, 3),), (4, 4, 3)),
         Example({"axis": [1, 3]}, ((4, 5, 3),), (4, 5, 3)),
     )
+
+    def gives(self, *dtypes: str) -> str:
+        return FLOAT
 
     def fits(self, *inputs: Shape) -> None:
         sides = along(self.axis, inputs[0], self.name)
@@ -319,6 +323,7 @@ class Rescale(Op, name="rescale", kind="shape", layer="layers.Rescaling"):
         offset: number added after the multiplication.
     """
 
+    takes = ("float", "int")
     traits = Traits(elementwise=True)
     depends_on = POINTWISE
 
@@ -326,6 +331,9 @@ class Rescale(Op, name="rescale", kind="shape", layer="layers.Rescaling"):
     offset: Number = 0.0
 
     examples = (Example({"scale": 0.00392156862745098}, _X, _X[0]), Example({"scale": 2.0, "offset": -1.0}, _X, _X[0]))
+
+    def gives(self, *dtypes: str) -> str:
+        return FLOAT
 
     def label(self) -> str:
         return f"Rescale ×{self.scale:.4g}" + (f" {self.offset:+g}" if self.offset else "")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, WrapValidator
 
-from archdsl.ops.base import Example, Op, OpError, Shape, Traits, image, per_stride, show
+from archdsl.ops.base import ANY_DTYPE, Example, Op, OpError, Shape, Traits, image, per_stride, show
 from archdsl.ops.field_types import Count, Pair, Size, either, whole
 from archdsl.ops.index_sets import ALL, LONGEST, Positions, bounded, everything, spread
 from archdsl.ops.receptive_field import POINTWISE, Reach, ReceptiveField
@@ -18,6 +18,7 @@ class _SameNumbers(Op, kind="shape"):
     """Base class of the ops that keep all values in order."""
 
     aliases_input = "always"
+    takes = ANY_DTYPE
     traits = Traits(values="between")
 
     def receptive_field(self, *inputs: Shape) -> ReceptiveField:
@@ -81,6 +82,7 @@ class Permute(Op, name="permute", kind="shape", layer="layers.Permute"):
         axes: axes in their new order; the first axis after the batch is 1.
     """
 
+    takes = ANY_DTYPE
     traits = Traits(values="between")
 
     axes: tuple[Size, ...]

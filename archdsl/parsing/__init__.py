@@ -12,13 +12,27 @@ from archdsl import source
 from archdsl.errors import Problem, Problems, Span, fail, nearest, shown
 from archdsl.limits import DEFAULTS, VARIANTS, Limits
 from archdsl.names import class_fault, name_fault
-from archdsl.ops import OPS, Shape, find
+from archdsl.ops import OPS, find
 from archdsl.parsing import recipes
 from archdsl.parsing.scope import Scope
 from archdsl.parsing.steps import PATHS_KEYS, StepReader
 from archdsl.parsing.validation import MISSING, got, plain, validate
 from archdsl.source import Mapping, Node, Scalar, entries
-from archdsl.spec import INPUT, Arg, Expectation, Fields, Layer, Loop, Signature, Spec, Step, StepRef, Value, Variant
+from archdsl.spec import (
+    INPUT,
+    Arg,
+    Expectation,
+    Fields,
+    Input,
+    Layer,
+    Loop,
+    Signature,
+    Spec,
+    Step,
+    StepRef,
+    Value,
+    Variant,
+)
 
 VERSION = 1
 INTERFACE = ("args", "inputs", "outputs")
@@ -189,7 +203,7 @@ class _SpecParser:
         return chain
 
     def _variants(
-        self, owner: str, args: MappingType[str, Arg], inputs: MappingType[str, Shape], outputs: tuple[StepRef, ...]
+        self, owner: str, args: MappingType[str, Arg], inputs: MappingType[str, Input], outputs: tuple[StepRef, ...]
     ) -> dict[str, Variant]:
         hint = "map each name to a variant, as in `variants: {small: {args: {width: 32}}}`"
         node = self.reader.mapping(self.root.get("variants"), "`variants`", hint)
@@ -208,7 +222,7 @@ class _SpecParser:
         return variants
 
     def _variant(
-        self, key: Scalar, node: Node, owner: str, args: MappingType[str, Arg], inputs: MappingType[str, Shape]
+        self, key: Scalar, node: Node, owner: str, args: MappingType[str, Arg], inputs: MappingType[str, Input]
     ) -> Variant:
         """Return a variant without its recipe."""
         if fault := name_fault(key.text):
@@ -222,13 +236,13 @@ class _SpecParser:
             name: replace(args[name], default=Value(value, spans[name]))
             for name, value in self.reader.set_args(given, args, owner).items()
         }
-        shapes: dict[str, Shape] = {}
+        own: dict[str, Input] = {}
         for word, inner in ((word, variant.get(word)) for word in ("input", "inputs")):
             if inner is None:
                 continue
-            pairs = [(INPUT, self.reader.shape(inner, word))] if word == "input" else self.reader.named_shapes(inner)
-            for name, shape in pairs:
-                shapes[name] = shape
+            one = [(INPUT, self.reader.input(inner, word, inputs.get(INPUT)))] if word == "input" else []
+            for name, value in one or self.reader.named_inputs(inner, inputs):
+                own[name] = value
                 if name not in inputs:
                     place = (inner.key(name) if isinstance(inner, Mapping) else None) or inner
                     message, hint = f"unknown input `{name}`", nearest(name, inputs)
@@ -236,7 +250,7 @@ class _SpecParser:
         expect = variant.get("expect")
         expectation = None if expect is None else validate(Expectation, expect, self.problems)
         held = {} if expectation is None else expectation.model_dump(exclude_none=True)
-        return Variant(key.text, self._doc(variant), set_args, shapes, held, _spans(expect), key.span)
+        return Variant(key.text, self._doc(variant), set_args, own, held, _spans(expect), key.span)
 
     def _defaults(self) -> dict[str, Fields]:
         hint = "map each op to its arguments, as in `defaults: {conv: {norm: batch}}`"

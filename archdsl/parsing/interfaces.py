@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from collections.abc import Mapping as MappingType
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from archdsl.errors import nearest
 from archdsl.names import RESERVED, name_fault
 from archdsl.ops import Shape
+from archdsl.ops.base import DTYPES, FLOAT, show
 from archdsl.parsing.scope import Scope
 from archdsl.parsing.validation import MISSING, got, plain
 from archdsl.parsing.values import UNREAD, ValueReader
 from archdsl.source import Mapping, Node, Scalar, Sequence, entries
-from archdsl.spec import INPUT, OUTPUT, TYPES, Arg, StepRef
+from archdsl.spec import INPUT, OUTPUT, TYPES, Arg, Input, StepRef
 
 _OF_DEFAULT = {bool: "bool", int: "int", float: "float", str: "str", list: "list"}
 _LARGEST = 65_536
+_UNREAD = Input((1, 1, 1))
+"""Stands for an input that cannot be read."""
+
+INPUT_KEYS = ("shape", "dtype", "flexible")
+"""The keys of an input that is more than a shape."""
 
 
 class InterfaceReader(ValueReader):
@@ -58,8 +66,8 @@ class InterfaceReader(ValueReader):
                 self.problems.add("ARCH007", fault, inner.span)
         return values
 
-    def file_inputs(self, root: Mapping) -> dict[str, Shape]:
-        """Return the shapes of the inputs of the network, by name."""
+    def file_inputs(self, root: Mapping) -> dict[str, Input]:
+        """Return the inputs of the network, by name."""
         one, several = root.get("input"), root.get("inputs")
         if one is not None and several is not None:
             key = root.key("inputs")
@@ -67,22 +75,75 @@ class InterfaceReader(ValueReader):
             self.problems.add("ARCH005", message, key.span if key else None, "keep one of them")
         if several is None:
             if one is not None:
-                return {INPUT: self.shape(one, "input")}
+                return {INPUT: self.input(one, "input")}
             hint = "add the shape of the input, such as `input: [32, 32, 3]` for height, width and channels"
             self.problems.add("ARCH006", f"{MISSING} `input`", root.span, hint)
-            return {INPUT: (1, 1, 1)}
-        return dict(self.named_shapes(several))
+            return {INPUT: _UNREAD}
+        return dict(self.named_inputs(several))
 
-    def named_shapes(self, node: Node) -> Iterator[tuple[str, Shape]]:
-        """Yield the entries of `inputs: {image: [64, 64, 3], facts: [12]}`."""
+    def named_inputs(
+        self, node: Node, known: MappingType[str, Input] = MappingProxyType({})
+    ) -> Iterator[tuple[str, Input]]:
+        """Yield the entries of `inputs: {image: [64, 64, 3], text: {shape: [128], dtype: int32}}`.
+
+        Args:
+            node: The node of `inputs`.
+            known: The inputs of the file that a variant overrides.
+        """
         if not isinstance(node, Mapping) or not node.items:
             hint = "map each name to a shape, as in `inputs: {image: [64, 64, 3], facts: [12]}`"
             self.problems.add("ARCH007", f"`inputs` must be a mapping, got {got(node)}", node.span, hint)
-            yield INPUT, (1, 1, 1)
+            yield INPUT, _UNREAD
             return
         for key, inner in node.items:
             self._input_name(key.text, key)
-            yield key.text, self.shape(inner, key.text)
+            yield key.text, self.input(inner, key.text, known.get(key.text))
+
+    def input(self, node: Node, name: str, known: Input | None = None) -> Input:
+        """Return an input: a shape, or a mapping with `shape`, `dtype` and `flexible`.
+
+        Args:
+            node: The node of the input.
+            name: Its name.
+            known: The input of the file whose keys a variant overrides.
+        """
+        own = known or Input(())
+        if not isinstance(node, Mapping):
+            own = replace(own, shape=self.shape(node, name))
+            return self._with_axes(own, node, name)
+        self.unknown(node, INPUT_KEYS)
+        shape, dtype, flexible = (node.get(word) for word in INPUT_KEYS)
+        if shape is not None:
+            own = replace(own, shape=self.shape(shape, name))
+        elif known is None:
+            hint = "add it without the batch size, such as `shape: [32, 32, 3]` for height, width and channels"
+            self.problems.add("ARCH006", f"{MISSING} `shape`", node.span, hint)
+            return _UNREAD
+        if dtype is not None:
+            own = replace(own, dtype=self._dtype(dtype))
+        if flexible is not None:
+            hint = "list names of axes, as in `flexible: [height, width]`"
+            own = replace(own, flexible=tuple(word.text for word in self._words(flexible, "flexible", hint)))
+        return self._with_axes(own, flexible or node, name)
+
+    def _dtype(self, node: Node) -> str:
+        dtype = plain(node)
+        if isinstance(dtype, str) and dtype in DTYPES:
+            return dtype
+        hint = nearest(dtype, DTYPES) if isinstance(dtype, str) else f"known: {', '.join(DTYPES)}"
+        self.problems.add("ARCH007", f"unknown dtype {got(node)}", node.span, hint)
+        return FLOAT
+
+    def _with_axes(self, own: Input, place: Node, name: str) -> Input:
+        """Return the input if it has the flexible axes, else without them."""
+        for axis in own.flexible:
+            if axis not in own.axes:
+                word = next((word for word in _items(place) if plain(word) == axis), place)
+                hint = nearest(axis, own.axes) if own.axes else "remove `flexible`: only the batch size is open"
+                message = f"`{name}` with the shape {show(own.shape)} has no axis `{axis}` that can be flexible"
+                self.problems.add("ARCH007", message, word.span, hint)
+                return replace(own, flexible=())
+        return own
 
     def shape(self, node: Node, name: str) -> Shape:
         """Return the shape of a tensor without the batch."""
@@ -93,7 +154,7 @@ class InterfaceReader(ValueReader):
         hint = "write the shape without the batch size, such as `[32, 32, 3]` for height, width and channels"
         message = f"`{name}` must be a list of at most four integers from 1 to {_LARGEST:,}"
         self.problems.add("ARCH007", message, node.span, hint)
-        return (1, 1, 1)
+        return _UNREAD.shape
 
     def layer_inputs(self, node: Node | None) -> tuple[str, ...]:
         """Return the names in the `inputs` of a layer; only `INPUT` if it has none."""

@@ -10,6 +10,7 @@ from typing import Any
 from archdsl.analysis.measures import Measures, layers, measure
 from archdsl.graph import Graph
 from archdsl.ops import Shape
+from archdsl.ops.base import FLOAT
 from archdsl.reports.columns import COLUMNS, RowFacts, column_data, field_data, layer_facts
 from archdsl.reports.summary import View, heading, table, totals_lines
 from archdsl.spec import INPUT, OUTPUT
@@ -41,11 +42,18 @@ def to_data(graph: Graph, batch: int = 1, precision: str = "float32", depth: int
 
 
 def outline(graph: Graph) -> dict[str, Any]:
-    """Summarize a network or layer: name, arguments, inputs, outputs and parameters."""
+    """Summarize a network or layer: name, arguments, inputs, outputs and parameters.
+
+    `dtypes` and `flexible` are only there for inputs that are not floats of one size.
+    """
+    dtypes = {name: dtype for name, dtype in graph.dtypes.items() if dtype != FLOAT}
+    flexible = {name: list(axes) for name, axes in graph.flexible.items()}
     return {
         "name": graph.name,
         "arguments": dict(graph.arguments),
         "input": _plain(graph.inputs, INPUT),
+        **({"dtypes": dtypes} if dtypes else {}),
+        **({"flexible": flexible} if flexible else {}),
         "output": _plain({name: end.shape for name, end in graph.outputs.items()}, OUTPUT),
         "parameters": graph.totals.parameters,
     }

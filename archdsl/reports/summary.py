@@ -144,7 +144,8 @@ def table(graph: Graph, depth: int, view: View | None) -> Iterator[tuple[TableRo
     opened = {row.paths[0] for row, after in pairwise(body) if after.level > row.level}
     measured = layers(graph, view.batch, view.precision, opened) if view else {}
     for name, shape in graph.inputs.items():
-        yield TableRow(name, "" if name == INPUT else "Input", (shape,)), RowFacts((shape,), Totals())
+        label = ", ".join(["" if name == INPUT else "Input", *graph.input_notes(name)]).removeprefix(", ")
+        yield TableRow(name, label, (shape,)), RowFacts((shape,), Totals())
     for row in body:
         if measured:
             yield row, step_facts(row.shapes, row.totals, [measured[path] for path in row.paths], measured[row.end])

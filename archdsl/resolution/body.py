@@ -27,6 +27,7 @@ class Body:
     Args:
         owner: The name of the layer or model.
         inputs: The shapes of the inputs.
+        dtypes: The dtypes of the inputs.
         nodes: The nodes so far.
         counts: The number of steps of each kind in each branch, used for automatic names.
         taken: The names of nodes and branches, with their places.
@@ -36,6 +37,7 @@ class Body:
 
     owner: str
     inputs: Mapping[str, Shape]
+    dtypes: Mapping[str, str]
     nodes: list[Node] = field(default_factory=list)
     counts: Counter[tuple[BranchPath, str]] = field(default_factory=Counter)
     taken: dict[str, Span | None] = field(default_factory=dict)
@@ -52,7 +54,7 @@ class Body:
 
     @property
     def input_tensors(self) -> Tensors:
-        return tuple(Tensor(TensorRef(name), shape) for name, shape in self.inputs.items())
+        return tuple(Tensor(TensorRef(name), shape, self.dtypes[name]) for name, shape in self.inputs.items())
 
     @contextmanager
     def own_names(self) -> Iterator[None]:
@@ -110,7 +112,7 @@ class Body:
             raise fail("ARCH010", message, node.span, "rename the input, or give the step a `name`")
         self._take(node.name, node.span)
         self.nodes.append(node)
-        return tuple(map(Tensor, node.output_refs, node.outputs.values() or (node.shape,)))
+        return node.output_tensors
 
     def check_used(self, ends: Tensors, span: Span) -> None:
         """Raise an error if the body does not use a step or an input."""

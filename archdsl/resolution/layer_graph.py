@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from archdsl.errors import Span
+from archdsl.errors import ArchError, Span
 from archdsl.graph import Graph
 from archdsl.ops import Shape
+from archdsl.ops.base import FLOAT
 from archdsl.resolution import resolve
-from archdsl.spec import Expectation, Layer, LayerCall, Loop, Spec, Step, StepRef, Value
+from archdsl.spec import Expectation, Input, Layer, LayerCall, Loop, Spec, Step, StepRef, Value
 
 
 def layer_graph(spec: Spec, name: str, config: Mapping[str, Any], shapes: Sequence[Shape]) -> Graph:
@@ -26,15 +27,44 @@ def layer_graph(spec: Spec, name: str, config: Mapping[str, Any], shapes: Sequen
         ArchError: If the layer does not resolve with these values.
     """
     layer = spec.layers[name]
-    alone = resolve(_alone(layer, spec, config, dict(zip(layer.inputs, shapes, strict=True))))
+    dtypes = layer_dtypes(spec).get(base_layer(spec, name), (FLOAT,) * len(shapes))
+    inputs = {word: Input(shape, dtype) for word, shape, dtype in zip(layer.inputs, shapes, dtypes, strict=True)}
+    alone = resolve(_alone(layer, spec, config, inputs))
     return next(node.body for node in alone.nodes if node.body is not None)
 
 
-def _alone(layer: Layer, spec: Spec, config: Mapping[str, Any], inputs: Mapping[str, Shape]) -> Spec:
+def base_layer(spec: Spec, name: str) -> str:
+    """Return the name of the layer whose steps a layer has: that under its `like`, if it has one."""
+    while (like := spec.layers[name].like) is not None:
+        name = like
+    return name
+
+
+def layer_dtypes(spec: Spec) -> Mapping[str, tuple[str, ...]]:
+    """Return the dtypes of the inputs of the layers that do not take only floats. `like` layers are left out.
+
+    A layer has the same dtypes at each use. So they depend neither on arguments nor on the variant.
+
+    Raises:
+        ArchError: If the model has inputs of other dtypes, and does not resolve with its defaults.
+    """
+    try:
+        graph = resolve(next(iter(spec.every())))
+    except ArchError:
+        if all(one.dtype == FLOAT for one in spec.inputs.values()):
+            return {}
+        raise
+    found = {
+        base_layer(spec, node.kind): tuple(node.body.dtypes.values())
+        for _, node in graph.walk()
+        if node.body is not None
+    }
+    return {name: dtypes for name, dtypes in found.items() if {*dtypes} != {FLOAT}}
+
+
+def _alone(layer: Layer, spec: Spec, config: Mapping[str, Any], inputs: Mapping[str, Input]) -> Spec:
     """Return a spec whose model consists of one use of a layer."""
-    base = layer
-    while base.like is not None:
-        base = spec.layers[base.like]
+    base = spec.layers[base_layer(spec, layer.name)]
     name = "the layer"  # not a valid name of an input, because of the space
     call = LayerCall(layer.name, {arg: _value(config[arg], layer.span) for arg in layer.args})
     outputs = tuple(StepRef(name, ref.name, layer.span) for ref in base.outputs[:1])

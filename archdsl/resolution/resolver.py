@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from pydantic import ValidationError
 
@@ -17,6 +17,7 @@ from archdsl.ops import Op, OpError, RankError, Shape, Weight
 from archdsl.ops.base import show
 from archdsl.parsing.validation import faults
 from archdsl.resolution.body import Body, StepContext, Tensors, Values
+from archdsl.resolution.dtypes import check_dtypes
 from archdsl.resolution.loops import BODY_STEPS, INTEGER_DIVISION, Budget
 from archdsl.resolution.merge_errors import merge_problem
 from archdsl.resolution.sharing import Difference, SharedBodies, different_layers
@@ -39,11 +40,20 @@ from archdsl.spec import (
 )
 from archdsl.text import quantity
 
+TensorKinds: TypeAlias = tuple[tuple[Shape, str], ...]
+"""The shapes and dtypes of some tensors."""
+
+
+def _kinds(xs: Tensors) -> TensorKinds:
+    """Return the shapes and dtypes of some tensors."""
+    return tuple((x.shape, x.dtype) for x in xs)
+
 
 class _Cost(NamedTuple):
-    """The output shape, the weights and the totals of an op for given input shapes."""
+    """The output shape, its dtype, the weights and the totals of an op for given inputs."""
 
     shape: Shape
+    dtype: str
     weights: Mapping[str, Weight]
     totals: Totals
 
@@ -55,7 +65,7 @@ class _LastCall(NamedTuple):
     """
 
     scope: Values
-    shapes: tuple[Shape, ...]
+    kinds: TensorKinds
     values: dict[str, Any]
     graph: Graph
 
@@ -75,10 +85,11 @@ class Resolver:
         self.budget = budget
         self._graphs: dict[Any, Graph] = {}
         self._ops: dict[Any, Op] = {}
-        self._costs: dict[tuple[int, tuple[Shape, ...]], _Cost] = {}
+        self._costs: dict[tuple[int, TensorKinds], _Cost] = {}
         self._last: _LastCall | None = None
         self._open_layers: list[str] = []
         self._shared_bodies = SharedBodies()
+        self._dtypes: dict[str, tuple[tuple[str, ...], Span]] = {}
 
     def model(self, values: Values) -> Graph:
         """Return the graph of the model for given values of its arguments.
@@ -87,7 +98,11 @@ class Resolver:
             ArchError: For the first invalid expression or shape.
         """
         spec = self.spec
-        return self._body_graph(Body(spec.name, spec.inputs), spec.doc, spec.model, spec.outputs, values, spec.span)
+        shapes = {name: one.shape for name, one in spec.inputs.items()}
+        body = Body(spec.name, shapes, {name: one.dtype for name, one in spec.inputs.items()})
+        graph = self._body_graph(body, spec.doc, spec.model, spec.outputs, values, spec.span)
+        flexible = {name: one.flexible for name, one in spec.inputs.items() if one.flexible}
+        return replace(graph, flexible=flexible) if flexible else graph
 
     def _body_graph(
         self, body: Body, doc: str, steps: tuple[Step, ...], outputs: tuple[StepRef, ...], values: Values, span: Span
@@ -102,7 +117,8 @@ class Resolver:
         body.check_used(tuple(given.values()), span)
         totals = total(body.nodes)
         self._afford(f"`{body.owner}`", totals, span)
-        return Graph(body.owner, doc, dict(values), dict(body.inputs), tuple(body.nodes), given, totals, span)
+        inputs, dtypes = dict(body.inputs), dict(body.dtypes)
+        return Graph(body.owner, doc, dict(values), inputs, tuple(body.nodes), given, totals, span, dtypes)
 
     def _afford(self, what: str, totals: Totals, span: Span) -> None:
         """Raise an error if a step or a body exceeds a limit."""
@@ -195,17 +211,18 @@ class Resolver:
         if first.op is not None:
             self._check_one(first.op, x, step.span)
             call = OpCall("main", type(first.op), first.fields)
-            shape, weights, totals = self._cost(first.op, call, own, x, step.span, body)
+            shape, dtype, weights, totals = self._cost(first.op, call, own, x, step.span, body)
             same = weights == first.weights
             found = None if same else Difference(first.name, first, replace(first, weights=weights))
         else:
             assert first.body is not None
             layer = self.spec.layers[first.kind]
             self._check_inputs(layer, x, step.span)
-            again = self._layer_graph(layer, dict(first.arguments), shapes, step.span)
+            again = self._layer_graph(layer, dict(first.arguments), _kinds(x), step.span)
             self.budget.spend(len(again.nodes), step.span)
             found = self._shared_bodies.difference(first.body, again, f"{first.name}/")
             graph, shape, totals = self._shared_bodies.marked(again), again.shape, again.totals
+            dtype = next(iter(again.outputs.values())).dtype
             outputs = {} if OUTPUT in again.outputs else {word: end.shape for word, end in again.outputs.items()}
         before = tuple(body.shapes[ref] for ref in first.inputs) if found or graph else shapes
         several = " and ".join(map(show, before)), " and ".join(map(show, shapes))
@@ -216,7 +233,9 @@ class Resolver:
         if found is not None:
             raise different_layers(share, found, *several)
         more: dict[str, Any] = {"totals": totals.without_weights(), "span": step.span, "outputs": outputs}
-        node = replace(first.sharing(first.name, graph), name=own, step=name, inputs=refs, shape=shape, **more)
+        node = replace(
+            first.sharing(first.name, graph), name=own, step=name, inputs=refs, shape=shape, dtype=dtype, **more
+        )
         return self.append(body, node)
 
     def _check_inputs(self, layer: Layer, x: Tensors, span: Span) -> None:
@@ -241,18 +260,19 @@ class Resolver:
         """
         op = self._op(call, context.scope, span)
         name = str(step) if call.role == "main" else f"{step}_{call.role}"
-        shape, weights, totals = self._cost(op, call, name, xs, span, context.body)
+        shape, dtype, weights, totals = self._cost(op, call, name, xs, span, context.body)
         role: Role = "merge" if merge else call.role
         refs = tuple(x.ref for x in xs)
-        more: dict[str, Any] = {"weights": weights, "fields": call.fields, "span": span, **merge}
+        more: dict[str, Any] = {"weights": weights, "fields": call.fields, "span": span, "dtype": dtype, **merge}
         return self.append(context.body, Node(name, step, op.name, role, refs, shape, totals, op, **more))[0]
 
     def _cost(self, op: Op, call: OpCall, name: str, xs: Tensors, span: Span, body: Body) -> _Cost:
         """Return the shape, weights and totals of an op, computed once for all identical calls."""
         shapes = tuple(x.shape for x in xs)
-        key = id(op), shapes  # `_ops` keeps each op alive, so its id is unique
+        key = id(op), _kinds(xs)  # `_ops` keeps each op alive, so its id is unique
         if key in self._costs:
             return self._costs[key]
+        check_dtypes(op, xs, span)
         try:
             shape, weights = op.output(*shapes), op.weights(*shapes)
         except OpError as error:
@@ -271,7 +291,7 @@ class Resolver:
             1,
         )
         self._afford(f"`{name}`", totals, span)
-        return self._costs.setdefault(key, _Cost(shape, weights, totals))
+        return self._costs.setdefault(key, _Cost(shape, op.gives(*(x.dtype for x in xs)), weights, totals))
 
     def append(self, body: Body, node: Node) -> Tensors:
         """Add a node to a body and return its outputs."""
@@ -296,14 +316,15 @@ class Resolver:
         """Add the node of a layer with its graph. Identical consecutive copies share the graph."""
         layer = self.spec.layers[call.layer]
         self._check_inputs(layer, x, step.span)
-        scope, shapes = context.scope, tuple(tensor.shape for tensor in x)
-        if self._last is None or self._last.scope is not scope or self._last.shapes != shapes:
+        scope, kinds = context.scope, _kinds(x)
+        if self._last is None or self._last.scope is not scope or self._last.kinds != kinds:
             values = self._layer_arguments(layer, call, scope)
-            self._last = _LastCall(scope, shapes, values, self._layer_graph(layer, values, shapes, step.span))
+            self._last = _LastCall(scope, kinds, values, self._layer_graph(layer, values, kinds, step.span))
         values, graph = self._last.values, self._last.graph
         outputs = {} if OUTPUT in graph.outputs else {name: end.shape for name, end in graph.outputs.items()}
         refs = tuple(tensor.ref for tensor in x)
         more: dict[str, Any] = {"arguments": values, "fields": call.arguments, "span": step.span, "outputs": outputs}
+        more["dtype"] = next(iter(graph.outputs.values())).dtype
         node = Node(str(name), name, layer.name, "layer", refs, graph.shape, graph.totals, None, graph, **more)
         return self.append(context.body, node)
 
@@ -319,9 +340,10 @@ class Resolver:
             values[name] = value
         return values
 
-    def _layer_graph(self, layer: Layer, values: dict[str, Any], shapes: tuple[Shape, ...], span: Span) -> Graph:
-        key = layer.name, repr(values), shapes
+    def _layer_graph(self, layer: Layer, values: dict[str, Any], kinds: TensorKinds, span: Span) -> Graph:
+        key = layer.name, repr(values), kinds
         if key not in self._graphs:
+            self._check_same_dtypes(layer, tuple(dtype for _, dtype in kinds), span)
             deepest = self.spec.limits.recursion
             if len(self._open_layers) >= deepest:
                 raise self._too_deep(f"layers are nested more than {deepest} levels deep", span)
@@ -332,7 +354,9 @@ class Resolver:
                 base = self.spec.layers[base.like]
             self._open_layers.append(layer.name)
             try:
-                body = Body(layer.name, dict(zip(layer.inputs, shapes, strict=True)))
+                named = dict(zip(layer.inputs, kinds, strict=True))
+                shapes = {name: shape for name, (shape, _) in named.items()}
+                body = Body(layer.name, shapes, {name: dtype for name, (_, dtype) in named.items()})
                 self._graphs[key] = self._body_graph(body, layer.doc, base.steps, base.outputs, scope, layer.span)
             except ArchError as error:
                 caller = self._open_layers[-2] if len(self._open_layers) > 1 else self.spec.name
@@ -340,6 +364,17 @@ class Resolver:
             finally:
                 self._open_layers.pop()
         return self._graphs[key]
+
+    def _check_same_dtypes(self, layer: Layer, dtypes: tuple[str, ...], span: Span) -> None:
+        """Raise an error if another use of a layer has other dtypes: its class has inputs of one dtype."""
+        base = layer.name
+        while (like := self.spec.layers[base].like) is not None:
+            base = like
+        first, place = self._dtypes.setdefault(base, (dtypes, span))
+        if first != dtypes:
+            had, has = (", ".join(one) for one in (first, dtypes))
+            message = f"`{layer.name}` takes {has} here, but {had} on line {place.line}"
+            raise fail("ARCH028", message, span, "convert the input before the layer, or define a second layer")
 
     def _too_deep(self, message: str, span: Span) -> ArchError:
         hint = "end the recursion with a `when`"

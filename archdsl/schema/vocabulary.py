@@ -12,12 +12,13 @@ from typing import Annotated, Union, get_origin
 
 from archdsl.names import CLASS_RESERVED, LONGEST, RESERVED
 from archdsl.ops import Op, field_types, weights
+from archdsl.ops.base import DTYPES, FLOAT
 from archdsl.parsing import VERSION
 from archdsl.parsing.steps import ACTIVATIONS, NORMS, PATHS_KEYS
 from archdsl.parsing.values import LOOP_KEYS
 from archdsl.schema.annotations import EXPRESSION, Annotations, Schema, either, reference, word_or_mapping
 from archdsl.schema.docstrings import prose
-from archdsl.spec import INPUT, SHARE, SHORTCUTS, TYPES, Side
+from archdsl.spec import AXES, INPUT, SHARE, SHORTCUTS, TYPES, Side
 
 _CLASS = f"^[A-Z][A-Za-z0-9_]{{0,{LONGEST - 1}}}$"
 _NAME = f"^[A-Za-z][A-Za-z0-9_]{{0,{LONGEST - 1}}}$"
@@ -60,8 +61,8 @@ def file_words() -> Schema:
         "archdsl": {"type": "integer", "const": VERSION, "description": f"The version of the language: {VERSION}."},
         "name": _ref("class_name", "The name of the model's class, starting with a capital letter: `FunnyResNet`."),
         "doc": _ref("doc", "A description of the network, used as the docstring of the model's class."),
-        "input": _ref("shape", "The shape of the input without the batch: `[height, width, channels]`."),
-        "inputs": _ref("shapes", "The shapes of several inputs by name: `{image: [64, 64, 3], facts: [12]}`."),
+        "input": _ref("input", "The shape of the input without the batch, `[height, width, channels]`, or a mapping."),
+        "inputs": _ref("inputs", "Several inputs by name: `{image: [64, 64, 3], facts: [12]}`."),
         "outputs": _ref("names", "The steps whose outputs the model returns: `[label, age]`. Default: the last step."),
         "args": _ref("args", "The arguments of the model: a type if required, or a default: `{classes: 10}`."),
         "variants": _ref("variants", "Variations of the network, selected with `--variant`."),
@@ -74,8 +75,8 @@ def file_words() -> Schema:
 def file_definitions() -> Schema:
     variant = {
         "args": _ref("literals", "Values for the arguments of the model."),
-        "input": _ref("shape", "The shape of the input in this variant."),
-        "inputs": _ref("shapes", "The shapes of inputs in this variant, by name."),
+        "input": _ref("own_input", "The input in this variant: its shape, or the keys that differ."),
+        "inputs": _ref("own_inputs", "Inputs in this variant, by name: shapes, or the keys that differ."),
         "expect": {
             "$ref": "#/$defs/spec.Expectation",
             "description": "What `archdsl check` verifies about the variant.",
@@ -87,12 +88,32 @@ def file_definitions() -> Schema:
     return {
         "doc": {"type": "string"},
         "shape": {"type": "array", "items": Annotations({}).read(Side), "maxItems": 4},
-        "shapes": _mapping("input_name", reference("shape"), minProperties=1),
+        "input": either(reference("shape"), _input("shape")),
+        "own_input": either(reference("shape"), _input()),
+        "inputs": _mapping("input_name", reference("input"), minProperties=1),
+        "own_inputs": _mapping("input_name", reference("own_input"), minProperties=1),
         "args": _mapping("argument_name", {"anyOf": [{"enum": list(TYPES)}, reference("literal")]}),
         "literals": _mapping("argument_name", reference("literal")),
         "variants": _mapping("step_name", reference("variant")),
         "variant": {"type": "object", "properties": variant, "additionalProperties": False},
     }
+
+
+def _input(*required: str) -> Schema:
+    """Return the schema of an input with a dtype or with flexible axes."""
+    axes = sorted({axis for axes in AXES.values() for axis in axes})
+    properties = {
+        "shape": _ref("shape", "The shape without the batch."),
+        "dtype": {"enum": list(DTYPES), "description": f"The dtype. Default: {FLOAT}."},
+        "flexible": {
+            "type": "array",
+            "items": {"enum": axes},
+            "uniqueItems": True,
+            "minItems": 1,
+            "description": "The axes that may have any size. Costs are counted at the size in `shape`.",
+        },
+    }
+    return {"type": "object", "properties": properties, "required": [*required], "additionalProperties": False}
 
 
 def _mapping(names: str, values: Schema, **limits: int) -> Schema:

@@ -15,7 +15,7 @@ from archdsl.ops import OPS
 from archdsl.parsing import FILE, LAYER, parse
 from archdsl.parsing.steps import ACTIVATIONS, NORMS
 from archdsl.recipe import OPTIMIZERS, SCHEDULES
-from archdsl.spec import SHORTCUTS, Branches, LayerCall, Spec
+from archdsl.spec import SHORTCUTS, Branches, Input, LayerCall, Spec
 
 HEAD = "archdsl: 1\nname: Net\ninput: [8, 8, 3]\n"
 
@@ -40,7 +40,7 @@ class TestFile:
     def test_a_small_one(self) -> None:
         found = spec("doc: >\n  A small\n  one.\nmodel: [relu]\n")
         assert (found.name, found.doc, found.file) == ("Net", "A small one.", "a.yaml")
-        assert found.inputs == {"input": (8, 8, 3)}
+        assert found.inputs == {"input": Input((8, 8, 3))}
         assert found.text.startswith("archdsl: 1")
         assert found.data is found.train is None
         assert (found.span.line, found.span.column) == (2, 7)
@@ -60,9 +60,7 @@ class TestFile:
         found = problems("model:\n  - conv: {filters: 0, kernal: 3}\n  - rellu\nexpect: {parameter: 3}\n")
         assert [p.code for p in found] == ["ARCH008", "ARCH015", "ARCH014", "ARCH005"]
 
-    @pytest.mark.parametrize(
-        "shape", ["32", "[0, 1]", "[1.5]", "[a]", "[1, 2, 3, 4, 5]", "[65537]", "[true]", "{a: 1}"]
-    )
+    @pytest.mark.parametrize("shape", ["32", "[0, 1]", "[1.5]", "[a]", "[1, 2, 3, 4, 5]", "[65537]", "[true]"])
     def test_input_is_a_shape(self, shape: str) -> None:
         assert problem("model: [relu]", f"archdsl: 1\nname: Net\ninput: {shape}\n").code == "ARCH007"
 

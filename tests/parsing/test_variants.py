@@ -8,7 +8,7 @@ from archdsl import ArchError, loads, resolve
 from archdsl.errors import Problem
 from archdsl.expansion import expand, lay_over
 from archdsl.resolution.expectations import check
-from archdsl.spec import Spec
+from archdsl.spec import Input, Spec
 
 SPEC = """\
 archdsl: 1
@@ -49,12 +49,12 @@ class TestLaidOver:
         }
 
     def test_the_input(self) -> None:
-        assert dict(loads(SPEC).varied("tiny").inputs) == {"input": (4, 4, 1)}
+        assert dict(loads(SPEC).varied("tiny").inputs) == {"input": Input((4, 4, 1))}
         assert resolve(loads(SPEC).varied("tiny")).shape == (4, 4, 3)
 
     def test_one_of_several_inputs(self) -> None:
         text = "archdsl: 1\nname: Net\ninputs: {a: [4], b: [5]}\nvariants: {v: {inputs: {b: [6]}}}\nmodel: [concat]\n"
-        assert dict(loads(text).varied("v").inputs) == {"a": (4,), "b": (6,)}
+        assert dict(loads(text).varied("v").inputs) == {"a": Input((4,)), "b": Input((6,))}
         assert resolve(loads(text).varied("v")).shape == (10,)
 
     def test_the_doc_where_it_has_one(self) -> None:
