@@ -38,6 +38,7 @@ CODES = {
     "ARCH026": "failed expectation",
     "ARCH027": "network built differently by Keras",
     "ARCH028": "incompatible dtype",
+    "ARCH029": "invalid pattern of axes",
     "ARCH201": "spec not found",
     "ARCH202": "output already exists",
     "ARCH203": "invalid option",
@@ -98,6 +99,12 @@ class Span:
     def part(self, offset: int, width: int) -> Span:
         """Return the part of this place with `width` characters from `offset`."""
         return replace(self, column=self.column + offset, width=width)
+
+    def inside(self, text: str, offset: int, width: int) -> Span:
+        """Return the part of a string that begins at this place, or this place if its line differs from the string."""
+        start = self.column - 1
+        quoted = self.text[start : start + 1] in ("'", '"')
+        return self.part(offset + quoted, width) if self.text.startswith(text, start + quoted) else self
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ class ExpressionWriter:
     by_name: Mapping[str, str]
 
     def write(self, value: Any) -> Source:
-        """The source of a literal, an expression, a list, a tuple or a `Call`."""
+        """The source of a literal, an expression, a list, a tuple, a dict or a `Call`."""
         if isinstance(value, Expression):
             return self.expression(value.tree)
         if isinstance(value, Call):
@@ -37,6 +37,9 @@ class ExpressionWriter:
             items = tuple(self.write(item) for item in value)
             closing = "," + marks[1] if isinstance(value, tuple) and len(items) == 1 else marks[1]
             return Bracket(marks[0], items, closing, "list")
+        if isinstance(value, dict):
+            entries = tuple(surround(f"{quote(key)}: ", self.write(item)) for key, item in value.items())
+            return Bracket("{", entries, "}", "list")
         return repr(value)
 
     def call(self, call: Call, extra: Sequence[Source] = ()) -> Bracket:

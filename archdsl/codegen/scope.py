@@ -78,6 +78,8 @@ class SourceScope:
         """The source of an integer; an expression of floats is checked at run time."""
         if isinstance(value, Expression) and expression_type(value.tree, self.types) == "float":
             return Call("whole", (value,))
+        if isinstance(value, dict):
+            return {key: self.integer(item) for key, item in value.items()}
         return [self.integer(item) for item in value] if isinstance(value, list) else value
 
     def count(self, value: Value) -> str:

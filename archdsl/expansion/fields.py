@@ -100,6 +100,8 @@ class FieldWriter:
             skip: Fields to omit.
         """
         own = {key.text: (key, node) for key, node in entries(given)}
+        if op.short and isinstance(given, Scalar) and given.value is not None:
+            own[op.short] = given, given
         shared = {key.text: (key, node) for key, node in entries(self.defaults.get(op.name))}
         items = []
         for name, info in _ordered(op):
@@ -110,8 +112,11 @@ class FieldWriter:
                 source = origin if name in own else f"defaults, {line(node)}"
                 value = self._op_field(name, info, node, source)
                 items.append(self.item(name, value, source or line(node), None if source else key))
-            elif not info.is_required():
+            elif not info.is_required() and name != op.sizes_by_name:
                 items.append(self._default(name, _default_as_written(info), op.name))
+        further = [own[name] for name in own if name not in op.model_fields]
+        further = further or [shared[name] for name in shared if name not in op.model_fields]
+        items += [self.entry(key, node, origin or line(node)) for key, node in further]
         return OutputGroup(tuple(items))
 
     def _op_field(self, name: str, info: FieldInfo, node: Node, origin: str) -> Tree:

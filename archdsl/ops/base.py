@@ -41,11 +41,12 @@ class OpError(Exception):
         message: the error message.
         field: the argument that is wrong, if any.
         hint: the help line.
+        part: the wrong part of a string, as its offset and width.
     """
 
-    def __init__(self, message: str, field: str = "", hint: str = "") -> None:
+    def __init__(self, message: str, field: str = "", hint: str = "", part: tuple[int, int] | None = None) -> None:
         super().__init__(message)
-        self.field, self.hint = field, hint
+        self.field, self.hint, self.part = field, hint, part
 
 
 class RankError(OpError):
@@ -186,6 +187,10 @@ class Op(BaseModel):
     """The field for each argument of the layer with another name, in order; other fields follow by their names."""
     takes: ClassVar[tuple[DtypeKind, ...]] = ("float",)
     """The kinds of dtypes that it accepts. Several inputs have the same dtype."""
+    short: ClassVar[str] = ""
+    """The field that a plain value stands for: `einsum: "i j -> j i"`."""
+    sizes_by_name: ClassVar[str] = ""
+    """The field that collects further arguments, whose names the spec chooses: `p: 16`."""
     pad_with: ClassVar[str] = ""
     """The op that is inserted before it if `padding` is a number."""
     aliases_input: ClassVar[AliasesInput] = "never"
@@ -224,6 +229,11 @@ class Op(BaseModel):
     def is_own(cls) -> bool:
         """Whether it is a built-in op of archdsl, not an op of another package."""
         return cls.__module__.startswith("archdsl.")
+
+    @classmethod
+    def free_names(cls, given: Mapping[str, Any]) -> frozenset[str]:
+        """The names of further arguments, for the plain values in the arguments of a step."""
+        return frozenset()
 
     def fits(self, *inputs: Shape) -> None:
         """Check the inputs of an op whose output has the shape of its input.

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from archdsl.errors import Span, nearest, shown
+from archdsl.expr import is_expression
 from archdsl.names import name_fault
 from archdsl.ops import OPS, Op, find
 from archdsl.parsing.interfaces import InterfaceReader
 from archdsl.parsing.scope import Scope
-from archdsl.parsing.validation import MISSING, faults, got
+from archdsl.parsing.validation import MISSING, faults, field_places, got
 from archdsl.parsing.values import LOOP_KEYS, STEP_KEYS, UNREAD
 from archdsl.source import Mapping, Node, Scalar, Sequence
 from archdsl.spec import (
@@ -214,21 +215,35 @@ class StepReader(InterfaceReader):
         """Return the arguments of an op or a layer, or None if they are not a mapping."""
         if isinstance(node, Scalar) and node.value is None:
             return {}
+        short = OPS[owner].short if owner in OPS else ""
+        if short and isinstance(node, Scalar):
+            return {short: self.value(node, scope)}
         if not isinstance(node, Mapping):
             hint = self._example(owner)
             message = f"expected a mapping of arguments, got {got(node)}"
             self.problems.add("ARCH007", message, node.span, hint)
             return None
-        known = self._fields_of(owner)
+        sizes = OPS[owner].sizes_by_name if owner in OPS else ""
+        known = self._fields_of(owner) - {sizes}
+        further = self._further_arguments(owner, node) if sizes else frozenset()
         for key, value in node.items:
-            if key.text not in known:
+            if key.text not in known | further:
                 free = known - {other.text for other, _ in node.items}
-                hint = nearest(key.text, free) if known else f"`{owner}` takes no arguments"
+                hint = nearest(key.text, free | further) if known else f"`{owner}` takes no arguments"
                 hint = f"move `{key.text}` out of the arguments, next to `{owner}`" if key.text in STEP_KEYS else hint
                 self.problems.add("ARCH015", f"unknown argument `{key.text}` for `{owner}`", key.span, hint)
                 if scope is not None:
                     scope.mention(value)
-        return {key.text: self.value(value, scope) for key, value in node.items if key.text in known}
+        fields = {key.text: self.value(value, scope) for key, value in node.items if key.text in known}
+        more = {key.text: self.value(value, scope) for key, value in node.items if key.text in further - known}
+        return {**fields, sizes: Value(more, node.span)} if more else fields
+
+    def _further_arguments(self, owner: str, node: Mapping) -> frozenset[str]:
+        """Return the names of arguments that the values of others define, such as the axes of a pattern."""
+        texts = {key.text: value.value for key, value in node.items if isinstance(value, Scalar)}
+        if any(map(is_expression, texts.values())):
+            return frozenset(key.text for key, _ in node.items if not name_fault(key.text))
+        return OPS[owner].free_names(texts)
 
     def _example(self, owner: str) -> str:
         """Return a hint with the required arguments of an op or a layer, or with any argument."""
@@ -275,7 +290,7 @@ class StepReader(InterfaceReader):
         literal = {name: value.template() for name, value in fields.items() if not value.names}
         skip = [] if complete else [name for name in known if name not in fields]
         skip += [name for name, value in fields.items() if value.names]
-        self.problems.collected += faults(op, literal, lambda n: fields[n].span if n in fields else span, skip)
+        self.problems.collected += faults(op, literal, field_places(op, fields, span), skip)
 
     def _norm_or_activation(self, role: Any, table: MappingType[str, type[Op]], value: Value | None) -> list[OpCall]:
         """Return the part for `norm: batch` or `activation: {leaky_relu: {slope: 0.1}}`."""

@@ -11,8 +11,10 @@ from pydantic import BaseModel, ValidationError
 
 from archdsl.errors import Problem, Problems, Span, nearest, shown
 from archdsl.expr import is_expression
+from archdsl.ops import Op
 from archdsl.ops.choices import WordChoice
 from archdsl.source import Mapping, Node, Scalar, Sequence
+from archdsl.spec import Fields
 from archdsl.text import is_number
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -98,22 +100,34 @@ def validate(
 
 
 def faults(
-    model: type[BaseModel], values: MappingType[str, Any], span: Callable[[str], Span], skip: Container[object] = ()
+    model: type[BaseModel], values: MappingType[str, Any], span: Callable[..., Span], skip: Container[object] = ()
 ) -> list[Problem]:
     """Return the problems of single fields.
 
     Args:
         model: The Pydantic model.
         values: The values of the fields.
-        span: Returns the place of a field.
+        span: Returns the place of a field, or of an entry of a field.
         skip: Fields without a known value.
     """
     try:
         model.model_validate(dict(values))
     except ValidationError as error:
         known = [f for f in error.errors(include_url=False) if not f["loc"] or f["loc"][0] not in skip]
-        return [describe(f, span(str(f["loc"][0])) if f["loc"] else span("")) for f in known]
+        return [describe(f, span(*map(str, f["loc"])) if f["loc"] else span("")) for f in known]
     return []
+
+
+def field_places(op: type[Op], fields: Fields, span: Span) -> Callable[..., Span]:
+    """Return a function that returns the place of a field of an op, or `span` if the spec does not have it."""
+
+    def place(name: str, *inner: str) -> Span:
+        value = fields.get(name)
+        if value is not None and name == op.sizes_by_name and inner:
+            value = value.content.get(inner[0], value)
+        return span if value is None else value.span
+
+    return place
 
 
 def _problem(fault: Any, root: Node, model: type[BaseModel]) -> Problem:
@@ -176,6 +190,10 @@ def describe(fault: Any, span: Span | None) -> Problem:
     if kind == "conflict":
         return Problem(context["code"], context["message"], span, hint=context["hint"])
     here = shown(given)
+    if kind == "pattern":
+        offset, width = context["offset"], context["width"]
+        place = span.inside(given, offset, width) if span and width else span
+        return Problem("ARCH029", context["message"], place, hint=context["hint"])
     if kind == "missing":
         name = fault["loc"][-1]
         return Problem("ARCH006", f"{MISSING} `{name}`", span, hint=f"add `{name}: ...`")

@@ -15,7 +15,7 @@ from archdsl.graph import Graph, Node, Role, StepName, Tensor, Totals, total
 from archdsl.limits import ELEMENTS
 from archdsl.ops import Op, OpError, RankError, Shape, Weight
 from archdsl.ops.base import show
-from archdsl.parsing.validation import faults
+from archdsl.parsing.validation import faults, field_places
 from archdsl.resolution.body import Body, StepContext, Tensors, Values
 from archdsl.resolution.dtypes import check_dtypes
 from archdsl.resolution.loops import BODY_STEPS, INTEGER_DIVISION, Budget
@@ -276,7 +276,7 @@ class Resolver:
         try:
             shape, weights = op.output(*shapes), op.weights(*shapes)
         except OpError as error:
-            at = call.fields[error.field].span if error.field in call.fields else span
+            at = _place(error, call.fields, span)
             facts = tuple(f"{x.ref} -> {show(x.shape)}" for x in xs) if len(xs) > 1 else ()
             hint = _earlier(op, body, xs[0]) if isinstance(error, RankError) else error.hint
             raise ArchError(Problem("ARCH020", str(error), at, facts, hint=hint)) from None
@@ -308,7 +308,7 @@ class Resolver:
             try:
                 self._ops[key] = call.op.model_validate(values)
             except ValidationError:
-                problems = faults(call.op, values, lambda n: call.fields[n].span if n in call.fields else span)
+                problems = faults(call.op, values, field_places(call.op, call.fields, span))
                 raise ArchError(*(_with_expression(problem, call.fields, values) for problem in problems)) from None
         return self._ops[key]
 
@@ -463,6 +463,14 @@ class Resolver:
         word = word if pooled or word == "pad" else "projection"
         steps = shortcut_steps(word, branches.projection, filters, Value(stride, shortcut.span))
         return self._one(self._steps(context, steps, x), "the output of the shortcut", place)
+
+
+def _place(error: OpError, fields: Fields, span: Span) -> Span:
+    """Return the place of the argument that an error is about, or of a part of it."""
+    value = fields.get(error.field)
+    if value is None:
+        return span
+    return value.span.inside(str(value.content), *error.part) if error.part else value.span
 
 
 def _with_expression(problem: Problem, fields: Fields, values: Mapping[str, Any]) -> Problem:

@@ -9,7 +9,7 @@ import types
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import BeforeValidator
+from pydantic import BaseModel, BeforeValidator
 from pydantic.fields import FieldInfo
 
 from archdsl.ops import Example, Op
@@ -57,7 +57,7 @@ def data(op: type[Op]) -> dict[str, Any]:
         "source": docstrings.source(op),
         "notes": docstrings.notes(op),
         "arguments": {
-            name: {
+            argument_name(op, name): {
                 "type": type_of(name, op.model_fields[name]),
                 "required": op.model_fields[name].is_required(),
                 "default": None if op.model_fields[name].is_required() else op.model_fields[name].default,
@@ -74,6 +74,18 @@ def fields_of(op: type[Op]) -> list[str]:
     """The fields: the required ones first, and the op's own before inherited ones."""
     own = [name for name in docstrings.arguments(op) if name in op.model_fields]
     return sorted(own, key=lambda name: not op.model_fields[name].is_required())
+
+
+def argument_name(op: type[BaseModel], name: str) -> str:
+    """The name of a field in a spec; `axis` for names that the spec chooses."""
+    return "axis" if name == getattr(op, "sizes_by_name", "") else name
+
+
+def arguments_in_spec(op: type[Op], fields: Mapping[str, Any]) -> Any:
+    """The arguments of a step as in a spec: a mapping, or the value that it is short for."""
+    written = {name: value for name, value in fields.items() if name != op.sizes_by_name}
+    written |= fields.get(op.sizes_by_name, {})
+    return written[op.short] if [*written] == [op.short] else written
 
 
 def type_of(name: str, field: FieldInfo) -> str:
@@ -104,6 +116,8 @@ def _type_in_words(annotation: Any, metadata: Sequence[Any] = ()) -> str:
         return _either([alike.partition(" (")[0] if kind == alike else kind for kind in kinds])
     if origin is tuple and len(inner) == 2 and Ellipsis not in inner:
         return "[[top, bottom], [left, right]]" if get_origin(inner[0]) is tuple else "[height, width]"
+    if origin is dict:
+        return _type_in_words(inner[1])
     if origin in (list, tuple):
         return _list_of(_type_in_words(inner[0]))
     return _NAMES.get(annotation, str(annotation)) + _range(flat)
@@ -142,11 +156,11 @@ def _tables(op: type[Op]) -> Iterator[tuple[str, WordChoice]]:
 
 def _arguments(op: type[Op], width: int) -> Iterator[str]:
     descriptions, fields = docstrings.arguments(op), fields_of(op)
-    longest = max(map(len, fields))
+    longest = max(len(argument_name(op, name)) for name in fields)
     indent = " " * (longest + 4)
     for name in fields:
         text = descriptions[name]
-        first = _wrapped(text[0].upper() + text[1:], width, indent, f"  {name.ljust(longest)}  ")
+        first = _wrapped(text[0].upper() + text[1:], width, indent, f"  {argument_name(op, name).ljust(longest)}  ")
         field = op.model_fields[name]
         yield f"{first}\n{_wrapped(f'{type_of(name, field)}; {default_of(field)}', width, indent)}"
 
@@ -155,7 +169,7 @@ def default_of(field: FieldInfo) -> str:
     """The default of a field, in words."""
     if field.is_required():
         return "required"
-    if field.default is not None:
+    if field.default not in (None, {}):
         alike = isinstance(field.default, tuple) and len({*field.default}) == 1
         return f"default {written(field.default[0] if alike else field.default)}"
     takes_none = any(isinstance(item, WordChoice) and item.optional for item in field.metadata)
@@ -180,7 +194,8 @@ def _weights(op: type[Op]) -> str:
 
 def _examples(op: type[Op], width: int) -> Iterator[str]:
     for example in op.examples[:_SHOWN]:
-        full = f"  - {op.name}: {written(dict(example.fields))}"
+        given = arguments_in_spec(op, example.fields)
+        full = f"  - {op.name}: {written(given)}"
         step = full if example.fields else f"  - {op.name}"
         comment = f"# {' and '.join(map(show, example.inputs))} -> {show(example.output)}"
         if parameters := _example(op, example)["parameters"]:
@@ -188,8 +203,8 @@ def _examples(op: type[Op], width: int) -> Iterator[str]:
         if len(step) + len(comment) + 2 <= width:
             yield f"{step}  {comment}"
             continue
-        if len(full) > width:
-            full = "\n".join([f"  - {op.name}:", *(f"      {k}: {written(v)}" for k, v in example.fields.items())])
+        if len(full) > width and isinstance(given, Mapping):
+            full = "\n".join([f"  - {op.name}:", *(f"      {k}: {written(v)}" for k, v in given.items())])
         yield f"  {comment}\n{full}"
 
 
@@ -197,7 +212,7 @@ def _example(op: type[Op], example: Example) -> dict[str, Any]:
     made = op.model_validate(dict(example.fields))
     weights = made.weights(*example.inputs)
     return {
-        "fields": dict(example.fields),
+        "fields": arguments_in_spec(op, example.fields),
         "inputs": [list(shape) for shape in example.inputs],
         "output": list(example.output),
         "weights": {name: {"shape": list(w.shape), "trainable": w.trainable} for name, w in weights.items()},
@@ -213,7 +228,7 @@ def written(value: Any) -> str:
         return "[" + ", ".join(map(written, value)) + "]"
     if isinstance(value, float):
         return repr(value)
-    return value if isinstance(value, str) else json.dumps(value)
+    return value if isinstance(value, str) and " " not in value else json.dumps(value)
 
 
 def _wrapped(text: str, width: int, indent: str = "", first: str | None = None) -> str:

@@ -298,8 +298,18 @@ def op_definitions(ops: Mapping[str, type[Op]]) -> Schema:
     reader = Annotations(definitions, expressions=True, named=named)
     roles = {"norm": reference("norm"), "activation": reference("activation")}
     for name, op in ops.items():
-        definitions[f"op.{name}"] = {"description": prose(op), **reader.fields(op, roles), "type": ["object", "null"]}
+        fields = reader.fields(op, roles)
+        if op.sizes_by_name:
+            sizes = fields["properties"].pop(op.sizes_by_name)
+            fields["additionalProperties"] = sizes["additionalProperties"]
+            fields["propertyNames"] = {"pattern": _NAME}
+        definitions[f"op.{name}"] = {"description": prose(op), **fields, "type": ["object", "null"]}
     share(definitions, "op.")
+    for name, op in ops.items():
+        if op.short:
+            long_form = definitions[f"op.{name}"]
+            alone = {k: v for k, v in long_form["properties"][op.short].items() if k not in ("description", "default")}
+            definitions[f"op.{name}"] = either(long_form, alone)
     entries = _entries(ops)
     for role, table in (("norm", NORMS), ("activation", ACTIVATIONS)):
         chosen = {word: entries[op.name] for word, op in table.items() if op.name in ops}

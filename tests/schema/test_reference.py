@@ -46,7 +46,7 @@ def test_the_text_of_every_op_fits(name: str) -> None:
         assert max(map(len, text.splitlines())) <= width
         assert "Annotated" not in text
         assert "<" not in text.replace("<=", "")
-        assert all(f"  {field}  " in text for field in OPS[name].model_fields)
+        assert all(f"  {op_reference.argument_name(OPS[name], field)}  " in text for field in OPS[name].model_fields)
         assert "typing" not in text
 
 

@@ -52,6 +52,7 @@ NOT_FOR_A_SCHEMA = {
         "010_layer_named_as_model",
         "010_name_twice",
     ],
+    "the names of axes stand in the pattern": ["015_axis_of_no_pattern"],
     "a validator that compares fields says it, not a type": [
         "008_class_twice",
         "008_decay_without_weight_decay",

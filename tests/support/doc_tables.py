@@ -21,7 +21,7 @@ from archdsl.recipe.base import OrNone
 from archdsl.reports.columns import COLUMNS
 from archdsl.resolution import resolve
 from archdsl.schema import docstrings, explanations, vocabulary
-from archdsl.schema.op_reference import data, default_of, fields_of, type_of, written
+from archdsl.schema.op_reference import argument_name, data, default_of, fields_of, type_of, written
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 FUNCTIONS = {
@@ -209,7 +209,11 @@ def _arguments(model: type[BaseModel], names: Iterable[str]) -> list[tuple[str, 
     """Return a row for each argument: name, value with its default, meaning."""
     described = docstrings.arguments(model)
     return [
-        (f"`{name}`", _value(type_of(name, model.model_fields[name]), _default(model, name)), _said(described[name]))
+        (
+            f"`{argument_name(model, name)}`",
+            _value(type_of(name, model.model_fields[name]), _default(model, name)),
+            _said(described[name]),
+        )
         for name in names
     ]
 
