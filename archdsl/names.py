@@ -37,6 +37,7 @@ _OWN_NAMES = frozenset(
         "keras",
         "layer",
         "math",
+        "maybe_bidirectional",
         "number",
         "parts",
         "shapes",

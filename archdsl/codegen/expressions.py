@@ -44,7 +44,14 @@ class ExpressionWriter:
 
     def call(self, call: Call, extra: Sequence[Source] = ()) -> Bracket:
         """The source of a constructor call, with extra arguments at the end."""
-        items = [self.write(value) for value in call.positional]
+        # A layer that another one wraps has the same precision, and a name of its own.
+        shared = [word for word in extra if isinstance(word, str) and word.startswith("dtype=")]
+        items = [
+            self.call(value, shared)
+            if isinstance(value, Call) and value.target.startswith("layers.")
+            else self.write(value)
+            for value in call.positional
+        ]
         items += [surround(f"{key}=", self.write(value)) for key, value in call.keywords.items()]
         return Bracket(f"{call.target}(", (*items, *extra), ")")
 

@@ -18,6 +18,14 @@ from archdsl.resolution.layer_graph import layer_dtypes
 from archdsl.spec import Layer, Spec
 
 _HELPERS = {
+    "maybe_bidirectional": '''def maybe_bidirectional(layer, merge_mode, dtype, name):
+    """Read a sequence in both directions with a recurrent layer, unless `merge_mode` is False."""
+    config = {**layer.get_config(), "dtype": dtype}
+    if not merge_mode:
+        return type(layer).from_config({**config, "name": name})
+    merge_mode = "concat" if merge_mode is True else merge_mode
+    inner = type(layer).from_config({**config, "name": layer.cell.name.removesuffix("_cell")})
+    return layers.Bidirectional(inner, merge_mode, dtype=dtype, name=name)''',
     "divisible": '''def divisible(value, divisor):
     """Round to the nearest multiple of `divisor`, but not below 90% of `value`."""
     nearest = max(divisor, int(value + divisor / 2) // divisor * divisor)

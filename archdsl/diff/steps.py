@@ -13,8 +13,6 @@ from archdsl.graph import Graph, Node, StepName, Totals, total
 from archdsl.ops import Shape
 from archdsl.spec import Value
 
-_FIELDS = ("norm", "activation")
-
 
 @dataclass(frozen=True)
 class ComparedStep:
@@ -55,7 +53,7 @@ class ComparedStep:
         if main.op is None:
             return {name: plain_value(value) for name, value in main.arguments.items()}
         fields = {name: plain_value(getattr(main.op, name)) for name in type(main.op).model_fields}
-        fields |= dict.fromkeys(fields.keys() & _FIELDS, "none")
+        fields |= dict.fromkeys(fields.keys() & {*main.op.block_fields}, "none")
         for node in self.nodes:
             if node is main or node.op is None:
                 continue

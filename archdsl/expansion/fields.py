@@ -110,7 +110,8 @@ class FieldWriter:
             if name in own or name in shared:
                 key, node = own.get(name) or shared[name]
                 source = origin if name in own else f"defaults, {line(node)}"
-                value = self._op_field(name, info, node, source)
+                is_op = name in op.block_fields
+                value = self._block_op(name, node, source) if is_op else self._op_field(info, node, source)
                 items.append(self.item(name, value, source or line(node), None if source else key))
             elif not info.is_required() and name != op.sizes_by_name:
                 items.append(self._default(name, _default_as_written(info), op.name))
@@ -119,13 +120,15 @@ class FieldWriter:
         items += [self.entry(key, node, origin or line(node)) for key, node in further]
         return OutputGroup(tuple(items))
 
-    def _op_field(self, name: str, info: FieldInfo, node: Node, origin: str) -> Tree:
+    def _block_op(self, role: str, node: Node, origin: str) -> Tree:
+        """The normalization or activation of a block, with all of its fields."""
+        key, given = word_of(node)
+        if key.text == "none":
+            return OutputScalar("none")
+        return OutputGroup((self.call(key, self.op(_ROLES[role][key.text], given, origin), origin),))
+
+    def _op_field(self, info: FieldInfo, node: Node, origin: str) -> Tree:
         """The value of one field; a word that has arguments gets all of them."""
-        if name in _ROLES:
-            key, given = word_of(node)
-            if key.text == "none":
-                return OutputScalar("none")
-            return OutputGroup((self.call(key, self.op(_ROLES[name][key.text], given, origin), origin),))
         table = _annotated(info, WordChoice)
         if table is not None and isinstance(node, Mapping):
             return self._table_entry(table, node, origin)

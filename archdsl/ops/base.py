@@ -163,7 +163,7 @@ class Example(NamedTuple):
     output: Shape
 
 
-Kind = Literal["conv", "norm", "activation", "dense", "pool", "shape", "dropout", "merge"]
+Kind = Literal["conv", "norm", "activation", "dense", "sequence", "pool", "shape", "dropout", "merge"]
 """The kind of an op, which determines its color in pictures."""
 
 
@@ -191,6 +191,8 @@ class Op(BaseModel):
     """The field that a plain value stands for: `einsum: "i j -> j i"`."""
     sizes_by_name: ClassVar[str] = ""
     """The field that collects further arguments, whose names the spec chooses: `p: 16`."""
+    block_fields: ClassVar[tuple[str, ...]] = ("norm", "activation")
+    """The fields that become ops of their own, after it. A field of such a name may also mean something else."""
     pad_with: ClassVar[str] = ""
     """The op that is inserted before it if `padding` is a number."""
     aliases_input: ClassVar[AliasesInput] = "never"

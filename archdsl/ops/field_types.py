@@ -49,3 +49,36 @@ NotNegative = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(strict=True, ge=0, lt=1)]
 Seed = Annotated[int, BeforeValidator(whole), Field(strict=True, ge=0, le=2**31 - 1)] | None
 Numbers = Annotated[Number | tuple[Number, ...], WrapValidator(either("a number, or a list of numbers"))]
+CellActivation = Annotated[
+    Literal[
+        "celu",
+        "elu",
+        "exponential",
+        "gelu",
+        "hard_shrink",
+        "hard_sigmoid",
+        "hard_silu",
+        "hard_swish",
+        "hard_tanh",
+        "leaky_relu",
+        "linear",
+        "log_sigmoid",
+        "mish",
+        "relu",
+        "relu6",
+        "selu",
+        "sigmoid",
+        "silu",
+        "soft_shrink",
+        "softplus",
+        "softsign",
+        "sparse_plus",
+        "sparse_sigmoid",
+        "squareplus",
+        "swish",
+        "tanh",
+        "tanh_shrink",
+    ],
+    Field(),
+]
+"""The element-wise activations that Keras knows by name."""

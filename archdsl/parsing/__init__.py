@@ -261,8 +261,9 @@ class _SpecParser:
                 self.problems.add("ARCH014", f"unknown op `{key.text}`", key.span, nearest(key.text, OPS))
                 continue
             fields = defaults[key.text] = self.reader.fields(key.text, inner, None) or {}
-            blockless = {name: value for name, value in fields.items() if name not in ("norm", "activation")}
-            self.reader.check(OPS[key.text], blockless, key.span, complete=False)
+            op = OPS[key.text]
+            blockless = {name: value for name, value in fields.items() if name not in op.block_fields}
+            self.reader.check(op, blockless, key.span, complete=False)
         return defaults
 
     def _layer(self, key: Scalar, node: Mapping, hidden: Set[str]) -> Layer:

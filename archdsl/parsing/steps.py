@@ -272,10 +272,9 @@ class StepReader(InterfaceReader):
         fields = {**self.defaults.get(op.name, {}), **given}
         self.check(op, fields, span)
         parts = [OpCall("main", op, fields)]
-        if "norm" in op.model_fields:
-            parts += self._norm_or_activation("norm", NORMS, fields.pop("norm", None))
-        if "activation" in op.model_fields:
-            parts += self._norm_or_activation("activation", ACTIVATIONS, fields.pop("activation", None))
+        for role, table in (("norm", NORMS), ("activation", ACTIVATIONS)):
+            if role in op.block_fields and role in op.model_fields:
+                parts += self._norm_or_activation(role, table, fields.pop(role, None))
         padding = fields.get("padding")
         if op.pad_with and padding is not None and padding.content == 0 and type(padding.content) is int:
             fields["padding"] = padding = Value("valid", padding.span)

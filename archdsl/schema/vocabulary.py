@@ -298,7 +298,7 @@ def op_definitions(ops: Mapping[str, type[Op]]) -> Schema:
     reader = Annotations(definitions, expressions=True, named=named)
     roles = {"norm": reference("norm"), "activation": reference("activation")}
     for name, op in ops.items():
-        fields = reader.fields(op, roles)
+        fields = reader.fields(op, {role: roles[role] for role in op.block_fields})
         if op.sizes_by_name:
             sizes = fields["properties"].pop(op.sizes_by_name)
             fields["additionalProperties"] = sizes["additionalProperties"]

@@ -79,7 +79,7 @@ class Origins:
     def _step_part(self, target: Target, name: str) -> Origin | None:
         """The origin of a normalization, activation or padding, which may be a separate node."""
         node = target.node
-        if node.role != "main" or name not in ("norm", "activation", "padding"):
+        if node.role != "main" or node.op is None or name not in ("padding", *node.op.block_fields):
             return None
         role = "pad" if name == "padding" else name
         part = next((one for one in target.body.nodes if one.step == node.step and one.role == role), None)

@@ -32,12 +32,15 @@ def runs(name: str, example: Example) -> bool:
 
 def arrays(op: Op, example: Example) -> Any:
     random = np.random.default_rng(0)
-    made = [random.standard_normal((2, *shape)).astype(np.float32) for shape in example.inputs]
+    if op.takes == ("int",):
+        made = [random.integers(0, 9, (2, *shape), np.int32) for shape in example.inputs]
+    else:
+        made = [random.standard_normal((2, *shape)).astype(np.float32) for shape in example.inputs]
     return made if op.many else made[0]
 
 
 def symbols(op: Op, example: Example) -> Any:
-    made = [keras.Input(shape) for shape in example.inputs]
+    made = [keras.Input(shape, dtype="int32" if op.takes == ("int",) else None) for shape in example.inputs]
     return made if op.many else made[0]
 
 
@@ -118,7 +121,7 @@ def test_an_explicit_default_has_no_effect() -> None:
             defaults = {
                 key: field.default
                 for key, field in op.model_fields.items()
-                if not field.is_required() and field.default is not None and key not in ("norm", "activation")
+                if not field.is_required() and field.default is not None and key not in op.block_fields
             }
             told = {**defaults, **example.fields}
             configs = [layer_of(op.model_validate(fields)).get_config() for fields in (dict(example.fields), told)]
@@ -138,6 +141,10 @@ EVERYWHERE = {
     "lora_alpha": "as `lora_rank`",
     "quantization_config": "a built model is quantized: `quantize`",
 }
+_RECURRENT = {
+    "return_state": "a step has one output; with `return_sequences`, `take` gives the last state",
+    "stateful": "it needs a fixed size of the batch, which a spec does not have",
+}
 LEFT_OUT = {
     "batch_norm": {"axis": "channels stand last", "renorm_clipping": "without it Keras clips nothing"},
     "group_norm": {"axis": "channels stand last"},
@@ -145,6 +152,10 @@ LEFT_OUT = {
     "concat": {"axis": "a merge joins channels"},
     "glu": {"axis": "it splits the channels"},
     "rearrange": {"reduction": "`reduce` is what it is for"},
+    "embedding": {"weights": "a built model is given its weights: `set_weights`"},
+    "lstm": _RECURRENT,
+    "gru": _RECURRENT,
+    "simple_rnn": _RECURRENT,
 }
 """Arguments of Keras that an op does not have, with the reason."""
 
@@ -152,6 +163,9 @@ LEFT_OUT = {
 def covered(op: type[Op]) -> tuple[Any, set[str]]:
     """The constructor of the op's layer in Keras, and the parameters that the op covers."""
     call = op.model_construct(**{name: object() for name in op.model_fields}).keras()
+    if "bidirectional" in op.model_fields:
+        assert call.target == "layers.Bidirectional"
+        call = call.positional[0]
     if call.target in ("ActivationFunction", "GatedLinearUnit") or call.target == "layers.Activation":
         function = str(getattr(op, "function", op.name))
         return getattr(keras.activations, function), {"x", *call.keywords}

@@ -15,11 +15,24 @@ from archdsl.ops.value_range import ValueRange
 
 EXAMPLES = [(name, example) for name, op in sorted(OPS.items()) for example in op.examples]
 ids = [f"{name}-{i}" for name, op in sorted(OPS.items()) for i, _ in enumerate(op.examples)]
-BLIND = {"attention", "einsum", "global_average_pool", "global_max_pool", "group_norm", "instance_norm", "matmul"}
+BLIND = {
+    "attention",
+    "einsum",
+    "matmul",
+    "lstm",
+    "gru",
+    "simple_rnn",
+    "global_average_pool",
+    "global_max_pool",
+    "group_norm",
+    "instance_norm",
+}
 """The ops whose receptive field is the entire input, which is the default of `Op`."""
 WITHOUT = {"class_token", "position_embedding"}
 """The ops with weights whose gradient is the gradient of the output, so they keep nothing."""
-MORE = {"attention", "separable_conv"}
+NO_WORK = {*WITHOUT, "layer_scale", "embedding", "masking"}
+"""The ops of such kinds without a matrix product."""
+MORE = {"attention", "separable_conv", "lstm", "gru", "simple_rnn"}
 """The ops with temporary values."""
 
 
@@ -36,7 +49,7 @@ def test_counts(name: str, example: Example) -> None:
     assert found.macs >= macs
     assert found.activations >= activations
     assert (activations >= places) == (macs > 0), "what does work for its numbers counts them"
-    assert bool(activations) == (op.kind in ("conv", "dense") and name not in {*WITHOUT, "layer_scale"})
+    assert bool(activations) == (op.kind in ("conv", "dense", "sequence") and name not in NO_WORK)
     assert (op.workspace(*example.inputs) > 0) == (name in MORE)
 
 
