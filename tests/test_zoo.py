@@ -35,7 +35,7 @@ CASES = {
 DISTINCT = {(c.partition("-")[0], str(s.values({})), s.expect.parameters): c for c, s in reversed(CASES.items())}
 """One case for each set of weights: variants that differ in the size of their images alone have the same."""
 
-HUGE = {"convnext-xlarge", "convnext-large"}
+HUGE = {"convnext-xlarge", "convnext-large", "efficientnet_v2-l", "nasnet-large"}
 """Those that take a gigabyte and many seconds; they differ from smaller ones of their file in numbers alone."""
 
 SMALL: dict[str, dict[str, Any]] = {
@@ -44,11 +44,15 @@ SMALL: dict[str, dict[str, Any]] = {
     "densenet": {"depths": [2, 2, 2, 2], "growth": 8},
     "efficientnet": {"depths": [1, 2, 1, 1, 1, 1, 1], "drop": 0.01},
     "efficientnet_torch": {"depths": [1, 2, 1, 1, 1, 1, 1], "drop": 0.01},
+    "efficientnet_v2": {"depths": [1, 1, 2, 1, 2, 1], "drop": 0.01},
     "funny_resnet": {"width": 8},
     "funny_resnet_notebook": {"width": 8},
+    "inception_resnet_v2": {"depths": [1, 1, 2]},
     "mobilenet": {"alpha": 0.25},
     "mobilenet_v2": {"alpha": 0.5},
     "mobilenet_v2_torch": {"alpha": 0.5, "depths": [1, 2, 1, 1, 1, 1, 1]},
+    "mobilenet_v3": {"alpha": 0.35},
+    "nasnet": {"depth": 1, "filters": 8, "stem": 8},
     "resnet": {"depths": [1, 1, 2, 1]},
     "resnet50_v2": {"depths": [2, 1, 2, 1]},
     "resnet_cifar": {"depth": 14},
@@ -81,7 +85,7 @@ def small(name: str) -> Spec:
 def test_the_specs_are_there() -> None:
     assert len(FILES) >= 25
     assert len(CASES) >= len(FILES) + 80
-    assert set(SMALL) | TRACED | ELSEWHERE <= set(FILES)
+    assert set(SMALL) | TRACED | ELSEWHERE | LATER <= set(FILES)
     assert set(DISTINCT.values()) >= HUGE
 
 
@@ -157,13 +161,16 @@ def batch(model: Any) -> tuple[Any, Any]:
     return x if len(x) > 1 else x[0], targets or random.random(y.shape, np.float32)
 
 
-ELSEWHERE = {"funny_resnet", "funny_resnet_notebook", "resnet50", "xception"}
-"""Large ones that the quick suite trains, saves and opens in other places, or that only the slow suite does."""
+ELSEWHERE = {"funny_resnet", "funny_resnet_notebook", "resnet50"}
+"""Large ones that the quick suite trains, saves and opens in other places."""
+
+LATER = {"efficientnet_v2", "inception_resnet_v2", "inception_v3", "mobilenet_v3", "nasnet", "xception"}
+"""Those that are trained, saved and opened in the slow suite alone."""
 
 
 @pytest.fixture(
     scope="module",
-    params=[pytest.param(name, marks=pytest.mark.slow if name in ELSEWHERE else ()) for name in FILES],
+    params=[pytest.param(name, marks=pytest.mark.slow if name in ELSEWHERE | LATER else ()) for name in FILES],
 )
 def trained(request: Any) -> tuple[str, Any, Any, dict[str, Any], float]:
     """A small network of each file behind one training step: its name, model, input, first weights and loss."""
@@ -278,6 +285,15 @@ APPLICATIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "convnext-small": ("ConvNeXtSmall", {}),
     "convnext-base": ("ConvNeXtBase", {}),
     "convnext-large": ("ConvNeXtLarge", {}),
+    **{
+        f"efficientnet_v2{v}": (f"EfficientNetV2{(v[1:] or 'b0').upper()}", {}) for v in ("", "-b1", "-b2", "-b3", "-s")
+    },
+    "inception_v3": ("InceptionV3", {}),
+    "inception_resnet_v2": ("InceptionResNetV2", {}),
+    "mobilenet_v3": ("MobileNetV3Large", {}),
+    "mobilenet_v3-large_075": ("MobileNetV3Large", {"alpha": 0.75}),
+    "mobilenet_v3-small": ("MobileNetV3Small", {}),
+    "nasnet": ("NASNetMobile", {}),
     "vgg": ("VGG16", {}),
     "vgg-vgg19_keras": ("VGG19", {}),
     "xception": ("Xception", {}),
@@ -297,11 +313,11 @@ QUICK = {
 """Those that the quick suite makes; of the others each takes seconds."""
 
 
-REWRITTEN = {"convnext", "mobilenet"}
+REWRITTEN = {"convnext", "mobilenet", "mobilenet_v3"}
 """Where Keras has a grouped conv for a depthwise one, or a 1x1 conv for a dense layer, or other names of weights."""
 
-SHORTCUT_FIRST = {"resnet50", "resnet50_v2", "xception"}
-"""Where Keras makes a shortcut before its path."""
+OTHER_ORDER = {"inception_resnet_v2", "inception_v3", "nasnet", "resnet50", "resnet50_v2", "xception"}
+"""Where Keras makes a shortcut before its path, or sorts branches by their length."""
 
 
 @pytest.mark.tensorflow
@@ -321,7 +337,7 @@ def test_every_weight_is_that_of_keras_applications(case: str) -> None:
             sorted((sorted(size for size in shape if size > 1), trains) for _, shape, trains in weights)
             for weights in (ours, found)
         )
-    if spec in SHORTCUT_FIRST:
+    if spec in OTHER_ORDER:
         assert Counter(ours) == Counter(found)
     else:
         assert ours == found

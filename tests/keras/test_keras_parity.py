@@ -60,6 +60,9 @@ CASES = {
     "EfficientNetB0": Case("efficientnet", gamma=2.0, pixels=True, steady=STILL),
     "MobileNet": Case("mobilenet", gamma=2.0, steady={"dropout": 0.0}),
     "Xception": Case("xception", side=71, gamma=1.0),
+    "InceptionV3": Case("inception_v3", side=75),
+    "MobileNetV3Small": Case("mobilenet_v3", "small", gamma=2.0, pixels=True, steady={"dropout": 0.0}),
+    "EfficientNetV2B0": Case("efficientnet_v2", gamma=2.0, pixels=True, steady=STILL),
     "ConvNeXtTiny": Case("convnext", gamma=1.0, pixels=True, steady={"drop": 0.0}),
 }
 QUICK = {"ResNet50", "MobileNetV2"}
@@ -98,7 +101,9 @@ def built(name: str, text: str) -> keras.Model:
     has_switch = "softmax" in spec.args
     model = archdsl.build(spec, **CASES[name].steady, **({"softmax": False} if has_switch else {}))
     if not has_switch:
-        model.get_layer("dense_1").activation = keras.activations.linear
+        [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)][
+            -1
+        ].activation = keras.activations.linear
     return model
 
 

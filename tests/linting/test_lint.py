@@ -31,6 +31,7 @@ TOLD: dict[str, set[str]] = {
     "cifar_fast": {"ARCH504"},
     "funny_resnet": {"ARCH506"},
     "funny_resnet_notebook": {"ARCH501", "ARCH503", "ARCH504", "ARCH505", "ARCH506", "ARCH509"},
+    "nasnet": {"ARCH505"},
     "resnet50": KERAS,
     "resnet50_v2": {"ARCH506"},
     "resnet_d": {"ARCH510"},
