@@ -126,6 +126,17 @@ class Totals:
             self.layers + other.layers,
         )
 
+    def without(self, weights: Iterable[Weight]) -> Totals:
+        """Return the totals without some weights."""
+        known = tuple(weights)
+        trainable = sum(weight.size for weight in known if weight.trainable)
+        return replace(
+            self,
+            parameters=self.parameters - sum(weight.size for weight in known),
+            trainable=self.trainable - trainable,
+            variables=self.variables - len(known),
+        )
+
     def without_weights(self) -> Totals:
         """Return the work alone, for a call whose weights are counted elsewhere."""
         return Totals(macs=self.macs, layers=self.layers)
@@ -155,6 +166,8 @@ class Node:
         shares: The name of the node whose layer it calls; empty if it has a layer of its own. A node inside a shared
             layer refers to the node at the same place inside the first call.
         dtype: The dtype of its (first) output.
+        tied: The weights of other nodes that an op uses in place of its own, such as `tokens/embeddings`, by the names
+            of its own.
     """
 
     name: str
@@ -175,6 +188,7 @@ class Node:
     outputs: Mapping[str, Shape] = field(default_factory=dict)
     shares: str = ""
     dtype: str = FLOAT
+    tied: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         ends = " and ".join(map(show, self.outputs.values())) or show(self.shape)

@@ -42,6 +42,7 @@ _OWN_NAMES = frozenset(
         "parts",
         "shapes",
         "super",
+        "TiedDense",
         "true",
         "unless_none",
         "whole",

@@ -137,12 +137,35 @@ Fields: TypeAlias = Mapping[str, Value]
 
 
 @dataclass(frozen=True, slots=True)
+class Tie:
+    """A weight of an earlier step that an op uses in place of its own.
+
+    Args:
+        name: The name of the step that creates the weight, with the number of the copy if it is in a loop.
+        step: That step.
+        weight: The name of its weight.
+        transpose: Whether the op uses the transposed weight.
+        span: The place of the name.
+    """
+
+    name: str
+    step: Step
+    weight: str
+    transpose: bool
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class OpCall:
-    """An op of a step. A conv block has several: `pad`, the conv itself (`main`), `norm` and `activation`."""
+    """An op of a step. A conv block has several: `pad`, the conv itself (`main`), `norm` and `activation`.
+
+    `ties` are the weights of other steps that it uses in place of its own, by the names of its own.
+    """
 
     role: Literal["pad", "main", "norm", "activation"]
     op: type[Op]
     fields: Fields
+    ties: Mapping[str, Tie] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -257,7 +257,11 @@ class _Tape:
     def op(self, node: Node, taken: list[int]) -> None:
         """Record an op."""
         op, inputs = node.op, [self.shapes[ref] for ref in node.inputs]
-        moved = any(self.moved[tensor] for tensor in taken) or any(w.trainable for w in node.weights.values())
+        moved = (
+            any(self.moved[tensor] for tensor in taken)
+            or bool(node.tied)
+            or any(w.trainable for w in node.weights.values())
+        )
         if op is None or op.aliases_input == "always":
             self.tensors[node.name] = taken[0]
             return

@@ -18,6 +18,12 @@ from archdsl.spec import Value
 _INT_FUNCTIONS = {"round", "ceil", "floor", "len", "divisible"}
 
 
+class Verbatim(str):
+    """Source that is written as it is."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class ExpressionWriter:
     """Converts values to source, with each name as it is in scope: `filters` or `self.filters`."""
@@ -30,6 +36,8 @@ class ExpressionWriter:
             return self.expression(value.tree)
         if isinstance(value, Call):
             return self.call(value)
+        if isinstance(value, Verbatim):
+            return str(value)
         if isinstance(value, str):
             return quote(value)
         if isinstance(value, list | tuple):

@@ -18,11 +18,13 @@ from archdsl.codegen.references import (
     output_names,
     shared_names,
     takes_flow,
+    ties_of,
     uses_channels,
+    uses_other_layers,
     wanted_names,
 )
 from archdsl.codegen.scope import SourceScope, free_name, module_names, name_literal
-from archdsl.codegen.sequences import grouped, layer_calls, layer_words, op_call, sequential_call
+from archdsl.codegen.sequences import grouped, layer_calls, layer_words, main_place, op_call, sequential_call
 from archdsl.codegen.shortcuts import ShortcutChoice
 from archdsl.names import copy_number
 from archdsl.spec import INPUT, Branch, Branches, Share, Spec, Step, StepRef, Value
@@ -205,14 +207,28 @@ class GraphBodyWriter:
         """The layers of one copy of a step: constructor calls, or the variables of layers that are called twice."""
         if isinstance(step.action, Share):
             return self.layers[step.action.name]
-        calls = layer_calls(step, clauses.scope, clauses.name)
+        calls = layer_calls(self._with_variables(step), clauses.scope, clauses.name)
         if step.name is None or not self._copies_shared(step):
             return calls
-        variables = tuple(self.local(word) for word in layer_words(step))
+        words = layer_words(step)
+        if step.name not in self.wanted and isinstance(step.action, tuple):
+            words[main_place(step)] = step.name
+        variables = tuple(self.local(word) for word in words)
         for variable, call in zip(variables, calls, strict=True):
             self.out.add(surround(f"{variable} = ", call))
         self.layers[step.name] = variables
         return variables
+
+    def _with_variables(self, step: Step) -> Step:
+        """A step that names the variables of the layers whose weights it uses."""
+        if not isinstance(step.action, tuple) or not ties_of(step):
+            return step
+        parts = []
+        for part in step.action:
+            owners = {word: self.layers[tie.name][main_place(tie.step)] for word, tie in part.ties.items()}
+            ties = {word: replace(tie, name=owners[word]) for word, tie in part.ties.items()}
+            parts.append(replace(part, ties=ties))
+        return replace(step, action=tuple(parts))
 
     def _copies_shared(self, step: Step) -> dict[str, int]:
         """The names by which a step is shared, each with the number of the copy; 0 for a step without a loop."""
@@ -349,7 +365,8 @@ class GraphBodyWriter:
     def _is_row(self, steps: Sequence[Step]) -> bool:
         """Whether the steps of a branch can be a `keras.Sequential`."""
         return not may_be_empty(steps) and not any(
-            isinstance(step.action, Branches | Share)
+            isinstance(step.action, Branches)
+            or uses_other_layers(step)
             or step.refs
             or step.name in self.wanted
             or self._copies_shared(step)

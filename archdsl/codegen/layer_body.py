@@ -11,14 +11,14 @@ from dataclasses import dataclass, field, replace
 from archdsl.codegen.expressions import ExpressionWriter
 from archdsl.codegen.loops import loop_clauses
 from archdsl.codegen.printer import Bracket, Statements, flat, list_literal, quote, surround
-from archdsl.codegen.references import every_step, may_be_empty, output_names, uses_channels
+from archdsl.codegen.references import every_step, may_be_empty, output_names, uses_channels, uses_other_layers
 from archdsl.codegen.scope import SourceScope, free_name, module_names, name_literal
 from archdsl.codegen.sequences import layer_list, op_call, sequential_call
 from archdsl.codegen.shortcuts import ShortcutChoice, possible_words
 from archdsl.expr import Expression
 from archdsl.names import RESERVED
 from archdsl.ops import Op
-from archdsl.spec import INPUT, Arg, Branch, Branches, Layer, Loop, Share, Spec, Step, Value
+from archdsl.spec import INPUT, Arg, Branch, Branches, Layer, Loop, Spec, Step, Value
 
 _PLAIN_WORDS = {"identity", "projection", "auto", "none"}
 _GIVES_FIRST_SHAPE = ("add", "average", "maximum")
@@ -28,7 +28,7 @@ _GIVES_FIRST_SHAPE = ("add", "average", "maximum")
 def is_plain(spec: Spec, layer: Layer) -> bool:
     """Whether a body consists of sequences and branches of sequences, so its class can look handwritten."""
     steps = list(every_step(layer.steps))
-    if any(isinstance(step.action, Share) for step in steps):
+    if any(uses_other_layers(step) for step in steps):
         return False
     if layer.inputs != (INPUT,) or layer.outputs or any(step.refs or output_names(step, spec) for step in steps):
         return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Container, Iterator, Sequence
 
-from archdsl.spec import Branches, LayerCall, Share, Spec, Step, StepRef, Value
+from archdsl.spec import Branches, LayerCall, Share, Spec, Step, StepRef, Tie, Value
 
 
 def every_step(steps: Sequence[Step]) -> Iterator[Step]:
@@ -50,8 +50,20 @@ def wanted_names(steps: Sequence[Step], outputs: Sequence[StepRef] = ()) -> Coun
 
 
 def shared_names(steps: Sequence[Step]) -> frozenset[str]:
-    """The names of the steps whose layers are called again, with the number of the copy for a step in a loop."""
-    return frozenset(step.action.name for step in every_step(steps) if isinstance(step.action, Share))
+    """The names of the steps whose layers other steps use, with the number of the copy for a step in a loop."""
+    every = list(every_step(steps))
+    calls = {step.action.name for step in every if isinstance(step.action, Share)}
+    return frozenset(calls | {tie.name for step in every for tie in ties_of(step)})
+
+
+def ties_of(step: Step) -> list[Tie]:
+    """The weights of other steps that a step uses in place of its own."""
+    return [tie for part in step.action for tie in part.ties.values()] if isinstance(step.action, tuple) else []
+
+
+def uses_other_layers(step: Step) -> bool:
+    """Whether a step uses the layer of another step, or a weight of it."""
+    return isinstance(step.action, Share) or bool(ties_of(step))
 
 
 def outer_names(steps: Sequence[Step], known: Container[str]) -> list[str]:

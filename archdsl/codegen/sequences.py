@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, get_args
 
+from archdsl.codegen.expressions import Verbatim
 from archdsl.codegen.loops import loop_clauses
 from archdsl.codegen.printer import Bracket, Source, list_literal, surround
 from archdsl.codegen.scope import SourceScope, name_literal
@@ -30,6 +31,9 @@ def op_call(part: OpCall, scope: SourceScope, name: str, more: Mapping[str, Any]
         template = value.template()
         values[field] = scope.integer(template) if _takes_int(part.op.model_fields[field].annotation) else template
     call = part.op.model_construct(**values).keras()
+    for word, tie in part.ties.items():
+        own = {word: Verbatim(f"{tie.name}.{tie.weight}"), **({"transpose": True} if tie.transpose else {})}
+        call = Call(part.op.tied_layers[word], call.positional, {**own, **call.keywords})
     call = Call(call.target, call.positional, {**call.keywords, **(more or {})})
     return scope.names.call(call, ["dtype=dtype", f"name={name_literal(name)}"])
 
@@ -77,6 +81,12 @@ def layer_words(step: Step) -> list[str]:
         return [re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", step.action.layer).lower()]
     assert isinstance(step.action, tuple)
     return [part.op.name for part, _ in _fused(step.action)]
+
+
+def main_place(step: Step) -> int:
+    """The place of the step's own op among `layer_calls`."""
+    assert isinstance(step.action, tuple)
+    return [part.role for part, _ in _fused(step.action)].index("main")
 
 
 def _fused(parts: Sequence[OpCall]) -> list[tuple[OpCall, dict[str, Any]]]:

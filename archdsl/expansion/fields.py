@@ -104,8 +104,9 @@ class FieldWriter:
             own[op.short] = given, given
         shared = {key.text: (key, node) for key, node in entries(self.defaults.get(op.name))}
         items = []
+        tied = own.keys() & op.tied_layers.keys()
         for name, info in _ordered(op):
-            if name in skip:
+            if name in skip or name.partition("_")[0] in tied:
                 continue
             if name in own or name in shared:
                 key, node = own.get(name) or shared[name]

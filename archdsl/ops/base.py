@@ -193,6 +193,8 @@ class Op(BaseModel):
     """The field that collects further arguments, whose names the spec chooses: `p: 16`."""
     block_fields: ClassVar[tuple[str, ...]] = ("norm", "activation")
     """The fields that become ops of their own, after it. A field of such a name may also mean something else."""
+    tied_layers: ClassVar[Mapping[str, str]] = {}
+    """The weights that may belong to another step, each with the layer in `keras/layers/` that takes it."""
     pad_with: ClassVar[str] = ""
     """The op that is inserted before it if `padding` is a number."""
     aliases_input: ClassVar[AliasesInput] = "never"

@@ -14,6 +14,7 @@ class Dense(Kernel, name="dense", kind="dense", layer="layers.Dense"):
     """Fully connected layer. (..., C) -> (..., units). Keras `Dense`.
 
     On a feature map (H, W, C) or on tokens (T, C), it is applied to each pixel or token, like a 1x1 convolution.
+    `kernel: {share: tokens.embeddings, transpose: true}` uses a weight of an earlier step as the kernel.
 
     Args:
         units: dimension of the output space (the number of output channels).
@@ -21,6 +22,7 @@ class Dense(Kernel, name="dense", kind="dense", layer="layers.Dense"):
     """
 
     keras_words = {"activation": "activation", "use_bias": "bias"}
+    tied_layers = {"kernel": "TiedDense"}
 
     caption = "Dense {units}"
     saved = SavedForBackward(inputs=True)

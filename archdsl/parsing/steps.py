@@ -13,7 +13,7 @@ from archdsl.names import name_fault
 from archdsl.ops import OPS, Op, find
 from archdsl.parsing.interfaces import InterfaceReader
 from archdsl.parsing.scope import Scope
-from archdsl.parsing.validation import MISSING, faults, field_places, got
+from archdsl.parsing.validation import MISSING, faults, field_places, got, plain
 from archdsl.parsing.values import LOOP_KEYS, STEP_KEYS, UNREAD
 from archdsl.source import Mapping, Node, Scalar, Sequence
 from archdsl.spec import (
@@ -29,6 +29,7 @@ from archdsl.spec import (
     Share,
     Signature,
     Step,
+    Tie,
     Value,
 )
 
@@ -128,9 +129,9 @@ class StepReader(InterfaceReader):
         return key.text in self.signatures or key.text in ("paths", SHARE) or find(key.text, key.span) is not None
 
     def _fields_of(self, word: str) -> set[str]:
-        return set(
-            OPS[word].model_fields if word in OPS else self.signatures[word].args if word in self.signatures else ()
-        )
+        if word in OPS:
+            return {*OPS[word].model_fields, *OPS[word].tied_layers}
+        return set(self.signatures[word].args if word in self.signatures else ())
 
     def _action(
         self, key: Scalar, given: Node, step: Mapping, scope: Scope
@@ -149,12 +150,56 @@ class StepReader(InterfaceReader):
             scope.mention(given)
             return None
         known = len(self.problems.collected)
-        action = self.block(OPS[key.text], fields, key.span) if key.text in OPS else self._use(key, fields)
+        if key.text in OPS:
+            ties = self._ties(OPS[key.text], fields, given, scope)
+            action: tuple[OpCall, ...] | LayerCall = self.block(OPS[key.text], fields, key.span, ties)
+        else:
+            action = self._use(key, fields)
         self._suggest_arguments(known, fields, scope)
         return action
 
-    def _share(self, node: Node, scope: Scope) -> Share | None:
-        """Parse the name of the step whose layers a step with `share` calls. A share of a share means the first."""
+    def _ties(self, op: type[Op], fields: dict[str, Value], given: Node, scope: Scope) -> dict[str, Tie]:
+        """Take the weights of other steps out of the fields of an op: `kernel: {share: tokens.embeddings}`."""
+        ties = {}
+        for word in op.tied_layers.keys() & fields.keys():
+            del fields[word]
+            tie = self._tie(word, given.get(word), scope) if isinstance(given, Mapping) else None
+            if tie is not None:
+                ties[word] = tie
+            for name in [name for name in fields if name.startswith(f"{word}_")]:
+                hint = f"remove `{name}`: the step that creates the weight sets it"
+                self.problems.add(
+                    "ARCH005", f"`{name}` cannot be combined with a shared `{word}`", fields[name].span, hint
+                )
+        return ties
+
+    def _tie(self, word: str, node: Node | None, scope: Scope) -> Tie | None:
+        """Parse the weight of another step: `{share: tokens.embeddings, transpose: true}`."""
+        place = node.get(SHARE) if isinstance(node, Mapping) else None
+        if not isinstance(node, Mapping) or not isinstance(place, Scalar) or "." not in place.text:
+            hint = f"write `{word}: {{{SHARE}: STEP.WEIGHT}}`, with the name of an earlier step and of its weight"
+            found, at = (place, place.span) if place is not None else (node, node.span if node else None)
+            told = got(found) if found is not None else "nothing"
+            self.problems.add("ARCH007", f"`{word}` must be a weight of another step, got {told}", at, hint)
+            return None
+        self.unknown(node, (SHARE, "transpose"))
+        flag = node.get("transpose")
+        transpose = plain(flag) if flag is not None else False
+        if not isinstance(transpose, bool) and flag is not None:
+            hint = "write `transpose: true`"
+            self.problems.add("ARCH007", f"`transpose` must be a boolean, got {got(flag)}", flag.span, hint)
+        name, _, weight = place.text.partition(".")
+        share = self._share(Scalar(name, name, place.span), scope, f".{weight}")
+        return Tie(share.name, share.step, weight, transpose is True, place.span) if share is not None else None
+
+    def _share(self, node: Node, scope: Scope, ending: str = "") -> Share | None:
+        """Parse the name of the step whose layers a step with `share` calls. A share of a share means the first.
+
+        Args:
+            node: The name.
+            scope: The names in scope.
+            ending: The rest of the name of a weight, for messages.
+        """
         if not isinstance(node, Scalar) or not isinstance(node.value, str):
             hint = "write the name of an earlier step, as in `share: encoder`; a shared layer keeps its arguments"
             self.problems.add("ARCH007", f"`{SHARE}` takes the name of a step, got {got(node)}", node.span, hint)
@@ -184,7 +229,7 @@ class StepReader(InterfaceReader):
             message, hint = f"`{ref.name}` shares `{first.action.name}`, whose name is ambiguous", "rename one of them"
         elif named.many and ref.name in scope.named:
             message = f"`{ref.name}` is in a loop, and has several copies"
-            hint = f"name one copy, as in `{SHARE}: {ref.name}_1`, or put the loop in a layer and share that"
+            hint = f"name one copy, as in `{SHARE}: {ref.name}_1{ending}`, or put the loop in a layer and share that"
         elif named.many and first.loop.when is not None:
             message = f"`{ref.name}` is in a loop with `when`, and may not exist"
             hint = "put the step in a layer without `when`, or write the shared step outside the loop"
@@ -267,11 +312,17 @@ class StepReader(InterfaceReader):
             self.problems.add("ARCH016", f"missing required {arguments} for `{key.text}`", key.span, hint)
         return LayerCall(key.text, fields)
 
-    def block(self, op: type[Op], given: Fields, span: Span) -> tuple[OpCall, ...]:
+    def block(
+        self, op: type[Op], given: Fields, span: Span, ties: MappingType[str, Tie] | None = None
+    ) -> tuple[OpCall, ...]:
         """Return an op with the defaults of the file, split into padding, op, norm and activation."""
-        fields = {**self.defaults.get(op.name, {}), **given}
+        ties = ties or {}
+        shared = self.defaults.get(op.name, {}).items()
+        # A default such as `kernel_initializer` is for kernels that the op creates.
+        fields = {name: value for name, value in shared if name.partition("_")[0] not in ties}
+        fields |= given
         self.check(op, fields, span)
-        parts = [OpCall("main", op, fields)]
+        parts = [OpCall("main", op, fields, ties)]
         for role, table in (("norm", NORMS), ("activation", ACTIVATIONS)):
             if role in op.block_fields and role in op.model_fields:
                 parts += self._norm_or_activation(role, table, fields.pop(role, None))

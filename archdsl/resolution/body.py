@@ -33,6 +33,9 @@ class Body:
         taken: The names of nodes and branches, with their places.
         named: The tensors that `from` can refer to.
         shareable: The nodes of the named steps that `share` can refer to.
+
+    Attributes:
+        shapes: The shapes of its tensors so far, by reference.
     """
 
     owner: str
@@ -44,13 +47,8 @@ class Body:
     named: ChainMap[str, Tensors] = field(default_factory=ChainMap)
     shareable: ChainMap[str, tuple[Node, ...]] = field(default_factory=ChainMap)
 
-    @property
-    def shapes(self) -> dict[str, Shape]:
-        """The shapes of its tensors so far, by reference."""
-        found: dict[str, Shape] = dict(self.inputs)
-        for node in self.nodes:
-            found |= node.output_shapes.items()
-        return found
+    def __post_init__(self) -> None:
+        self.shapes: dict[str, Shape] = dict(self.inputs)
 
     @property
     def input_tensors(self) -> Tensors:
@@ -112,7 +110,9 @@ class Body:
             raise fail("ARCH010", message, node.span, "rename the input, or give the step a `name`")
         self._take(node.name, node.span)
         self.nodes.append(node)
-        return node.output_tensors
+        tensors = node.output_tensors
+        self.shapes.update((tensor.ref, tensor.shape) for tensor in tensors)
+        return tensors
 
     def check_used(self, ends: Tensors, span: Span) -> None:
         """Raise an error if the body does not use a step or an input."""

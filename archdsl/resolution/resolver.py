@@ -20,7 +20,7 @@ from archdsl.resolution.body import Body, StepContext, Tensors, Values
 from archdsl.resolution.dtypes import check_dtypes
 from archdsl.resolution.loops import BODY_STEPS, INTEGER_DIVISION, Budget
 from archdsl.resolution.merge_errors import merge_problem
-from archdsl.resolution.sharing import Difference, SharedBodies, different_layers
+from archdsl.resolution.sharing import Difference, SharedBodies, different_layers, tied_weight
 from archdsl.resolution.shortcuts import shortcut_of, shortcut_steps, shortcut_stride
 from archdsl.spec import (
     INPUT,
@@ -212,7 +212,7 @@ class Resolver:
             self._check_one(first.op, x, step.span)
             call = OpCall("main", type(first.op), first.fields)
             shape, dtype, weights, totals = self._cost(first.op, call, own, x, step.span, body)
-            same = weights == first.weights
+            same = weights == first.op.weights(*(body.shapes[ref] for ref in first.inputs))
             found = None if same else Difference(first.name, first, replace(first, weights=weights))
         else:
             assert first.body is not None
@@ -261,9 +261,20 @@ class Resolver:
         op = self._op(call, context.scope, span)
         name = str(step) if call.role == "main" else f"{step}_{call.role}"
         shape, dtype, weights, totals = self._cost(op, call, name, xs, span, context.body)
+        tied = {word: tied_weight(context.body, word, tie, weights[word]) for word, tie in call.ties.items()}
+        if tied:
+            totals = totals.without(weights[word] for word in tied)
+            weights = {word: weight for word, weight in weights.items() if word not in tied}
         role: Role = "merge" if merge else call.role
         refs = tuple(x.ref for x in xs)
-        more: dict[str, Any] = {"weights": weights, "fields": call.fields, "span": span, "dtype": dtype, **merge}
+        more: dict[str, Any] = {
+            "weights": weights,
+            "fields": call.fields,
+            "span": span,
+            "dtype": dtype,
+            "tied": tied,
+            **merge,
+        }
         return self.append(context.body, Node(name, step, op.name, role, refs, shape, totals, op, **more))[0]
 
     def _cost(self, op: Op, call: OpCall, name: str, xs: Tensors, span: Span, body: Body) -> _Cost:

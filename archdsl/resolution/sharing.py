@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from archdsl.errors import ArchError, Problem
+from archdsl.errors import ArchError, Problem, fail, nearest
 from archdsl.graph import Graph, Node
+from archdsl.ops import Weight
 from archdsl.ops.base import show
-from archdsl.spec import Share
+from archdsl.resolution.body import Body
+from archdsl.spec import Share, Tie
 
 
 class Difference(NamedTuple):
@@ -85,3 +87,35 @@ def _told(node: Node | None, other: Node | None) -> str:
     if names:
         return f"`{names[0]}` is {show(node.weights[names[0]].shape)}"
     return f"it is `{node.op!r}`" if node.op is not None else f"it is a `{node.kind}`"
+
+
+def tied_weight(body: Body, word: str, tie: Tie, needed: Weight) -> str:
+    """Return the weight of another node that an op uses in place of its own, as `tokens/embeddings`.
+
+    Args:
+        body: The body so far.
+        word: The name of the op's own weight.
+        tie: The weight in the spec.
+        needed: The weight that the op would create.
+    """
+    nodes = body.shareable.get(tie.name, ())
+    if not nodes:
+        message = f"the step `{tie.name}` does not exist with these arguments"
+        raise fail("ARCH018", message, tie.span, "give this step the same `when`")
+    node = next((node for node in nodes if node.role == "main"), nodes[0])
+    if node.body is not None:
+        hint = "name an op of the same body"
+        raise fail("ARCH018", f"`{tie.name}` is a layer: only a weight of an op can be shared alone", tie.span, hint)
+    if tie.weight not in node.weights:
+        hint = nearest(tie.weight, node.weights) if node.weights else f"`{tie.name}` has no weights"
+        raise fail("ARCH018", f"`{tie.name}` has no weight `{tie.weight}`", tie.span, hint)
+    shape = node.weights[tie.weight].shape
+    used = shape[::-1] if tie.transpose else shape
+    if used != needed.shape:
+        hint = ""
+        if needed.shape == used[::-1]:
+            hint = "remove `transpose`" if tie.transpose else "add `transpose: true`"
+        transposed = ", transposed" if tie.transpose else ""
+        message = f"`{word}` must be {show(needed.shape)}, but `{tie.name}.{tie.weight}` is {show(used)}{transposed}"
+        raise fail("ARCH020", message, tie.span, hint)
+    return f"{node.name}/{tie.weight}"

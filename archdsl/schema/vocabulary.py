@@ -267,6 +267,19 @@ def value_definitions() -> Schema:
         "names": {"type": "array", "items": reference("step_name"), "minItems": 1, "uniqueItems": True},
         "input_names": {"type": "array", "items": reference("input_name"), "minItems": 1, "uniqueItems": True},
         "taps": {"type": ["string", "array"], "pattern": _STEP_REF, "items": step_ref, "minItems": 1},
+        "tied_weight": {
+            "type": "object",
+            "properties": {
+                SHARE: {
+                    "type": "string",
+                    "pattern": _STEP_REF,
+                    "description": "The step and its weight: `step.weight`.",
+                },
+                "transpose": {"type": "boolean", "default": False, "description": "Whether to transpose the weight."},
+            },
+            "additionalProperties": False,
+            "required": [SHARE],
+        },
         "count": count,
         "condition": either({"type": "boolean"}, EXPRESSION),
         "columns": _mapping("argument_name", column, minProperties=1),
@@ -303,6 +316,9 @@ def op_definitions(ops: Mapping[str, type[Op]]) -> Schema:
             sizes = fields["properties"].pop(op.sizes_by_name)
             fields["additionalProperties"] = sizes["additionalProperties"]
             fields["propertyNames"] = {"pattern": _NAME}
+        fields["properties"] |= {
+            word: _ref("tied_weight", f"A weight of an earlier step, used as the {word}.") for word in op.tied_layers
+        }
         definitions[f"op.{name}"] = {"description": prose(op), **fields, "type": ["object", "null"]}
     share(definitions, "op.")
     for name, op in ops.items():

@@ -47,8 +47,9 @@ CASES += [(name, fields, (5, 8)) for name, fields in TOKENS.items()]
 
 
 def test_every_extra_layer_is_tested_and_known_by_name() -> None:
-    assert IMAGES.keys() | TOKENS.keys() == set(extra_classes()) == OPS.layers()
-    assert OPS.layers() <= RESERVED
+    tied = {layer for op in OPS.values() for layer in op.tied_layers.values()}  # tested in test_sharing.py
+    assert IMAGES.keys() | TOKENS.keys() | tied == set(extra_classes()) == OPS.layers() | tied
+    assert OPS.layers() | tied <= RESERVED
 
 
 def test_every_extra_class_stands_alone() -> None:

@@ -75,3 +75,38 @@ model:
     for training in (False, True):
         np.testing.assert_allclose(model(pair, training=training), twins(pair, training=training), atol=1e-6)
     np.testing.assert_allclose(model.get_weights()[-1], twins.get_weights()[-1], atol=1e-6)
+
+
+TIED = """archdsl: 1
+name: Autoencoder
+input: [6]
+model:
+  - {dense: {units: 4, activation: relu, bias: false}, name: a}
+  - dense: {units: 6, activation: sigmoid, kernel: {share: a.kernel, transpose: true}}
+"""
+
+
+def test_a_tied_kernel_is_one_variable_with_both_gradients(tmp_path: Path) -> None:
+    spec = loads(TIED)
+    model = archdsl.keras.build(spec)
+    assert [weight.path for weight in model.weights] == ["a/kernel", "dense_1/bias"]
+    assert [weight.path for weight in model.trainable_variables] == ["a/kernel", "dense_1/bias"]
+    model.compile("adam", "mse")
+    x = np.random.default_rng(0).random((16, 6), np.float32)
+    model.fit(x, x, epochs=2, verbose=0, shuffle=False)
+    kernel, bias = (np.asarray(weight) for weight in model.weights)
+    expected = 1 / (1 + np.exp(-(np.maximum(x @ kernel, 0) @ kernel.T + bias)))
+    np.testing.assert_allclose(model(x), expected, atol=1e-5)
+    model.save(tmp_path / "net.keras")
+    again = archdsl.keras.load_model(tmp_path / "net.keras")
+    np.testing.assert_array_equal(again(x), model(x))
+    for one in (model, again):
+        one.fit(x, x, epochs=1, verbose=0, shuffle=False)
+    for one, other in zip(model.weights, again.weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_tied_kernel_follows_the_dtype_policy() -> None:
+    model = archdsl.keras.compile_spec(loads(TIED)).Autoencoder(dtype="mixed_bfloat16")
+    assert model(np.ones((2, 6), np.float32)).dtype == "bfloat16"
+    assert {weight.dtype for weight in model.weights} == {"float32"}

@@ -173,3 +173,63 @@ def test_shared_layers_of_nested_calls_are_resolved_in_little_time() -> None:
     found = graph("layers:\n" + "\n".join(layers) + "\nmodel: [{L15: {}, name: x}, {share: x, repeat: 8}]\n")
     assert found.totals.parameters == 12
     assert found.totals.layers == 9 * 2**15
+
+
+TIED = """model:
+  - {dense: {units: 5}, name: a}
+  - {dense: {units: 3, kernel: {share: a.kernel, transpose: true}}, name: b}
+"""
+
+
+def test_a_tied_kernel_counts_once_and_the_bias_is_its_own() -> None:
+    found = graph(TIED)
+    assert paths(found) == ["a/kernel", "a/bias", "b/bias"]
+    assert found.nodes[1].tied == {"kernel": "a/kernel"}
+    assert found.totals.parameters == 3 * 5 + 5 + 3
+    assert found.totals.macs == 2 * 64 * 15
+    assert (
+        measure(found).kept_bytes
+        == measure(graph(TIED.replace(", kernel: {share: a.kernel, transpose: true}", ""))).kept_bytes
+    )
+
+
+def test_a_kernel_of_a_share_is_that_of_the_first_step() -> None:
+    found = graph(
+        TIED.replace(
+            "  - {dense: {units: 3,", "  - {dense: {units: 3}}\n  - {share: a, name: c}\n  - {dense: {units: 3,"
+        ).replace("a.kernel", "c.kernel")
+    )
+    assert found.nodes[-1].tied == {"kernel": "a/kernel"}
+
+
+def test_a_step_with_a_tied_kernel_is_shared() -> None:
+    body = TIED + "  - {dense: {units: 5}}\n  - {share: b}\n"
+    assert graph(body).totals.parameters == 15 + 5 + 3 + 3 * 5 + 5
+    assert problem(TIED + "  - {share: b}\n").message == "this input needs other weights in `b`"
+
+
+def test_defaults_for_kernels_do_not_touch_a_tied_kernel() -> None:
+    found = graph("defaults: {dense: {kernel_initializer: he_normal, bias: false}}\n" + TIED)
+    assert paths(found) == ["a/kernel"]
+
+
+@pytest.mark.parametrize(
+    ("edit", "code", "message"),
+    [
+        (("transpose: true", "transpose: false"), "ARCH020", "`kernel` must be 5x3, but `a.kernel` is 3x5"),
+        (("units: 3", "units: 4"), "ARCH020", "`kernel` must be 5x4, but `a.kernel` is 5x3, transposed"),
+        (("a.kernel", "a.kernels"), "ARCH018", "`a` has no weight `kernels`"),
+        (("a.kernel", "z.kernel"), "ARCH018", "no earlier step is named `z`"),
+        (("a.kernel", "a"), "ARCH007", "`kernel` must be a weight of another step, got `a`"),
+        (("{share: a.kernel, transpose: true}", "3"), "ARCH007", "`kernel` must be a weight of another step, got `3`"),
+        (("transpose: true", "transpose: 1"), "ARCH007", "`transpose` must be a boolean, got `1`"),
+        (("transpose: true", "turn: true"), "ARCH005", "unknown key `turn`"),
+        (("units: 3,", "units: 3, kernel_initializer: ones,"), "ARCH005", "`kernel_initializer` cannot be combined"),
+    ],
+)
+def test_a_wrong_tie_is_refused(edit: tuple[str, str], code: str, message: str) -> None:
+    found = problem(TIED.replace(*edit))
+    assert found.code == code
+    assert found.message.startswith(message)
+    assert found.span is not None
+    assert found.span.line == 6

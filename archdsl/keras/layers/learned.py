@@ -28,6 +28,61 @@ class StandardizedConv2D(layers.Conv2D):
         return {**super().get_config(), "epsilon": self.epsilon}
 
 
+class TiedDense(layers.Layer):
+    """Dense layer with a weight of another layer as its kernel. (B, ..., C) -> (B, ..., units).
+
+    The other layer trains, saves and loads the weight, so this layer must be created by the code that creates both.
+
+    Args:
+        units: dimension of the output.
+        kernel: the variable of the other layer.
+        transpose: whether to transpose the kernel.
+        activation: activation of the output.
+        use_bias: whether to add a bias.
+        bias_initializer: initializer for the bias.
+        bias_regularizer: regularizer for the bias.
+        bias_constraint: constraint on the bias.
+    """
+
+    def __init__(
+        self,
+        units,
+        kernel,
+        transpose=False,
+        activation=None,
+        use_bias=True,
+        bias_initializer="zeros",
+        bias_regularizer=None,
+        bias_constraint=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.units, self.transpose, self.use_bias = units, transpose, use_bias
+        self.activation = keras.activations.get(activation)
+        self.bias_options = {
+            "initializer": keras.initializers.get(bias_initializer),
+            "regularizer": keras.regularizers.get(bias_regularizer),
+            "constraint": keras.constraints.get(bias_constraint),
+        }
+        # Keras would track an attribute, and count and save the variable twice.
+        object.__setattr__(self, "kernel", kernel)
+
+    def build(self, input_shape):
+        if self.use_bias:
+            self.bias = self.add_weight((self.units,), name="bias", **self.bias_options)
+
+    def call(self, inputs):
+        kernel = keras.ops.convert_to_tensor(self.kernel)
+        kernel = keras.ops.transpose(kernel) if self.transpose else kernel
+        x = keras.ops.matmul(inputs, keras.ops.cast(kernel, inputs.dtype))
+        if self.use_bias:
+            x = keras.ops.add(x, keras.ops.cast(self.bias, x.dtype))
+        return self.activation(x)
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], self.units)
+
+
 class LayerScale(layers.Layer):
     """Multiplies each channel by a learned factor. (..., C) -> (..., C).
 

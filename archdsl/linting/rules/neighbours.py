@@ -192,7 +192,13 @@ class HeavyHead(Rule):
 
     def check_op(self, one: OpFacts, network: Network) -> Iterator[Occurrence]:
         own, all_of_it, places = one.node.totals.parameters, network.graph.totals.parameters, one.inputs[0].flattened
-        if not one.op.traits.filters or places < 2 or 2 * own < all_of_it or not network.convolves:
+        if (
+            not one.op.traits.filters
+            or "kernel" not in one.node.weights
+            or places < 2
+            or 2 * own < all_of_it
+            or not network.convolves
+        ):
             return
         weights = one.node.weights["kernel"].size
         yield self.at(
@@ -231,6 +237,8 @@ class StackedLinearLayers(Rule):
     def check_op(self, one: OpFacts, network: Network) -> Iterator[Occurrence]:
         node, before = one.node, one.before
         if before is None or not one.alone or not _is_linear(one.op) or not _is_linear(before.op):
+            return
+        if node.tied or before.tied:
             return
         kernel, kernel_before = node.weights["kernel"], before.weights["kernel"]
         both = kernel.size + kernel_before.size
