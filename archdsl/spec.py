@@ -222,6 +222,8 @@ class Branch:
 class Branches:
     """Parallel branches from one input, with a shortcut, a merge, and the steps after the merge.
 
+    A group of steps has no branches, only the steps `after`.
+
     `shortcut` is a kind, an expression for a kind, or a list of steps. `projection` is the conv block of a projection,
     without its filters and its stride.
     """
@@ -236,6 +238,11 @@ class Branches:
     def place(self) -> Span:
         """The place of the shortcut, or of the paths."""
         return self.projection[0].fields["kernel"].span
+
+    @property
+    def is_group(self) -> bool:
+        """Whether it is a group of steps, or only a named tensor."""
+        return not self.paths and self.merge is None
 
     @property
     def may_have_steps(self) -> bool:
@@ -489,6 +496,19 @@ class Spec:
             span=variant.span,
             variant=name,
         )
+
+    def output_names(self, step: Step) -> tuple[str, ...]:
+        """Return the names of the outputs of the layer that a step, or the last step of a group, uses, if any."""
+        if isinstance(step.action, Branches):
+            return self.output_names(step.action.after[-1]) if step.action.after else ()
+        if isinstance(step.action, Share):
+            return self.output_names(step.action.step)
+        if not isinstance(step.action, LayerCall):
+            return ()
+        layer = self.layers[step.action.layer]
+        while layer.like is not None:
+            layer = self.layers[layer.like]
+        return tuple(ref.name for ref in layer.outputs)
 
     def every(self) -> tuple[Spec, ...]:
         """Return everything that can be built without arguments: the file, if all have defaults, and its variants."""

@@ -161,7 +161,7 @@ class GraphBodyWriter:
         wanted = step.name if step.name and step.name in self.wanted else ""
         looped = step.loop.many or step.loop.when is not None
         if looped:
-            end = self._looped_step(step, start, x)
+            end = self._looped_step(step, start)
         else:
             variable = self.local(wanted) if wanted else self.variable
             if isinstance(step.action, Branches):
@@ -249,15 +249,15 @@ class GraphBodyWriter:
     def _assign(self, target: Tensors, source: Tensors) -> None:
         self.out.assign(", ".join(target), ", ".join(source))
 
-    def _looped_step(self, step: Step, start: Tensors, x: Tensors) -> Tensors:
+    def _looped_step(self, step: Step, start: Tensors) -> Tensors:
         """Write a step under a `for` or an `if`."""
         if not isinstance(step.action, Branches):
             clauses = loop_clauses(step, self.scope, self.number)
             copies = self._copies_shared(step) if step.loop.many else {}
             lists = [self.local(f"every_{word}") for word in layer_words(step)] if copies else []
             self.out.add(*(f"{every} = []" for every in lists))
-            with self._loop(clauses, step, start, x) as (source, target):
-                self._assign(target, self._layers(step, clauses, source, self.variable))
+            with self._loop(clauses, step, start) as target:
+                self._assign(target, self._layers(step, clauses, target, self.variable))
                 for every, layer in zip(lists, self.layers.get(step.name or "", ()), strict=False):
                     self.out.add(f"{every}.append({layer})")
             self.layers |= {word: tuple(f"{every}[{n - 1}]" for every in lists) for word, n in copies.items()}
@@ -267,10 +267,10 @@ class GraphBodyWriter:
         if many:
             self.out.add(*start_counting(step.action, self.scope, self.local))
         clauses = loop_clauses(step, self.scope, self.number)
-        with self._loop(clauses, step, start, x) as (source, target):
+        with self._loop(clauses, step, start) as target:
             scope, named = self.scope, dict(self.named)
-            self.scope = clauses.scope
-            self._assign(target, self._branches(step.action, source, self.variable))
+            self.scope = replace(clauses.scope, numbered=scope.numbered or (many and step.action.is_group))
+            self._assign(target, self._branches(step.action, target, self.variable))
             if many:
                 self.out.add(*count_copy(step.action, clauses.scope))
             self.scope = scope
@@ -280,24 +280,14 @@ class GraphBodyWriter:
         return target
 
     @contextmanager
-    def _loop(self, clauses: LoopClauses, step: Step, start: Tensors, x: Tensors) -> Iterator[tuple[Tensors, Tensors]]:
-        """The blocks of the loop of a step; yields the inputs of a copy and the variables for its outputs.
+    def _loop(self, clauses: LoopClauses, step: Step, start: Tensors) -> Iterator[Tensors]:
+        """The blocks of the loop of a step; yields the variables for the inputs and outputs of a copy.
 
-        Without a copy, the tensors before the step are passed on; `from` is the input of the first copy.
+        Without a copy, they pass on what the first one would have taken.
         """
-        many = len(output_names(step, self.scope.spec)) or 1
-        variable = self.variable
+        variable, many = self.variable, len(start)
         target = (variable,) if many == 1 else tuple(self.local(f"{variable}_{i + 1}") for i in range(many))
-        if step.loop.never_empty:
-            x = start
-        if len(x) == many:
-            self._assign(target, x)
-        source = start if step.refs else target
-        if step.refs and step.loop.many and x != start:
-            source = tuple(self.local(f"{variable}_source") for _ in start)
-            self._assign(source, start)
-        elif step.refs and step.loop.many:
-            source = target
+        self._assign(target, start)
         copies = {}
         if step.loop.many and step.name:
             numbers = {word: copy_number(word, step.name) for word in self.wanted}
@@ -306,9 +296,7 @@ class GraphBodyWriter:
         if every:
             self.out.add(f"{every} = []")
         with self._blocks(clauses, every, target):
-            yield source, target
-            if source != target and step.loop.many:
-                self._assign(source, target)
+            yield target
         for word, number in copies.items():
             self.outputs[word] = output_names(step, self.scope.spec)
             copy = f"{every}[{number - 1}]"
@@ -346,21 +334,34 @@ class GraphBodyWriter:
 
     def _branch(self, branch: Branch, x: Tensors) -> str:
         """Write a branch; returns its item in the list of the merge, starred for a list of copies."""
+        x, steps = self._start(branch.steps, x)
         clauses = loop_clauses(branch, self.scope, self.number)
         name = name_literal(clauses.name) if branch.loop.many else self._branch_name(clauses.name)
         sure = not branch.loop.many and not clauses.condition
-        if not branch.steps and sure:
+        if not steps and sure:
             return _called_with(x)
         label = branch.name or (clauses.name if clauses.name.isidentifier() else "path")
-        if not self._is_row(branch.steps):
-            return self._branch_as_model(branch, clauses, name, label, x)
-        sequential = sequential_call(branch.steps, clauses.scope, name)
+        if steps and not self._is_row(steps):
+            return self._branch_as_model(branch, steps, clauses, name, label, x)
+        layers: Source = _called_with(x)
+        if steps:
+            sequential = sequential_call(steps, clauses.scope, name)
+            layers = surround("", sequential, f"({_called_with(x)})")
         own = self.local(label if sure or branch.name else "paths")
         if sure:
             self._call(own, sequential, x)
             return own
-        self.out.add(clauses.assigned_list(own, surround("", sequential, f"({_called_with(x)})")))
+        self.out.add(clauses.assigned_list(own, layers))
         return f"*{own}"
+
+    def _start(self, steps: Sequence[Step], x: Tensors) -> tuple[Tensors, Sequence[Step]]:
+        """The input and the steps of a branch or shortcut, which may begin with a named tensor."""
+        first = steps[0] if len(steps) == 1 else None
+        if first is None or not isinstance(first.action, Branches) or not first.action.is_group:
+            return x, steps
+        if not first.refs or first.name in self.wanted or not first.loop.never_empty or first.loop.many:
+            return x, steps
+        return self.referenced(first.refs), first.action.after
 
     def _is_row(self, steps: Sequence[Step]) -> bool:
         """Whether the steps of a branch can be a `keras.Sequential`."""
@@ -374,17 +375,19 @@ class GraphBodyWriter:
             for step in steps
         )
 
-    def _branch_as_model(self, branch: Branch, clauses: LoopClauses, name: str, label: str, x: Tensors) -> str:
+    def _branch_as_model(
+        self, branch: Branch, steps: Sequence[Step], clauses: LoopClauses, name: str, label: str, x: Tensors
+    ) -> str:
         """Write a branch that forks again, or whose tensors are referred to from outside."""
         if not branch.loop.many and not clauses.condition:
             own = self.local(label)
-            self._model(branch.steps, clauses.scope, name, own, x)
+            self._model(steps, clauses.scope, name, own, x)
             return own
         several, own = self.local(f"{label}_paths"), self.local(label)
         self.out.add(f"{several} = []")
         named = dict(self.named)
         with self._blocks(clauses):
-            self._model(branch.steps, clauses.scope, name, own, x)
+            self._model(steps, clauses.scope, name, own, x)
             self.out.add(f"{several}.append({own})")
         self.named = named if branch.loop.many else self.named
         return f"*{several}"
@@ -478,6 +481,7 @@ class GraphBodyWriter:
 
     def _shortcut_steps(self, steps: Sequence[Step], name: str, x: Tensors) -> str:
         """Write a shortcut that consists of steps."""
+        x, steps = self._start(steps, x)
         if not steps:
             return x[0]
         own = self.local("shortcut")

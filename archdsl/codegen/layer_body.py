@@ -175,6 +175,8 @@ class LayerBodyWriter:
 
     def _branches(self, branches: Branches, x: LayerTensor) -> LayerTensor:
         """Write branches, the shortcut, the merge and `after`."""
+        if branches.is_group:
+            return self.steps(branches.after, x)
         start = self._in_variables(x)
         parts = [self._branch(branch, start) for branch in branches.paths]
         return self.steps(branches.after, self._merge(branches, start, parts), "after")

@@ -57,7 +57,8 @@ def loop_clauses(item: Step | Branch, scope: SourceScope, number: str = "number"
     inner = scope.inside_loop(loop.columns)
     condition = inner.write(loop.when) if loop.when is not None else ""
     if not loop.many:
-        return LoopClauses(item.name or scope.next_name(kind), "", condition, scope)
+        is_unique = item.name and not (scope.numbered and isinstance(item, Step))
+        return LoopClauses(kind if is_unique else scope.next_name(kind), "", condition, scope)
     count = scope.counters.count(kind)
     if not loop.columns:
         assert loop.repeat is not None

@@ -73,14 +73,7 @@ def outer_names(steps: Sequence[Step], known: Container[str]) -> list[str]:
 
 def output_names(step: Step, spec: Spec) -> tuple[str, ...]:
     """The names of the outputs of the layer that a step uses, if any."""
-    if isinstance(step.action, Share):
-        return output_names(step.action.step, spec)
-    if not isinstance(step.action, LayerCall):
-        return ()
-    layer = spec.layers[step.action.layer]
-    while layer.like is not None:
-        layer = spec.layers[layer.like]
-    return tuple(ref.name for ref in layer.outputs)
+    return spec.output_names(step)
 
 
 def takes_flow(steps: Sequence[Step]) -> bool:
@@ -88,7 +81,8 @@ def takes_flow(steps: Sequence[Step]) -> bool:
     if not steps:
         return True
     first = steps[0]
-    return not first.refs or first.loop.many or first.loop.when is not None
+    is_sure_group = isinstance(first.action, Branches) and first.action.is_group and first.loop.never_empty
+    return not first.refs and (not is_sure_group or takes_flow(first.action.after))  # type: ignore[union-attr]
 
 
 def may_be_empty(steps: Sequence[Step]) -> bool:

@@ -6,7 +6,7 @@ import ast
 import builtins
 import itertools
 from collections.abc import Container, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from archdsl.codegen.expressions import SPEC_NAMES, ExpressionWriter, expression_type, plus, row_type
@@ -49,18 +49,20 @@ class SourceScope:
         names: the names of arguments and variables in this scope.
         types: the types of the names, as returned by `expression_type`.
         counters: the number of steps of each kind so far.
+        numbered: whether a group with copies is around it, so that names get a number.
     """
 
     spec: Spec
     names: ExpressionWriter
     types: Mapping[str, str]
     counters: NameCounters = field(default_factory=NameCounters)
+    numbered: bool = False
 
     def inside_loop(self, columns: Fields) -> SourceScope:
         """A copy with the columns of a `for` as local variables."""
         names = ExpressionWriter({**self.names.by_name, **{name: name for name in columns}})
         types = {name: row_type(column, self.types) for name, column in columns.items()}
-        return SourceScope(self.spec, names, {**self.types, **types}, self.counters)
+        return replace(self, names=names, types={**self.types, **types})
 
     def numbered_anew(self) -> SourceScope:
         """A copy for a nested body, in which numbers start at 1."""

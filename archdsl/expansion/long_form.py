@@ -108,6 +108,8 @@ class LongForm(FieldWriter):
             items = [self._call(replace(word), None)]
         elif node.get("paths") is not None:
             items = self._paths(node)
+        elif (steps := node.get("steps")) is not None:
+            items = [self.item("steps", self._body(steps), "", node.key("steps"))]
         else:
             items = [self._call(key, given) for key, given in node.items if key.text not in STEP_KEYS]
         neighbours = self._neighbours(node) if isinstance(node, Mapping) else []
@@ -156,8 +158,11 @@ class LongForm(FieldWriter):
         items = [self.item("paths", group, "", node.key("paths"))]
         shortcut, merge, after = (node.get(word) for word in PATHS_KEYS)
         default = "default of paths"
-        value = self._body(shortcut) if isinstance(shortcut, Sequence) else self.copy(shortcut or _NONE)
-        items.append(self.item("shortcut", value, line(shortcut) if shortcut else default, node.key("shortcut")))
+        if shortcut is None or isinstance(shortcut, Scalar):
+            value, origin = self.copy(shortcut or _NONE), line(shortcut) if shortcut else default
+            items.append(self.item("shortcut", value, origin, node.key("shortcut")))
+        else:
+            items.append(self._path("shortcut", shortcut, node.key("shortcut") or shortcut))
         if merge is not None:
             key, given = word_of(merge)
             value = OutputGroup((self.call(key, self.op(OPS[key.text], given)),))
@@ -170,12 +175,13 @@ class LongForm(FieldWriter):
         """Return a path, as a list if it has only steps."""
         if not isinstance(node, Mapping):
             return self.item(name, self._body(node), "", anchor)
-        neighbours = self._neighbours(node)
-        steps = self._body(node.get("steps") or _NONE)
-        if not neighbours:
-            return self.item(name, steps, "", anchor, node.key("steps"))
-        items = (*neighbours, self.item("steps", steps, "", node.key("steps")))
-        return self.item(name, OutputGroup(items, open=True), "", anchor)
+        items, body = self._neighbours(node), node.get("steps")
+        if body is not None:
+            steps = self._body(body)
+            if not items:
+                return self.item(name, steps, "", anchor, node.key("steps"))
+            items.append(self.item("steps", steps, "", node.key("steps")))
+        return self.item(name, OutputGroup(tuple(items), open=True), "", anchor)
 
 
 def _may_project(node: Node | None) -> bool:

@@ -47,6 +47,12 @@ PROJECTION: dict[str, int | str] = {
 }
 """The fields of a projection, a 1x1 conv whose filters and stride depend on where it is used."""
 
+_PATH = ("steps", "from")
+"""The keys of a path or a shortcut, besides those of its loop."""
+
+_BODIES = ("paths", "steps")
+"""The keys of steps that contain steps."""
+
 NORMS = OPS.of_kind("norm", suffix="_norm")
 ACTIVATIONS = OPS.of_kind("activation")
 
@@ -91,13 +97,19 @@ class StepReader(InterfaceReader):
         name = self.name(node.get("name"), scope)
         step = None if action is None else Step(key.text, action, loop, name, key.span, refs)
         if name is not None:
-            kind = action.step.kind if isinstance(action, Share) else key.text
-            outputs = self.signatures[kind].outputs if kind in self.signatures else ()
-            scope.define(name, outputs, loop.many, step)
+            scope.define(name, self._outputs(action), loop.many, step)
         return step
 
+    def _outputs(self, action: tuple[OpCall, ...] | LayerCall | Branches | Share | None) -> tuple[str, ...]:
+        """Return the names of the outputs of a layer, or of the last layer of a group."""
+        if isinstance(action, Branches):
+            return self._outputs(action.after[-1].action) if action.is_group and action.after else ()
+        if isinstance(action, Share):
+            return self._outputs(action.step.action)
+        return self.signatures[action.layer].outputs if isinstance(action, LayerCall) else ()
+
     def _own(self, node: Mapping) -> tuple[Scalar, Node] | None:
-        """Return the key of the op, layer or `paths` of a step."""
+        """Return the key of the op, layer, `paths` or `steps` of a step."""
         words = {*STEP_KEYS, *(PATHS_KEYS if node.get("paths") else ())}
         own = [(key, value) for key, value in node.items if key.text not in words]
         known = [(key, value) for key, value in own if self._is_known(key)]
@@ -105,7 +117,7 @@ class StepReader(InterfaceReader):
             return own[0]
         if not own:
             hint = "put these keys in one mapping with the op or layer: `{relu: {}, name: x}`"
-            self.problems.add("ARCH014", "a step needs an op, a layer or `paths`", node.span, hint)
+            self.problems.add("ARCH014", "a step needs an op, a layer, `paths` or `steps`", node.span, hint)
         elif len(known) > 1:
             hint = "start each step with `- `"
             message = f"two steps in one list item: `{known[0][0].text}` and `{known[1][0].text}`"
@@ -126,7 +138,7 @@ class StepReader(InterfaceReader):
         return None
 
     def _is_known(self, key: Scalar) -> bool:
-        return key.text in self.signatures or key.text in ("paths", SHARE) or find(key.text, key.span) is not None
+        return key.text in self.signatures or key.text in (*_BODIES, SHARE) or find(key.text, key.span) is not None
 
     def _fields_of(self, word: str) -> set[str]:
         if word in OPS:
@@ -140,6 +152,10 @@ class StepReader(InterfaceReader):
             return self.branches(step, scope)
         if key.text == SHARE:
             return self._share(given, scope)
+        if key.text == "steps":
+            if isinstance(given, Sequence) and not given.items:
+                self.problems.add("ARCH006", "`steps` is empty", given.span, "add a step, as in `steps: [relu]`")
+            return self._group(self.body(given, scope), step.span)
         if key.text not in self.signatures and find(key.text, key.span) is None:
             message = f"unknown op or layer {shown(key.value)}"
             self.problems.add("ARCH014", message, key.span, self._nearest_step(key.text))
@@ -220,8 +236,9 @@ class StepReader(InterfaceReader):
             self.problems.add("ARCH018", "a step is shared with all its outputs", node.span, hint)
             return Share(ref.name, first, node.span)
         elif isinstance(first.action, Branches):
-            message = f"`{ref.name}` has paths: only an op or a layer can be shared"
-            hint = "put the paths in a layer of their own, and share the step with that layer"
+            inner = "steps" if first.action.is_group else "paths"
+            message = f"`{ref.name}` has {inner}: only an op or a layer can be shared"
+            hint = f"put the {inner} in a layer of their own, and share the step with that layer"
         elif isinstance(first.action, Share):
             original = scope.find(first.action.name)
             if original is not None and original.step is first.action.step and not original.ambiguous:
@@ -250,7 +267,7 @@ class StepReader(InterfaceReader):
                 scope.used.add(words[problem.span])
 
     def _nearest_step(self, word: str) -> str:
-        hint = nearest(word, {*OPS, *self.signatures, "paths"})
+        hint = nearest(word, {*OPS, *self.signatures, *_BODIES})
         if hint.startswith("did you mean"):
             return hint
         layers = ", ".join(f"`{name}`" for name in self.signatures)
@@ -385,9 +402,24 @@ class StepReader(InterfaceReader):
             self.problems.add("ARCH006", f"{MISSING} `merge`", place, "add a merge, such as `merge: add`")
         part = self._merge(merge, scope) if merge is not None else None
         steps = self.body(after, scope) if after is not None else ()
-        own = {name: Value(content, node.span) for name, content in PROJECTION.items()}
-        projection = self.block(OPS["conv"], own, node.span)
-        return Branches(paths, shortcut, part, steps, projection)
+        return Branches(paths, shortcut, part, steps, self._projection(node.span))
+
+    def _projection(self, span: Span) -> tuple[OpCall, ...]:
+        own = {name: Value(content, span) for name, content in PROJECTION.items()}
+        return self.block(OPS["conv"], own, span)
+
+    def _group(self, steps: tuple[Step, ...], span: Span) -> Branches:
+        """Return steps as a group, which has no paths and adds nothing to the names of its steps."""
+        return Branches((), Value("none", span), None, steps, self._projection(span))
+
+    def _steps_from(self, node: Mapping, outer: Scope, inner: Scope) -> tuple[Step, ...]:
+        """Return the `steps` of a path or a shortcut, which begin with the tensors under its `from`, if any."""
+        start, body = node.get("from"), node.get("steps")
+        refs = self.refs(start, outer)
+        steps = self.body(body, inner) if body is not None else ()
+        if start is None:
+            return steps
+        return (Step("steps", self._group(steps, start.span), Loop(), None, start.span, refs),)
 
     def _paths(self, node: Node | None, scope: Scope) -> Iterator[Branch]:
         if node is not None and not isinstance(node, Scalar) and not node.items:
@@ -408,24 +440,23 @@ class StepReader(InterfaceReader):
     def _path(self, name: str | None, node: Node, scope: Scope) -> Branch:
         if isinstance(node, Sequence):
             return Branch(name, Loop(), self.body(node, scope), node.span)
-        body = node.get("steps") if isinstance(node, Mapping) else None
-        if not isinstance(node, Mapping) or body is None:
+        if not isinstance(node, Mapping) or all(node.get(word) is None for word in _PATH):
             keys = [key for key, _ in node.items] if isinstance(node, Mapping) else []
             unknown = [key for key in keys if key.text not in LOOP_KEYS]
             if len(unknown) == 1 and len(keys) > 1:
-                hint = nearest(unknown[0].text, ["steps"])
+                hint = nearest(unknown[0].text, _PATH)
                 self.problems.add("ARCH005", f"unknown key `{unknown[0].text}`", unknown[0].span, hint)
-            elif near := [key for key in keys if nearest(key.text, ["steps"]).startswith("did you mean")]:
+            elif near := [key for key in keys if nearest(key.text, _PATH).startswith("did you mean")]:
                 message = f"unknown key `{near[0].text}`"
-                self.problems.add("ARCH005", message, near[0].span, "did you mean `steps`?")
+                self.problems.add("ARCH005", message, near[0].span, nearest(near[0].text, _PATH))
             else:
                 hint = "write a list of steps, or `{steps: [...]}` with `repeat`, `for` or `when`"
                 self.problems.add("ARCH007", f"expected a path, got {got(node)}", node.span, hint)
             scope.mention(node)
             return Branch(name, Loop(), (), node.span)
-        self.unknown(node, ("steps", *LOOP_KEYS))
+        self.unknown(node, (*_PATH, *LOOP_KEYS))
         loop, inner = self.loop(node, scope)
-        steps = self.body(body, inner)
+        steps = self._steps_from(node, scope, inner)
         self.close(node, loop, inner, scope)
         return Branch(name, loop, steps, node.span)
 
@@ -434,6 +465,9 @@ class StepReader(InterfaceReader):
             return Value("none", span)
         if isinstance(node, Sequence):
             return self.body(node, scope)
+        if isinstance(node, Mapping) and any(node.get(word) is not None for word in _PATH):
+            self.unknown(node, _PATH)
+            return self._steps_from(node, scope, scope)
         value = self.value(node, scope)
         # The content may be a mapping, which is not hashable.
         if not value.names and value.content not in tuple(SHORTCUTS):
@@ -441,6 +475,9 @@ class StepReader(InterfaceReader):
                 message, hint = f"unknown shortcut {got(node)}", nearest(str(value.content), SHORTCUTS)
             else:
                 message, hint = f"expected a shortcut, got {got(node)}", "write the steps of the shortcut as a list"
+                if isinstance(node, Mapping) and len(node.items) == 1:
+                    near = nearest(node.items[0][0].text, _PATH)
+                    hint = near if near.startswith("did you mean") else hint
             self.problems.add("ARCH007", message, node.span, hint)
             return Value("none", span)
         return value

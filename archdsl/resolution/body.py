@@ -140,12 +140,14 @@ class StepContext(NamedTuple):
         body: The body that contains the step.
         scope: The values of the names in its expressions.
         path: The branches around the step.
+        numbered: Whether a group with copies is around the step, so that its name gets a number.
     """
 
     body: Body
     scope: Values
     path: BranchPath
+    numbered: bool = False
 
     def inside(self, branch: str) -> StepContext:
         """Return the context inside another branch."""
-        return self._replace(path=(*self.path, branch))
+        return self._replace(path=(*self.path, branch), numbered=False)

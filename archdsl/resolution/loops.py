@@ -70,7 +70,8 @@ class Budget:
             self.turns += max(1, times)
             self.afford(0, item.span)
             for _ in range(times):
-                number = 0 if item.name and not loop.many else context.body.next_number(context.path, base)
+                unique = item.name and not loop.many and not (context.numbered and isinstance(item, Step))
+                number = 0 if unique else context.body.next_number(context.path, base)
                 yield inner if there else None, StepName(base, number, context.path)
 
     def inside(self, loop: Loop, number: int, row: Values, scope: Values) -> Values:

@@ -140,34 +140,45 @@ class Resolver:
         return x
 
     def _copies(self, context: StepContext, step: Step, x: Tensors) -> Tensors:
-        """Resolve all copies of a step in sequence, without those whose `when` is false."""
+        """Resolve all copies of a step in sequence, without those whose `when` is false.
+
+        A step without copies passes on what it would have taken.
+        """
         body, many = context.body, step.loop.many
+        is_group = isinstance(step.action, Branches) and step.action.is_group
+        self.budget.spend(len(step.refs), step.span)
+        start = end = body.referenced(step.refs) if step.refs else x
+        self._check_optional(step, len(start))
         made: list[Tensors] = []
-        end: Tensors | None = None
         for inner, name in self.budget.copies(step, context):
             begin = len(body.nodes)
             if inner is not None:
-                self.budget.spend(len(step.refs), step.span)
-                taken = end or (body.referenced(step.refs) if step.refs else x)
+                taken, inner = end, inner._replace(numbered=inner.numbered or (many and is_group))
                 with body.own_names() if many and isinstance(step.action, Branches) else nullcontext():
                     end = self.step(inner, step, name, taken)
                 if many and len(end) != len(taken):
                     takes = f"each copy of `{step.base_name}` takes {quantity(len(taken), 'tensor')}"
                     hint = "a repeated step must return as many tensors as it takes"
                     raise fail("ARCH022", f"{takes} but returns {len(end)}", step.span, hint)
-            made.append(end or x)
+            made.append(end)
             if step.name and not isinstance(step.action, Branches):
                 body.shareable[f"{step.name}_{len(made)}" if many else step.name] = tuple(body.nodes[begin:])
-        if end is not None and len(end) != len(x) and not step.loop.never_empty:
-            gives = f"`{step.base_name}` returns {quantity(len(end), 'tensor')}"
-            hint = "merge the tensors before the step: an optional step must return as many tensors as it takes"
-            raise fail("ARCH022", f"{gives}, but {len(x)} pass through if it is skipped", step.span, hint)
-        end = end or x
         if step.name:
             body.named[step.name] = end
             if many:
                 body.named.update({f"{step.name}_{number}": copy for number, copy in enumerate(made, 1)})
         return end
+
+    def _check_optional(self, step: Step, taken: int) -> None:
+        """Raise an error if a step that may be skipped does not return as many tensors as it takes."""
+        returned = len(self.spec.output_names(step)) or 1
+        if returned == taken or step.loop.never_empty:
+            return
+        gives = f"`{step.base_name}` returns {quantity(returned, 'tensor')}"
+        hint = "put it into a group to pass on the previous step instead: `- {steps: [...], when: ...}`"
+        if step.loop.when is None or taken == 1:
+            hint = "an optional step must return as many tensors as it takes"
+        raise fail("ARCH022", f"{gives}, but {taken} pass through if it is skipped", step.span, hint)
 
     def step(self, context: StepContext, step: Step, name: StepName, x: Tensors) -> Tensors:
         """Resolve one copy of a step and return its outputs."""
@@ -405,7 +416,7 @@ class Resolver:
         end = self._shortcut(context.inside(own), branches, parts, nodes, x)
         shortcut = None
         if end is not None:
-            shortcut = shortcut_of(own, end.ref, body.nodes[begin + len(nodes) :], parts, nodes, len(path))
+            shortcut = shortcut_of(own, end.ref, x, body.nodes[begin + len(nodes) :], parts, nodes, len(path))
             parts = {"shortcut": end, **parts} if branches.shortcut_first else {**parts, "shortcut": end}
         merge, ends = branches.merge, tuple(parts.values())
         merged = ends[:1] or x

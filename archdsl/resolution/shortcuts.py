@@ -32,20 +32,28 @@ def shortcut_steps(word: str, projection: tuple[OpCall, ...], filters: Value, st
 
 
 def shortcut_of(
-    branch: str, end: TensorRef, own: Sequence[Node], parts: Mapping[str, Tensor], others: Sequence[Node], level: int
+    branch: str,
+    end: TensorRef,
+    start: Sequence[Tensor],
+    own: Sequence[Node],
+    parts: Mapping[str, Tensor],
+    others: Sequence[Node],
+    level: int,
 ) -> Shortcut:
     """Return the resolved shortcut, whether the spec gives its kind or its steps.
 
     Args:
         branch: The branch that contains its steps.
         end: The output of the shortcut.
+        start: The input of the paths and the shortcut.
         own: The nodes of its steps.
         parts: The outputs of the paths.
         others: The nodes of the paths.
         level: The number of branches around the merge.
     """
     if end.node not in {node.name for node in own}:
-        return Shortcut("identity")
+        named = () if end in [tensor.ref for tensor in start] else (end,)
+        return Shortcut("shortcut" if named else "identity", source=named)
     steps = tuple(node.kind for node in own if node.role in ("main", "layer", "merge"))
     first: dict[str, tuple[TensorRef, ...]] = {}
     for node in others:

@@ -54,6 +54,8 @@ PATHS_PROPERTIES = {
 }
 """`paths` and the keys next to it."""
 
+_GROUP = {"steps": _ref("group", "Steps that `repeat`, `for`, `when`, `from` and `name` apply to together.")}
+
 
 def file_words() -> Schema:
     """Return the top-level keys of a file, except the sections defined by Pydantic models."""
@@ -171,6 +173,7 @@ def step_definitions(ops: Mapping[str, type[Op]]) -> Schema:
     """Return the schemas of a body and its steps: names, or mappings with other keys next to the op or layer."""
     return {
         "body": {"if": {"type": "array"}, "then": {"items": reference("step")}, "else": reference("step")},
+        "group": {**reference("body"), "minItems": 1},
         "step": {"if": {"type": "object"}, "then": reference("mapping"), "else": reference("word")},
         "word": {
             "description": "An op or a layer of this file, without arguments.",
@@ -178,9 +181,9 @@ def step_definitions(ops: Mapping[str, type[Op]]) -> Schema:
             "anyOf": [{"enum": list(ops)}, {"pattern": _CLASS}],
         },
         "mapping": {
-            "description": "One op, layer of this file or `paths`, and optional keys such as `name` and `repeat`.",
+            "description": "One op, layer of this file, `paths` or `steps`, and optional keys such as `name`.",
             "type": "object",
-            "properties": {**_entries(ops), SHARE: SHARE_PROPERTY, **PATHS_PROPERTIES, **STEP_PROPERTIES},
+            "properties": {**_entries(ops), SHARE: SHARE_PROPERTY, **PATHS_PROPERTIES, **_GROUP, **STEP_PROPERTIES},
             "patternProperties": {_CLASS: _ref("arguments", "A layer of this file and its arguments.")},
             "additionalProperties": False,
             "if": {"required": ["paths"]},
@@ -197,6 +200,18 @@ def paths_definitions(ops: Mapping[str, type[Op]]) -> Schema:
     once = {"properties": {"repeat": False, "for": False}}
     one_path = {"maxItems": 1, "maxProperties": 1, "items": once, "additionalProperties": once}
     words = {"enum": list(SHORTCUTS)}
+    body = {
+        "steps": _ref("body", "The steps of the path; `[]` passes the input through."),
+        "from": _ref("taps", "The tensor that the path begins with, if not the common input: an earlier step."),
+    }
+    either_key = {"if": {"type": "object"}, "then": {"anyOf": [{"required": [word]} for word in body]}}
+    steps = {
+        "type": ["array", "object"],
+        "items": reference("step"),
+        "properties": body,
+        "additionalProperties": False,
+        **either_key,
+    }
     return {
         "paths": {
             "type": ["object", "array"],
@@ -207,12 +222,12 @@ def paths_definitions(ops: Mapping[str, type[Op]]) -> Schema:
             "minItems": 1,
         },
         "path": {
-            "description": "A list of steps, or `{steps: [...]}` with `repeat`, `for` or `when`.",
+            "description": "A list of steps, or `{steps: [...]}` with `from`, `repeat`, `for` or `when`.",
             "type": ["array", "object"],
             "items": reference("step"),
-            "properties": {"steps": _ref("body", "The steps of the path; `[]` passes the input through."), **loop},
+            "properties": {**body, **loop},
             "additionalProperties": False,
-            "required": ["steps"],
+            **either_key,
         },
         "merge_where_due": {
             "$comment": "A single path without a loop and a shortcut needs no `merge`.",
@@ -221,7 +236,7 @@ def paths_definitions(ops: Mapping[str, type[Op]]) -> Schema:
         },
         "shortcut": {
             "description": "; ".join(f"`{word}`: {meaning}" for word, meaning in SHORTCUTS.items()) + ".",
-            **either(words, {"type": "array", "items": reference("step")}, EXPRESSION),
+            **either(words, steps, EXPRESSION),
         },
         "merge": word_or_mapping(merges, list(merges)),
     }

@@ -35,7 +35,7 @@ layers:
               merge: add
               repeat: $depth
             - {relu: {}, name: active}
-        shortcut: [{conv: {filters: $filters, kernel: 1}, from: active, when: $wide}, batch_norm]
+        shortcut: [{steps: [{conv: {filters: $filters, kernel: 1}, from: active}], when: $wide}, batch_norm]
         merge: concat
       - paths: [[conv: {filters: $filters, kernel: 1}], [batch_norm, conv: {filters: $filters, kernel: 1}]]
         shortcut: auto

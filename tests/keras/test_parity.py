@@ -171,8 +171,11 @@ def test_resnet50_v2_is_that_of_keras_applications(resnet50_v2: keras.Model) -> 
 @pytest.mark.parametrize(
     ("right", "wrong"),
     [
-        ("from: active, when: $widen}", "when: $widen}"),
-        ("{max_pool: {size: 1, stride: $stride}, when", "{max_pool: {size: 1, stride: $stride}, from: active, when"),
+        ("}, from: active}]", "}}]"),
+        (
+            "{max_pool: {size: 1, stride: $stride}, when",
+            "{steps: [{max_pool: {size: 1, stride: $stride}, from: active}], when",
+        ),
         ("stride: $stride if $i == $depth - 1 else 1", "stride: $stride if $i == 0 else 1"),
     ],
     ids=["a projection of the raw input", "a thinned out pre-activation", "stride in the first layer"],

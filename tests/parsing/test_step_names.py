@@ -247,11 +247,13 @@ class TestFrom:
             + PAIR
             + "model:\n  - {Pair: {}, name: p, when: $t}\n  - {add: {}, from: [p.high, p.low]}\n"
         )
-        with pytest.raises(ArchError, match="2 tensors, but 1 pass through"):
-            graph(body)
-        found = problem(body, HEAD, t=False)
-        assert found.code == "ARCH018"
-        assert "`p.high` does not exist with these arguments" in found.message
+        for is_there in (True, False):
+            assert problem(body, HEAD, t=is_there).code == "ARCH022"
+            with pytest.raises(ArchError, match="2 tensors, but 1 pass through"):
+                graph(body, t=is_there)
+        found = problem(body.replace("{Pair: {}, name: p, when: $t}", "{steps: [{relu: {}, name: p}], when: $t}")
+                        .replace("[p.high, p.low]", "[p, input]"), HEAD, t=False)  # fmt: skip
+        assert (found.code, found.message) == ("ARCH018", "the step `p` does not exist with these arguments")
 
     def test_feeds_the_first_copy(self) -> None:
         body = (
@@ -271,12 +273,20 @@ class TestFrom:
         assert wiring(body)["r_3"] == ("r_2",)
 
     @pytest.mark.parametrize("loop", ["when: $t", "for: {i: 2}, when: $t and $i < 9", "repeat: 2 if $t else 0"])
-    def test_what_is_not_there_is_as_if_it_did_not_stand_there(self, loop: str) -> None:
-        """The output of the previous step is passed on, not the step in `from`."""
-        body = "args: {t: true}\nmodel:\n  - {relu: {}, name: a}\n  - gelu\n"
-        body += f"  - {{relu: {{}}, from: a, {loop}}}\n"
-        assert wiring(body, HEAD, t=False) == {"a": ("input",), "gelu_1": ("a",)}
-        assert problem(body).message == "the output of `gelu_1` is unused"
+    def test_what_is_skipped_passes_on_what_it_would_have_taken(self, loop: str) -> None:
+        """It passes on the step in `from`, not the output of the previous step."""
+        body = "args: {t: true}\nmodel:\n  - {relu: {}, name: a}\n  - {gelu: {}, name: b}\n"
+        body += f"  - {{relu: {{}}, from: a, {loop}, name: c}}\n  - {{concat: {{}}, from: [a, b, c]}}\n"
+        assert wiring(body, HEAD, t=False)["concat_1"] == ("a", "b", "a")
+        assert wiring(body, HEAD, t=True)["concat_1"][:2] == ("a", "b")
+        assert wiring(body, HEAD, t=True)["concat_1"][2].startswith("c")
+
+    @pytest.mark.parametrize("loop", ["when: $n > 0", "repeat: $n", "for: {i: $n}, when: $i >= 0"])
+    def test_two_tensors_pass_through_as_two(self, loop: str) -> None:
+        step = f"{{Cross: {{}}, from: [left, right], {loop}, name: p}}"
+        body = f"args: {{n: 1}}\n{CROSS}model: [{step}, concat]"
+        assert wiring(body, TWO, n=0)["concat_1"] == ("left", "right")
+        assert [ref.partition(".")[2] for ref in wiring(body, TWO, n=1)["concat_1"]] == ["high", "low"]
 
     def test_the_tap_of_resnet_v2(self) -> None:
         """The shortcut takes the first pre-activation, or pools the input."""
@@ -291,7 +301,7 @@ layers:
           name: active
         - conv: {filters: 8, kernel: 3, padding: same}
     shortcut:
-      - {conv: {filters: 8, kernel: 1}, from: active, when: $first}
+      - {steps: [{conv: {filters: 8, kernel: 1}, from: active}], when: $first}
       - {max_pool: {size: 1}, when: not $first}
     merge: add
 model: [Unit: {first: true}, Unit: {first: false}]
@@ -480,11 +490,11 @@ class TestArity:
     @pytest.mark.parametrize(
         "loop", ["when: $t", "repeat: $n", "for: {i: $n}, when: $i == 0", "for: {i: [0], j: $l}, when: $i == $j"]
     )
-    def test_what_may_not_be_there_gives_as_many_as_flow_past_it(self, loop: str) -> None:
+    def test_what_may_not_be_there_gives_as_many_as_it_takes(self, loop: str) -> None:
         args = "args: {" + ", ".join(a for a in ("t: true", "n: 1", "l: [0]") if f"${a[0]}" in loop) + "}\n"
-        found = problem(f"{args}model: [{{relu: {{}}, from: left, {loop}}}, {{add: {{}}, from: [left, right]}}]", TWO)
+        found = problem(f"{args}model: [{{add: {{}}, from: [left, right], {loop}}}]", TWO)
         assert found.code == "ARCH022"
-        assert found.message == "`relu` returns 1 tensor, but 2 pass through if it is skipped"
+        assert found.message == "`add` returns 1 tensor, but 2 pass through if it is skipped"
         assert found.hint
 
     @pytest.mark.parametrize("loop", ["repeat: 2", "for: {f: [5, 6]}", "for: {f: 2}, repeat: 1"])

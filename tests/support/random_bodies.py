@@ -147,7 +147,9 @@ class Maker:
     def step(self, body: Body) -> list[Any]:
         """A step, or two where the second takes the first by its name."""
         kind = self.chance.random()
-        if kind < 0.2 and body.deep:
+        if kind < 0.08 and body.deep:
+            step = {"steps": self.steps(Body(list(body.names), body.layers, body.deep - 1), 3)}
+        elif kind < 0.2 and body.deep:
             step = self.bunch(Body(list(body.names), body.layers, body.deep - 1))
         elif kind < 0.35 and body.layers:
             step = self.use(self.one(body.layers))
@@ -173,7 +175,8 @@ class Maker:
             merge["name"] = self.name()
             body.names += [merge["name"]]
         if self.now(0.2):
-            merge["when"] = self.one(CONDITIONS)
+            outside = {"when": self.one(CONDITIONS), **({"name": merge.pop("name")} if "name" in merge else {})}
+            merge = {"steps": [merge], **outside}
         body.names += [step["name"]]
         return [step, merge]
 
@@ -238,7 +241,8 @@ class Maker:
             taps = [name for name in body.names if name != "input"]
             if taps and self.now(0.3) and stride == 1:
                 own[0]["from"] = self.one(taps)
-            bunch["shortcut"] = self.one([*SHORTCUTS, "auto", "projection", "$word", own])
+            named = {"from": self.one(body.names), **({"steps": own} if self.now(0.5) and len(taps) < 2 else {})}
+            bunch["shortcut"] = self.one([*SHORTCUTS, "auto", "projection", "$word", own, named, named])
         if self.now(0.3):
             bunch["after"] = self.one(["relu", ["batch_norm", "relu"], [{"relu": {}, "when": "$on"}]])
         return bunch
@@ -250,6 +254,8 @@ class Maker:
             inner.names = list(body.names)
         steps = self.steps(inner, 2) if body.deep and self.now(0.6) else []
         steps.append({"conv": {"filters": out, "kernel": 3, "stride": stride, "padding": "same"}})
+        if not apart and self.now(0.2):
+            return {"from": self.one(body.names), **({"steps": steps} if self.now(0.7) else {})}
         if apart:
             kind = self.one(["repeat", "when", "for"])
             if kind != "for":
