@@ -8,7 +8,7 @@ import math
 import operator
 import re
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -19,6 +19,19 @@ Plain: TypeAlias = int | float | bool | str | list["Plain"] | None
 
 LENGTH, DEPTH, LARGEST = 400, 24, 2**53
 """Limits: the number of characters, the depth of the syntax tree, and the largest result."""
+
+INPUT, HERE = "input", "here"
+"""The tensors whose shapes expressions can read: the first input of the body, and what arrives at the step."""
+
+_AXES: dict[int, tuple[str, ...]] = {
+    0: (),
+    1: ("channels",),
+    2: ("length", "channels"),
+    3: ("height", "width", "channels"),
+    4: ("depth", "height", "width", "channels"),
+}
+AXES = {"channels": -1, "length": -2, "width": -2, "height": -3, "depth": -4}
+"""The position of each named axis in a shape, counted from the end."""
 
 _NAME = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
 _STRING = re.compile(r"'[^'\\]*'|\"[^\"\\]*\"")
@@ -116,6 +129,18 @@ class Expression:
         return hash(self.text)
 
 
+def shape_names(tensor: str, shape: Sequence[int]) -> dict[str, int]:
+    """Return the values of `$input.height` and so on, without the `$`: one for each axis that the shape has."""
+    axes = _AXES.get(len(shape), ("channels",))
+    return {f"{tensor}.{axis}": shape[AXES[axis]] for axis in axes}
+
+
+def axis_of(name: str) -> tuple[str, str]:
+    """Return the tensor and the axis of a name, such as `here` and `height`; both are empty if it has none."""
+    tensor, dot, axis = name.partition(".")
+    return (tensor, axis) if dot else ("", "")
+
+
 def is_expression(value: object) -> bool:
     """Return whether a scalar of a spec is an expression, that is, a string that contains `$`."""
     return isinstance(value, str) and "$" in value
@@ -148,7 +173,9 @@ def parse(text: str) -> Expression:
     if "${" in bare:
         raise ExprError("unexpected `${` in an expression", "write `$name`, without braces", bare.index("${"), 2)
     dollars = {match.start() + 1 for match in _NAME.finditer(bare)}
-    plain = "".join(" " if c == "$" and i + 1 in dollars else c for i, c in enumerate(text))
+    first = len(bare) - len(bare.lstrip())
+    dropped = dollars | ({first + 1} if bare.startswith("$(", first) else set())
+    plain = "".join(" " if c == "$" and i + 1 in dropped else c for i, c in enumerate(text))
     stripped = plain.lstrip()
     try:
         with warnings.catch_warnings():
@@ -199,11 +226,21 @@ def _check(tree: ast.expr, text: str, dollars: set[int], indent: int) -> set[str
             _check_constant(node, text[offset:end], text[end : end + 1], offset, width)
         elif isinstance(node, ast.Call):
             _check_call(node, dollars, indent, offset, width)
+        elif start in dollars and (name := axis_name(node)) and text[offset:end] == f"${name}":
+            names.add(name)
+            continue
         else:
             _check_inner(node, offset, width)
         children = node.args if isinstance(node, ast.Call) else ast.iter_child_nodes(node)
         pending += [(child, depth + 1) for child in children]
     return names
+
+
+def axis_name(node: ast.AST) -> str:
+    """Return the name that an attribute stands for, such as `here.height`, or an empty string."""
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in (INPUT, HERE):
+        return f"{node.value.id}.{node.attr}"
+    return ""
 
 
 def _check_inner(node: ast.AST, offset: int, width: int) -> None:
@@ -252,6 +289,8 @@ def _evaluate(node: ast.expr, scope: Mapping[str, Plain]) -> Any:
             return node.value
         case ast.Name():
             return _CONSTANTS[node.id] if node.id in _CONSTANTS and node.id not in scope else scope[node.id]
+        case ast.Attribute():
+            return _axis(axis_name(node), scope)
         case ast.BinOp():
             left, right = _evaluate(node.left, scope), _evaluate(node.right, scope)
             return _arithmetic(node, left, right)
@@ -272,6 +311,18 @@ def _evaluate(node: ast.expr, scope: Mapping[str, Plain]) -> Any:
         case ast.Call(func=ast.Name(id=name)):
             return _call(name, [_evaluate(argument, scope) for argument in node.args])
     raise ExprError("cannot evaluate the expression")
+
+
+def _axis(name: str, scope: Mapping[str, Plain]) -> Plain:
+    if name not in scope:
+        tensor, axis = axis_of(name)
+        known = [f"`${tensor}.{other}`" for other in AXES if f"{tensor}.{other}" in scope]
+        hint = f"available: {', '.join(reversed(known))}" if known else ""
+        raise ExprError(f"{_TENSORS[tensor]} has no {axis}", hint)
+    return scope[name]
+
+
+_TENSORS = {INPUT: "the input", HERE: "the input of this step"}
 
 
 def _any_of(values: list[ast.expr], scope: Mapping[str, Plain], wanted: bool) -> bool:

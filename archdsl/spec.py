@@ -14,7 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Fiel
 
 from archdsl import display
 from archdsl.errors import Span, fail, nearest, shown
-from archdsl.expr import ExprError, Expression, Plain
+from archdsl.expr import HERE, ExprError, Expression, Plain, axis_of
 from archdsl.limits import DEFAULTS, Limits
 from archdsl.ops import Op, Shape
 from archdsl.ops.base import FLOAT
@@ -95,6 +95,21 @@ class Value:
         """The names used in its expressions."""
         return frozenset().union(*(expression.names for expression, _ in self.expressions()))
 
+    @property
+    def is_computed(self) -> bool:
+        """Whether it contains an expression, which may use no names."""
+        return any(True for _ in self.expressions())
+
+    @property
+    def reads_input(self) -> bool:
+        """Whether an expression in it uses the shape of the body's input."""
+        return any(name == "channels" or axis_of(name)[0] == INPUT for name in self.names)
+
+    @property
+    def reads_here(self) -> bool:
+        """Whether an expression in it uses the shape of what arrives at the step."""
+        return any(axis_of(name)[0] == HERE for name in self.names)
+
     def expressions(self) -> Iterator[tuple[Expression, Span]]:
         if isinstance(self.content, Expression):
             yield self.content, self.span
@@ -166,6 +181,11 @@ class OpCall:
     op: type[Op]
     fields: Fields
     ties: Mapping[str, Tie] = field(default_factory=dict)
+
+    @property
+    def reads_here(self) -> bool:
+        """Whether a field uses the shape of what arrives at the step."""
+        return any(value.reads_here for value in self.fields.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,6 +318,27 @@ class Step:
     def base_name(self) -> str:
         """Its name, or the kind to number it by."""
         return self.name or self.kind
+
+    def values(self) -> Iterator[Value]:
+        """Yield its own values, without those of the steps inside its paths."""
+        yield from self.loop.values()
+        if isinstance(self.action, LayerCall):
+            yield from self.action.arguments.values()
+        elif isinstance(self.action, Branches):
+            for branch in self.action.paths:
+                yield from branch.loop.values()
+            if isinstance(self.action.shortcut, Value):
+                yield self.action.shortcut
+            if self.action.merge is not None:
+                yield from self.action.merge.fields.values()
+        elif not isinstance(self.action, Share):
+            for part in self.action:
+                yield from part.fields.values()
+
+    @property
+    def reads_here(self) -> bool:
+        """Whether one of its own values uses the shape of what arrives at it."""
+        return any(value.reads_here for value in self.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archdsl import expr
-from archdsl.expr import FUNCTIONS, ExprError, divisible, is_expression, parse
+from archdsl.expr import FUNCTIONS, ExprError, divisible, is_expression, parse, shape_names
 
 SCOPE: dict[str, Any] = {"a": 7, "b": 3, "zero": 0, "half": 0.5, "word": "pad", "yes": True, "sizes": [64, 128, 256]}
 
@@ -73,6 +73,39 @@ def test_text_with_a_dollar_is_an_expression() -> None:
     assert [is_expression(v) for v in ("$a", "1 / 255", 3, None, True)] == [True, False, False, False, False]
 
 
+SHAPES = {**shape_names("input", (32, 24, 3)), **shape_names("here", (16, 8))}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("$input.channels * 2", 6),
+        ("$input.height // $here.length", 2),
+        ("$input.width % 5 if $here.channels > 4 else 0", 4),
+        ("$(1 / 128)", 1 / 128),
+        (" $(1 + 2) * $here.length", 48),
+        ("$('$input.height')", "$input.height"),
+    ],
+)
+def test_shapes_and_expressions_without_names(text: str, expected: Any) -> None:
+    assert value(text, **SHAPES) == expected
+
+
+def test_the_names_of_shapes_have_a_dot() -> None:
+    assert parse("$input.height + $here.channels + $a").names == {"input.height", "here.channels", "a"}
+    assert shape_names("here", ()) == {}
+    assert shape_names("here", (7,)) == {"here.channels": 7}
+    assert list(shape_names("here", (5, 6, 7, 8)).values()) == [5, 6, 7, 8]
+    assert shape_names("here", (5, 6, 7, 8, 9)) == {"here.channels": 9}
+
+
+@pytest.mark.parametrize("text", ["$here.height", "$input.depth", "$here.size"])
+def test_a_shape_has_only_its_axes(text: str) -> None:
+    with pytest.raises(ExprError, match=r"has no (height|depth|size)") as caught:
+        value(text, **SHAPES)
+    assert caught.value.hint.startswith("available: `$")
+
+
 def test_and_and_or_stop_where_it_is_decided() -> None:
     assert value("$zero != 0 and $a // $zero > 1") is False
     assert value("$zero == 0 or $a // $zero > 1") is True
@@ -81,6 +114,16 @@ def test_and_and_or_stop_where_it_is_decided() -> None:
 
 REFUSED = [
     "$a.__class__",
+    "$input.__class__.__name__ + $a.x",
+    "$here.height.real",
+    "$here . height",
+    "($here).height",
+    "here.height + $a",
+    "$here.height()",
+    "2 * $(3)",
+    "$ (3)",
+    "$(3",
+    "$()",
     "$a.real",
     "().__class__.__base__.__subclasses__()[0] + $a",
     "$sizes.append(1)",

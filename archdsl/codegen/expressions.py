@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from archdsl.codegen.printer import Bracket, Source, quote, surround
-from archdsl.expr import Expression
+from archdsl.expr import AXES, INPUT, Expression, axis_name
 from archdsl.ops import Call
 from archdsl.spec import Value
 
@@ -73,6 +73,15 @@ class ExpressionWriter:
         return source
 
 
+def input_names(shape: str) -> dict[str, str]:
+    """The source of `$channels`, `$input.channels` and so on, for the source of the shape of the input.
+
+    The channels have a variable, `channels`.
+    """
+    axes = {f"{INPUT}.{axis}": f"{shape}[{position}]" for axis, position in AXES.items()}
+    return {**axes, "channels": "channels", f"{INPUT}.channels": "channels"}
+
+
 SPEC_NAMES = ExpressionWriter({})
 """Converts expressions with the names of the spec."""
 
@@ -85,6 +94,10 @@ class _Rename(ast.NodeTransformer):
         if node.id in ("true", "false") and node.id not in self.by_name:
             return ast.Constant(node.id == "true")
         return ast.parse(self.by_name.get(node.id, node.id), mode="eval").body
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        source = self.by_name.get(axis_name(node))
+        return node if source is None else ast.parse(source, mode="eval").body
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         function = {"ceil": "math.ceil", "floor": "math.floor"}.get(ast.unparse(node.func))
@@ -123,6 +136,8 @@ def expression_type(tree: ast.expr, types: Mapping[str, str]) -> str:
             return type(tree.value).__name__
         case ast.Name():
             return types.get(tree.id, "any")
+        case ast.Attribute():
+            return "int"
         case ast.BinOp():
             both = expression_type(tree.left, types), expression_type(tree.right, types)
             return "float" if isinstance(tree.op, ast.Div) or "float" in both else "any" if "any" in both else "int"

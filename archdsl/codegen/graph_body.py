@@ -8,26 +8,29 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeAlias
 
-from archdsl.codegen.expressions import ExpressionWriter
+from archdsl.codegen.arriving import Replacement, here_axes
+from archdsl.codegen.expressions import ExpressionWriter, input_names
 from archdsl.codegen.loops import LoopClauses, count_copy, count_if, loop_clauses, start_counting
 from archdsl.codegen.printer import WIDTH, Bracket, Source, Statements, flat, list_literal, quote, surround
 from archdsl.codegen.references import (
     every_step,
+    every_value,
     may_be_empty,
     outer_names,
     output_names,
     shared_names,
     takes_flow,
     ties_of,
-    uses_channels,
+    uses_here,
     uses_other_layers,
     wanted_names,
 )
 from archdsl.codegen.scope import SourceScope, free_name, module_names, name_literal
 from archdsl.codegen.sequences import grouped, layer_calls, layer_words, main_place, op_call, sequential_call
 from archdsl.codegen.shortcuts import ShortcutChoice
+from archdsl.expr import AXES, HERE
 from archdsl.names import copy_number
-from archdsl.spec import INPUT, Branch, Branches, Share, Spec, Step, StepRef, Value
+from archdsl.spec import INPUT, Branch, Branches, LayerCall, Loop, Share, Spec, Step, StepRef, Value
 
 Tensors: TypeAlias = tuple[str, ...]
 """The sources of the tensors that are passed from one step to the next."""
@@ -79,7 +82,7 @@ def write_graph(
         types: the types of its arguments.
         fixed_sizes: whether heights and widths are always known when the lines run.
     """
-    scope = SourceScope(spec, ExpressionWriter({**names, "channels": "channels"}), {**types, "channels": "int"})
+    scope = SourceScope(spec, ExpressionWriter(names), {**types, "channels": "int"})
     columns: set[str] = set()
     for step in every_step(steps):
         branches = step.action.paths if isinstance(step.action, Branches) else ()
@@ -89,7 +92,9 @@ def write_graph(
     writer = GraphBodyWriter(Statements(), scope, taken, wanted, shared, fixed_sizes=fixed_sizes)
     x = ("inputs",) if tuple(inputs) == (INPUT,) else tuple(writer.local(name) for name in inputs)
     writer.named = {name: (variable,) for name, variable in zip(inputs, x, strict=True)} | {INPUT: x}
-    if uses_channels(steps):
+    known = {**names, **input_names(f"{x[0]}.shape")}
+    writer.scope = replace(scope, names=ExpressionWriter(known))
+    if any({"channels", f"{INPUT}.channels"} & value.names for value in every_value(steps)):
         writer.out.add(f"channels = {x[0]}.shape[-1]")
     end: Source = writer.steps(steps, x)[0]
     if outputs:
@@ -135,7 +140,8 @@ class GraphBodyWriter:
         return x
 
     def _can_share_if(self, step: Step) -> bool:
-        apart = isinstance(step.action, Branches) or step.refs or output_names(step, self.scope.spec)
+        apart = bool(isinstance(step.action, Branches) or step.refs or output_names(step, self.scope.spec))
+        apart = apart or any(value.reads_here for value in step.loop.values())
         return not apart and step.name not in self.wanted and step.name not in self.shared
 
     def _under_one_if(self, steps: Sequence[Step], x: Tensors) -> Tensors:
@@ -164,6 +170,7 @@ class GraphBodyWriter:
             end = self._looped_step(step, start)
         else:
             variable = self.local(wanted) if wanted else self.variable
+            step = self._with_known_shape(step, start)
             if isinstance(step.action, Branches):
                 end = self._branches(step.action, start, variable)
             else:
@@ -176,6 +183,27 @@ class GraphBodyWriter:
             end = (own,)
         self.named[wanted], self.outputs[wanted] = end, output_names(step, self.scope.spec)
         return end
+
+    def _with_known_shape(self, step: Step, x: Tensors) -> Step:
+        """A step whose values can be written at any place: variables hold the shape of what arrives, if necessary.
+
+        Only the first layer of a step is written while the variable of the tensor still has it.
+        """
+        action = step.action
+        if isinstance(action, LayerCall | Share) or (
+            isinstance(action, tuple) and not any(p.reads_here for p in action[1:])
+        ):
+            return step
+        values = tuple(replace(step, loop=Loop()).values())
+        return self._replacement(values, x).action(step)
+
+    def _replacement(self, values: tuple[Value, ...], x: Tensors) -> Replacement:
+        """Write the variables for the axes of the arriving tensor that some values use."""
+        variables = {}
+        for axis in here_axes(values):
+            variables[axis] = self.local(f"{x[0] if x[0].isidentifier() else HERE}_{axis}")
+            self.out.add(f"{variables[axis]} = {x[0]}.shape[{AXES[axis]}]")
+        return Replacement(variables)
 
     def local(self, name: str) -> str:
         """A free local variable, with a number if the name is taken."""
@@ -194,7 +222,7 @@ class GraphBodyWriter:
 
     def _layers(self, step: Step, clauses: LoopClauses, x: Tensors, variable: str) -> Tensors:
         """Write the layers of one copy of an op or layer; returns the outputs of the last one."""
-        *first, last = self._calls(step, clauses)
+        *first, last = self._calls(step, clauses, x)
         for call in first:
             self._call(self.variable, call, x)
             x = (self.variable,)
@@ -203,11 +231,11 @@ class GraphBodyWriter:
         self._call(own, last, x)
         return tuple(f"{own}[{quote(output)}]" for output in outputs) or (own,)
 
-    def _calls(self, step: Step, clauses: LoopClauses) -> Sequence[Source]:
+    def _calls(self, step: Step, clauses: LoopClauses, x: Tensors) -> Sequence[Source]:
         """The layers of one copy of a step: constructor calls, or the variables of layers that are called twice."""
         if isinstance(step.action, Share):
             return self.layers[step.action.name]
-        calls = layer_calls(self._with_variables(step), clauses.scope, clauses.name)
+        calls = layer_calls(self._with_variables(step), clauses.scope.at(x[0]), clauses.name)
         if step.name is None or not self._copies_shared(step):
             return calls
         words = layer_words(step)
@@ -251,12 +279,15 @@ class GraphBodyWriter:
 
     def _looped_step(self, step: Step, start: Tensors) -> Tensors:
         """Write a step under a `for` or an `if`."""
+        loop = self._replacement(tuple(step.loop.values()), start)
+        step = replace(step, loop=loop.loop(step.loop))
         if not isinstance(step.action, Branches):
             clauses = loop_clauses(step, self.scope, self.number)
             copies = self._copies_shared(step) if step.loop.many else {}
             lists = [self.local(f"every_{word}") for word in layer_words(step)] if copies else []
             self.out.add(*(f"{every} = []" for every in lists))
             with self._loop(clauses, step, start) as target:
+                step = self._with_known_shape(step, target)
                 self._assign(target, self._layers(step, clauses, target, self.variable))
                 for every, layer in zip(lists, self.layers.get(step.name or "", ()), strict=False):
                     self.out.add(f"{every}.append({layer})")
@@ -270,6 +301,8 @@ class GraphBodyWriter:
         with self._loop(clauses, step, start) as target:
             scope, named = self.scope, dict(self.named)
             self.scope = replace(clauses.scope, numbered=scope.numbered or (many and step.action.is_group))
+            step = self._with_known_shape(step, target)
+            assert isinstance(step.action, Branches)
             self._assign(target, self._branches(step.action, target, self.variable))
             if many:
                 self.out.add(*count_copy(step.action, clauses.scope))
@@ -345,7 +378,7 @@ class GraphBodyWriter:
             return self._branch_as_model(branch, steps, clauses, name, label, x)
         layers: Source = _called_with(x)
         if steps:
-            sequential = sequential_call(steps, clauses.scope, name)
+            sequential = sequential_call(steps, clauses.scope.at(x[0]), name)
             layers = surround("", sequential, f"({_called_with(x)})")
         own = self.local(label if sure or branch.name else "paths")
         if sure:
@@ -365,6 +398,8 @@ class GraphBodyWriter:
 
     def _is_row(self, steps: Sequence[Step]) -> bool:
         """Whether the steps of a branch can be a `keras.Sequential`."""
+        if uses_here(steps[1:]) or (uses_here(steps[:1]) and steps[0].loop != Loop()):
+            return False
         return not may_be_empty(steps) and not any(
             isinstance(step.action, Branches)
             or uses_other_layers(step)
@@ -486,7 +521,7 @@ class GraphBodyWriter:
             return x[0]
         own = self.local("shortcut")
         if self._is_row(steps):
-            self._call(own, sequential_call(steps, self.scope, name), x)
+            self._call(own, sequential_call(steps, self.scope.at(x[0]), name), x)
         else:
             self._model(steps, self.scope, name, own, x)
         return own

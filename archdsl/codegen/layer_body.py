@@ -8,10 +8,17 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from archdsl.codegen.expressions import ExpressionWriter
+from archdsl.codegen.expressions import ExpressionWriter, input_names
 from archdsl.codegen.loops import loop_clauses
 from archdsl.codegen.printer import Bracket, Statements, flat, list_literal, quote, surround
-from archdsl.codegen.references import every_step, may_be_empty, output_names, uses_channels, uses_other_layers
+from archdsl.codegen.references import (
+    every_step,
+    may_be_empty,
+    output_names,
+    uses_here,
+    uses_input,
+    uses_other_layers,
+)
 from archdsl.codegen.scope import SourceScope, free_name, module_names, name_literal
 from archdsl.codegen.sequences import layer_list, op_call, sequential_call
 from archdsl.codegen.shortcuts import ShortcutChoice, possible_words
@@ -31,6 +38,8 @@ def is_plain(spec: Spec, layer: Layer) -> bool:
     if any(uses_other_layers(step) for step in steps):
         return False
     if layer.inputs != (INPUT,) or layer.outputs or any(step.refs or output_names(step, spec) for step in steps):
+        return False
+    if uses_here(steps):
         return False
     return all(_are_plain(spec, step.loop, step.action) for step in steps if isinstance(step.action, Branches))
 
@@ -95,7 +104,7 @@ class LayerBodyWriter:
 
     def __init__(self, spec: Spec, args: Sequence[Arg]) -> None:
         names = ExpressionWriter({arg.name: arg.name for arg in args})
-        late_names = ExpressionWriter({**{arg.name: f"self.{arg.name}" for arg in args}, "channels": "channels"})
+        late_names = ExpressionWriter({arg.name: f"self.{arg.name}" for arg in args} | input_names("input_shape"))
         types = {arg.name: "floats" if _has_float(arg) else arg.type for arg in args} | {"channels": "int"}
         scope = SourceScope(spec, names, types)
         self.init = Construction(scope)
@@ -134,7 +143,7 @@ class LayerBodyWriter:
     def _where(self, *kinds: str, steps: Sequence[Step] = ()) -> Construction:
         """The method that creates some layers: `build` if they or their numbers depend on the channels."""
         counts = [self.init.scope.counters.count(kind) for kind in kinds]
-        late = uses_channels(steps) or any(re.search(r"\bchannels\b", count) for count in counts)
+        late = uses_input(steps) or any(re.search(r"\bchannels\b|\binput\.", count) for count in counts)
         return self.late if late else self.init
 
     def _row(self, row: Sequence[Step], x: LayerTensor, label: str) -> LayerTensor:
@@ -201,7 +210,7 @@ class LayerBodyWriter:
             self.init.scope.branch_name(loop_clauses(branch, self.late.scope).name)
             return start
         where = self._where(branch.base_name, *(step.base_name for step in branch.steps), steps=branch.steps)
-        if any("channels" in value.names for value in branch.loop.values()):
+        if any(value.reads_input for value in branch.loop.values()):
             where = self.late
         clauses = loop_clauses(branch, where.scope)
         name = name_literal(clauses.name) if branch.loop.many else where.scope.branch_name(clauses.name)

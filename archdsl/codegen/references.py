@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Container, Iterator, Sequence
 
-from archdsl.spec import Branches, LayerCall, Share, Spec, Step, StepRef, Tie, Value
+from archdsl.spec import Branches, Share, Spec, Step, StepRef, Tie, Value
 
 
 def every_step(steps: Sequence[Step]) -> Iterator[Step]:
@@ -24,24 +24,17 @@ def every_step(steps: Sequence[Step]) -> Iterator[Step]:
 def every_value(steps: Sequence[Step]) -> Iterator[Value]:
     """Every value in the steps: loops, arguments, fields of ops, and shortcuts."""
     for step in every_step(steps):
-        yield from step.loop.values()
-        if isinstance(step.action, LayerCall):
-            yield from step.action.arguments.values()
-        elif isinstance(step.action, Branches):
-            for branch in step.action.paths:
-                yield from branch.loop.values()
-            if isinstance(step.action.shortcut, Value):
-                yield step.action.shortcut
-            if step.action.merge is not None:
-                yield from step.action.merge.fields.values()
-        elif not isinstance(step.action, Share):
-            for part in step.action:
-                yield from part.fields.values()
+        yield from step.values()
 
 
-def uses_channels(steps: Sequence[Step]) -> bool:
-    """Whether any expression uses `$channels`, so the layers must be created in `build`."""
-    return any("channels" in value.names for value in every_value(steps))
+def uses_input(steps: Sequence[Step]) -> bool:
+    """Whether any expression uses the shape of the input, so the layers must be created in `build`."""
+    return any(value.reads_input for value in every_value(steps))
+
+
+def uses_here(steps: Sequence[Step]) -> bool:
+    """Whether any expression uses the shape of what arrives at its step."""
+    return any(value.reads_here for value in every_value(steps))
 
 
 def wanted_names(steps: Sequence[Step], outputs: Sequence[StepRef] = ()) -> Counter[str]:

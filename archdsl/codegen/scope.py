@@ -9,6 +9,7 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from archdsl.codegen.arriving import here_names
 from archdsl.codegen.expressions import SPEC_NAMES, ExpressionWriter, expression_type, plus, row_type
 from archdsl.codegen.printer import flat, quote
 from archdsl.expr import Expression
@@ -63,6 +64,10 @@ class SourceScope:
         names = ExpressionWriter({**self.names.by_name, **{name: name for name in columns}})
         types = {name: row_type(column, self.types) for name, column in columns.items()}
         return replace(self, names=names, types={**self.types, **types})
+
+    def at(self, tensor: str) -> SourceScope:
+        """A copy for a step at which a tensor arrives, given as source."""
+        return replace(self, names=ExpressionWriter({**self.names.by_name, **here_names(tensor)}))
 
     def numbered_anew(self) -> SourceScope:
         """A copy for a nested body, in which numbers start at 1."""

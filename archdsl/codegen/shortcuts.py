@@ -9,7 +9,7 @@ from typing import Any
 
 from archdsl.codegen.expressions import ExpressionWriter, expression_type
 from archdsl.codegen.printer import Bracket, quote
-from archdsl.codegen.references import every_step, uses_channels
+from archdsl.codegen.references import every_step, uses_input
 from archdsl.codegen.scope import SourceScope
 from archdsl.codegen.sequences import sequential_call
 from archdsl.errors import Span
@@ -117,7 +117,7 @@ class ShortcutChoice:
     @property
     def needs_channels(self) -> bool:
         """Whether its projection must be created in `build` because a field is `$channels`."""
-        return uses_channels(self._steps("projection"))
+        return uses_input(self._steps("projection"))
 
     def _steps(self, word: str) -> tuple[Step, ...]:
         span = self.branches.place

@@ -62,7 +62,7 @@ class InterfaceReader(ValueReader):
                 self.problems.add("ARCH015", f"unknown argument `{key.text}` for `{owner}`", key.span, hint)
                 continue
             values[key.text] = args[key.text].taken(value.template())
-            if not value.names and (fault := args[key.text].fault(values[key.text])):
+            if not value.is_computed and (fault := args[key.text].fault(values[key.text])):
                 self.problems.add("ARCH007", fault, inner.span)
         return values
 

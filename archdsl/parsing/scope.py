@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
 
-from archdsl.expr import mentioned
+from archdsl.expr import AXES, HERE, mentioned
 from archdsl.names import copy_number, stem
 from archdsl.source import Node, Scalar
 from archdsl.spec import INPUT, Step
@@ -55,7 +55,9 @@ class Scope:
     @classmethod
     def of(cls, types: Mapping[str, str], inputs: tuple[str, ...]) -> Scope:
         """Return the scope at the start of a body with these arguments and inputs."""
-        return cls({**types, "channels": "int"}, set(), inputs, dict.fromkeys((INPUT, *inputs), NamedStep()))
+        axes = {f"{tensor}.{axis}": "int" for tensor in (INPUT, HERE) for axis in AXES}
+        visible = {**types, "channels": "int", **axes}
+        return cls(visible, set(), inputs, dict.fromkeys((INPUT, *inputs), NamedStep()))
 
     def inner(self, names: Iterable[str], apart: bool = False) -> Scope:
         """Return the scope inside a `for`, whose columns can have any type.

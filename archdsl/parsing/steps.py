@@ -320,7 +320,7 @@ class StepReader(InterfaceReader):
     def _use(self, key: Scalar, fields: dict[str, Value]) -> LayerCall:
         args = self.signatures[key.text].args
         for name, value in fields.items():
-            if not value.names and (fault := args[name].fault(args[name].taken(value.template()))):
+            if not value.is_computed and (fault := args[name].fault(args[name].taken(value.template()))):
                 self.problems.add("ARCH007", fault, value.span, args[name].doubt)
         missing = [name for name, arg in args.items() if arg.default is None and name not in fields]
         if missing:
@@ -354,9 +354,9 @@ class StepReader(InterfaceReader):
     def check(self, op: type[Op], fields: Fields, span: Span, complete: bool = True) -> None:
         """Collect the problems of an op's fields that can be found without evaluating expressions."""
         known = op.model_fields
-        literal = {name: value.template() for name, value in fields.items() if not value.names}
+        literal = {name: value.template() for name, value in fields.items() if not value.is_computed}
         skip = [] if complete else [name for name in known if name not in fields]
-        skip += [name for name, value in fields.items() if value.names]
+        skip += [name for name, value in fields.items() if value.is_computed]
         self.problems.collected += faults(op, literal, field_places(op, fields, span), skip)
 
     def _norm_or_activation(self, role: Any, table: MappingType[str, type[Op]], value: Value | None) -> list[OpCall]:
@@ -470,7 +470,7 @@ class StepReader(InterfaceReader):
             return self._steps_from(node, scope, scope)
         value = self.value(node, scope)
         # The content may be a mapping, which is not hashable.
-        if not value.names and value.content not in tuple(SHORTCUTS):
+        if not value.is_computed and value.content not in tuple(SHORTCUTS):
             if isinstance(node, Scalar):
                 message, hint = f"unknown shortcut {got(node)}", nearest(str(value.content), SHORTCUTS)
             else:

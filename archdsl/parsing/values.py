@@ -67,9 +67,9 @@ class ValueReader:
             scope.mention(node)
             return Value(UNREAD, node.span)
         for name in sorted(expression.names - scope.visible.keys()):
-            offset = re.search(rf"\${name}\b", node.text).start()  # type: ignore[union-attr]
+            offset = re.search(rf"\${re.escape(name)}\b", node.text).start()  # type: ignore[union-attr]
             part = node.span.part(offset + quoted, len(name) + 1)
-            hint = nearest(f"${name}", [f"${seen}" for seen in scope.visible])
+            hint = _similar_name(name, scope)
             if name in scope.hidden:
                 hint = f"add an argument `{name}` to `{scope.owner}` and pass it: `{scope.owner}: {{{name}: ${name}}}`"
             self.problems.add("ARCH012", f"unknown name `${name}`", part, hint)
@@ -113,7 +113,7 @@ class ValueReader:
     def _check_loop(self, table: Node | None, columns: Fields, when: Value | None, repeat: Value | None) -> None:
         for name, value in columns.items():
             whole = type(value.content) is int and value.content >= 0
-            if not (value.names or isinstance(value.content, tuple) or whole):
+            if not (value.is_computed or isinstance(value.content, tuple) or whole):
                 message = f"the column `{name}` must be a list or an integer, got {shown(value.template())}"
                 self.problems.add("ARCH007", message, value.span, COLUMN_HINT)
         literal = {n: v for n, v in columns.items() if isinstance(v.content, tuple) or type(v.content) is int}
@@ -124,10 +124,10 @@ class ValueReader:
             hint = "give all columns the same number of values, or write two steps with a loop each"
             place = _column(table, odd) or columns[odd].span
             self.problems.add("ARCH023", f"the columns of a `for` must be equally long: {listed}", place, hint)
-        if when is not None and not when.names and not isinstance(when.content, bool):
+        if when is not None and not when.is_computed and not isinstance(when.content, bool):
             message = f"`when` must be a boolean, got {shown(when.template())}"
             self.problems.add("ARCH007", message, when.span, CONDITION_HINT)
-        if repeat is not None and not repeat.names and not (type(repeat.content) is int and repeat.content >= 0):
+        if repeat is not None and not repeat.is_computed and not (type(repeat.content) is int and repeat.content >= 0):
             message = f"`repeat` must be an integer of at least 0, got {shown(repeat.template())}"
             self.problems.add("ARCH007", message, repeat.span, "write a number, such as `repeat: 3`")
 
@@ -191,6 +191,16 @@ class ValueReader:
             if key.text not in words:
                 message = f"unknown key `{key.text}`"
                 self.problems.add("ARCH005", message, key.span, hint or nearest(key.text, missing))
+
+
+def _similar_name(name: str, scope: Scope) -> str:
+    """Return a hint for an unknown name in an expression."""
+    if name in (expr.INPUT, expr.HERE):
+        return f"write `${name}.channels`, or another axis: {', '.join(sorted(expr.AXES.keys() - {'channels'}))}"
+    tensor, dot, _ = name.partition(".")
+    own = f"{tensor}." if dot else ""
+    names = [seen for seen in scope.visible if seen.startswith(own) and ("." in seen) == bool(dot)]
+    return nearest(f"${name}", [f"${seen}" for seen in names])
 
 
 def _column(table: Node | None, name: str) -> Span | None:

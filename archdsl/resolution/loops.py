@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from archdsl.errors import ArchError, Span, fail, shown
-from archdsl.expr import Expression
-from archdsl.graph import StepName
+from archdsl.expr import HERE, Expression, axis_of, shape_names
+from archdsl.graph import StepName, Tensor
 from archdsl.limits import Limits
 from archdsl.ops.field_types import whole
 from archdsl.parsing.values import COLUMN_HINT, CONDITION_HINT
@@ -73,6 +73,11 @@ class Budget:
                 unique = item.name and not loop.many and not (context.numbered and isinstance(item, Step))
                 number = 0 if unique else context.body.next_number(context.path, base)
                 yield inner if there else None, StepName(base, number, context.path)
+
+    def arriving(self, scope: Values, tensor: Tensor) -> Values:
+        """Return the scope of a step at which a tensor arrives."""
+        others = {name: value for name, value in scope.items() if axis_of(name)[0] != HERE}
+        return {**others, **shape_names(HERE, tensor.shape)}
 
     def inside(self, loop: Loop, number: int, row: Values, scope: Values) -> Values:
         """Return the scope inside a row of a loop. Rows are counted from 0."""

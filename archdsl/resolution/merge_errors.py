@@ -50,7 +50,7 @@ def merge_problem(
         what = name if name == "shortcut" or name.startswith("path_") else f"path {name}"
         at = value.span if value else by_name[end.ref.node].span if end.ref.node in by_name else shortcut
         reason = ""
-        if value and value.names and value.names <= scope.keys():
+        if value and value.names and value.names <= scope.keys() and not value.reads_here:
             reason = f": {next(value.expressions())[0].text} = {value.evaluate(scope)}"
         facts.append((what, show(end.shape), f" (line {at.line}{reason})" if at and at.line else ""))
     room = max(len(what) for what, _, _ in facts)
@@ -125,5 +125,5 @@ def _can_be_projected(before: Shape, after: Shape) -> bool:
 def _channels_hint(field: str, value: Value | None, other: Value | None, channels: int) -> str:
     if value is None or (other is not None and other.span == value.span):
         return "give all parts the same number of channels"
-    wanted = next(other.expressions())[0].text if other and other.names else channels
+    wanted = next(other.expressions())[0].text if other and other.names and not other.reads_here else channels
     return f"set `{field}` to {wanted} on line {value.span.line}"

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeAlias
 from pydantic import ValidationError
 
 from archdsl.errors import ArchError, Problem, Span, fail, nearest, shown
+from archdsl.expr import shape_names
 from archdsl.graph import Graph, Node, Role, StepName, Tensor, Totals, total
 from archdsl.limits import ELEMENTS
 from archdsl.ops import Op, OpError, RankError, Shape, Weight
@@ -85,6 +86,7 @@ class Resolver:
         self.budget = budget
         self._graphs: dict[Any, Graph] = {}
         self._ops: dict[Any, Op] = {}
+        self._here: dict[int, bool] = {}
         self._costs: dict[tuple[int, TensorKinds], _Cost] = {}
         self._last: _LastCall | None = None
         self._open_layers: list[str] = []
@@ -110,7 +112,9 @@ class Resolver:
         """Return the graph of the model's body, or of a layer's body for given arguments and shapes."""
         x = body.input_tensors
         body.named.update({tensor.ref: (tensor,) for tensor in x} | {INPUT: x})
-        context = StepContext(body, {**values, "channels": x[0].shape[-1] if x[0].shape else None}, ())
+        channels = x[0].shape[-1] if x[0].shape else None
+        scope = {**values, "channels": channels, **shape_names(INPUT, x[0].shape)}
+        context = StepContext(body, scope, ())
         ends = self._steps(context, steps, x)
         given = {ref.name: self._one(body.referenced([ref]), f"the output `{ref.name}`", ref.span) for ref in outputs}
         given = given or {OUTPUT: self._one(ends, f"the output of `{body.owner}`", span)}
@@ -150,10 +154,13 @@ class Resolver:
         start = end = body.referenced(step.refs) if step.refs else x
         self._check_optional(step, len(start))
         made: list[Tensors] = []
+        reads_here = self._reads_here(step)
+        context = self._arriving(context, start) if reads_here else context
         for inner, name in self.budget.copies(step, context):
             begin = len(body.nodes)
             if inner is not None:
                 taken, inner = end, inner._replace(numbered=inner.numbered or (many and is_group))
+                inner = self._arriving(inner, taken) if reads_here else inner
                 with body.own_names() if many and isinstance(step.action, Branches) else nullcontext():
                     end = self.step(inner, step, name, taken)
                 if many and len(end) != len(taken):
@@ -179,6 +186,15 @@ class Resolver:
         if step.loop.when is None or taken == 1:
             hint = "an optional step must return as many tensors as it takes"
         raise fail("ARCH022", f"{gives}, but {taken} pass through if it is skipped", step.span, hint)
+
+    def _reads_here(self, step: Step) -> bool:
+        if id(step) not in self._here:  # the spec keeps each step alive, so its id is unique
+            self._here[id(step)] = step.reads_here
+        return self._here[id(step)]
+
+    def _arriving(self, context: StepContext, taken: Tensors) -> StepContext:
+        """Return the context of a step that takes these tensors."""
+        return context._replace(scope=self.budget.arriving(context.scope, taken[0]))
 
     def step(self, context: StepContext, step: Step, name: StepName, x: Tensors) -> Tensors:
         """Resolve one copy of a step and return its outputs."""
@@ -498,7 +514,7 @@ def _place(error: OpError, fields: Fields, span: Span) -> Span:
 def _with_expression(problem: Problem, fields: Fields, values: Mapping[str, Any]) -> Problem:
     """Add the expression of an evaluated field to a problem."""
     for name, value in fields.items():
-        if value.span == problem.span and value.names:
+        if value.span == problem.span and value.is_computed:
             text, number = next(value.expressions())[0].text, values[name]
             is_divided = isinstance(number, float) and problem.code == "ARCH007" and "/" in text.replace("//", "")
             hint = INTEGER_DIVISION if is_divided else problem.hint

@@ -96,15 +96,15 @@ def _main(op: str, **fields: Value) -> tuple[OpCall, ...]:
 def plain_ops(branch: Branch) -> list[OpCall] | None:
     """Return the ops of a branch that is a plain sequence of ops, so that its strides multiply.
 
-    Returns None if the branch contains a loop, a `when`, a `from`, a layer, branches or an upsampling op. Then only the
-    shapes determine the stride of a projection. The result depends only on the spec, not on values, so the generated
-    source agrees with the resolver.
+    Returns None if the branch contains a loop, a `when`, a `from`, a layer, branches, an upsampling op or a value that
+    depends on what arrives at its step. Then only the shapes determine the stride of a projection. The result depends
+    only on the spec, not on values, so the generated source agrees with the resolver.
     """
     if branch.loop.many or branch.loop.when is not None:
         return None
     calls: list[OpCall] = []
     for step in branch.steps:
-        once = not step.loop.many and step.loop.when is None and not step.refs
+        once = not step.loop.many and step.loop.when is None and not step.refs and not step.reads_here
         if not once or not isinstance(step.action, tuple) or any(_resizes(call.op) for call in step.action):
             return None
         calls += step.action

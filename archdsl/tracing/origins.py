@@ -9,12 +9,12 @@ from typing import Any, Literal, TypeAlias
 
 from archdsl.diff.steps import format_value, plain_value
 from archdsl.errors import Span
-from archdsl.expr import Expression
-from archdsl.graph import Node
+from archdsl.expr import AXES, HERE, INPUT, Expression, axis_of
+from archdsl.graph import Node, Tensor
 from archdsl.ops.base import show
 from archdsl.source import Scalar
 from archdsl.spec import Spec, Value
-from archdsl.tracing.scopes import LoopScope, TracingResolver
+from archdsl.tracing.scopes import HereScope, LoopScope, TracingResolver
 from archdsl.tracing.source_index import SourceIndex
 from archdsl.tracing.targets import Target
 
@@ -159,29 +159,41 @@ class Origins:
 
     def _named_value(self, target: Target, level: int, name: str, scope: Any) -> Origin:
         """The origin of a name in an expression, in the body of the node of a level."""
-        while isinstance(scope, LoopScope):
-            if name in scope.row:
+        tensor, axis = axis_of(name)
+        while isinstance(scope, LoopScope | HereScope):
+            if isinstance(scope, HereScope) and tensor == HERE:
+                return self._arriving_axis(target, level, name, scope.tensor)
+            if isinstance(scope, LoopScope) and name in scope.row:
                 return self._loop_column(target, level, name, scope)
             scope = scope.outer
-        if name == "channels":
-            return self._channels(target, level)
+        if name == "channels" or tensor == INPUT:
+            return self._input_axis(target, level, name, axis or name)
         return replace(self._argument(target, name, level), name=f"${name}")
 
     def _loop_column(self, target: Target, level: int, name: str, scope: LoopScope) -> Origin:
         """The origin of a loop variable in one iteration."""
         column, description = scope.loop.columns[name], f"iteration {scope.number + 1} of the loop"
         source = column.content[scope.number] if isinstance(column.content, tuple) else column
-        text = _text(source) if source.names else ""
+        text = _text(source) if source.is_computed else ""
         if source is column:
             description += f" over {text}" if text else ", counting from 0"
         causes = tuple(self._named_value(target, level, used, scope.outer) for used in _names_in(source))
         return Origin(f"${name}", plain_value(scope.row[name]), "loop", description, text, source.span, causes)
 
-    def _channels(self, target: Target, level: int) -> Origin:
-        """The channels of the input of a body, and the step that outputs them."""
+    def _arriving_axis(self, target: Target, level: int, name: str, tensor: Tensor) -> Origin:
+        """An axis of what arrives at a step, and the step that outputs it."""
+        axis = axis_of(name)[1]
+        source = next((one for one in target.bodies[level].nodes if one.name == tensor.ref.node), None)
+        scope = "".join(f"{node.name}/" for node in target.nodes[:level])
+        description = f"{axis} of what arrives here, {show(tensor.shape)}, from {scope}{tensor.ref}"
+        span = source.span if source is not None else None
+        return Origin(f"${name}", tensor.shape[AXES[axis]], "shape", description, span=span)
+
+    def _input_axis(self, target: Target, level: int, name: str, axis: str) -> Origin:
+        """An axis of the input of a body, and the step that outputs it."""
         body = target.bodies[level]
         shape = body.input
-        description = f"channels of the input of {body.name}, {show(shape)}"
+        description = f"{axis} of the input of {body.name}, {show(shape)}"
         span = None
         if level:
             user, outside = target.nodes[level - 1], target.bodies[level - 1]
@@ -192,7 +204,7 @@ class Origins:
         else:
             node = self.source.get("input") or self.source.get("inputs")
             span = node.span if node is not None else None
-        return Origin("$channels", shape[-1] if shape else None, "shape", description, span=span)
+        return Origin(f"${name}", shape[AXES[axis]] if shape else None, "shape", description, span=span)
 
 
 def _text(value: Value) -> str:
@@ -210,6 +222,6 @@ def _names_in(value: Value) -> list[str]:
     """The names in the expressions of a value, in order."""
     found: dict[str, None] = {}
     for expression, _ in value.expressions():
-        words = re.findall(r"\$([A-Za-z_]\w*)", expression.text)
+        words = re.findall(r"\$([A-Za-z_]\w*(?:\.\w+)?)", expression.text)
         found |= dict.fromkeys(word for word in words if word in expression.names)
     return list(found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from archdsl.graph import Node, StepName
+from archdsl.graph import Node, StepName, Tensor
 from archdsl.resolution.body import Body, StepContext, Tensors, Values
 from archdsl.resolution.loops import Budget
 from archdsl.resolution.resolver import Resolver
@@ -26,7 +26,24 @@ class LoopScope(dict[str, Any]):
         self.loop, self.number, self.row, self.outer = loop, number, row, outer
 
 
+class HereScope(dict[str, Any]):
+    """The scope of a step that reads the shape of what arrives at it.
+
+    Args:
+        values: the values by name.
+        tensor: the tensor that arrives.
+        outer: the scope around the step.
+    """
+
+    def __init__(self, values: Values, tensor: Tensor, outer: Values) -> None:
+        super().__init__(values)
+        self.tensor, self.outer = tensor, outer
+
+
 class _TracingBudget(Budget):
+    def arriving(self, scope: Values, tensor: Tensor) -> Values:
+        return HereScope(super().arriving(scope, tensor), tensor, scope)
+
     def inside(self, loop: Loop, number: int, row: Values, scope: Values) -> Values:
         # Each iteration has its own scope, by which the resolver tells copies of one use apart.
         return LoopScope(loop, number, row, scope)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from arriving_spec import ARRIVING
 
 import archdsl
 from archdsl import zoo
@@ -157,3 +158,7 @@ model:
         model.fit(np.ones((2, 8, 8, 4)), np.zeros((2, 8, 8, 4)), verbose=0)
         moved = [not np.array_equal(a, b.numpy()) for a, b in zip(before, model.trainable_weights, strict=True)]
         assert sum(moved) > len(moved) / 2
+
+
+def test_shapes_are_read_from_the_tensors(golden: Any) -> None:
+    golden("arriving.py.txt", to_python(archdsl.loads(ARRIVING)))

@@ -536,3 +536,72 @@ def test_resnet50_counts() -> None:
         pytest.skip("the zoo has no resnet50 yet")
     totals = resolve(load("resnet50")).totals
     assert (totals.parameters, totals.trainable) == (25_636_712, 25_583_592)
+
+
+class TestShapes:
+    """`$input` is the input of the body, and `$here` is what arrives at the step."""
+
+    def widths(self, found: Graph) -> list[int]:
+        return [node.shape[-1] for node in found.nodes if node.kind == "conv"]
+
+    def test_each_step_reads_what_arrives_at_it(self) -> None:
+        steps = "conv: {filters: $here.channels * 2, kernel: 1}"
+        assert self.widths(graph(f"model: [{steps}, {steps}, relu, {steps}]")) == [8, 16, 32]
+        assert self.widths(graph("model: [{conv: {filters: $here.channels + 1, kernel: 1}, repeat: 3}]")) == [5, 6, 7]
+        assert self.widths(graph("model: [{conv: {filters: $here.channels + $i, kernel: 1}, for: {i: 3}}]")) == [
+            4,
+            5,
+            7,
+        ]
+
+    def test_from_names_what_arrives(self) -> None:
+        body = (
+            "model:\n- {conv: {filters: 6, kernel: 1}, name: a}\n- {conv: {filters: 9, kernel: 1}, name: b}\n"
+            "- {conv: {filters: $here.channels, kernel: 1}, from: a, name: c}\n- {concat: {}, from: [b, c]}\n"
+        )
+        assert self.widths(graph(body)) == [6, 9, 6]
+
+    def test_a_loop_is_decided_before_its_first_copy(self) -> None:
+        grow = "conv: {filters: $here.channels * 2, kernel: 1}"
+        assert self.widths(graph(f"model: [{{{grow}, repeat: $here.channels // 2}}]")) == [8, 16]
+        assert self.widths(graph(f"model: [{{{grow}, for: {{i: 3}}, when: $i + $here.channels < 6}}]")) == [8, 16]
+        assert self.widths(
+            graph(f"model: [{grow}, {{{grow}, when: $here.channels > 4}}, {{{grow}, when: $input.channels > 4}}]")
+        ) == [8, 16]
+
+    def test_paths_and_their_shortcut_read_what_arrives_at_the_fork(self) -> None:
+        body = (
+            "model:\n- conv: {filters: 6, kernel: 1}\n- paths:\n"
+            "    main: [relu, conv: {filters: $here.channels, kernel: 1}]\n"
+            "    more: {steps: [conv: {filters: 6, kernel: 1}], repeat: $here.channels - 4}\n"
+            "  shortcut: \"'identity' if $here.channels == 6 else 'none'\"\n  merge: add\n"
+        )
+        found = by_name(graph(body))
+        assert self.widths(graph(body)) == [6, 6, 6, 6]
+        assert len(found["add_1"].inputs) == 4
+
+    def test_all_parts_of_a_block_read_the_same(self) -> None:
+        block = (
+            "conv: {filters: 16, kernel: 1, padding: $here.channels // 4, activation: {leaky_relu: {slope: $slope}}}"
+        )
+        block = block.replace("$slope", "1 / $here.channels")
+        found = by_name(graph(f"model: [{block}]"))
+        assert found["conv_1"].shape == (10, 10, 16)
+        assert found["conv_1_activation"].op.slope == 0.25  # type: ignore[union-attr]
+
+    @pytest.mark.parametrize(
+        ("head", "text", "message"),
+        [
+            ("input: [8]", "$input.length", "the input has no length"),
+            ("input: [8, 2]", "$here.height", "the input of this step has no height"),
+            ("input: [8, 2, 3]", "$here.length", "the input of this step has no length"),
+            ("input: [8, 2, 3, 4]", "$here.length", "the input of this step has no length"),
+        ],
+    )
+    def test_an_axis_of_another_rank(self, head: str, text: str, message: str) -> None:
+        with pytest.raises(ArchError, match=message):
+            graph(f"model: [dense: {{units: {text}}}]", f"archdsl: 1\nname: Net\n{head}\n")
+
+    def test_arguments_may_still_be_called_here(self) -> None:
+        body = layer("steps: [conv: {filters: $here * $here.channels, kernel: 1}]", "here: 3", "here: 2")
+        assert self.widths(body) == [8]

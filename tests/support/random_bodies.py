@@ -11,9 +11,29 @@ from typing import Any
 from archdsl.spec import SHORTCUTS
 
 ARGS: dict[str, Any] = {"n": 2, "on": True, "rate": 0.25, "widths": [4, 6], "word": "auto", "k": 3}
-WIDTHS = ("$channels", "$channels", 4, 6, "$channels * 2", "max($widths)", "divisible($channels * 0.5, 4)", "$n + 3")
-CONDITIONS = ("$on", "not $on", "$n > 1", "$channels % 2 == 0", "$on and $n == 2", "len($widths) > $n", True)
-COUNTS = (0, 1, 2, "$n", "$n - 1", "len($widths)", "$n if $on else 0")
+WIDTHS = (
+    "$channels",
+    "$input.channels",
+    "$here.channels",
+    4,
+    6,
+    "$channels * 2",
+    "max($widths)",
+    "divisible($channels * 0.5, 4)",
+    "$n + 3",
+)
+CONDITIONS = (
+    "$here.channels > 4",
+    "$here.height == $input.height",
+    "$on",
+    "not $on",
+    "$n > 1",
+    "$channels % 2 == 0",
+    "$on and $n == 2",
+    "len($widths) > $n",
+    True,
+)
+COUNTS = (0, 1, 2, "$here.channels // 4", "$n", "$n - 1", "len($widths)", "$n if $on else 0")
 TABLES: tuple[dict[str, Any], ...] = (
     {"i": 2},
     {"i": "$n"},

@@ -26,6 +26,8 @@ WIDTHS = [
     "$filters // 2",
     "$filters * 2",
     "$channels",
+    "$here.channels",
+    "$input.channels + $here.channels // 2",
     "divisible($filters * $factor, 4)",
     "ceil($filters * $factor)",
     "floor($filters * $factor) + 1",
@@ -40,8 +42,17 @@ WIDTHS = [
     "max($sizes)",
     6,
 ]
-CONDITIONS = ["$wide", "not $wide", "$stride > 1", "$channels > 4", "$depth > 1 and $wide", "$channels == $filters"]
-COUNTS = [0, 1, 2, "$depth", "$depth - 1", "$depth + 1", "len($sizes)", "$depth * $factor * 2"]
+CONDITIONS = [
+    "$wide",
+    "not $wide",
+    "$stride > 1",
+    "$channels > 4",
+    "$here.channels > 4",
+    "$here.height > 4",
+    "$depth > 1 and $wide",
+    "$channels == $filters",
+]
+COUNTS = [0, 1, 2, "$depth", "$here.channels // 4", "$depth - 1", "$depth + 1", "len($sizes)", "$depth * $factor * 2"]
 TABLES = [
     {"i": 2},
     {"i": "$depth"},
