@@ -39,6 +39,7 @@ CODES = {
     "ARCH027": "network built differently by Keras",
     "ARCH028": "incompatible dtype",
     "ARCH029": "invalid pattern of axes",
+    "ARCH030": "flexible size not possible",
     "ARCH201": "spec not found",
     "ARCH202": "output already exists",
     "ARCH203": "invalid option",

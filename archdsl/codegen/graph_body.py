@@ -542,8 +542,14 @@ class GraphBodyWriter:
             out.add(f"{kind} = {text}")
         if "auto" in choice.words:
             with out.block("" if is_auto else f'if {kind} == "auto":'):
-                self._refuse_unknown_size(x, "`auto`")
-                out.add(f'{kind} = "identity" if {first}.shape == {x}.shape else "projection"')
+                equal, stride = f"{first}.shape == {x}.shape", choice.stride
+                if stride is None:
+                    self._refuse_unknown_size(x, "`auto`")
+                elif type(stride.content) is not int:
+                    equal = f"({self.scope.write(stride)} == 1 or None not in {x}.shape[1:]) and {equal}"
+                elif stride.content != 1:
+                    equal = f"None not in {x}.shape[1:] and {equal}"
+                out.add(f'{kind} = "identity" if {equal} else "projection"')
         for word, head in choice.heads(kind, exhaustive=is_auto):
             with out.block(head):
                 part: Source = x

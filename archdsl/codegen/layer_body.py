@@ -346,11 +346,15 @@ class LayerBodyWriter:
         with self.build.block("" if is_auto else f'if {kind} == "auto":'):
             self.build.add(f"equal = tuple({first}) == tuple({start.build})")
             if stride is None or stride.content != 1:
-                known = stride is None or type(stride.content) is int
-                moves = "" if known else f"{self.late.scope.write(stride)} != 1 and "  # type: ignore[arg-type]
-                with self.build.block(f"if equal and {moves}None in {start.build}[1:]:"):
-                    received = f"Received: input_shape={{{start.build}}}"
-                    self.build.raise_value_error("`auto` requires a known height and width. ", received)
+                head, unknown = "equal and ", f"None in {start.build}[1:]"
+                if stride is not None:
+                    head = "" if type(stride.content) is int else f"{self.late.scope.write(stride)} != 1 and "
+                with self.build.block(f"if {head}{unknown}:"):
+                    if stride is not None:
+                        self.build.add("equal = False")
+                    else:
+                        received = f"Received: input_shape={{{start.build}}}"
+                        self.build.raise_value_error("`auto` requires a known height and width. ", received)
             self.build.add(f'{kind} = "identity" if equal else "projection"')
 
     def _late_projection(self, choice: ShortcutChoice, own: str, start: LayerTensor, first: str) -> None:

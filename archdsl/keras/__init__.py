@@ -18,6 +18,7 @@ from archdsl.keras.runtime import REGISTERED, compile_spec
 from archdsl.keras.saved_spec import Opening, opening
 from archdsl.keras.transfer.copying import Copied, copy_weights
 from archdsl.limits import DEFAULTS, Limits
+from archdsl.ops import Shape
 from archdsl.resolution import resolve
 from archdsl.spec import Spec
 
@@ -55,10 +56,16 @@ def verify(model: keras.Model, graph: Graph) -> None:
     )
     shapes = {name: end.shape for name, end in graph.outputs.items()}
     built = {name: tuple(output.shape[1:]) for name, output in zip(shapes, _outputs(model, shapes), strict=True)}
-    facts += tuple(f"{n}: the graph has {shapes[n]}, Keras has {built[n]}" for n in shapes if shapes[n] != built[n])
+    agree = _agree_where_known if graph.flexible else tuple.__eq__
+    different = [name for name in shapes if not agree(shapes[name], built[name])]
+    facts += tuple(f"{name}: the graph has {shapes[name]}, Keras has {built[name]}" for name in different)
     if facts:
         message = f"the Keras model differs from the graph of `{graph.name}`: this is a bug in archdsl"
         raise ArchError(Problem("ARCH027", message, facts=facts))
+
+
+def _agree_where_known(shape: Shape, built: tuple[int | None, ...]) -> bool:
+    return len(shape) == len(built) and all(side in (known, None) for known, side in zip(shape, built, strict=True))
 
 
 def _outputs(model: keras.Model, names: Iterable[str]) -> list[Any]:

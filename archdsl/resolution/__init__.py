@@ -10,6 +10,7 @@ from typing import Any
 from archdsl.errors import fail
 from archdsl.graph import Graph
 from archdsl.resolution.expectations import check_recipe
+from archdsl.resolution.flexibility import check_flexible
 from archdsl.resolution.loops import Budget
 from archdsl.resolution.resolver import Resolver
 from archdsl.spec import Spec
@@ -28,7 +29,9 @@ def resolve(spec: Spec, budget: Budget | None = None, /, **arguments: Any) -> Gr
     """
     try:
         with _without_garbage_collection():
-            graph = Resolver(spec, budget or Budget(spec.limits)).model(spec.values(arguments))
+            values = spec.values(arguments)
+            graph = Resolver(spec, budget or Budget(spec.limits)).model(values)
+            check_flexible(spec, values, graph)
     except RecursionError:
         raise fail("ARCH024", "layers are nested too deeply", spec.span) from None
     check_recipe(spec, graph)

@@ -22,7 +22,7 @@ from archdsl.resolution.dtypes import check_dtypes
 from archdsl.resolution.loops import BODY_STEPS, INTEGER_DIVISION, Budget
 from archdsl.resolution.merge_errors import merge_problem
 from archdsl.resolution.sharing import Difference, SharedBodies, different_layers, tied_weight
-from archdsl.resolution.shortcuts import shortcut_of, shortcut_steps, shortcut_stride
+from archdsl.resolution.shortcuts import shortcut_of, shortcut_steps, shortcut_stride, sized_shortcut
 from archdsl.spec import (
     INPUT,
     OUTPUT,
@@ -398,7 +398,7 @@ class Resolver:
                 self._graphs[key] = self._body_graph(body, layer.doc, base.steps, base.outputs, scope, layer.span)
             except ArchError as error:
                 caller = self._open_layers[-2] if len(self._open_layers) > 1 else self.spec.name
-                raise _with_trail(error, layer.name, caller, span, values) from None
+                raise with_trail(error, layer.name, caller, span, values) from None
             finally:
                 self._open_layers.pop()
         return self._graphs[key]
@@ -433,6 +433,7 @@ class Resolver:
         shortcut = None
         if end is not None:
             shortcut = shortcut_of(own, end.ref, x, body.nodes[begin + len(nodes) :], parts, nodes, len(path))
+            shortcut = replace(shortcut, sized=sized_shortcut(branches))
             parts = {"shortcut": end, **parts} if branches.shortcut_first else {**parts, "shortcut": end}
         merge, ends = branches.merge, tuple(parts.values())
         merged = ends[:1] or x
@@ -530,7 +531,7 @@ def _earlier(op: Op, body: Body, x: Tensor) -> str:
     return f"move `{op.name}` before `{node.kind}` on line {node.span.line}"
 
 
-def _with_trail(error: ArchError, layer: str, caller: str, span: Span, values: Mapping[str, Any]) -> ArchError:
+def with_trail(error: ArchError, layer: str, caller: str, span: Span, values: Mapping[str, Any]) -> ArchError:
     """Add the layer call in which an error occurred to its trail."""
     arguments = ", ".join(f"{name}={shown(value).strip('`')}" for name, value in values.items())
     line = f"in {layer}, from {caller} at line {span.line}" + (f" ({arguments})" if arguments else "")

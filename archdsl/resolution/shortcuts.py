@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from archdsl.errors import Span
+from archdsl.expr import Expression
 from archdsl.graph import Node, Shortcut, Tensor, TensorRef
 from archdsl.ops import OPS, Op, Shape
 from archdsl.spec import Branch, Branches, Loop, OpCall, Step, Value
@@ -87,6 +89,25 @@ def shortcut_stride(branches: Branches, first: Sequence[Node], start: Shape, end
         stride = getattr(node.op, "stride", None) or getattr(node.op, "size", None) or (1, 1)
         product = [product[0] * stride[0], product[1] * stride[1]]
     return tuple(Value(side, span) for side in product)
+
+
+def sized_shortcut(branches: Branches) -> Span | None:
+    """Return the place of a shortcut for which the generated class needs the sizes of tensors, or None.
+
+    It does not need them if the first path is a plain sequence of ops whose strides it can multiply.
+    """
+    shortcut = branches.shortcut
+    if not isinstance(shortcut, Value) or shortcut.content in ("identity", "none"):
+        return None
+    parts = plain_ops(branches.paths[0]) if branches.paths else None
+    if parts is None:
+        return shortcut.span
+    strides = [part.fields.get("stride") or part.fields.get("size") for part in parts]
+    contents = [stride.content for stride in strides if stride is not None]
+    factors = [content for content in contents if isinstance(content, Expression)]
+    numbers = [content for content in contents if not isinstance(content, Expression)]
+    is_known = all(type(n) is int for n in numbers) and (not factors or (len(factors) == 1 and {*numbers} <= {1}))
+    return None if is_known else shortcut.span
 
 
 def _main(op: str, **fields: Value) -> tuple[OpCall, ...]:

@@ -144,10 +144,14 @@ model:
         with pytest.raises(ValueError, match=r"Unknown shortcut\. Received: 'residual'"):
             layer.build((None, 8, 8, 4))
 
-    def test_auto_requires_a_known_height_and_width(self) -> None:
-        layer = archdsl.compile(archdsl.loads(REPEATED)).Tree(4, 1)
+    def test_auto_requires_a_known_height_and_width_if_the_stride_is_unknown(self) -> None:
+        text = HEAD + (
+            "layers: {A: {args: {filters: 4}, steps: [conv: {filters: $filters, kernel: 1}]},\n"
+            "  B: {args: {n: 1}, paths: [[{A: {}, repeat: $n}]], shortcut: auto, merge: add}}\nmodel: [B]"
+        )
         with pytest.raises(ValueError, match="`auto` requires a known height and width"):
-            layer.build((None, None, None, 4))
+            archdsl.compile(archdsl.loads(text)).B().build((None, None, None, 4))
+        archdsl.compile(archdsl.loads(REPEATED)).Tree(4, 1).build((None, None, None, 4))
 
     def test_references_to_the_input_are_trained(self) -> None:
         import numpy as np
