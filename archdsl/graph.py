@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 from reprlib import repr as shortened
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from archdsl import display
 from archdsl.errors import Span
@@ -144,6 +144,23 @@ class Totals:
         return Totals(macs=self.macs, layers=self.layers)
 
 
+class TiedWeight(NamedTuple):
+    """A weight of another node in the same body.
+
+    Args:
+        node: The node that creates it.
+        weight: The name of the weight.
+        transposed: Whether it is used transposed.
+    """
+
+    node: str
+    weight: str
+    transposed: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.node}.{self.weight}" + (" transposed" if self.transposed else "")
+
+
 @dataclass(frozen=True, slots=True)
 class Node:
     """An op or a layer call in a body.
@@ -168,8 +185,7 @@ class Node:
         shares: The name of the node whose layer it calls; empty if it has a layer of its own. A node inside a shared
             layer refers to the node at the same place inside the first call.
         dtype: The dtype of its (first) output.
-        tied: The weights of other nodes that an op uses in place of its own, such as `tokens/embeddings`, by the names
-            of its own.
+        tied: The weights of other nodes that an op uses in place of its own, by the names of its own.
     """
 
     name: str
@@ -190,7 +206,7 @@ class Node:
     outputs: Mapping[str, Shape] = field(default_factory=dict)
     shares: str = ""
     dtype: str = FLOAT
-    tied: Mapping[str, str] = field(default_factory=dict)
+    tied: Mapping[str, TiedWeight] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         ends = " and ".join(map(show, self.outputs.values())) or show(self.shape)
@@ -200,6 +216,11 @@ class Node:
     def sharing(self, other: str, body: Graph | None) -> Node:
         """Return the same node as another call of the layer of the node `other`, with the body of that call."""
         return replace(self, body=body, totals=self.totals.without_weights(), shares=other)
+
+    @property
+    def shared_with(self) -> str:
+        """The node whose layer its step calls with `share`, or an empty string; inside the layer, nodes have none."""
+        return "" if self.shares == self.name else self.shares
 
     @property
     def path(self) -> BranchPath:

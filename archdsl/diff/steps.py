@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from archdsl.graph import Graph, Node, StepName, Totals, total
 from archdsl.ops import Shape
-from archdsl.spec import Value
+from archdsl.spec import SHARE, Value
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class ComparedStep:
     @property
     def is_numbered(self) -> bool:
         """Whether the name is the kind with a number, which other steps can shift."""
-        return self.name.base == self.kind and self.name.number > 0
+        return self.name.base in (self.kind, SHARE) and self.name.number > 0
 
     @property
     def shape(self) -> Shape:
@@ -50,9 +50,11 @@ class ComparedStep:
     def settings(self) -> Mapping[str, Any]:
         """The fields of an op, including padding, normalization and activation, or the arguments of a layer."""
         main = self.main
+        shared = {SHARE: main.shared_with} if main.shared_with else {}
         if main.op is None:
-            return {name: plain_value(value) for name, value in main.arguments.items()}
-        fields = {name: plain_value(getattr(main.op, name)) for name in type(main.op).model_fields}
+            return {name: plain_value(value) for name, value in main.arguments.items()} | shared
+        fields: dict[str, Any] = {name: str(tie) for name, tie in main.tied.items()} | shared
+        fields |= {name: plain_value(getattr(main.op, name)) for name in type(main.op).model_fields}
         fields |= dict.fromkeys(fields.keys() & {*main.op.block_fields}, "none")
         for node in self.nodes:
             if node is main or node.op is None:

@@ -90,6 +90,8 @@ def _sources(
     """Yield the paths in both networks of each weight whose step both have, that in the second network first."""
     for pair in align(before, after).pairs:
         one, other = pair.before.main, pair.after.main
+        if one.shares or other.shares:
+            continue
         if one.body is not None and other.body is not None:
             yield from _sources(one.body, other.body, f"{old}{one.name}/", f"{new}{other.name}/", align)
         roles: Mapping[str, str] = {node.role: node.name for node in pair.before.nodes}

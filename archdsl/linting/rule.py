@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 from archdsl.analysis.dataflow import BodyFacts, Dataflow, OpFacts, has_window
 from archdsl.analysis.liveness import PartialReader, span_of
 from archdsl.errors import Span
-from archdsl.graph import Graph
+from archdsl.graph import Graph, Node
 from archdsl.spec import Spec
 
 
@@ -20,6 +20,7 @@ class Network:
 
     def __init__(self, spec: Spec, graph: Graph) -> None:
         self.spec, self.graph, self.flow = spec, graph, Dataflow(graph)
+        self._verdicts: dict[tuple[str, _LayerKey], bool] = {}
 
     @cached_property
     def convolves(self) -> bool:
@@ -34,6 +35,46 @@ class Network:
             for reader in reversed(body.partial):
                 found.setdefault(reader, body)
         return found
+
+    @cached_property
+    def calls(self) -> dict[_LayerKey, list[OpFacts]]:
+        """The ops whose layer or weights several steps use, by layer; a tied weight has no list of its calls."""
+        found: dict[_LayerKey, list[OpFacts]] = {}
+        if not any(one.node.shares or one.node.tied for one in self.flow.ops):
+            return found
+        for one in self.flow.ops:
+            found.setdefault(_layer_key(one.body.graph, one.node), []).append(one)
+        shared = {key: ops for key, ops in found.items() if any(one.node.shares for one in ops)}
+        ties = [(one.body.graph, tie) for one in self.flow.ops for tie in one.node.tied.values()]
+        return shared | {(graph.name, repr(graph.arguments), tie.node): [] for graph, tie in ties}
+
+    def is_shared(self, body: Graph, *nodes: Node) -> bool:
+        """Whether another step uses the layer or a weight of one of these nodes."""
+        return bool(self.calls) and any(_layer_key(body, node) in self.calls for node in nodes)
+
+    def holds_for_all_calls(self, rule: Rule, one: OpFacts, found: Sequence[Occurrence]) -> bool:
+        """Whether a finding about weights holds for all calls of the layer, and is reported at this one."""
+        key = _layer_key(one.body.graph, one.node) if self.calls else None
+        if key is None or key not in self.calls:
+            return True
+        if one.node.shares or not self.calls[key]:
+            return False
+        if (rule.code, key) not in self._verdicts:
+            alike = (_numbers(rule.check_op(call, self)) == _numbers(found) for call in self.calls[key])
+            self._verdicts[rule.code, key] = all(alike)
+        return self._verdicts[rule.code, key]
+
+
+_LayerKey: TypeAlias = tuple[str, str, str]
+"""The name and arguments of a body, and the node in it that creates the layer."""
+
+
+def _layer_key(body: Graph, node: Node) -> _LayerKey:
+    return body.name, repr(body.arguments), node.shares or node.name
+
+
+def _numbers(found: Iterable[Occurrence]) -> list[tuple[str, int, int]]:
+    return [(one.message, one.parameters, one.of) for one in found]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +135,8 @@ class Rule:
     """The message, with `{layers}` and `{parameters}`, if one edit fixes all findings in a file."""
     counts_uses: ClassVar[bool] = True
     """Whether findings show the number of uses."""
+    of_weights: ClassVar[bool] = False
+    """Whether a finding about an op is about its weights, so it must hold for all calls of a shared layer."""
     dead_weights: ClassVar[bool] = False
     """Whether the parameters receive no gradient."""
     lost_work: ClassVar[bool] = False
@@ -102,7 +145,9 @@ class Rule:
     def check(self, network: Network) -> Iterator[Occurrence]:
         """Check a network and yield all occurrences."""
         for one in network.flow.ops:
-            yield from self.check_op(one, network)
+            found = list(self.check_op(one, network))
+            if found and (not self.of_weights or network.holds_for_all_calls(self, one, found)):
+                yield from found
 
     def check_op(self, one: OpFacts, network: Network) -> Iterator[Occurrence]:
         """Check a single op."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from archdsl.analysis.measures import Measures, layers, measure
-from archdsl.graph import Graph
+from archdsl.graph import Graph, Node
 from archdsl.ops import Shape
 from archdsl.ops.base import FLOAT
 from archdsl.reports.columns import COLUMNS, RowFacts, column_data, field_data, layer_facts
@@ -33,12 +33,24 @@ def to_data(graph: Graph, batch: int = 1, precision: str = "float32", depth: int
             "class": layer.node.kind,
             "path": path,
             "inputs": list(layer.node.inputs),
+            **_sharing(path, layer.node),
             "output": _plain(layer.node.outputs or {OUTPUT: layer.node.shape}, OUTPUT),
             **column_data(layer_facts(layer), (name for name in COLUMNS if name != "output")),
         }
         for path, layer in layers(graph, batch, precision, depth).items()
     ]
     return {**outline(graph), **_totals(measure(graph, batch, precision)), "layers": entries}
+
+
+def _sharing(path: str, node: Node) -> dict[str, Any]:
+    """The node whose layer a step calls again, and the weights of other nodes that it uses; empty for most nodes."""
+    scope = path.removesuffix(node.name)
+    ties = {
+        word: {"path": f"{scope}{tie.node}/{tie.weight}", "transposed": tie.transposed}
+        for word, tie in node.tied.items()
+    }
+    shares = {"shares": scope + node.shared_with} if node.shared_with else {}
+    return {**shares, **({"tied": ties} if ties else {})}
 
 
 def outline(graph: Graph) -> dict[str, Any]:

@@ -218,6 +218,8 @@ def _row(step: Sequence[Node], level: int, times: int, source: str, paths: tuple
         label = arguments(main) + (f" + {kind}" if kind else "")
     else:
         label = " · ".join(node.op.label() for node in step if node.op and node.role != "pad")
+    label += f", shares {main.shared_with}" if main.shared_with else ""
+    label += "".join(f", {word} is {tie}" for word, tie in main.tied.items())
     label += f", from {source}" if source else ""
     label += f" → {', '.join(main.outputs)}" if main.outputs else ""
     shapes = tuple(main.outputs.values()) or (step[-1].shape,)

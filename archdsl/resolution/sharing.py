@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from archdsl.errors import ArchError, Problem, fail, nearest
-from archdsl.graph import Graph, Node
+from archdsl.graph import Graph, Node, TiedWeight
 from archdsl.ops import Weight
 from archdsl.ops.base import show
 from archdsl.resolution.body import Body
@@ -89,8 +89,8 @@ def _told(node: Node | None, other: Node | None) -> str:
     return f"it is `{node.op!r}`" if node.op is not None else f"it is a `{node.kind}`"
 
 
-def tied_weight(body: Body, word: str, tie: Tie, needed: Weight) -> str:
-    """Return the weight of another node that an op uses in place of its own, as `tokens/embeddings`.
+def tied_weight(body: Body, word: str, tie: Tie, needed: Weight) -> TiedWeight:
+    """Return the weight of another node that an op uses in place of its own.
 
     Args:
         body: The body so far.
@@ -118,4 +118,4 @@ def tied_weight(body: Body, word: str, tie: Tie, needed: Weight) -> str:
         transposed = ", transposed" if tie.transpose else ""
         message = f"`{word}` must be {show(needed.shape)}, but `{tie.name}.{tie.weight}` is {show(used)}{transposed}"
         raise fail("ARCH020", message, tie.span, hint)
-    return f"{node.name}/{tie.weight}"
+    return TiedWeight(node.name, tie.weight, tie.transpose)

@@ -67,6 +67,7 @@ class Origins:
 
     def field(self, target: Target, name: str) -> Origin:
         """Find the origin of a field of a node, or of an argument of a layer."""
+        target = target.first_call()
         node, level = target.node, len(target.nodes) - 1
         if node.op is None:
             return self._argument(target, name, level + 1)

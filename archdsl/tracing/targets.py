@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from archdsl.errors import ArchError, fail, nearest
 from archdsl.graph import Graph, Node
@@ -40,6 +40,16 @@ class Target:
     def body(self) -> Graph:
         """The body that contains the node."""
         return self.bodies[-1]
+
+    def first_call(self) -> Target:
+        """Return the same place in the first call of the layers on the path, which has the arguments and weights."""
+        nodes: list[Node] = []
+        bodies = [self.bodies[0]]
+        for one in self.nodes:
+            name = one.shares or one.name
+            nodes.append(next(node for node in bodies[-1].nodes if node.name == name))
+            bodies += [nodes[-1].body] if nodes[-1].body is not None else []
+        return replace(self, nodes=tuple(nodes), bodies=tuple(bodies[: len(nodes)]))
 
     def path(self, level: int = -1) -> str:
         """Return the path of the node at a level, by default of the last node."""
@@ -87,6 +97,8 @@ def _field_or_weight(path: str, rest: str, target: Target) -> Target:
         there = (*dict.fromkeys([*node.fields, *known]), SHAPE)
         raise fail("ARCH203", message, node.span, _hint(word, there, f"fields of {node.kind}:"))
     message = f"`{target.path()}` has no weight `{rest}`"
+    if rest in node.tied:
+        raise fail("ARCH203", f"{message} of its own", node.span, f"it uses `{node.tied[rest]}`")
     hint = _hint(rest, node.weights, "its weights are") if node.weights else "it has no weights"
     raise fail("ARCH203", message, node.span, hint)
 

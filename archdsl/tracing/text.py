@@ -37,6 +37,8 @@ def to_data(trace: Trace) -> dict[str, Any]:
         "parameters": node.totals.parameters,
         "macs": node.totals.macs,
         "weights": {name: list(weight.shape) for name, weight in node.weights.items()},
+        **({"shares": trace.target.first_call().path()} if node.shares else {}),
+        **({"tied": {word: str(tie) for word, tie in node.tied.items()}} if node.tied else {}),
         "origins": [_data(origin) for origin in trace.origins],
     }
 
@@ -94,6 +96,10 @@ def _head(trace: Trace) -> Iterator[str]:
     weights = ", ".join(f"{name} {show(weight.shape)}" for name, weight in node.weights.items())
     in_weights = f" ({weights})" if weights else ""
     yield f"{quantity(node.totals.parameters, 'parameter')}{in_weights}, {node.totals.macs:,} MACs"
+    if node.shares:
+        yield f"shares the weights of {trace.target.first_call().path()}"
+    for word, tie in node.tied.items():
+        yield f"{word}: {tie}"
 
 
 def _table(origins: tuple[Origin, ...], width: int) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from random import Random
 from typing import Any
@@ -14,6 +14,7 @@ import keras
 import numpy as np
 import pytest
 import random_bodies
+import random_sharing
 from arriving_spec import ARRIVING
 from layers_of_ops import layer_of
 from random_specs import several
@@ -95,14 +96,22 @@ def test_verify_tells_a_network_from_another() -> None:
         archdsl.keras.verify(model, archdsl.resolve(spec, width=16))
 
 
-def run(graph: Graph, inputs: Mapping[str, Any], weights: dict[str, Any], scope: str = "") -> dict[str, Any]:
-    """The graph's outputs, node by node, with these weights: it knows nothing of the generated source."""
+def run(
+    graph: Graph, inputs: Mapping[str, Any], weights: dict[str, Any], scope: str = "", home: Graph | None = None
+) -> dict[str, Any]:
+    """The graph's outputs, node by node, with these weights: it knows nothing of the generated source.
+
+    Args:
+        home: the body whose weights are used, if its layer is called again.
+    """
     values = dict(inputs)
+    owners = {node.name: node for node in (home or graph).nodes}
     for node in graph.nodes:
         given = [values[ref] for ref in node.inputs]
+        owner = owners[node.shares or node.name]
         if node.body is not None:
             inside = dict(zip(node.body.inputs, given, strict=True))
-            for name, value in run(node.body, inside, weights, f"{scope}{node.name}/").items():
+            for name, value in run(node.body, inside, weights, f"{scope}{owner.name}/", owner.body).items():
                 values[f"{node.name}.{name}" if node.outputs else node.name] = value
             continue
         assert node.op is not None
@@ -112,7 +121,7 @@ def run(graph: Graph, inputs: Mapping[str, Any], weights: dict[str, Any], scope:
         for weight in layer.weights:
             own = weight.path.partition("/")[2]  # attention's weights stand a level deeper
             if "seed_generator" not in own:
-                weight.assign(weights[f"{scope}{node.name}/{own}"])
+                weight.assign(weights[f"{scope}{owner.name}/{own}"])
         values[node.name] = layer(taken)
     return {name: values[end.ref] for name, end in graph.outputs.items()}
 
@@ -203,11 +212,13 @@ def test_many_random_specs_build_as_their_graphs_say_and_their_source_is_clean()
     assert sum(map(is_built, several(1000, 400))) >= 140
 
 
-def small_networks(seeds: range) -> Iterator[tuple[archdsl.Spec, Graph]]:
+def small_networks(
+    seeds: range, text: Callable[[Random], str] = random_bodies.spec
+) -> Iterator[tuple[archdsl.Spec, Graph]]:
     """Those of random bodies (taps, several inputs and outputs, loops in loops) that are networks, and small."""
     for seed in seeds:
         try:
-            spec = archdsl.loads(random_bodies.spec(Random(seed))).every()[0]
+            spec = archdsl.loads(text(Random(seed))).every()[0]
             graph = archdsl.resolve(spec)
         except archdsl.ArchError:
             continue
@@ -231,6 +242,25 @@ def hold_random_bodies(seeds: range, least: int) -> None:
 
 def test_random_bodies_give_the_numbers_of_their_graphs() -> None:
     hold_random_bodies(range(35, 55), 10)
+
+
+def hold_shared_layers(seeds: range) -> int:
+    tried = 0
+    for spec, graph in small_networks(seeds, random_sharing.spec):
+        if any(node.shares for _, node in graph.walk()):
+            assert_same_numbers(archdsl.build(spec), graph, alive=False)
+            keras.backend.clear_session()
+            tried += 1
+    return tried
+
+
+def test_random_shared_layers_give_the_numbers_of_their_graphs() -> None:
+    assert hold_shared_layers(range(6)) >= 1
+
+
+@pytest.mark.slow
+def test_many_random_shared_layers_give_the_numbers_of_their_graphs() -> None:
+    assert hold_shared_layers(range(6, 130)) >= 25
 
 
 @pytest.mark.slow

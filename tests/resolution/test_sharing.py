@@ -184,7 +184,7 @@ TIED = """model:
 def test_a_tied_kernel_counts_once_and_the_bias_is_its_own() -> None:
     found = graph(TIED)
     assert paths(found) == ["a/kernel", "a/bias", "b/bias"]
-    assert found.nodes[1].tied == {"kernel": "a/kernel"}
+    assert found.nodes[1].tied == {"kernel": ("a", "kernel", True)}
     assert found.totals.parameters == 3 * 5 + 5 + 3
     assert found.totals.macs == 2 * 64 * 15
     assert (
@@ -199,7 +199,7 @@ def test_a_kernel_of_a_share_is_that_of_the_first_step() -> None:
             "  - {dense: {units: 3,", "  - {dense: {units: 3}}\n  - {share: a, name: c}\n  - {dense: {units: 3,"
         ).replace("a.kernel", "c.kernel")
     )
-    assert found.nodes[-1].tied == {"kernel": "a/kernel"}
+    assert found.nodes[-1].tied == {"kernel": ("a", "kernel", True)}
 
 
 def test_a_step_with_a_tied_kernel_is_shared() -> None:

@@ -25,6 +25,7 @@ class CancelledBias(Rule):
     wrong = example("conv: {filters: 8, kernel: 5, norm: batch, activation: relu}")
     right = example("conv: {filters: 8, kernel: 5, bias: false, norm: batch, activation: relu}")
     condition = "only batch or instance normalization reads a biased output, possibly through sums and `concat`"
+    of_weights = True
     together = "redundant biases in {layers}: the following normalizations cancel {parameters} parameters"
 
     def check_op(self, one: OpFacts, network: Network) -> Iterator[Occurrence]:
@@ -238,7 +239,7 @@ class StackedLinearLayers(Rule):
         node, before = one.node, one.before
         if before is None or not one.alone or not _is_linear(one.op) or not _is_linear(before.op):
             return
-        if node.tied or before.tied:
+        if node.tied or before.tied or network.is_shared(one.body.graph, node, before):
             return
         kernel, kernel_before = node.weights["kernel"], before.weights["kernel"]
         both = kernel.size + kernel_before.size

@@ -31,7 +31,7 @@ class UnreadChannels(Rule):
     wrong = example("conv: {filters: 8, kernel: 5, activation: relu}", "take_channels: {stop: 6}")
     right = example("conv: {filters: 6, kernel: 5, activation: relu}")
     condition = "no op reads some of the output channels of a convolution or dense layer"
-    dead_weights = lost_work = True
+    of_weights = dead_weights = lost_work = True
 
     def check_op(self, one: OpFacts, network: Network) -> Iterator[Occurrence]:
         node, live = one.node, one.live.training

@@ -35,7 +35,7 @@ class DeadWeights(Rule):
     wrong = example("conv: {filters: 8, kernel: 7, padding: same, activation: relu}", size="[2, 2, 8]")
     right = example("conv: {filters: 8, kernel: 7, padding: same, activation: relu}", size="[14, 14, 8]")
     condition = "some kernel taps only ever meet padding, or only contribute to positions that receive no gradient"
-    dead_weights = True
+    of_weights = dead_weights = True
 
     def check_op(self, one: OpFacts, network: Network) -> Iterator[Occurrence]:
         live = live_taps(one)
