@@ -12,6 +12,7 @@ from archdsl import zoo
 from archdsl.graph import Graph
 from archdsl.limits import DEFAULTS, Limits
 from archdsl.linting import Finding
+from archdsl.parsing.reshaping import with_inputs
 from archdsl.resolution import resolve as resolve_spec
 from archdsl.resolution.expectations import check as check_expectations
 from archdsl.spec import Spec
@@ -34,7 +35,7 @@ def resolve(spec: AnySpec, /, *, variant: str = "", **arguments: Any) -> Graph:
     Args:
         spec: a spec, or its path or name.
         variant: a variant of the spec, if it is not in brackets: `resnet[resnet101]`.
-        arguments: arguments of the model that override the spec's own.
+        arguments: arguments of the model that override the spec's own, and `input` or `inputs`.
 
     Returns:
         The graph: shapes, weights and costs. Print it to see a table; a notebook shows it as a picture.
@@ -42,7 +43,8 @@ def resolve(spec: AnySpec, /, *, variant: str = "", **arguments: Any) -> Graph:
     Raises:
         ArchError: the spec is wrong, or does not resolve with these arguments.
     """
-    return resolve_spec(_loaded(spec, variant), **arguments)
+    chosen, arguments = _chosen(spec, variant, arguments)
+    return resolve_spec(chosen, **arguments)
 
 
 def check(spec: AnySpec, *, variant: str = "", arguments: Mapping[str, Any] | None = None) -> Graph:
@@ -51,7 +53,8 @@ def check(spec: AnySpec, *, variant: str = "", arguments: Mapping[str, Any] | No
     Args:
         spec: a spec, or its path or name.
         variant: a variant of the spec, if it is not in brackets: `resnet[resnet101]`.
-        arguments: arguments of the model that override the spec's own; then `expect` is not checked.
+        arguments: arguments of the model that override the spec's own, and `input` or `inputs`; then `expect` is not
+            checked.
 
     Returns:
         The graph, as returned by `resolve`.
@@ -59,10 +62,10 @@ def check(spec: AnySpec, *, variant: str = "", arguments: Mapping[str, Any] | No
     Raises:
         ArchError: the problems found, each with its place.
     """
-    loaded = _loaded(spec, variant)
-    graph = resolve_spec(loaded, **(arguments or {}))
+    chosen, values = _chosen(spec, variant, arguments)
+    graph = resolve_spec(chosen, **values)
     if not arguments:
-        check_expectations(loaded, graph)
+        check_expectations(chosen, graph)
     return graph
 
 
@@ -72,7 +75,7 @@ def lint(spec: AnySpec, *, variant: str = "", arguments: Mapping[str, Any] | Non
     Args:
         spec: a spec, or its path or name.
         variant: a variant of the spec, if it is not in brackets: `resnet[resnet101]`.
-        arguments: arguments of the model that override the spec's own.
+        arguments: arguments of the model that override the spec's own, and `input` or `inputs`.
 
     Returns:
         The findings, the most expensive first.
@@ -82,8 +85,8 @@ def lint(spec: AnySpec, *, variant: str = "", arguments: Mapping[str, Any] | Non
     """
     from archdsl import linting
 
-    loaded = _loaded(spec, variant)
-    return linting.lint(loaded, resolve_spec(loaded, **(arguments or {})))
+    chosen, values = _chosen(spec, variant, arguments)
+    return linting.lint(chosen, resolve_spec(chosen, **values))
 
 
 def show(
@@ -106,7 +109,7 @@ def show(
         columns: the columns to print, or `all`; see the reference of numbers.
         batch: the number of images for memory figures.
         precision: Keras's dtype policy for memory figures, such as `mixed_bfloat16`.
-        arguments: arguments of the model that override the spec's own.
+        arguments: arguments of the model that override the spec's own, and `input` or `inputs`.
         file: where to print; by default, stdout.
 
     Raises:
@@ -115,7 +118,7 @@ def show(
     from archdsl.reports import columns as known
     from archdsl.reports.summary import View, to_text
 
-    graph = spec if isinstance(spec, Graph) else resolve_spec(_loaded(spec, variant), **(arguments or {}))
+    graph = spec if isinstance(spec, Graph) else resolve(spec, variant=variant, **(arguments or {}))
     words = columns if isinstance(columns, str) else ",".join(columns or ())
     names = known.parse_columns(words) if words else known.DEFAULT
     print(to_text(graph, depth, View(names, batch, precision)), file=file or sys.stdout)
@@ -149,18 +152,18 @@ def plot(
         theme: `light` or `dark`.
         costs: whether boxes show parameters and multiply-accumulates.
         dpi: the resolution of a PNG or JPEG, in dots per inch.
-        arguments: arguments of the model that override the spec's own.
+        arguments: arguments of the model that override the spec's own, and `input` or `inputs`.
 
     Raises:
         ArchError: the spec or an option is wrong, there is no such view, or the file cannot be written.
     """
     from archdsl.diagrams import Options, pictures
 
-    loaded = _loaded(spec, variant)
+    chosen, values = _chosen(spec, variant, arguments)
     options = Options(theme=theme, depth=depth, direction=direction, detail=detail, costs=costs)
     request = pictures.request(view, (), str(path), False, dpi)
-    graph = resolve_spec(loaded, **(arguments or {}))
-    pictures.draw(pictures.pictures(graph, loaded, request), options, dpi=request.dpi)
+    graph = resolve_spec(chosen, **values)
+    pictures.draw(pictures.pictures(graph, chosen, request), options, dpi=request.dpi)
 
 
 def compile(spec: AnySpec, *, variant: str = "") -> ModuleType:
@@ -177,7 +180,7 @@ def compile(spec: AnySpec, *, variant: str = "") -> ModuleType:
     """
     from archdsl.keras import compile_spec
 
-    return compile_spec(_loaded(spec, variant))
+    return compile_spec(_chosen(spec, variant)[0])
 
 
 def build(spec: AnySpec, /, *, variant: str = "", **arguments: Any) -> keras.Model:
@@ -186,14 +189,15 @@ def build(spec: AnySpec, /, *, variant: str = "", **arguments: Any) -> keras.Mod
     Args:
         spec: a spec, or its path or name.
         variant: a variant of the spec, if it is not in brackets: `resnet[resnet101]`.
-        arguments: arguments of the model that override the spec's own.
+        arguments: arguments of the model that override the spec's own, and `input` or `inputs`.
 
     Raises:
         ArchError: the spec is wrong, or does not resolve with these arguments.
     """
     from archdsl import keras as runtime
 
-    return runtime.build(_loaded(spec, variant), **arguments)
+    chosen, arguments = _chosen(spec, variant, arguments)
+    return runtime.build(chosen, **arguments)
 
 
 def copy_weights(source: keras.Model, target: keras.Model, *, strict: bool = False) -> Copied:
@@ -265,7 +269,7 @@ def train(
         spec: a spec, or its path or name.
         out: the run folder to write, new or empty.
         variant: a variant of the spec, if it is not in brackets: `resnet[resnet101]`.
-        arguments: arguments of the model that override the spec's own.
+        arguments: arguments of the model that override the spec's own, and `input` or `inputs`.
         epochs: overrides the recipe's number of epochs.
         limit: the number of training images to use; the test set stays whole.
         data_dir: the folder of the data set.
@@ -281,14 +285,14 @@ def train(
     """
     from archdsl.recipe import kernels
 
-    loaded = _loaded(spec, variant)
-    kernels.choose(loaded.train)
+    chosen, values = _chosen(spec, variant, arguments)
+    kernels.choose(chosen.train)
     from archdsl.training import fit
 
     return fit.train(
-        loaded,
+        chosen,
         Path(out),
-        arguments=arguments,
+        arguments=values,
         epochs=epochs,
         limit=limit,
         data_dir=None if data_dir is None else Path(data_dir),
@@ -408,7 +412,10 @@ def predict(
     return tuple(predictor.predict(paths))
 
 
-def _loaded(spec: AnySpec, variant: str) -> Spec:
+def _chosen(spec: AnySpec, variant: str, arguments: Mapping[str, Any] | None = None) -> tuple[Spec, dict[str, Any]]:
+    """Return a spec with its variant and inputs, and the arguments of its model."""
     if not isinstance(spec, Spec):
-        return zoo.load(spec, variant)
-    return spec.varied(variant) if variant else spec
+        spec = zoo.load(spec, variant)
+    elif variant:
+        spec = spec.varied(variant)
+    return with_inputs(spec, arguments or {})

@@ -16,7 +16,7 @@ from archdsl.cli.shared import AllowOption, FileOption, SetOption, SpecArgument,
 from archdsl.errors import fail
 from archdsl.files import write_new
 from archdsl.limits import raised
-from archdsl.source import read_file
+from archdsl.parsing.reshaping import with_inputs
 from archdsl.text import columns, room
 
 if TYPE_CHECKING:
@@ -107,8 +107,9 @@ def expand(
 
     limits = raised(allow or ())
     path, chosen = zoo.choose(spec, variant or "")
-    given = parse_settings(settings or (), zoo.load(path, chosen, limits))
-    text = long_form(read_file(path, limits), str(path), chosen, given, origins, limits)
+    loaded = zoo.load(path, chosen, limits)
+    given = parse_settings(settings or (), loaded)
+    text = long_form(with_inputs(loaded, given)[0].text, str(path), chosen, given, origins, limits)
     if out is None:
         print_text(text)
     else:

@@ -1,4 +1,4 @@
-"""Arguments of the model on the command line: `--set width=64`, `paths=1..6`."""
+"""Arguments and inputs of the model on the command line: `--set width=64`, `--set input=[64,64,3]`, `paths=1..6`."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from typing import Any
 
 from archdsl import source
 from archdsl.errors import ArchError, fail, nearest
+from archdsl.parsing.reshaping import WORDS
 from archdsl.parsing.validation import plain
 from archdsl.spec import Spec
 
 
 def parse_settings(words: Sequence[str], spec: Spec) -> dict[str, Any]:
-    """Parse the arguments of `--set name=value`; values are YAML.
+    """Parse `--set name=value` for arguments, and for `input` and `inputs`; values are YAML.
 
     Raises:
         ArchError: a word is not of this form, or the model has no such argument.
     """
     found = {}
     for word in words:
-        name, text = _setting(word, spec, "--set ", "--set name=value")
+        name, text = _setting(word, (*spec.args, *WORDS), spec, "--set ", "--set name=value")
         found[name] = _value(text, word, "--set ", "--set width=64")
     return found
 
@@ -43,7 +44,7 @@ def parse_grid(words: Sequence[str], spec: Spec, fixed: Collection[str]) -> list
     """
     found: dict[str, list[Any]] = {}
     for word in words:
-        name, text = _setting(word, spec, "", "paths=1..6")
+        name, text = _setting(word, (*spec.args, *WORDS), spec, "", "paths=1..6")
         if name in found or name in fixed:
             raise fail("ARCH203", f"duplicate argument `{name}`", hint="set it once, with all its values")
         if ends := RANGE.fullmatch(text):
@@ -57,12 +58,12 @@ def parse_grid(words: Sequence[str], spec: Spec, fixed: Collection[str]) -> list
     return [dict(zip(found, values, strict=True)) for values in product(*found.values())]
 
 
-def _setting(word: str, spec: Spec, option: str, example: str) -> tuple[str, str]:
-    """Split a word into an argument and its value."""
+def _setting(word: str, known: Collection[str], spec: Spec, option: str, example: str) -> tuple[str, str]:
+    """Split a word into the name of something known, usually an argument, and its value."""
     name, equals, text = word.partition("=")
     if not equals or not name:
         raise fail("ARCH203", f"cannot parse `{option}{_short(word)}`", hint=f"write `{example}`")
-    if name not in spec.args:
+    if name not in known:
         hint = nearest(name, spec.args) if spec.args else "the model has no arguments"
         raise fail("ARCH203", f"`{spec.name}` has no argument `{name}`", hint=hint)
     return name, text

@@ -17,6 +17,7 @@ from archdsl.cli.settings import parse_settings
 from archdsl.errors import ArchError
 from archdsl.graph import Graph
 from archdsl.limits import raised
+from archdsl.parsing.reshaping import with_inputs
 from archdsl.resolution import resolve
 from archdsl.resolution.expectations import check as hold
 from archdsl.resolution.loops import Budget
@@ -44,7 +45,7 @@ SpecArgument = Annotated[
 ]
 SetOption = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="NAME=VALUE", help="Override an argument of the model (repeatable)."),
+    typer.Option("--set", metavar="NAME=VALUE", help="Override an argument of the model, or its `input` (repeatable)."),
 ]
 VariantOption = Annotated[
     str | None,
@@ -127,7 +128,7 @@ def load_spec(
 ) -> tuple[Spec, dict[str, Any], Graph]:
     """Load a spec and resolve it: the spec, its overridden arguments, and the graph.
 
-    `expect` is verified unless an argument is overridden.
+    `expect` is verified unless an argument or an input is overridden.
     """
     return resolved(zoo.load(name, variant or "", raised(allow or ())), settings)
 
@@ -136,10 +137,10 @@ def resolved(
     spec: Spec, settings: Sequence[str] | None, budget: Budget | None = None
 ) -> tuple[Spec, dict[str, Any], Graph]:
     """Resolve a loaded spec, as `load_spec` does; variants may share a budget."""
-    arguments = parse_settings(settings or (), spec)
-    graph = resolve(spec, budget, **arguments)
-    if not arguments:
+    chosen, arguments = with_inputs(spec, parse_settings(settings or (), spec))
+    graph = resolve(chosen, budget, **arguments)
+    if not settings:
         hold(spec, graph)
     elif spec.expect.model_fields_set:
-        say(f"{in_line(spec.title)}: skipped `expect`: `--set` overrides arguments")
-    return spec, arguments, graph
+        say(f"{in_line(spec.title)}: skipped `expect`: `--set` overrides the network")
+    return chosen, arguments, graph

@@ -22,6 +22,7 @@ from archdsl.cli.shared import (
 )
 from archdsl.errors import fail
 from archdsl.limits import raised
+from archdsl.parsing.reshaping import with_inputs
 from archdsl.resolution import resolve
 from archdsl.resolution.loops import Budget
 from archdsl.text import room
@@ -30,8 +31,8 @@ WordsArgument = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="NAME=VALUES",
-        help="An argument of the model and its values, such as `paths=1..6` or `width=16,32`. Several arguments are "
-        "combined (default: the variants of the spec).",
+        help="An argument of the model (or `input`) and its values, such as `paths=1..6` or `width=16,32`. Several "
+        "arguments are combined (default: the variants of the spec).",
         show_default=False,
     ),
 ]
@@ -69,7 +70,8 @@ def sweep(
         ]
     rows, budget = [], Budget(loaded.limits)
     for each, values in chosen:
-        graph = resolve(each, budget, **fixed, **(values if words else {}))
+        network, arguments = with_inputs(each, fixed | (values if words else {}))
+        graph = resolve(network, budget, **arguments)
         budget.together = ", together with the rows before it"
         rows.append(SweepRow(values, measure(graph, batch, precision)))
     if as_json:

@@ -10,6 +10,7 @@ from archdsl.errors import Span, fail, nearest
 from archdsl.expr import is_expression
 from archdsl.parsing.interfaces import INPUT_KEYS
 from archdsl.parsing.recipes import SECTIONS, laid_over
+from archdsl.parsing.reshaping import WORDS
 from archdsl.parsing.validation import plain
 from archdsl.source import Mapping, Node, Scalar, Sequence, entries
 from archdsl.spec import TYPES, Spec
@@ -35,12 +36,14 @@ class Overlay:
             file: The tree of the file.
             spec: The spec of the file, with the variant applied.
             variant: The name of the variant, or an empty string.
-            settings: Arguments of the model.
+            settings: Arguments of the model; the tree has the inputs among them already.
 
         Raises:
             ArchError: If an argument is unknown, has the wrong type, or has a value that cannot be a default.
         """
         for name, value in settings.items():
+            if name in WORDS:
+                continue
             if name not in spec.args:
                 message = f"unknown argument `{name}` for `{spec.name}`"
                 raise fail("ARCH203", message, hint=nearest(name, spec.args))
