@@ -79,6 +79,7 @@ def executed(folder: Path) -> NotebookNode:
     return cleaned(notebook)
 
 
+@pytest.mark.slow
 @pytest.mark.tensorflow
 def test_it_runs_and_says_what_it_says_here(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest

@@ -74,6 +74,7 @@ def test_a_layer_is_its_hand_written_twin_to_the_bit(name: str, twin: Any, strid
     assert_same_gradients(ours, theirs, pairs, x)
 
 
+@pytest.mark.slow
 def test_the_whole_notebook_network_is_its_hand_written_twin_to_the_bit() -> None:
     ours, theirs, pairs, x = network(NOTEBOOK, TwinNet())
     assert ours.count_params() == theirs.count_params() == 86_757_322

@@ -93,7 +93,7 @@ def python(code: str, *arguments: str, folder: Path) -> str:
     return done.stdout
 
 
-@pytest.fixture(scope="module", params=["float32", "mixed_bfloat16"])
+@pytest.fixture(scope="module", params=["float32", pytest.param("mixed_bfloat16", marks=pytest.mark.slow)])
 def saved(request: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
     folder = tmp_path_factory.mktemp(request.param)
     python(SAVE, str(folder), request.param, folder=folder)

@@ -120,6 +120,7 @@ print(json.dumps(found))
 
 
 @has_onednn
+@pytest.mark.slow
 @pytest.mark.tensorflow
 def test_gradients_that_are_not_refused_are_correct(tmp_path: Path) -> None:
     """Compared with the gradients of the other kernels of TensorFlow."""
@@ -152,6 +153,7 @@ def test_commands_set_the_variable_before_the_import(tmp_path: Path) -> None:
 
 
 @has_onednn
+@pytest.mark.slow
 @pytest.mark.tensorflow
 def test_python_sets_the_variable_before_the_import(tmp_path: Path) -> None:
     assert told(f"import archdsl; archdsl.train('tiny.yaml', 'run'); {ASKED}", tmp_path) == "True"
