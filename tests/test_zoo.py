@@ -45,6 +45,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "efficientnet": {"depths": [1, 2, 1, 1, 1, 1, 1], "drop": 0.01},
     "efficientnet_torch": {"depths": [1, 2, 1, 1, 1, 1, 1], "drop": 0.01},
     "efficientnet_v2": {"depths": [1, 1, 2, 1, 2, 1], "drop": 0.01},
+    "fcn": {"width": 4, "hidden": 8},
     "funny_resnet": {"width": 8},
     "funny_resnet_notebook": {"width": 8},
     "inception_resnet_v2": {"depths": [1, 1, 2]},
@@ -155,7 +156,11 @@ def batch(model: Any) -> tuple[Any, Any]:
     import numpy as np
 
     random = np.random.default_rng(0)
-    x = [random.standard_normal((2, *tensor.shape[1:]), np.float32) for tensor in model.inputs]
+    shapes = [(2, *(64 if side is None else side for side in tensor.shape[1:])) for tensor in model.inputs]
+    x = [
+        random.standard_normal(shape, np.float32) if "float" in tensor.dtype else random.integers(0, 3, shape, np.int32)
+        for shape, tensor in zip(shapes, model.inputs, strict=True)
+    ]
     y = model(x)
     targets = {name: random.random(out.shape, np.float32) for name, out in (y.items() if isinstance(y, dict) else ())}
     return x if len(x) > 1 else x[0], targets or random.random(y.shape, np.float32)

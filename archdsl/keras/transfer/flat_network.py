@@ -231,8 +231,7 @@ class _Flattener:
         inner = _functional_model(operation)
         if inner is not None and len(inner.inputs) == len(inputs):
             return self._functional(inner, inputs)
-        has_fixed_sides = all(None not in tensor.shape[1:] for tensor in node.arguments.keras_tensors)
-        if vars(type(operation)).get("_archdsl_generated") and has_fixed_sides:
+        if vars(type(operation)).get("_archdsl_generated"):
             return self._functional(_traced(node), inputs)
         tensors = {id(tensor) for tensor in node.arguments.keras_tensors}
         arguments = tuple("a tensor" if id(value) in tensors else value for value in node.arguments._flat_arguments)
