@@ -200,13 +200,16 @@ def build(spec: AnySpec, /, *, variant: str = "", **arguments: Any) -> keras.Mod
     return runtime.build(chosen, **arguments)
 
 
-def copy_weights(source: keras.Model, target: keras.Model, *, strict: bool = False) -> Copied:
+def copy_weights(
+    source: keras.Model, target: keras.Model, *, strict: bool = False, names: Mapping[str, str] | None = None
+) -> Copied:
     """Copy weights from one Keras model into another, such as pretrained weights into a model built by archdsl.
 
     Args:
         source: the model to copy from.
         target: the model to copy into.
         strict: whether a weight without a counterpart, on either side, is an error; then nothing is copied.
+        names: layers of the source that match layers of the target, whatever precedes them: `{"conv1": "stem"}`.
 
     Returns:
         What was copied, and what was not: see `archdsl.keras.copy_weights`.
@@ -216,7 +219,7 @@ def copy_weights(source: keras.Model, target: keras.Model, *, strict: bool = Fal
     """
     from archdsl import keras as runtime
 
-    return runtime.copy_weights(source, target, strict=strict)
+    return runtime.copy_weights(source, target, strict=strict, names=names)
 
 
 def load_model(

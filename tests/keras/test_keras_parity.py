@@ -61,6 +61,7 @@ CASES = {
     "MobileNet": Case("mobilenet", gamma=2.0, steady={"dropout": 0.0}),
     "Xception": Case("xception", side=71, gamma=1.0),
     "InceptionV3": Case("inception_v3", side=75),
+    "InceptionResNetV2": Case("inception_resnet_v2", side=75),
     "MobileNetV3Small": Case("mobilenet_v3", "small", gamma=2.0, pixels=True, steady={"dropout": 0.0}),
     "EfficientNetV2B0": Case("efficientnet_v2", gamma=2.0, pixels=True, steady=STILL),
     "ConvNeXtTiny": Case("convnext", gamma=1.0, pixels=True, steady={"drop": 0.0}),

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from documents import ROOT, blocks
 from keras import layers
 from small_models import alive, alive_again, dense, model, outputs, vector
@@ -277,6 +278,121 @@ def test_equal_branches_behind_a_layer_without_a_config() -> None:
     agree(source, target, copy_weights(source, target, strict=True))
 
 
+class Scaled(layers.Layer):
+    """A merge without weights, as in `keras.applications.InceptionResNetV2`."""
+
+    def call(self, inputs: Any) -> Any:
+        return inputs[0] + inputs[1] * 0.5
+
+
+class Wrapped(layers.Layer):
+    """A block of somebody's own around another layer."""
+
+    def __init__(self, has_loss: bool = False) -> None:
+        super().__init__(name="wrapped")
+        self.inner, self.has_loss = layers.Dense(6, activation="relu", name="inner"), has_loss
+
+    def call(self, x: Any) -> Any:
+        if self.has_loss:
+            self.add_loss(keras.ops.mean(x))
+        return self.inner(x) + x
+
+
+class Untraceable(layers.Layer):
+    """TensorFlow's own ops take no symbolic tensors of Keras outside of a model under construction."""
+
+    def call(self, inputs: Any) -> Any:
+        return tf.add(*inputs)
+
+
+HALVED = """  - paths:
+      main: [dense: {units: 6, activation: relu}, rescale: {scale: 0.5}]
+    shortcut: identity
+    merge: add
+  - dense: {units: 6}
+"""
+PLAIN = HALVED.replace(", rescale: {scale: 0.5}", "")
+
+
+def merged(merge: layers.Layer) -> keras.Model:
+    return model(lambda x: dense(merge([x, dense(x, "first", activation="relu")]), "last"))
+
+
+@pytest.mark.parametrize("made", [Scaled, lambda: layers.Lambda(lambda inputs: inputs[0] + inputs[1] * 0.5)])
+def test_a_custom_merge_is_looked_through(made: Callable[[], layers.Layer]) -> None:
+    source, target = merged(made()), net(HALVED)
+    agree(source, target, copy_weights(source, target, strict=True))
+
+
+def test_the_layers_in_a_custom_layer_are_found() -> None:
+    source, target = model(lambda x: dense(Wrapped()(x), "last")), net(PLAIN)
+    agree(source, target, copy_weights(source, target, strict=True))
+
+
+def test_a_custom_layer_around_another_is_not_taken_for_it() -> None:
+    """Keras adds losses to no symbolic call of ours, so that this one cannot be traced."""
+    source, target = model(lambda x: dense(Wrapped(has_loss=True)(x), "last")), net(PLAIN)
+    with pytest.raises(ArchError) as caught:
+        copy_weights(source, target)
+    told = "first unmatched layer in the source: wrapped/inner (6, 6), (6,), in Wrapped, a custom layer that cannot"
+    assert caught.value.problems[0].facts[0] == f"{told} be traced"
+    same = model(lambda x: dense(Wrapped(has_loss=True)(x), "last"))
+    agree(source, same, copy_weights(source, same, strict=True))
+
+
+def test_a_custom_layer_with_weights_of_its_own_stays_one_layer() -> None:
+    class Own(layers.Layer):
+        def build(self, shape: Any) -> None:
+            self.factor = self.add_weight(shape=(shape[-1],), name="factor")
+
+        def call(self, x: Any) -> Any:
+            return x * self.factor
+
+    source, target = (model(lambda x: dense(Own()(dense(x)), "last")) for _ in range(2))
+    agree(source, alive_again(target), copy_weights(source, target, strict=True))
+
+
+def test_a_custom_layer_that_cannot_be_traced_is_named_and_passed_by_hand() -> None:
+    source, target = merged(Untraceable(name="sum")), net(PLAIN)
+    cause = "first unmatched op in the source: sum (Untraceable), a custom layer that cannot be traced"
+    copied = copy_weights(source, target)
+    assert [pair[0] for pair in copied.weights] == ["first/kernel", "first/bias"]
+    assert copied.causes == (cause,)
+    assert str(copied).splitlines()[-1] == cause
+    with pytest.raises(ArchError) as caught:
+        copy_weights(source, target, strict=True)
+    assert cause in caught.value.problems[0].facts
+    copied = copy_weights(source, target, strict=True, names={"last": "dense_1"})
+    agree(source, target, copied)
+    assert copied.causes == ()
+
+
+def test_what_follows_a_layer_matched_by_hand_follows() -> None:
+    """Without the names, the first layers differ, and nothing after them would match."""
+    source = net("  - dense: {units: 4}\n  - dense: {units: 5}\n  - dense: {units: 3}\n", shape="[7]")
+    target = net("  - dense: {units: 5}\n  - dense: {units: 4}\n  - dense: {units: 5}\n  - dense: {units: 3}\n")
+    copied = copy_weights(source, target, names={"dense_2": "dense_3"})
+    assert {pair for pair in copied.weights if pair[0].endswith("kernel")} == {
+        ("dense_2/kernel", "dense_3/kernel"),
+        ("dense_3/kernel", "dense_4/kernel"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ({"dense_1": "dense_9"}, "no layer `dense_9` in the target"),
+        ({"dens_1": "dense_1"}, "no layer `dens_1` in the source"),
+        ({"dense_1": "dense_2"}, r"`dense_1` \(6, 5\), \(5,\) into `dense_2` \(5, 3\), \(3,\)"),
+        ({"dense_1": "dense_1", "dense_2": "dense_1"}, "the same layer of the target twice"),
+    ],
+)
+def test_a_wrong_name_is_an_error(names: dict[str, str], message: str) -> None:
+    steps = "  - dense: {units: 5}\n  - dense: {units: 3}\n"
+    with pytest.raises(ArchError, match=message):
+        copy_weights(net(steps), net(steps), names=names)
+
+
 def test_a_head_of_other_classes_keeps_its_numbers() -> None:
     target = net("  - dense: {units: 5, activation: relu}\n  - dense: {units: 3}\n")
     source = net("  - dense: {units: 5, activation: relu}\n  - dense: {units: 4}\n  - softmax\n")
@@ -423,9 +539,20 @@ def test_the_first_snippets_of_the_page_do_what_it_says(capsys: pytest.CaptureFi
 
 
 @pytest.mark.slow
-def test_the_last_snippet_of_the_page_runs() -> None:
+def test_the_snippet_of_pretrained_efficientnets_runs() -> None:
     names: dict[str, Any] = {"archdsl": archdsl, "keras": keras}
-    assert len(OFFLINE) == 3
     exec(OFFLINE[2], names)  # noqa: S102 - of our own page
     variance = names["mine"].get_layer("normalization_1").get_weights()[1]
     np.testing.assert_allclose(variance, [0.229, 0.224, 0.225])
+
+
+def test_the_snippet_of_the_page_that_matches_by_hand_runs() -> None:
+    names: dict[str, Any] = {"archdsl": archdsl, "keras": keras}
+    assert len(OFFLINE) == 4
+    exec(OFFLINE[3], names)  # noqa: S102 - of our own page
+    x = vector(3, 6)
+    np.testing.assert_allclose(outputs(names["mine"], x), outputs(names["trained"], x), rtol=1e-5, atol=1e-6)
+    copied = copy_weights(names["trained"], names["mine"])
+    (cause,) = copied.causes
+    assert cause.startswith("first unmatched op in the source: lambda")
+    assert cause.endswith("(Lambda), a custom layer that cannot be traced")

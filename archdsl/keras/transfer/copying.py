@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import keras
 
-from archdsl.errors import ArchError, Problem
-from archdsl.keras.transfer.flat_network import FlatNetwork, WeightedLayer, flatten
+from archdsl.errors import ArchError, Problem, fail, nearest
+from archdsl.keras.transfer.flat_network import FlatNetwork, WeightedLayer, flatten, is_custom
 from archdsl.keras.transfer.matching import Matching, match
 from archdsl.ops import Shape
 from archdsl.text import quantity
 
 _MOST_LISTED = 6
 """The most weights of each model that a message lists."""
+
+_UNTRACEABLE = "a custom layer that cannot be traced"
 
 _MODELS = ("the source", "the target")
 
@@ -50,28 +52,35 @@ class Copied:
         left: the weights of both models that were not copied.
         alike: paths of weights in the target that were not copied because several layers of the source match them.
             Only ops distinguish these layers, and the two models do not agree on the ops.
+        causes: the first op of each model that the other does not have in the same place, such as a custom layer.
     """
 
     weights: tuple[tuple[str, str], ...]
     parameters: int
     left: UncopiedWeights
     alike: tuple[str, ...] = field(default=())
+    causes: tuple[str, ...] = field(default=())
 
     def __str__(self) -> str:
         whole = self.parameters + sum(math.prod(weight.shape) for weight in self.left.target)
         copied = (
             f"copied {quantity(self.parameters, 'parameter')} of {whole:,} in {quantity(len(self.weights), 'weight')}"
         )
-        return "\n".join([copied, *_left_lines(self.left)])
+        return "\n".join([copied, *_left_lines(self.left), *self.causes])
 
 
-def copy_weights(source: keras.Model, target: keras.Model, *, strict: bool = False) -> Copied:
+def copy_weights(
+    source: keras.Model, target: keras.Model, *, strict: bool = False, names: Mapping[str, str] | None = None
+) -> Copied:
     """Copy the weights of one model into another, matching layers by what they compute, not by name or order.
 
     Either model can be built by archdsl, come from `keras.applications`, or be any functional or sequential model,
     including nested models. Two layers match if their weights have the same shapes, and the same layers precede and
     follow them. Activations, padding and blocks may be expressed differently. All weights of a layer are copied,
     including moving statistics.
+
+    Custom layers are looked through if their `call` can be traced with symbolic tensors, and all of their weights
+    belong to inner layers.
 
     Layers without a match are unchanged, such as a head for other classes and the layers after it, or a stem for other
     channels. So are ambiguous layers, such as two branches of equal shapes where one gates the other, if the models
@@ -85,16 +94,18 @@ def copy_weights(source: keras.Model, target: keras.Model, *, strict: bool = Fal
         source: the model to copy from.
         target: the model to copy to, changed in place.
         strict: whether to raise an error and copy nothing if any weight of either model has no match.
+        names: layers of the source that match layers of the target, whatever precedes them: `{"conv1": "stem"}`. A
+            name is the path of the layer's weights without its last part.
 
     Returns:
         The weights that were copied, and those that were not.
 
     Raises:
-        ArchError: no layers match; with `strict`, not all layers match; or a model is a custom subclass whose
-            connections are unknown.
+        ArchError: no layers match; with `strict`, not all layers match; `names` has an unknown layer, or layers
+            of different shapes; or a model is a custom subclass whose connections are unknown.
     """
     networks = flatten(source), flatten(target)
-    matching = match(*networks)
+    matching = match(*networks, given=_given(networks, names or {}))
     left = UncopiedWeights(
         _uncopied(source, [one for one, _ in matching.pairs]), _uncopied(target, [other for _, other in matching.pairs])
     )
@@ -108,7 +119,40 @@ def copy_weights(source: keras.Model, target: keras.Model, *, strict: bool = Fal
             parameters += math.prod(taken.shape)
     _finalize_layers(target, {id(weight) for _, other in matching.pairs for weight in other.weights})
     alike = tuple(weight.path for layer in matching.alike for weight in layer.weights)
-    return Copied(tuple(weights), parameters, left, alike)
+    return Copied(tuple(weights), parameters, left, alike, _causes(matching) if left.target else ())
+
+
+def _given(networks: tuple[FlatNetwork, FlatNetwork], names: Mapping[str, str]) -> list[tuple[Any, Any]]:
+    """The layers that the caller has matched by hand."""
+    if len({*names.values()}) < len(names):
+        raise fail("ARCH308", "cannot copy the weights: `names` has the same layer of the target twice")
+    by_path = [{layer.path: layer for layer in network.layers()} for network in networks]
+    pairs = []
+    for pair in names.items():
+        for path, model, known in zip(pair, _MODELS, by_path, strict=True):
+            if path not in known:
+                message = f"cannot copy the weights: no layer `{path}` in {model}"
+                raise fail("ARCH308", message, hint=nearest(path, known))
+        one, other = (known[path] for path, known in zip(pair, by_path, strict=True))
+        if one.signature != other.signature:
+            message = f"cannot copy the weights of `{one.path}` {_shapes(one)} into `{other.path}` {_shapes(other)}"
+            raise fail("ARCH308", message)
+        pairs.append((one, other))
+    return pairs
+
+
+def _shapes(layer: WeightedLayer) -> str:
+    return ", ".join(str(tuple(weight.shape)) for weight in layer.weights)
+
+
+def _causes(matching: Matching) -> tuple[str, ...]:
+    """The first op of each model without a match, in words."""
+    causes = []
+    for name, op in zip(_MODELS, matching.ops, strict=True):
+        if op is not None:
+            text = f"first unmatched op in {name}: {op.operation.name} ({op.class_name})"
+            causes.append(f"{text}, {_UNTRACEABLE}" if is_custom(op.operation) else text)
+    return tuple(causes)
 
 
 def _finalize_layers(model: Any, changed: set[int]) -> None:
@@ -142,14 +186,15 @@ def _mismatch(
     for side, (name, network) in enumerate(zip(_MODELS, networks, strict=True)):
         paired = {pair[side] for pair in matching.pairs}
         if (first := next((layer for layer in network.layers() if layer not in paired), None)) is not None:
-            shapes = ", ".join(str(tuple(weight.shape)) for weight in first.weights)
-            facts.append(f"first unmatched layer in {name}: {first.path} {shapes}")
-    facts += _left_lines(left)
+            opaque = f", in {first.opaque_class}, {_UNTRACEABLE}" if first.opaque_class else ""
+            facts.append(f"first unmatched layer in {name}: {first.path} {_shapes(first)}{opaque}")
+    facts += [*_causes(matching), *_left_lines(left)]
     if matching.alike:
         paths = ", ".join(layer.path for layer in matching.alike[:_MOST_LISTED])
         facts.append(f"ambiguous layers: {paths}")
     hint = "layers match if their weights have equal shapes and the same layers precede them"
     hint += "; to copy only the matching ones, drop `strict=True`" if matching.pairs else ""
+    hint += "; to match more by hand, pass `names={'layer of the source': 'layer of the target'}`"
     return ArchError(Problem("ARCH308", message, facts=tuple(facts), hint=hint))
 
 

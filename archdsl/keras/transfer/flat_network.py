@@ -1,4 +1,4 @@
-"""Flattens a functional Keras model, including nested models and archdsl's layers; any other layer is a node."""
+"""Flattens a functional Keras model, including nested models and custom layers; any other layer is a node."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from archdsl.ops import Shape
 Tensor: TypeAlias = tuple[int, int]
 """A tensor: the number of its node, and the index of the node's output."""
 
-Signature: TypeAlias = tuple[tuple[Shape, ...], tuple[bool, ...], int]
-"""The shapes of a layer's weights, which of them are trainable, and the number of groups of a convolution."""
+Signature: TypeAlias = tuple[tuple[Shape, ...], tuple[bool, ...], int, str]
+"""The shapes of a layer's weights, which of them are trainable, the number of groups of a convolution, and the class of
+a custom layer that consists of other layers but cannot be traced."""
 
 _FUNCTIONAL = "keras.src.models.functional"
 
@@ -48,6 +49,11 @@ class WeightedLayer:
     path: str
     weights: tuple[Any, ...]
     signature: Signature
+
+    @property
+    def opaque_class(self) -> str:
+        """The class of a custom layer that consists of other layers but cannot be traced; empty for other layers."""
+        return self.signature[3]
 
     @property
     def is_trainable(self) -> bool:
@@ -233,6 +239,8 @@ class _Flattener:
             return self._functional(inner, inputs)
         if vars(type(operation)).get("_archdsl_generated"):
             return self._functional(_traced(node), inputs)
+        if is_custom(operation) and (traced := _traced_if_possible(node)) is not None:
+            return self._functional(traced, inputs)
         tensors = {id(tensor) for tensor in node.arguments.keras_tensors}
         arguments = tuple("a tensor" if id(value) in tensors else value for value in node.arguments._flat_arguments)
         layer = None
@@ -256,11 +264,30 @@ def _functional_model(operation: Any) -> Any:
 
 
 def _traced(node: Any) -> Any:
-    """Trace a call of a generated layer with symbolic tensors to a functional model."""
+    """Trace a call of a layer with symbolic tensors to a functional model."""
     tensors = node.arguments.keras_tensors
     inputs = {id(tensor): keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype) for tensor in tensors}
     arguments, keywords = node.arguments.fill_in(inputs)
     return keras.Model([inputs[id(tensor)] for tensor in tensors], node.operation.call(*arguments, **keywords))
+
+
+def is_custom(operation: Any) -> bool:
+    """Whether an operation is a layer that neither Keras nor archdsl defines, so that only its `call` describes it."""
+    name, module = type(operation).__name__, type(operation).__module__
+    is_known = module.startswith(("keras.src.layers.", "archdsl.")) or name in _IDENTITY_AT_INFERENCE
+    return isinstance(operation, keras.Layer) and (not is_known or name == "Lambda")
+
+
+def _traced_if_possible(node: Any) -> Any:
+    """Trace a call of a custom layer; None if that fails, or if the layer has weights that none of its layers has."""
+    try:
+        with keras.StatelessScope():  # what the call assigns to variables is discarded
+            function = _traced(node)
+    except Exception:  # a custom layer can raise anything, such as for an op of TensorFlow, or a loss
+        return None
+    found = {id(weight) for weight in function.weights}
+    is_whole = found.issuperset(map(id, node.operation.weights)) and len(function.outputs) == len(node.outputs)
+    return function if is_whole else None
 
 
 def _signature(layer: Any) -> Signature:
@@ -280,7 +307,9 @@ def _signature(layer: Any) -> Signature:
         groups = 1  # the groups of a normalization do not affect its weights
     elif len(shapes[0]) > 2 and {*shapes[0][:-2]} == {1}:
         shapes[0] = shapes[0][-2:]
-    return tuple(shapes), tuple(id(weight) in made_trainable for weight in layer.weights), groups
+    is_opaque = is_custom(layer) and any(part.weights for part in layer._flatten_layers(include_self=False))
+    trainable = tuple(id(weight) in made_trainable for weight in layer.weights)
+    return tuple(shapes), trainable, groups, name if is_opaque else ""
 
 
 def _applied_activation(operation: Any) -> str:

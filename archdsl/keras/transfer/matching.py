@@ -40,10 +40,12 @@ class Matching:
     Args:
         pairs: the layers of the source and of the target.
         alike: layers of the target with several possible matches in the source.
+        ops: the first op of each network that differs from the other network, although its inputs match.
     """
 
     pairs: tuple[tuple[WeightedLayer, WeightedLayer], ...]
     alike: tuple[WeightedLayer, ...]
+    ops: tuple[FlatNode | None, FlatNode | None]
 
 
 @dataclass(slots=True)
@@ -61,10 +63,17 @@ class JointGraph:
     inputs: list[list[tuple[int, Port]]] = field(default_factory=list)
 
 
-def match(source: FlatNetwork, target: FlatNetwork) -> Matching:
-    """Match the layers of two networks. The layers that precede a match are the same in both networks."""
+def match(
+    source: FlatNetwork, target: FlatNetwork, given: Sequence[tuple[WeightedLayer, WeightedLayer]] = ()
+) -> Matching:
+    """Match the layers of two networks. The layers that precede a match are the same in both networks.
+
+    Args:
+        given: layers that match, whatever precedes them.
+    """
     networks = source, target
-    known = _classes_by_weights(_weights_graph(networks))
+    graph = _weights_graph(networks, given)
+    known = _classes_by_weights(graph)
     twins: dict[int, tuple[list[int], list[int]]] = {}
     for (side, number), class_ in known.items():
         if networks[side].nodes[number].layer is not None:
@@ -89,11 +98,27 @@ def match(source: FlatNetwork, target: FlatNetwork) -> Matching:
     for layer, (twin, *more) in candidates.items():
         if twin is not None and not more:
             pairs.append((twin, layer))
-    return Matching(tuple(pairs), tuple(dict.fromkeys(layer for layer in alike if layer is not None)))
+    unmatched = tuple(dict.fromkeys(layer for layer in alike if layer is not None))
+    return Matching(tuple(pairs), unmatched, _first_unmatched_ops(networks, graph, known))
 
 
-def _weights_graph(networks: Sequence[FlatNetwork]) -> JointGraph:
+def _first_unmatched_ops(
+    networks: Sequence[FlatNetwork], graph: JointGraph, known: Mapping[Use, int]
+) -> tuple[FlatNode | None, FlatNode | None]:
+    """The first op of each network without a match, all inputs of which match."""
+    first: list[FlatNode | None] = [None, None]
+    for (side, number), inputs in zip(graph.uses, graph.inputs, strict=True):
+        node = networks[side].nodes[number]
+        is_op = node.layer is None and node.endpoint is None
+        if is_op and first[side] is None and (side, number) not in known:
+            first[side] = node if all(graph.uses[source] in known for source, _ in inputs) else None
+    return first[0], first[1]
+
+
+def _weights_graph(networks: Sequence[FlatNetwork], given: Sequence[tuple[WeightedLayer, WeightedLayer]]) -> JointGraph:
     """Join the inputs, the weighted layers, and the ops with ordered inputs.
+
+    Given matches have a label of their own, and no inputs.
 
     A stem for other channels is bypassed: a layer that only one network has, and that reads an input of a size that the
     other network lacks.
@@ -113,17 +138,25 @@ def _weights_graph(networks: Sequence[FlatNetwork]) -> JointGraph:
                 foreign = is_stem and not node.layer.is_trainable  # a normalization leaves the channels as they are
             is_foreign.append(foreign)
 
+    anchors = {layer: ("given", number) for number, pair in enumerate(given) for layer in pair}
+
     def label(use: Use, node: FlatNode) -> Hashable:
         if node.endpoint is not None:
             size = _size(node.endpoint)
             return ("input", size if size in sizes else None) if node.endpoint.is_input else None
+        if node.layer in anchors:
+            return anchors[node.layer]
         if node.layer is not None:
             return None if use in stems else ("layer", node.layer.signature)
         if node.is_concat:
             return "concat", node.concat_axis
         return "ordered" if len(node.inputs) > 1 and not node.is_symmetric else None
 
-    return _join(networks, label, merge_concats=True)
+    graph = _join(networks, label, merge_concats=True)
+    for number, (side, place) in enumerate(graph.uses):
+        if networks[side].nodes[place].layer in anchors:
+            graph.inputs[number] = []
+    return graph
 
 
 def _size(end: Endpoint) -> Hashable:
