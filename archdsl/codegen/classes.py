@@ -10,6 +10,7 @@ from archdsl.codegen.expressions import SPEC_NAMES
 from archdsl.codegen.graph_body import write_graph
 from archdsl.codegen.layer_body import LAYER_INPUT, LayerBodyWriter, is_plain
 from archdsl.codegen.printer import WIDTH, Bracket, Source, Statements, lines, quote, surround
+from archdsl.codegen.references import has_masks
 from archdsl.codegen.scope import free_name
 from archdsl.names import RESERVED
 from archdsl.ops import Call
@@ -23,9 +24,18 @@ def layer_class(spec: Spec, layer: Layer, dtypes: Sequence[str]) -> str:
         return _subclass(spec, layer, layer.like)
     args = list(layer.args.values())
     methods = _plain_methods(spec, layer, args) if is_plain(spec, layer) else _graph_methods(spec, layer, args, dtypes)
+    if has_masks(spec):
+        methods.append(_COMPUTE_MASK)
     if args:
         methods.append(_get_config(args, "**super().get_config()"))
     return _class(spec, layer.name, layer.doc, "layers.Layer", methods)
+
+
+_COMPUTE_MASK = [
+    "    def compute_mask(self, inputs, previous_mask):",
+    "        # The layers inside set the mask of the output.",
+    "        return None",
+]
 
 
 def _plain_methods(spec: Spec, layer: Layer, args: Sequence[Arg]) -> list[list[str]]:

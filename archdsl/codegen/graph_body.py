@@ -235,7 +235,7 @@ class GraphBodyWriter:
         """The layers of one copy of a step: constructor calls, or the variables of layers that are called twice."""
         if isinstance(step.action, Share):
             return self.layers[step.action.name]
-        calls = layer_calls(self._with_variables(step), clauses.scope.at(x[0]), clauses.name)
+        calls = layer_calls(self._with_variables(step), clauses.scope.at(x[0]), clauses.name, len(x))
         if step.name is None or not self._copies_shared(step):
             return calls
         words = layer_words(step)
@@ -464,7 +464,7 @@ class GraphBodyWriter:
         sure = sum(not part.startswith("*") for part in parts)
         if not choice and sure == len(parts) < 2:
             return (parts[0],) if parts else x
-        call = op_call(merge, self.scope, name) if merge is not None else ""
+        call = op_call(merge, self.scope, name, inputs=2) if merge is not None else ""
         if not choice and sure > 1:
             self._call(variable, call, (flat(list_literal(parts)),))
             return (variable,)

@@ -251,7 +251,7 @@ class LayerBodyWriter:
         if choice is not None:
             self._chosen_shortcut(choice, start, parts, bool(known))
         if branches.merge is not None:
-            where.statements.add(surround(f"{own} = ", op_call(branches.merge, where.scope, name)))
+            where.statements.add(surround(f"{own} = ", op_call(branches.merge, where.scope, name, inputs=2)))
         if not least:
             self.call.add(f"parts = parts or [{start.call}]")
             self.build.add(f"shapes = shapes or [{start.build}]")

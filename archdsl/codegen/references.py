@@ -37,6 +37,14 @@ def uses_here(steps: Sequence[Step]) -> bool:
     return any(value.reads_here for value in every_value(steps))
 
 
+def has_masks(spec: Spec) -> bool:
+    """Whether an op of the spec marks padding, so that tensors may have masks."""
+    bodies = (spec.model, *(layer.steps for layer in spec.layers.values()))
+    actions = (step.action for steps in bodies for step in every_step(steps))
+    parts = (part for action in actions if isinstance(action, tuple) for part in action)
+    return any(part.op.marks_padding({name: v.template() for name, v in part.fields.items()}) for part in parts)
+
+
 def wanted_names(steps: Sequence[Step], outputs: Sequence[StepRef] = ()) -> Counter[str]:
     """The number of references to each name in `from` and `outputs`."""
     return Counter(ref.name for refs in (*(step.refs for step in every_step(steps)), outputs) for ref in refs)

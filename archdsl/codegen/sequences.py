@@ -17,7 +17,9 @@ from archdsl.ops.base import same
 from archdsl.spec import LayerCall, OpCall, Step
 
 
-def op_call(part: OpCall, scope: SourceScope, name: str, more: Mapping[str, Any] | None = None) -> Source:
+def op_call(
+    part: OpCall, scope: SourceScope, name: str, more: Mapping[str, Any] | None = None, inputs: int = 1
+) -> Source:
     """The constructor call of one op.
 
     Args:
@@ -25,12 +27,13 @@ def op_call(part: OpCall, scope: SourceScope, name: str, more: Mapping[str, Any]
         scope: the scope of the call.
         name: the name of the layer, with an expression in braces if its number is known only at run time.
         more: further arguments.
+        inputs: the number of input tensors.
     """
     values = {}
     for field, value in part.fields.items():
         template = value.template()
         values[field] = scope.integer(template) if _takes_int(part.op.model_fields[field].annotation) else template
-    call = part.op.model_construct(**values).keras()
+    call = part.op.model_construct(**values).keras_of(inputs)
     for word, tie in part.ties.items():
         own = {word: Verbatim(f"{tie.name}.{tie.weight}"), **({"transpose": True} if tie.transpose else {})}
         call = Call(part.op.tied_layers[word], call.positional, {**own, **call.keywords})
@@ -58,19 +61,20 @@ def _layer_call(use: LayerCall, scope: SourceScope, name: str) -> Source:
     return scope.names.call(call, ["dtype=dtype", f"name={name_literal(name)}"])
 
 
-def layer_calls(step: Step, scope: SourceScope, name: str) -> list[Source]:
+def layer_calls(step: Step, scope: SourceScope, name: str, inputs: int = 1) -> list[Source]:
     """The constructor calls of one copy of a step: the op, and its padding, norm and activation.
 
     Args:
         step: a step with an op or a layer of the spec.
         scope: the scope of the calls.
         name: the name of the step, with an expression in braces if its number is known only at run time.
+        inputs: the number of input tensors.
     """
     if isinstance(step.action, LayerCall):
         return [_layer_call(step.action, scope, name)]
     assert isinstance(step.action, tuple)
     return [
-        op_call(part, scope, name if part.role == "main" else f"{name}_{part.role}", more)
+        op_call(part, scope, name if part.role == "main" else f"{name}_{part.role}", more, inputs)
         for part, more in _fused(step.action)
     ]
 

@@ -6,7 +6,19 @@ from typing import Annotated
 
 from pydantic import Field
 
-from archdsl.ops.base import Counts, Example, Op, OpError, RankError, SavedForBackward, Shape, Traits, Weight, show
+from archdsl.ops.base import (
+    Call,
+    Counts,
+    Example,
+    Op,
+    OpError,
+    RankError,
+    SavedForBackward,
+    Shape,
+    Traits,
+    Weight,
+    show,
+)
 from archdsl.ops.field_types import Count, Flag, Seed, Share
 from archdsl.ops.index_sets import Positions, shifted
 from archdsl.ops.receptive_field import POINTWISE
@@ -16,12 +28,16 @@ _TOKENS = ((5, 6),)
 
 
 class Attention(Kernel, name="attention", kind="dense", layer="SelfAttention"):
-    """Multi-head self-attention over tokens or pixels. (T, C) -> (T, C), (H, W, C) -> (H, W, C).
+    """Multi-head attention over tokens or pixels. (T, C) -> (T, C), (H, W, C) -> (H, W, C).
 
-    Keras `MultiHeadAttention`, with the input as query, key and value; Vaswani et al. 2017.
+    Keras `MultiHeadAttention`, or `GroupQueryAttention` with `kv_heads`; Vaswani et al. 2017. One input is query, key
+    and value: self-attention. `from: [query, value]` is cross-attention, and `from: [query, value, key]` has keys of
+    their own.
 
     Args:
         heads: number of attention heads.
+        kv_heads: number of heads for key and value, each for a group of query heads; by default, `heads`. Excludes
+            `value`, `out` and `axes`.
         key: size of each head for query and key; usually `$channels // heads`.
         value: size of each head for value; defaults to `key`.
         out: number of output channels; defaults to the number of input channels.
@@ -48,6 +64,8 @@ class Attention(Kernel, name="attention", kind="dense", layer="SelfAttention"):
     }
     caption = "Attention, {heads} heads of {key}"
 
+    many = True
+
     heads: Count
     key: Count
     value: Count | None = None
@@ -59,6 +77,7 @@ class Attention(Kernel, name="attention", kind="dense", layer="SelfAttention"):
     gate: Flag = False
     flash: Flag | None = None
     seed: Seed = None
+    kv_heads: Count | None = None
 
     examples = (
         Example({"heads": 3, "key": 2}, _TOKENS, (5, 6)),
@@ -68,6 +87,11 @@ class Attention(Kernel, name="attention", kind="dense", layer="SelfAttention"):
         Example({"heads": 2, "key": 3, "axes": [2]}, ((4, 5, 6),), (4, 5, 6)),
         Example({"heads": 2, "key": 3, "causal": True, "gate": True}, _TOKENS, (5, 6)),
         Example({"heads": 2, "key": 3, "window": 2, "flash": False}, _TOKENS, (5, 6)),
+        Example({"heads": 2, "key": 4, "causal": True, "gate": True}, ((5, 6), (7, 3)), (5, 6)),
+        Example({"heads": 2, "key": 4, "value": 3}, ((5, 6), (7, 3), (7, 2)), (5, 6)),
+        Example({"heads": 2, "key": 3, "axes": [2]}, ((4, 5, 6), (4, 3, 6)), (4, 5, 6)),
+        Example({"heads": 4, "key": 3, "kv_heads": 2, "causal": True}, _TOKENS, (5, 6)),
+        Example({"heads": 4, "key": 3, "kv_heads": 1, "gate": True}, ((5, 6), (7, 3), (7, 2)), (5, 6)),
         Example(
             {
                 "heads": 1,
@@ -86,55 +110,110 @@ class Attention(Kernel, name="attention", kind="dense", layer="SelfAttention"):
     )
 
     def output(self, *inputs: Shape) -> Shape:
+        if len(inputs) > 3:
+            raise OpError(f"`attention` takes a query, a value and a key, got {len(inputs)} tensors")
         (*places, channels) = inputs[0] or (0,)
         if not places:
             raise RankError(f"`attention` expects tokens x channels, got {show(inputs[0])}")
         if self.axes is not None and not {*self.axes} <= {*range(1, len(places) + 1)}:
             raise OpError(f"`axes` must be between 1 and {len(places)}, got {self.axes}", "axes")
-        if len(places) > 1 and (self.window is not None or self.causal):
-            field = "causal" if self.window is None else "window"
+        of_tokens = {"window": self.window is not None, "causal": self.causal, "kv_heads": self.kv_heads is not None}
+        field = next((field for field, given in of_tokens.items() if given), "")
+        if len(places) > 1 and field:
             raise OpError(f"`{field}` expects tokens x channels, got {show(inputs[0])}", field)
+        self._check_groups()
+        self._check_memory(*inputs)
         return (*places, self.out or channels)
 
-    def weight_shapes(self, x: Shape) -> dict[str, Shape]:
-        channels, value = x[-1], self.value or self.key
-        heads = {"query": self.key, "key": self.key, **({"gate": value} if self.gate else {}), "value": value}
+    def _check_groups(self) -> None:
+        """Check the arguments next to `kv_heads`."""
+        if self.kv_heads is None:
+            return
+        if self.heads % self.kv_heads:
+            raise OpError(f"{self.heads} heads cannot be split into {self.kv_heads} groups", "kv_heads")
+        for field in ("value", "out", "axes"):
+            if getattr(self, field) is not None:
+                raise OpError(f"`{field}` and `kv_heads` are mutually exclusive", field)
+
+    def _check_memory(self, query: Shape, *others: Shape) -> None:
+        """Check the value and the key against the query."""
+        if len({x[:-1] for x in others}) > 1:
+            found = " and ".join(map(show, others))
+            raise OpError(f"`attention` expects a value and a key of equal length, got {found}")
+        value = others[0] if others else query
+        fixed = range(1, len(query)) if self.axes else ()
+        apart = any(query[axis - 1] != value[axis - 1] for axis in fixed if axis not in (self.axes or ()))
+        if len(value) != len(query) or apart:
+            raise OpError(f"`attention` expects a query and a value of like axes, got {show(query)} and {show(value)}")
+
+    def weights(self, *inputs: Shape) -> dict[str, Weight]:
+        query, source, key = self._sources(*inputs)
+        value, groups = self.value or self.key, self.kv_heads or self.heads
+        parts = {"query": (query[-1], self.heads, self.key), "key": (key[-1], groups, self.key)}
+        parts |= {"gate": (query[-1], self.heads, value)} if self.gate else {}
+        parts |= {"value": (source[-1], groups, value)}
         found: dict[str, Shape] = {}
-        for name, size in heads.items():
-            found |= {f"{name}/kernel": (channels, self.heads, size), f"{name}/bias": (self.heads, size)}
-        found["attention_output/kernel"] = (self.heads, value, self.out or channels)
-        found["attention_output/bias"] = (self.out or channels,)
-        return found
+        for name, shape in parts.items():
+            found |= {f"{name}/kernel": shape, f"{name}/bias": shape[1:]}
+        out = self.out or query[-1]
+        found |= {"attention_output/kernel": (self.heads, value, out), "attention_output/bias": (out,)}
+        return {name: Weight(shape) for name, shape in found.items() if self.bias or "bias" not in name}
 
     def macs(self, *inputs: Shape) -> int:
-        return super().macs(*inputs) + self._scores(inputs[0]) * (self.key + (self.value or self.key))
+        query, source, _ = self._sources(*inputs)
+        value, places = self.value or self.key, math.prod(query[:-1])
+        of_source = ("key/kernel", "value/kernel")
+        kernels = {name: weight.size for name, weight in self.weights(*inputs).items() if name.endswith("kernel")}
+        memory = math.prod(source[:-1]) * sum(kernels.pop(name) for name in of_source)
+        return places * sum(kernels.values()) + memory + self._scores(*inputs) * (self.key + value)
 
     def activations(self, *inputs: Shape) -> int:
-        return math.prod(inputs[0][:-1]) * self._projected() + super().activations(*inputs)
+        return self._projected(*inputs) + math.prod(self.output(*inputs))
 
     def fvcore(self, *inputs: Shape) -> Counts:
         # fvcore also counts the results of both matrix products: the scores and the weighted values.
-        weighed = math.prod(inputs[0][:-1]) * self.heads * (self.value or self.key)
-        return Counts(self.macs(*inputs), self.activations(*inputs) + self._scores(inputs[0]) + weighed)
+        more = self._scores(*inputs) + self._weighed(inputs[0])
+        return Counts(self.macs(*inputs), self.activations(*inputs) + more)
 
     def workspace(self, *inputs: Shape) -> int:
         # Queries, keys, values and scores; the softmax overwrites the scores.
-        return math.prod(inputs[0][:-1]) * self._projected() + self._scores(inputs[0])
+        return self._projected(*inputs) + self._scores(*inputs)
 
     def saved_for_backward(self, *inputs: Shape) -> SavedForBackward:
-        weighed = math.prod(inputs[0][:-1]) * self.heads * (self.value or self.key)
-        return SavedForBackward(inputs=True, workspace=self.workspace(*inputs) + weighed)
+        return SavedForBackward(inputs=True, workspace=self.workspace(*inputs) + self._weighed(inputs[0]))
 
-    def _scores(self, x: Shape) -> int:
+    def keras(self) -> Call:
+        if self.kv_heads is None:
+            return super().keras()
+        words = {word: name for word, name in self.keras_words.items() if name not in ("value", "out", "axes")}
+        return self.call("GroupedAttention", "key", "heads", "kv_heads", **words)
+
+    def keras_of(self, inputs: int) -> Call:
+        call = self.keras()
+        several = inputs > 1 and call.target == "SelfAttention"
+        return Call("CrossAttention", call.positional, call.keywords) if several else call
+
+    def _sources(self, query: Shape, *others: Shape) -> tuple[Shape, Shape, Shape]:
+        """The query, the value and the key."""
+        value = others[0] if others else query
+        return query, value, others[1] if len(others) > 1 else value
+
+    def _scores(self, *inputs: Shape) -> int:
         """The number of attention scores: heads * queries * keys."""
-        places = x[:-1]
-        seen = math.prod(places[axis - 1] for axis in self.axes) if self.axes else math.prod(places)
-        return math.prod(places) * self.heads * seen
+        query, value, _ = self._sources(*inputs)
+        seen = math.prod(value[axis - 1] for axis in self.axes) if self.axes else math.prod(value[:-1])
+        return math.prod(query[:-1]) * self.heads * seen
 
-    def _projected(self) -> int:
-        """The size of all projections of one position."""
-        value = self.value or self.key
-        return self.heads * (2 * self.key + value + (value if self.gate else 0))
+    def _weighed(self, query: Shape) -> int:
+        """The size of the weighted sums of values."""
+        return math.prod(query[:-1]) * self.heads * (self.value or self.key)
+
+    def _projected(self, *inputs: Shape) -> int:
+        """The size of the projections of all positions."""
+        query, source, _ = self._sources(*inputs)
+        value, groups = self.value or self.key, self.kv_heads or self.heads
+        of_query = self.heads * (self.key + (value if self.gate else 0))
+        return math.prod(query[:-1]) * of_query + math.prod(source[:-1]) * groups * (self.key + value)
 
 
 class _Token(Op, kind="dense"):

@@ -334,6 +334,15 @@ class Op(BaseModel):
         words = {word: name for word, name in self.keras_words.items() if name in fields}
         return self.call(self.keras_layer, *(name for name in positional if name in fields), **words)
 
+    @classmethod
+    def marks_padding(cls, fields: Mapping[str, Any]) -> bool:
+        """Whether it gives its output a mask, for some fields with values or expressions."""
+        return False
+
+    def keras_of(self, inputs: int) -> Call:
+        """The constructor call of the Keras layer for a number of input tensors."""
+        return self.keras()
+
     def label(self) -> str:
         """The label in pictures, such as `Conv 3×3, 64 /2`."""
         return self.caption.format_map(dict(self)) or self.name.replace("_", " ").capitalize()

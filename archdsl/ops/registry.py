@@ -22,7 +22,7 @@ class Facts(NamedTuple):
         family: the module in `archdsl.ops` that defines its class.
         kind: the `kind` of the class.
         many: the `many` of the class.
-        layer: the class in `keras/layers/` that it uses; empty if Keras has a layer for it.
+        layer: the classes in `keras/layers/` that it uses; empty if Keras has a layer for it.
     """
 
     family: str
@@ -105,7 +105,7 @@ class Registry(MutableMapping[str, "type[Op]"]):
 
     def layers(self) -> frozenset[str]:
         """The layers in `keras/layers/`, for ops without a layer in Keras."""
-        return frozenset(facts.layer for facts in self._facts.values() if facts.layer)
+        return frozenset(layer for facts in self._facts.values() for layer in facts.layer.split())
 
     def of_kind(self, kind: str, suffix: str = "") -> "Words[type[Op]]":
         """The built-in ops of a kind, by their names without a suffix; looking one up imports its family."""

@@ -1,7 +1,7 @@
 """Embeddings, masks and recurrent layers."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 from archdsl.expr import Expression
@@ -61,6 +61,10 @@ class Embedding(Op, name="embedding", kind="sequence", layer="layers.Embedding")
     def gives(self, *dtypes: str) -> str:
         return FLOAT
 
+    @classmethod
+    def marks_padding(cls, fields: Mapping[str, Any]) -> bool:
+        return fields.get("mask_zero", False) is not False
+
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
         return {"embeddings": Weight((self.vocabulary, self.size))}
 
@@ -82,6 +86,10 @@ class Masking(Op, name="masking", kind="sequence", layer="layers.Masking"):
     mask_value: Number = 0.0
 
     examples = (Example({}, _STEPS, _STEPS[0]), Example({"mask_value": -1.0}, ((4, 5, 3),), (4, 5, 3)))
+
+    @classmethod
+    def marks_padding(cls, fields: Mapping[str, Any]) -> bool:
+        return True
 
     def fits(self, *inputs: Shape) -> None:
         if len(inputs[0]) < 2:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import subprocess
 import sys
 from pathlib import Path
@@ -39,16 +40,19 @@ IMAGES: dict[str, dict[str, Any]] = {
 }
 TOKENS: dict[str, dict[str, Any]] = {
     "ClassToken": {"initializer": "ones", "regularizer": "l2", "constraint": "non_neg"},
+    "GroupedAttention": {"head_dim": 3, "num_query_heads": 4, "num_key_value_heads": 2, "use_causal_mask": True},
     "SelfAttention": {"num_heads": 2, "key_dim": 3, "use_causal_mask": True, "kernel_initializer": "ones"},
     "TakeAt": {"index": 0},
 }
+OF_SEVERAL = {"CrossAttention"}
+"""Layers of several tensors."""
 CASES = [(name, fields, (4, 6, 8)) for name, fields in IMAGES.items()]
 CASES += [(name, fields, (5, 8)) for name, fields in TOKENS.items()]
 
 
 def test_every_extra_layer_is_tested_and_known_by_name() -> None:
     tied = {layer for op in OPS.values() for layer in op.tied_layers.values()}  # tested in test_sharing.py
-    assert IMAGES.keys() | TOKENS.keys() | tied == set(extra_classes()) == OPS.layers() | tied
+    assert IMAGES.keys() | TOKENS.keys() | OF_SEVERAL | tied == set(extra_classes()) == OPS.layers() | tied
     assert OPS.layers() | tied <= RESERVED
 
 
@@ -110,6 +114,30 @@ def test_self_attention_is_keras_attention_of_a_tensor_to_itself() -> None:
         assert np.allclose(y, theirs(x, x, use_causal_mask=causal), atol=1e-6)
         changed = np.concatenate([x[:, :-1], x[:, -1:] + 1], axis=1)
         assert np.allclose(own(changed)[:, :-1], y[:, :-1], atol=1e-6) == causal
+
+
+def test_attention_of_several_tensors_is_that_of_keras() -> None:
+    """With masks, which Keras passes to a layer in a list, and the mask of the output is that of the query."""
+    random = np.random.default_rng(0)
+    made = [random.standard_normal((2, length, 8)).astype("float32") for length in (5, 4, 4)]
+    tensors = [keras.ops.convert_to_tensor(x) for x in made]
+    masks = [keras.ops.convert_to_tensor(random.random(x.shape[:2]) < 0.7) for x in made]
+    grouped = {"head_dim": 3, "num_query_heads": 4, "num_key_value_heads": 2}
+    pairs = [
+        (layers.CrossAttention(2, 3, use_causal_mask=True), keras.layers.MultiHeadAttention(2, 3)),
+        (layers.GroupedAttention(**grouped, use_causal_mask=True), keras.layers.GroupQueryAttention(**grouped)),
+    ]
+    for (own, theirs), count in itertools.product(pairs, (2, 3)):
+        given, names = tensors[:count], ("query_mask", "value_mask", "key_mask")
+        own, theirs = (type(one).from_config(one.get_config()) for one in (own, theirs))
+        own(given), theirs(*given)
+        theirs.set_weights(own.get_weights())
+        y = own(given, mask=masks[:count])
+        expected = theirs(*given, **dict(zip(names, masks[:count], strict=False)), use_causal_mask=True)
+        real = np.asarray(masks[0])
+        assert np.allclose(np.asarray(y)[real], np.asarray(expected)[real], atol=1e-6)
+        assert not np.allclose(y, own(given), atol=1e-3)
+        assert np.array_equal(y._keras_mask, masks[0])
 
 
 def test_tokens_and_places() -> None:

@@ -36,12 +36,12 @@ def arrays(op: Op, example: Example) -> Any:
         made = [random.integers(0, 9, (2, *shape), np.int32) for shape in example.inputs]
     else:
         made = [random.standard_normal((2, *shape)).astype(np.float32) for shape in example.inputs]
-    return made if op.many else made[0]
+    return made if len(made) > 1 else made[0]
 
 
 def symbols(op: Op, example: Example) -> Any:
     made = [keras.Input(shape, dtype="int32" if op.takes == ("int",) else None) for shape in example.inputs]
-    return made if op.many else made[0]
+    return made if len(made) > 1 else made[0]
 
 
 def weights_of(layer: Any) -> dict[str, tuple[tuple[int, ...], bool]]:
@@ -51,13 +51,13 @@ def weights_of(layer: Any) -> dict[str, tuple[tuple[int, ...], bool]]:
 @pytest.mark.parametrize(("name", "example"), EXAMPLES, ids=ids)
 def test_shapes_and_weights_are_what_keras_builds(name: str, example: Example) -> None:
     op = OPS[name].model_validate(dict(example.fields))
-    layer = layer_of(op)
+    layer = layer_of(op, len(example.inputs))
     assert op.output(*example.inputs) == example.output
     assert tuple(layer(symbols(op, example)).shape) == (None, *example.output)
     if runs(name, example):
         assert tuple(layer(arrays(op, example)).shape) == (2, *example.output)
     static = [(None, *shape) for shape in example.inputs]
-    assert tuple(layer.compute_output_shape(static if op.many else static[0])) == (None, *example.output)
+    assert tuple(layer.compute_output_shape(static if len(static) > 1 else static[0])) == (None, *example.output)
     expected = op.weights(*example.inputs)
     assert weights_of(layer) == {key: (w.shape, w.trainable) for key, w in expected.items()}
     assert list(weights_of(layer)) == list(expected)
@@ -67,7 +67,7 @@ def test_shapes_and_weights_are_what_keras_builds(name: str, example: Example) -
 def test_an_op_follows_its_dtype_policy(name: str, example: Example) -> None:
     """Under `mixed_bfloat16`, it computes in bfloat16, also in training, with float32 weights."""
     op = OPS[name].model_validate(dict(example.fields))
-    layer = layer_of(op, dtype="mixed_bfloat16")
+    layer = layer_of(op, len(example.inputs), dtype="mixed_bfloat16")
     y = layer(symbols(op, example))
     assert y.dtype == "bfloat16"
     if runs(name, example):
@@ -94,9 +94,10 @@ def test_a_saved_model_is_loaded_unchanged(name: str, tmp_path: Path) -> None:
             continue
         op = OPS[name].model_validate(dict(example.fields))
         symbol, array = symbols(op, example), arrays(op, example)
-        outputs.append(layer_of(op)(symbol))
-        inputs += symbol if op.many else [symbol]
-        given += array if op.many else [array]
+        outputs.append(layer_of(op, len(example.inputs))(symbol))
+        several = len(example.inputs) > 1
+        inputs += symbol if several else [symbol]
+        given += array if several else [array]
     model = keras.Model(inputs, outputs)
     random = np.random.default_rng(1)
     model.set_weights([np.abs(random.standard_normal(w.shape)).astype(w.dtype) for w in model.weights])
@@ -162,7 +163,9 @@ LEFT_OUT = {
 
 def covered(op: type[Op]) -> tuple[Any, set[str]]:
     """The constructor of the op's layer in Keras, and the parameters that the op covers."""
-    call = op.model_construct(**{name: object() for name in op.model_fields}).keras()
+    # Grouped queries are another layer, without some of the arguments.
+    fields = op.model_fields.keys() - {"kv_heads"}
+    call = op.model_construct(**{name: object() for name in fields}).keras()
     if "bidirectional" in op.model_fields:
         assert call.target == "layers.Bidirectional"
         call = call.positional[0]
@@ -173,7 +176,13 @@ def covered(op: type[Op]) -> tuple[Any, set[str]]:
     made = getattr(maker, call.target.split(".")[-1])
     parameters = list(inspect.signature(made.__init__).parameters)[1:]
     told = {*parameters[: len(call.positional)], *call.keywords}
-    return (keras.layers.MultiHeadAttention, told) if op.name == "attention" else (made, told)
+    if op.name == "attention":
+        grouped = op.model_construct(heads=object(), key=object(), kv_heads=object()).keras()
+        more = inspect.signature(keras.layers.GroupQueryAttention.__init__).parameters.keys() - {"self", "kwargs"}
+        assert more - {*call.keywords} == {"head_dim", "num_query_heads", "num_key_value_heads"}
+        assert len(grouped.positional) == 3
+        return keras.layers.MultiHeadAttention, told
+    return made, told
 
 
 @pytest.mark.parametrize("name", OPS)

@@ -104,7 +104,8 @@ def test_the_keras_form_of_an_op_without_arguments(name: str) -> None:
 def test_the_keras_form_accepts_expressions() -> None:
     """Templates contain expressions, so `keras()` must not compute with a field."""
     for name, op in OPS_IN_ORDER:
-        symbols = {field: object() for field in op.model_fields}
+        # Grouped queries are another layer, without some of the arguments.
+        symbols = {field: object() for field in op.model_fields if field != "kv_heads"}
         call = op.model_construct(**symbols).keras()
         found = passed(call)
         assert all(value in symbols.values() or isinstance(value, str | int) for value in found), name
@@ -264,6 +265,13 @@ def test_a_window_that_does_not_fit_names_its_field() -> None:
         ("attention", {"heads": 2, "key": 3, "axes": [3]}, [(8, 8, 6)], "between 1 and 2, got .3."),
         ("attention", {"heads": 2, "key": 3, "causal": True}, [(8, 8, 6)], "`causal` expects tokens"),
         ("attention", {"heads": 2, "key": 3, "window": 2}, [(8, 8, 6)], "`window` expects tokens"),
+        ("attention", {"heads": 2, "key": 3}, [(8, 6)] * 4, "takes a query, a value and a key, got 4 tensors"),
+        ("attention", {"heads": 2, "key": 3}, [(8, 6), (7, 6), (5, 6)], "equal length, got 7x6 and 5x6"),
+        ("attention", {"heads": 2, "key": 3}, [(8, 6), (4, 4, 6)], "of like axes, got 8x6 and 4x4x6"),
+        ("attention", {"heads": 2, "key": 3, "axes": [1]}, [(8, 3, 6), (8, 4, 6)], "of like axes"),
+        ("attention", {"heads": 4, "key": 3, "kv_heads": 3}, [(8, 6)], "4 heads cannot be split into 3 groups"),
+        ("attention", {"heads": 4, "key": 3, "kv_heads": 2, "value": 4}, [(8, 6)], "`value` and `kv_heads`"),
+        ("attention", {"heads": 4, "key": 3, "kv_heads": 2}, [(8, 8, 6)], "`kv_heads` expects tokens"),
         ("class_token", {}, [(8, 8, 6)], "expects tokens x channels, got 8x8x6"),
         ("lstm", {"units": 3}, [(8, 8, 6)], "expects steps x channels, got 8x8x6"),
         ("gru", {"units": 3}, [(8,)], "expects steps x channels, got 8"),

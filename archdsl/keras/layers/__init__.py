@@ -2,6 +2,7 @@
 
 from archdsl.keras import optimizers  # noqa: F401 - registers its classes
 from archdsl.keras.layers.algebra import *  # noqa: F403
+from archdsl.keras.layers.attention import *  # noqa: F403
 from archdsl.keras.layers.functions import *  # noqa: F403
 from archdsl.keras.layers.learned import *  # noqa: F403
 from archdsl.keras.layers.rearranging import *  # noqa: F403

@@ -25,6 +25,9 @@ class ActivationFunction(layers.Layer):
     def compute_output_shape(self, input_shape):
         return input_shape
 
+    def compute_mask(self, inputs, mask=None):
+        return mask
+
     def get_config(self):
         return {**super().get_config(), "function": self.function, **self.arguments}
 
@@ -37,6 +40,9 @@ class GatedLinearUnit(layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], input_shape[-1] // 2)
+
+    def compute_mask(self, inputs, mask=None):
+        return mask
 
 
 class StochasticDepth(layers.Layer):
@@ -62,6 +68,9 @@ class StochasticDepth(layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return input_shape
+
+    def compute_mask(self, inputs, mask=None):
+        return mask
 
     def get_config(self):
         return {**super().get_config(), "rate": self.rate, "seed": self.seed}

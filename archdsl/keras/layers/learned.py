@@ -109,6 +109,9 @@ class LayerScale(layers.Layer):
     def compute_output_shape(self, input_shape):
         return input_shape
 
+    def compute_mask(self, inputs, mask=None):
+        return mask
+
     def get_config(self):
         options = {"regularizer": self.regularizer, "constraint": self.constraint}
         config = keras.saving.serialize_keras_object(options)
@@ -151,6 +154,10 @@ class ClassToken(layers.Layer):
         batch, tokens, channels = input_shape
         return batch, tokens and tokens + 1, channels
 
+    def compute_mask(self, inputs, mask=None):
+        pad = [[0, 0], [1, 0]]
+        return mask if mask is None else keras.ops.pad(mask, pad, constant_values=True)
+
     def get_config(self):
         config = keras.saving.serialize_keras_object(dict(self.options))
         return {**super().get_config(), **config}
@@ -189,36 +196,9 @@ class PositionEmbedding(layers.Layer):
     def compute_output_shape(self, input_shape):
         return input_shape
 
+    def compute_mask(self, inputs, mask=None):
+        return mask
+
     def get_config(self):
         config = keras.saving.serialize_keras_object(dict(self.options))
         return {**super().get_config(), **config}
-
-
-class SelfAttention(layers.MultiHeadAttention):
-    """Multi-head self-attention. (B, T, C) -> (B, T, C), (B, H, W, C) -> (B, H, W, C).
-
-    Args:
-        use_causal_mask: whether to keep tokens from attending to later tokens.
-        kwargs: arguments of `MultiHeadAttention`.
-    """
-
-    def __init__(self, num_heads, key_dim, use_causal_mask=False, **kwargs):
-        super().__init__(num_heads, key_dim, **kwargs)
-        self.use_causal_mask = use_causal_mask
-
-    def build(self, input_shape):
-        super().build(input_shape, input_shape)
-
-    def call(self, inputs, training=None):
-        causal = self.use_causal_mask
-        return super().call(inputs, inputs, training=training, use_causal_mask=causal)
-
-    def compute_output_shape(self, input_shape):
-        return super().compute_output_shape(input_shape, input_shape)
-
-    def compute_output_spec(self, inputs, training=None):
-        shape = self.compute_output_shape(inputs.shape)
-        return keras.KerasTensor(shape, self.compute_dtype)
-
-    def get_config(self):
-        return {**super().get_config(), "use_causal_mask": self.use_causal_mask}
