@@ -240,9 +240,7 @@ class Branch:
 
 @dataclass(frozen=True, slots=True)
 class Branches:
-    """Parallel branches from one input, with a shortcut, a merge, and the steps after the merge.
-
-    A group of steps has no branches, only the steps `after`.
+    """Parallel branches from one input, with a shortcut, a merge, and the steps after it; a group has only these steps.
 
     `shortcut` is a kind, an expression for a kind, or a list of steps. `projection` is the conv block of a projection,
     without its filters and its stride.
@@ -277,11 +275,19 @@ class Branches:
 
 @dataclass(frozen=True, slots=True)
 class StepRef:
-    """A name in `from`: a step, an input, or one output of a layer (`stage.high`)."""
+    """A name in `from` or `outputs`: a step, an input, or one output of a layer (`stage.high`).
+
+    `name` is empty for an output of the last step of a body.
+    """
 
     name: str
     output: str
     span: Span
+
+    @property
+    def label(self) -> str:
+        """The name that it gives to an output of a body."""
+        return self.output or self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -386,7 +392,7 @@ class Layer:
 
     Args:
         inputs: The names of its inputs; only `INPUT` if it has a single, unnamed input.
-        outputs: The steps whose outputs it returns; empty if it returns the output of its last step.
+        outputs: The steps whose outputs it returns; empty for the only output of its last step.
         spec: The spec that defines it.
     """
 
@@ -542,14 +548,11 @@ class Spec:
         """Return the names of the outputs of the layer that a step, or the last step of a group, uses, if any."""
         if isinstance(step.action, Branches):
             return self.output_names(step.action.after[-1]) if step.action.after else ()
-        if isinstance(step.action, Share):
-            return self.output_names(step.action.step)
-        if not isinstance(step.action, LayerCall):
-            return ()
-        layer = self.layers[step.action.layer]
-        while layer.like is not None:
+        action = step.action.step.action if isinstance(step.action, Share) else step.action
+        layer = self.layers[action.layer] if isinstance(action, LayerCall) else None
+        while layer is not None and layer.like is not None:
             layer = self.layers[layer.like]
-        return tuple(ref.name for ref in layer.outputs)
+        return tuple(ref.label for ref in layer.outputs) if layer is not None else ()
 
     def every(self) -> tuple[Spec, ...]:
         """Return everything that can be built without arguments: the file, if all have defaults, and its variants."""

@@ -96,9 +96,11 @@ def write_graph(
     writer.scope = replace(scope, names=ExpressionWriter(known))
     if any({"channels", f"{INPUT}.channels"} & value.names for value in every_value(steps)):
         writer.out.add(f"channels = {x[0]}.shape[-1]")
-    end: Source = writer.steps(steps, x)[0]
+    ends = writer.steps(steps, x)
+    end: Source = ends[0]
     if outputs:
-        items = [surround(f"{quote(ref.name)}: ", writer.referenced([ref])[0]) for ref in outputs]
+        ends = writer.referenced(outputs) if outputs[0].name else ends
+        items = [surround(f"{quote(ref.label)}: ", source) for ref, source in zip(outputs, ends, strict=True)]
         end = Bracket("{", tuple(items), "}", "list")
     return GraphSource(x, writer.out.text, end)
 

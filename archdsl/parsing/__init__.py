@@ -17,6 +17,7 @@ from archdsl.parsing import recipes
 from archdsl.parsing.scope import Scope
 from archdsl.parsing.steps import PATHS_KEYS, StepReader
 from archdsl.parsing.validation import MISSING, got, plain, validate
+from archdsl.parsing.values import STEP_KEYS
 from archdsl.source import Mapping, Node, Scalar, entries
 from archdsl.spec import (
     INPUT,
@@ -176,6 +177,8 @@ class _SpecParser:
             )
             for name, node in layers.items()
         }
+        passed = _passed_outputs(layers, {name: signature.outputs for name, signature in own.items()})
+        own = {name: replace(signature, outputs=passed[name]) for name, signature in own.items()}
         signatures: dict[str, Signature] = {}
         for name in layers:
             chain = self._chain(name, layers, signatures)
@@ -275,6 +278,8 @@ class _SpecParser:
         scope = replace(scope, owner=key.text, hidden=hidden)
         steps = self._layer_steps(key, node, scope)
         outputs = self.reader.outputs(node.get("outputs"), scope)
+        if node.get("outputs") is None:
+            outputs = tuple(StepRef("", name, key.span) for name in signature.outputs)
         if (stray := node.key("with")) is not None:
             self.problems.add("ARCH005", _STRAY_WITH, stray.span, "add `like` with the name of the other layer")
         self._check_unused(signature.args, scope)
@@ -327,6 +332,36 @@ class _SpecParser:
             if args[name].span not in reported:
                 hint = "remove it, or use it in a step"
                 self.problems.add("ARCH017", f"unused argument `{name}`", args[name].span, hint)
+
+
+def _passed_outputs(
+    layers: MappingType[str, Mapping], known: MappingType[str, tuple[str, ...]]
+) -> dict[str, tuple[str, ...]]:
+    """Return the names of the outputs of each layer: its own, or those of its last step if that returns several."""
+    found = {name: outputs for name, outputs in known.items() if layers[name].get("outputs") is not None}
+    for name in layers:
+        chain = [name]
+        while chain[-1] in layers and chain[-1] not in found and len(chain) <= len(layers):
+            chain.append(_last_word(layers[chain[-1]]))
+        last = found.get(chain[-1], ())
+        for link in chain[:-1]:
+            found[link] = last if len(last) > 1 else ()
+    return found
+
+
+def _last_word(node: Node | None) -> str:
+    """Return the op or layer of the last step of a layer, a group or paths, or the layer under `like`."""
+    while isinstance(node, Mapping | source.Sequence):
+        if isinstance(node, source.Sequence):
+            node = node.items[-1] if node.items else None
+        elif node.get("paths") is not None:
+            node = node.get("after")
+        elif (inner := node.get("steps") or node.get("like")) is not None:
+            node = inner
+        else:
+            own = [key for key, _ in node.items if key.text not in STEP_KEYS]
+            node = own[0] if own else None
+    return node.text if node is not None else ""
 
 
 _STRAY_WITH = "`with` requires `like`"

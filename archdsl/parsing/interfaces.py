@@ -170,20 +170,24 @@ class InterfaceReader(ValueReader):
 
     def output_names(self, node: Node | None) -> tuple[str, ...]:
         """Return the names in `outputs`, before the body is parsed."""
-        return tuple(word.text for word in _items(node) if isinstance(word, Scalar))
+        return tuple(word.text.rpartition(".")[2] for word in _items(node) if isinstance(word, Scalar))
 
     def outputs(self, node: Node | None, scope: Scope) -> tuple[StepRef, ...]:
-        """Return the steps that `outputs` refers to."""
+        """Return the steps that `outputs` refers to. Each gives its name to an output, and `a.high` the name `high`."""
         words = list(self._words(node, "outputs", "list the names of steps, as in `outputs: [label, age]`"))
-        return tuple(ref for word in words if (ref := self.output(word, scope)) is not None)
+        refs = [ref for word in words if (ref := self.output(word, scope)) is not None]
+        seen: set[str] = set()
+        for ref in refs:
+            if ref.label in seen and ref.output:
+                message = f"two outputs have the name `{ref.label}`"
+                hint = "the name after the dot becomes the name of the output; rename it in one of the layers"
+                self.problems.add("ARCH010", message, ref.span, hint)
+            seen.add(ref.label)
+        return tuple(refs)
 
     def output(self, word: Scalar, scope: Scope) -> StepRef | None:
         """Return the step that a name in `outputs` refers to."""
-        if "." in word.text:
-            hint = "write the name of a step, which also becomes the name of the output"
-            self.problems.add("ARCH018", f"invalid output name `{word.text}`", word.span, hint)
-            return None
-        if word.text == OUTPUT:
+        if word.text.rpartition(".")[2] == OUTPUT:
             message = f"invalid output name `{OUTPUT}`: it is reserved for an unnamed output"
             self.problems.add("ARCH010", message, word.span, "choose a descriptive name, such as `label`")
             return None

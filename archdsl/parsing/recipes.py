@@ -53,7 +53,7 @@ def read(
     from archdsl.recipe import Recipe
 
     before = len(problems.collected)
-    context = {"outputs": [ref.name for ref in outputs]}
+    context = {"outputs": [ref.label for ref in outputs]}
     sections = {word: validate(section_model(word), node, problems, context) for word, node in nodes.items()}
     if len(problems.collected) > before:
         return None, None, {}

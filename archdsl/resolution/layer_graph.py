@@ -67,7 +67,7 @@ def _alone(layer: Layer, spec: Spec, config: Mapping[str, Any], inputs: Mapping[
     base = spec.layers[base_layer(spec, layer.name)]
     name = "the layer"  # not a valid name of an input, because of the space
     call = LayerCall(layer.name, {arg: _value(config[arg], layer.span) for arg in layer.args})
-    outputs = tuple(StepRef(name, ref.name, layer.span) for ref in base.outputs[:1])
+    outputs = tuple(StepRef(name, ref.label, layer.span) for ref in base.outputs[:1])
     step = Step(layer.name, call, Loop(), name, layer.span)
     return replace(spec, inputs=inputs, outputs=outputs, args={}, model=(step,), train=None, expect=Expectation())
 

@@ -116,8 +116,13 @@ class Resolver:
         scope = {**values, "channels": channels, **shape_names(INPUT, x[0].shape)}
         context = StepContext(body, scope, ())
         ends = self._steps(context, steps, x)
-        given = {ref.name: self._one(body.referenced([ref]), f"the output `{ref.name}`", ref.span) for ref in outputs}
-        given = given or {OUTPUT: self._one(ends, f"the output of `{body.owner}`", span)}
+        if outputs and not outputs[0].name:
+            given = {ref.label: end for ref, end in zip(outputs, ends, strict=True)}
+        elif outputs:
+            found = ((ref, body.referenced([ref])) for ref in outputs)
+            given = {ref.label: self._one(tensors, f"the output `{ref.label}`", ref.span) for ref, tensors in found}
+        else:
+            given = {OUTPUT: self._one(ends, f"the output of `{body.owner}`", span)}
         body.check_used(tuple(given.values()), span)
         totals = total(body.nodes)
         self._afford(f"`{body.owner}`", totals, span)

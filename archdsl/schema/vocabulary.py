@@ -130,7 +130,9 @@ def _layer_words() -> Schema:
             "args", "The arguments of the layer: a type if required, or a default: `{filters: int, stride: 1}`."
         ),
         "inputs": _ref("input_names", "The names of the inputs, if there are several: `[left, right]`."),
-        "outputs": _ref("names", "The steps whose outputs the layer returns. Default: the last step."),
+        "outputs": _ref(
+            "names", "The steps, or outputs of steps (`a.high`), that the layer returns. Default: the last step."
+        ),
         "steps": _ref("body", "The steps of the layer."),
         **PATHS_PROPERTIES,
         "like": _ref("class_name", "A layer of this file to copy, with the arguments under `with` fixed."),
@@ -279,7 +281,7 @@ def value_definitions() -> Schema:
         "step_name": _not_reserved(set(keyword.kwlist)),
         "argument_name": _not_reserved({*keyword.kwlist, *RESERVED}),
         "input_name": _not_reserved({*keyword.kwlist, INPUT}),
-        "names": {"type": "array", "items": reference("step_name"), "minItems": 1, "uniqueItems": True},
+        "names": {"type": "array", "items": step_ref, "minItems": 1, "uniqueItems": True},
         "input_names": {"type": "array", "items": reference("input_name"), "minItems": 1, "uniqueItems": True},
         "taps": {"type": ["string", "array"], "pattern": _STEP_REF, "items": step_ref, "minItems": 1},
         "tied_weight": {
