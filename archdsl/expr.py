@@ -66,6 +66,13 @@ def _round(value: float) -> int:
     return round(value)
 
 
+def _power(base: float, exponent: float) -> Any:
+    """Return a power, without computing a number that is too large."""
+    if exponent > 0 and abs(base) > 1 and exponent * math.log2(abs(base)) > math.log2(LARGEST) + 1:
+        raise OverflowError
+    return base**exponent
+
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "min": min,
     "max": max,
@@ -75,6 +82,9 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "sum": sum,
     "len": len,
     "divisible": divisible,
+    "abs": abs,
+    "sqrt": math.sqrt,
+    "log": math.log,
 }
 _OVER_LIST = {"sum", "len"}
 _ARITY = {"min": (1, 8), "max": (1, 8), "divisible": (2, 2)}
@@ -86,6 +96,7 @@ _ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Div: operator.truediv,
     ast.FloorDiv: operator.floordiv,
     ast.Mod: operator.mod,
+    ast.Pow: _power,
 }
 _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Eq: operator.eq,
@@ -95,20 +106,25 @@ _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Gt: operator.gt,
     ast.GtE: operator.ge,
 }
-_INNER = (ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.Call, ast.Subscript, ast.Slice)
-_PARTS = {"Attribute": "attributes", "Pow": "powers", "Lambda": "functions", "JoinedStr": "f-strings"}
-_PARTS |= dict.fromkeys(("List", "Tuple", "Set", "Dict"), "list literals")
-_PARTS |= dict.fromkeys(("ListComp", "SetComp", "DictComp", "GeneratorExp"), "comprehensions")
-_LEAF = (ast.Name, ast.Constant, ast.Load, ast.boolop, ast.cmpop, ast.operator, ast.unaryop)
+_INNER = (ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.Call, ast.Subscript, ast.Slice, ast.List)
+_PARTS = {"Attribute": "attributes", "Lambda": "functions", "JoinedStr": "f-strings", "Starred": "`*` before a list"}
+_PARTS |= dict.fromkeys(("Tuple", "Set", "Dict"), "tuples, sets or mappings")
+_PARTS |= dict.fromkeys(("SetComp", "DictComp", "GeneratorExp"), "comprehensions other than lists")
+_LEAF = (ast.Name, ast.Constant, ast.Load, ast.boolop, ast.cmpop, ast.operator, ast.unaryop, ast.Store)
 
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A parsed and checked expression: its text, its syntax tree, and the names that it uses."""
+    """A parsed and checked expression: its text, its syntax tree, and the names that it uses.
+
+    Args:
+        loops: The names that it defines itself, in `[... for $name in ...]`.
+    """
 
     text: str
     tree: ast.expr
     names: frozenset[str]
+    loops: frozenset[str] = frozenset()
 
     def evaluate(self, scope: Mapping[str, Plain]) -> Plain:
         """Evaluate the expression.
@@ -183,8 +199,9 @@ def parse(text: str) -> Expression:
             tree = ast.parse(stripped, mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         raise _unreadable(bare) from None
-    names = _check(tree, text, dollars, len(plain) - len(stripped))
-    return Expression(text.strip(), tree, frozenset(names))
+    names = _check(tree, text, dollars, len(plain) - len(stripped)) & _free_names(tree, frozenset())
+    loops = {node.target.id for node in ast.walk(tree) if isinstance(node, ast.comprehension)}  # type: ignore[attr-defined]
+    return Expression(text.strip(), tree, frozenset(names), frozenset(loops))
 
 
 def _unreadable(bare: str) -> ExprError:
@@ -226,6 +243,13 @@ def _check(tree: ast.expr, text: str, dollars: set[int], indent: int) -> set[str
             _check_constant(node, text[offset:end], text[end : end + 1], offset, width)
         elif isinstance(node, ast.Call):
             _check_call(node, dollars, indent, offset, width)
+        elif isinstance(node, ast.ListComp):
+            _check_loop(node, offset, width)
+            pending += [
+                (node.elt, depth + 1),
+                *((child, depth + 1) for child in ast.iter_child_nodes(node.generators[0])),
+            ]
+            continue
         elif start in dollars and (name := axis_name(node)) and text[offset:end] == f"${name}":
             names.add(name)
             continue
@@ -243,17 +267,41 @@ def axis_name(node: ast.AST) -> str:
     return ""
 
 
+def _free_names(node: ast.AST, loops: frozenset[str]) -> set[str]:
+    """Return the names that the caller must know: all but those of the loops around them."""
+    if isinstance(node, ast.ListComp):
+        (loop,) = node.generators
+        name = loop.target.id  # type: ignore[attr-defined]
+        return _free_names(loop.iter, loops) | _free_names(node.elt, loops | {name})
+    if isinstance(node, ast.Name):
+        return {node.id} - loops
+    if name := axis_name(node):
+        return {name}
+    return set().union(*(_free_names(child, loops) for child in ast.iter_child_nodes(node)))
+
+
 def _check_inner(node: ast.AST, offset: int, width: int) -> None:
     if isinstance(node, ast.BinOp | ast.Compare):
         operators = [node.op] if isinstance(node, ast.BinOp) else node.ops
         if any(type(op) not in _ARITHMETIC and type(op) not in _COMPARISONS for op in operators):
-            raise ExprError("unsupported operator in an expression", "use one of + - * / // %", offset, width)
+            is_caret = any(isinstance(op, ast.BitXor) for op in operators)
+            hint = "write `**` for a power" if is_caret else "use one of + - * / // % **"
+            raise ExprError("unsupported operator in an expression", hint, offset, width)
     if isinstance(node, ast.Slice) and node.step is not None:
         raise ExprError("a slice cannot have a step", "write a slice as in `$depths[:$i]`", offset, width)
     if not isinstance(node, _INNER + _LEAF) or isinstance(node, ast.Invert):
         what = _PARTS.get(type(node).__name__, "this syntax")
-        hint = "use only + - * / // % ( ), comparisons, and, or, not, `a if c else b`, and list indexing"
+        hint = "use only + - * / // % ** ( ), comparisons, and, or, not, `a if c else b`, and lists"
         raise ExprError(f"an expression cannot contain {what}", hint, offset, width)
+
+
+def _check_loop(node: ast.ListComp, offset: int, width: int) -> None:
+    loop, *others = node.generators
+    if others or loop.ifs or loop.is_async or not isinstance(loop.target, ast.Name):
+        hint = "write one name and one list, as in `[$width * 2 for $width in $widths]`"
+        raise ExprError("unsupported loop in an expression", hint, offset, width)
+    if any(isinstance(inner, ast.ListComp) for inner in ast.walk(node.elt)):  # the time would grow with its depth
+        raise ExprError("a loop in an expression cannot contain another one", "", offset, width)
 
 
 def _check_constant(node: ast.Constant, text: str, behind: str, offset: int, width: int) -> None:
@@ -308,6 +356,11 @@ def _evaluate(node: ast.expr, scope: Mapping[str, Plain]) -> Any:
             return _evaluate(node.body if _truth(_evaluate(node.test, scope)) else node.orelse, scope)
         case ast.Subscript():
             return _subscript(node, scope)
+        case ast.List():
+            return [_evaluate(item, scope) for item in node.elts]
+        case ast.ListComp(generators=[ast.comprehension(target=ast.Name(id=name), iter=items)]):
+            values = _list(_evaluate(items, scope))
+            return [_evaluate(node.elt, {**scope, name: value}) for value in values]
         case ast.Call(func=ast.Name(id=name)):
             return _call(name, [_evaluate(argument, scope) for argument in node.args])
     raise ExprError("cannot evaluate the expression")
@@ -339,6 +392,10 @@ def _arithmetic(node: ast.BinOp, left: Any, right: Any) -> Any:
         value = _ARITHMETIC[type(node.op)](left, right)
     except ZeroDivisionError:
         raise ExprError(f"cannot divide {left} by zero") from None
+    except OverflowError:
+        raise ExprError("the result is too large") from None
+    if isinstance(value, complex):
+        raise ExprError(f"a fractional power of the negative number {left} has no value")
     return _bounded(value)
 
 
@@ -388,7 +445,15 @@ def _call(name: str, arguments: list[Any]) -> Any:
     numbers = [_number(argument) for argument in arguments]
     if name == "divisible" and (_whole(numbers[1]) < 1 or numbers[0] < 0):
         raise ExprError(f"divisible({numbers[0]}, {numbers[1]}) has no value", "use a divisor of at least 1")
+    if (name == "log" and numbers[0] <= 0) or (name == "sqrt" and numbers[0] < 0):
+        raise ExprError(f"{name}({numbers[0]}) has no value")
     return _bounded(FUNCTIONS[name](*numbers))
+
+
+def _list(value: Any) -> Any:
+    if not isinstance(value, list | tuple):
+        raise ExprError(f"expected a list after `in`, got {shown(value)}")
+    return value
 
 
 def _number(value: Any) -> Any:

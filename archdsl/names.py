@@ -50,7 +50,7 @@ _OWN_NAMES = frozenset(
     ]
 )
 _CALLED_NAMES = frozenset(["enumerate", "getattr", "int", "list", "range", "str", "tuple", "zip", "ValueError"])
-RESERVED = _KERAS_NAMES | _OWN_NAMES | _CALLED_NAMES | OPS.layers() | set(FUNCTIONS)
+RESERVED = _KERAS_NAMES | _OWN_NAMES | _CALLED_NAMES | OPS.layers() | (set(FUNCTIONS) - {"log", "sqrt"})
 """Names that arguments cannot have, because Keras layers and models or the generated module use them."""
 
 CLASS_RESERVED = frozenset(dir(builtins)) | {"Spec", "Padding"} | RESERVED

@@ -55,6 +55,26 @@ def value(text: str, **more: Any) -> Any:
         ("floor($a / 2)", 3),
         ("divisible($a * 5, 8)", 32),
         ("1e-3 * $a", 0.007),
+        ("$a ** 2", 49),
+        ("2 ** -1 + $a", 7.5),
+        ("-2 ** 2 + $a", 3),
+        ("2 ** 3 ** 2 + $a", 519),
+        ("(2 ** 3) ** 2 + $a", 71),
+        ("(-1) ** 9999 * $a", -7),
+        ("2 ** 53", 2**53),
+        ("abs(-$a)", 7),
+        ("abs(-$half)", 0.5),
+        ("sqrt($a + 9)", 4.0),
+        ("log($a - 6)", 0.0),
+        ("[]", []),
+        ("[$a, 2.5, 'x', [true]]", [7, 2.5, "x", [True]]),
+        ("[$a, $b][$a % 2]", 3),
+        ("[$x * $b for $x in $sizes]", [192, 384, 768]),
+        ("[$x for $x in $sizes[1:]][0]", 128),
+        ("sum([ceil($x * 1.1) for $x in $sizes][:2])", 212),
+        ("[$x > 100 and $yes for $x in $sizes]", [False, True, True]),
+        ("[$x for $x in [$y + 1 for $y in [1, 2]]]", [2, 3]),
+        ("max([$x for $x in $sizes]) + [$x for $x in [$a]][0]", 263),
     ],
 )
 def test_values(text: str, expected: Any) -> None:
@@ -89,6 +109,12 @@ SHAPES = {**shape_names("input", (32, 24, 3)), **shape_names("here", (16, 8))}
 )
 def test_shapes_and_expressions_without_names(text: str, expected: Any) -> None:
     assert value(text, **SHAPES) == expected
+
+
+def test_the_name_of_a_loop_is_its_own() -> None:
+    assert parse("[$x * $a for $x in $sizes]").names == {"a", "sizes"}
+    assert parse("[$x for $x in $x][$x]").names == {"x"}
+    assert parse("[$x for $x in $sizes]").loops == {"x"}
 
 
 def test_the_names_of_shapes_have_a_dot() -> None:
@@ -148,18 +174,32 @@ REFUSED = [
     "(lambda: $a)()",
     "lambda: $a",
     "[x for x in $sizes]",
+    "[$x for x in $sizes]",
+    "[x for $x in $sizes]",
+    "[$x for $x in $sizes if $x]",
+    "[$x + $y for $x in $sizes for $y in $sizes]",
+    "[[$y for $y in $sizes] for $x in $sizes]",
+    "[[$y for $y in $sizes][0] for $x in $sizes]",
+    "[$x for $x, $y in $sizes]",
+    "[$x for $x[0] in $sizes]",
+    "[$x for $x.y in $sizes]",
+    "[$x for $input.height in $sizes]",
+    "[$x async for $x in $sizes]",
+    "[$x for $max($x) in $sizes]",
+    "$a + [$x for $x in",
+    "abs()",
+    "log($a, 2)",
+    "sqrt(*$sizes)",
+    "[[[[[[[[[[[[[[[[[[[[[[[[[[[[$a]]]]]]]]]]]]]]]]]]]]]]]]]]]]",
     "sum(x for x in $sizes)",
     "{x for x in $sizes}",
     "(x := $a)",
     "f'{$a}'",
     "f'{1}' if $yes else 1",
     "[*$sizes]",
-    "[$a, $b]",
     "($a, $b)",
     "{$a: $b}",
     "{$a}",
-    "$a ** 9",
-    "9 ** 9 ** 9 ** $a",
     "$a << 62",
     "$a >> 1",
     "$a & $b",
@@ -285,6 +325,25 @@ WITHOUT_VALUE = [
     "divisible(-1, 8)",
     "divisible($a, 2.5)",
     "9007199254740992 * 2 + $a",
+    "9 ** 9 ** 9 ** $a",
+    "(-9) ** 9 ** 9 ** $a",
+    "$a ** 99",
+    "1.5 ** 9999 + $a",
+    "0.5 ** -9999 + $a",
+    "$zero ** -1",
+    "(-$a) ** 0.5",
+    "$big ** 2",
+    "sqrt(-$a)",
+    "log($zero)",
+    "log(-1) + $a",
+    "abs($word)",
+    "abs($sizes)",
+    "[$x for $x in $a]",
+    "[$x for $x in $word]",
+    "[$x // $zero for $x in $sizes]",
+    "[$a, 2][2]",
+    "sum([$sizes, 2])",
+    "sum([$x == 64 for $x in $sizes])",
     "$big * $big",
     "sum($large)",
 ]
@@ -304,11 +363,13 @@ def test_what_has_no_value_is_refused(text: str) -> None:
         ("  $a + bcd", "bcd"),
         ("$a.real + 1", "$a.real"),
         ("1 + $a.real", "$a.real"),
-        ("sqrt($a) + 1", "sqrt($a)"),
-        ("1 + $a ** 2", "$a ** 2"),
+        ("exp($a) + 1", "exp($a)"),
+        ("1 + $a ^ 2", "1 + $a ^ 2"),
+        ("1 + ($a, 2)", "($a, 2)"),
+        ("$a + [$x for x in $sizes][0]", "x"),
+        ("1 + [$x for $x in $sizes if true][0]", "[$x for $x in $sizes if true]"),
         ("max('é', $a)", "é"),
         ("$a + ${b}", "${"),
-        ("$a + [1]", "[1]"),
         ("'$b' + c + $a", "c"),
         ("$a + 99999999999999999999", "99999999999999999999"),
         ("$b if true else None", "None"),
@@ -362,5 +423,8 @@ def test_any_text_has_a_plain_value_or_is_refused(text: str) -> None:
 
 
 def test_the_functions_are_those_of_the_language() -> None:
-    assert list(FUNCTIONS) == ["min", "max", "round", "ceil", "floor", "sum", "len", "divisible"]
+    assert list(FUNCTIONS) == [
+        *("min", "max", "round", "ceil", "floor", "sum", "len", "divisible"),
+        *("abs", "sqrt", "log"),
+    ]
     assert expr.LENGTH == 400

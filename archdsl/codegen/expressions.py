@@ -16,6 +16,9 @@ from archdsl.ops import Call
 from archdsl.spec import Value
 
 _INT_FUNCTIONS = {"round", "ceil", "floor", "len", "divisible"}
+_FLOAT_FUNCTIONS = {"sqrt", "log"}
+MATH = {"ceil", "floor", "sqrt", "log"}
+"""The functions of Python's module `math`."""
 
 
 class Verbatim(str):
@@ -95,12 +98,19 @@ class _Rename(ast.NodeTransformer):
             return ast.Constant(node.id == "true")
         return ast.parse(self.by_name.get(node.id, node.id), mode="eval").body
 
+    def visit_ListComp(self, node: ast.ListComp) -> ast.expr:
+        loop = node.generators[0]
+        inner = _Rename({name: source for name, source in self.by_name.items() if name != ast.unparse(loop.target)})
+        node.elt, loop.iter = inner.visit(node.elt), self.visit(loop.iter)
+        return node
+
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
         source = self.by_name.get(axis_name(node))
         return node if source is None else ast.parse(source, mode="eval").body
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
-        function = {"ceil": "math.ceil", "floor": "math.floor"}.get(ast.unparse(node.func))
+        name = ast.unparse(node.func)
+        function = f"math.{name}" if name in MATH else ""
         arguments = [self.visit(argument) for argument in node.args]
         return ast.Call(ast.parse(function, mode="eval").body if function else node.func, arguments, node.keywords)
 
@@ -113,10 +123,32 @@ def _unparse(tree: ast.expr) -> str:
             name = f"__generator_{len(generators)}__"
             generators[name] = _unparse(node.args[0])[1:-1]
             node.args = [ast.Name(name)]
-    text = ast.unparse(tree)
+    text = ast.unparse(_ClosePowers().visit(tree))
     for name, inner in generators.items():
         text = text.replace(name, inner)
     return text
+
+
+class _ClosePowers(ast.NodeTransformer):
+    """Writes powers of names and numbers without spaces, as ruff does."""
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        self.generic_visit(node)
+        if not isinstance(node.op, ast.Pow):
+            return node
+        if isinstance(node.left, ast.Name) and "**" in node.left.id:
+            node.left = ast.Name(f"({node.left.id})")
+            return node
+        exponent = node.right.operand if isinstance(node.right, ast.UnaryOp) else node.right
+        if _is_simple(node.left) and _is_simple(exponent):
+            return ast.Name(f"{ast.unparse(node.left)}**{ast.unparse(node.right)}")
+        return node
+
+
+def _is_simple(node: ast.expr) -> bool:
+    if isinstance(node, ast.Attribute):
+        return _is_simple(node.value)
+    return isinstance(node, ast.Constant) or (isinstance(node, ast.Name) and "**" not in node.id)
 
 
 def called_functions(values: Iterable[Value]) -> set[str]:
@@ -140,7 +172,8 @@ def expression_type(tree: ast.expr, types: Mapping[str, str]) -> str:
             return "int"
         case ast.BinOp():
             both = expression_type(tree.left, types), expression_type(tree.right, types)
-            return "float" if isinstance(tree.op, ast.Div) or "float" in both else "any" if "any" in both else "int"
+            is_float = isinstance(tree.op, ast.Div | ast.Pow) or "float" in both
+            return "float" if is_float else "any" if "any" in both else "int"
         case ast.UnaryOp(op=ast.USub() | ast.UAdd()):
             return expression_type(tree.operand, types)
         case ast.IfExp():
@@ -148,11 +181,16 @@ def expression_type(tree: ast.expr, types: Mapping[str, str]) -> str:
             return "float" if "float" in both else "any" if "any" in both else both[0]
         case ast.Call(func=ast.Name(id=name)):
             floats = any(expression_type(argument, types) in ("float", "floats") for argument in tree.args)
-            return "int" if name in _INT_FUNCTIONS else "float" if floats else "any"
+            return "int" if name in _INT_FUNCTIONS else "float" if floats or name in _FLOAT_FUNCTIONS else "any"
         case ast.Subscript(slice=ast.Slice()):
             return expression_type(tree.value, types)
-        case ast.Subscript(value=ast.Name(id=name)) if types.get(name) == "floats":
+        case ast.Subscript() if expression_type(tree.value, types) == "floats":
             return "float"
+        case ast.List():
+            return "floats" if any(expression_type(item, types) == "float" for item in tree.elts) else "list"
+        case ast.ListComp(generators=[ast.comprehension(target=ast.Name(id=name), iter=items)]):
+            item = "float" if expression_type(items, types) == "floats" else "any"
+            return "floats" if expression_type(tree.elt, {**types, name: item}) == "float" else "list"
     return "any"
 
 
@@ -168,7 +206,8 @@ def row_type(column: Value, types: Mapping[str, str]) -> str:
     if isinstance(column.content, tuple):
         kinds = {value_type(item, types) for item in column.content}
         return kinds.pop() if len(kinds) == 1 else "float" if "float" in kinds else "any"
-    return "int" if value_type(column, types) == "int" else "any"
+    kind = value_type(column, types)
+    return "float" if kind == "floats" else "int" if kind == "int" else "any"
 
 
 def plus(*terms: str) -> str:

@@ -20,6 +20,8 @@ STEP_KEYS = ("from", *LOOP_KEYS, "name")
 COLUMN_HINT = "write a list, or an integer n to count from 0 to n - 1"
 CONDITION_HINT = "write a comparison, such as `$stride > 1`"
 
+_ROWS = {"row", "row_of_table", "row_of_columns"}
+
 UNREAD = expr.parse("$unread")
 """A placeholder for a rejected expression, which causes no further problems."""
 
@@ -46,6 +48,8 @@ class ValueReader:
     def value(self, node: Node, scope: Scope | None) -> Value:
         """Parse a value and check the names in its expressions. Without a scope, expressions are not allowed."""
         if isinstance(node, Sequence):
+            if (loop := _loop_text(node)) is not None and scope is not None:
+                return self._expression(loop, scope)
             return Value(tuple(self.value(item, scope) for item in node.items), node.span)
         if isinstance(node, Mapping):
             return Value({key.text: self.value(item, scope) for key, item in node.items}, node.span)
@@ -73,6 +77,10 @@ class ValueReader:
             if name in scope.hidden:
                 hint = f"add an argument `{name}` to `{scope.owner}` and pass it: `{scope.owner}: {{{name}: ${name}}}`"
             self.problems.add("ARCH012", f"unknown name `${name}`", part, hint)
+        for name in sorted(expression.loops):
+            fault = name_fault(name, RESERVED | _ROWS) or ("it is already in use" if name in scope.visible else "")
+            if fault:
+                self.problems.add("ARCH010", f"invalid loop name `${name}`: {fault}", node.span)
         scope.used.update(expression.names)
         return Value(expression, node.span)
 
@@ -191,6 +199,17 @@ class ValueReader:
             if key.text not in words:
                 message = f"unknown key `{key.text}`"
                 self.problems.add("ARCH005", message, key.span, hint or nearest(key.text, missing))
+
+
+def _loop_text(node: Sequence) -> Scalar | None:
+    """Return `[$w * 2 for $w in $widths]` as an expression: YAML reads it as a list of one string."""
+    only = node.items[0] if len(node.items) == 1 else None
+    if not isinstance(only, Scalar) or not expr.is_expression(only.value) or not re.search(r"\bfor\b", only.text):
+        return None
+    if only.span.text[only.span.column - 1 : only.span.column] in ("'", '"'):
+        return None
+    text = f"[{only.text}]"
+    return Scalar(text, text, only.span.part(-1, only.span.width + 2))
 
 
 def _similar_name(name: str, scope: Scope) -> str:

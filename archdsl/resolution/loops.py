@@ -132,9 +132,11 @@ _READ = 50
 
 
 def _size(content: Any, scope: Values) -> int:
-    """Return the cost of an evaluation: the characters of an expression, times a factor for long lists in it."""
+    """Return the cost of an evaluation: the characters of an expression, times factors for lists and loops in it."""
     if isinstance(content, Expression):
-        return len(content.text) * (1 + sum(_length(scope.get(name)) for name in content.names) // 2)
+        length = sum(_length(scope.get(name)) for name in content.names)
+        each = 1 + length + content.text.count(",") if content.loops else 1
+        return len(content.text) * (1 + length // 2) * each
     if isinstance(content, tuple | dict):
         items = content.values() if isinstance(content, dict) else content
         return 1 + sum(4 + _size(item.content, scope) for item in items)

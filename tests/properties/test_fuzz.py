@@ -31,9 +31,10 @@ PLAIN = (int, float, bool, str, list)
 def agrees(text: str, scope: dict[str, Any]) -> str:
     """The kind of its value where Python gives the same, or how they differ; `refused` where both give none."""
     try:
-        expected = eval(text.replace("$", " "), PYTHON, dict(scope))  # noqa: S307 - the oracle, on generated arithmetic
+        expected = eval(text.replace("$", " "), {**PYTHON, **scope})  # noqa: S307 - the oracle, on generated arithmetic
     except (ZeroDivisionError, IndexError, ValueError, OverflowError):
         expected = None
+    expected = None if isinstance(expected, complex) else expected
     try:
         found = parse(text).evaluate(scope)
     except ExprError as error:
@@ -167,12 +168,12 @@ ESCAPES = {
     "await": "await $n",
     "yield": "(yield $n)",
     "yield from": "(yield from $l)",
-    "power": "9 ** 9 ** 9 ** $n",
-    "power, small": "$n ** 2",
+    "loop in a loop": "[[$x for $x in $l] for $y in $l]",
+    "loop with a condition": "[$x for $x in $l if $x > 1]",
     "power by call": "pow($n, 99)",
     "shift": "1 << $n",
-    "list product": "[0] * $n",
-    "text product, known": "'a' * 10 ** 9 == $w",
+    "loop without its dollar": "[x for x in $l]",
+    "loop over two lists": "[$x for $x in $l for $y in $l]",
     "matrix product": "$l @ $l",
     "complex": "1j + $n",
     "hexadecimal": "0xff + $n",
@@ -256,6 +257,11 @@ WITHOUT_VALUE = (
     "'%(a)s' % $n",
     "'a' * $n",
     "$n * 'a'",
+    "[0] * $n",
+    "'a' * 10 ** 9 == $w",
+    "9 ** 9 ** 9 ** $n",
+    "10 ** 9 * [$n]",
+    "[$n] + $l",
     "'a' + 'b' + $w",
     "$l * $n",
     "$l + $l",

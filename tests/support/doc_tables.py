@@ -33,6 +33,9 @@ FUNCTIONS = {
     "sum": ("the sum of a list of numbers", "sum($depths)"),
     "len": ("the length of a list", "len($depths)"),
     "divisible": ("the first number, rounded to a multiple of the second", "divisible(30, 8)"),
+    "abs": ("the absolute value", "abs(-3)"),
+    "sqrt": ("the square root", "sqrt(16)"),
+    "log": ("the natural logarithm", "round(log(20))"),
 }
 """The functions of expressions: the result, and an example."""
 

@@ -46,6 +46,11 @@ HOSTILE = {
     "recursion that doubles": HEAD + LAYER + "[A: {n: $n * 2}, A: {n: $n * 2 + 1}]\nmodel: [A: {n: 1}]",
     "like itself": HEAD + "layers: {A: {like: A, with: {}}}\nmodel: [A]",
     "power": HEAD + "args: {n: 9}\nmodel: [dense: {units: $n ** $n ** $n}]",
+    "loop over a long list": HEAD
+    + f"args: {{l: {[1] * 3000}}}\nmodel: [dense: {{units: 'sum([sum($l) for $n in $l])'}}]",
+    "lists that square": HEAD
+    + "args: {l: [1, 2]}\nlayers: {A: {args: {l: list, n: int}, steps: [{relu: {}, when: len($l) > 1}, "
+    + "{A: {l: '[$l for $m in $l]', n: $n - 1}, when: $n > 0}]}}\nmodel: [A: {l: $l, n: 30}]",
     "text times number": HEAD + "args: {n: 999999999}\nmodel: [dense: {units: \"len('a' * $n)\"}]",
     "deep expression": HEAD + "args: {n: 9}\nmodel: [dense: {units: " + "-" * 380 + "$n}]",
     "long expression": HEAD + "args: {n: 9}\nmodel: [dense: {units: $n" + " + $n" * 40_000 + "}]",

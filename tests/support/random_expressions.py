@@ -70,6 +70,8 @@ def _number(chance: random.Random, deep: int) -> str:
             sign = chance.choice(["+", "-", "*", "/", "//", "%"])
             return f"{inner()}{blank}{sign}{blank}{inner()}"
         case 3:
+            if chance.random() < 0.5:
+                return f"({inner()}){blank}**{blank}{chance.choice(['2', '3', '-1', '0.5', '$j'])}"
             return f"{chance.choice('-+')}{blank}{inner()}"
         case 4:
             count = chance.randint(2, 4)
@@ -78,7 +80,7 @@ def _number(chance: random.Random, deep: int) -> str:
             name = chance.choice(["sum", "len", "min", "max"])
             return f"{name}({of('list', chance, deep)})"
         case 6:
-            return f"{chance.choice(['round', 'ceil', 'floor'])}{blank}({inner()})"
+            return f"{chance.choice(['round', 'ceil', 'floor', 'abs', 'sqrt', 'log'])}{blank}({inner()})"
         case 7:
             return f"divisible({inner()}, {chance.choice(['1', '4', '8', '$k', '$j'])})"
     index = chance.choice(["0", "1", "-1", "-2", "$j", "$j - 1", "len($s) - 1", "3"])
@@ -108,6 +110,12 @@ def _truth(chance: random.Random, deep: int) -> str:
 
 def _list(chance: random.Random, deep: int) -> str:
     ends = ["", "", "0", "1", "2", "-1", "9", "$j"]
+    if chance.random() < 0.3:
+        return f"[{', '.join(of('number', chance, deep) for _ in range(chance.randint(0, 3)))}]"
+    if chance.random() < 0.3:
+        elements = ["$z", "$z * 2", "$z + $k", "ceil($z * $y)", "$z if $p else $x", "sum($s) - $z", "$z ** 2"]
+        element = chance.choice(elements)
+        return f"[{element} for $z in {_leaf('list', chance)}]"
     return f"{_leaf('list', chance)}[{chance.choice(ends)}:{chance.choice(ends)}]"
 
 
