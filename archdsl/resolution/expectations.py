@@ -6,7 +6,7 @@ from typing import Any
 
 from archdsl.errors import ArchError, Problem, Problems, fail, nearest
 from archdsl.graph import Graph
-from archdsl.ops.base import show
+from archdsl.ops.base import FLOAT, show
 from archdsl.spec import OUTPUT, Spec
 from archdsl.text import quantity
 
@@ -53,11 +53,18 @@ def _shape_text(output: Any) -> str:
 
 
 def check_recipe(spec: Spec, graph: Graph) -> None:
-    """Check that the steps named in the recipe exist in the model.
+    """Check that the data fits the inputs, and that the steps named in the recipe exist in the model.
 
     Raises:
-        ArchError: If `whiten` does not name a convolution of the model (ARCH018).
+        ArchError: If the model does not take images of floats (ARCH028), or `whiten` does not name a convolution of
+            the model (ARCH018).
     """
+    if spec.data is not None:
+        for name, dtype in graph.dtypes.items():
+            if dtype != FLOAT:
+                message = f"`data` provides images of floats, but `{name}` is {dtype}"
+                hint = "train the network with Keras, or remove `dtype`: the recipe already scales pixels"
+                raise fail("ARCH028", message, spec.places.get("data.source"), hint)
     whiten = spec.train.whiten if spec.train is not None else None
     if whiten is None:
         return

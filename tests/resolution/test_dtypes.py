@@ -96,6 +96,13 @@ class TestRefused:
         assert found.span is not None
         assert found.span.line == 7
 
+    def test_a_recipe_for_images(self) -> None:
+        inputs = "input: {shape: [4, 4, 3], dtype: uint8}\ndata: {source: digits}"
+        found = problem(inputs, "  - rescale: {scale: 0.5}\n")
+        assert found.message == "`data` provides images of floats, but `input` is uint8"
+        assert found.span is not None
+        assert (found.span.line, found.span.column) == (4, 16)
+
 
 @pytest.mark.parametrize(
     ("value", "code", "column"),
