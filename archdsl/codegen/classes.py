@@ -15,15 +15,18 @@ from archdsl.codegen.scope import free_name
 from archdsl.names import RESERVED
 from archdsl.ops import Call
 from archdsl.ops.base import FLOAT
+from archdsl.resolution.layer_graph import LayerDtypes
 from archdsl.spec import INPUT, Arg, Layer, Spec
 
 
-def layer_class(spec: Spec, layer: Layer, dtypes: Sequence[str]) -> str:
-    """The source of the class of a layer whose inputs have some dtypes."""
+def layer_class(spec: Spec, layer: Layer, dtypes: LayerDtypes | None = None) -> str:
+    """The source of the class of a layer; without `dtypes`, all its tensors are floats."""
     if layer.like is not None:
         return _subclass(spec, layer, layer.like)
     args = list(layer.args.values())
     methods = _plain_methods(spec, layer, args) if is_plain(spec, layer) else _graph_methods(spec, layer, args, dtypes)
+    if dtypes is not None and {*dtypes.outputs} != {FLOAT}:
+        methods.append(["    # Otherwise, Keras takes the output for floats.", _TRACED_OUTPUT])
     if has_masks(spec):
         methods.append(_COMPUTE_MASK)
     if args:
@@ -59,6 +62,7 @@ def _plain_methods(spec: Spec, layer: Layer, args: Sequence[Arg]) -> list[list[s
     return methods
 
 
+_TRACED_OUTPUT = "    compute_output_spec = keras.Operation.compute_output_spec"
 _BUILD_FIRST = ["        if not self.built:", "            self.build(input_shape)"]
 
 
@@ -66,14 +70,15 @@ def _dtype_line(text: Sequence[str]) -> list[str]:
     return ["        dtype = self.dtype_policy"] if any("dtype=dtype" in line for line in text) else []
 
 
-def _graph_methods(spec: Spec, layer: Layer, args: Sequence[Arg], dtypes: Sequence[str]) -> list[list[str]]:
+def _graph_methods(spec: Spec, layer: Layer, args: Sequence[Arg], dtypes: LayerDtypes | None) -> list[list[str]]:
     """The methods of a layer that builds a functional graph in `build`, when its input shapes are known."""
     attribute = f"self.{free_name('body', {arg.name for arg in args} | RESERVED, 'graph')}"
     names, types = {arg.name: f"self.{arg.name}" for arg in args}, {arg.name: arg.type for arg in args}
     graph = write_graph(spec, layer.steps, layer.inputs, layer.outputs, names, types, fixed_sizes=False)
     build = Statements()
     build.add("dtype = self.dtype_policy")
-    own = ["self.compute_dtype" if dtype == FLOAT else quote(dtype) for dtype in dtypes]
+    inputs = dtypes.inputs if dtypes is not None else (FLOAT,) * len(layer.inputs)
+    own = ["self.compute_dtype" if dtype == FLOAT else quote(dtype) for dtype in inputs]
     if layer.inputs == (INPUT,):
         build.add(f"inputs = keras.Input(input_shape[1:], dtype={own[0]})")
     elif len({*own}) > 1:

@@ -58,8 +58,7 @@ def to_python(spec: Spec) -> str:
         The source of a module that imports keras and the packages of plugin ops.
     """
     dtypes = layer_dtypes(spec) if _has_other_dtypes(spec) else {}
-    floats = {name: (FLOAT,) * len(layer.inputs) for name, layer in spec.layers.items()}
-    layers = (layer_class(spec, one, {**floats, **dtypes}[one.name]) for one in _bases_first(spec.layers))
+    layers = (layer_class(spec, one, dtypes.get(one.name)) for one in _bases_first(spec.layers))
     classes = [*layers, model_class(spec)]
     body = "\n\n\n".join(classes)
     called = {**_HELPERS, **extra_classes()}

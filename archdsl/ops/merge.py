@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
-from archdsl.ops.base import ANY_DTYPE, Call, Example, Op, OpError, SavedForBackward, Shape, Traits, show
+from archdsl.ops.base import Call, Example, Op, OpError, SavedForBackward, Shape, Traits, show
 from archdsl.ops.index_sets import ALL, Positions
 from archdsl.ops.receptive_field import POINTWISE
 
@@ -140,7 +140,6 @@ class Concat(Merge, name="concat", layer="layers.Concatenate"):
     Keras `Concatenate`; Szegedy et al. 2014, Huang et al. 2017.
     """
 
-    takes = ANY_DTYPE
     traits = Traits(shifts=True, values="between")
     sign = "C"
     shortcut_first = True

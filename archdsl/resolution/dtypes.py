@@ -20,7 +20,7 @@ def check_dtypes(op: Op, xs: Tensors, span: Span) -> None:
     facts = tuple(f"{x.ref} -> {x.dtype}" for x in xs) if len(xs) > 1 else ()
     wrong = next((x for x in xs if DTYPES[x.dtype] not in op.takes), None)
     if wrong is None:
-        message = f"merge '{op.name}' needs inputs of one dtype, got {' and '.join(sorted(dtypes))}"
+        message = f"`{op.name}` needs inputs of one dtype, got {' and '.join(sorted(dtypes))}"
         odd = next((x.dtype for x in xs if x.dtype != FLOAT), FLOAT)
         raise ArchError(Problem("ARCH028", message, span, facts, hint=_conversion(odd)))
     kinds = " or ".join(_KINDS[kind] for kind in op.takes)
@@ -42,5 +42,5 @@ def _conversion(dtype: str, to_floats: bool = True) -> str:
     if DTYPES[dtype] == "int":
         ways.append("`rescale` for pixels")
     if "cast" in OPS:
-        ways.append("`cast: {dtype: float32}` for other values")
+        ways.append("`cast` for other values")
     return f"before it, insert {', '.join(ways)}" if ways else ""

@@ -63,7 +63,9 @@ def check_recipe(spec: Spec, graph: Graph) -> None:
         for name, dtype in graph.dtypes.items():
             if dtype != FLOAT:
                 message = f"`data` provides images of floats, but `{name}` is {dtype}"
-                hint = "train the network with Keras, or remove `dtype`: the recipe already scales pixels"
+                hint = "train the network with Keras: call `archdsl.build`"
+                if dtype == "uint8" and len(graph.inputs[name]) == 3:
+                    hint = "remove `dtype`: the recipe already converts and scales pixels"
                 raise fail("ARCH028", message, spec.places.get("data.source"), hint)
     whiten = spec.train.whiten if spec.train is not None else None
     if whiten is None:

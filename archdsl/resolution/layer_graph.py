@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from archdsl.errors import ArchError, Span
 from archdsl.graph import Graph
@@ -27,7 +27,8 @@ def layer_graph(spec: Spec, name: str, config: Mapping[str, Any], shapes: Sequen
         ArchError: If the layer does not resolve with these values.
     """
     layer = spec.layers[name]
-    dtypes = layer_dtypes(spec).get(base_layer(spec, name), (FLOAT,) * len(shapes))
+    known = layer_dtypes(spec).get(base_layer(spec, name))
+    dtypes = known.inputs if known is not None else (FLOAT,) * len(shapes)
     inputs = {word: Input(shape, dtype) for word, shape, dtype in zip(layer.inputs, shapes, dtypes, strict=True)}
     alone = resolve(_alone(layer, spec, config, inputs))
     return next(node.body for node in alone.nodes if node.body is not None)
@@ -40,8 +41,15 @@ def base_layer(spec: Spec, name: str) -> str:
     return name
 
 
-def layer_dtypes(spec: Spec) -> Mapping[str, tuple[str, ...]]:
-    """Return the dtypes of the inputs of the layers that do not take only floats. `like` layers are left out.
+class LayerDtypes(NamedTuple):
+    """The dtypes of the inputs and the outputs of a layer."""
+
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+def layer_dtypes(spec: Spec) -> Mapping[str, LayerDtypes]:
+    """Return the dtypes of the layers that have not only floats. `like` layers are left out.
 
     A layer has the same dtypes at each use. So they depend neither on arguments nor on the variant.
 
@@ -55,11 +63,13 @@ def layer_dtypes(spec: Spec) -> Mapping[str, tuple[str, ...]]:
             return {}
         raise
     found = {
-        base_layer(spec, node.kind): tuple(node.body.dtypes.values())
+        base_layer(spec, node.kind): LayerDtypes(
+            tuple(node.body.dtypes.values()), tuple(end.dtype for end in node.body.outputs.values())
+        )
         for _, node in graph.walk()
         if node.body is not None
     }
-    return {name: dtypes for name, dtypes in found.items() if {*dtypes} != {FLOAT}}
+    return {name: dtypes for name, dtypes in found.items() if {*dtypes.inputs, *dtypes.outputs} != {FLOAT}}
 
 
 def _alone(layer: Layer, spec: Spec, config: Mapping[str, Any], inputs: Mapping[str, Input]) -> Spec:

@@ -38,7 +38,7 @@ class TestFollowed:
         found = graph(
             f"inputs: {IDS}",
             "  - Two: {}\n    from: [ids, image]\n    name: two\n"
-            "  - concat: {}\n    from: [two.flat, two.flat]\n  - rescale: {scale: 2}\n    name: a\n"
+            "  - {rescale: {scale: 2}, from: two.flat, name: a}\n"
             "  - dense: {units: 2}\n    from: two.scaled\n    name: b\n  - concat: {}\n    from: [a, b]\n",
             "{Two: {inputs: [a, b], outputs: [flat, scaled], steps: [{flatten: {}, from: a, name: flat},"
             " {flatten: {}, from: b}, {rescale: {scale: 0.5}, name: scaled}]}}",
@@ -83,7 +83,7 @@ class TestRefused:
             "  - rescale: {scale: 1}\n    from: image\n  - {flatten: {}, name: a}\n  - concat: {}\n    from: [a, ids]\n"
         )
         found = problem(f"inputs: {IDS}", model)
-        assert found.message == "merge 'concat' needs inputs of one dtype, got float32 and int32"
+        assert found.message == "`concat` takes floats, but `ids` is int32"
         assert found.facts == ("a -> float32", "ids -> int32")
 
     def test_a_layer_with_two_dtypes(self) -> None:

@@ -86,6 +86,10 @@ class Rearrange(layers.Layer):
         joined = [self._product([lengths[name] for name in group]) for group in right]
         return input_shape[0], *joined
 
+    def compute_output_spec(self, inputs):
+        # The output may be integers, which Keras would otherwise take for floats.
+        return keras.KerasTensor(self.compute_output_shape(inputs.shape), inputs.dtype)
+
     def get_config(self):
         config = {"pattern": self.pattern, "sizes": self.sizes, "reduction": self.reduction}
         return {**super().get_config(), **config}
