@@ -258,9 +258,9 @@ class Resolver:
             outputs = {} if OUTPUT in again.outputs else {word: end.shape for word, end in again.outputs.items()}
         before = tuple(body.shapes[ref] for ref in first.inputs) if found or graph else shapes
         several = " and ".join(map(show, before)), " and ".join(map(show, shapes))
-        if found is None and graph is not None and before != shapes:
+        if found is None and graph is not None and before != shapes and not self._shared_bodies.is_row(first.body):
             message = f"the layer of `{share.name}` takes an input of {several[0]}, got {several[1]}"
-            hint = "share a layer only between inputs of the same shape"
+            hint = "share a layer with paths or `from` only between inputs of one shape"
             raise fail("ARCH020", message, share.span, hint)
         if found is not None:
             raise different_layers(share, found, *several)

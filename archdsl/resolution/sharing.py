@@ -26,6 +26,23 @@ class SharedBodies:
     def __init__(self) -> None:
         self._marked: dict[int, Graph] = {}
         self._alike: set[tuple[int, int]] = set()
+        self._rows: dict[int, bool] = {}
+
+    def is_row(self, body: Graph) -> bool:
+        """Whether each step of a body takes the one above, also inside layers, so its class works at any size.
+
+        The class of any other body contains Keras models, which take inputs of one size.
+        """
+        if id(body) not in self._rows:
+            refs = [*body.inputs, *(node.name for node in body.nodes)]
+            self._rows[id(body)] = len(body.inputs) == 1 and all(
+                node.inputs == (ref,)
+                and not node.path
+                and not node.shares
+                and (node.body is None or self.is_row(node.body))
+                for ref, node in zip(refs, body.nodes, strict=False)
+            )
+        return self._rows[id(body)]
 
     def marked(self, body: Graph) -> Graph:
         """Return a body as part of a layer that is called again: its weights count at the first call."""

@@ -110,3 +110,24 @@ def test_a_tied_kernel_follows_the_dtype_policy() -> None:
     model = archdsl.keras.compile_spec(loads(TIED)).Autoencoder(dtype="mixed_bfloat16")
     assert model(np.ones((2, 6), np.float32)).dtype == "bfloat16"
     assert {weight.dtype for weight in model.weights} == {"float32"}
+
+
+def test_a_head_is_shared_over_the_levels_of_a_pyramid(tmp_path: Path) -> None:
+    text = """archdsl: 1
+name: Pyramid
+input: [8, 8, 3]
+outputs: [fine, coarse]
+layers:
+  Head: {steps: [{conv: {filters: 3, kernel: 3, padding: same, norm: batch, activation: relu}, repeat: 2}]}
+model:
+  - {Head: {}, name: fine}
+  - {max_pool: {size: 2}, from: input}
+  - {share: fine, name: coarse}
+"""
+    model = archdsl.keras.build(loads(text))
+    model.save(tmp_path / "net.keras")
+    x = np.random.default_rng(0).random((2, 8, 8, 3), np.float32)
+    one, other = model(x), archdsl.keras.load_model(tmp_path / "net.keras")(x)
+    assert {name: y.shape[1:3] for name, y in one.items()} == {"fine": (8, 8), "coarse": (4, 4)}
+    for name, y in one.items():
+        np.testing.assert_array_equal(y, other[name])

@@ -233,3 +233,15 @@ def test_a_wrong_tie_is_refused(edit: tuple[str, str], code: str, message: str) 
     assert found.message.startswith(message)
     assert found.span is not None
     assert found.span.line == 6
+
+
+def test_a_layer_without_paths_is_shared_over_several_sizes() -> None:
+    head = "layers: {Head: {steps: [{conv: {filters: 3, kernel: 2}, repeat: 2}]}}\n"
+    body = head + "model: [{Head: {}, name: a}, share: a]\n"
+    found = graph(body)
+    assert [(node.shape, node.totals.parameters) for node in found.nodes] == [((6, 6, 3), 78), ((4, 4, 3), 0)]
+
+
+def test_a_layer_with_paths_is_shared_over_one_size() -> None:
+    body = "layers: {Head: {paths: [[conv: {filters: 3, kernel: 3}]]}}\nmodel: [{Head: {}, name: a}, share: a]\n"
+    assert problem(body).message == "the layer of `a` takes an input of 8x8x3, got 6x6x3"
