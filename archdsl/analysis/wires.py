@@ -32,6 +32,9 @@ class Wires:
 
     Args:
         graph: the body.
+
+    Attributes:
+        shared: the nodes whose layers other nodes call, numbered from 0.
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -39,6 +42,8 @@ class Wires:
         self.sources: dict[str, tuple[str, ...]] = dict.fromkeys(graph.inputs, ())
         self.sources |= {node.name: tuple(ref.node for ref in node.inputs) for node in graph.nodes}
         self.nodes = {node.name: node for node in graph.nodes}
+        owners = [node.shared_with for node in graph.nodes if node.shared_with]
+        self.shared = {name: number for number, name in enumerate(dict.fromkeys(owners))}
         self.given = Counter(end.ref.node for end in graph.outputs.values())
         self.takers: dict[str, list[str]] = {name: [] for name in self.order}
         for name, sources in self.sources.items():

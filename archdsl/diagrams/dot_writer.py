@@ -20,8 +20,8 @@ from archdsl.diagrams.captions import (
 from archdsl.diagrams.labels import box_label, cluster_label, legend, space_label, stack_label
 from archdsl.diagrams.layer_strips import LayerStrips
 from archdsl.diagrams.options import Options
-from archdsl.diagrams.plan import MANY, Box, Item, OpenLayer, boxes, layer_kind, parallels
-from archdsl.diagrams.style import THEMES, TOL, Lines, arguments, attributes, dimensions, quoted, short
+from archdsl.diagrams.plan import MANY, Box, Item, OpenLayer, SharedLayer, boxes, layer_kind, parallels
+from archdsl.diagrams.style import THEMES, TOL, Lines, arguments, attributes, dimensions, quoted, shared_color, short
 from archdsl.diagrams.tooltips import box_tooltip, layer_tooltip
 from archdsl.graph import Graph
 from archdsl.ops import Shape
@@ -289,7 +289,8 @@ class DotWriter:
             return
         label = box_label(title, details, self.theme, box.times, self.strips.of(box), above)
         size = {"height": self.height} if is_in_branch and self.height > 0.4 else {}
-        self.node(name, label=label, **self.colors(box.kind), width=width, **size, **more, tooltip=tooltip)
+        look = {**self.colors(box.kind), **_shared_border(box.shared)}
+        self.node(name, label=label, **look, width=width, **size, **more, tooltip=tooltip)
 
     def identity(self, name: str, width: float, *, is_shortcut: bool) -> None:
         """Write an empty branch."""
@@ -302,7 +303,13 @@ class DotWriter:
         more = " · ".join(layer_details(layer, costs=self.options.costs, hides_sizes=hides_sizes))
         label = cluster_label(layer.main.kind, layer.times, self.theme, is_bold=True, more=more)
         line = {"penwidth": 2.4 if layer.times > 1 else 1.4, "color": self.theme.border(TOL[layer_kind(layer.main)])}
+        line |= _shared_border(layer.shared)
         return {"label": label, "fillcolor": self.theme.page, **line, "margin": 14, "tooltip": layer_tooltip(layer)}
+
+
+def _shared_border(shared: SharedLayer | None) -> dict[str, object]:
+    """Return the border of a call of a shared layer."""
+    return {"color": shared_color(shared.number), "penwidth": 2.8} if shared else {}
 
 
 def height(lines: int) -> float:

@@ -109,7 +109,14 @@ class _MermaidDrawing(PlanWalker[_MermaidChain]):
             chain.sources[ref] = TensorSource(node, shape, shape if is_shown else shown)
 
     def step(self, box: Box, chain: _MermaidChain) -> str:
-        """Write the node of a step or layer. With `detail: full`, it lists the ops."""
+        """Write the node of a step or layer."""
+        node = self.node(box, chain)
+        if box.shared and not box.sign:
+            self.mermaid.shared(node, box.shared.number)
+        return node
+
+    def node(self, box: Box, chain: _MermaidChain) -> str:
+        """Write the node of a step or layer without its border. With `detail: full`, it lists the ops."""
         if box.sign:
             return self.mermaid.circle(_label(box.sign, (), box.times))
         title, details = box_text(box, self.known, costs=self.options.costs, hides_sizes=chain.hides_sizes)
@@ -129,7 +136,9 @@ class _MermaidDrawing(PlanWalker[_MermaidChain]):
         details = layer_details(layer, costs=self.options.costs, hides_sizes=chain.hides_sizes)
         is_once = len(layer.inputs) == 1 and _begins_once(layer.items)
         title = " · ".join([_label(layer.main.kind, (), layer.times), *map(escaped, details)])
-        with self.group(title, len("   ".join([layer.main.kind, *details])), "layer", is_entered_once=is_once):
+        with self.group(title, len("   ".join([layer.main.kind, *details])), "layer", is_entered_once=is_once) as group:
+            if layer.shared:
+                self.mermaid.shared(group, layer.shared.number)
             for port, ref in zip(layer.body.inputs, layer.inputs, strict=True):
                 inner.sources[port] = self.layer_input(layer, port, ref, chain)
             self.draw(layer.items, inner)
@@ -160,7 +169,7 @@ class _MermaidDrawing(PlanWalker[_MermaidChain]):
         (output,) = level.body.outputs.values()
         outer.sources[level.node.name] = replace(chain.sources[output.ref], shape=level.node.shape)
 
-    def group(self, title: str, length: int, look: str, *, is_entered_once: bool) -> AbstractContextManager[None]:
+    def group(self, title: str, length: int, look: str, *, is_entered_once: bool) -> AbstractContextManager[str]:
         """Open a group for a layer or branch. A single incoming edge runs through the middle, so the title moves left.
 
         Args:

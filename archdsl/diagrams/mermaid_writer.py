@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from archdsl.diagrams.style import TOL, Theme, printable
+from archdsl.diagrams.style import TOL, Theme, printable, shared_color
 
 CODES: Mapping[str, str] = {'"': "#quot;", "&": "#amp;", "<": "#lt;", ">": "#gt;", "\u200c": "#zwnj;"}
 """The names of characters in Mermaid; all others are written as numbers."""
@@ -53,6 +53,7 @@ class MermaidWriter:
         self.nodes = 0
         self.groups: dict[str, str] = {}
         self.looks: set[str] = set()
+        self.borders: list[str] = []
 
     def text(self) -> list[str]:
         """Return all lines."""
@@ -63,7 +64,7 @@ class MermaidWriter:
         looks = [f"  classDef {name} {look}" for name, look in self._all_looks().items() if name in used]
         classes = [f"  class {','.join(groups)} {look}" for look, groups in sorted(kinds.items())]
         dotted = f"  linkStyle {','.join(map(str, self.dotted))} stroke:{self.theme.shortcut},stroke-width:2px"
-        return [*self.lines, *self.links, *looks, *classes, *([dotted] if self.dotted else [])]
+        return [*self.lines, *self.links, *looks, *classes, *self.borders, *([dotted] if self.dotted else [])]
 
     def _all_looks(self) -> dict[str, str]:
         """Return the look of each class of nodes and groups. The names do not clash with styles of the page."""
@@ -81,6 +82,10 @@ class MermaidWriter:
         """Write a box, and return its id. The label must be escaped."""
         return self._node(f'["{label}"]', f"{kind}Box")
 
+    def shared(self, name: str, number: int) -> None:
+        """Draw the border of a node or group that calls a shared layer, which has a number."""
+        self.borders.append(f"  style {name} stroke:{shared_color(number)},stroke-width:3px")
+
     def end(self, label: str) -> str:
         """Write a rounded box for an input or output."""
         return self._node(f'(["{label}"])', "endBox")
@@ -90,14 +95,14 @@ class MermaidWriter:
         return self._node(f'(("{label}"))', "mergeBox")
 
     @contextmanager
-    def group(self, label: str, look: str) -> Iterator[None]:
-        """Open a group; `look` is `layer`, `path` or `shortcut`."""
+    def group(self, label: str, look: str) -> Iterator[str]:
+        """Open a group, and return its id; `look` is `layer`, `path` or `shortcut`."""
         name = f"g{len(self.groups) + 1}"
         self.groups[name] = f"{look}Group"
         outer = self.indent
         self.lines.append(f'{outer}subgraph {name}["{label}"]')
         self.indent = f"{outer}  "
-        yield
+        yield name
         self.indent = outer
         self.lines.append(f"{outer}end")
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby, zip_longest
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from archdsl.analysis.wires import Wires
 from archdsl.diagrams.style import look
@@ -21,17 +21,26 @@ SEVERAL = 3
 """The number of equal consecutive steps of ops from which they are drawn as one. For layers, it is two."""
 
 
+class SharedLayer(NamedTuple):
+    """A layer that several steps of a body call: the node that creates it, and its number in the body, from 0."""
+
+    name: str
+    number: int
+
+
 @dataclass(frozen=True, slots=True)
 class Box:
     """One step with its padding, normalization and activation, or `times` equal consecutive steps or uses of a layer.
 
     Args:
         labels: by node, the labels of ops that differ between the layers that they represent.
+        shared: its layer, if several steps call it.
     """
 
     nodes: tuple[Node, ...]
     times: int = 1
     labels: Mapping[str, str] = field(default_factory=dict)
+    shared: SharedLayer | None = None
 
     @property
     def step(self) -> tuple[Node, ...]:
@@ -70,6 +79,7 @@ class OpenLayer:
 
     Args:
         marked_inputs: the inputs with a separate node inside, because several items use them.
+        shared: the layer, if several steps call it.
     """
 
     nodes: tuple[Node, ...]
@@ -78,6 +88,7 @@ class OpenLayer:
     wires: Wires
     marked_inputs: tuple[str, ...]
     times: int = 1
+    shared: SharedLayer | None = None
 
     @property
     def main(self) -> Node:
@@ -326,7 +337,9 @@ class _Planner:
         def numbered(ref: TensorRef) -> TensorRef:
             return TensorRef(numbers[ref.node], ref.output) if ref.node in numbers else ref
 
-        return tuple((n.kind, n.op, id(n.body), n.shape, *map(numbered, n.inputs)) for n in nodes), numbered(end)
+        return tuple(
+            (n.kind, n.op, id(n.body), n.shared_with, n.shape, *map(numbered, n.inputs)) for n in nodes
+        ), numbered(end)
 
     def _folded(self, row: list[Node]) -> list[Item]:
         """Plan a row: ops of one step in one box, and equal consecutive uses of a layer in one box or opened layer."""
@@ -354,12 +367,17 @@ class _Planner:
         """Plan equal uses of a layer as a box, or as an opened layer above the depth."""
         nodes, body = tuple(run), run[0].body
         if self.depth == 1 or body is None:
-            return Box(nodes, len(nodes))
+            return Box(nodes, len(nodes), shared=self._shared(run[0]))
         planner = _Planner(Wires(body), self.depth - 1, labels=_labels(run))
         items = planner.items(body.nodes, 0)
         is_direct = len(body.inputs) == 1 and bool(items) and not isinstance(items[0], Parallel)
         marked = tuple(name for name in body.inputs if not (is_direct and planner.wires.uses(name) == 1))
-        return OpenLayer(nodes, body, items, planner.wires, marked, len(nodes))
+        return OpenLayer(nodes, body, items, planner.wires, marked, len(nodes), self._shared(run[0]))
+
+    def _shared(self, node: Node) -> SharedLayer | None:
+        """Return the layer of a node, if several nodes call it."""
+        name = node.shared_with or node.name
+        return SharedLayer(name, self.wires.shared[name]) if name in self.wires.shared else None
 
     def _fold_steps(self, steps: list[list[Node]]) -> Iterator[Box]:
         """Plan boxes of ops; equal neighbors become one."""
@@ -368,7 +386,8 @@ class _Planner:
             while count < len(steps) and self._repeats(steps[count - 1], steps[count]):
                 count += 1
             times = count if count >= self.several else 1
-            yield Box(tuple(node for step in steps[:times] for node in step), times, self.labels)
+            shared = self._shared(next((node for node in steps[0] if node.role == "main"), steps[0][-1]))
+            yield Box(tuple(node for step in steps[:times] for node in step), times, self.labels, shared)
             steps = steps[times:]
 
     def _repeats(self, one: list[Node], other: list[Node]) -> bool:
@@ -454,7 +473,7 @@ def _equal_uses(one: Node, other: Node, *, exactly: bool = False) -> bool:
     Args:
         exactly: whether dropout rates must be equal, too; they often grow from layer to layer.
     """
-    if one.body is None or other.body is None:
+    if one.body is None or other.body is None or one.shared_with != other.shared_with:
         return False
     if one.body is other.body:
         return True
@@ -466,8 +485,9 @@ def _equal_uses(one: Node, other: Node, *, exactly: bool = False) -> bool:
 
 
 def _equal_steps(one: Sequence[Node], other: Sequence[Node]) -> bool:
-    """Whether two steps are equal and have equal output shapes."""
-    return one[-1].shape == other[-1].shape and [(n.role, n.op) for n in one] == [(n.role, n.op) for n in other]
+    """Whether two steps are equal, call the same layer if it is shared, and have equal output shapes."""
+    parts = ([(n.role, n.op, n.shared_with, n.tied) for n in step] for step in (one, other))
+    return one[-1].shape == other[-1].shape and next(parts) == next(parts)
 
 
 def _is_dropout(node: Node) -> bool:

@@ -44,6 +44,15 @@ KIND_NAMES = {
 }
 """The names of kinds in the legend, in order. Kinds with the same color share an entry."""
 
+_SHARED = ("#AA3377", "#228833", "#4477AA", "#EE6677", "#66CCEE", "#CCBB44")
+"""The borders of boxes that share a layer: Paul Tol's "bright" scheme."""
+
+
+def shared_color(number: int) -> str:
+    """Return the color of the borders around all calls of a shared layer."""
+    return _SHARED[number % len(_SHARED)]
+
+
 _LOOKS = {
     **dict.fromkeys(("attention", "class_token", "position_embedding"), "attention"),
     **dict.fromkeys(("normalization", "rescale", "layer_scale"), "scale"),

@@ -43,7 +43,7 @@ def _layers(nodes: Sequence[Node]) -> Lines:
 
 
 def _op(node: Node) -> Iterable[str]:
-    yield f"{node.name}{_line(node)}"
+    yield f"{node.name}{_line(node)}" + (f", weights of {node.shared_with}" if node.shared_with else "")
     for name, weight in node.weights.items():
         yield f"{name} {dimensions(weight.shape)}{'' if weight.trainable else ', not trained'}"
 

@@ -239,12 +239,14 @@ class Resolver:
         body = context.body
         shapes, refs = tuple(tensor.shape for tensor in x), tuple(tensor.ref for tensor in x)
         own = str(name) if first.role in ("main", "layer") else f"{name}_{first.role}"
+        before = tuple(body.shapes[ref] for ref in first.inputs)
+        several = " and ".join(map(show, before)), " and ".join(map(show, shapes))
         graph, outputs = None, first.outputs
         if first.op is not None:
             self._check_one(first.op, x, step.span)
             call = OpCall("main", type(first.op), first.fields)
             shape, dtype, weights, totals = self._cost(first.op, call, own, x, step.span, body)
-            same = weights == first.op.weights(*(body.shapes[ref] for ref in first.inputs))
+            same = weights == first.op.weights(*before)
             found = None if same else Difference(first.name, first, replace(first, weights=weights))
         else:
             assert first.body is not None
@@ -256,12 +258,10 @@ class Resolver:
             graph, shape, totals = self._shared_bodies.marked(again), again.shape, again.totals
             dtype = next(iter(again.outputs.values())).dtype
             outputs = {} if OUTPUT in again.outputs else {word: end.shape for word, end in again.outputs.items()}
-        before = tuple(body.shapes[ref] for ref in first.inputs) if found or graph else shapes
-        several = " and ".join(map(show, before)), " and ".join(map(show, shapes))
-        if found is None and graph is not None and before != shapes and not self._shared_bodies.is_row(first.body):
-            message = f"the layer of `{share.name}` takes an input of {several[0]}, got {several[1]}"
-            hint = "share a layer with paths or `from` only between inputs of one shape"
-            raise fail("ARCH020", message, share.span, hint)
+            if found is None and before != shapes and not self._shared_bodies.is_row(first.body):
+                message = f"the layer of `{share.name}` takes an input of {several[0]}, got {several[1]}"
+                hint = "share a layer with paths or `from` only between inputs of one shape"
+                raise fail("ARCH020", message, share.span, hint)
         if found is not None:
             raise different_layers(share, found, *several)
         more: dict[str, Any] = {"totals": totals.without_weights(), "span": step.span, "outputs": outputs}
