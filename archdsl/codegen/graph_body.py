@@ -88,7 +88,8 @@ def write_graph(
         branches = step.action.paths if isinstance(step.action, Branches) else ()
         columns = columns.union(step.loop.columns, *(branch.loop.columns for branch in branches))
     loops = {name for value in every_value(steps) for expression, _ in value.expressions() for name in expression.loops}
-    taken = module_names(spec) | set(scope.types) | columns | loops | _LOCALS
+    rows = {f"{column}_row" for column in columns & set(scope.types)}
+    taken = module_names(spec) | set(scope.types) | columns | rows | loops | _LOCALS
     wanted, shared = wanted_names(steps, outputs), shared_names(steps)
     writer = GraphBodyWriter(Statements(), scope, taken, wanted, shared, fixed_sizes=fixed_sizes)
     x = ("inputs",) if tuple(inputs) == (INPUT,) else tuple(writer.local(name) for name in inputs)

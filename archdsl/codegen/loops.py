@@ -67,18 +67,20 @@ def loop_clauses(item: Step | Branch, scope: SourceScope, number: str = "number"
         scope.counters.advance(kind, _times_if_kept(loop, times))
         return LoopClauses(f"{kind}_{{{number}}}", f"for {number} in range({', '.join(ends)})", condition, scope)
     columns = list(loop.columns)
-    target = ", ".join(columns)
+    variables = {name: inner.names.by_name[name] for name in columns}
+    target = ", ".join(variables.values())
     rows, total = _rows(loop, scope)
     if loop.repeat is not None:
         times = _times_if_kept(loop, inner.count(loop.repeat))
-        total = f"sum({times} for {target} in {rows})"
+        each = ExpressionWriter(variables).expression(ast.parse(times, mode="eval").body)
+        total = f"sum({each} for {target} in {rows})"
         row = next(name for name in ("row", "row_of_table", "row_of_columns") if name not in inner.types)
         cells = {name: row if len(columns) == 1 else f"{row}[{index}]" for index, name in enumerate(columns)}
         own_times = ExpressionWriter(cells).expression(ast.parse(times, mode="eval").body)
         rows = f"({row} for {row} in {rows} for _ in range({own_times}))"
     scope.counters.advance(kind, total)
     if loop.repeat is None and len(columns) == 1 and rows.startswith("range("):
-        own = scope.read(plus(columns[0], count, "1"))
+        own = scope.read(plus(target, count, "1"))
         return LoopClauses(f"{kind}_{{{own}}}", f"for {target} in {scope.read(rows)}", condition, inner)
     target = target if len(columns) == 1 else f"({target})"
     start = scope.read(plus(count, "1"))

@@ -60,8 +60,10 @@ class SourceScope:
     numbered: bool = False
 
     def inside_loop(self, columns: Fields) -> SourceScope:
-        """A copy with the columns of a `for` as local variables."""
-        names = ExpressionWriter({**self.names.by_name, **{name: name for name in columns}})
+        """A copy with the columns of a `for` as local variables. One that hides a name has a variable of its own."""
+        taken = {*self.types, *self.names.by_name.values()}
+        variables = {name: free_name(name, taken, "row") if name in self.types else name for name in columns}
+        names = ExpressionWriter({**self.names.by_name, **variables})
         types = {name: row_type(column, self.types) for name, column in columns.items()}
         return replace(self, names=names, types={**self.types, **types})
 

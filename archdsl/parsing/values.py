@@ -97,7 +97,7 @@ class ValueReader:
     def close(self, node: Mapping, loop: Loop, inner: Scope, outer: Scope) -> None:
         """Check, after parsing the contents of a loop, that all its columns are used."""
         for name in loop.columns.keys() - inner.used:
-            if not name_fault(name, RESERVED) and name not in outer.visible:
+            if not name_fault(name, RESERVED) and (name not in outer.visible or name in loop.columns[name].names):
                 hint = "for identical copies, use `repeat` instead"
                 place = _column(node.get("for"), name) or loop.columns[name].span
                 self.problems.add("ARCH017", f"unused column `{name}`", place, hint)
@@ -110,12 +110,15 @@ class ValueReader:
             return {}
         columns = {}
         for key, node in table.items:
-            fault = name_fault(key.text, RESERVED) or ("it is already in use" if key.text in scope.visible else "")
+            value = columns[key.text] = self.value(node, scope)
+            fault, hint = name_fault(key.text, RESERVED), ""
+            if not fault and key.text in scope.visible and key.text not in value.names:
+                fault = "it is already in use"
+                hint = f"choose another name: only a column with values from `${key.text}` may take its name"
             fault = fault or ("it is a class in this file" if key.text in self.classes else "")
             if fault:
-                self.problems.add("ARCH010", f"invalid column name `{key.text}`: {fault}", key.span)
+                self.problems.add("ARCH010", f"invalid column name `{key.text}`: {fault}", key.span, hint)
                 scope.used.add(key.text)
-            columns[key.text] = self.value(node, scope)
         return columns
 
     def _check_loop(self, table: Node | None, columns: Fields, when: Value | None, repeat: Value | None) -> None:
