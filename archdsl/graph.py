@@ -228,6 +228,11 @@ class Node:
         return self.step.path
 
     @property
+    def label(self) -> str:
+        """The label of an op in pictures and tables, such as `Conv 3×3, 64 /2`; the name of a layer."""
+        return self.op.label_of_rank(len(self.shape) - 1) if self.op is not None else self.kind
+
+    @property
     def output_refs(self) -> tuple[TensorRef, ...]:
         """References to its output tensors."""
         if not self.outputs:

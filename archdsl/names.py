@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import builtins
+import itertools
 import keyword
 import re
+from collections.abc import Container
 
 from archdsl.expr import FUNCTIONS
 from archdsl.ops import OPS
@@ -95,3 +97,11 @@ def beginnings(path: str) -> list[str]:
     """Return the prefixes of a path, the longest first: `a/b` and `a` for `a/b.kernel`."""
     words = path.partition(".")[0].split("/")
     return ["/".join(words[:length]) for length in range(len(words), 0, -1)]
+
+
+def free_name(name: str, taken: Container[str], ending: str = "") -> str:
+    """A free name: the name itself, or with a suffix or a number."""
+    if name in taken and ending:
+        name = f"{name}_{ending}"
+    numbered = (f"{name}_{number}" for number in itertools.count(2))
+    return next(free for free in itertools.chain([name], numbered) if free not in taken)

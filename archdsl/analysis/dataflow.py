@@ -11,6 +11,7 @@ from archdsl.analysis.value_range import TensorFacts, facts_of
 from archdsl.errors import shown
 from archdsl.graph import Graph, Node
 from archdsl.ops import Op, Shape
+from archdsl.ops.base import is_one
 from archdsl.ops.index_sets import Window
 
 # How it works. The body of a layer is one graph, however often it is used, but the facts about its inputs and the
@@ -72,7 +73,7 @@ class OpFacts:
         live: the liveness of its output.
         alone: whether it is the only reader of its first input.
         before: the node that computes its first input, if it is in the same body.
-        windows: its windows along rows and columns, if it has any.
+        windows: its window along each axis except the channels, if it has any.
     """
 
     body: BodyFacts
@@ -83,7 +84,7 @@ class OpFacts:
     live: Liveness
     alone: bool
     before: Node | None
-    windows: tuple[Window, Window] | None
+    windows: tuple[Window, ...] | None
 
 
 class Dataflow:
@@ -94,7 +95,7 @@ class Dataflow:
         self._bodies: dict[Any, BodyFacts] = {}
         self._forward = self._backward = 0
         self._enough = max(LEAST, TIMES * sum(len(body.nodes) for body in _distinct(graph)))
-        self._windows: dict[Any, tuple[Window, Window] | None] = {}
+        self._windows: dict[Any, tuple[Window, ...] | None] = {}
         self._liveness = InputLiveness()
         inputs = (TensorFacts(),) * len(graph.inputs)
         self.outputs = {name: self._tensors(graph, inputs)[end.ref] for name, end in graph.outputs.items()}
@@ -178,7 +179,7 @@ class Dataflow:
         body.inputs = tuple(live_of(name) for name in graph.inputs)
         return body
 
-    def _windows_of(self, node: Node, op: Op, x: Shape) -> tuple[Window, Window] | None:
+    def _windows_of(self, node: Node, op: Op, x: Shape) -> tuple[Window, ...] | None:
         """The windows of an op over a map of this shape, computed once for equal ops."""
         key = id(op), x, node.shape
         if key not in self._windows:
@@ -208,9 +209,9 @@ class _Neighbours:
         if op is None:
             return ""
         stride = getattr(op, "stride", None)
-        if not op.traits.filters or stride in (None, (1, 1)) or has_window(op):
+        if not op.traits.filters or stride is None or is_one(stride) or has_window(op):
             return op.traits.unread
-        text = str(stride[0] if stride[0] == stride[1] else [*stride])
+        text = str(stride if isinstance(stride, int) else stride[0] if len({*stride}) == 1 else [*stride])
         if (other := self._strides_instead(node, self._previous)) is not None:
             return f"move `stride: {text}` to {_named(other)}, which then computes only what is read"
         if (other := self._strides_instead(node, self._next)) is not None:
@@ -227,7 +228,7 @@ class _Neighbours:
         """The first convolution with a window and no stride in one direction, before anything branches."""
         other = step(node)
         while other is not None and other.op is not None and not other.op.many:
-            if has_window(other.op) and getattr(other.op, "stride", None) == (1, 1):
+            if has_window(other.op) and is_one(getattr(other.op, "stride", 0)):
                 return other
             other = step(other)
         return None
@@ -235,7 +236,7 @@ class _Neighbours:
 
 def has_window(op: Op) -> bool:
     """Whether an op is a convolution larger than 1x1."""
-    return op.traits.filters and getattr(op, "kernel", (1, 1)) != (1, 1)
+    return op.traits.filters and not is_one(getattr(op, "kernel", 1))
 
 
 def _named(node: Node) -> str:

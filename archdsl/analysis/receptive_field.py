@@ -25,14 +25,14 @@ class Field(NamedTuple):
     """The receptive field of one position of an output.
 
     Args:
-        size: rows and columns of input pixels, ignoring the borders of the input. None for the whole input, and (0, 0)
-            if no input is an image.
-        stride: the distance in input rows and columns between neighboring positions, less than 1 on a map finer than
-            the input. None if the output is not a map.
+        size: number of input positions along each axis, such as rows and columns of pixels, ignoring the borders of the
+            input. None for the whole input, and (0, 0) if no input is a map or a sequence.
+        stride: the distance in input positions between neighboring positions along each axis, less than 1 on a map
+            finer than the input. None if the output is not a map.
     """
 
-    size: tuple[int, int] | None
-    stride: tuple[float, float] | None
+    size: tuple[int, ...] | None
+    stride: tuple[float, ...] | None
 
 
 class AxisView(NamedTuple):
@@ -67,19 +67,20 @@ class AxisView(NamedTuple):
 
 
 class PointView(NamedTuple):
-    """The view of positions that do not form a map, each of which sees some rows and columns."""
+    """The view of positions that do not form a map: how many positions of each axis they see, 1 of each if empty."""
 
-    rows: int
-    columns: int
+    sizes: tuple[int, ...] = ()
 
 
-View: TypeAlias = tuple[AxisView, AxisView] | PointView | None
+AxisViews: TypeAlias = tuple[AxisView, ...]
+View: TypeAlias = AxisViews | PointView | None
 """The part of a map that a tensor sees: a view per axis, a view without order, or None for all of it."""
 
 State: TypeAlias = Mapping[str, View]
 """The views that a tensor has of the inputs of its body; inputs that it does not see are missing."""
 
-_SAME: View = (AxisView(), AxisView())
+_SAME: AxisViews = ()
+"""The view of the same position of a tensor, whatever its rank."""
 
 
 def receptive_fields(graph: Graph, depth: Depth = None) -> dict[str, Field]:
@@ -87,7 +88,7 @@ def receptive_fields(graph: Graph, depth: Depth = None) -> dict[str, Field]:
 
     After a gate, a flattened map or attention, a position sees the whole input. Where branches meet, the receptive
     field extends from the first to the last row and column that any of them sees. If their strides differ, it is the
-    largest of theirs. With several images as inputs, the largest receptive field counts.
+    largest of theirs. With several inputs, the largest receptive field counts, of those with the most axes.
 
     Args:
         graph: the network.
@@ -103,8 +104,12 @@ def views(graph: Graph) -> dict[str, State]:
 
 
 def last_map(graph: Graph) -> tuple[str, Field] | None:
-    """Return the last top-level node whose output is a feature map larger than 1x1, with its receptive field."""
-    found = [node.name for node in graph.nodes if len(node.shape) == 3 and node.shape[:2] != (1, 1)]
+    """Return the last top-level node whose output is a feature map larger than 1x1, with its receptive field.
+
+    A feature map has as many axes as an input: of sequences, it is a sequence.
+    """
+    ranks = {len(shape) for shape in graph.inputs.values() if _is_map(shape)} or {3}
+    found = [node.name for node in graph.nodes if len(node.shape) in ranks and max(node.shape[:-1]) > 1]
     return (found[-1], field(_through(_entrance(graph), views(graph)[found[-1]]))) if found else None
 
 
@@ -169,22 +174,30 @@ def field(state: State) -> Field:
     """Convert the views of the model inputs to a receptive field."""
     if not state:
         return Field((0, 0), None)
-    sizes: list[tuple[tuple[int, int], tuple[float, float] | None]] = []
+    fields: list[tuple[tuple[int, ...], tuple[float, ...] | None]] = []
     for view in state.values():
         if view is None:
             return Field(None, None)
         if isinstance(view, PointView):
-            sizes.append(((view.rows, view.columns), None))
+            fields.append((view.sizes, None))
         else:
-            rows, columns = view
-            sizes.append(((rows.width(), columns.width()), (rows.stride, columns.stride)))
-    size = max(rows for (rows, _), _ in sizes), max(columns for (_, columns), _ in sizes)
-    return Field(size, max(sizes, key=lambda one: one[0])[1])
+            fields.append((tuple(axis.width() for axis in view), tuple(axis.stride for axis in view)))
+    rank = max(len(sizes) for sizes, _ in fields)
+    fields = [one for one in fields if len(one[0]) == rank]
+    size = tuple(map(max, zip(*(sizes for sizes, _ in fields), strict=True)))
+    return Field(size, max(fields, key=lambda one: one[0])[1])
 
 
 def _entrance(graph: Graph) -> dict[str, State]:
-    """The views that the model inputs have of themselves; only maps have pixels."""
-    return {name: {name: _SAME} if len(shape) == 3 else {} for name, shape in graph.inputs.items()}
+    """The views that the model inputs have of themselves; vectors have no positions."""
+    return {
+        name: {name: (AxisView(),) * (len(shape) - 1)} if _is_map(shape) else {} for name, shape in graph.inputs.items()
+    }
+
+
+def _is_map(shape: Shape) -> bool:
+    """Whether a shape is that of a sequence, a map or a volume."""
+    return 2 <= len(shape) <= 4
 
 
 def _through(entrance: Mapping[str, State], state: State) -> State:
@@ -210,7 +223,7 @@ def _view(rule: ReceptiveField) -> View:
         return _SAME
     if rule == "whole":
         return None
-    return PointView(1, 1) if rule == "place" else (_axis(rule[0]), _axis(rule[1]))
+    return PointView() if rule == "place" else tuple(map(_axis, rule))
 
 
 def _axis(reach: Reach) -> AxisView:
@@ -221,16 +234,19 @@ def _axis(reach: Reach) -> AxisView:
 
 def _beyond(outer: View, inner: View) -> View:
     """Compose two views."""
-    if inner is _SAME or outer is None:
+    if inner == _SAME or outer is None:
         return outer
-    if inner is None or outer is _SAME:
+    if inner is None or outer == _SAME:
         return inner
     if isinstance(outer, PointView):
-        return outer if inner == PointView(1, 1) else None
+        return outer if isinstance(inner, PointView) and not inner.sizes else None
     if isinstance(inner, PointView):
-        return PointView(outer[0].width(inner.rows), outer[1].width(inner.columns))
-    rows, columns = _chained(outer[0], inner[0]), _chained(outer[1], inner[1])
-    return None if rows is None or columns is None else (rows, columns)
+        sizes = inner.sizes or (1,) * len(outer)
+        return PointView(tuple(axis.width(size) for axis, size in zip(outer, sizes, strict=True)))
+    if len(outer) != len(inner):
+        return None
+    chained = [_chained(one, other) for one, other in zip(outer, inner, strict=True)]
+    return tuple(axis for axis in chained if axis is not None) if None not in chained else None
 
 
 def _chained(outer: AxisView, inner: AxisView) -> AxisView | None:
@@ -247,10 +263,14 @@ def _union(one: View, other: View) -> View:
     if one == other:
         return one
     if isinstance(one, PointView) and isinstance(other, PointView):
-        return PointView(max(one.rows, other.rows), max(one.columns, other.columns))
+        rank = max(len(one.sizes), len(other.sizes))
+        both = (view.sizes or (1,) * rank for view in (one, other))
+        return PointView(tuple(map(max, *both)))
     if one is None or other is None or isinstance(one, PointView) or isinstance(other, PointView):
         return None
-    return _hull(one[0], other[0]), _hull(one[1], other[1])
+    rank = max(len(one), len(other))
+    one, other = (view or (AxisView(),) * rank for view in (one, other))
+    return tuple(map(_hull, one, other)) if len(one) == len(other) else None
 
 
 def _hull(one: AxisView, other: AxisView) -> AxisView:

@@ -17,7 +17,7 @@ class TensorFacts(NamedTuple):
     Args:
         producer: the op that computes it; None for inputs and for ops about which nothing is known.
         range: the range of its values.
-        support: the rows and columns that can be nonzero, or None for all.
+        support: the part of each axis that can be nonzero, or None for all.
         dropout_rate: the rate of the dropout that computes it.
         flattened: the number of positions of the feature map that was flattened into it.
     """
@@ -34,7 +34,7 @@ def facts_of(node: Node, inputs: Sequence[TensorFacts], shapes: Sequence[Shape])
     op = node.op
     if op is None:
         return TensorFacts()
-    flattens = op.traits.flattens and len(shapes[0]) == 3
+    flattens = op.traits.flattens and 2 <= len(shapes[0]) <= 4
     return TensorFacts(
         type(op) if op.is_own() else None,
         op.value_range(*(facts.range for facts in inputs)),

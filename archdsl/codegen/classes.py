@@ -10,21 +10,25 @@ from archdsl.codegen.expressions import SPEC_NAMES
 from archdsl.codegen.graph_body import write_graph
 from archdsl.codegen.layer_body import LAYER_INPUT, LayerBodyWriter, is_plain
 from archdsl.codegen.printer import WIDTH, Bracket, Source, Statements, lines, quote, surround
-from archdsl.codegen.references import has_masks
-from archdsl.codegen.scope import free_name
-from archdsl.names import RESERVED
+from archdsl.codegen.ranks import BodyRanks, LayerClasses
+from archdsl.codegen.references import column_names, has_masks
+from archdsl.codegen.scope import module_names
+from archdsl.names import RESERVED, free_name
 from archdsl.ops import Call
 from archdsl.ops.base import FLOAT
 from archdsl.resolution.layer_graph import LayerDtypes
 from archdsl.spec import INPUT, Arg, Layer, Spec
 
 
-def layer_class(spec: Spec, layer: Layer, dtypes: LayerDtypes | None = None) -> str:
-    """The source of the class of a layer; without `dtypes`, all its tensors are floats."""
+def layer_class(spec: Spec, layer: Layer, dtypes: LayerDtypes | None, ranks: BodyRanks) -> str:
+    """The source of the class of a layer with steps of some ranks; without `dtypes`, all its tensors are floats."""
     if layer.like is not None:
         return _subclass(spec, layer, layer.like)
     args = list(layer.args.values())
-    methods = _plain_methods(spec, layer, args) if is_plain(spec, layer) else _graph_methods(spec, layer, args, dtypes)
+    if is_plain(spec, layer):
+        methods = _plain_methods(spec, layer, args, ranks)
+    else:
+        methods = _graph_methods(spec, layer, args, dtypes, ranks)
     if dtypes is not None and {*dtypes.outputs} != {FLOAT}:
         methods.append(["    # Otherwise, Keras takes the output for floats.", _TRACED_OUTPUT])
     if has_masks(spec):
@@ -41,9 +45,10 @@ _COMPUTE_MASK = [
 ]
 
 
-def _plain_methods(spec: Spec, layer: Layer, args: Sequence[Arg]) -> list[list[str]]:
+def _plain_methods(spec: Spec, layer: Layer, args: Sequence[Arg], ranks: BodyRanks) -> list[list[str]]:
     """The methods of a layer that consists of sequences and branches of sequences."""
-    body = LayerBodyWriter(spec, args)
+    taken = module_names(spec) | {arg.name for arg in args} | column_names(layer.steps)
+    body = LayerBodyWriter(spec, args, LayerClasses(ranks, taken=taken))
     end = body.steps(layer.steps, LAYER_INPUT)
     made, made_late = body.init.statements.text, body.late.statements.text
     methods = []
@@ -52,7 +57,7 @@ def _plain_methods(spec: Spec, layer: Layer, args: Sequence[Arg]) -> list[list[s
     built = [*made_late, *body.build.text]
     channels = any(re.search(r"(?<!\.)\bchannels\b", line) for line in built)
     channel_line = ["        channels = input_shape[-1]"] if channels else []
-    head = ["    def build(self, input_shape):", *_dtype_line(built), *channel_line]
+    head = ["    def build(self, input_shape):", *_dtype_line(built), *channel_line, *body.classes.lines(8)]
     methods.append([*head, *(built or ["        pass"])])
     methods.append(["    def call(self, inputs, training=False):", *body.call.returning(end.call, "x")])
     shape = body.shape.returning(end.shape, "shape")
@@ -70,11 +75,13 @@ def _dtype_line(text: Sequence[str]) -> list[str]:
     return ["        dtype = self.dtype_policy"] if any("dtype=dtype" in line for line in text) else []
 
 
-def _graph_methods(spec: Spec, layer: Layer, args: Sequence[Arg], dtypes: LayerDtypes | None) -> list[list[str]]:
+def _graph_methods(
+    spec: Spec, layer: Layer, args: Sequence[Arg], dtypes: LayerDtypes | None, ranks: BodyRanks
+) -> list[list[str]]:
     """The methods of a layer that builds a functional graph in `build`, when its input shapes are known."""
     attribute = f"self.{free_name('body', {arg.name for arg in args} | RESERVED, 'graph')}"
     names, types = {arg.name: f"self.{arg.name}" for arg in args}, {arg.name: arg.type for arg in args}
-    graph = write_graph(spec, layer.steps, layer.inputs, layer.outputs, names, types, fixed_sizes=False)
+    graph = write_graph(spec, layer.steps, layer.inputs, layer.outputs, names, types, ranks, fixed_sizes=False)
     build = Statements()
     build.add("dtype = self.dtype_policy")
     inputs = dtypes.inputs if dtypes is not None else (FLOAT,) * len(layer.inputs)
@@ -120,11 +127,11 @@ def _subclass(spec: Spec, layer: Layer, like: str) -> str:
     return _class(spec, layer.name, layer.doc, like, methods)
 
 
-def model_class(spec: Spec) -> str:
-    """The source of the class of the model, a functional `keras.Model`."""
+def model_class(spec: Spec, ranks: BodyRanks) -> str:
+    """The source of the class of the model, a functional `keras.Model`, whose steps have some ranks."""
     args = list(spec.args.values())
     names, types = {arg.name: arg.name for arg in args}, {arg.name: arg.type for arg in args}
-    graph = write_graph(spec, spec.model, tuple(spec.inputs), spec.outputs, names, types)
+    graph = write_graph(spec, spec.model, tuple(spec.inputs), spec.outputs, names, types, ranks)
     init = Statements()
     init.add("dtype = keras.dtype_policies.get(dtype)")
     for variable, (name, one) in zip(graph.inputs, spec.inputs.items(), strict=True):

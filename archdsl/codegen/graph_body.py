@@ -12,8 +12,9 @@ from archdsl.codegen.arriving import Replacement, here_axes
 from archdsl.codegen.expressions import ExpressionWriter, input_names
 from archdsl.codegen.loops import LoopClauses, count_copy, count_if, loop_clauses, start_counting
 from archdsl.codegen.printer import WIDTH, Bracket, Source, Statements, flat, list_literal, quote, surround
+from archdsl.codegen.ranks import BodyRanks, LayerClasses
 from archdsl.codegen.references import (
-    every_step,
+    column_names,
     every_value,
     may_be_empty,
     outer_names,
@@ -25,11 +26,11 @@ from archdsl.codegen.references import (
     uses_other_layers,
     wanted_names,
 )
-from archdsl.codegen.scope import SourceScope, free_name, module_names, name_literal
+from archdsl.codegen.scope import SourceScope, module_names, name_literal
 from archdsl.codegen.sequences import grouped, layer_calls, layer_words, main_place, op_call, sequential_call
 from archdsl.codegen.shortcuts import ShortcutChoice
 from archdsl.expr import AXES, HERE
-from archdsl.names import copy_number
+from archdsl.names import copy_number, free_name
 from archdsl.spec import INPUT, Branch, Branches, LayerCall, Loop, Share, Spec, Step, StepRef, Value
 
 Tensors: TypeAlias = tuple[str, ...]
@@ -69,6 +70,7 @@ def write_graph(
     outputs: Sequence[StepRef],
     names: Mapping[str, str],
     types: Mapping[str, str],
+    ranks: BodyRanks,
     fixed_sizes: bool = True,
 ) -> GraphSource:
     """Write the body of a layer or a model.
@@ -80,16 +82,15 @@ def write_graph(
         outputs: its named outputs; if empty, the output of the last step.
         names: the names of its arguments in the method.
         types: the types of its arguments.
+        ranks: the ranks of its steps.
         fixed_sizes: whether heights and widths are always known when the lines run.
     """
-    scope = SourceScope(spec, ExpressionWriter(names), {**types, "channels": "int"})
-    columns: set[str] = set()
-    for step in every_step(steps):
-        branches = step.action.paths if isinstance(step.action, Branches) else ()
-        columns = columns.union(step.loop.columns, *(branch.loop.columns for branch in branches))
-    loops = {name for value in every_value(steps) for expression, _ in value.expressions() for name in expression.loops}
-    rows = {f"{column}_row" for column in columns & set(scope.types)}
-    taken = module_names(spec) | set(scope.types) | columns | rows | loops | _LOCALS
+    columns = column_names(steps)
+    rows = {f"{column}_row" for column in columns & {*types, "channels"}}
+    taken = module_names(spec) | set(types) | {"channels"} | columns | rows | _LOCALS
+    first = "inputs" if tuple(inputs) == (INPUT,) else free_name(inputs[0], taken)
+    classes = LayerClasses(ranks, f"len({first}.shape)", taken)
+    scope = SourceScope(spec, ExpressionWriter(names), {**types, "channels": "int"}, classes=classes)
     wanted, shared = wanted_names(steps, outputs), shared_names(steps)
     writer = GraphBodyWriter(Statements(), scope, taken, wanted, shared, fixed_sizes=fixed_sizes)
     x = ("inputs",) if tuple(inputs) == (INPUT,) else tuple(writer.local(name) for name in inputs)
@@ -98,8 +99,10 @@ def write_graph(
     writer.scope = replace(scope, names=ExpressionWriter(known))
     if any({"channels", f"{INPUT}.channels"} & value.names for value in every_value(steps)):
         writer.out.add(f"channels = {x[0]}.shape[-1]")
+    head = len(writer.out.text)
     ends = writer.steps(steps, x)
     end: Source = ends[0]
+    writer.out.text[head:head] = classes.lines(writer.out.indent)
     if outputs:
         ends = writer.referenced(outputs) if outputs[0].name else ends
         items = [surround(f"{quote(ref.label)}: ", source) for ref, source in zip(outputs, ends, strict=True)]
@@ -575,11 +578,11 @@ class GraphBodyWriter:
             self.out.add(f"merged = {first}.shape")
         if choice.stride is None:
             self._refuse_unknown_size(x, "This shortcut")
-            self.out.add(f"sides = zip({x}.shape[1:3], merged[1:3])")
+            self.out.add(f"sides = zip({x}.shape[1:-1], merged[1:-1])")
             self.out.add("strides = tuple(-(-before // after) for before, after in sides)")
 
     def _refuse_unknown_size(self, x: str, what: str) -> None:
-        """Write the lines that reject a tensor with unknown height or width."""
+        """Write the lines that reject a tensor with an axis of unknown length."""
         if not self.fixed_sizes:
             with self.out.block(f"if None in {x}.shape[1:]:"):
-                self.out.raise_value_error(f"{what} requires a known height and width. ", f"Received: {{{x}.shape}}")
+                self.out.raise_value_error(f"{what} requires a fixed input size. ", f"Received: {{{x}.shape}}")

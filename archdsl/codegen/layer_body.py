@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from archdsl.codegen.expressions import ExpressionWriter, input_names
 from archdsl.codegen.loops import loop_clauses
 from archdsl.codegen.printer import Bracket, Statements, flat, list_literal, quote, surround
+from archdsl.codegen.ranks import LayerClasses
 from archdsl.codegen.references import (
     every_step,
     may_be_empty,
@@ -19,11 +20,11 @@ from archdsl.codegen.references import (
     uses_input,
     uses_other_layers,
 )
-from archdsl.codegen.scope import SourceScope, free_name, module_names, name_literal
+from archdsl.codegen.scope import SourceScope, module_names, name_literal
 from archdsl.codegen.sequences import layer_list, op_call, sequential_call
 from archdsl.codegen.shortcuts import ShortcutChoice, possible_words
 from archdsl.expr import Expression
-from archdsl.names import RESERVED
+from archdsl.names import RESERVED, free_name
 from archdsl.ops import Op
 from archdsl.spec import INPUT, Arg, Branch, Branches, Layer, Loop, Spec, Step, Value
 
@@ -102,11 +103,12 @@ class LayerBodyWriter:
     channels), built in `build`, called in `call`, and asked for their shapes in `build` and `compute_output_shape`.
     """
 
-    def __init__(self, spec: Spec, args: Sequence[Arg]) -> None:
+    def __init__(self, spec: Spec, args: Sequence[Arg], classes: LayerClasses) -> None:
         names = ExpressionWriter({arg.name: arg.name for arg in args})
         late_names = ExpressionWriter({arg.name: f"self.{arg.name}" for arg in args} | input_names("input_shape"))
         types = {arg.name: "floats" if _has_float(arg) else arg.type for arg in args} | {"channels": "int"}
-        scope = SourceScope(spec, names, types)
+        self.classes = classes
+        scope = SourceScope(spec, names, types, classes=classes)
         self.init = Construction(scope)
         self.late = Construction(replace(scope, names=late_names))
         self.build, self.call, self.shape = Statements(), Statements(), Statements()
@@ -143,7 +145,8 @@ class LayerBodyWriter:
     def _where(self, *kinds: str, steps: Sequence[Step] = ()) -> Construction:
         """The method that creates some layers: `build` if they or their numbers depend on the channels."""
         counts = [self.init.scope.counters.count(kind) for kind in kinds]
-        late = uses_input(steps) or any(re.search(r"\bchannels\b|\binput\.", count) for count in counts)
+        numbered = any(re.search(r"\bchannels\b|\binput\.", count) for count in counts)
+        late = uses_input(steps) or self.classes.varies(steps) or numbered
         return self.late if late else self.init
 
     def _row(self, row: Sequence[Step], x: LayerTensor, label: str) -> LayerTensor:
@@ -281,7 +284,7 @@ class LayerBodyWriter:
             if choice.outcomes == ("identity",):
                 part = start
             elif choice.outcomes == ("projection",) and choice.is_static:
-                where = self.late if choice.needs_channels else self.init
+                where = self.late if choice.is_late else self.init
                 own = self._attribute("shortcut", where)
                 where.statements.add(surround(f"{own} = ", choice.call("projection", where.scope)))
                 self.build.add(f"{own}.build({start.build})")
@@ -307,7 +310,7 @@ class LayerBodyWriter:
         tree = shortcut.content.tree if isinstance(shortcut.content, Expression) else None
         argument = tree.id if isinstance(tree, ast.Name) and tree.id in scope.types else ""
         by_argument = bool(argument) and "auto" not in choice.words
-        early = by_argument and choice.is_static and not choice.needs_channels
+        early = by_argument and choice.is_static and not choice.is_late
         has_projection = "projection" in choice.outcomes
         own = self._attribute("shortcut", self.init if early else self.late) if has_projection else ""
         if argument:
@@ -354,7 +357,7 @@ class LayerBodyWriter:
                         self.build.add("equal = False")
                     else:
                         received = f"Received: input_shape={{{start.build}}}"
-                        self.build.raise_value_error("`auto` requires a known height and width. ", received)
+                        self.build.raise_value_error("`auto` requires a fixed input size. ", received)
             self.build.add(f'{kind} = "identity" if equal else "projection"')
 
     def _late_projection(self, choice: ShortcutChoice, own: str, start: LayerTensor, first: str) -> None:
@@ -364,8 +367,8 @@ class LayerBodyWriter:
         if choice.stride is None:
             with self.build.block(f"if None in {start.build}[1:]:"):
                 received = f"Received: input_shape={{{start.build}}}"
-                self.build.raise_value_error("This projection requires a known height and width. ", received)
-            sides = f"zip({start.build}[1:3], merged[1:3])"
+                self.build.raise_value_error("This projection requires a fixed input size. ", received)
+            sides = f"zip({start.build}[1:-1], merged[1:-1])"
             self.build.add(f"strides = tuple(-(-before // after) for before, after in {sides})")
         self.build.add(surround(f"{own} = ", choice.call("projection", self.late.scope)))
 

@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from archdsl.codegen.classes import docstring, layer_class, model_class
 from archdsl.codegen.expressions import MATH, called_functions
+from archdsl.codegen.ranks import ranks_of
 from archdsl.codegen.references import every_step, every_value
 from archdsl.ops import OPS, Op
 from archdsl.ops.base import FLOAT
@@ -58,8 +59,11 @@ def to_python(spec: Spec) -> str:
         The source of a module that imports keras and the packages of plugin ops.
     """
     dtypes = layer_dtypes(spec) if _has_other_dtypes(spec) else {}
-    layers = (layer_class(spec, one, dtypes.get(one.name)) for one in _bases_first(spec.layers))
-    classes = [*layers, model_class(spec)]
+    ranks = ranks_of(spec)
+    layers = (
+        layer_class(spec, one, dtypes.get(one.name), ranks.get(one.name, {})) for one in _bases_first(spec.layers)
+    )
+    classes = [*layers, model_class(spec, ranks.get(spec.name, {}))]
     body = "\n\n\n".join(classes)
     called = {**_HELPERS, **extra_classes()}
     helpers = [source for name, source in called.items() if re.search(rf"\b{name}\(", body)]

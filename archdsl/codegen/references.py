@@ -27,6 +27,15 @@ def every_value(steps: Sequence[Step]) -> Iterator[Value]:
         yield from step.values()
 
 
+def column_names(steps: Sequence[Step]) -> set[str]:
+    """The names of the columns of every `for`, and of the loops in expressions."""
+    found = {name for value in every_value(steps) for expression, _ in value.expressions() for name in expression.loops}
+    for step in every_step(steps):
+        branches = step.action.paths if isinstance(step.action, Branches) else ()
+        found = found.union(step.loop.columns, *(branch.loop.columns for branch in branches))
+    return found
+
+
 def uses_input(steps: Sequence[Step]) -> bool:
     """Whether any expression uses the shape of the input, so the layers must be created in `build`."""
     return any(value.reads_input for value in every_value(steps))

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import ast
 import builtins
-import itertools
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from archdsl.codegen.arriving import here_names
 from archdsl.codegen.expressions import SPEC_NAMES, ExpressionWriter, expression_type, plus, row_type
 from archdsl.codegen.printer import flat, quote
+from archdsl.codegen.ranks import LayerClasses
 from archdsl.expr import Expression
-from archdsl.names import RESERVED
+from archdsl.names import RESERVED, free_name
 from archdsl.ops import Call
 from archdsl.spec import Fields, Spec, Value
 
@@ -51,6 +51,7 @@ class SourceScope:
         types: the types of the names, as returned by `expression_type`.
         counters: the number of steps of each kind so far.
         numbered: whether a group with copies is around it, so that names get a number.
+        classes: the Keras classes of ops that work at several ranks.
     """
 
     spec: Spec
@@ -58,6 +59,7 @@ class SourceScope:
     types: Mapping[str, str]
     counters: NameCounters = field(default_factory=NameCounters)
     numbered: bool = False
+    classes: LayerClasses = field(default_factory=LayerClasses)
 
     def inside_loop(self, columns: Fields) -> SourceScope:
         """A copy with the columns of a `for` as local variables. One that hides a name has a variable of its own."""
@@ -73,7 +75,7 @@ class SourceScope:
 
     def numbered_anew(self) -> SourceScope:
         """A copy for a nested body, in which numbers start at 1."""
-        return SourceScope(self.spec, self.names, self.types)
+        return replace(self, counters=NameCounters(), numbered=False)
 
     def write(self, value: Value) -> str:
         """The source of a value."""
@@ -128,11 +130,3 @@ def name_literal(name: str) -> str:
 def module_names(spec: Spec) -> set[str]:
     """The names of the generated module and of Python, which no variable of a method may have."""
     return {spec.name, *spec.layers, "divisible", "whole", *dir(builtins)} | RESERVED
-
-
-def free_name(name: str, taken: Container[str], ending: str = "") -> str:
-    """A free name: the name itself, or with a suffix or a number."""
-    if name in taken and ending:
-        name = f"{name}_{ending}"
-    numbered = (f"{name}_{number}" for number in itertools.count(2))
-    return next(free for free in itertools.chain([name], numbered) if free not in taken)

@@ -11,6 +11,7 @@ from archdsl.codegen.expressions import Verbatim
 from archdsl.codegen.loops import loop_clauses
 from archdsl.codegen.printer import Bracket, Source, list_literal, surround
 from archdsl.codegen.scope import SourceScope, name_literal
+from archdsl.errors import Span
 from archdsl.ops import Call, Op
 from archdsl.ops.activation import Activation
 from archdsl.ops.base import same
@@ -18,7 +19,12 @@ from archdsl.spec import LayerCall, OpCall, Step
 
 
 def op_call(
-    part: OpCall, scope: SourceScope, name: str, more: Mapping[str, Any] | None = None, inputs: int = 1
+    part: OpCall,
+    scope: SourceScope,
+    name: str,
+    more: Mapping[str, Any] | None = None,
+    inputs: int = 1,
+    span: Span | None = None,
 ) -> Source:
     """The constructor call of one op.
 
@@ -28,12 +34,13 @@ def op_call(
         name: the name of the layer, with an expression in braces if its number is known only at run time.
         more: further arguments.
         inputs: the number of input tensors.
+        span: the place of the step.
     """
     values = {}
     for field, value in part.fields.items():
         template = value.template()
         values[field] = scope.integer(template) if _takes_int(part.op.model_fields[field].annotation) else template
-    call = part.op.model_construct(**values).keras_of(inputs)
+    call = scope.classes.call(part.op.model_construct(**values), span, inputs)
     for word, tie in part.ties.items():
         own = {word: Verbatim(f"{tie.name}.{tie.weight}"), **({"transpose": True} if tie.transpose else {})}
         call = Call(part.op.tied_layers[word], call.positional, {**own, **call.keywords})
@@ -74,7 +81,7 @@ def layer_calls(step: Step, scope: SourceScope, name: str, inputs: int = 1) -> l
         return [_layer_call(step.action, scope, name)]
     assert isinstance(step.action, tuple)
     return [
-        op_call(part, scope, name if part.role == "main" else f"{name}_{part.role}", more, inputs)
+        op_call(part, scope, name if part.role == "main" else f"{name}_{part.role}", more, inputs, step.span)
         for part, more in _fused(step.action)
     ]
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from archdsl.codegen.expressions import ExpressionWriter, expression_type
 from archdsl.codegen.printer import Bracket, quote
+from archdsl.codegen.ranks import LayerClasses
 from archdsl.codegen.references import every_step, uses_input
 from archdsl.codegen.scope import SourceScope
 from archdsl.codegen.sequences import sequential_call
@@ -86,6 +87,7 @@ class ShortcutChoice:
         filters: the filters of its projection; None if they depend on shapes.
         stride: the stride of its projection; None if it depends on shapes.
         name: its name in weight names, as source; empty if it has no layers.
+        classes: the Keras classes of its ops.
     """
 
     branches: Branches
@@ -93,6 +95,7 @@ class ShortcutChoice:
     filters: Value | None
     stride: Value | None
     name: str
+    classes: LayerClasses
 
     @classmethod
     def of(cls, branches: Branches, scope: SourceScope, name: str) -> ShortcutChoice:
@@ -101,7 +104,7 @@ class ShortcutChoice:
         parts = plain_ops(branches.paths[0]) if branches.paths else None
         filters = _filters(parts) if parts else None
         stride = _stride(parts, scope.types, branches.place) if parts else None
-        return cls(branches, possible_words(scope.spec, branches.shortcut), filters, stride, name)
+        return cls(branches, possible_words(scope.spec, branches.shortcut), filters, stride, name, scope.classes)
 
     @property
     def outcomes(self) -> tuple[str, ...]:
@@ -115,14 +118,20 @@ class ShortcutChoice:
         return self.filters is not None and self.stride is not None
 
     @property
-    def needs_channels(self) -> bool:
-        """Whether its projection must be created in `build` because a field is `$channels`."""
-        return uses_input(self._steps("projection"))
+    def is_late(self) -> bool:
+        """Whether its projection must be created in `build`, because of a field that is `$channels` or its rank."""
+        steps = self._steps("projection")
+        return uses_input(steps) or self.classes.varies(steps)
 
     def _steps(self, word: str) -> tuple[Step, ...]:
-        span = self.branches.place
-        filters, stride = (Value(parse(f"${name}"), span) for name in _BY_SHAPES)
-        return shortcut_steps(word, self.branches.projection, self.filters or filters, self.stride or stride)
+        shortcut = self.branches.shortcut
+        assert isinstance(shortcut, Value)
+        span = shortcut.span
+        filters, stride = (
+            replace(value, span=span) if value else Value(parse(f"${name}"), span)
+            for value, name in zip((self.filters, self.stride), _BY_SHAPES, strict=True)
+        )
+        return shortcut_steps(word, self.branches.projection, filters, stride)
 
     def call(self, word: str, scope: SourceScope) -> Bracket:
         """The `keras.Sequential` of the layers of a word; it may use `merged` and `strides`."""
@@ -162,7 +171,7 @@ def _stride(parts: Sequence[OpCall], types: Mapping[str, str], span: Span) -> Va
     for part in parts:
         size = part.op.model_fields.get("size")
         value = part.fields.get("stride") or part.fields.get("size")
-        content = value.content if value else size.default[0] if size else 1
+        content = value.content if value else size.default if size else 1
         if isinstance(content, Expression):
             factors.append(content)
         elif type(content) is int:

@@ -36,7 +36,7 @@ def box_text(
         lines += wrapped(call_words(values, known), 32)
         lines += [] if hides_sizes else _output_shapes(box)
     else:
-        title = box.labels.get(main.name) or main.op.label()
+        title = box.labels.get(main.name) or main.label
         lines += filter(None, [" · ".join(_label(node) for node in box.step if node is not main)])
     lines += [f"{word}: {tie}" for word, tie in main.tied.items()]
     lines += [f"weights of {box.shared.name}"] if box.shared else []

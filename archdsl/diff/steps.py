@@ -79,7 +79,7 @@ class ComparedStep:
             given = self.main.fields or self.main.arguments
             arguments = ", ".join(f"{name}={format_value(self.settings[name])}" for name in given)
             return f"{self.kind}({arguments})"
-        return " · ".join(node.op.label() for node in self.nodes if node.op is not None and node.role != "pad")
+        return " · ".join(node.label for node in self.nodes if node.op is not None and node.role != "pad")
 
     def value_of(self, field: str) -> Value | None:
         """The value in the spec for one of its `settings`, if there is one."""

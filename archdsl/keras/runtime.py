@@ -214,5 +214,8 @@ class _Loader:
 
 
 keras.saving.register_keras_serializable(package="archdsl", name="Spec")(_Loader)
+for _earlier, _extra in {"LowestPadding2D": "LowestPadding", "CoveringMaxPooling2D": "CoveringMaxPooling"}.items():
+    # Their names in files of version 0.1.
+    keras.saving.register_keras_serializable(package="archdsl_extra", name=_earlier)(getattr(layers, _extra))
 for _extra in extra_classes():
     keras.saving.register_keras_serializable(package="archdsl_extra")(getattr(layers, _extra))

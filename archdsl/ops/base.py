@@ -195,6 +195,9 @@ class Op(BaseModel):
     """The fields that become ops of their own, after it. A field of such a name may also mean something else."""
     tied_layers: ClassVar[Mapping[str, str]] = {}
     """The weights that may belong to another step, each with the layer in `keras/layers/` that takes it."""
+    ranks: ClassVar[tuple[int, ...]] = ()
+    """The numbers of axes besides the channels that it takes: 1 for (T, C), 2 for (H, W, C), 3 for (D, H, W, C). If
+    there are several, Keras has a layer for each."""
     pad_with: ClassVar[str] = ""
     """The op that is inserted before it if `padding` is a number."""
     aliases_input: ClassVar[AliasesInput] = "never"
@@ -279,8 +282,8 @@ class Op(BaseModel):
         """The part of the input that an output position depends on at inference; by default, all of it."""
         return self.depends_on
 
-    def sliding_windows(self, x: Shape, y: Shape) -> tuple[Window, Window] | None:
-        """The windows along rows and columns from the input `x` to the output `y`; None without a window."""
+    def sliding_windows(self, x: Shape, y: Shape) -> tuple[Window, ...] | None:
+        """The window along each axis from the input `x` to the output `y`; None without a window."""
         return None
 
     def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
@@ -343,9 +346,26 @@ class Op(BaseModel):
         """The constructor call of the Keras layer for a number of input tensors."""
         return self.keras()
 
+    def keras_of_rank(self, rank: int) -> Call:
+        """The constructor call for an input with `rank` axes besides the channels."""
+        call = self.keras()
+        if rank not in self.ranks or rank == 2 or "2D" not in call.target:
+            return call
+        single = alone if rank == 1 else lambda value: value
+        words = {name: single(value) for name, value in call.keywords.items()}
+        return Call(call.target.replace("2D", f"{rank}D"), tuple(map(single, call.positional)), words)
+
+    def other_rank(self, x: Shape) -> str:
+        """The help line for an input of a rank that the op does not take; empty if there is no sure advice."""
+        return ""
+
     def label(self) -> str:
         """The label in pictures, such as `Conv 3×3, 64 /2`."""
         return self.caption.format_map(dict(self)) or self.name.replace("_", " ").capitalize()
+
+    def label_of_rank(self, rank: int) -> str:
+        """The label for an input with `rank` axes besides the channels."""
+        return self.label()
 
     def call(self, target: str, *positional: str, **keywords: str) -> Call:
         """A call with the fields as arguments; keyword arguments with default values are omitted.
@@ -378,18 +398,75 @@ ANALYSED = ("reads", "value_range", "clips_to", "nonzero_region", "takes_mean_aw
 
 
 def same(value: Any, default: Any) -> bool:
-    """Whether a value equals the default of a field; 3 equals (3, 3)."""
-    if isinstance(default, tuple) and len(default) == 2 and type(value) in (int, float):
+    """Whether a value equals the default of a field; a list of equal numbers counts as the number."""
+    numbers = {value} if type(value) in (int, float) else {*value} if _is_numbers(value) else {}
+    if len(numbers) == 1 and type(default) is int and default > 0:
+        value = next(iter(numbers))
+    if type(value) in (int, float) and isinstance(default, tuple) and len(default) == 2:
         value = (value, value)
     plain = tuple(value) if isinstance(value, list) else value
     return type(plain) is type(default) and bool(plain == default)
+
+
+def alone(value: Any) -> Any:
+    """The entry of a list of one, because some layers for sequences take no list."""
+    return value[0] if isinstance(value, list | tuple) and len(value) == 1 else value
+
+
+def _is_numbers(value: Any) -> bool:
+    return isinstance(value, list | tuple) and all(type(item) is int for item in value)
+
+
+def per_axis(value: int | tuple[int, ...], rank: int, field: str) -> tuple[int, ...]:
+    """The entries of a `PerAxis` value for a map with `rank` axes.
+
+    Raises:
+        OpError: The list has another number of entries.
+    """
+    if isinstance(value, int):
+        return (value,) * rank
+    if len(value) != rank:
+        hint = f"use `{field}: {value[0]}`" if len({*value}) == 1 else ""
+        raise OpError(f"`{field}` expects {_entries(rank)}, got {len(value)}", field, hint)
+    return tuple(value)
+
+
+def _entries(rank: int) -> str:
+    """`2 entries, [height, width]`."""
+    return f"{'1 entry' if rank == 1 else f'{rank} entries'}, [{', '.join(AXES[rank])}]"
+
+
+def listed_rank(op: Op) -> int:
+    """The rank that the lists of an op with a `PerAxis` argument are for; 2 if it has no lists."""
+    return next((len(value) for value in dict(op).values() if isinstance(value, tuple)), 2)
+
+
+AXES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
+"""The names of the axes besides the channels."""
+_SHAPES = {1: "(T, C)", 2: "(H, W, C)", 3: "(D, H, W, C)"}
+_MAPS = {1: "sequence", 2: "map", 3: "volume"}
+
+
+def lengths(x: Shape, op: Op) -> Shape:
+    """The lengths of the axes besides the channels, for an op that takes only some `ranks`.
+
+    Raises:
+        RankError: The op does not take so many axes.
+    """
+    if len(x) - 1 in op.ranks:
+        return x[:-1]
+    known = "height x width x channels"
+    if op.ranks != (2,):
+        *others, last = (_SHAPES[rank] for rank in op.ranks)
+        known = f"{', '.join(others)} or {last}" if others else last
+    raise RankError(f"`{op.name}` expects {known}, got {show(x)}", hint=op.other_rank(x))
 
 
 def image(x: Shape, name: str) -> tuple[int, int, int]:
     """Height, width and channels of a feature map.
 
     Raises:
-        OpError: The shape is not a feature map.
+        RankError: The shape is not a feature map.
     """
     if len(x) != 3:
         raise RankError(f"`{name}` expects height x width x channels, got {show(x)}")
@@ -397,48 +474,54 @@ def image(x: Shape, name: str) -> tuple[int, int, int]:
 
 
 def window(
-    x: tuple[int, int],
-    kernel: tuple[int, int],
-    stride: tuple[int, int],
+    x: Shape,
+    kernel: tuple[int, ...],
+    stride: tuple[int, ...],
     padding: Any,
-    dilation: tuple[int, int] = (1, 1),
+    dilation: tuple[int, ...] = (),
     field: str = "kernel",
-) -> tuple[int, int]:
-    """The output height and width of a sliding window, as in TensorFlow.
+) -> Shape:
+    """The lengths of the output of a sliding window, as in TensorFlow.
 
     Args:
-        x: height and width of the input.
-        kernel: height and width of the window.
-        stride: stride along height and width.
+        x: lengths of the input, such as its height and width.
+        kernel: size of the window along each axis.
+        stride: stride along each axis.
         padding: `same`, `valid`, or the number of pixels on each side.
-        dilation: dilation along height and width.
+        dilation: dilation along each axis; 1 if empty.
         field: the name of the argument for `kernel`.
 
     Raises:
         OpError: The window is larger than the padded map.
     """
     if padding == "same":
-        return -(-x[0] // stride[0]), -(-x[1] // stride[1])
-    (top, bottom), (left, right) = sides(padding)
-    padded = x[0] + top + bottom, x[1] + left + right
-    reach = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True))
-    if reach[0] > padded[0] or reach[1] > padded[1]:
+        return tuple(-(-length // step) for length, step in zip(x, stride, strict=True))
+    padded = tuple(length + sum(edges) for length, edges in zip(x, sides(padding, len(x)), strict=True))
+    reach = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation or (1,) * len(x), strict=True))
+    if any(one > length for one, length in zip(reach, padded, strict=True)):
         raise OpError(
-            f"a window of {reach[0]}x{reach[1]} does not fit into a map of {padded[0]}x{padded[1]}",
-            "dilation" if kernel[0] <= padded[0] and kernel[1] <= padded[1] else field,
+            f"a window of {show(reach)} does not fit into a {_MAPS[len(x)]} of {show(padded)}",
+            "dilation" if all(one <= length for one, length in zip(kernel, padded, strict=True)) else field,
             f"use a smaller `{field}`, `padding: same`, or fewer strides before it",
         )
-    return (padded[0] - reach[0]) // stride[0] + 1, (padded[1] - reach[1]) // stride[1] + 1
+    return tuple((length - one) // step + 1 for length, one, step in zip(padded, reach, stride, strict=True))
 
 
-def sides(padding: Any) -> Sides:
-    """`((top, bottom), (left, right))` of a `padding`: `valid`, a number, or a pair of pairs."""
-    if padding == "valid":
-        return (0, 0), (0, 0)
-    if isinstance(padding, int):
-        return (padding, padding), (padding, padding)
-    rows, columns = padding
-    return (rows[0], rows[1]), (columns[0], columns[1])
+def sides(padding: Any, rank: int = 2, field: str = "padding") -> Sides:
+    """`((top, bottom), (left, right))` of a `padding`: `valid`, a number, or a pair for each axis.
+
+    Raises:
+        OpError: The list has another number of entries.
+    """
+    if padding == "valid" or isinstance(padding, int):
+        edge = 0 if padding == "valid" else padding
+        return ((edge, edge),) * rank
+    if len(padding) != rank:
+        example = {1: "[[before, after]]", 2: "[[top, bottom], [left, right]]"}.get(rank, "three pairs")
+        raise OpError(
+            f"`{field}` expects {example}, got {len(padding)} {'pair' if len(padding) == 1 else 'pairs'}", field
+        )
+    return tuple((before, after) for before, after in padding)
 
 
 def show(x: Shape) -> str:
@@ -446,13 +529,18 @@ def show(x: Shape) -> str:
     return "x".join(map(str, x)) or "a number"
 
 
-def times(pair: tuple[int, int]) -> str:
+def is_one(value: int | tuple[int, ...] | None) -> bool:
+    """Whether a `PerAxis` value is 1 along every axis."""
+    return all(side == 1 for side in ((value,) if isinstance(value, int) else value or (1,)))
+
+
+def times(numbers: tuple[int, ...]) -> str:
     """`3×3`, for labels."""
-    return f"{pair[0]}×{pair[1]}"
+    return "×".join(map(str, numbers))
 
 
-def per_stride(stride: tuple[int, int]) -> str:
+def per_stride(stride: tuple[int, ...]) -> str:
     """` /2`, the suffix of a label; empty if the stride is 1."""
-    if stride == (1, 1):
+    if is_one(stride):
         return ""
-    return f" /{stride[0]}" if stride[0] == stride[1] else f" /{times(stride)}"
+    return f" /{stride[0] if len({*stride}) == 1 else times(stride)}"

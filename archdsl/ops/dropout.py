@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from archdsl.ops.base import Example, Op, Shape, Traits, image
+from archdsl.ops.base import Example, Op, Shape, Traits, lengths
 from archdsl.ops.field_types import Positive, Seed, Share
 from archdsl.ops.receptive_field import POINTWISE
 
@@ -53,7 +53,8 @@ class Dropout(_Dropout, name="dropout", layer="layers.Dropout"):
 class SpatialDropout(_Dropout, name="spatial_dropout", layer="layers.SpatialDropout2D"):
     """Sets a random fraction of the channels to 0 during training. (H, W, C) -> (H, W, C).
 
-    Keras `SpatialDropout2D`; Tompson et al. 2014. The remaining channels are scaled by 1 / (1 - rate).
+    Keras `SpatialDropout2D`; Tompson et al. 2014. The remaining channels are scaled by 1 / (1 - rate). On sequences
+    (T, C), it is Keras's `SpatialDropout1D`, and on volumes (D, H, W, C), `SpatialDropout3D`.
 
     Args:
         rate: fraction of the channels to drop.
@@ -61,10 +62,17 @@ class SpatialDropout(_Dropout, name="spatial_dropout", layer="layers.SpatialDrop
 
     traits = Traits(elementwise=True, drops=True, keeps_zero=True, values="same_sign")
 
-    examples = (Example({"rate": 0.5}, _X, _X[0]), Example({"rate": 0.1, "seed": 3}, _X, _X[0]))
+    ranks = (1, 2, 3)
+
+    examples = (
+        Example({"rate": 0.5}, _X, _X[0]),
+        Example({"rate": 0.1, "seed": 3}, _X, _X[0]),
+        Example({"rate": 0.5}, ((5, 4),), (5, 4)),
+        Example({"rate": 0.5}, ((5, 4, 3, 2),), (5, 4, 3, 2)),
+    )
 
     def fits(self, *inputs: Shape) -> None:
-        image(inputs[0], self.name)
+        lengths(inputs[0], self)
 
 
 class StochasticDepth(_Dropout, name="stochastic_depth", layer="StochasticDepth"):

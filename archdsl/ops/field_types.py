@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BeforeValidator, Field, ValidationError, WrapValidator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationError, WrapValidator
 from pydantic_core import PydanticCustomError
 
 
@@ -18,6 +18,14 @@ def pair(value: Any) -> Any:
     if len(value) != 2:
         raise PydanticCustomError("kind", "expected {wanted}", {"wanted": "a number, or two as [height, width]"})
     return tuple(value)
+
+
+def listed(value: Any) -> Any:
+    """Check that a list has an entry for each of up to three axes."""
+    if not 1 <= len(value) <= 3:
+        wanted = "a number, or a list with one number per axis, such as [height, width]"
+        raise PydanticCustomError("kind", "expected {wanted}", {"wanted": wanted})
+    return value
 
 
 def either(wanted: str) -> Any:
@@ -36,12 +44,22 @@ Size = Annotated[int, BeforeValidator(whole), Field(strict=True, ge=1, le=65_536
 Count = Annotated[int, BeforeValidator(whole), Field(strict=True, ge=1, le=1_000_000)]
 Pixels = Annotated[int, BeforeValidator(whole), Field(strict=True, ge=0, le=65_536)]
 Pair = Annotated[tuple[Size, Size], BeforeValidator(pair, json_schema_input_type=Size | tuple[Size, Size])]
-Sides: TypeAlias = tuple[tuple[Pixels, Pixels], tuple[Pixels, Pixels]]
-Padding = Annotated[
-    Literal["valid", "same"] | Pixels | Sides,
-    WrapValidator(either("`same`, `valid`, a number of pixels, or [[top, bottom], [left, right]]")),
+"""Height and width, for ops that take only (H, W, C)."""
+_UP_TO_THREE = Field(min_length=1, max_length=3)
+PerAxis = Annotated[
+    Annotated[Size, Tag("number")] | Annotated[tuple[Size, ...], BeforeValidator(listed), _UP_TO_THREE, Tag("list")],
+    Discriminator(lambda value: "list" if isinstance(value, list | tuple) else "number"),
 ]
-Border = Annotated[Pixels | Sides, WrapValidator(either("a number of pixels, or [[top, bottom], [left, right]]"))]
+"""A number for every axis, or a number for each of them. The rank of the input is known only to `Op.output`."""
+Edges = Annotated[tuple[tuple[Pixels, Pixels], ...], _UP_TO_THREE]
+_EDGES = "a number, or a list with one pair per axis, such as [[top, bottom], [left, right]]"
+Padding = Annotated[Literal["valid", "same"] | Pixels | Edges, WrapValidator(either(f"`same`, `valid`, {_EDGES}"))]
+ConvPadding = Annotated[
+    Literal["valid", "same", "causal"] | Pixels | Edges, WrapValidator(either(f"`same`, `valid`, `causal`, {_EDGES}"))
+]
+Border = Annotated[Pixels | Edges, WrapValidator(either(_EDGES))]
+Sides: TypeAlias = tuple[tuple[int, int], ...]
+"""The numbers of pixels before and after each axis."""
 Flag = Annotated[bool, Field(strict=True)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Positive = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]

@@ -2,23 +2,35 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
-from archdsl.ops.base import Counts, Example, Op, OpError, SavedForBackward, Shape, Traits, image, per_stride, times
-from archdsl.ops.field_types import Flag, Padding, Pair
+from archdsl.ops.base import (
+    Counts,
+    Example,
+    Op,
+    OpError,
+    SavedForBackward,
+    Shape,
+    Traits,
+    lengths,
+    listed_rank,
+    per_axis,
+    per_stride,
+    times,
+)
+from archdsl.ops.field_types import Flag, Padding, PerAxis
 from archdsl.ops.index_sets import ALL, Positions
 from archdsl.ops.receptive_field import Reach, ReceptiveField
-from archdsl.ops.sliding import Sliding
+from archdsl.ops.sliding import Geometry, Sliding
 
 
 class _Pool(Sliding, kind="pool"):
     """Base class of the pools with a sliding window.
 
     Args:
-        size: height and width of the pooling window.
-        stride: stride of the window along height and width; defaults to `size`.
+        size: size of the pooling window: one number, or one per axis.
+        stride: stride of the window: one number, or one per axis; defaults to `size`.
         padding: `valid` for no padding, `same` for padding to an output of size ceil(input / stride), or the number of
-            pixels on each side: one number, or [[top, bottom], [left, right]].
+            pixels on each side: one number, or one pair per axis, such as [[top, bottom], [left, right]].
     """
 
     kernel_field = "size"
@@ -26,21 +38,28 @@ class _Pool(Sliding, kind="pool"):
     keras_words = {"strides": "stride", "padding": "padding"}
     traits = Traits(values="between")
 
-    size: Pair = (2, 2)
-    stride: Pair | None = None
+    size: PerAxis = 2
+    stride: PerAxis | None = None
     padding: Padding = "valid"
 
-    def geometry(self) -> tuple[tuple[int, int], tuple[int, int], Any, tuple[int, int]]:
-        return self.size, self.stride or self.size, self.padding, (1, 1)
+    def geometry(self, rank: int) -> Geometry:
+        size = per_axis(self.size, rank, "size")
+        stride = size if self.stride is None else per_axis(self.stride, rank, "stride")
+        return Geometry(size, stride, self.padding, (1,) * rank)
 
     def label(self) -> str:
-        return f"{super().label()} {times(self.size)}{per_stride(self.stride or self.size)}"
+        return self.label_of_rank(listed_rank(self))
+
+    def label_of_rank(self, rank: int) -> str:
+        size, stride, *_ = self.geometry(rank)
+        return f"{super().label()} {times(size)}{per_stride(stride)}"
 
 
 class MaxPool(_Pool, name="max_pool", layer="layers.MaxPooling2D"):
     """Maximum over each window. (H, W, C) -> (H', W', C). Keras `MaxPooling2D`.
 
-    A numeric `padding` pads with minus infinity, as torch does.
+    On sequences (T, C), it is Keras's `MaxPooling1D`, and on volumes (D, H, W, C), `MaxPooling3D`. A numeric
+    `padding` pads with minus infinity, as torch does.
     """
 
     pad_with = "lowest_pad"
@@ -49,11 +68,15 @@ class MaxPool(_Pool, name="max_pool", layer="layers.MaxPooling2D"):
         Example({}, ((9, 8, 3),), (4, 4, 3)),
         Example({"size": 3, "stride": 2, "padding": "same"}, ((9, 8, 3),), (5, 4, 3)),
         Example({"size": [1, 2], "stride": [2, 1]}, ((9, 8, 3),), (5, 7, 3)),
+        Example({"size": 3, "padding": "same"}, ((8, 3),), (3, 3)),
+        Example({"size": [1, 2, 2], "stride": 2}, ((5, 4, 6, 3),), (3, 2, 3, 3)),
     )
 
 
 class AveragePool(_Pool, name="average_pool", layer="layers.AveragePooling2D"):
     """Average over each window. (H, W, C) -> (H', W', C). Keras `AveragePooling2D`.
+
+    On sequences (T, C), it is Keras's `AveragePooling1D`, and on volumes (D, H, W, C), `AveragePooling3D`.
 
     Args:
         padding: `valid` or `same`. A number of pixels is an error, because torch counts the padding in the average and
@@ -63,6 +86,8 @@ class AveragePool(_Pool, name="average_pool", layer="layers.AveragePooling2D"):
     examples = (
         Example({"size": [2, 3]}, ((9, 8, 3),), (4, 2, 3)),
         Example({"size": 3, "stride": 1, "padding": "same"}, ((9, 8, 3),), (9, 8, 3)),
+        Example({"stride": [3], "padding": "same"}, ((8, 3),), (3, 3)),
+        Example({"size": [1, 2, 2]}, ((3, 4, 6, 2),), (3, 2, 3, 2)),
     )
 
     def output(self, *inputs: Shape) -> Shape:
@@ -75,34 +100,41 @@ class AveragePool(_Pool, name="average_pool", layer="layers.AveragePooling2D"):
 class _WholeMapPool(Op, kind="pool"):
     """Base class of the pools that read the entire feature map of each channel."""
 
+    ranks = (1, 2, 3)
     traits = Traits(values="between")
 
     def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
-        return ((ALL, ALL, needed[-1]),)
+        return ((*(ALL for _ in inputs[0][:-1]), needed[-1]),)
 
 
 class _GlobalPool(_WholeMapPool):
     """Base class of the global pools.
 
     Args:
-        keepdims: whether to keep height and width as axes of length 1.
+        keepdims: whether to keep the other axes, with length 1.
     """
 
     traits = Traits(values="between", pools_map=True)
 
     keepdims: Flag = False
 
-    examples = (Example({}, ((5, 4, 3),), (3,)), Example({"keepdims": True}, ((5, 4, 3),), (1, 1, 3)))
+    examples = (
+        Example({}, ((5, 4, 3),), (3,)),
+        Example({"keepdims": True}, ((5, 4, 3),), (1, 1, 3)),
+        Example({}, ((5, 3),), (3,)),
+        Example({"keepdims": True}, ((5, 4, 2, 3),), (1, 1, 1, 3)),
+    )
 
     def output(self, *inputs: Shape) -> Shape:
-        *_, channels = image(inputs[0], self.name)
-        return (1, 1, channels) if self.keepdims else (channels,)
+        kept = tuple(1 for _ in lengths(inputs[0], self)) if self.keepdims else ()
+        return (*kept, inputs[0][-1])
 
 
 class GlobalAveragePool(_GlobalPool, name="global_average_pool", layer="layers.GlobalAveragePooling2D"):
     """Average of each channel. (H, W, C) -> (C,), or (1, 1, C) with `keepdims`.
 
-    Keras `GlobalAveragePooling2D`; Lin et al. 2013.
+    Keras `GlobalAveragePooling2D`; Lin et al. 2013. On sequences (T, C), it is Keras's `GlobalAveragePooling1D`, and on
+    volumes (D, H, W, C), `GlobalAveragePooling3D`.
     """
 
     def fvcore(self, *inputs: Shape) -> Counts:
@@ -113,7 +145,8 @@ class GlobalAveragePool(_GlobalPool, name="global_average_pool", layer="layers.G
 class GlobalMaxPool(_GlobalPool, name="global_max_pool", layer="layers.GlobalMaxPooling2D"):
     """Maximum of each channel. (H, W, C) -> (C,), or (1, 1, C) with `keepdims`.
 
-    Keras `GlobalMaxPooling2D`.
+    Keras `GlobalMaxPooling2D`. On sequences (T, C), it is Keras's `GlobalMaxPooling1D`, and on volumes (D, H, W, C),
+    `GlobalMaxPooling3D`.
     """
 
     saved = SavedForBackward(inputs=True, output=True)
@@ -123,40 +156,50 @@ class _AdaptivePool(_WholeMapPool):
     """Base class of the pools with a fixed output size.
 
     Args:
-        size: height and width of the output.
+        size: size of the output: one number, or one per axis.
     """
 
-    size: Pair
+    size: PerAxis
 
-    examples = (Example({"size": 2}, ((9, 8, 3),), (2, 2, 3)), Example({"size": [3, 1]}, ((9, 8, 3),), (3, 1, 3)))
+    examples = (
+        Example({"size": 2}, ((9, 8, 3),), (2, 2, 3)),
+        Example({"size": [3, 1]}, ((9, 8, 3),), (3, 1, 3)),
+        Example({"size": [4]}, ((9, 3),), (4, 3)),
+        Example({"size": [1, 2, 3]}, ((4, 5, 7, 2),), (1, 2, 3, 2)),
+    )
 
     def output(self, *inputs: Shape) -> Shape:
-        *_, channels = image(inputs[0], self.name)
-        return *self.size, channels
+        x = lengths(inputs[0], self)
+        return *per_axis(self.size, len(x), "size"), inputs[0][-1]
 
     def receptive_field(self, *inputs: Shape) -> ReceptiveField:
-        rows, columns = (Reach(x, 0, x - 1, y) for x, y in zip(inputs[0], self.size, strict=False))
-        return rows, columns
+        pairs = zip(lengths(inputs[0], self), self.output(*inputs), strict=False)
+        return tuple(Reach(x, 0, x - 1, y) for x, y in pairs)
 
     def label(self) -> str:
-        return f"{super().label()} to {times(self.size)}"
+        return self.label_of_rank(listed_rank(self))
+
+    def label_of_rank(self, rank: int) -> str:
+        return f"{super().label()} to {times(per_axis(self.size, rank, 'size'))}"
 
 
 class AdaptiveAveragePool(_AdaptivePool, name="adaptive_average_pool", layer="layers.AdaptiveAveragePooling2D"):
     """Average pooling to a fixed output size. (H, W, C) -> (size, size, C).
 
-    Keras `AdaptiveAveragePooling2D`; the same as torch's `AdaptiveAvgPool2d`.
+    Keras `AdaptiveAveragePooling2D`; the same as torch's `AdaptiveAvgPool2d`. On sequences (T, C), it is Keras's
+    `AdaptiveAveragePooling1D`, and on volumes (D, H, W, C), `AdaptiveAveragePooling3D`.
     """
 
     def fvcore(self, *inputs: Shape) -> Counts:
         return Counts(math.prod(inputs[0]))
 
 
-class AdaptiveMaxPool(_AdaptivePool, name="adaptive_max_pool", layer="CoveringMaxPooling2D"):
+class AdaptiveMaxPool(_AdaptivePool, name="adaptive_max_pool", layer="CoveringMaxPooling"):
     """Max pooling to a fixed output size. (H, W, C) -> (size, size, C).
 
     Keras `AdaptiveMaxPooling2D`; the same as torch's `AdaptiveMaxPool2d`. archdsl brings its own layer, because the one
-    in Keras 3.15 pools over one pixel too many if a side is 1, and its gradient is wrong.
+    in Keras 3.15 pools over one pixel too many if a side is 1, and its gradient is wrong. It takes sequences (T, C) and
+    volumes (D, H, W, C), too.
     """
 
     saved = SavedForBackward(inputs=True, output=True)

@@ -26,22 +26,21 @@ class Reach(NamedTuple):
         return (place * self.step + self.high) // self.over
 
 
-ReceptiveField: TypeAlias = tuple[Reach, Reach] | Literal["place", "whole"]
-"""Rows and columns of a map; or `place`, one position each without a map layout; or `whole`, all of the input."""
+ReceptiveField: TypeAlias = tuple[Reach, ...] | Literal["place", "whole"]
+"""Each axis of a map; or `place`, one position each without a map layout; or `whole`, all of the input."""
 
-POINTWISE: ReceptiveField = (Reach(), Reach())
+POINTWISE: ReceptiveField = ()
 """The same position only, for any shape."""
 
 
-def through(windows: tuple[Window, Window]) -> ReceptiveField:
+def through(windows: tuple[Window, ...]) -> ReceptiveField:
     """The receptive field of sliding windows."""
-    rows, columns = (
+    return tuple(
         Reach(1, one.before - one.reach + one.stride, one.before, one.stride)
         if one.upward
         else Reach(one.stride, -one.before, one.reach - 1 - one.before)
         for one in windows
     )
-    return rows, columns
 
 
 def scaled(x: int, y: int, interpolation: str) -> Reach:

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, WrapValidator
 
-from archdsl.ops.base import ANY_DTYPE, Example, Op, OpError, Shape, Traits, image, per_stride, show
-from archdsl.ops.field_types import Count, Pair, Size, either, whole
+from archdsl.ops.base import ANY_DTYPE, Example, Op, OpError, Shape, Traits, lengths, per_axis, per_stride, show
+from archdsl.ops.field_types import Count, PerAxis, Size, either, whole
 from archdsl.ops.index_sets import ALL, LONGEST, Positions, bounded, everything, spread
 from archdsl.ops.receptive_field import POINTWISE, Reach, ReceptiveField
 
@@ -224,37 +224,40 @@ class PadShortcut(Op, name="pad_shortcut", kind="shape", layer="PaddingShortcut"
 
     Args:
         filters: number of output channels; at least the number of input channels.
-        stride: stride of the subsampling along height and width.
+        stride: stride of the subsampling: one number, or one per axis.
     """
 
+    ranks = (1, 2, 3)
     keras_words = {"strides": "stride"}
     traits = Traits(values="same_sign")
 
     filters: Count
-    stride: Pair = (1, 1)
+    stride: PerAxis = 1
 
     examples = (
         Example({"filters": 8, "stride": 2}, ((9, 7, 4),), (5, 4, 8)),
         Example({"filters": 4, "stride": [1, 2]}, ((9, 8, 4),), (9, 4, 4)),
         Example({"filters": 6}, ((3, 3, 1),), (3, 3, 6)),
+        Example({"filters": 6, "stride": [2]}, ((5, 3),), (3, 6)),
+        Example({"filters": 6, "stride": [1, 2, 2]}, ((3, 5, 4, 3),), (3, 3, 2, 6)),
     )
 
     def output(self, *inputs: Shape) -> Shape:
-        height, width, channels = image(inputs[0], self.name)
+        x, channels = lengths(inputs[0], self), inputs[0][-1]
         if self.filters < channels:
             hint = "use a `projection`, which can reduce the number of channels"
             raise OpError(f"{channels} channels cannot be padded to {self.filters}", "filters", hint)
-        return -(-height // self.stride[0]), -(-width // self.stride[1]), self.filters
+        steps = per_axis(self.stride, len(x), "stride")
+        return *(-(-length // step) for length, step in zip(x, steps, strict=True)), self.filters
 
     def receptive_field(self, *inputs: Shape) -> ReceptiveField:
-        return Reach(self.stride[0]), Reach(self.stride[1])
+        return tuple(map(Reach, per_axis(self.stride, len(inputs[0]) - 1, "stride")))
 
     def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
-        rows, columns = (
-            ALL if x > LONGEST else spread(bounded(places, y), stride)
-            for places, y, x, stride in zip(needed, output, inputs[0], self.stride, strict=False)
-        )
-        return ((rows, columns, needed[-1]),)
+        axes = zip(needed, output, inputs[0], per_axis(self.stride, len(output) - 1, "stride"), strict=False)
+        places = (ALL if x > LONGEST else spread(bounded(places, y), stride) for places, y, x, stride in axes)
+        return ((*places, needed[-1]),)
 
     def label(self) -> str:
-        return f"Pad to {self.filters}{per_stride(self.stride)}"
+        stride = (self.stride,) if isinstance(self.stride, int) else self.stride
+        return f"Pad to {self.filters}{per_stride(stride)}"

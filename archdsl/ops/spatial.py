@@ -4,8 +4,22 @@ import math
 from collections.abc import Sequence
 from typing import Literal
 
-from archdsl.ops.base import Counts, Example, Op, OpError, Shape, Traits, image, sides
-from archdsl.ops.field_types import Border, Flag, Number, Pair, Sides, Size
+from archdsl.ops.base import (
+    Counts,
+    Example,
+    Op,
+    OpError,
+    Shape,
+    Traits,
+    image,
+    lengths,
+    listed_rank,
+    per_axis,
+    show,
+    sides,
+    times,
+)
+from archdsl.ops.field_types import Border, Flag, Number, PerAxis, Sides, Size
 from archdsl.ops.index_sets import ALL, LONGEST, Positions, bounded, divided, everything, shifted
 from archdsl.ops.receptive_field import Reach, ReceptiveField, scaled
 from archdsl.ops.value_range import Support, ValueRange, hull
@@ -21,16 +35,26 @@ def moved(support: Support | None, x: Shape, edges: Sides, sign: int) -> Support
         length = x[axis] + sign * (before + after)
         found.append((min(length, max(0, first + sign * before)), max(0, min(length, stop + sign * before))))
     whole = all(part == (0, x[axis] + sign * sum(edges[axis])) for axis, part in enumerate(found))
-    return None if whole else (found[0], found[1])
+    return None if whole else tuple(found)
+
+
+def _same_edges(edges: Sides) -> int | None:
+    """The number of pixels if it is the same on all sides."""
+    numbers = {number for pair in edges for number in pair}
+    return numbers.pop() if len(numbers) == 1 else None
 
 
 class ZeroPad(Op, name="zero_pad", kind="shape", layer="layers.ZeroPadding2D"):
     """Pads the border with zeros. (H, W, C) -> (H + top + bottom, W + left + right, C). Keras `ZeroPadding2D`.
 
+    On sequences (T, C), it is Keras's `ZeroPadding1D`, and on volumes (D, H, W, C), `ZeroPadding3D`.
+
     Args:
-        padding: number of pixels on each side: one number, or [[top, bottom], [left, right]].
+        padding: number of pixels on each side: one number, or one pair per axis, such as
+            [[top, bottom], [left, right]].
     """
 
+    ranks = (1, 2, 3)
     traits = Traits(values="same_sign")
 
     padding: Border
@@ -38,35 +62,36 @@ class ZeroPad(Op, name="zero_pad", kind="shape", layer="layers.ZeroPadding2D"):
     examples = (
         Example({"padding": 1}, ((3, 2, 5),), (5, 4, 5)),
         Example({"padding": [[0, 1], [2, 0]]}, ((3, 2, 5),), (4, 4, 5)),
+        Example({"padding": [[2, 0]]}, ((3, 5),), (5, 5)),
+        Example({"padding": [[0, 1], [1, 1], [2, 0]]}, ((3, 2, 4, 5),), (4, 4, 6, 5)),
     )
 
     def output(self, *inputs: Shape) -> Shape:
-        height, width, channels = image(inputs[0], self.name)
-        (top, bottom), (left, right) = sides(self.padding)
-        return height + top + bottom, width + left + right, channels
+        x = lengths(inputs[0], self)
+        edges = zip(x, sides(self.padding, len(x)), strict=True)
+        return *(length + before + after for length, (before, after) in edges), inputs[0][-1]
 
     def receptive_field(self, *inputs: Shape) -> ReceptiveField:
-        (top, _), (left, _) = sides(self.padding)
-        return Reach(1, -top, -top), Reach(1, -left, -left)
+        return tuple(Reach(1, -before, -before) for before, _ in sides(self.padding, len(inputs[0]) - 1))
 
     def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
-        (top, _), (left, _) = sides(self.padding)
-        return ((shifted(needed[0], -top), shifted(needed[1], -left), needed[-1]),)
+        edges = zip(needed, sides(self.padding, len(output) - 1), strict=False)
+        return ((*(shifted(places, -before) for places, (before, _) in edges), needed[-1]),)
 
     def nonzero_region(self, support: Support | None, x: Shape) -> Support | None:
-        return moved(support, x, sides(self.padding), 1)
+        return moved(support, x, sides(self.padding, len(x) - 1), 1)
 
     def label(self) -> str:
-        (top, bottom), (left, right) = sides(self.padding)
-        if top == bottom == left == right:
-            return f"Zero pad {top}"
-        return f"Zero pad {top}+{bottom}, {left}+{right}"
+        edges = ((self.padding, self.padding),) if isinstance(self.padding, int) else self.padding
+        same = _same_edges(edges)
+        return f"Zero pad {', '.join(f'{before}+{after}' for before, after in edges) if same is None else same}"
 
 
-class LowestPad(ZeroPad, name="lowest_pad", layer="LowestPadding2D"):
+class LowestPad(ZeroPad, name="lowest_pad", layer="LowestPadding"):
     """Pads the border with minus infinity. (H, W, C) -> (H + top + bottom, W + left + right, C).
 
-    Torch's `MaxPool2d` pads this way. A `max_pool` with a numeric `padding` is preceded by this op.
+    Torch's `MaxPool2d` pads this way. A `max_pool` with a numeric `padding` is preceded by this op. It takes sequences
+    (T, C) and volumes (D, H, W, C), too.
     """
 
     traits = Traits()
@@ -83,49 +108,52 @@ class _Crop(Op, kind="shape"):
 
     traits = Traits(values="between", unread="compute only what is kept")
 
-    def _corner(self, x: Shape) -> tuple[int, int]:
-        """The first row and column of the output in the input."""
+    def _corner(self, x: Shape) -> tuple[int, ...]:
+        """The first position of the output in the input, along each axis except the channels."""
         raise NotImplementedError
 
     def receptive_field(self, *inputs: Shape) -> ReceptiveField:
-        top, left = self._corner(inputs[0])
-        return Reach(1, top, top), Reach(1, left, left)
+        return tuple(Reach(1, start, start) for start in self._corner(inputs[0]))
 
     def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
-        rows, columns = (
-            shifted(bounded(places, y), start)
-            for places, y, start in zip(needed, output, self._corner(inputs[0]), strict=False)
-        )
-        return ((rows, columns, needed[-1]),)
+        axes = zip(needed, output, self._corner(inputs[0]), strict=False)
+        return ((*(shifted(bounded(places, y), start) for places, y, start in axes), needed[-1]),)
 
 
 class Crop(_Crop, name="crop", layer="layers.Cropping2D"):
     """Crops the border. (H, W, C) -> (H - top - bottom, W - left - right, C). Keras `Cropping2D`.
 
+    On sequences (T, C), it is Keras's `Cropping1D`, and on volumes (D, H, W, C), `Cropping3D`.
+
     Args:
-        border: number of pixels to remove on each side: one number, or [[top, bottom], [left, right]].
+        border: number of pixels to remove on each side: one number, or one pair per axis, such as
+            [[top, bottom], [left, right]].
     """
+
+    ranks = (1, 2, 3)
 
     border: Border
 
     examples = (
         Example({"border": 1}, ((5, 4, 3),), (3, 2, 3)),
         Example({"border": [[0, 1], [2, 0]]}, ((5, 4, 3),), (4, 2, 3)),
+        Example({"border": [[2, 1]]}, ((5, 3),), (2, 3)),
+        Example({"border": [[0, 1], [1, 1], [2, 0]]}, ((3, 4, 5, 2),), (2, 2, 3, 2)),
     )
 
     def output(self, *inputs: Shape) -> Shape:
-        height, width, channels = image(inputs[0], self.name)
-        (top, bottom), (left, right) = sides(self.border)
-        if height <= top + bottom or width <= left + right:
-            raise OpError(f"`border` removes the entire map of {height}x{width}", "border")
-        return height - top - bottom, width - left - right, channels
+        x = lengths(inputs[0], self)
+        edges = zip(x, sides(self.border, len(x), "border"), strict=True)
+        found = tuple(length - before - after for length, (before, after) in edges)
+        if min(found) < 1:
+            raise OpError(f"`border` removes the entire map of {show(x)}", "border")
+        return *found, inputs[0][-1]
 
-    def _corner(self, x: Shape) -> tuple[int, int]:
-        (top, _), (left, _) = sides(self.border)
-        return top, left
+    def _corner(self, x: Shape) -> tuple[int, ...]:
+        return tuple(before for before, _ in sides(self.border, len(x) - 1, "border"))
 
     def nonzero_region(self, support: Support | None, x: Shape) -> Support | None:
-        return moved(support, x, sides(self.border), -1)
+        return moved(support, x, sides(self.border, len(x) - 1, "border"), -1)
 
 
 class CenterCrop(_Crop, name="center_crop", layer="layers.CenterCrop"):
@@ -150,7 +178,7 @@ class CenterCrop(_Crop, name="center_crop", layer="layers.CenterCrop"):
             raise OpError(fact, "height" if height < self.height else "width", "to enlarge the map, use `resize`")
         return self.height, self.width, channels
 
-    def _corner(self, x: Shape) -> tuple[int, int]:
+    def _corner(self, x: Shape) -> tuple[int, ...]:
         return (x[0] - self.height) // 2, (x[1] - self.width) // 2
 
 
@@ -166,38 +194,49 @@ class _Resized(Op, kind="shape"):
 class Upsample(_Resized, name="upsample", layer="layers.UpSampling2D"):
     """Upsamples by an integer factor. (H, W, C) -> (H * size, W * size, C). Keras `UpSampling2D`.
 
+    On sequences (T, C), it is Keras's `UpSampling1D`, and on volumes (D, H, W, C), `UpSampling3D`.
+
     Args:
-        size: upsampling factors for height and width.
-        interpolation: interpolation method.
+        size: upsampling factor: one number, or one per axis.
+        interpolation: interpolation method; sequences and volumes have only `nearest`.
     """
 
-    caption = "Upsample {size[0]}×{size[1]}"
+    ranks = (1, 2, 3)
 
-    size: Pair = (2, 2)
+    size: PerAxis = 2
     interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos3", "lanczos5"] = "nearest"
 
     examples = (
         Example({}, _X, (8, 12, 8)),
         Example({"size": [1, 3]}, _X, (4, 18, 8)),
         Example({"size": 2, "interpolation": "bilinear"}, _X, (8, 12, 8)),
+        Example({"size": [3]}, ((4, 5),), (12, 5)),
+        Example({"size": [1, 2, 3]}, ((4, 3, 2, 5),), (4, 6, 6, 5)),
     )
 
     def output(self, *inputs: Shape) -> Shape:
-        height, width, channels = image(inputs[0], self.name)
-        return height * self.size[0], width * self.size[1], channels
+        x = lengths(inputs[0], self)
+        if len(x) != 2 and self.interpolation != "nearest":
+            raise OpError(f"`interpolation: {self.interpolation}` expects (H, W, C)", "interpolation")
+        factors = per_axis(self.size, len(x), "size")
+        return *(length * factor for length, factor in zip(x, factors, strict=True)), inputs[0][-1]
 
     def receptive_field(self, *inputs: Shape) -> ReceptiveField:
-        rows, columns = (scaled(x, x * more, self.interpolation) for x, more in zip(inputs[0], self.size, strict=False))
-        return rows, columns
+        pairs = zip(lengths(inputs[0], self), self.output(*inputs), strict=False)
+        return tuple(scaled(x, y, self.interpolation) for x, y in pairs)
 
     def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
-        if self.interpolation != "nearest" or max(output[:2]) > LONGEST:
+        if self.interpolation != "nearest" or max(output[:-1]) > LONGEST:
             return everything(inputs)
-        rows, columns = (
-            ALL if places == ALL else divided(places, y, size)
-            for places, y, size in zip(needed, output, self.size, strict=False)
-        )
-        return ((rows, columns, needed[-1]),)
+        axes = zip(needed, output, per_axis(self.size, len(output) - 1, "size"), strict=False)
+        places = (ALL if places == ALL else divided(places, y, size) for places, y, size in axes)
+        return ((*places, needed[-1]),)
+
+    def label(self) -> str:
+        return self.label_of_rank(listed_rank(self))
+
+    def label_of_rank(self, rank: int) -> str:
+        return f"Upsample {times(per_axis(self.size, rank, 'size'))}"
 
     def value_range(self, *inputs: ValueRange) -> ValueRange:
         # Bicubic and Lanczos kernels have negative lobes, so they overshoot.

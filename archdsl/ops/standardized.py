@@ -15,12 +15,13 @@ class StandardizedConv(Conv, name="standardized_conv", layer="StandardizedConv2D
         epsilon: small number added to the variance of a filter's weights to avoid division by zero.
     """
 
+    ranks = (2,)
     traits = Traits(filters=True, standardizes=True)
 
     epsilon: Positive = 1e-6
 
     examples = (
-        *Conv.examples,
+        *(example for example in Conv.examples if len(example.inputs[0]) == 3),
         Example({"filters": 6, "kernel": 3, "bias": False, "epsilon": 1e-8}, ((9, 8, 4),), (7, 6, 6)),
     )
 
@@ -32,5 +33,6 @@ class StandardizedConv(Conv, name="standardized_conv", layer="StandardizedConv2D
     def plainer_step(self, x: Shape) -> str:
         return ""
 
-    def label(self) -> str:
-        return f"Standardized {super().label()[0].lower()}{super().label()[1:]}"
+    def label_of_rank(self, rank: int) -> str:
+        label = super().label_of_rank(rank)
+        return f"Standardized {label[0].lower()}{label[1:]}"

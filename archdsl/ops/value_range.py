@@ -15,8 +15,8 @@ class ValueRange(NamedTuple):
     most: float | None = None
 
 
-Support: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
-"""The rows and the columns that may be nonzero, each as start and end (exclusive)."""
+Support: TypeAlias = tuple[tuple[int, int], ...]
+"""The part of each axis of a map that may be nonzero, as start and end (exclusive)."""
 
 
 def clip(x: ValueRange, to: ValueRange) -> ValueRange:

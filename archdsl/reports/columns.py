@@ -103,7 +103,7 @@ COLUMNS: dict[str, Column] = {
     "stride": Column(
         "stride",
         "distance in input pixels between neighboring positions of the feature map",
-        lambda facts: show_pair(facts.field.stride) if facts.field.stride else "",
+        lambda facts: show_sides(facts.field.stride) if facts.field.stride else "",
         lambda facts: list(facts.field.stride) if facts.field.stride else None,
     ),
     "weight_bytes": _memory("weights", "memory for the weights", lambda facts: facts.weight_bytes),
@@ -178,11 +178,11 @@ def _field_text(field: Field) -> str:
     """Format a receptive field with its stride, as in `27 /4`."""
     if field.size is None:
         return "whole"
-    stride = show_pair(field.stride) if field.stride else "1"
-    return (show_pair(field.size) + (f" /{stride}" if stride != "1" else "")) if any(field.size) else ""
+    stride = show_sides(field.stride) if field.stride else "1"
+    return (show_sides(field.size) + (f" /{stride}" if stride != "1" else "")) if any(field.size) else ""
 
 
-def show_pair(pair: tuple[float, float]) -> str:
-    """Format rows and columns as in `27`, or as in `27x9` if they differ."""
-    words = [f"{side:.4g}" if isinstance(side, float) else str(side) for side in pair]
-    return words[0] if words[0] == words[1] else "x".join(words)
+def show_sides(sides: tuple[float, ...]) -> str:
+    """Format a number per axis as in `27`, or as in `27x9` if they differ."""
+    words = [f"{side:.4g}" if isinstance(side, float) else str(side) for side in sides]
+    return words[0] if len({*words}) == 1 else "x".join(words)

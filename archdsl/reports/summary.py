@@ -12,7 +12,7 @@ from archdsl.analysis.wires import Wires
 from archdsl.graph import BranchPath, Graph, Node, TensorRef, Totals, total
 from archdsl.ops import Shape
 from archdsl.ops.base import show
-from archdsl.reports.columns import COLUMNS, DEFAULT, SHORT, RowFacts, show_pair, step_facts
+from archdsl.reports.columns import COLUMNS, DEFAULT, SHORT, RowFacts, show_sides, step_facts
 from archdsl.spec import INPUT, OUTPUT
 from archdsl.text import BOLD, CYAN, DIM, Table, byte_size, columns, first_fitting, fold, quantity, table_width
 
@@ -181,7 +181,7 @@ def totals_lines(graph: Graph, measures: Measures) -> list[str]:
 def _seen(field: Field) -> str:
     if field.size is None:
         return "the whole input"
-    return show(field.size) + (f", stride {show_pair(field.stride)}" if field.stride else "")
+    return show(field.size) + (f", stride {show_sides(field.stride)}" if field.stride else "")
 
 
 def arguments(node: Node) -> str:
@@ -217,7 +217,7 @@ def _row(step: Sequence[Node], level: int, times: int, source: str, paths: tuple
         kind = describe_shortcut(main.body)
         label = arguments(main) + (f" + {kind}" if kind else "")
     else:
-        label = " · ".join(node.op.label() for node in step if node.op and node.role != "pad")
+        label = " · ".join(node.label for node in step if node.op and node.role != "pad")
     label += f", shares {main.shared_with}" if main.shared_with else ""
     label += "".join(f", {word} is {tie}" for word, tie in main.tied.items())
     label += f", from {source}" if source else ""

@@ -6,7 +6,7 @@ from typing import Any
 
 from archdsl.errors import ArchError, Problem, Problems, fail, nearest
 from archdsl.graph import Graph
-from archdsl.ops.base import FLOAT, show
+from archdsl.ops.base import FLOAT, is_one, show
 from archdsl.spec import OUTPUT, Spec
 from archdsl.text import quantity
 
@@ -89,9 +89,9 @@ def check_gradients(spec: Spec, graph: Graph) -> None:
         return
     for path, node in graph.walk():
         kernel = node.weights.get("kernel") or node.weights.get("depthwise_kernel")
-        if kernel is None or kernel.shape[:2] != (1, 1) or getattr(node.op, "stride", 1) in (1, (1, 1)):
+        if kernel is None or {*kernel.shape[:-2]} != {1} or is_one(getattr(node.op, "stride", 1)):
             continue
-        channels, depthwise = kernel.shape[2], node.kind in ("depthwise_conv", "separable_conv")
+        channels, depthwise = kernel.shape[-2], node.kind in ("depthwise_conv", "separable_conv")
         if getattr(node.op, "groups", 1) > 1 or channels >= ONEDNN_CHANNELS or (channels > 1 and depthwise):
             continue
         place = spec.places.get("train.onednn")

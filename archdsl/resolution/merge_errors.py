@@ -116,10 +116,10 @@ def _resized_at(way: Sequence[Node], by_name: Mapping[str, Node]) -> Span | None
 
 def _can_be_projected(before: Shape, after: Shape) -> bool:
     """Return whether a strided 1x1 convolution can change one shape to the other."""
-    if len(before) != 3 or len(after) != 3:
+    if len(before) != len(after) or not 2 <= len(before) <= 4:
         return False
-    strides = [-(-b // a) for b, a in zip(before[:2], after[:2], strict=True)]
-    return all(-(-b // stride) == a for b, a, stride in zip(before[:2], after[:2], strides, strict=True))
+    pairs = [(b, a, -(-b // a)) for b, a in zip(before[:-1], after[:-1], strict=True)]
+    return all(-(-b // stride) == a for b, a, stride in pairs)
 
 
 def _channels_hint(field: str, value: Value | None, other: Value | None, channels: int) -> str:

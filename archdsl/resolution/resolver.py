@@ -321,7 +321,7 @@ class Resolver:
         except OpError as error:
             at = _place(error, call.fields, span)
             facts = tuple(f"{x.ref} -> {show(x.shape)}" for x in xs) if len(xs) > 1 else ()
-            hint = _earlier(op, body, xs[0]) if isinstance(error, RankError) else error.hint
+            hint = (_earlier(op, body, xs[0]) if isinstance(error, RankError) else "") or error.hint
             raise ArchError(Problem("ARCH020", str(error), at, facts, hint=hint)) from None
         if prod(shape) > ELEMENTS:
             message = f"the output of `{name}` is too large: {show(shape)} exceeds {ELEMENTS:,} numbers"

@@ -8,6 +8,7 @@ from archdsl.errors import Span
 from archdsl.expr import Expression
 from archdsl.graph import Node, Shortcut, Tensor, TensorRef
 from archdsl.ops import OPS, Op, Shape
+from archdsl.ops.base import is_one
 from archdsl.spec import Branch, Branches, Loop, OpCall, Step, Value
 
 
@@ -62,7 +63,7 @@ def shortcut_of(
         first.setdefault(node.path[level], node.inputs)
     if own[0].inputs not in [first.get(name, (part.ref,)) for name, part in parts.items()]:
         return Shortcut("shortcut", branch, steps, own[0].inputs)
-    is_point = all(getattr(node.op, "kernel", (1, 1)) == (1, 1) for node in own)
+    is_point = all(is_one(getattr(node.op, "kernel", 1)) for node in own)
     return Shortcut(_WORDS.get(steps, "shortcut") if is_point else "shortcut", branch, steps)
 
 
@@ -80,14 +81,16 @@ def shortcut_stride(branches: Branches, first: Sequence[Node], start: Shape, end
         end: The shape of the first branch's output.
     """
     span = branches.place
-    if len(start) != 3 or len(end) != 3:
-        return (Value(1, span), Value(1, span))
+    rank = len(start) - 1
+    if rank < 1 or len(start) != len(end):
+        return (Value(1, span),) * max(rank, 1)
     if not branches.paths or plain_ops(branches.paths[0]) is None:
-        return tuple(Value(-(-before // after), span) for before, after in zip(start[:2], end[:2], strict=True))
-    product = [1, 1]
+        return tuple(Value(-(-before // after), span) for before, after in zip(start[:-1], end[:-1], strict=True))
+    product = [1] * rank
     for node in first:
-        stride = getattr(node.op, "stride", None) or getattr(node.op, "size", None) or (1, 1)
-        product = [product[0] * stride[0], product[1] * stride[1]]
+        stride = getattr(node.op, "stride", None) or getattr(node.op, "size", None) or 1
+        steps = (stride,) * rank if isinstance(stride, int) else stride
+        product = [one * other for one, other in zip(product, steps, strict=False)]
     return tuple(Value(side, span) for side in product)
 
 

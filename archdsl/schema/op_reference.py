@@ -114,8 +114,10 @@ def _type_in_words(annotation: Any, metadata: Sequence[Any] = ()) -> str:
         kinds = list(dict.fromkeys(word for part in parts for word in part if word != "none"))
         alike = _list_of(kinds[0]) if " " in kinds[0] else ""
         return _either([alike.partition(" (")[0] if kind == alike else kind for kind in kinds])
+    if origin is tuple and get_origin(inner[0]) is tuple:
+        return "a list of pairs such as [[top, bottom], [left, right]]"
     if origin is tuple and len(inner) == 2 and Ellipsis not in inner:
-        return "[[top, bottom], [left, right]]" if get_origin(inner[0]) is tuple else "[height, width]"
+        return "[height, width]"
     if origin is dict:
         return _type_in_words(inner[1])
     if origin in (list, tuple):

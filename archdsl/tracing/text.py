@@ -89,7 +89,7 @@ def _head(trace: Trace) -> Iterator[str]:
     """Format the op, shapes and cost of a node."""
     node = trace.target.node
     place = f", {node.span.file}:{node.span.line}:{node.span.column}" if node.span else ""
-    yield f"{trace.path}: {node.op.label() if node.op is not None else node.kind}{place}"
+    yield f"{trace.path}: {node.label}{place}"
     taken = " and ".join(f"{show(shape)} from {ref}" for ref, shape in trace.inputs)
     ends = " and ".join(map(show, node.outputs.values())) or show(node.shape)
     yield f"{taken} -> {ends}"

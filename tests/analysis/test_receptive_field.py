@@ -76,25 +76,32 @@ def resized(x: Moves, length: int, interpolation: str) -> Moves:
     return np.stack(rows)
 
 
+def at(value: Any, axis: int) -> int:
+    """The entry of an axis of a number or a list."""
+    return value if isinstance(value, int) else value[axis]
+
+
 def through(node: Node, x: Moves, axis: int) -> Moves:
     """The effect of an op on changes along one axis."""
     op: Any = node.op
     match op.name:
         case "conv" | "depthwise_conv" | "separable_conv":
-            window = op.kernel[axis], op.stride[axis], op.dilation[axis]
+            window = at(op.kernel, axis), at(op.stride, axis), at(op.dilation, axis)
+            if op.padding == "causal":
+                return slide(x, *window, (window[2] * (window[0] - 1), 0))
             return slide(x, *window, same(len(x), *window) if op.padding == "same" else sides(op.padding, axis))
         case "max_pool" | "average_pool":
-            window = op.size[axis], (op.stride or op.size)[axis], 1
+            window = at(op.size, axis), at(op.stride or op.size, axis), 1
             return slide(x, *window, same(len(x), *window) if op.padding == "same" else sides(op.padding, axis))
         case "conv_transpose":
-            return transposed(x, op.kernel[axis], op.stride[axis], op.padding)
+            return transposed(x, at(op.kernel, axis), at(op.stride, axis), op.padding)
         case "zero_pad" | "lowest_pad":
             return outside(x, *sides(op.padding, axis))
         case "crop":
             before, behind = sides(op.border, axis)
             return x[before : len(x) - behind]
         case "upsample":
-            return resized(x, len(x) * op.size[axis], op.interpolation)
+            return resized(x, len(x) * at(op.size, axis), op.interpolation)
         case "resize":
             return resized(x, (op.height, op.width)[axis], op.interpolation)
         case "space_to_depth":
@@ -102,9 +109,10 @@ def through(node: Node, x: Moves, axis: int) -> Moves:
         case "depth_to_space":
             return np.repeat(x, op.block, axis=0)
         case "pad_shortcut":
-            return x[:: op.stride[axis]]
+            return x[:: at(op.stride, axis)]
         case "adaptive_average_pool":
-            ends = [(i * len(x) // op.size[axis], -(-(i + 1) * len(x) // op.size[axis])) for i in range(op.size[axis])]
+            size = at(op.size, axis)
+            ends = [(i * len(x) // size, -(-(i + 1) * len(x) // size)) for i in range(size)]
             return np.stack([x[low:high].sum(0) for low, high in ends])
     return x
 
@@ -126,15 +134,15 @@ def hold(graph: Graph) -> int:
     """Compare each position of each node, and return the number of positions that see no padding."""
     places, states, fields = 0, views(graph), receptive_fields(graph, 1)
     ops: list[Any] = [node.op for _, node in graph.walk() if node.op is not None]
-    for axis in (0, 1):
+    for axis in range(len(graph.input) - 1):
         length = graph.input[axis]
         found = moves(graph, axis, {name: np.eye(length, length + 1) for name in graph.inputs})
         # Where a transposed convolution leaves places between its windows that see nothing, it is a bound.
-        holes = any(op.name == "conv_transpose" and op.kernel[axis] < op.stride[axis] for op in ops)
+        holes = any(op.name == "conv_transpose" and at(op.kernel, axis) < at(op.stride, axis) for op in ops)
         for node in graph.nodes:
             (view,) = states[node.name].values()
             assert isinstance(view, tuple), node
-            seen = view[axis]
+            seen = view[axis] if view else AxisView()
             assert isinstance(seen, AxisView)
             for place, row in enumerate(found[node.name]):
                 moved, ends = np.flatnonzero(row[:-1]), (seen.start(place), seen.end(place))
@@ -153,23 +161,43 @@ def one(name: str, **fields: Any) -> st.SearchStrategy[Any]:
     return st.fixed_dictionaries(drawn).map(lambda given: {name: given})
 
 
-few, pair = st.integers(0, 3), st.lists(st.integers(1, 5), min_size=2, max_size=2)
-stride = st.one_of(st.integers(1, 3), st.lists(st.integers(1, 3), min_size=2, max_size=2))
-words = st.sampled_from(["same", "valid"])
-padding = st.one_of(words, few, st.lists(st.lists(few, min_size=2, max_size=2), min_size=2, max_size=2))
-step = st.one_of(
-    one("conv", filters=4, kernel=pair, stride=stride, padding=padding),
-    one("conv", filters=4, kernel=pair, dilation=st.integers(1, 3)),
-    one("depthwise_conv", kernel=pair, padding=padding),
-    one("separable_conv", filters=4, kernel=pair, padding=padding),
-    one("max_pool", size=pair, stride=stride, padding=padding),
-    one("average_pool", size=st.integers(1, 3)),
-    one("conv_transpose", filters=4, kernel=pair, stride=st.integers(1, 3), padding=words),
-    one("upsample", size=st.integers(1, 3), interpolation=st.sampled_from(["nearest", "bilinear"])),
-    one("crop", border=st.integers(0, 2)),
-    one("pad_shortcut", filters=6, stride=st.integers(1, 2)),
-    st.sampled_from(["relu", "batch_norm", {"layer_norm": {}}, {"dropout": {"rate": 0.5}}, {"dense": {"units": 4}}]),
-)
+few, words = st.integers(0, 3), st.sampled_from(["same", "valid"])
+
+
+def each(entry: st.SearchStrategy[Any], rank: int) -> st.SearchStrategy[list[Any]]:
+    """A list with one entry per axis."""
+    return st.lists(entry, min_size=rank, max_size=rank)
+
+
+def step_of(rank: int) -> st.SearchStrategy[Any]:
+    """A step for a map with some number of axes besides the channels."""
+    sizes = each(st.integers(1, 5), rank)
+    stride = st.one_of(st.integers(1, 3), each(st.integers(1, 3), rank))
+    padding = st.one_of(words, few, each(each(few, 2), rank))
+    scaling = st.sampled_from(["nearest", "bilinear"]) if rank == 2 else st.just("nearest")
+    some = [
+        one("conv", filters=4, kernel=sizes, stride=stride, padding=padding),
+        one("conv", filters=4, kernel=sizes, dilation=st.integers(1, 3)),
+        one("max_pool", size=sizes, stride=stride, padding=padding),
+        one("average_pool", size=st.integers(1, 3)),
+        one("conv_transpose", filters=4, kernel=sizes, stride=st.integers(1, 3), padding=words),
+        one("upsample", size=st.integers(1, 3), interpolation=scaling),
+        one("crop", border=st.integers(0, 2)),
+        one("zero_pad", padding=each(each(few, 2), rank)),
+        one("pad_shortcut", filters=6, stride=st.integers(1, 2)),
+        st.sampled_from(
+            ["relu", "batch_norm", {"layer_norm": {}}, {"dropout": {"rate": 0.5}}, {"dense": {"units": 4}}]
+        ),
+    ]
+    if rank < 3:
+        some.append(one("depthwise_conv", kernel=sizes, padding=padding))
+        some.append(one("separable_conv", filters=4, kernel=sizes, padding=padding))
+    if rank == 1:
+        some.append(one("conv", filters=4, kernel=sizes, dilation=st.integers(1, 3), padding="causal"))
+    return st.one_of(some)
+
+
+step, pair = step_of(2), each(st.integers(1, 5), 2)
 CONV = {"conv": {"filters": 4, "kernel": 3, "padding": "same"}}
 DEEP = {"paths": {"deep": [{"max_pool": {"size": 2}}, CONV, {"upsample": {}}]}, "shortcut": "identity", "merge": "add"}
 kept = st.one_of(
@@ -203,6 +231,15 @@ def built(model: Any, shape: tuple[int, ...] = (31, 24, 4), **more: Any) -> Grap
 def test_chains_pixel_by_pixel(steps: list[Any]) -> None:
     graph = built(steps)
     assume(max(side for node in graph.nodes for side in node.shape[:2]) < 200)
+    hold(graph)
+
+
+@pytest.mark.parametrize("shape", [(31, 4), (13, 12, 14, 4)])
+@given(st.data())
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+def test_sequences_and_volumes_position_by_position(shape: tuple[int, ...], data: st.DataObject) -> None:
+    graph = built(data.draw(st.lists(step_of(len(shape) - 1), min_size=1, max_size=5)), shape)
+    assume(max(side for node in graph.nodes for side in node.shape[:-1]) < 200)
     hold(graph)
 
 

@@ -25,11 +25,11 @@ IMAGES: dict[str, dict[str, Any]] = {
     "ActivationFunction": {"function": "celu", "alpha": 0.5},
     "ChannelShuffle": {"groups": 2},
     "ChannelSlice": {"start": 1, "stop": 5, "step": 2},
-    "CoveringMaxPooling2D": {"output_size": [3, 1]},
+    "CoveringMaxPooling": {"output_size": [3, 1]},
     "DepthToSpace": {"block": 2},
     "GatedLinearUnit": {},
     "LayerScale": {"init": 0.5, "regularizer": "l2", "constraint": "non_neg"},
-    "LowestPadding2D": {"padding": [[1, 0], [2, 3]]},
+    "LowestPadding": {"padding": [[1, 0], [2, 3]]},
     "PaddingShortcut": {"filters": 9, "strides": [1, 2]},
     "PositionEmbedding": {"initializer": "ones", "regularizer": "l2", "constraint": "non_neg"},
     "SelfAttention": {"num_heads": 2, "key_dim": 3},
@@ -188,14 +188,14 @@ def test_lowest_padding_pads_with_minus_infinity(padding: Any) -> None:
     x = np.random.default_rng(0).standard_normal((2, 3, 4, 5)).astype("float32")
     sides = [[2, 2]] * 2 if padding == 2 else padding
     expected = np.pad(x, [[0, 0], *sides, [0, 0]], constant_values=-np.inf)
-    assert np.array_equal(layers.LowestPadding2D(padding)(x), expected)
+    assert np.array_equal(layers.LowestPadding(padding)(x), expected)
 
 
 @pytest.mark.parametrize("size", [1, 3, (1, 4), (3, 1), (2, 5), (9, 7)])
 def test_covering_pools_have_the_windows_of_adaptive_ones(size: Any) -> None:
     x = np.random.default_rng(0).standard_normal((2, 9, 7, 3)).astype("float32")
     rows, columns = (size, size) if isinstance(size, int) else size
-    pooled = layers.CoveringMaxPooling2D(size)(x)
+    pooled = layers.CoveringMaxPooling(size)(x)
     for row, column in np.ndindex(rows, columns):
         window = x[
             :, row * 9 // rows : -(-(row + 1) * 9 // rows), column * 7 // columns : -(-(column + 1) * 7 // columns)
@@ -239,10 +239,10 @@ def test_a_standardized_conv_hangs_neither_on_the_scale_nor_on_the_mean_of_its_w
 def test_extra_layers_stand_in_the_source_and_are_found_on_loading(tmp_path: Path) -> None:
     spec = archdsl.loads(SPEC)
     classes = [node.name for node in ast.parse(to_python(spec)).body if isinstance(node, ast.ClassDef)]
-    assert sorted(classes) == sorted(["GatedLinearUnit", "LowestPadding2D", "Own", "Net"])
+    assert sorted(classes) == sorted(["GatedLinearUnit", "LowestPadding", "Own", "Net"])
     model = archdsl.build(spec)
     assert model.output_shape == (None, 3, 3, 2)
-    inner = keras.Sequential([keras.Input((6, 6, 4)), layers.GatedLinearUnit(), layers.LowestPadding2D(1)])
+    inner = keras.Sequential([keras.Input((6, 6, 4)), layers.GatedLinearUnit(), layers.LowestPadding(1)])
     x = np.random.default_rng(0).random((2, 6, 6, 4), np.float32)
     for name, made in (("net", model), ("inner", inner)):
         made.save(tmp_path / f"{name}.keras")

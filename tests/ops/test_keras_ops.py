@@ -51,7 +51,7 @@ def weights_of(layer: Any) -> dict[str, tuple[tuple[int, ...], bool]]:
 @pytest.mark.parametrize(("name", "example"), EXAMPLES, ids=ids)
 def test_shapes_and_weights_are_what_keras_builds(name: str, example: Example) -> None:
     op = OPS[name].model_validate(dict(example.fields))
-    layer = layer_of(op, len(example.inputs))
+    layer = layer_of(op, len(example.inputs), len(example.inputs[0]) - 1)
     assert op.output(*example.inputs) == example.output
     assert tuple(layer(symbols(op, example)).shape) == (None, *example.output)
     if runs(name, example):
@@ -67,7 +67,7 @@ def test_shapes_and_weights_are_what_keras_builds(name: str, example: Example) -
 def test_an_op_follows_its_dtype_policy(name: str, example: Example) -> None:
     """Under `mixed_bfloat16`, it computes in bfloat16, also in training, with float32 weights."""
     op = OPS[name].model_validate(dict(example.fields))
-    layer = layer_of(op, len(example.inputs), dtype="mixed_bfloat16")
+    layer = layer_of(op, len(example.inputs), len(example.inputs[0]) - 1, dtype="mixed_bfloat16")
     y = layer(symbols(op, example))
     assert y.dtype == "bfloat16"
     if runs(name, example):
@@ -94,7 +94,7 @@ def test_a_saved_model_is_loaded_unchanged(name: str, tmp_path: Path) -> None:
             continue
         op = OPS[name].model_validate(dict(example.fields))
         symbol, array = symbols(op, example), arrays(op, example)
-        outputs.append(layer_of(op, len(example.inputs))(symbol))
+        outputs.append(layer_of(op, len(example.inputs), len(example.inputs[0]) - 1)(symbol))
         several = len(example.inputs) > 1
         inputs += symbol if several else [symbol]
         given += array if several else [array]

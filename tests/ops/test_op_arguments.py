@@ -64,9 +64,8 @@ def test_an_op_documents_its_rule_and_source(name: str) -> None:
 def test_own_descriptions_override_those_of_a_base() -> None:
     told = docstrings.arguments(OPS["conv_transpose"])
     assert told["padding"] == "`valid` or `same`."
-    assert (
-        told["kernel"] == docstrings.arguments(OPS["conv"])["kernel"] == "height and width of the convolution window."
-    )
+    assert told["kernel"] == docstrings.arguments(OPS["conv"])["kernel"]
+    assert told["kernel"] == "size of the convolution window: one number, or one per axis."
     assert list(told)[:3] == ["filters", "padding", "output_padding"]
 
 

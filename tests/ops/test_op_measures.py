@@ -96,11 +96,12 @@ def test_there_are_ops_of_each_kind() -> None:
 
 
 def windows(name: str, example: Example) -> bool:
-    """Whether an op maps feature maps to a feature map, has a bounded receptive field, and runs on a CPU."""
-    maps = [x for x in (*example.inputs, example.output) if len(x) == 3]
-    whole = isinstance(build(name, example).receptive_field(*example.inputs), str)
+    """Whether an op maps maps to a map of the same rank, has a bounded receptive field, and runs on a CPU."""
+    ranks = {len(x) - 1 for x in (*example.inputs, example.output)}
+    rank, whole = max(ranks), isinstance(build(name, example).receptive_field(*example.inputs), str)
     return (
-        len(maps) == len(example.inputs) + 1
+        len(ranks) == 1
+        and (rank == 2 or rank in OPS[name].ranks)
         and not whole
         and not (name == "conv_transpose" and "dilation" in example.fields)
     )
@@ -108,7 +109,8 @@ def windows(name: str, example: Example) -> bool:
 
 MAPS = [(name, example) for name, example in EXAMPLES if windows(name, example)]
 LOOSE = {"bicubic", "lanczos3", "lanczos5"}
-"""Interpolations in which some pixels in reach have weight 0, so the receptive field is only a bound."""
+"""Interpolations in which some pixels in reach have weight 0, so the receptive field is only a bound. So it is where
+the first tap of a dilated window meets padding."""
 
 
 @pytest.mark.tensorflow
@@ -119,16 +121,16 @@ def test_receptive_field_against_keras(name: str, example: Example) -> None:
     from layers_of_ops import layer_of
 
     op = build(name, example)
-    layer, chance = layer_of(op), np.random.default_rng(0)
-    height, width, channels = example.inputs[0]
+    *sides, channels = example.inputs[0]
+    layer, chance, pixels = layer_of(op, rank=len(sides)), np.random.default_rng(0), math.prod(sides)
     others = [chance.uniform(0.6, 0.9, (1, *x)).astype("float32") for x in example.inputs[1:]]
-    seen = np.zeros((height * width, *example.output[:2]), bool)
+    seen = np.zeros((pixels, *example.output[:-1]), bool)
     # Which outputs move is asked at several points, for a function may be flat at one of them.
     for low, step in ((-0.5, 1.0), (0.1, 3.0), (0.6, 40.0), (-40.0, 80.0)):
-        base = chance.uniform(low, low + 0.3, (1, height, width, channels)).astype("float32")
-        moved = np.repeat(base, height * width + 1, 0)
-        for pixel in range(height * width):
-            moved[pixel, pixel // width, pixel % width] += step * chance.uniform(0.5, 1.0, channels)
+        base = chance.uniform(low, low + 0.3, (1, *sides, channels)).astype("float32")
+        moved = np.repeat(base, pixels + 1, 0)
+        for pixel, place in enumerate(np.ndindex(*sides)):
+            moved[(pixel, *place)] += step * chance.uniform(0.5, 1.0, channels)
         given: Any = [moved, *(np.repeat(other, len(moved), 0) for other in others)] if op.many else moved
         if not layer.built:
             layer(given)
@@ -141,25 +143,21 @@ def test_receptive_field_against_keras(name: str, example: Example) -> None:
 
 def hold(op: Op, example: Example, seen: Any, np: Any) -> None:
     """Compare the pixels that affect each output position with the receptive field."""
-    field, (height, width, _) = op.receptive_field(*example.inputs), example.inputs[0]
+    field, sides = op.receptive_field(*example.inputs), example.inputs[0][:-1]
     assert isinstance(field, tuple)
     assert seen.any()
-    for row in range(example.output[0]):
-        for column in range(example.output[1]):
-            pixels = np.argwhere(seen[:, row, column].reshape(height, width))
-            told = [
-                [max(taps.first(place), 0), min(taps.last(place), x - 1)]
-                for taps, place, x in zip(field, (row, column), (height, width), strict=True)
-            ]
-            if not len(pixels):
-                assert "pad" in op.name or op.name == "conv_transpose"
-            elif getattr(op, "interpolation", "") in LOOSE:
-                assert all((pixels >= np.array(told)[:, 0]).all(1) & (pixels <= np.array(told)[:, 1]).all(1))
-            else:
-                assert [*zip(pixels.min(0), pixels.max(0), strict=True)] == [tuple(ends) for ends in told], (
-                    row,
-                    column,
-                )
+    for place in np.ndindex(*example.output[:-1]):
+        pixels = np.argwhere(seen[(slice(None), *place)].reshape(sides))
+        told = [
+            [max(taps.first(at), 0), min(taps.last(at), x - 1)]
+            for taps, at, x in zip(field or (Reach(),) * len(sides), place, sides, strict=True)
+        ]
+        if not len(pixels):
+            assert "pad" in op.name or op.name == "conv_transpose"
+        elif getattr(op, "interpolation", "") in LOOSE or "causal" in vars(op).values():
+            assert all((pixels >= np.array(told)[:, 0]).all(1) & (pixels <= np.array(told)[:, 1]).all(1))
+        else:
+            assert [*zip(pixels.min(0), pixels.max(0), strict=True)] == [tuple(ends) for ends in told], place
 
 
 class Inherits(OPS["conv"], name="inherits"):  # type: ignore[misc]

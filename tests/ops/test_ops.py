@@ -127,11 +127,12 @@ def test_an_op_cannot_be_changed() -> None:
         ("conv", {"filters": 0, "kernel": 3}),
         ("conv", {"filters": 10**12, "kernel": 3}),
         ("conv", {"filters": 8, "kernel": 0}),
-        ("conv", {"filters": 8, "kernel": [3]}),
-        ("conv", {"filters": 8, "kernel": [3, 3, 3]}),
+        ("conv", {"filters": 8, "kernel": []}),
+        ("conv", {"filters": 8, "kernel": [3, 3, 3, 3]}),
+        ("conv", {"filters": 8, "kernel": [3, 0]}),
         ("conv", {"filters": 8, "kernel": 3, "padding": "some"}),
         ("conv", {"filters": 8, "kernel": 3, "padding": -1}),
-        ("conv", {"filters": 8, "kernel": 3, "padding": [[1, 1]]}),
+        ("conv", {"filters": 8, "kernel": 3, "padding": [1, 1]}),
         ("conv", {"filters": 8, "kernel": 3, "padding": True}),
         ("conv", {"filters": 8, "kernel": 3, "bias": "no"}),
         ("conv", {"filters": 8, "kernel": 3, "bias": 1}),
@@ -217,7 +218,17 @@ def test_a_window_that_does_not_fit_names_its_field() -> None:
             [(8, 8, 6)],
             "the same stride along height and width, got .1, 2.",
         ),
-        ("conv", {"filters": 8, "kernel": 3}, [(8,)], "expects height x width x channels, got 8"),
+        ("conv", {"filters": 8, "kernel": 3}, [(8,)], r"expects .T, C., .H, W, C. or .D, H, W, C., got 8"),
+        ("conv", {"filters": 8, "kernel": [3, 3]}, [(8, 4)], r"`kernel` expects 1 entry, \[length\], got 2"),
+        ("conv", {"filters": 8, "kernel": 3, "stride": [1]}, [(8, 8, 4)], r"`stride` expects 2 .*width\], got 1"),
+        ("conv", {"filters": 8, "kernel": 3, "padding": "causal"}, [(8, 8, 4)], "expects a sequence"),
+        ("conv", {"filters": 8, "kernel": 9}, [(8, 4)], "window of 9 does not fit into a sequence of 8"),
+        ("depthwise_conv", {"kernel": 3}, [(8, 8, 8, 4)], r"expects .T, C. or .H, W, C., got 8x8x8x4"),
+        ("depthwise_conv", {"kernel": 3, "padding": "causal"}, [(8, 4)], "does not support `padding: causal`"),
+        ("conv_transpose", {"filters": 8, "kernel": 3, "padding": "causal"}, [(8, 4)], "`padding: causal`"),
+        ("zero_pad", {"padding": [[1, 1]]}, [(8, 8, 4)], r"expects \[\[top, bottom\], \[left, right\]\], got 1 pair"),
+        ("upsample", {"interpolation": "bilinear"}, [(8, 4)], "`interpolation: bilinear` expects"),
+        ("crop", {"border": 4}, [(8, 3)], "removes the entire map of 8"),
         ("average_pool", {"padding": 1}, [(8, 8, 6)], "a numeric `padding`"),
         ("glu", {}, [(5,)], "even number of channels, got 5"),
         (
@@ -278,7 +289,7 @@ def test_a_window_that_does_not_fit_names_its_field() -> None:
         ("lstm", {"units": 3, "bidirectional": True, "go_backwards": True}, [(8, 6)], "mutually exclusive"),
         ("masking", {}, [(8,)], "expects steps x channels, got 8"),
         ("position_embedding", {}, [(6,)], "expects positions x channels, got 6"),
-        ("spatial_dropout", {"rate": 0.5}, [(6,)], "expects height x width x channels, got 6"),
+        ("spatial_dropout", {"rate": 0.5}, [(6,)], r"expects .T, C., .H, W, C. or .D, H, W, C., got 6"),
         ("prelu", {"shared_axes": [0]}, [(8, 8, 6)], "between 1 and 3, got .0."),
         ("subtract", {}, [(6,), (6,), (6,)], "expects two inputs, got 3"),
         ("dense", {"units": 3}, [()], "got a number"),
@@ -353,7 +364,13 @@ def test_small_words() -> None:
     assert same([1, 1], (1, 1))
     assert not same(1, True)
     assert not same((1, 2), (1, 1))
+    assert same([1, 1, 1], 1)
+    assert not same([1, 2], 1)
+    assert not same([-1], -1)
     assert build("conv", filters=64, kernel=3, stride=2).label() == "Conv 3×3, 64 /2"
     assert build("max_pool").label() == "Max pool 2×2 /2"
+    assert build("max_pool").label_of_rank(1) == "Max pool 2 /2"
+    assert build("conv", filters=64, kernel=3, stride=2).label_of_rank(3) == "Conv 3×3×3, 64 /2"
+    assert build("conv", filters=64, kernel=3, stride=[2]).label() == "Conv 3, 64 /2"
     assert build("swish").label() == "Swish"
     assert build("zero_pad", padding=[[0, 1], [0, 1]]).label() == "Zero pad 0+1, 0+1"

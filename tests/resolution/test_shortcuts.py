@@ -63,7 +63,7 @@ class TestShortcuts:
         assert op is not None
         assert op.model_dump(include={"filters", "kernel", "stride", "padding", "bias"}) == {
             "filters": 8,
-            "kernel": (1, 1),
+            "kernel": 1,
             "stride": (2, 2),
             "padding": "valid",
             "bias": True,
@@ -81,7 +81,7 @@ class TestShortcuts:
         conv, norm = (node.op for node in projected)
         assert conv is not None
         assert norm is not None
-        assert (conv.kernel, conv.padding, conv.bias) == ((1, 1), "valid", False)  # type: ignore[attr-defined]
+        assert (conv.kernel, conv.padding, conv.bias) == (1, "valid", False)  # type: ignore[attr-defined]
         assert norm.epsilon == 1e-5  # type: ignore[attr-defined]
 
     def test_the_stride_is_the_product_along_the_first_path(self) -> None:
@@ -177,7 +177,7 @@ class TestPoolProjection:
             "stride": (2, 2),
             "padding": "same",
         }
-        assert conv.op.stride == (1, 1)  # type: ignore[attr-defined]
+        assert conv.op.stride == 1  # type: ignore[attr-defined]
         assert {name: weight.shape for name, weight in conv.weights.items()} == {"kernel": (1, 1, 4, 6), "bias": (6,)}
 
     def test_without_a_stride_there_is_no_pool(self) -> None:

@@ -108,8 +108,15 @@ def test_an_unknown_op_is_told_with_the_nearest(
     ("op", "field", "told"),
     [
         ("conv", "filters", "an integer (1 to 1,000,000)"),
-        ("conv", "kernel", "an integer (1 to 65,536) or [height, width]"),
-        ("conv", "padding", "`valid`, `same`, an integer (0 to 65,536), or [[top, bottom], [left, right]]"),
+        ("conv", "kernel", "an integer (1 to 65,536) or a list of integers"),
+        (
+            "conv",
+            "padding",
+            (
+                "`valid`, `same`, `causal`, an integer (0 to 65,536), "
+                "or a list of pairs such as [[top, bottom], [left, right]]"
+            ),
+        ),
         ("conv", "norm", "a normalization, such as `batch`, or `none`"),
         ("conv", "bias", "a boolean"),
         ("conv", "bias_constraint", "a constraint or `none`"),
@@ -119,7 +126,7 @@ def test_an_unknown_op_is_told_with_the_nearest(
         ("layer_norm", "epsilon", "a number (greater than 0)"),
         ("normalization", "mean", "a number or a list of numbers"),
         ("upsample", "interpolation", "`nearest`, `bilinear`, `bicubic`, `lanczos3`, or `lanczos5`"),
-        ("zero_pad", "padding", "an integer (0 to 65,536) or [[top, bottom], [left, right]]"),
+        ("zero_pad", "padding", "an integer (0 to 65,536) or a list of pairs such as [[top, bottom], [left, right]]"),
     ],
 )
 def test_types_in_words(op: str, field: str, told: str) -> None:

@@ -12,13 +12,15 @@ from archdsl.keras import layers
 from archdsl.ops import Op
 
 
-def layer_of(op: Op, inputs: int = 1, **more: Any) -> Any:
+def layer_of(op: Op, inputs: int = 1, rank: int = 2, **more: Any) -> Any:
     """One Keras layer from the source of an op.
 
     Args:
         inputs: how many tensors it takes.
+        rank: the number of axes of its first input besides the channels.
         more: arguments of every layer, such as `dtype`.
     """
     words = [f"{name}={value!r}" for name, value in more.items()]
-    source = flat(ExpressionWriter({}).call(op.keras_of(inputs), words))
+    call = op.keras_of_rank(rank) if len(op.ranks) > 1 else op.keras_of(inputs)
+    source = flat(ExpressionWriter({}).call(call, words))
     return eval(source, {"keras": keras, "layers": keras.layers, **vars(layers)})  # noqa: S307 - of our own making

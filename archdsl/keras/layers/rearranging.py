@@ -4,32 +4,32 @@ import keras
 from keras import layers
 
 
-class LowestPadding2D(layers.Layer):
+class LowestPadding(layers.Layer):
     """Pads the border with minus infinity. (B, H, W, C) -> (B, H + top + bottom, W + left + right, C).
 
     Args:
-        padding: number of pixels on each side: one number, or [[top, bottom], [left, right]].
+        padding: number of pixels on each side: one number, or one pair per axis.
     """
 
     def __init__(self, padding, **kwargs):
         super().__init__(**kwargs)
         self.padding = padding
 
-    def _sides(self):
+    def _sides(self, rank):
         if isinstance(self.padding, int):
-            return [[self.padding, self.padding]] * 2
+            return [[self.padding, self.padding]] * rank
         return [list(side) for side in self.padding]
 
     def call(self, inputs):
-        sides = [[0, 0], *self._sides(), [0, 0]]
+        sides = [[0, 0], *self._sides(len(inputs.shape) - 2), [0, 0]]
         return keras.ops.pad(inputs, sides, constant_values=float("-inf"))
 
     def compute_output_shape(self, input_shape):
-        batch, height, width, channels = input_shape
-        (top, bottom), (left, right) = self._sides()
-        height = height and height + top + bottom
-        width = width and width + left + right
-        return batch, height, width, channels
+        batch, *lengths, channels = input_shape
+        sides = map(sum, self._sides(len(lengths)))
+        pairs = zip(lengths, sides, strict=True)
+        padded = (length and length + more for length, more in pairs)
+        return batch, *padded, channels
 
     def get_config(self):
         return {**super().get_config(), "padding": self.padding}
@@ -48,63 +48,60 @@ class PaddingShortcut(layers.Layer):
         self.filters = filters
         self.strides = strides
 
-    def _steps(self):
+    def _steps(self, rank):
         if isinstance(self.strides, int):
-            return [self.strides, self.strides]
+            return [self.strides] * rank
         return list(self.strides)
 
     def call(self, inputs):
-        rows, columns = self._steps()
-        kept = inputs[:, ::rows, ::columns]
+        steps = self._steps(len(inputs.shape) - 2)
+        kept = inputs[(slice(None), *(slice(None, None, step) for step in steps))]
         more = self.filters - inputs.shape[-1]
-        return keras.ops.pad(kept, [[0, 0], [0, 0], [0, 0], [0, more]])
+        return keras.ops.pad(kept, [[0, 0], *([0, 0] for _ in steps), [0, more]])
 
     def compute_output_shape(self, input_shape):
         batch, *sides, _ = input_shape
-        pairs = zip(sides, self._steps(), strict=True)
-        height, width = (side and -(-side // step) for side, step in pairs)
-        return batch, height, width, self.filters
+        pairs = zip(sides, self._steps(len(sides)), strict=True)
+        return batch, *(side and -(-side // step) for side, step in pairs), self.filters
 
     def get_config(self):
         config = {"filters": self.filters, "strides": self.strides}
         return {**super().get_config(), **config}
 
 
-class CoveringMaxPooling2D(layers.Layer):
-    """2D max pooling to a fixed output size. (B, H, W, C) -> (B, rows, columns, C).
+class CoveringMaxPooling(layers.Layer):
+    """Max pooling to a fixed output size. (B, H, W, C) -> (B, rows, columns, C).
 
     As in torch, window i of n along a side of s pixels goes from floor(i s / n) to ceil((i + 1) s / n).
 
     Args:
-        output_size: height and width of the output: one number, or one for each axis.
+        output_size: size of the output: one number, or one per axis.
     """
 
     def __init__(self, output_size, **kwargs):
         super().__init__(**kwargs)
         self.output_size = output_size
 
-    def _counts(self):
+    def _counts(self, rank):
         if isinstance(self.output_size, int):
-            return [self.output_size, self.output_size]
+            return [self.output_size] * rank
         return list(self.output_size)
 
     def call(self, inputs):
-        _, height, width, _ = inputs.shape
-        rows, columns = self._counts()
-        windows = self._windows(height, rows)
-        parts = [inputs[:, start:stop] for start, stop in windows]
-        largest = [keras.ops.max(part, 1, keepdims=True) for part in parts]
-        inputs = keras.ops.concatenate(largest, 1)
-        windows = self._windows(width, columns)
-        parts = [inputs[:, :, start:stop] for start, stop in windows]
-        largest = [keras.ops.max(part, 2, keepdims=True) for part in parts]
-        return keras.ops.concatenate(largest, 2)
+        for axis, count in enumerate(self._counts(len(inputs.shape) - 2), 1):
+            windows = self._windows(inputs.shape[axis], count)
+            before = (slice(None),) * axis
+            parts = [inputs[(*before, slice(start, stop))] for start, stop in windows]
+            largest = [keras.ops.max(part, axis, keepdims=True) for part in parts]
+            inputs = keras.ops.concatenate(largest, axis)
+        return inputs
 
     def _windows(self, side, count):
         return [(i * side // count, -(-(i + 1) * side // count)) for i in range(count)]
 
     def compute_output_shape(self, input_shape):
-        return input_shape[0], *self._counts(), input_shape[-1]
+        counts = self._counts(len(input_shape) - 2)
+        return input_shape[0], *counts, input_shape[-1]
 
     def get_config(self):
         return {**super().get_config(), "output_size": self.output_size}

@@ -130,8 +130,8 @@ def _unread_share(one: OpFacts) -> float:
         return 0.0
     channels = live_share(live[-1:], node.shape[-1:])
     if one.windows is not None and one.windows[0].upward:
-        rows, columns = (window.unread(places) for window, places in zip(one.windows, live, strict=False))
-        return channels * (1 - (1 - rows) * (1 - columns))
+        read = (1 - window.unread(places) for window, places in zip(one.windows, live, strict=False))
+        return channels * (1 - math.prod(read))
     return channels * (1 - live_share(live[:-1], node.shape[:-1]))
 
 

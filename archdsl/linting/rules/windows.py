@@ -106,19 +106,17 @@ class OversizedWindow(Rule):
 DEPTHWISE = "depthwise_kernel"
 
 
-def live_taps(one: OpFacts) -> tuple[int, int] | None:
-    """The kernel rows and columns that a gradient can reach, as two bit sets; None if the op has no sliding kernel."""
+def live_taps(one: OpFacts) -> tuple[int, ...] | None:
+    """The taps along each axis that a gradient can reach, as bit sets; None if the op has no sliding kernel."""
     if one.windows is None or not one.op.traits.filters:
         return None
-    edges = one.inputs[0].support or (None, None)
-    rows, columns = (
-        window.live(places, edge) for window, places, edge in zip(one.windows, one.live.training, edges, strict=False)
-    )
-    return rows, columns
+    edges = one.inputs[0].support or (None,) * len(one.windows)
+    axes = zip(one.windows, one.live.training, edges, strict=False)
+    return tuple(window.live(places, edge) for window, places, edge in axes)
 
 
 def _edges(one: OpFacts) -> tuple[tuple[int, int], ...]:
-    """The ranges of rows and of columns outside of which the input is always 0."""
+    """The range along each axis outside of which the input is always 0."""
     return one.inputs[0].support or tuple((0, window.length) for window in one.windows or ())
 
 

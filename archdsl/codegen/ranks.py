@@ -1,0 +1,99 @@
+"""The Keras layers of ops that work at several ranks: `layers.Conv1D`, `layers.Conv2D` or `layers.Conv3D`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from archdsl.codegen.printer import Bracket, Source, lines, surround
+from archdsl.errors import ArchError, Span
+from archdsl.graph import Graph
+from archdsl.names import free_name
+from archdsl.ops import Call, Op
+from archdsl.resolution import resolve
+from archdsl.spec import Spec, Step
+
+# How it works. A spec names no ranks, and Keras has a layer for each. So the spec is resolved, and with it each variant
+# with the same inputs, to find the ranks at which each step is used. Usually it is one, and the generated code names
+# its layer. A layer of the spec that is used at several ranks chooses the class in `build`, by the rank of its input.
+
+BodyRanks: TypeAlias = Mapping[Span, Mapping[int, int]]
+"""For the steps of a body, by their places: the rank of a step for each rank of the body's first input."""
+
+
+def ranks_of(spec: Spec) -> Mapping[str, BodyRanks]:
+    """The ranks of the steps of each layer and of the model, by the names of their classes."""
+    found: dict[str, dict[Span, dict[int, int]]] = {}
+    alike = (spec.varied(name) for name, variant in spec.variants.items() if not spec.variant and not variant.inputs)
+    for one in (spec, *alike):
+        try:
+            graph = resolve(one)
+        except ArchError:  # it has arguments without a default
+            continue
+        for body in _bodies(graph):
+            owner, shapes = body.name, body.shapes
+            while owner in spec.layers and spec.layers[owner].like is not None:
+                owner = str(spec.layers[owner].like)
+            steps = found.setdefault(owner, {})
+            for node in body.nodes:
+                if node.op is not None and len(node.op.ranks) > 1 and node.span is not None:
+                    rank = len(shapes[node.inputs[0]]) - 1
+                    steps.setdefault(node.span, {}).setdefault(len(body.input) - 1, rank)
+    return found
+
+
+def _bodies(graph: Graph) -> Iterator[Graph]:
+    """All distinct bodies of a graph."""
+    pending, known = [graph], {id(graph)}
+    while pending:
+        body = pending.pop()
+        yield body
+        for node in body.nodes:
+            if node.body is not None and id(node.body) not in known:
+                known.add(id(node.body))
+                pending.append(node.body)
+
+
+@dataclass(frozen=True)
+class LayerClasses:
+    """The Keras classes of the ops in a body.
+
+    Args:
+        ranks: the ranks of its steps.
+        length: the source of the number of axes of its first input, including the batch.
+        taken: the names that variables must not have.
+        chosen: the variables of the classes that depend on the rank, by their sources.
+    """
+
+    ranks: BodyRanks = field(default_factory=dict)
+    length: str = "len(input_shape)"
+    taken: set[str] = field(default_factory=set)
+    chosen: dict[Source, str] = field(default_factory=dict)
+
+    def varies(self, steps: Iterable[Step]) -> bool:
+        """Whether any of some steps is used at several ranks, so the class is known only in `build`."""
+        return any(len({*self.ranks.get(step.span, {}).values()}) > 1 for step in steps)
+
+    def call(self, op: Op, span: Span | None, inputs: int) -> Call:
+        """The constructor call of an op with a number of inputs, in the step at some place."""
+        ranks = self.ranks.get(span, {}) if span else {}
+        if len(op.ranks) < 2 or not ranks:
+            return op.keras_of(inputs)
+        calls = {body: op.keras_of_rank(rank) for body, rank in sorted(ranks.items())}
+        first = next(iter(calls.values()))
+        if len({call.target for call in calls.values()}) == 1:
+            return first
+        classes = Bracket(
+            "{", tuple(f"{body + 2}: {call.target}" for body, call in calls.items()), f"}}[{self.length}]", "list"
+        )
+        if classes not in self.chosen:
+            self.chosen[classes] = free_name(op.name, self.taken, "layer")
+            self.taken.add(self.chosen[classes])
+        return Call(self.chosen[classes], first.positional, first.keywords)
+
+    def lines(self, indent: int) -> list[str]:
+        """The assignments of the variables."""
+        return [
+            line for classes, name in self.chosen.items() for line in lines(surround(f"{name} = ", classes), indent)
+        ]
