@@ -1,4 +1,4 @@
-"""New specs, created from a template or copied from another spec together with its comments."""
+"""New specs, created from a template or copied from another spec with its comments, and new packages with ops."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from archdsl import source, zoo
 from archdsl.errors import Span, fail, nearest
 from archdsl.expansion import lay_over
 from archdsl.graph import Graph
-from archdsl.names import class_fault
+from archdsl.names import class_fault, name_fault
 from archdsl.parsing import parse
 from archdsl.resolution import expectations, resolve
 from archdsl.schema import modeline
@@ -21,6 +21,7 @@ STARTER = "starter"
 """The default template."""
 
 _FOLDER = Path(__file__).with_name("templates")
+_OP_PACKAGE = _FOLDER / "op_package"
 _MODELINE = re.compile(r"#\s*yaml-language-server:.*\n?")
 
 
@@ -75,6 +76,31 @@ def from_spec(target: Path, other: str, name: str = "", variant: str = "") -> Dr
     parse(text, str(path))
     origin = f"the spec {other}" if len(Path(other).parts) == 1 else f"the spec {path.name}"
     return _draft(target, text, name, f"{origin}, variant {variant}" if variant else origin, other)
+
+
+def op_package(folder: Path) -> dict[Path, str]:
+    """Create a package with an op, its Keras layer, a test and an example.
+
+    Args:
+        folder: The folder that the package will be written to, new or empty. Its name becomes that of the package.
+
+    Returns:
+        The texts of the files by path.
+
+    Raises:
+        ArchError: If the folder's name cannot be the name of a package, or the folder is not empty.
+    """
+    name = folder.name.replace("-", "_")
+    if fault := name_fault(name) or ("archdsl itself has this name" if name == "archdsl" else ""):
+        raise fail("ARCH203", f"invalid package name `{folder.name}`: {fault}", hint="for example, `--op my_ops`")
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise fail("ARCH202", f"{folder} already exists", hint="choose another name, or remove it")
+    texts = {}
+    for path in sorted(_OP_PACKAGE.rglob("*.txt")):
+        target = folder / str(path.relative_to(_OP_PACKAGE)).removesuffix(".txt").replace("my_ops", name)
+        text = path.read_text(encoding="utf-8")
+        texts[target] = text.replace("my_ops", name).replace("my-ops", name.replace("_", "-"))
+    return texts
 
 
 def _draft(target: Path, text: str, name: str, origin: str, other: str) -> Draft:

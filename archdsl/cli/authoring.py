@@ -14,7 +14,7 @@ from archdsl.cli import completion
 from archdsl.cli.settings import parse_settings
 from archdsl.cli.shared import AllowOption, FileOption, SetOption, SpecArgument, VariantOption, print_text, say
 from archdsl.errors import fail
-from archdsl.files import write_new
+from archdsl.files import write, write_new
 from archdsl.limits import raised
 from archdsl.parsing.reshaping import with_inputs
 from archdsl.text import columns, room
@@ -51,9 +51,13 @@ def new(
         typer.Option("--name", metavar="CLASS", help="Class name of the model (default: MyNet for my_net.yaml)."),
     ] = "",
     variant: VariantOption = None,
+    op: Annotated[
+        Path | None,
+        typer.Option("--op", metavar="DIR", help="Write a package for ops of your own, such as my_ops, instead."),
+    ] = None,
     listed: Annotated[bool, typer.Option("--list", help="List the available templates.")] = False,
 ) -> None:
-    """Create a spec from a template or from another spec.
+    """Create a spec from a template or from another spec, or a package for ops.
 
     Examples:
         archdsl new my_net.yaml
@@ -64,6 +68,11 @@ def new(
     if listed:
         rows = [(found, zoo.load(path).doc) for found, path in drafts.templates().items()]
         print_text(columns(rows, width=room(sys.stdout)))
+        return
+    if op is not None:
+        if file or other or template or name or variant:
+            raise fail("ARCH203", "`--op` cannot be combined with another argument", hint="write `--op DIR`")
+        _new_op_package(op)
         return
     if file is None:
         raise fail("ARCH203", "missing argument FILE", hint="name the file to write: `archdsl new my_net.yaml`")
@@ -77,6 +86,20 @@ def new(
         draft = drafts.from_template(file, template or drafts.STARTER, name)
     write_new(file, draft.text)
     say(f"wrote {file}: {draft.spec.name}, {draft.graphs[0].totals.parameters:,} parameters\n{_next(file, draft)}")
+
+
+def _new_op_package(folder: Path) -> None:
+    from archdsl import drafts
+
+    for path, text in drafts.op_package(folder).items():
+        write(path, text)
+    place = shlex.quote(str(folder))
+    steps = [
+        (f"  pip install -e {place}", "install the package"),
+        ("  archdsl ops my_scale", "print the page of its op"),
+        (f"  archdsl check {place}/example.yaml", "build the op's examples once, and check a network with it"),
+    ]
+    say(f"wrote {folder}: a package with the op `my_scale`\n{columns(steps).rstrip()}")
 
 
 def _next(file: Path, draft: Draft) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from archdsl import zoo
-from archdsl.cli import completion
+from archdsl.cli import completion, installed_ops
 from archdsl.cli.shared import (
     COLORS,
     AllowOption,
@@ -166,7 +166,9 @@ def _checked(
     for one in variants:
         title = in_line(titled(named, one.variant))
         try:
-            yield title, (one, resolved(one, settings, budget)[2])
+            graph = resolved(one, settings, budget)[2]
+            installed_ops.verify(graph)
+            yield title, (one, graph)
         except ArchError as error:
             yield title, error
             if budget.is_spent:

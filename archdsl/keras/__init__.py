@@ -5,7 +5,7 @@ After `import archdsl.keras`, `keras.saving.load_model` can open files with arch
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from archdsl.keras.runtime import REGISTERED, compile_spec
 from archdsl.keras.saved_spec import Opening, opening
 from archdsl.keras.transfer.copying import Copied, copy_weights
 from archdsl.limits import DEFAULTS, Limits
-from archdsl.ops import Shape
+from archdsl.ops import Shape, plugins
 from archdsl.resolution import resolve
 from archdsl.spec import Spec
 
@@ -59,9 +59,20 @@ def verify(model: keras.Model, graph: Graph) -> None:
     agree = _agree_where_known if graph.flexible else tuple.__eq__
     different = [name for name in shapes if not agree(shapes[name], built[name])]
     facts += tuple(f"{name}: the graph has {shapes[name]}, Keras has {built[name]}" for name in different)
+    if facts and (ops := _suspects(graph, differing)):
+        message = f"the op `{ops[0]}` of {plugins.package(ops[0])} differs from its Keras layer"
+        hint = f"fix the class of `{ops[0]}`: its `output` and `weights` must agree with the layer"
+        raise ArchError(Problem("ARCH307", message, facts=facts, hint=hint))
     if facts:
         message = f"the Keras model differs from the graph of `{graph.name}`: this is a bug in archdsl"
         raise ArchError(Problem("ARCH027", message, facts=facts))
+
+
+def _suspects(graph: Graph, weights: Sequence[str]) -> list[str]:
+    """The ops of installed packages in a network, those whose own weights differ first."""
+    ops = {path: node.op for path, node in graph.walk() if node.op is not None and not type(node.op).is_own()}
+    own = [path for path in ops if any(weight.startswith(f"{path}/") for weight in weights)]
+    return [ops[path].name for path in own or ops]
 
 
 def _agree_where_known(shape: Shape, built: tuple[int | None, ...]) -> bool:

@@ -38,6 +38,11 @@ def names() -> dict[str, str]:
     return {name: ", ".join(_package(point) for point in points) for name, points in sorted(_points().items())}
 
 
+def package(name: str) -> str:
+    """The package that defines an op, with its version."""
+    return names().get(name, name)
+
+
 def forget() -> None:
     """Clear the cache of installed packages."""
     _points.cache_clear()

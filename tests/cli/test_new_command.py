@@ -167,7 +167,7 @@ def test_a_template_learns_from_a_step(template: str, tmp_path: Path) -> None:
     compile_model(model, spec.train or Train(loss="mean_squared_error"), epochs=2, steps=1)
     random = np.random.default_rng(0)
     shapes = {name: end.shape for name, end in resolve(spec, **smaller).outputs.items()}
-    images = {name: random.normal(size=(2, *shape)).astype("float32") for name, shape in spec.inputs.items()}
+    images = {name: random.normal(size=(2, *given.shape)).astype("float32") for name, given in spec.inputs.items()}
     labels = {name: np.eye(s[-1])[random.integers(s[-1], size=(2, *s[:-1]))] for name, s in shapes.items()}
     before = [weight.numpy() for weight in model.trainable_weights]
     for _ in range(2):  # a warmup begins at a learning rate of 0

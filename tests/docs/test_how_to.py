@@ -13,12 +13,16 @@ PAGE = ROOT / "docs/how-to/write-an-op.md"
 PACKAGE = ROOT / "examples/archdsl-example-ops"
 
 
-def test_the_op_is_that_of_the_example_package(golden_document: Callable[[Path, str], None]) -> None:
+def test_the_ops_are_those_of_the_example_package(golden_document: Callable[[Path, str], None]) -> None:
     text = PAGE.read_text(encoding="utf-8")
-    (snippet,) = [block for block in blocks(text) if block.language == "python"]
     source = (PACKAGE / "src/archdsl_example_ops/__init__.py").read_text(encoding="utf-8")
-    source = source[source.index("class ") :]
-    golden_document(PAGE, text[: snippet.start] + source + text[snippet.start + len(snippet.text) :])
+    classes = {part.partition("(")[0]: f"class {part.rstrip()}\n" for part in source.split("\n\n\nclass ")[1:]}
+    snippets = [block for block in blocks(text) if block.language == "python"]
+    names = [block.text.removeprefix("class ").partition("(")[0] for block in snippets]
+    assert sorted(names) == sorted(classes)
+    for name, snippet in reversed([*zip(names, snippets, strict=True)]):
+        text = text[: snippet.start] + classes[name] + text[snippet.start + len(snippet.text) :]
+    golden_document(PAGE, text)
 
 
 def test_the_entry_point_is_that_of_the_example_package() -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
@@ -21,6 +22,7 @@ from archdsl.ops import OPS, Call, find, plugins
 EXAMPLE = Path(__file__).parents[2] / "examples" / "archdsl-example-ops"
 SOURCE = EXAMPLE / "src"
 SPEC = EXAMPLE / "blurred.yaml"
+COMPARED = EXAMPLE / "compared.yaml"
 
 Install = Callable[..., Path]
 Archdsl = Callable[..., "Run"]
@@ -55,7 +57,7 @@ def install(tmp_path: Path) -> Install:
 
 def run(*command: str, path: list[Path], cwd: Path) -> subprocess.CompletedProcess[str]:
     """Run a fresh process with these folders on its path."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, path)), "COLUMNS": "80"}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, [*path, EXAMPLE.parents[1]])), "COLUMNS": "80"}
     return subprocess.run(
         [sys.executable, *command], cwd=cwd, env=environment, capture_output=True, text=True, timeout=120
     )
@@ -104,22 +106,81 @@ def archdsl(
 @pytest.fixture
 def example(install: Install) -> list[Path]:
     """The example package, as if installed."""
-    return [install({"blur_pool": "archdsl_example_ops:BlurPool"}, package="archdsl-example-ops"), SOURCE]
-
-
-def test_the_metadata_match_the_example() -> None:
-    import tomllib
-
     project = tomllib.loads((EXAMPLE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert project["entry-points"] == {"archdsl.ops": {"blur_pool": "archdsl_example_ops:BlurPool"}}
-    assert project["name"] == "archdsl-example-ops"
+    assert len(project["entry-points"]["archdsl.ops"]) == 5
+    return [install(project["entry-points"]["archdsl.ops"], package=project["name"]), SOURCE]
 
 
-def test_a_spec_can_use_the_op(example: list[Path], tmp_path: Path) -> None:
-    """In a separate process, like a user; all other tests use this process, which is much faster."""
-    done = run("-m", "archdsl", "check", str(SPEC), path=example, cwd=tmp_path)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "ok: Blurred, 24,570 parameters" in done.stdout
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.mark.tensorflow
+def test_a_spec_can_use_the_ops_and_their_examples_are_built_once(example: list[Path], tmp_path: Path) -> None:
+    """In a separate process, like a user; most other tests use this process, which is much faster."""
+    for first in (True, False):
+        done = run("-m", "archdsl", "check", str(COMPARED), path=example, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert "ok: Compared, 7,201 parameters" in done.stdout
+        assert ("building the examples of `random_flip`, `blur_pool`, " in done.stderr) == first
+
+
+WRONG = """
+from archdsl.ops import Example, Op, Weight
+
+class Mine(Op, name="mine", kind="norm", layer="layers.LayerNormalization"):
+    '''Nothing.'''
+    examples = (Example({}, ((6,),), (6,)), Example({}, ((4, 6),), (4, 7)))
+
+    def weights(self, *inputs):
+        return {"gamma": Weight((inputs[0][-1],))}
+"""
+
+
+@pytest.mark.tensorflow
+def test_an_op_that_declares_other_weights_than_its_layer_is_blamed(install: Install, tmp_path: Path) -> None:
+    path = [install({"mine": "mine:Mine"}, "mine", WRONG)]
+    (tmp_path / "net.yaml").write_text(KNOWN.replace("relu", "mine"), encoding="utf-8")
+    done = run("-m", "archdsl", "check", "net.yaml", path=path, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "error[ARCH307]: the op `mine` of some-ops 1.0 differs from its Keras layer" in done.stderr
+    assert "example 1: the op `mine` of some-ops 1.0 differs" in done.stderr
+    assert "mine_1/beta: the graph has nothing, Keras has (6,)" in done.stderr
+    assert "example 2: its output is 4x7, and `output` returns 4x6" in done.stderr
+    assert not (tmp_path / "cache" / "archdsl").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.tensorflow
+def test_a_package_from_the_template_passes_its_check(tmp_path: Path, archdsl: Archdsl, install: Install) -> None:
+    assert archdsl("new", "--op", "my-own", path=[]).returncode == 0
+    project = tomllib.loads((tmp_path / "my-own" / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["name"] == "my-own"
+    path = [install(project["entry-points"]["archdsl.ops"], package="my-own"), tmp_path / "my-own" / "src"]
+    done = run("-m", "archdsl", "check", "my-own/example.yaml", path=path, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "my-own/example.yaml: ok: Example, 634 parameters\n"), done.stderr
+    done = run("-m", "pytest", "-q", "my-own/tests", path=path, cwd=tmp_path)
+    assert (done.returncode, "1 passed" in done.stdout) == (0, True), done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--op", "my.ops"], "invalid package name `my.ops`"),
+        (["--op", "archdsl"], "archdsl itself has this name"),
+        (["--op", "my_ops", "--template", "unet"], "`--op` cannot be combined with another argument"),
+        (["net.yaml", "--op", "my_ops"], "`--op` cannot be combined with another argument"),
+        (["--op", "some_ops"], "some_ops already exists"),
+    ],
+)
+def test_a_package_that_cannot_be_written(archdsl: Archdsl, tmp_path: Path, words: list[str], message: str) -> None:
+    (tmp_path / "some_ops").mkdir()
+    (tmp_path / "some_ops" / "mine.py").touch()
+    done = archdsl("new", *words, path=[])
+    assert done.returncode == 2, done.stderr
+    assert message in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["some_ops"]
 
 
 def test_without_the_package_the_op_is_unknown(archdsl: Archdsl) -> None:
