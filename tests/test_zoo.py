@@ -63,6 +63,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "resnext": {"depths": [1, 2, 1, 1], "groups": 4},
     "resnext50_paths": {"depths": [1, 2, 1, 1], "cardinality": 3},
     "se_resnet": {"depths": [1, 2, 1, 1]},
+    "siamese": {"width": 4},
     "unet": {"filters": 4, "levels": 2},
     "vgg": {"depths": [1, 1, 1, 1, 2], "hidden": 32},
     "vit_conv_stem": {"width": 48, "depth": 2},

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from keras import Input, Model, layers
+from keras import Input, Model, Sequential, layers, ops
 
 import archdsl.keras
 from archdsl import loads
@@ -110,6 +110,25 @@ def test_a_tied_kernel_follows_the_dtype_policy() -> None:
     model = archdsl.keras.compile_spec(loads(TIED)).Autoencoder(dtype="mixed_bfloat16")
     assert model(np.ones((2, 6), np.float32)).dtype == "bfloat16"
     assert {weight.dtype for weight in model.weights} == {"float32"}
+
+
+def test_the_siamese_network_of_the_zoo_computes_what_a_handwritten_one_does() -> None:
+    model = archdsl.build("siamese", width=2)
+    encoder = Sequential([Input((105, 105, 1))])
+    for filters, size in ((2, 10), (4, 7), (4, 4)):
+        encoder.add(layers.Conv2D(filters, size, activation="relu"))
+        encoder.add(layers.MaxPooling2D())
+    encoder.add(layers.Conv2D(8, 4, activation="relu"))
+    encoder.add(layers.Flatten())
+    encoder.add(layers.Dense(128, activation="sigmoid"))
+    left, right = Input((105, 105, 1)), Input((105, 105, 1))
+    distance = layers.Lambda(lambda pair: ops.abs(pair[0] - pair[1]))([encoder(left), encoder(right)])
+    twins = Model([left, right], layers.Dense(1, activation="sigmoid")(distance))
+    assert model.count_params() == twins.count_params()
+    twins.set_weights(model.get_weights())
+    pair = [np.random.default_rng(seed).random((2, 105, 105, 1), np.float32) for seed in (0, 1)]
+    np.testing.assert_allclose(model(pair), twins(pair), atol=1e-6)
+    np.testing.assert_allclose(model(pair), model(pair[::-1]), atol=1e-6)
 
 
 def test_a_head_is_shared_over_the_levels_of_a_pyramid(tmp_path: Path) -> None:

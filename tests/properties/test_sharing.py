@@ -34,12 +34,12 @@ def networks(seeds: range) -> Iterator[tuple[str, Spec, Graph]]:
 
 
 def test_made_up_networks_with_shared_layers_are_sound_in_every_command() -> None:
-    assert hold(range(12)) >= 2
+    assert hold(range(6)) >= 1
 
 
 @pytest.mark.slow
 def test_many_made_up_networks_with_shared_layers_are_sound_in_every_command() -> None:
-    assert hold(range(12, 150)) >= 30
+    assert hold(range(6, 100)) >= 16
 
 
 def hold(seeds: range) -> int:

@@ -75,7 +75,9 @@ class Sharer:
         return {**step, "paths": [self.path(path) for path in paths]}
 
     def path(self, path: Any) -> Any:
-        return {**path, "steps": self.steps(path["steps"])} if isinstance(path, dict) else self.steps(path)
+        if isinstance(path, dict):
+            return {**path, "steps": self.steps(path["steps"])} if "steps" in path else path
+        return self.steps(path)
 
 
 def spec(chance: Random) -> str:
