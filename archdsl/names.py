@@ -6,7 +6,7 @@ import builtins
 import itertools
 import keyword
 import re
-from collections.abc import Container
+from collections.abc import Container, Mapping
 
 from archdsl.expr import FUNCTIONS
 from archdsl.ops import OPS
@@ -23,7 +23,7 @@ loss losses make_predict_function make_test_function make_train_function metrics
 non_trainable_variables non_trainable_weights operations optimizer output output_names output_shape outputs path pop
 predict predict_function predict_on_batch predict_step quantization_config quantization_mode quantize quantized_build
 quantized_call rematerialized_call reset_metrics run_eagerly save save_own_variables save_weights self set_state_tree
-set_weights shape stateless_call stateless_compute_loss steps_per_execution stop_training summary supports_jit
+set_weights stateless_call stateless_compute_loss steps_per_execution stop_training summary supports_jit
 supports_masking symbolic_call tensorflow_test_step test_function test_on_batch test_step to_json train_function
 train_on_batch train_step trainable trainable_variables trainable_weights training unrolled_steps_per_execution
 variable_dtype variables weights
@@ -34,15 +34,12 @@ _OWN_NAMES = frozenset(
         "archdsl",
         "channels",
         "false",
-        "fork",
-        "index",
         "keras",
         "layer",
         "math",
         "maybe_bidirectional",
         "number",
         "parts",
-        "shapes",
         "super",
         "TiedDense",
         "true",
@@ -52,8 +49,17 @@ _OWN_NAMES = frozenset(
     ]
 )
 _CALLED_NAMES = frozenset(["enumerate", "getattr", "int", "list", "range", "str", "tuple", "zip", "ValueError"])
-RESERVED = _KERAS_NAMES | _OWN_NAMES | _CALLED_NAMES | OPS.layers() | (set(FUNCTIONS) - {"log", "sqrt"})
-"""Names that arguments cannot have, because Keras layers and models or the generated module use them."""
+RESERVED_BY: Mapping[str, frozenset[str]] = {
+    "a function in expressions": frozenset(FUNCTIONS) - {"log", "sqrt"},
+    "an attribute of Keras layers and models": _KERAS_NAMES,
+    "a name in the generated code": _OWN_NAMES | _CALLED_NAMES | OPS.layers(),
+}
+"""Names that arguments and columns cannot have, by what they are already."""
+
+RESERVED = frozenset().union(*RESERVED_BY.values())
+"""Names that arguments and columns cannot have: the generated class stores an argument under its own name."""
+
+RESERVED_HINT = "choose another name; `archdsl docs layers` lists all reserved names"
 
 CLASS_RESERVED = frozenset(dir(builtins)) | {"Spec", "Padding"} | RESERVED
 """Names that layers cannot have."""
@@ -71,9 +77,9 @@ def name_fault(name: str, reserved: frozenset[str] = frozenset()) -> str:
         return f"a name has at most {LONGEST} characters"
     if keyword.iskeyword(name) or keyword.issoftkeyword(name):
         return "it is a Python keyword"
-    if name in FUNCTIONS and name in reserved:
-        return "it is a function in expressions"
-    return "it is reserved for Python, Keras or the generated module" if name in reserved else ""
+    if name not in reserved:
+        return ""
+    return f"it is {next((what for what, names in RESERVED_BY.items() if name in names), 'a name of Python')}"
 
 
 def class_fault(name: str) -> str:

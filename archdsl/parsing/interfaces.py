@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from archdsl.errors import nearest
-from archdsl.names import RESERVED, name_fault
+from archdsl.names import RESERVED, RESERVED_HINT, name_fault
 from archdsl.ops import Shape
 from archdsl.ops.base import DTYPES, FLOAT, show
 from archdsl.parsing.scope import Scope
@@ -37,7 +37,8 @@ class InterfaceReader(ValueReader):
         for key, inner in entries(self.mapping(node, "`args`", hint)):
             fault = name_fault(key.text, RESERVED) or ("it is a class in this file" if key.text in self.classes else "")
             if fault:
-                self.problems.add("ARCH010", f"invalid argument name `{key.text}`: {fault}", key.span)
+                reserved = RESERVED_HINT if key.text in RESERVED else ""
+                self.problems.add("ARCH010", f"invalid argument name `{key.text}`: {fault}", key.span, reserved)
             args[key.text] = self._arg(key, inner)
         return args
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from archdsl import expr
 from archdsl.errors import Problems, Span, nearest, shown
-from archdsl.names import RESERVED, name_fault
+from archdsl.names import RESERVED, RESERVED_HINT, name_fault
 from archdsl.parsing.scope import Scope
 from archdsl.parsing.validation import NO_EXPRESSION, got, plain
 from archdsl.source import Mapping, Node, Scalar, Sequence
@@ -111,7 +111,8 @@ class ValueReader:
         columns = {}
         for key, node in table.items:
             value = columns[key.text] = self.value(node, scope)
-            fault, hint = name_fault(key.text, RESERVED), ""
+            fault = name_fault(key.text, RESERVED)
+            hint = RESERVED_HINT if key.text in RESERVED else ""
             if not fault and key.text in scope.visible and key.text not in value.names:
                 fault = "it is already in use"
                 hint = f"choose another name: only a column with values from `${key.text}` may take its name"

@@ -85,3 +85,32 @@ def test_the_built_model_has_the_weights_of_its_graph() -> None:
     assert model.count_params() == graph.totals.parameters
     assert model.output_shape == (None, *graph.shape)
     assert model.get_config()["filters"] == [4, 6]
+
+
+@pytest.mark.tensorflow
+def test_names_of_local_variables_in_the_source_are_free() -> None:
+    block = """\
+archdsl: 1
+name: Net
+input: [6, 6, 4]
+args: {fork: 3, index: 4, shapes: [3, 5], shape: 2}
+layers:
+  Own:
+    args: {fork: 3, index: 4, shapes: [3, 5], shape: 2, shortcut: auto}
+    steps:
+      - conv: {filters: $shapes, kernel: 1}
+        for: {shapes: $shapes}
+      - paths:
+          - [conv: {filters: $fork, kernel: $index, padding: same}]
+          - [conv: {filters: $fork, kernel: $shape, padding: same}]
+        shortcut: $shortcut
+        merge: add
+model:
+  - conv: {filters: $index, kernel: $shape}
+  - Own: {fork: $fork, index: $index, shapes: $shapes, shape: $shape}
+  - Own: {shapes: [3], fork: 3, shortcut: identity}
+"""
+    spec = loads(block)
+    model, graph = archdsl.build(spec), resolve(spec)
+    assert model.count_params() == graph.totals.parameters
+    assert {key: model.get_config()[key] for key in spec.args} == {"fork": 3, "index": 4, "shapes": [3, 5], "shape": 2}

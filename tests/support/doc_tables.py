@@ -15,6 +15,7 @@ import archdsl
 from archdsl import errors, expr, limits, recipe, schema, spec, zoo
 from archdsl.analysis.measures import PRECISIONS
 from archdsl.linting import RULES, Suppressions, lint, summarize
+from archdsl.names import RESERVED_BY
 from archdsl.ops import Op, weights
 from archdsl.ops.base import Kind, show
 from archdsl.recipe.base import OrNone
@@ -81,6 +82,10 @@ def tables() -> dict[str, str]:
         "shortcuts": table(["value", "meaning"], ((f"`{k}`", t) for k, t in spec.SHORTCUTS.items())),
         "types": table(["type", "values"], ((f"`{k}`", spec.TYPE_NAMES[k]) for k in spec.TYPES)),
         "functions": _functions(),
+        "reserved": table(
+            ["reserved as", "names"],
+            ((what, ", ".join(f"`{n}`" for n in sorted(names))) for what, names in RESERVED_BY.items()),
+        ),
         "limits": _limits(),
         "columns": table(
             ["column", "heading", "meaning"],
