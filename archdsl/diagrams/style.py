@@ -54,7 +54,7 @@ def shared_color(number: int) -> str:
 
 
 _LOOKS = {
-    **dict.fromkeys(("attention", "class_token", "position_embedding"), "attention"),
+    **dict.fromkeys(("attention", "class_token", "position_embedding", "position_encoding"), "attention"),
     **dict.fromkeys(("normalization", "rescale", "layer_scale"), "scale"),
 }
 """Ops with a different color than their kind."""

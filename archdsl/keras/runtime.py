@@ -7,6 +7,7 @@ import hashlib
 import linecache
 import sys
 import threading
+import warnings
 import weakref
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -23,6 +24,10 @@ from archdsl.keras import layers
 from archdsl.keras.saved_spec import CARRIED, checked_spec
 from archdsl.limits import DEFAULTS
 from archdsl.spec import Spec
+
+# Keras warns of every mask that reaches a nested model, and passes the mask on all the same.
+_NESTED = r"Layer '\w+' \(of type (Functional|Sequential)\) was passed an input with a mask"
+warnings.filterwarnings("ignore", _NESTED, UserWarning)
 
 REGISTERED = "archdsl>Spec"
 """The name under which all generated classes are registered with Keras."""

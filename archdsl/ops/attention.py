@@ -19,7 +19,7 @@ from archdsl.ops.base import (
     Weight,
     show,
 )
-from archdsl.ops.field_types import Count, Flag, Seed, Share
+from archdsl.ops.field_types import Count, Flag, Positive, Seed, Share
 from archdsl.ops.index_sets import Positions, shifted
 from archdsl.ops.receptive_field import POINTWISE
 from archdsl.ops.weights import Constraint, Initializer, Kernel, Regularizer
@@ -278,3 +278,27 @@ class PositionEmbedding(_Token, name="position_embedding", layer="PositionEmbedd
 
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
         return {"embedding": Weight(inputs[0])}
+
+
+class PositionEncoding(Op, name="position_encoding", kind="dense", layer="PositionEncoding"):
+    """Adds sines and cosines of the position. (T, C) -> (T, C). Vaswani et al. 2017.
+
+    Even channels get sines and odd channels cosines, with wavelengths from 2 pi to `max_wavelength` * 2 pi.
+
+    Args:
+        max_wavelength: the longest wavelength, divided by 2 pi.
+    """
+
+    traits = Traits(elementwise=True)
+    depends_on = POINTWISE
+
+    max_wavelength: Positive = 10_000.0
+
+    examples = (
+        Example({}, _TOKENS, _TOKENS[0]),
+        Example({"max_wavelength": 100.0}, ((7, 5),), (7, 5)),
+    )
+
+    def fits(self, *inputs: Shape) -> None:
+        if len(inputs[0]) != 2:
+            raise RankError(f"`position_encoding` expects positions x channels, got {show(inputs[0])}")

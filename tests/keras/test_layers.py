@@ -40,6 +40,7 @@ IMAGES: dict[str, dict[str, Any]] = {
 }
 TOKENS: dict[str, dict[str, Any]] = {
     "ClassToken": {"initializer": "ones", "regularizer": "l2", "constraint": "non_neg"},
+    "PositionEncoding": {"max_wavelength": 100.0},
     "GroupedAttention": {"head_dim": 3, "num_query_heads": 4, "num_key_value_heads": 2, "use_causal_mask": True},
     "SelfAttention": {"num_heads": 2, "key_dim": 3, "use_causal_mask": True, "kernel_initializer": "ones"},
     "TakeAt": {"index": 0},
@@ -147,6 +148,9 @@ def test_tokens_and_places() -> None:
     assert np.array_equal(y, np.concatenate([np.ones((2, 1, 8), np.float32), x], axis=1))
     assert np.array_equal(layers.TakeAt(0)(y), np.ones((2, 8)))
     assert np.array_equal(layers.PositionEmbedding("ones")(x), x + 1)
+    angle = np.arange(5)[:, None] / 10_000 ** (np.arange(4) / 4)
+    waves = np.stack([np.sin(angle), np.cos(angle)], axis=-1).reshape(5, 8)
+    assert np.allclose(layers.PositionEncoding()(x), x + waves, atol=1e-6)
     assert np.array_equal(layers.LayerScale(0.5)(x), x / 2)
     losses = [
         layers.LayerScale(2.0, regularizer="l1"),

@@ -30,7 +30,7 @@ BLIND = {
 """The ops whose receptive field is the entire input, which is the default of `Op`."""
 WITHOUT = {"class_token", "position_embedding"}
 """The ops with weights whose gradient is the gradient of the output, so they keep nothing."""
-NO_WORK = {*WITHOUT, "layer_scale", "embedding", "masking"}
+NO_WORK = {*WITHOUT, "layer_scale", "embedding", "masking", "position_encoding"}
 """The ops of such kinds without a matrix product."""
 MORE = {"attention", "separable_conv", "lstm", "gru", "simple_rnn"}
 """The ops with temporary values."""

@@ -289,6 +289,7 @@ def test_a_window_that_does_not_fit_names_its_field() -> None:
         ("lstm", {"units": 3, "bidirectional": True, "go_backwards": True}, [(8, 6)], "mutually exclusive"),
         ("masking", {}, [(8,)], "expects steps x channels, got 8"),
         ("position_embedding", {}, [(6,)], "expects positions x channels, got 6"),
+        ("position_encoding", {}, [(4, 4, 6)], "expects positions x channels, got 4x4x6"),
         ("spatial_dropout", {"rate": 0.5}, [(6,)], r"expects .T, C., .H, W, C. or .D, H, W, C., got 6"),
         ("prelu", {"shared_axes": [0]}, [(8, 8, 6)], "between 1 and 3, got .0."),
         ("subtract", {}, [(6,), (6,), (6,)], "expects two inputs, got 3"),

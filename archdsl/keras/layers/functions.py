@@ -74,3 +74,33 @@ class StochasticDepth(layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "rate": self.rate, "seed": self.seed}
+
+
+class PositionEncoding(layers.Layer):
+    """Adds sines and cosines of the position. (B, T, C) -> (B, T, C).
+
+    Args:
+        max_wavelength: the longest wavelength, divided by 2 pi.
+    """
+
+    def __init__(self, max_wavelength=10000.0, **kwargs):
+        super().__init__(**kwargs)
+        self.max_wavelength = max_wavelength
+
+    def call(self, inputs):
+        channels = keras.ops.arange(inputs.shape[-1])
+        steps = keras.ops.arange(keras.ops.shape(inputs)[1], dtype="float32")
+        halves = keras.ops.cast(channels // 2 * 2 / inputs.shape[-1], "float32")
+        angles = steps[:, None] / self.max_wavelength**halves
+        waves = keras.ops.sin(angles), keras.ops.cos(angles)
+        encoding = keras.ops.where(channels % 2 == 0, *waves)
+        return inputs + keras.ops.cast(encoding, inputs.dtype)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def compute_mask(self, inputs, mask=None):
+        return mask
+
+    def get_config(self):
+        return {**super().get_config(), "max_wavelength": self.max_wavelength}

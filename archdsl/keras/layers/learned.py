@@ -82,6 +82,9 @@ class TiedDense(layers.Layer):
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.units)
 
+    def compute_mask(self, inputs, mask=None):
+        return mask
+
 
 class LayerScale(layers.Layer):
     """Multiplies each channel by a learned factor. (..., C) -> (..., C).
