@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from archdsl import resolve, zoo
+from archdsl import loads, resolve, zoo
 from archdsl.analysis.measures import fvcore
 from archdsl.spec import Spec
 
@@ -40,7 +40,7 @@ def variants() -> dict[str, list[Spec]]:
 def found(model: str, size: int) -> Spec:
     """The variant of a row: `MODEL_SIZE`, or `MODEL` if its images have that size; exactly one exists."""
     named = [spec for name in (f"{model}_{size}", model) for spec in variants().get(name, ())]
-    (spec,) = [spec for spec in named if next(iter(spec.inputs.values())) == (size, size, 3)]
+    (spec,) = [spec for spec in named if next(iter(spec.inputs.values())).shape == (size, size, 3)]
     return spec
 
 
@@ -70,3 +70,54 @@ def test_a_row_is_what_timm_published(model: str, size: int) -> None:
     assert reason
     assert counted(model, size) == numbers
     assert numbers != published, "it is equal now: take it out of DIFFERENT"
+
+
+CONV_MIXER = """
+archdsl: 1
+name: ConvMixer
+input: [224, 224, 3]
+args: {width: int, depth: int, kernel: int, patch: int}
+layers:
+  Block:
+    args: {kernel: int}
+    steps:
+      - paths: {main: [depthwise_conv: {kernel: $kernel, padding: same, activation: gelu}, batch_norm]}
+        shortcut: identity
+        merge: add
+      - conv: {filters: $channels, kernel: 1, activation: gelu}
+      - batch_norm
+model:
+  - conv: {filters: $width, kernel: $patch, stride: $patch, activation: gelu}
+  - batch_norm
+  - Block: {kernel: $kernel}
+    repeat: $depth
+  - global_average_pool
+  - dense: {units: 1000}
+"""
+
+
+@pytest.mark.parametrize(
+    ("width", "depth", "kernel", "patch", "published"),
+    [
+        (768, 32, 7, 7, (21.11, 19.55, 25.95)),
+        (1024, 20, 9, 14, (24.38, 5.55, 5.51)),
+        (1536, 20, 9, 7, (51.63, 48.68, 33.03)),
+    ],
+)
+def test_fvcore_leaves_out_convolutions_with_the_word_same(
+    width: int, depth: int, kernel: int, patch: int, published: tuple[float, float, float]
+) -> None:
+    """In torch, they are another op, which fvcore does not know; timm has it in these three networks alone.
+
+    archdsl counts them: elsewhere, timm writes the same padding as a number, and fvcore counts it.
+    """
+    graph = resolve(loads(CONV_MIXER), width=width, depth=depth, kernel=kernel, patch=patch)
+    side = 224 // patch
+    values = depth * width * side * side
+    macs, activations = fvcore(graph)
+    found = graph.totals.trainable / 1e6, (macs - values * kernel**2) / 1e9, (activations - values) / 1e6
+    assert tuple(round(number, 2) for number in found) == published
+    one = resolve(
+        loads(CONV_MIXER.replace("same", str(kernel // 2))), width=width, depth=depth, kernel=kernel, patch=patch
+    )
+    assert fvcore(one) == (macs, activations)
