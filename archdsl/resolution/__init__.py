@@ -30,8 +30,10 @@ def resolve(spec: Spec, budget: Budget | None = None, /, **arguments: Any) -> Gr
     try:
         with _without_garbage_collection():
             values = spec.values(arguments)
-            graph = Resolver(spec, budget or Budget(spec.limits)).model(values)
-            check_flexible(spec, values, graph)
+            budget = budget or Budget(spec.limits)
+            budget.sizes = {} if any(one.flexible for one in spec.inputs.values()) else None
+            graph = Resolver(spec, budget).model(values)
+            check_flexible(spec, values, graph, budget.sizes or {})
     except RecursionError:
         raise fail("ARCH024", "layers are nested too deeply", spec.span) from None
     check_recipe(spec, graph)

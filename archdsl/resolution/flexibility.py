@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import zip_longest
+from typing import TypeAlias
 
-from archdsl.errors import ArchError, Problem, shown
+from archdsl.errors import ArchError, Problem, Span, fail, shown
 from archdsl.graph import Graph, Node
 from archdsl.ops.base import show
 from archdsl.resolution.body import Values
@@ -23,13 +24,18 @@ _FACTORS = {"length": 2, "depth": 4, "height": 2, "width": 3}
 """The second size of an axis, as a multiple of the written one. Axes of one name grow alike, so they still match."""
 
 
-def check_flexible(spec: Spec, values: Values, graph: Graph) -> None:
+Sizes: TypeAlias = Mapping[tuple[Span, str], set[int]]
+"""The sizes of axes that expressions read, by place and name."""
+
+
+def check_flexible(spec: Spec, values: Values, graph: Graph, read: Sizes) -> None:
     """Check that a network has the same layers and weights at any size of its flexible axes.
 
     Args:
         spec: The spec.
         values: The values of the arguments of the model.
         graph: Its graph for these values, at the written size.
+        read: The sizes that its expressions read.
 
     Raises:
         ArchError: For the first step that depends on a size (ARCH030).
@@ -38,12 +44,17 @@ def check_flexible(spec: Spec, values: Values, graph: Graph) -> None:
         return
     larger = replace(spec, inputs={name: _larger(one) for name, one in spec.inputs.items()})
     size = " and ".join(show(one.shape) for one in larger.inputs.values() if one.flexible)
+    budget = Budget(spec.limits, sizes={})
     try:
-        again = Resolver(larger, Budget(spec.limits)).model(values)
+        again = Resolver(larger, budget).model(values)
     except ArchError as error:
         first = error.problems[0]
         message = f"with an input of {size}, {first.message}"
         raise ArchError(replace(first, code="ARCH030", message=message, hint=_WITHOUT)) from None
+    for (place, name), sizes in read.items():
+        if sizes != (budget.sizes or {}).get((place, name)):
+            message = f"`${name}` is unknown when the network is built: the axis is flexible"
+            raise fail("ARCH030", message, place, "write a number, or remove the axis from `flexible`")
     _Comparison(tuple(show(one.shapes[name]) for one in (graph, again) for name in graph.flexible)).bodies(graph, again)
 
 

@@ -27,6 +27,7 @@ class Budget:
         read: The number of evaluated characters and list items in expressions, and the inputs of all steps.
         together: A clause for messages about the networks that used the budget before.
         is_spent: Whether the budget is exhausted.
+        sizes: The sizes of axes that expressions read, by place and name. None if nobody wants to know.
     """
 
     limits: Limits
@@ -35,10 +36,15 @@ class Budget:
     read: int = 0
     together: str = ""
     is_spent: bool = False
+    sizes: dict[tuple[Span, str], set[int]] | None = None
 
     def value(self, value: Value, scope: Values) -> Any:
         """Evaluate a value, and count the cost."""
         self.spend(_size(value.content, scope), value.span)
+        if self.sizes is not None:
+            for name in sorted(name for name in value.names if axis_of(name)[1] not in ("", "channels")):
+                if name in scope:
+                    self.sizes.setdefault((value.span, name), set()).add(scope[name])
         return value.evaluate(scope)
 
     def spend(self, more: int, span: Span | None) -> None:

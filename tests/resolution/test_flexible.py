@@ -76,6 +76,19 @@ class TestRefused:
         found = problem("  - reshape: {shape: [256, 3]}\n  - dense: {units: 2}\n")
         assert found.message == "with an input of 32x48x3, cannot reshape 32x48x3 (4,608 values) to 256x3"
 
+    @pytest.mark.parametrize(
+        ("step", "name"),
+        [
+            ('conv: {filters: "min($input.height, 8)", kernel: 3}', "input.height"),
+            ('{conv: {filters: 4, kernel: 1}, when: "$here.width > 4"}', "here.width"),
+            ('crop: {border: "$input.height // 8"}', "input.height"),
+        ],
+    )
+    def test_an_expression_that_reads_the_size(self, step: str, name: str) -> None:
+        found = problem("  - B\n", f"{{B: {{steps: [{step}]}}}}")
+        assert (line(found), found.message.split()[0]) == (4, f"`${name}`")
+        assert graph("  - {adaptive_average_pool: {size: 16}}\n  - B\n", f"{{B: {{steps: [{step}]}}}}").flexible
+
     def test_weights_for_each_position(self) -> None:
         head = "input: {shape: [16, 3], flexible: [length]}"
         assert line(problem("  - relu\n  - position_embedding\n", head=head)) == 7
