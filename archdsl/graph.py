@@ -95,14 +95,12 @@ class Shortcut:
         branch: The branch that contains its steps; empty for an identity.
         steps: The kinds of its steps.
         source: The inputs of its first step, if they differ from the input of the other branches.
-        sized: The place of its kind, if the generated class gets its stride from the shapes of tensors.
     """
 
     kind: str
     branch: str = ""
     steps: tuple[str, ...] = ()
     source: tuple[TensorRef, ...] = ()
-    sized: Span | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import zip_longest
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from archdsl.errors import ArchError, Problem, Span, fail, shown
 from archdsl.graph import Graph, Node
 from archdsl.ops.base import show
 from archdsl.resolution.body import Values
-from archdsl.resolution.loops import Budget
+from archdsl.resolution.loops import SHORTCUT, Budget
 from archdsl.resolution.resolver import Resolver, with_trail
 from archdsl.spec import Input, Spec
 
@@ -24,8 +24,8 @@ _FACTORS = {"length": 2, "depth": 4, "height": 2, "width": 3}
 """The second size of an axis, as a multiple of the written one. Axes of one name grow alike, so they still match."""
 
 
-Sizes: TypeAlias = Mapping[tuple[Span, str], set[int]]
-"""The sizes of axes that expressions read, by place and name."""
+Sizes: TypeAlias = Mapping[tuple[Span, str], set[Any]]
+"""The sizes that expressions and shortcuts read, by place and name: see `Budget`."""
 
 
 def check_flexible(spec: Spec, values: Values, graph: Graph, read: Sizes) -> None:
@@ -35,7 +35,7 @@ def check_flexible(spec: Spec, values: Values, graph: Graph, read: Sizes) -> Non
         spec: The spec.
         values: The values of the arguments of the model.
         graph: Its graph for these values, at the written size.
-        read: The sizes that its expressions read.
+        read: The sizes that its expressions and shortcuts read.
 
     Raises:
         ArchError: For the first step that depends on a size (ARCH030).
@@ -53,6 +53,10 @@ def check_flexible(spec: Spec, values: Values, graph: Graph, read: Sizes) -> Non
         raise ArchError(replace(first, code="ARCH030", message=message, hint=_WITHOUT)) from None
     for (place, name), sizes in read.items():
         if sizes != (budget.sizes or {}).get((place, name)):
+            if name == SHORTCUT:
+                message = "this shortcut gets its stride from the size of the input"
+                hint = "write its steps, as in `shortcut: [{conv: {filters: 64, kernel: 1, stride: 2}}]`"
+                raise fail("ARCH030", message, place, hint)
             message = f"`${name}` is unknown when the network is built: the axis is flexible"
             raise fail("ARCH030", message, place, "write a number, or remove the axis from `flexible`")
     _Comparison(tuple(show(one.shapes[name]) for one in (graph, again) for name in graph.flexible)).bodies(graph, again)
@@ -89,16 +93,15 @@ class _Comparison:
         if (id(one), id(other)) in self.seen:
             return
         self.seen.add((id(one), id(other)))
-        changing = {ref for ref, shape in one.shapes.items() if other.shapes.get(ref) != shape}
         for node, again in zip_longest(one.nodes, other.nodes):
-            self._nodes(node, again, changing)
+            self._nodes(node, again)
             if node.body is not None and again.body is not None and node.span is not None:
                 try:
                     self.bodies(node.body, again.body)
                 except ArchError as error:
                     raise with_trail(error, node.kind, one.name, node.span, node.arguments) from None
 
-    def _nodes(self, node: Node | None, again: Node | None, changing: set[str]) -> None:
+    def _nodes(self, node: Node | None, again: Node | None) -> None:
         if node is None or again is None or (node.name, node.kind) != (again.name, again.kind):
             there = node or again
             assert there is not None
@@ -117,11 +120,6 @@ class _Comparison:
                 facts = self._facts(shown(value), shown(theirs.get(name)))
                 message = f"`{name}` of `{node.name}` depends on the size of the input"
                 raise ArchError(Problem("ARCH030", message, place, facts, hint=_WITHOUT))
-        sized = node.shortcut.sized if node.shortcut is not None else None
-        if sized is not None and not changing.isdisjoint(node.inputs):
-            message = "this shortcut gets its stride from the size of the input"
-            hint = "write the steps of the shortcut, as in `shortcut: [{conv: {filters: 64, kernel: 1, stride: 2}}]`"
-            raise ArchError(Problem("ARCH030", message, sized, hint=hint))
 
     def _weights(self, node: Node, again: Node) -> ArchError:
         names = [name for name, weight in node.weights.items() if weight != again.weights.get(name)]

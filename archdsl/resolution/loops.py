@@ -15,6 +15,9 @@ from archdsl.parsing.values import COLUMN_HINT, CONDITION_HINT
 from archdsl.resolution.body import StepContext, Values
 from archdsl.spec import Branch, Loop, Step, Value
 
+SHORTCUT = "shortcut"
+"""Stands for the name of a size where a shortcut gets its stride from shapes."""
+
 
 @dataclass
 class Budget:
@@ -27,7 +30,8 @@ class Budget:
         read: The number of evaluated characters and list items in expressions, and the inputs of all steps.
         together: A clause for messages about the networks that used the budget before.
         is_spent: Whether the budget is exhausted.
-        sizes: The sizes of axes that expressions read, by place and name. None if nobody wants to know.
+        sizes: The sizes of axes that expressions read, and the shapes that give shortcuts their strides, by place and
+            name. None if nobody wants to know.
     """
 
     limits: Limits
@@ -36,7 +40,7 @@ class Budget:
     read: int = 0
     together: str = ""
     is_spent: bool = False
-    sizes: dict[tuple[Span, str], set[int]] | None = None
+    sizes: dict[tuple[Span, str], set[Any]] | None = None
 
     def value(self, value: Value, scope: Values) -> Any:
         """Evaluate a value, and count the cost."""
@@ -44,8 +48,13 @@ class Budget:
         if self.sizes is not None:
             for name in sorted(name for name in value.names if axis_of(name)[1] not in ("", "channels")):
                 if name in scope:
-                    self.sizes.setdefault((value.span, name), set()).add(scope[name])
+                    self.note(value.span, name, scope[name])
         return value.evaluate(scope)
+
+    def note(self, place: Span, name: str, size: Any) -> None:
+        """Remember a size that is read at a place."""
+        if self.sizes is not None:
+            self.sizes.setdefault((place, name), set()).add(size)
 
     def spend(self, more: int, span: Span | None) -> None:
         """Count the cost of evaluation, and raise an error if it exceeds the limit."""

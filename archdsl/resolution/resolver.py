@@ -19,7 +19,7 @@ from archdsl.ops.base import show
 from archdsl.parsing.validation import faults, field_places
 from archdsl.resolution.body import Body, StepContext, Tensors, Values
 from archdsl.resolution.dtypes import check_dtypes
-from archdsl.resolution.loops import BODY_STEPS, INTEGER_DIVISION, Budget
+from archdsl.resolution.loops import BODY_STEPS, INTEGER_DIVISION, SHORTCUT, Budget
 from archdsl.resolution.merge_errors import merge_problem
 from archdsl.resolution.sharing import Difference, SharedBodies, different_layers, tied_weight
 from archdsl.resolution.shortcuts import shortcut_of, shortcut_steps, shortcut_stride, sized_shortcut
@@ -438,7 +438,6 @@ class Resolver:
         shortcut = None
         if end is not None:
             shortcut = shortcut_of(own, end.ref, x, body.nodes[begin + len(nodes) :], parts, nodes, len(path))
-            shortcut = replace(shortcut, sized=sized_shortcut(branches))
             parts = {"shortcut": end, **parts} if branches.shortcut_first else {**parts, "shortcut": end}
         merge, ends = branches.merge, tuple(parts.values())
         merged = ends[:1] or x
@@ -498,6 +497,8 @@ class Resolver:
             return None
         start = self._one(x, f"the input of the shortcut `{word}`", shortcut.span)
         name, end = next(iter(parts.items()), ("", start))
+        if word != "identity" and (sized := sized_shortcut(branches)) is not None:
+            self.budget.note(sized, SHORTCUT, start.shape)
         if word == "identity" or (word in ("auto", "pad") and end.shape == start.shape):
             return start
         first = [node for node in nodes if node.path[: len(context.path)] == (*context.path[:-1], name)]
