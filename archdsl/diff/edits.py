@@ -11,6 +11,7 @@ from archdsl.diff.steps import ComparedStep, format_value
 from archdsl.errors import Span
 from archdsl.expr import Expression
 from archdsl.graph import BranchPath, Graph, StepName, TensorRef
+from archdsl.spec import SHARE
 
 ABSENT = "—"
 """The value of an argument that the layer has only in the other network."""
@@ -215,9 +216,10 @@ def _changed_fields(one: ComparedStep, other: ComparedStep) -> Iterator[FieldEdi
     if one.kind != other.kind:
         word = "merge" if one.main.role == "merge" else "layer" if one.main.body else "op"
         yield FieldEdit(word, one.kind, other.kind, line=other.main.span.line if other.main.span else 0)
+    own = {SHARE, *one.main.tied, *other.main.tied}
     for name in dict.fromkeys([*one.settings, *other.settings]):
         before, after = one.settings.get(name, ABSENT), other.settings.get(name, ABSENT)
-        both = name in one.settings and name in other.settings
+        both = (name in one.settings and name in other.settings) or name in own
         if before != after and (both or (one.main.body is not None and one.kind == other.kind)):
             old, new = one.value_of(name), other.value_of(name)
             line = new.span.line if new is not None else 0

@@ -289,3 +289,23 @@ def test_data_is_plain(golden: Callable[[str, str], None]) -> None:
     data: dict[str, Any] = to_data(edited("a_step_in_front"), ("net.yaml", "other.yaml"))
     golden("a_step_in_front.json", json.dumps(data, indent=1) + "\n")
     assert data["weights"]["carried"]["tensors"] + len(data["weights"]["new"]["paths"]) > 10
+
+
+def test_sharing_a_layer_is_one_edit_and_takes_its_weights_away() -> None:
+    text = """archdsl: 1
+name: Net
+input: [4]
+model:
+  - {dense: {units: 4}, name: a}
+  - {dense: {units: 4}, name: b}
+  - {dense: {units: 4, kernel: {share: a.kernel}}, name: c}
+"""
+    before = resolve(loads(text))
+    found = compare(before, resolve(loads(text.replace("{dense: {units: 4}, name: b}", "{share: a, name: b}"))))
+    (edit,) = found.edits
+    assert edit.word == "changed"
+    assert [(field.name, field.after) for field in edit.fields] == [("share", "a")]
+    assert [tensor.path for tensor in found.weights.missing] == ["b/kernel", "b/bias"]
+    (edit,) = compare(before, resolve(loads(text.replace(", kernel: {share: a.kernel}", "")))).edits
+    assert edit.word == "changed"
+    assert [(field.name, field.before) for field in edit.fields] == [("kernel", "a.kernel")]

@@ -35,6 +35,7 @@ TOLD: dict[str, set[str]] = {
     "resnet50": KERAS,
     "resnet50_v2": {"ARCH506"},
     "resnet_d": {"ARCH510"},
+    "siamese": {"ARCH517"},
     "vgg": {"ARCH506", "ARCH517"},
     "vit_conv_stem": {"ARCH504"},
 }
@@ -619,3 +620,46 @@ def test_an_unused_suppression_is_reported_after_all_variants(run: Run, tmp_path
     assert code == 5
     assert out.count("ARCH599") == 1
     assert run("lint", "idle.yaml", "--variant", "wide")[0] == 0
+
+
+TWICE = """archdsl: 1
+name: Net
+input: [8, 8, 4]
+model:
+  - {conv: {filters: 4, kernel: 1, activation: relu}, name: a}
+  - {share: a, name: b}
+  - {take_channels: {stop: 2}, from: READ, name: part}
+  - {concat: {}, from: [part, OTHER]}
+  - global_average_pool
+  - dense: {units: 3, activation: softmax}
+"""
+
+
+def linted(text: str) -> tuple[Finding, ...]:
+    spec = loads(text)
+    return lint(spec, resolve(spec))
+
+
+def test_a_shared_weight_is_dead_only_if_all_of_its_calls_are() -> None:
+    for read, other in (("b", "a"), ("b", "b")):
+        found = linted(TWICE.replace("READ", read).replace("OTHER", other))
+        assert "ARCH502" not in {one.code for one in found}
+    alone = TWICE.replace("  - {concat: {}, from: [part, OTHER]}\n", "").replace("READ", "b")
+    assert "ARCH502" not in {one.code for one in linted(alone)}  # the first call reads all channels
+    apart = alone.replace("{share: a, name: b}", "{conv: {filters: 4, kernel: 1, activation: relu}, name: b}")
+    assert "ARCH502" in {one.code for one in linted(apart)}
+
+
+def test_a_finding_in_a_shared_layer_counts_its_weights_once() -> None:
+    text = """archdsl: 1
+name: Net
+inputs: {left: [8, 8, 3], right: [8, 8, 3]}
+layers:
+  Encoder: {steps: [conv: {filters: 4, kernel: 3, norm: batch, activation: relu}, global_average_pool]}
+model:
+  - {Encoder: {}, from: left, name: a}
+  - {share: a, from: right, name: b}
+  - {subtract: {}, from: [a, b]}
+"""
+    (found,) = linted(text)
+    assert (found.code, found.uses, found.parameters) == ("ARCH506", 1, 4)
