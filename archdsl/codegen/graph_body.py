@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeAlias
 
 from archdsl.codegen.arriving import Replacement, here_axes
 from archdsl.codegen.expressions import ExpressionWriter, input_names
-from archdsl.codegen.loops import LoopClauses, count_copy, count_if, loop_clauses, start_counting
+from archdsl.codegen.loops import LoopClauses, count_copy, count_if, kinds_once, loop_clauses, start_counting
 from archdsl.codegen.printer import WIDTH, Bracket, Source, Statements, flat, list_literal, quote, surround
 from archdsl.codegen.ranks import BodyRanks, LayerClasses
 from archdsl.codegen.references import (
@@ -302,17 +302,22 @@ class GraphBodyWriter:
             return target
         counters, many = self.scope.counters, step.loop.many
         before = {kind: list(terms) for kind, terms in counters.terms.items()}
-        if many:
+        alike = kinds_once(step, self.scope)
+        if many and not alike:
             self.out.add(*start_counting(step.action, self.scope, self.local))
         clauses = loop_clauses(step, self.scope, self.number)
         with self._loop(clauses, step, start) as target:
             scope, named = self.scope, dict(self.named)
-            self.scope = replace(clauses.scope, numbered=scope.numbered or (many and step.action.is_group))
+            number = clauses.name.partition("{")[2][:-1] if alike else ""
+            is_numbered = scope.numbered or (many and step.action.is_group)
+            self.scope = replace(clauses.scope, numbered=is_numbered, number=number)
             step = self._with_known_shape(step, target)
             assert isinstance(step.action, Branches)
             self._assign(target, self._branches(step.action, target, self.variable))
-            if many:
+            if many and not alike:
                 self.out.add(*count_copy(step.action, clauses.scope))
+            for kind in alike:
+                counters.advance(kind, counters.terms[step.base_name][-1])
             self.scope = scope
             self.named = named if many else self.named
         if not many and step.loop.when is not None:

@@ -140,6 +140,16 @@ def start_counting(branches: Branches, scope: SourceScope, local: Callable[[str]
         scope.counters.terms |= {kind: [variables[kind]] for kind in new}
 
 
+def kinds_once(step: Step, scope: SourceScope) -> list[str]:
+    """The kinds in a repeated group if each copy has one step of each kind, which has the number of the copy."""
+    assert isinstance(step.action, Branches)
+    kinds = list(_kinds(step.action))
+    is_plain = all(inner.loop == Loop() and not isinstance(inner.action, Branches) for inner in step.action.after)
+    counts = {scope.counters.count(kind) for kind in (step.base_name, *kinds)}
+    is_group = step.action.is_group and step.loop.many and step.loop.when is None
+    return kinds if is_group and is_plain and len(set(kinds)) == len(kinds) and len(counts) == 1 else []
+
+
 def count_copy(branches: Branches, scope: SourceScope) -> Iterator[str]:
     """Write the lines that update the counts after one copy of repeated branches."""
     return _counted(dict.fromkeys(_kinds(branches)), scope)

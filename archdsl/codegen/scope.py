@@ -51,6 +51,7 @@ class SourceScope:
         types: the types of the names, as returned by `expression_type`.
         counters: the number of steps of each kind so far.
         numbered: whether a group with copies is around it, so that names get a number.
+        number: the number of each step in this copy of a group as source, if it needs no counters.
         classes: the Keras classes of ops that work at several ranks.
     """
 
@@ -59,6 +60,7 @@ class SourceScope:
     types: Mapping[str, str]
     counters: NameCounters = field(default_factory=NameCounters)
     numbered: bool = False
+    number: str = ""
     classes: LayerClasses = field(default_factory=LayerClasses)
 
     def inside_loop(self, columns: Fields) -> SourceScope:
@@ -75,7 +77,7 @@ class SourceScope:
 
     def numbered_anew(self) -> SourceScope:
         """A copy for a nested body, in which numbers start at 1."""
-        return replace(self, counters=NameCounters(), numbered=False)
+        return replace(self, counters=NameCounters(), numbered=False, number="")
 
     def write(self, value: Value) -> str:
         """The source of a value."""
@@ -99,6 +101,8 @@ class SourceScope:
 
     def next_name(self, kind: str) -> str:
         """The name of the next step of a kind, which is counted."""
+        if self.number:
+            return f"{kind}_{{{self.number}}}"
         number = self.read(plus(self.counters.count(kind), "1"))
         self.counters.advance(kind)
         return f"{kind}_{number}" if number.isdigit() else f"{kind}_{{{number}}}"

@@ -105,6 +105,8 @@ class TestGroups:
     def test_reads_as_a_loop(self) -> None:
         source = to_python(loads(HEAD + f"model: [{{steps: [{CONV}, {{relu: {{}}, from: c}}], repeat: 2}}]"))
         assert "for number in range(1, 3):" in source
+        assert 'name=f"c_{number}"' in source
+        assert "counts" not in source
 
     def test_is_its_own_long_form(self) -> None:
         long = expand(HEAD + "model: [{steps: relu, repeat: 2, name: x}]")
