@@ -35,7 +35,7 @@ CASES = {
 DISTINCT = {(c.partition("-")[0], str(s.values({})), s.expect.parameters): c for c, s in reversed(CASES.items())}
 """One case for each set of weights: variants that differ in the size of their images alone have the same."""
 
-HUGE = {"convnext-xlarge", "convnext-large", "efficientnet_v2-l", "nasnet-large"}
+HUGE = {"convnext-xlarge", "convnext-large", "efficientnet_v2-l", "nasnet-large", "vit-vit_large_patch16_224"}
 """Those that take a gigabyte and many seconds; they differ from smaller ones of their file in numbers alone."""
 
 SMALL: dict[str, dict[str, Any]] = {
@@ -45,6 +45,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "lstm_text": {"vocabulary": 30, "width": 8},
     "transformer": {"vocabulary": 30, "width": 8, "heads": 2, "hidden": 16, "depth": 1},
     "bit": {"depths": [1, 2, 1, 1], "width": 32},
+    "cbam_resnet": {"depths": [1, 1, 1, 1]},
     "convnext": {"depths": [1, 1, 2, 1], "drop": 0.01},
     "densenet": {"depths": [2, 2, 2, 2], "growth": 8},
     "efficientnet": {"depths": [1, 2, 1, 1, 1, 1, 1], "drop": 0.01},
@@ -54,6 +55,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "funny_resnet": {"width": 8},
     "funny_resnet_notebook": {"width": 8},
     "inception_resnet_v2": {"depths": [1, 1, 2]},
+    "mlp_mixer": {"patch": 16, "patches": 16, "width": 32, "depth": 2, "tokens": 24, "hidden": 48},
     "mobilenet": {"alpha": 0.25},
     "mobilenet_v2": {"alpha": 0.5},
     "mobilenet_v2_torch": {"alpha": 0.5, "depths": [1, 2, 1, 1, 1, 1, 1]},
@@ -71,6 +73,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "siamese": {"width": 4},
     "unet": {"filters": 4, "levels": 2},
     "vgg": {"depths": [1, 1, 1, 1, 2], "hidden": 32},
+    "vit": {"width": 48, "heads": 3, "depth": 2},
     "vit_conv_stem": {"width": 48, "depth": 2},
     "wide_resnet": {"depth": 10, "widen": 1},
     "xception": {"depth": 1, "width": 64},
@@ -173,7 +176,7 @@ def batch(model: Any) -> tuple[Any, Any]:
     return x if len(x) > 1 else x[0], targets or random.random(y.shape, np.float32)
 
 
-ELSEWHERE = {"funny_resnet", "funny_resnet_notebook", "resnet50"}
+ELSEWHERE = {"cbam_resnet", "vit", "funny_resnet", "funny_resnet_notebook", "resnet50"}
 """Large ones that the quick suite trains, saves and opens in other places."""
 
 LATER = {"efficientnet_v2", "inception_resnet_v2", "inception_v3", "mobilenet_v3", "nasnet", "xception"}

@@ -10,7 +10,6 @@ from archdsl.diagrams.style import dimensions, look, short, value_text, width_of
 from archdsl.graph import Graph, Node, Totals, total
 from archdsl.ops import Shape
 from archdsl.ops.base import per_stride, times
-from archdsl.ops.merge import Merge
 from archdsl.spec import INPUT, OUTPUT
 
 _PILL = 4
@@ -131,7 +130,7 @@ def rounded(count: int) -> str:
 
 def sign(merge: Node) -> str:
     """Return the sign in the circle of a merge."""
-    return (merge.op.sign if isinstance(merge.op, Merge) else "") or merge.kind
+    return (merge.op.sign if merge.op is not None else "") or merge.kind
 
 
 def describe(graph: Graph) -> tuple[str, str]:

@@ -277,6 +277,7 @@ class Einsum(_Product, name="einsum", layer="Einsum"):
     """
 
     short = "pattern"
+    sign = "Σ"
 
     pattern: EinsumPattern
 
@@ -302,6 +303,8 @@ class MatMul(_Product, name="matmul", layer="MatMul"):
     The axes before the last two must be equal; a matrix without them is used for all. For any other product, use
     `einsum`.
     """
+
+    sign = "@"
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example({}, ((5, 6), (6, 3)), (5, 3)),

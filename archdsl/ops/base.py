@@ -179,6 +179,8 @@ class Op(BaseModel):
     kind: ClassVar[Kind]
     many: ClassVar[bool] = False
     """Whether it merges several inputs into one."""
+    sign: ClassVar[str] = ""
+    """The symbol that pictures show for it as a `merge`."""
     keras_layer: ClassVar[str] = ""
     """The Keras layer: `layers.Conv2D`, a class in `keras/layers/`, or `package.module.Class`."""
     keras_positional: ClassVar[tuple[str, ...]] = ()

@@ -2,8 +2,8 @@
 
 from typing import ClassVar
 
-from archdsl.ops.base import Example, Op, Shape, Traits, lengths
-from archdsl.ops.field_types import Positive, Seed, Share
+from archdsl.ops.base import Example, Op, OpError, Shape, Traits, lengths, show
+from archdsl.ops.field_types import NotNegative, Positive, Seed, Share
 from archdsl.ops.receptive_field import POINTWISE
 
 _X = ((3, 2, 5),)
@@ -122,3 +122,35 @@ class GaussianNoise(_Noise, name="gaussian_noise", layer="layers.GaussianNoise")
     stddev: Positive
 
     examples = (Example({"stddev": 0.5}, _X, _X[0]), Example({"stddev": 0.1, "seed": 3}, ((7,),), (7,)))
+
+
+class SampleNormal(_Noise, name="sample_normal", layer="NormalSampling"):
+    """Samples from a normal distribution with a given mean and log variance. Two equal shapes -> the same shape.
+
+    The reparameterization trick of Kingma & Welling 2013: mean + exp(log_variance / 2) * noise. The inputs are the
+    mean and the logarithm of the variance, in this order. At inference, the output is the mean.
+
+    Args:
+        kl: factor of the Kullback-Leibler divergence from a standard normal distribution, which is added to the loss:
+            the sum over all values, averaged over the batch. 0 adds nothing.
+    """
+
+    many = True
+    sign = "∼"
+
+    kl: NotNegative = 0.0
+
+    examples = (
+        Example({}, ((7,), (7,)), (7,)),
+        Example({"kl": 0.5, "seed": 3}, ((3, 2, 5), (3, 2, 5)), (3, 2, 5)),
+    )
+
+    def fits(self, *inputs: Shape) -> None:
+        if len(inputs) != 2:
+            hint = "name both in `from`: `from: [mean, log_variance]`"
+            raise OpError(f"`sample_normal` takes a mean and a log variance, got {len(inputs)} inputs", hint=hint)
+        if inputs[0] != inputs[1]:
+            raise OpError(f"`sample_normal` needs equal shapes, got {show(inputs[0])} and {show(inputs[1])}")
+
+    def label(self) -> str:
+        return "Sample normal"

@@ -26,8 +26,6 @@ class Merge(Op, kind="merge"):
 
     many = True
     depends_on = POINTWISE
-    sign: ClassVar[str] = ""
-    """The symbol that pictures show for it."""
     shortcut_first: ClassVar[bool] = False
 
     def broadcasted(self, inputs: Sequence[Shape]) -> Shape:

@@ -45,6 +45,116 @@ class GatedLinearUnit(layers.Layer):
         return mask
 
 
+class ElementwiseFunction(layers.Layer):
+    """Applies an element-wise function of `keras.ops`. Any shape -> the same shape.
+
+    Args:
+        function: name of the function.
+        kwargs: arguments of the function and of the base layer.
+    """
+
+    def __init__(self, function, **kwargs):
+        arguments = {k: kwargs.pop(k) for k in ("x_min", "x_max", "x2") if k in kwargs}
+        super().__init__(**kwargs)
+        self.function = function
+        self.arguments = arguments
+
+    def call(self, inputs):
+        return getattr(keras.ops, self.function)(inputs, **self.arguments)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "function": self.function, **self.arguments}
+
+
+class Cast(layers.Layer):
+    """Converts the values to another dtype. Any shape -> the same shape.
+
+    Args:
+        to: dtype of the output; `float32` is the dtype in which the model computes.
+    """
+
+    def __init__(self, to, **kwargs):
+        super().__init__(**kwargs)
+        self.to = to
+
+    def _output_dtype(self):
+        return self.compute_dtype if self.to == "float32" else self.to
+
+    def call(self, inputs):
+        return keras.ops.cast(inputs, self._output_dtype())
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def compute_output_spec(self, inputs):
+        return keras.KerasTensor(inputs.shape, self._output_dtype())
+
+    def get_config(self):
+        return {**super().get_config(), "to": self.to}
+
+
+class OneHot(layers.Layer):
+    """Encodes each integer as a vector of zeros with a single one. (...) -> (..., num_classes).
+
+    Args:
+        num_classes: number of classes, the length of the vectors.
+    """
+
+    def __init__(self, num_classes, **kwargs):
+        super().__init__(**kwargs)
+        self.num_classes = num_classes
+
+    def call(self, inputs):
+        return keras.ops.one_hot(inputs, self.num_classes, dtype=self.compute_dtype)
+
+    def compute_output_shape(self, input_shape):
+        return *input_shape, self.num_classes
+
+    def get_config(self):
+        return {**super().get_config(), "num_classes": self.num_classes}
+
+
+class NormalSampling(layers.Layer):
+    """Samples from a normal distribution: mean + exp(log_variance / 2) * noise. At inference, returns the mean.
+
+    Args:
+        kl: factor of the divergence from a standard normal distribution, which is added to the loss.
+        seed: random seed, for reproducible results.
+    """
+
+    def __init__(self, kl=0.0, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        self.kl = kl
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def call(self, inputs, training=False):
+        mean, log_variance = inputs
+        if self.kl:
+            self.add_loss(self.kl * self._divergence(mean, log_variance))
+        if not training:
+            return mean
+        shape, dtype = keras.ops.shape(mean), mean.dtype
+        noise = keras.random.normal(shape, dtype=dtype, seed=self.seed_generator)
+        return mean + keras.ops.exp(log_variance / 2) * noise
+
+    def _divergence(self, mean, log_variance):
+        # In half precision, the sum would lose small values.
+        mean, log_variance = (keras.ops.cast(x, "float32") for x in (mean, log_variance))
+        terms = keras.ops.square(mean) + keras.ops.exp(log_variance) - log_variance - 1
+        axes = list(range(1, len(terms.shape)))
+        return keras.ops.mean(keras.ops.sum(terms, axes)) / 2
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0]
+
+    def get_config(self):
+        return {**super().get_config(), "kl": self.kl, "seed": self.seed}
+
+
 class StochasticDepth(layers.Layer):
     """Stochastic depth: drops entire examples at random during training. Any shape -> the same shape.
 
