@@ -176,10 +176,19 @@ def batch(model: Any) -> tuple[Any, Any]:
     return x if len(x) > 1 else x[0], targets or random.random(y.shape, np.float32)
 
 
-ELSEWHERE = {"cbam_resnet", "vit", "funny_resnet", "funny_resnet_notebook", "resnet50"}
+ELSEWHERE = {"funny_resnet", "funny_resnet_notebook", "resnet50"}
 """Large ones that the quick suite trains, saves and opens in other places."""
 
-LATER = {"efficientnet_v2", "inception_resnet_v2", "inception_v3", "mobilenet_v3", "nasnet", "xception"}
+LATER = {
+    "cbam_resnet",
+    "vit",
+    "efficientnet_v2",
+    "inception_resnet_v2",
+    "inception_v3",
+    "mobilenet_v3",
+    "nasnet",
+    "xception",
+}
 """Those that are trained, saved and opened in the slow suite alone."""
 
 

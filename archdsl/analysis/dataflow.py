@@ -165,7 +165,7 @@ class Dataflow:
                 live = live_of(node.name)
                 lives, partial = self._liveness.of(node, taken, live, near.hint)
                 body.partial += [partial] if partial else []
-                if node.op is not None:
+                if node.op is not None and node.inputs:
                     first = node.inputs[0]
                     windows = self._windows_of(node, node.op, taken[0])
                     one = OpFacts(
@@ -219,7 +219,7 @@ class _Neighbours:
         return "move the stride to a convolution larger than 1x1, or pool before it"
 
     def _previous(self, node: Node) -> Node | None:
-        return self.nodes.get(node.inputs[0]) if node.inputs[0] in self.alone else None
+        return self.nodes.get(node.inputs[0]) if node.inputs and node.inputs[0] in self.alone else None
 
     def _next(self, node: Node) -> Node | None:
         return self.readers[node.name][0] if node.name in self.alone else None

@@ -34,6 +34,8 @@ def facts_of(node: Node, inputs: Sequence[TensorFacts], shapes: Sequence[Shape])
     op = node.op
     if op is None:
         return TensorFacts()
+    if not inputs:
+        return TensorFacts(type(op) if op.is_own() else None)
     flattens = op.traits.flattens and 2 <= len(shapes[0]) <= 4
     return TensorFacts(
         type(op) if op.is_own() else None,

@@ -19,11 +19,13 @@ class IncomingEdge:
         ref: the tensor, in the body of the item.
         target: the name of the DOT node that the edge leads to.
         port: the name of the input, for a layer with several inputs.
+        is_hidden: whether it only keeps the item in its place, because the item has no input.
     """
 
     ref: TensorRef
     target: str
     port: str = ""
+    is_hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ def incoming_edges(item: Item, scope: str) -> tuple[IncomingEdge, ...]:
     if isinstance(item, Parallel):
         return (IncomingEdge(item.fork, f"{scope}{item.merge.name} fork"),)
     if isinstance(item, Box):
-        name = f"{scope}{item.main.name if item.main.op else item.nodes[0].name}"
+        name = target(item, scope)
         names = tuple(item.main.body.inputs) if item.main.body else ()
         ports = names if len(names) > 1 else ("",) * len(item.inputs)
         return tuple(IncomingEdge(ref, name, port) for ref, port in zip(item.inputs, ports, strict=True))
@@ -89,6 +91,8 @@ def incoming_edges(item: Item, scope: str) -> tuple[IncomingEdge, ...]:
 
 def target(item: Item, scope: str) -> str:
     """Return the DOT node that the first edge to an item leads to."""
+    if isinstance(item, Box):
+        return f"{scope}{item.main.name if item.main.op else item.nodes[0].name}"
     return incoming_edges(item, scope)[0].target
 
 
@@ -129,6 +133,7 @@ def columns(parallel: Parallel, scope: str) -> tuple[BranchColumn, ...]:
         rows, own = _rows(branch.items, scope)
         rows = rows or [f"{key} identity"]
         edges = incoming_edges(branch.items[0], scope) if branch.items else (IncomingEdge(branch.end, rows[0]),)
+        edges = edges or (IncomingEdge(parallel.fork, rows[0], is_hidden=True),)
         first = next((edge for edge in edges if edge.ref == parallel.fork), edges[0])
         others = tuple(other for other in edges if other is not first)
         offset = row_of.get(first.ref.node, -1) + 1

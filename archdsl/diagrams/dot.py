@@ -132,7 +132,8 @@ class _DotDrawing(PlanWalker[_DotChain]):
         """The rows of a wide chain that is too long for a page; for anything else, nothing."""
         boxes = [item for item in self.items if isinstance(item, Box) and not item.sign and len(item.inputs) == 1]
         ends = [next(iter(self.graph.inputs)), *(last_of(item).name for item in self.items)]
-        starts = [*(item.inputs[0].node for item in self.items), *(end.ref.node for end in self.graph.outputs.values())]
+        firsts = [ref.node for item in self.items for ref in item.inputs[:1]]
+        starts = [*firsts, *(end.ref.node for end in self.graph.outputs.values())]
         if len(boxes) < len(self.items) or len(self.graph.inputs) > 1 or ends != starts:
             return []
         lengths = [self.dot.width + ARROW for _ in boxes]
@@ -290,7 +291,8 @@ class _DotDrawing(PlanWalker[_DotChain]):
         self.dot.edge(source.node, edge.target, **values, **sides)
 
     def draw_box(self, box: Box, chain: _DotChain) -> None:
-        name, shown = target(box, chain.scope), chain.sources[box.inputs[0]].shown
+        name = target(box, chain.scope)
+        shown = chain.sources[box.inputs[0]].shown if box.inputs else ()
         flags = {"is_in_branch": chain.is_branch, "hides_sizes": chain.hides_sizes, "is_shortcut": chain.is_shortcut}
         self.dot.box(name, box, chain.width, chain.group, **flags)
         for ref, shape in last_of(box).output_shapes.items():
@@ -363,7 +365,8 @@ class _DotDrawing(PlanWalker[_DotChain]):
         name = f"{chain.scope}{merge.name}"
         with self.dot.upward():
             for item in level.raised[:1]:
-                self.join(incoming_edges(item, chain.scope)[0], item, chain, bend)
+                for edge in incoming_edges(item, chain.scope)[:1]:
+                    self.join(edge, item, chain, bend)
                 self.draw_from(level.raised, chain)
             end = chain.sources[ref]
             self.dot.circle(name, sign(merge), chain.group, tooltip=merge_tooltip(merge))
@@ -454,7 +457,8 @@ class _DotDrawing(PlanWalker[_DotChain]):
         row = (start.node, *above, column.rows[0])
         name = self.start_name(first.ref, chain, is_plain=first.ref == parallel.fork)
         tooltip: dict[str, object] = {"tooltip": tensor_tooltip(first.ref, start.shape)}
-        self.wire(column, *row[:2], **style.start, **_edge_label(name), **tooltip)
+        hidden = {"style": "invis"} if first.is_hidden else {}
+        self.wire(column, *row[:2], **{**style.start, **_edge_label(name), **tooltip, **hidden})
         for edge in column.others:
             self.join(edge, branch.items[0], inner)
         # The lane holds the spaces in their column; the frame inside it is around the boxes alone.
@@ -462,7 +466,7 @@ class _DotDrawing(PlanWalker[_DotChain]):
             for space in (*above, *below):
                 self.dot.space(space, group or column.key)
             for one, other in pairwise(row[1:]):
-                self.wire(column, one, other, weight=10, **tooltip)
+                self.wire(column, one, other, weight=10, **tooltip, **hidden)
             with self.dot.cluster(column.key, **style.cluster):
                 last = column.rows[0]
                 if branch.items:

@@ -103,7 +103,7 @@ class _MermaidDrawing(PlanWalker[_MermaidChain]):
         node, end = self.step(box, chain), box.nodes[0].name
         for edge in incoming_edges(box, ""):
             self.link(edge.ref, node, chain, self.edge_words(edge.ref, chain, end, len(box.inputs), edge.port), end)
-        shown = chain.sources[box.inputs[0]].shown
+        shown = chain.sources[box.inputs[0]].shown if box.inputs else ()
         is_shown = box.is_layer and not chain.hides_sizes
         for ref, shape in last_of(box).output_shapes.items():
             chain.sources[ref] = TensorSource(node, shape, shape if is_shown else shown)

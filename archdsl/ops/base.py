@@ -189,6 +189,8 @@ class Op(BaseModel):
     """The field for each argument of the layer with another name, in order; other fields follow by their names."""
     takes: ClassVar[tuple[DtypeKind, ...]] = ("float",)
     """The kinds of dtypes that it accepts. Several inputs have the same dtype."""
+    without_input: ClassVar[bool] = False
+    """Whether it takes no tensor. Its layer is called with any tensor, from which it reads the size of the batch."""
     short: ClassVar[str] = ""
     """The field that a plain value stands for: `einsum: "i j -> j i"`."""
     sizes_by_name: ClassVar[str] = ""

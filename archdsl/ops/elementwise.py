@@ -19,8 +19,8 @@ class _Function(Op, kind="shape", layer="ElementwiseFunction"):
     examples: ClassVar[tuple[Example, ...]] = (Example({}, _X, _X[0]), Example({}, ((7,),), (7,)))
 
     def keras(self) -> Call:
-        call = super().keras()
-        return Call(call.target, (self.name, *call.positional), call.keywords)
+        call = self.call(self.keras_layer, **self.keras_words)
+        return Call(call.target, (self.name,), call.keywords)
 
 
 class Exp(_Function, name="exp"):
@@ -72,7 +72,6 @@ class Clip(_Function, name="clip"):
         max: largest value of the output.
     """
 
-    keras_positional = ()
     keras_words = {"x_min": "min", "x_max": "max"}
     caption = "Clip to {min:g} … {max:g}"
 
@@ -97,7 +96,6 @@ class Power(_Function, name="power"):
     """
 
     short = "exponent"
-    keras_positional = ()
     keras_words = {"x2": "exponent"}
     caption = "Power {exponent:g}"
 
@@ -140,7 +138,7 @@ class OneHot(Op, name="one_hot", kind="shape", layer="OneHot"):
 
     short = "classes"
     takes = ("int",)
-    depends_on = POINTWISE
+    depends_on = "place"
     caption = "One-hot {classes}"
 
     classes: Count

@@ -210,12 +210,16 @@ class Resolver:
         if isinstance(step.action, Share):
             return self._shared(context, step, step.action, name, x)
         for call in step.action:
+            if call.op.without_input:
+                if step.refs:
+                    raise fail("ARCH022", f"`{call.op.name}` takes no tensor", step.refs[0].span, "remove the `from`")
+                x = ()
             self._check_one(call.op, x, step.span)
             x = (self._op_call(context, call, name, x, step.span),)
         return (self._one(x, f"`{name}`", step.span),)
 
     def _check_one(self, op: Op | type[Op], x: Tensors, span: Span) -> None:
-        if len(x) != 1 and not op.many:
+        if len(x) != 1 and not op.many and not op.without_input:
             hint = "select one with `from`, or merge them first"
             raise fail("ARCH022", f"`{op.name}` takes one tensor, got {len(x)}", span, hint)
 
@@ -225,6 +229,9 @@ class Resolver:
         if not layers:
             message = f"the step `{share.name}` does not exist with these arguments"
             raise fail("ARCH018", message, share.span, "give this step the same `when`")
+        if layers[0].op is not None and layers[0].op.without_input:
+            hint = f"use its tensor: write `from: {share.name}` in the step that takes it"
+            raise fail("ARCH018", f"`{share.name}` takes no tensor, so it cannot be called again", share.span, hint)
         if not any(layer.weights or layer.body for layer in layers):
             hint = f"write the step again: `{layers[0].kind}`"
             raise fail("ARCH018", f"`{share.name}` has no weights to share", share.span, hint)

@@ -121,8 +121,17 @@ class Einsum(layers.Layer):
 
     def compute_output_shape(self, input_shape):
         shapes = input_shape if isinstance(input_shape, list) else [input_shape]
-        operands = [keras.KerasTensor(shape, self.compute_dtype) for shape in shapes]
-        return self.call(operands).shape
+        lengths = {}
+        left, right = self.equation.split("->")
+        for side, shape in zip(left.split(","), shapes, strict=True):
+            first, dots, last = side.partition("...")
+            start, stop = len(first), len(shape) - len(last)
+            ends = [*shape[:start], *shape[stop:]]
+            lengths |= zip(first + last, ends, strict=True)
+            lengths[dots] = shape[start:stop]
+        first, dots, last = right.partition("...")
+        ends = [[lengths[axis] for axis in part] for part in (first, last)]
+        return *ends[0], *lengths.get(dots, ()), *ends[1]
 
     def get_config(self):
         return {**super().get_config(), "pattern": self.pattern}

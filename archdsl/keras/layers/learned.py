@@ -166,6 +166,54 @@ class ClassToken(layers.Layer):
         return {**super().get_config(), **config}
 
 
+class FreeWeight(layers.Layer):
+    """A weight that depends on no input, repeated for each example of the batch. (B, ...) -> (B, *shape).
+
+    Args:
+        shape: shape of the weight.
+        initializer: initializer for the weight.
+        regularizer: regularizer for the weight.
+        constraint: constraint on the weight.
+        trainable: whether training changes the weight.
+    """
+
+    def __init__(
+        self,
+        shape,
+        initializer="glorot_uniform",
+        regularizer=None,
+        constraint=None,
+        trainable=True,
+        **kwargs,
+    ):
+        super().__init__(trainable=trainable, **kwargs)
+        self.shape = tuple(shape)
+        self.options = {
+            "initializer": keras.initializers.get(initializer),
+            "regularizer": keras.regularizers.get(regularizer),
+            "constraint": keras.constraints.get(constraint),
+        }
+
+    def build(self, input_shape):
+        self.weight = self.add_weight(self.shape, name="weight", **self.options)
+
+    def call(self, inputs):
+        batch = keras.ops.shape(inputs)[0]
+        weight = keras.ops.cast(self.weight, self.compute_dtype)
+        return keras.ops.broadcast_to(weight, (batch, *self.shape))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0], *self.shape
+
+    def compute_output_spec(self, inputs):
+        shape = self.compute_output_shape(inputs.shape)
+        return keras.KerasTensor(shape, self.compute_dtype)
+
+    def get_config(self):
+        config = keras.saving.serialize_keras_object(dict(self.options))
+        return {**super().get_config(), "shape": self.shape, **config}
+
+
 class PositionEmbedding(layers.Layer):
     """Adds a learned position embedding. (B, T, C) -> (B, T, C), (B, H, W, C) -> (B, H, W, C).
 

@@ -93,7 +93,8 @@ class StretchedNonGate(Rule):
             return
         node = one.node
         for shape, facts, part in zip(one.shapes, one.inputs, node.parts or node.inputs, strict=True):
-            if shape != node.shape and facts.range.most != 1.0:
+            learned = facts.producer is not None and facts.producer.without_input
+            if shape != node.shape and facts.range.most != 1.0 and not learned:
                 yield self.at(
                     one,
                     f"`{node.kind}` broadcasts {show(shape)} over {show(node.shape)}",
