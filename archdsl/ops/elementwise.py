@@ -113,7 +113,6 @@ class Cast(Op, name="cast", kind="shape", layer="Cast"):
         dtype: dtype of the output.
     """
 
-    short = "dtype"
     takes = ANY_DTYPE
     traits = Traits(elementwise=True)
     depends_on = POINTWISE

@@ -8,7 +8,6 @@ from pydantic import Field
 from archdsl.ops.base import FLOAT, Example, Op, OpError, Shape, Weight
 from archdsl.ops.field_types import Flag, Size
 from archdsl.ops.index_sets import Positions
-from archdsl.ops.receptive_field import POINTWISE
 from archdsl.ops.weights import Constraint, MatrixInitializer, MatrixRegularizer
 
 
@@ -27,7 +26,7 @@ class FreeWeight(Op, name="weight", kind="dense", layer="FreeWeight"):
     """
 
     without_input = True
-    depends_on = POINTWISE
+    depends_on = "place"
     caption = "Weight"
 
     shape: Annotated[tuple[Size, ...], Field(max_length=4)]

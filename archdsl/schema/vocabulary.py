@@ -342,6 +342,7 @@ def op_definitions(ops: Mapping[str, type[Op]]) -> Schema:
         if op.short:
             long_form = definitions[f"op.{name}"]
             alone = {k: v for k, v in long_form["properties"][op.short].items() if k not in ("description", "default")}
+            alone = named.get(alone.get("$ref", "").rpartition("/")[2], alone)
             definitions[f"op.{name}"] = either(long_form, alone)
     entries = _entries(ops)
     for role, table in (("norm", NORMS), ("activation", ACTIVATIONS)):

@@ -46,6 +46,12 @@ def shapes_of(op: Op, example: Example) -> tuple[tuple[int, ...], ...]:
     return ((3, 2),) if op.without_input else example.inputs
 
 
+def taken_by(op: Op, example: Example) -> tuple[int, int]:
+    """The number of inputs, and the number of axes of the first besides the channels."""
+    shapes = shapes_of(op, example)
+    return len(shapes), len(shapes[0]) - 1
+
+
 def symbols(op: Op, example: Example) -> Any:
     made = [keras.Input(shape, dtype="int32" if op.takes == ("int",) else None) for shape in shapes_of(op, example)]
     return made if len(made) > 1 else made[0]
@@ -58,7 +64,7 @@ def weights_of(layer: Any) -> dict[str, tuple[tuple[int, ...], bool]]:
 @pytest.mark.parametrize(("name", "example"), EXAMPLES, ids=ids)
 def test_shapes_and_weights_are_what_keras_builds(name: str, example: Example) -> None:
     op = OPS[name].model_validate(dict(example.fields))
-    layer = layer_of(op, len(example.inputs), len(example.inputs[0]) - 1)
+    layer = layer_of(op, *taken_by(op, example))
     assert op.output(*example.inputs) == example.output
     assert tuple(layer(symbols(op, example)).shape) == (None, *example.output)
     if runs(name, example):
@@ -74,7 +80,7 @@ def test_shapes_and_weights_are_what_keras_builds(name: str, example: Example) -
 def test_an_op_follows_its_dtype_policy(name: str, example: Example) -> None:
     """Under `mixed_bfloat16`, it computes in bfloat16, also in training, with float32 weights."""
     op = OPS[name].model_validate(dict(example.fields))
-    layer = layer_of(op, len(example.inputs), len(example.inputs[0]) - 1, dtype="mixed_bfloat16")
+    layer = layer_of(op, *taken_by(op, example), dtype="mixed_bfloat16")
     y = layer(symbols(op, example))
     assert y.dtype == "bfloat16"
     if runs(name, example):
@@ -101,7 +107,7 @@ def test_a_saved_model_is_loaded_unchanged(name: str, tmp_path: Path) -> None:
             continue
         op = OPS[name].model_validate(dict(example.fields))
         symbol, array = symbols(op, example), arrays(op, example)
-        outputs.append(layer_of(op, len(example.inputs), len(example.inputs[0]) - 1)(symbol))
+        outputs.append(layer_of(op, *taken_by(op, example))(symbol))
         several = len(example.inputs) > 1
         inputs += symbol if several else [symbol]
         given += array if several else [array]

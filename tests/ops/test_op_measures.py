@@ -28,7 +28,7 @@ BLIND = {
     "instance_norm",
 }
 """The ops whose receptive field is the entire input, which is the default of `Op`."""
-WITHOUT = {"class_token", "position_embedding"}
+WITHOUT = {"class_token", "position_embedding", "weight"}
 """The ops with weights whose gradient is the gradient of the output, so they keep nothing."""
 NO_WORK = {*WITHOUT, "layer_scale", "embedding", "masking", "position_encoding"}
 """The ops of such kinds without a matrix product."""

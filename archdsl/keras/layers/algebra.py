@@ -48,8 +48,8 @@ class Rearrange(layers.Layer):
 
     def _lengths(self, groups, shape):
         """The length of each axis; None if it is unknown."""
-        numbers = {n: int(n.split("@")[0]) for group in groups for n in group if "@" in n}
-        lengths = {**self.sizes, **numbers}
+        names = [name for group in groups for name in group if "@" in name]
+        lengths = {**self.sizes, **{name: int(name.split("@")[0]) for name in names}}
         for group, length in zip(groups, shape, strict=True):
             known = self._product([lengths[name] for name in group if name in lengths])
             for name in group:
@@ -91,8 +91,8 @@ class Rearrange(layers.Layer):
         return keras.KerasTensor(self.compute_output_shape(inputs.shape), inputs.dtype)
 
     def get_config(self):
-        config = {"pattern": self.pattern, "sizes": self.sizes, "reduction": self.reduction}
-        return {**super().get_config(), **config}
+        config = {"pattern": self.pattern, "sizes": self.sizes}
+        return {**super().get_config(), **config, "reduction": self.reduction}
 
 
 class Einsum(layers.Layer):
@@ -112,8 +112,10 @@ class Einsum(layers.Layer):
         names = [word for word in dict.fromkeys(words) if word != "..."]
         letters = {name: chr(ord("b") + number) for number, name in enumerate(names)}
         left, right = pattern.split("->")
-        sides = ["a" + "".join(letters.get(word, word) for word in side.split()) for side in [*left.split(","), right]]
-        self.equation = f"{','.join(sides[:-1])}->{sides[-1]}"
+        sides = [*left.split(","), right]
+        terms = ["".join(letters.get(word, word) for word in x.split()) for x in sides]
+        *first, last = (f"a{term}" for term in terms)
+        self.equation = f"{','.join(first)}->{last}"
 
     def call(self, inputs):
         operands = inputs if isinstance(inputs, list | tuple) else [inputs]
@@ -121,17 +123,16 @@ class Einsum(layers.Layer):
 
     def compute_output_shape(self, input_shape):
         shapes = input_shape if isinstance(input_shape, list) else [input_shape]
-        lengths = {}
         left, right = self.equation.split("->")
+        parts = {"": shapes[0][:0]}
         for side, shape in zip(left.split(","), shapes, strict=True):
             first, dots, last = side.partition("...")
-            start, stop = len(first), len(shape) - len(last)
-            ends = [*shape[:start], *shape[stop:]]
-            lengths |= zip(first + last, ends, strict=True)
-            lengths[dots] = shape[start:stop]
+            stop = len(shape) - len(last)
+            parts |= {axis: shape[i : i + 1] for i, axis in enumerate(first)}
+            parts |= {axis: shape[i : i + 1] for i, axis in enumerate(last, stop)}
+            parts[dots] = shape[len(first) : stop]
         first, dots, last = right.partition("...")
-        ends = [[lengths[axis] for axis in part] for part in (first, last)]
-        return *ends[0], *lengths.get(dots, ()), *ends[1]
+        return sum((tuple(parts[axis]) for axis in [*first, dots, *last]), ())
 
     def get_config(self):
         return {**super().get_config(), "pattern": self.pattern}

@@ -143,7 +143,8 @@ class NormalSampling(layers.Layer):
 
     def _divergence(self, mean, log_variance):
         # In half precision, the sum would lose small values.
-        mean, log_variance = (keras.ops.cast(x, "float32") for x in (mean, log_variance))
+        mean = keras.ops.cast(mean, "float32")
+        log_variance = keras.ops.cast(log_variance, "float32")
         terms = keras.ops.square(mean) + keras.ops.exp(log_variance) - log_variance - 1
         axes = list(range(1, len(terms.shape)))
         return keras.ops.mean(keras.ops.sum(terms, axes)) / 2
