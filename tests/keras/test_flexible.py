@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -65,9 +66,13 @@ def at(spec: Spec, shape: Shape) -> Shape:
     ],
     ids=["u_net", "pooled", "tokens"],
 )
-def test_the_shapes_are_those_of_the_graph(text: str, shapes: Sequence[Shape]) -> None:
+def test_the_shapes_are_those_of_the_graph(text: str, shapes: Sequence[Shape], tmp_path: Path) -> None:
     spec = archdsl.loads(f"archdsl: 1\nname: Net\n{text}")
     model = archdsl.build(spec)
     for shape in shapes:
         found = model(np.zeros((2, *shape), "float32"))
         assert tuple(found.shape) == (2, *at(spec, shape)), shape
+    model.save(tmp_path / "net.keras")
+    again, x = archdsl.load_model(tmp_path / "net.keras"), np.ones((1, *shapes[-1]), "float32")
+    assert again.input_shape == model.input_shape
+    np.testing.assert_array_equal(again.predict(x, verbose=0), model.predict(x, verbose=0))

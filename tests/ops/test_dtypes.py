@@ -23,7 +23,7 @@ def test_keras_keeps_or_converts_it_alike(name: str, dtype: str) -> None:
     example = OPS[name].examples[0]
     op = OPS[name](**example.fields)
     inputs = [keras.Input(shape, dtype=dtype) for shape in example.inputs]
-    layer = layer_of(op, dtype=POLICY)
+    layer = layer_of(op, len(inputs), len(example.inputs[0]) - 1, dtype=POLICY)
     symbolic = layer(inputs if op.many else inputs[0])
     real = [keras.ops.ones((2, *shape), dtype=dtype) for shape in example.inputs]
     built = layer(real if op.many else real[0])
