@@ -101,7 +101,7 @@ def transformer(make: Maker) -> Any:
     tokens = make(layers.Embedding(WORDS, WIDTH))
     angles = np.arange(LENGTH)[:, None] / 10_000 ** (np.arange(WIDTH) // 2 * 2 / WIDTH)
     places = np.where(np.arange(WIDTH) % 2, np.cos(angles), np.sin(angles)).astype("float32")
-    x, y = (tokens(one) * np.float32(22.627416998) + places for one in (source, target))
+    x, y = (tokens(one) * np.float32(WIDTH**0.5) + places for one in (source, target))
     for _ in range(2):
         x = make.norm(x + make.attend(x, x), 1e-5)
         x = make.norm(x + make.think(x, 16, "relu"), 1e-5)
