@@ -32,7 +32,8 @@ def box_text(
         title = main.kind
         shown = [name for name in main.fields if name in main.arguments]
         values = {name: _range([node.arguments[name] for node in box.nodes]) for name in shown}
-        lines += wrapped(call_words(values, known), 32)
+        rank = len(main.body.input) - 1 if main.body is not None else 2
+        lines += wrapped(call_words(values, known, rank), 32)
         lines += [] if hides_sizes else _output_shapes(box)
     else:
         title = box.labels.get(main.name) or main.label
@@ -60,16 +61,17 @@ def known_arguments(items: Iterable[Item], arguments: Mapping[str, Any]) -> dict
     }
 
 
-def call_words(values: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
+def call_words(values: Mapping[str, Any], known: Mapping[str, Any], rank: int) -> list[str]:
     """Format the arguments of a layer like the label of an op: `3×3`, `64 /2`, `drop=0.1`.
 
     Args:
         node: the layer.
         known: arguments that are shown elsewhere.
+        rank: the number of axes of its input besides the channels.
     """
-    kernel, filters, stride = (_sides(values.get(name)) for name in ("kernel", "filters", "stride"))
+    kernel, filters, stride = (_sides(values.get(name), rank) for name in ("kernel", "filters", "stride"))
     words = [times(kernel)] if kernel else []
-    if filters and filters[0] == filters[1]:
+    if filters and len({*filters}) == 1:
         words.append(f"{filters[0]}" if kernel else f"{filters[0]} filters")
     if stride:
         words[-1:] = [f"{' '.join(words[-1:])}{per_stride(stride)}".strip()]
@@ -78,11 +80,12 @@ def call_words(values: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]
     return [*filter(None, words), *(f"{name}={value_text(value)}" for name, value in rest.items())]
 
 
-def _sides(value: Any) -> tuple[int, int] | None:
-    """Return an integer or a list of two as height and width, and None for any other value."""
-    sides = tuple(value) if isinstance(value, list | tuple) else (value, value)
-    is_pair = len(sides) == 2 and all(isinstance(side, int) and not isinstance(side, bool) for side in sides)
-    return (sides[0], sides[1]) if is_pair else None
+def _sides(value: Any, rank: int) -> tuple[int, ...] | None:
+    """Return an integer, or a list with an entry per axis, as a tuple; None for any other value."""
+    count = rank if 1 <= rank <= 3 else 2
+    sides = tuple(value) if isinstance(value, list | tuple) else (value,) * count
+    are_sides = len(sides) == count and all(isinstance(side, int) and not isinstance(side, bool) for side in sides)
+    return sides if are_sides else None
 
 
 def layer_details(layer: OpenLayer, *, costs: bool, hides_sizes: bool) -> list[str]:
