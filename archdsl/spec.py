@@ -171,21 +171,43 @@ class Tie:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """An op that an expression chooses, such as `norm: $norm`.
+
+    Args:
+        word: The expression, whose value is the name of the op, or `none`.
+        table: The ops by name.
+        defaults: The `defaults` of the file, by op.
+    """
+
+    word: Value
+    table: Mapping[str, type[Op]]
+    defaults: Mapping[str, Fields]
+
+    def part(self, role: Any, word: str) -> OpCall:
+        """Return the op for a word."""
+        op = self.table[word]
+        return OpCall(role, op, self.defaults.get(op.name, {}))
+
+
+@dataclass(frozen=True, slots=True)
 class OpCall:
     """An op of a step. A conv block has several: `pad`, the conv itself (`main`), `norm` and `activation`.
 
-    `ties` are the weights of other steps that it uses in place of its own, by the names of its own.
+    `ties` are the weights of other steps that it uses in place of its own, by the names of its own. With a `choice`,
+    `op` is only an example of the ops that it can be.
     """
 
     role: Literal["pad", "main", "norm", "activation"]
     op: type[Op]
     fields: Fields
     ties: Mapping[str, Tie] = field(default_factory=dict)
+    choice: Choice | None = None
 
     @property
     def reads_here(self) -> bool:
-        """Whether a field uses the shape of what arrives at the step."""
-        return any(value.reads_here for value in self.fields.values())
+        """Whether a value uses the shape of what arrives at the step."""
+        return any(value.reads_here for value in [*self.fields.values(), *([self.choice.word] if self.choice else [])])
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,27 +346,6 @@ class Step:
     def base_name(self) -> str:
         """Its name, or the kind to number it by."""
         return self.name or self.kind
-
-    def values(self) -> Iterator[Value]:
-        """Yield its own values, without those of the steps inside its paths."""
-        yield from self.loop.values()
-        if isinstance(self.action, LayerCall):
-            yield from self.action.arguments.values()
-        elif isinstance(self.action, Branches):
-            for branch in self.action.paths:
-                yield from branch.loop.values()
-            if isinstance(self.action.shortcut, Value):
-                yield self.action.shortcut
-            if self.action.merge is not None:
-                yield from self.action.merge.fields.values()
-        elif not isinstance(self.action, Share):
-            for part in self.action:
-                yield from part.fields.values()
-
-    @property
-    def reads_here(self) -> bool:
-        """Whether one of its own values uses the shape of what arrives at it."""
-        return any(value.reads_here for value in self.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from archdsl.expr import AXES, HERE, Expression, axis_name, axis_of
-from archdsl.spec import Branches, Fields, LayerCall, Loop, Share, Step, Value
+from archdsl.spec import Branches, Fields, LayerCall, Loop, OpCall, Share, Step, Value
 
 
 def here_names(tensor: str) -> dict[str, str]:
@@ -55,8 +55,12 @@ class Replacement:
         if isinstance(action, LayerCall):
             return replace(step, action=replace(action, arguments=self.fields(action.arguments)))
         if isinstance(action, tuple):
-            return replace(step, action=tuple(replace(part, fields=self.fields(part.fields)) for part in action))
+            return replace(step, action=tuple(map(self.part, action)))
         return step if isinstance(action, Share) else replace(step, action=self.branches(action))
+
+    def part(self, part: OpCall) -> OpCall:
+        choice = part.choice and replace(part.choice, word=self.value(part.choice.word))
+        return replace(part, fields=self.fields(part.fields), choice=choice)
 
     def branches(self, branches: Branches) -> Branches:
         """Branches with the variables in their loops, their shortcut and their merge."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from archdsl.codegen.choices import refuse_other_words, refused_words
 from archdsl.codegen.expressions import SPEC_NAMES
 from archdsl.codegen.graph_body import write_graph
 from archdsl.codegen.layer_body import LAYER_INPUT, LayerBodyWriter, is_plain
@@ -53,7 +54,7 @@ def _plain_methods(spec: Spec, layer: Layer, args: Sequence[Arg], ranks: BodyRan
     made, made_late = body.init.statements.text, body.late.statements.text
     methods = []
     if args or made:
-        methods.append(_init(args, [*_dtype_line(made), *made]))
+        methods.append(_init(args, [*_dtype_line(made), *made], refused_words(spec, layer.steps, layer.args)))
     built = [*made_late, *body.build.text]
     channels = any(re.search(r"(?<!\.)\bchannels\b", line) for line in built)
     channel_line = ["        channels = input_shape[-1]"] if channels else []
@@ -100,7 +101,7 @@ def _graph_methods(
     build.add(Bracket(f"{attribute} = keras.Model(", ("inputs", graph.outputs), ")"))
     shape_result = f"        return {attribute}.compute_output_shape(input_shape)"
     return [
-        *([_init(args)] if args else []),
+        *([_init(args, (), refused_words(spec, layer.steps, layer.args))] if args else []),
         ["    def build(self, input_shape):", *build.text],
         ["    def call(self, inputs, training=False):", f"        return {attribute}(inputs, training=training)"],
         ["    def compute_output_shape(self, input_shape):", *_BUILD_FIRST, shape_result],
@@ -133,6 +134,8 @@ def model_class(spec: Spec, ranks: BodyRanks) -> str:
     names, types = {arg.name: arg.name for arg in args}, {arg.name: arg.type for arg in args}
     graph = write_graph(spec, spec.model, tuple(spec.inputs), spec.outputs, names, types, ranks)
     init = Statements()
+    for argument, known in refused_words(spec, spec.model, spec.args).items():
+        refuse_other_words(init, argument, argument, known)
     init.add("dtype = keras.dtype_policies.get(dtype)")
     for variable, (name, one) in zip(graph.inputs, spec.inputs.items(), strict=True):
         dtype = {} if one.dtype == FLOAT else {"dtype": one.dtype}
@@ -171,10 +174,12 @@ def docstring(text: str, indent: int) -> str:
     return "\n".join([f'{margin}"""{first}', *(margin + line for line in rest), f'{margin}"""'])
 
 
-def _init(args: Sequence[Arg], made: Sequence[str] = ()) -> list[str]:
-    """The method `__init__` of a layer, which stores the arguments as attributes."""
+def _init(args: Sequence[Arg], made: Sequence[str], words: Mapping[str, Sequence[str]]) -> list[str]:
+    """The method `__init__` of a layer, which stores the arguments as attributes, if they have one of these words."""
     body = Statements()
     body.add("super().__init__(**kwargs)", *_assignments(args))
+    for argument, known in words.items():
+        refuse_other_words(body, argument, argument, known)
     return [*_signature(args, "**kwargs"), *body.text, *made]
 
 

@@ -31,6 +31,7 @@ from archdsl.codegen.sequences import grouped, layer_calls, layer_words, main_pl
 from archdsl.codegen.shortcuts import ShortcutChoice
 from archdsl.expr import AXES, HERE
 from archdsl.names import copy_number, free_name
+from archdsl.resolution.step_values import own_values
 from archdsl.spec import INPUT, Branch, Branches, LayerCall, Loop, Share, Spec, Step, StepRef, Value
 
 Tensors: TypeAlias = tuple[str, ...]
@@ -201,7 +202,7 @@ class GraphBodyWriter:
             isinstance(action, tuple) and not any(p.reads_here for p in action[1:])
         ):
             return step
-        values = tuple(replace(step, loop=Loop()).values())
+        values = tuple(own_values(replace(step, loop=Loop())))
         return self._replacement(values, x).action(step)
 
     def _replacement(self, values: tuple[Value, ...], x: Tensors) -> Replacement:
@@ -245,9 +246,9 @@ class GraphBodyWriter:
         calls = layer_calls(self._with_variables(step), clauses.scope.at(x[0]), clauses.name, len(x))
         if step.name is None or not self._copies_shared(step):
             return calls
-        words = layer_words(step)
+        words = layer_words(step, self.scope.spec)
         if step.name not in self.wanted and isinstance(step.action, tuple):
-            words[main_place(step)] = step.name
+            words[main_place(step, self.scope.spec)] = step.name
         variables = tuple(self.local(word) for word in words)
         for variable, call in zip(variables, calls, strict=True):
             self.out.add(surround(f"{variable} = ", call))
@@ -260,7 +261,9 @@ class GraphBodyWriter:
             return step
         parts = []
         for part in step.action:
-            owners = {word: self.layers[tie.name][main_place(tie.step)] for word, tie in part.ties.items()}
+            owners = {
+                word: self.layers[tie.name][main_place(tie.step, self.scope.spec)] for word, tie in part.ties.items()
+            }
             ties = {word: replace(tie, name=owners[word]) for word, tie in part.ties.items()}
             parts.append(replace(part, ties=ties))
         return replace(step, action=tuple(parts))
@@ -276,7 +279,8 @@ class GraphBodyWriter:
         """Write the creation and call of a layer, on one line if it fits, else on two."""
         whole = surround(f"{variable} = ", layer, f"({_called_with(x)})")
         forced = isinstance(whole, Bracket) and whole.forced
-        if forced or self.out.indent + len(flat(whole)) > WIDTH:
+        is_chosen = isinstance(layer, str) and " else " in layer
+        if forced or is_chosen or self.out.indent + len(flat(whole)) > WIDTH:
             self.out.add(surround("layer = ", layer), f"{variable} = layer({_called_with(x)})")
         else:
             self.out.add(whole)
@@ -291,7 +295,7 @@ class GraphBodyWriter:
         if not isinstance(step.action, Branches):
             clauses = loop_clauses(step, self.scope, self.number)
             copies = self._copies_shared(step) if step.loop.many else {}
-            lists = [self.local(f"every_{word}") for word in layer_words(step)] if copies else []
+            lists = [self.local(f"every_{word}") for word in layer_words(step, self.scope.spec)] if copies else []
             self.out.add(*(f"{every} = []" for every in lists))
             with self._loop(clauses, step, start) as target:
                 step = self._with_known_shape(step, target)

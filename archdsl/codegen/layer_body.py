@@ -8,12 +8,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from archdsl.codegen.choices import refuse_other_words
 from archdsl.codegen.expressions import ExpressionWriter, input_names
 from archdsl.codegen.loops import loop_clauses
 from archdsl.codegen.printer import Bracket, Statements, flat, list_literal, quote, surround
 from archdsl.codegen.ranks import LayerClasses
 from archdsl.codegen.references import (
-    every_step,
     may_be_empty,
     output_names,
     uses_here,
@@ -26,6 +26,7 @@ from archdsl.codegen.shortcuts import ShortcutChoice, possible_words
 from archdsl.expr import Expression
 from archdsl.names import RESERVED, free_name
 from archdsl.ops import Op
+from archdsl.resolution.words import every_step
 from archdsl.spec import INPUT, Arg, Branch, Branches, Layer, Loop, Spec, Step, Value
 
 _PLAIN_WORDS = {"identity", "projection", "auto", "none"}
@@ -314,7 +315,7 @@ class LayerBodyWriter:
         has_projection = "projection" in choice.outcomes
         own = self._attribute("shortcut", self.init if early else self.late) if has_projection else ""
         if argument:
-            self._refuse_other_words(argument, choice.words)
+            refuse_other_words(self.init.statements, self.init.scope.read(argument), argument, choice.words)
         first = "shapes[0]" if any(part.is_one for part in parts) else f"(shapes or [{start.build}])[0]"
         kind = f"self.{argument}"
         if len(choice.outcomes) > 1 and not by_argument:
@@ -371,18 +372,6 @@ class LayerBodyWriter:
             sides = f"zip({start.build}[1:-1], merged[1:-1])"
             self.build.add(f"strides = tuple(-(-before // after) for before, after in {sides})")
         self.build.add(surround(f"{own} = ", choice.call("projection", self.late.scope)))
-
-    def _refuse_other_words(self, argument: str, words: Sequence[str]) -> None:
-        """Write the lines in `__init__` that reject all other values of an argument that decides structure."""
-        init = self.init.statements
-        known = f"{', '.join(quote(word) for word in words)}{',' if len(words) == 1 else ''}"
-        head = f"if {self.init.scope.read(argument)} not in ({known}):"
-        if any(line.strip() == head for line in init.text):
-            return
-        *first, last = (f"'{word}'" for word in words)
-        either = f"{', '.join(first)} or {last}" if first else last
-        with init.block(head):
-            init.raise_value_error(f"`{argument}` must be {either}. ", f"Received: {argument}={{{argument}!r}}")
 
 
 def _has_float(arg: Arg) -> bool:

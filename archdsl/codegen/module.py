@@ -12,10 +12,11 @@ from types import MappingProxyType
 from archdsl.codegen.classes import docstring, layer_class, model_class
 from archdsl.codegen.expressions import MATH, called_functions
 from archdsl.codegen.ranks import ranks_of
-from archdsl.codegen.references import every_step, every_value
+from archdsl.codegen.references import every_value
 from archdsl.ops import OPS, Op
 from archdsl.ops.base import FLOAT
 from archdsl.resolution.layer_graph import layer_dtypes
+from archdsl.resolution.words import every_step
 from archdsl.spec import Layer, Spec
 
 _HELPERS = {

@@ -5,26 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Container, Iterator, Sequence
 
+from archdsl.resolution.step_values import own_values
+from archdsl.resolution.words import every_step
 from archdsl.spec import Branches, Share, Spec, Step, StepRef, Tie, Value
-
-
-def every_step(steps: Sequence[Step]) -> Iterator[Step]:
-    """The steps, including those in branches, shortcuts and `after`."""
-    for step in steps:
-        yield step
-        if isinstance(step.action, Branches):
-            branches = step.action
-            for branch in branches.paths:
-                yield from every_step(branch.steps)
-            if not isinstance(branches.shortcut, Value):
-                yield from every_step(branches.shortcut)
-            yield from every_step(branches.after)
 
 
 def every_value(steps: Sequence[Step]) -> Iterator[Value]:
     """Every value in the steps: loops, arguments, fields of ops, and shortcuts."""
     for step in every_step(steps):
-        yield from step.values()
+        yield from own_values(step)
 
 
 def column_names(steps: Sequence[Step]) -> set[str]:

@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, get_args
 
+from archdsl.codegen.choices import chosen, keras_word, words_of
 from archdsl.codegen.expressions import Verbatim
 from archdsl.codegen.loops import loop_clauses
-from archdsl.codegen.printer import Bracket, Source, list_literal, surround
+from archdsl.codegen.printer import Bracket, Source, flat, list_literal, surround
 from archdsl.codegen.scope import SourceScope, name_literal
 from archdsl.errors import Span
-from archdsl.ops import Call, Op
-from archdsl.ops.activation import Activation
-from archdsl.ops.base import same
-from archdsl.spec import LayerCall, OpCall, Step
+from archdsl.ops import Call
+from archdsl.resolution.words import known_by_name
+from archdsl.spec import LayerCall, OpCall, Spec, Step
 
 
 def op_call(
@@ -81,34 +81,54 @@ def layer_calls(step: Step, scope: SourceScope, name: str, inputs: int = 1) -> l
         return [_layer_call(step.action, scope, name)]
     assert isinstance(step.action, tuple)
     return [
-        op_call(part, scope, name if part.role == "main" else f"{name}_{part.role}", more, inputs, step.span)
-        for part, more in _fused(step.action)
+        _part(part, scope, name if part.role == "main" else f"{name}_{part.role}", more, inputs, step.span)
+        for part, more in _fused(step.action, scope.spec)
     ]
 
 
-def layer_words(step: Step) -> list[str]:
+def _part(part: OpCall, scope: SourceScope, name: str, more: Mapping[str, Any], inputs: int, span: Span) -> Source:
+    """The constructor call of one op, or of the one that its word chooses."""
+    if part.choice is None:
+        return op_call(part, scope, name, more, inputs, span)
+    word = keras_word(scope.spec, part.choice)
+    if word is not None and part.role == "activation":
+        return scope.names.call(Call("layers.Activation", (word,)), ["dtype=dtype", f"name={name_literal(name)}"])
+    identity = scope.names.call(Call("layers.Identity"), ["dtype=dtype", f"name={name_literal(name)}"])
+    calls = {
+        word: identity if word == "none" else op_call(part.choice.part(part.role, word), scope, name, span=span)
+        for word in words_of(scope.spec, part.choice)
+    }
+    flat_calls = {word: flat(call) for word, call in calls.items()}
+    return chosen(part.choice.word.content.tree, flat_calls, scope.names)
+
+
+def layer_words(step: Step, spec: Spec) -> list[str]:
     """A word for each of `layer_calls`, to name variables after."""
     if isinstance(step.action, LayerCall):
         return [re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", step.action.layer).lower()]
     assert isinstance(step.action, tuple)
-    return [part.op.name for part, _ in _fused(step.action)]
+    return [part.role if part.choice else part.op.name for part, _ in _fused(step.action, spec)]
 
 
-def main_place(step: Step) -> int:
+def main_place(step: Step, spec: Spec) -> int:
     """The place of the step's own op among `layer_calls`."""
     assert isinstance(step.action, tuple)
-    return [part.role for part, _ in _fused(step.action)].index("main")
+    return [part.role for part, _ in _fused(step.action, spec)].index("main")
 
 
-def _fused(parts: Sequence[OpCall]) -> list[tuple[OpCall, dict[str, Any]]]:
+def _fused(parts: Sequence[OpCall], spec: Spec) -> list[tuple[OpCall, dict[str, Any]]]:
     """The parts with their arguments; an activation that Keras knows by name is passed to the layer before it."""
     result: list[tuple[OpCall, dict[str, Any]]] = []
     for part in parts:
         last = result[-1][0] if result else None
-        fields = part.op.model_fields
-        usual = all(same(value.template(), fields[name].default) for name, value in part.fields.items())
-        by_name = issubclass(part.op, Activation) and usual and part.op.output is Op.output
-        if part.role == "activation" and last and last.role == "main" and by_name:
+        word = keras_word(spec, part.choice) if part.choice is not None else None
+        if part.choice is not None:
+            if word is not None and last and last.role == "main":
+                result[-1] = last, {"activation": word}
+            else:
+                result.append((part, {}))
+            continue
+        if part.role == "activation" and last and last.role == "main" and known_by_name(part):
             result[-1] = last, {"activation": part.op.function}  # type: ignore[attr-defined]
         else:
             result.append((part, {}))

@@ -5,19 +5,19 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from archdsl.codegen.expressions import ExpressionWriter, expression_type
 from archdsl.codegen.printer import Bracket, quote
 from archdsl.codegen.ranks import LayerClasses
-from archdsl.codegen.references import every_step, uses_input
+from archdsl.codegen.references import uses_input
 from archdsl.codegen.scope import SourceScope
 from archdsl.codegen.sequences import sequential_call
 from archdsl.errors import Span
 from archdsl.expr import Expression, parse
 from archdsl.ops import Op
 from archdsl.resolution.shortcuts import plain_ops, shortcut_steps
-from archdsl.spec import SHORTCUTS, Branches, LayerCall, OpCall, Spec, Step, Value
+from archdsl.resolution.words import possible_words as words_of_value
+from archdsl.spec import SHORTCUTS, Branches, OpCall, Spec, Step, Value
 
 _KEEPS_CHANNELS = {"zero_pad", "lowest_pad", "max_pool", "average_pool"}
 _BY_SHAPES = {"shapes": "merged[-1]", "parts": "strides"}
@@ -31,50 +31,8 @@ _BY_SHAPES = {"shapes": "merged[-1]", "parts": "strides"}
 
 def possible_words(spec: Spec, shortcut: Value) -> tuple[str, ...]:
     """The possible words of a shortcut, over all values that the spec passes to its arguments."""
-    owners = (
-        layer.name
-        for layer in spec.layers.values()
-        for step in every_step(layer.steps)
-        if isinstance(step.action, Branches) and step.action.shortcut is shortcut
-    )
-    words = _words(spec, next(owners, ""), shortcut.content, frozenset())
-    return tuple(word for word in SHORTCUTS if word in words)
-
-
-def _words(spec: Spec, owner: str, content: Any, seen: frozenset[tuple[str, str]]) -> set[str]:
-    """The possible words of a value in the body of a layer; `owner` is empty for the model."""
-    match content:
-        case Expression():
-            return _words(spec, owner, content.tree, seen)
-        case ast.Constant():
-            return {str(content.value)}
-        case ast.IfExp():
-            return _words(spec, owner, content.body, seen) | _words(spec, owner, content.orelse, seen)
-        case ast.Name():
-            key = owner, content.id
-            return set() if key in seen else _argument_words(spec, owner, content.id, seen | {key})
-        case ast.expr():
-            return set(SHORTCUTS)
-    return {str(content)}
-
-
-def _argument_words(spec: Spec, owner: str, name: str, seen: frozenset[tuple[str, str]]) -> set[str]:
-    """The default of an argument, and the words that the spec passes for it."""
-    if not owner or name not in spec.layers[owner].args:  # whoever builds the model may choose
-        return set(SHORTCUTS)
-    default = spec.layers[owner].args[name].default
-    words = {str(default.content)} if default else set()
-    likes = {owner}
-    for layer in spec.layers.values():
-        if layer.like in likes:
-            likes.add(layer.name)
-            words |= {str(layer.fixed[name])} if name in layer.fixed else set()
-    bodies = {layer.name: layer.steps for layer in spec.layers.values()} | {"": spec.model}
-    for user, steps in bodies.items():
-        for use in (step.action for step in every_step(steps) if isinstance(step.action, LayerCall)):
-            if use.layer in likes and name in use.arguments:
-                words |= _words(spec, user, use.arguments[name].content, seen)
-    return words if words & set(SHORTCUTS) else set(SHORTCUTS)
+    words = words_of_value(spec, shortcut, tuple(SHORTCUTS), tuple(SHORTCUTS))
+    return tuple(word for word in SHORTCUTS if word in words or not words.keys() & SHORTCUTS.keys())
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from archdsl.expansion.comments import Comments, in_brackets
 from archdsl.expansion.overlay import line
 from archdsl.expansion.printer import OutputEntry, OutputGroup, OutputScalar, Tree, output_scalar, output_tree
+from archdsl.expr import is_expression
 from archdsl.ops import Op
 from archdsl.ops.choices import WordChoice
 from archdsl.parsing.steps import ACTIVATIONS, NORMS
@@ -124,8 +125,8 @@ class FieldWriter:
     def _block_op(self, role: str, node: Node, origin: str) -> Tree:
         """The normalization or activation of a block, with all of its fields."""
         key, given = word_of(node)
-        if key.text == "none":
-            return OutputScalar("none")
+        if key.text == "none" or is_expression(key.value):
+            return self.copy(node, origin)
         return OutputGroup((self.call(key, self.op(_ROLES[role][key.text], given, origin), origin),))
 
     def _op_field(self, info: FieldInfo, node: Node, origin: str) -> Tree:

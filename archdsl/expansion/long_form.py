@@ -15,7 +15,7 @@ from archdsl.expansion.printer import OutputEntry, OutputGroup, output_tree
 from archdsl.ops import OPS
 from archdsl.parsing import LAYER, VARIANT
 from archdsl.parsing.recipes import SECTIONS, section_model
-from archdsl.parsing.steps import PATHS_KEYS, PROJECTION
+from archdsl.parsing.steps import ACTIVATIONS, NORMS, PATHS_KEYS, PROJECTION
 from archdsl.parsing.validation import plain
 from archdsl.parsing.values import STEP_KEYS
 from archdsl.source import Mapping, Node, Scalar, Sequence, entries
@@ -73,12 +73,20 @@ class LongForm(FieldWriter):
         return OutputGroup(tuple(self.entry(key, inner, prose=True) for key, inner in ordered))
 
     def _projection_defaults(self, key: Scalar | None, node: Node | None) -> OutputEntry | None:
-        """Return the remaining `defaults`: the conv of projections, if the file may have one."""
-        if not _may_project(self.root):
+        """Return the remaining `defaults`: the conv of projections, and the ops that an expression may choose."""
+        given = {inner.text: (inner, value) for inner, value in entries(node)}
+        chosen = {*NORMS.values(), *ACTIVATIONS.values()} if _may_choose(self.root) else set()
+        items = [
+            self.item(name, self.op(OPS[name], value), "", inner)
+            for name, (inner, value) in given.items()
+            if OPS[name] in chosen
+        ]
+        if _may_project(self.root):
+            conv, value = given.get("conv", (None, None))
+            items.insert(0, self.item("conv", self.op(OPS["conv"], value, skip=PROJECTION), "", conv))
+        if not items:
             return None
-        conv = node.key("conv") if isinstance(node, Mapping) else None
-        fields = self.op(OPS["conv"], node.get("conv") if isinstance(node, Mapping) else None, skip=PROJECTION)
-        section = self.item("defaults", OutputGroup((self.item("conv", fields, "", conv),), open=True), "", key)
+        section = self.item("defaults", OutputGroup(tuple(items), open=True), "", key)
         return section if key else replace(section, comments=EntryComments(above=("",)))
 
     def _layer(self, node: Mapping) -> OutputGroup:
@@ -193,6 +201,16 @@ def _may_project(node: Node | None) -> bool:
     shortcut = node.get("shortcut") if node.get("paths") is not None else None
     own = isinstance(shortcut, Scalar) and not _PROJECTING.isdisjoint(_possible_words(shortcut.text))
     return own or any(_may_project(inner) for _, inner in node.items)
+
+
+def _may_choose(node: Node) -> bool:
+    """Return whether an expression in a node chooses a normalization or an activation."""
+    if isinstance(node, Scalar):
+        return False
+    if isinstance(node, Sequence):
+        return any(map(_may_choose, node.items))
+    roles = [value for key, value in node.items if key.text in ("norm", "activation") and isinstance(value, Scalar)]
+    return any(expr.is_expression(value.value) for value in roles) or any(_may_choose(v) for _, v in node.items)
 
 
 def _possible_words(shortcut: str) -> Iterator[str]:

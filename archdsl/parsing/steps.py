@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from collections.abc import Mapping as MappingType
 from dataclasses import dataclass, replace
 from typing import Any
 
 from archdsl.errors import Span, nearest, shown
-from archdsl.expr import is_expression
+from archdsl.expr import Expression, is_expression
 from archdsl.names import name_fault
 from archdsl.ops import OPS, Op, find
 from archdsl.parsing.interfaces import InterfaceReader
@@ -22,6 +23,7 @@ from archdsl.spec import (
     SHORTCUTS,
     Branch,
     Branches,
+    Choice,
     Fields,
     LayerCall,
     Loop,
@@ -168,7 +170,7 @@ class StepReader(InterfaceReader):
         known = len(self.problems.collected)
         if key.text in OPS:
             ties = self._ties(OPS[key.text], fields, given, scope)
-            action: tuple[OpCall, ...] | LayerCall = self.block(OPS[key.text], fields, key.span, ties)
+            action: tuple[OpCall, ...] | LayerCall = self.block(OPS[key.text], fields, key.span, ties, scope)
         else:
             action = self._use(key, fields)
         self._suggest_arguments(known, fields, scope)
@@ -330,7 +332,12 @@ class StepReader(InterfaceReader):
         return LayerCall(key.text, fields)
 
     def block(
-        self, op: type[Op], given: Fields, span: Span, ties: MappingType[str, Tie] | None = None
+        self,
+        op: type[Op],
+        given: Fields,
+        span: Span,
+        ties: MappingType[str, Tie] | None = None,
+        scope: Scope | None = None,
     ) -> tuple[OpCall, ...]:
         """Return an op with the defaults of the file, split into padding, op, norm and activation."""
         ties = ties or {}
@@ -346,10 +353,21 @@ class StepReader(InterfaceReader):
         padding = fields.get("padding")
         if op.pad_with and padding is not None and padding.content == 0 and type(padding.content) is int:
             fields["padding"] = padding = Value("valid", padding.span)
-        if op.pad_with and padding is not None and not isinstance(padding.content, str) and padding.content is not None:
+        is_word = padding is not None and self._is_word(padding, scope.visible if scope is not None else {})
+        if op.pad_with and padding is not None and not is_word and padding.content is not None:
             del fields["padding"]
             parts.insert(0, OpCall("pad", OPS[op.pad_with], {"padding": padding}))
         return tuple(parts)
+
+    def _is_word(self, padding: Value, types: MappingType[str, str]) -> bool:
+        """Return whether a `padding` is a word such as `same`, or an expression for one."""
+        if not isinstance(padding.content, Expression):
+            return isinstance(padding.content, str)
+        kinds = set(_kinds(padding.content.tree, types))
+        if len(kinds) > 1:
+            hint = "write one step per kind, each with a `when`"
+            self.problems.add("ARCH007", "`padding` is a word in one case and a number in another", padding.span, hint)
+        return "str" in kinds
 
     def check(self, op: type[Op], fields: Fields, span: Span, complete: bool = True) -> None:
         """Collect the problems of an op's fields that can be found without evaluating expressions."""
@@ -363,6 +381,11 @@ class StepReader(InterfaceReader):
         """Return the part for `norm: batch` or `activation: {leaky_relu: {slope: 0.1}}`."""
         if value is None or value.content in ("none", UNREAD):
             return []
+        if isinstance(value.content, Expression):
+            choice = Choice(value, table, self.defaults)
+            # The only activation that changes the shape; so no code relies on the shape.
+            op = table["glu" if role == "activation" else "batch"]
+            return [OpCall(role, op, {}, choice=choice)]
         word, fields = value.content, {}
         if isinstance(word, dict) and len(word) == 1:
             word, inner = next(iter(word.items()))
@@ -380,7 +403,7 @@ class StepReader(InterfaceReader):
             fields = {name: item for name, item in fields.items() if name in table_fields}
         if not isinstance(word, str) or word not in table:
             is_word = isinstance(word, str)
-            hint = nearest(word, [*table, "none"]) if is_word else "write one step per choice, each with a `when`"
+            hint = nearest(word, [*table, "none"]) if is_word else f"write a name, as in `{role}: {next(iter(table))}`"
             text = f"unknown {role} `{word}`" if is_word else f"`{role}` must be a name"
             self.problems.add("ARCH007", text, value.span, hint)
             return []
@@ -498,3 +521,14 @@ class StepReader(InterfaceReader):
             return None
         fields = self.fields(word.text, given, scope)
         return None if fields is None else self.block(OPS[word.text], fields, node.span)[0]
+
+
+def _kinds(tree: ast.expr, types: MappingType[str, str]) -> Iterator[str]:
+    """Yield `str` or `number` for each value that an expression can have."""
+    if isinstance(tree, ast.IfExp):
+        yield from _kinds(tree.body, types)
+        yield from _kinds(tree.orelse, types)
+    elif isinstance(tree, ast.Constant):
+        yield "str" if isinstance(tree.value, str) else "number"
+    else:
+        yield "str" if isinstance(tree, ast.Name) and types.get(tree.id) == "str" else "number"

@@ -23,12 +23,15 @@ from archdsl.resolution.loops import BODY_STEPS, INTEGER_DIVISION, SHORTCUT, Bud
 from archdsl.resolution.merge_errors import merge_problem
 from archdsl.resolution.sharing import Difference, SharedBodies, different_layers, tied_weight
 from archdsl.resolution.shortcuts import shortcut_of, shortcut_steps, shortcut_stride, sized_shortcut
+from archdsl.resolution.step_values import reads_here
+from archdsl.resolution.words import chosen_words
 from archdsl.spec import (
     INPUT,
     OUTPUT,
     SHORTCUTS,
     Branch,
     Branches,
+    Choice,
     Fields,
     Layer,
     LayerCall,
@@ -87,6 +90,7 @@ class Resolver:
         self._graphs: dict[Any, Graph] = {}
         self._ops: dict[Any, Op] = {}
         self._here: dict[int, bool] = {}
+        self._words: dict[int, dict[str, Span | None]] = {}
         self._costs: dict[tuple[int, TensorKinds], _Cost] = {}
         self._last: _LastCall | None = None
         self._open_layers: list[str] = []
@@ -194,7 +198,7 @@ class Resolver:
 
     def _reads_here(self, step: Step) -> bool:
         if id(step) not in self._here:  # the spec keeps each step alive, so its id is unique
-            self._here[id(step)] = step.reads_here
+            self._here[id(step)] = reads_here(step)
         return self._here[id(step)]
 
     def _arriving(self, context: StepContext, taken: Tensors) -> StepContext:
@@ -209,7 +213,10 @@ class Resolver:
             return self._layer_call(context, step, step.action, name, x)
         if isinstance(step.action, Share):
             return self._shared(context, step, step.action, name, x)
-        for call in step.action:
+        for part in step.action:
+            call = part if part.choice is None else self._chosen(part, part.choice, context.scope)
+            if call is None:
+                continue
             if call.op.without_input:
                 if step.refs:
                     raise fail("ARCH022", f"`{call.op.name}` takes no tensor", step.refs[0].span, "remove the `from`")
@@ -217,6 +224,22 @@ class Resolver:
             self._check_one(call.op, x, step.span)
             x = (self._op_call(context, call, name, x, step.span),)
         return (self._one(x, f"`{name}`", step.span),)
+
+    def _chosen(self, part: OpCall, choice: Choice, scope: Values) -> OpCall | None:
+        """Return the op that an expression chooses, or None for the word `none`."""
+        word = self.budget.value(choice.word, scope)
+        if id(choice) not in self._words:  # the spec keeps each choice alive, so its id is unique
+            self._words[id(choice)] = chosen_words(self.spec, choice)
+        words = self._words[id(choice)]
+        if not isinstance(word, str) or (word not in choice.table and word != "none"):
+            span = words.get(word) if isinstance(word, str) else None
+            hint = nearest(str(word), [*choice.table, "none"])
+            raise fail("ARCH013", f"unknown {part.role} {shown(word)}", span or choice.word.span, hint)
+        if word not in words:
+            known = ", ".join(f"`{other}`" for other in words)
+            hint = f"use {known}, or add a variant that uses `{word}`"
+            raise fail("ARCH013", f"this file does not use the {part.role} `{word}`", choice.word.span, hint)
+        return None if word == "none" else choice.part(part.role, word)
 
     def _check_one(self, op: Op | type[Op], x: Tensors, span: Span) -> None:
         if len(x) != 1 and not op.many and not op.without_input:

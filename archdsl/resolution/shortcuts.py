@@ -9,6 +9,7 @@ from archdsl.expr import Expression
 from archdsl.graph import Node, Shortcut, Tensor, TensorRef
 from archdsl.ops import OPS, Op, Shape
 from archdsl.ops.base import is_one
+from archdsl.resolution.step_values import reads_here
 from archdsl.spec import Branch, Branches, Loop, OpCall, Step, Value
 
 
@@ -128,7 +129,7 @@ def plain_ops(branch: Branch) -> list[OpCall] | None:
         return None
     calls: list[OpCall] = []
     for step in branch.steps:
-        once = not step.loop.many and step.loop.when is None and not step.refs and not step.reads_here
+        once = not step.loop.many and step.loop.when is None and not step.refs and not reads_here(step)
         if not once or not isinstance(step.action, tuple) or any(_resizes(call.op) for call in step.action):
             return None
         calls += step.action

@@ -347,7 +347,7 @@ def op_definitions(ops: Mapping[str, type[Op]]) -> Schema:
     entries = _entries(ops)
     for role, table in (("norm", NORMS), ("activation", ACTIVATIONS)):
         chosen = {word: entries[op.name] for word, op in table.items() if op.name in ops}
-        definitions[role] = word_or_mapping(chosen, [*chosen, "none"])
+        definitions[role] = either(word_or_mapping(chosen, [*chosen, "none"]), EXPRESSION)
     definitions["defaults"] = {
         "allOf": [reference("no_expression")],
         "type": "object",

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 
 from archdsl.diff.steps import format_value, plain_value
 from archdsl.errors import Span
-from archdsl.expr import AXES, HERE, INPUT, Expression, axis_of
+from archdsl.expr import AXES, HERE, INPUT, Expression, axis_of, is_expression, parse
 from archdsl.graph import Node, Tensor
 from archdsl.ops.base import show
 from archdsl.source import Scalar
@@ -98,6 +98,8 @@ class Origins:
         description = "set here" if own is not None else "set in `defaults`"
         description += f", applied by `{part.name}`" if part is not None else ""
         text = written.text if isinstance(written, Scalar) else str(value)
+        if is_expression(text):
+            return self._value(target, len(target.nodes) - 1, name, Value(parse(text), written.span), value)
         return Origin(name, value, "written", description, text, written.span)
 
     def _argument(self, target: Target, name: str, level: int) -> Origin:

@@ -446,6 +446,26 @@ CASES = {
         "{depth: 3}",
     ),
     "arriving": ARRIVING,
+    "words": """
+archdsl: 1
+name: Net
+input: [9, 8, 3]
+args: {act: relu, same: true}
+defaults: {batch_norm: {momentum: 0.9}}
+layers:
+  Own:
+    args: {norm: batch, act: relu, last: none, pad: same}
+    steps:
+      - conv: {filters: 6, kernel: 3, padding: $pad, norm: $norm, activation: $act}
+      - conv: {filters: 6, kernel: 1, activation: $last, norm: "'batch' if $pad == 'same' else 'none'"}
+      - paths: {main: [conv: {filters: 6, kernel: 1, norm: $norm}]}
+        shortcut: identity
+        merge: add
+model:
+  - Own
+  - Own: {act: $act, norm: layer, pad: valid, last: leaky_relu}
+  - {conv: {filters: 8, kernel: 3, padding: "'same' if $same else 'valid'", norm: $n}, for: {n: [batch, none]}}
+""",
     "glu": body("""
     steps: [conv: {filters: 8, kernel: 3, activation: glu}, batch_norm]"""),
 }

@@ -538,6 +538,49 @@ def test_resnet50_counts() -> None:
     assert (totals.parameters, totals.trainable) == (25_636_712, 25_583_592)
 
 
+class TestWords:
+    """Arguments choose norms, activations and padding by their names."""
+
+    BLOCK = "layers: {A: {args: {norm: batch, act: relu, pad: same}, steps: [conv: {filters: 4, kernel: 3, "
+    BLOCK += "padding: $pad, norm: $norm, activation: $act}]}}\n"
+
+    def test_parts_have_the_name_of_their_step(self) -> None:
+        steps = "[A, A: {norm: layer, act: none, pad: valid}, A: {norm: none, act: leaky_relu}]"
+        bodies = [node.body for node in graph(f"{self.BLOCK}model: {steps}").nodes]
+        assert [names(body) for body in bodies if body] == [
+            ["conv_1", "conv_1_norm", "conv_1_activation"],
+            ["conv_1", "conv_1_norm"],
+            ["conv_1", "conv_1_activation"],
+        ]
+        assert [body.shape[0] for body in bodies if body] == [8, 6, 6]
+
+    @pytest.mark.parametrize(
+        ("use", "message", "at"),
+        [
+            ("norm: batsh", "unknown norm `batsh`", "batsh"),
+            ("act: 'relu '", "unknown activation `relu `", "'relu '"),
+            ("pad: sane", "expected `same`, `valid`", "$pad"),
+        ],
+    )
+    def test_an_unknown_word_is_found_where_it_is_given(self, use: str, message: str, at: str) -> None:
+        error = refused(f"{self.BLOCK}model: [A: {{{use}}}]").problems[0]
+        assert error.message.startswith(message)
+        assert error.span is not None
+        assert error.span.text[error.span.column - 1 :].startswith(at)
+
+    def test_a_model_takes_the_activations_of_keras_and_the_norms_of_the_file(self) -> None:
+        body = "args: {norm: batch, act: relu}\nvariants: {plain: {args: {norm: none}}}\n"
+        body += "model: [conv: {filters: 4, kernel: 3, norm: $norm, activation: $act}]"
+        assert names(graph(body, act="gelu", norm="none")) == ["conv_1", "conv_1_activation"]
+        for given in ({"norm": "layer"}, {"act": "glu"}):
+            with pytest.raises(ArchError, match="this file does not use"):
+                graph(body, **given)
+
+    def test_a_column_gives_words(self) -> None:
+        step = "{conv: {filters: 4, kernel: 3, norm: $n, activation: $a}, for: {n: [batch, none], a: [none, relu]}}"
+        assert names(graph(f"model: [{step}]")) == ["conv_1", "conv_1_norm", "conv_2", "conv_2_activation"]
+
+
 class TestShapes:
     """`$input` is the input of the body, and `$here` is what arrives at the step."""
 

@@ -10,7 +10,17 @@ from typing import Any
 
 from archdsl.spec import SHORTCUTS
 
-ARGS: dict[str, Any] = {"n": 2, "on": True, "rate": 0.25, "widths": [4, 6], "word": "auto", "k": 3}
+ARGS: dict[str, Any] = {
+    "n": 2,
+    "on": True,
+    "rate": 0.25,
+    "widths": [4, 6],
+    "word": "auto",
+    "k": 3,
+    "norm": "batch",
+    "act": "relu",
+    "pad": "same",
+}
 WIDTHS = (
     "$channels",
     "$input.channels",
@@ -59,9 +69,9 @@ PLAIN: tuple[dict[str, Any], ...] = (
     {"rescale": {"scale": 0.5}},
 )
 MERGES = ("add", "average", "maximum", "multiply", "concat")
-PADDINGS = ("same", "same", 1, [[1, 1], [1, 1]])
-NORMS = ("none", "batch", "layer", {"batch": {"momentum": 0.9}})
-ACTIVATIONS = ("none", "relu", "swish", {"leaky_relu": {"slope": "$rate"}})
+PADDINGS = ("same", "$pad", 1, [[1, 1], [1, 1]])
+NORMS = ("none", "batch", "$norm", "'layer' if $on else 'none'", {"batch": {"momentum": 0.9}})
+ACTIVATIONS = ("none", "relu", "$act", {"leaky_relu": {"slope": "$rate"}})
 
 
 @dataclass
@@ -127,7 +137,7 @@ class Maker:
 
     def variants(self, args: dict[str, Any]) -> dict[str, Any]:
         name = self.one(args)
-        other = {"n": 1, "on": False, "rate": 0.1, "widths": [6], "word": "projection", "k": 1}[name]
+        other = {"n": 1, "on": False, "rate": 0.1, "widths": [6], "word": "projection", "k": 1}.get(name, "none")
         return {"small": {"args": {name: other}, "doc": "Another."}, "same": {}}
 
     def first(self, body: Body) -> list[Any]:
@@ -226,6 +236,9 @@ class Maker:
                     "widths": [4, 4],
                     "word": self.one(SHORTCUTS),
                     "k": 1,
+                    "norm": self.one(["layer", "none"]),
+                    "act": self.one(["leaky_relu", "swish", "none"]),
+                    "pad": "same",
                     "level": self.one([0, 1, 2]),
                 }[name]
         return {layer: given}
