@@ -84,7 +84,10 @@ def tables() -> dict[str, str]:
         "functions": _functions(),
         "reserved": table(
             ["reserved as", "names"],
-            ((what, ", ".join(f"`{n}`" for n in sorted(names))) for what, names in RESERVED_BY.items()),
+            (
+                (what, ", ".join(f"`{n}`" for n in sorted(names) if n[0].islower()))
+                for what, names in RESERVED_BY.items()
+            ),
         ),
         "limits": _limits(),
         "columns": table(
