@@ -37,7 +37,12 @@ STRUCTURAL = ("005", "006", "007", "008", "009", "010", "014", "015", "019")
 WRONG = sorted(p for p in (ROOT / "tests" / "wrong").glob("*.yaml") if p.stem[:3] in STRUCTURAL)
 
 NOT_FOR_A_SCHEMA = {
-    "the value is computed": ["007_argument_computed_of_wrong_type", "007_fraction_of_expression", "008_computed"],
+    "the value is computed": [
+        "007_argument_computed_of_wrong_type",
+        "007_fraction_of_expression",
+        "008_computed",
+        "007_padding_of_two_kinds",
+    ],
     "`defaults` may give the field, and a schema does not look there": ["006_field_missing"],
     "the layers of the file, and their arguments, stand elsewhere in it": [
         "007_argument_of_wrong_type",
@@ -287,7 +292,6 @@ WRONG_PARTS = [
     {"model": [{"paths": {"a": {"steps": [], "repeat": 2}}}]},
     {"model": [{"paths": {"a": []}, "shortcut": "identity"}]},
     {"model": [{"relu": {}, "merge": "add"}]},
-    {"model": [{"conv": {"filters": 8, "kernel": 3, "norm": "$norm"}}]},
     {"model": [{"conv": "$x"}]},
 ]
 
