@@ -1,7 +1,7 @@
 """The base class of ops: arguments, shape rule, weights, costs, Keras layer and label. Imports no framework."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 
@@ -526,6 +526,17 @@ def sides(padding: Any, rank: int = 2, field: str = "padding") -> Sides:
             f"`{field}` expects {example}, got {len(padding)} {'pair' if len(padding) == 1 else 'pairs'}", field
         )
     return tuple((before, after) for before, after in padding)
+
+
+def broadcast_conflict(shapes: Iterable[Shape]) -> tuple[Shape, Shape] | None:
+    """Two shapes that differ in an axis, aligned at the last, where neither has size 1; the lower rank first."""
+    ordered = sorted(shapes, key=len)
+    for axis in range(1, len(ordered[-1]) + 1):
+        wide = [x for x in ordered if len(x) >= axis and x[-axis] != 1]
+        other = next((x for x in wide if x[-axis] != wide[0][-axis]), None)
+        if other is not None:
+            return wide[0], other
+    return None
 
 
 def show(x: Shape) -> str:

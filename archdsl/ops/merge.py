@@ -1,24 +1,13 @@
 """Ops that merge several tensors into one."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
-from archdsl.ops.base import Call, Example, Op, OpError, SavedForBackward, Shape, Traits, show
+from archdsl.ops.base import Call, Example, Op, OpError, SavedForBackward, Shape, Traits, broadcast_conflict, show
 from archdsl.ops.index_sets import ALL, Positions
 from archdsl.ops.receptive_field import POINTWISE
 
 _TWO = ((4, 4, 6), (4, 4, 6))
-
-
-def broadcast_conflict(shapes: Iterable[Shape]) -> tuple[Shape, Shape] | None:
-    """Two shapes that differ in an axis, aligned at the last, where neither has size 1; the lower rank first."""
-    ordered = sorted(shapes, key=len)
-    for axis in range(1, len(ordered[-1]) + 1):
-        wide = [x for x in ordered if len(x) >= axis and x[-axis] != 1]
-        other = next((x for x in wide if x[-axis] != wide[0][-axis]), None)
-        if other is not None:
-            return wide[0], other
-    return None
 
 
 class Merge(Op, kind="merge"):

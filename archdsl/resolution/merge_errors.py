@@ -10,8 +10,7 @@ from typing import Any
 from archdsl.errors import Problem, Span
 from archdsl.graph import Node, Tensor, TensorRef
 from archdsl.ops import Shape
-from archdsl.ops.base import show
-from archdsl.ops.merge import broadcast_conflict
+from archdsl.ops.base import broadcast_conflict, show
 from archdsl.spec import Value
 
 
