@@ -126,8 +126,8 @@ class _GlobalPool(_WholeMapPool):
     )
 
     def output(self, *inputs: Shape) -> Shape:
-        kept = tuple(1 for _ in lengths(inputs[0], self)) if self.keepdims else ()
-        return (*kept, inputs[0][-1])
+        x = lengths(inputs[0], self)
+        return *(1 for _ in x if self.keepdims), inputs[0][-1]
 
 
 class GlobalAveragePool(_GlobalPool, name="global_average_pool", layer="layers.GlobalAveragePooling2D"):

@@ -224,6 +224,8 @@ def test_a_window_that_does_not_fit_names_its_field() -> None:
         ("conv", {"filters": 8, "kernel": 3, "padding": "causal"}, [(8, 8, 4)], "expects a sequence"),
         ("conv", {"filters": 8, "kernel": 9}, [(8, 4)], "window of 9 does not fit into a sequence of 8"),
         ("depthwise_conv", {"kernel": 3}, [(8, 8, 8, 4)], r"expects .T, C. or .H, W, C., got 8x8x8x4"),
+        ("global_max_pool", {}, [(8,)], r"expects .T, C., .H, W, C. or .D, H, W, C., got 8"),
+        ("global_average_pool", {}, [()], r"expects .T, C., .H, W, C. or .D, H, W, C., got a number"),
         ("depthwise_conv", {"kernel": 3, "padding": "causal"}, [(8, 4)], "does not support `padding: causal`"),
         ("conv_transpose", {"filters": 8, "kernel": 3, "padding": "causal"}, [(8, 4)], "`padding: causal`"),
         ("zero_pad", {"padding": [[1, 1]]}, [(8, 8, 4)], r"expects \[\[top, bottom\], \[left, right\]\], got 1 pair"),
