@@ -33,10 +33,17 @@ LARGE = {"bit", "densenet", "fcn", "resnet", "resnet_d", "resnet_ts", "resnet_v2
 ZOO = [pytest.param(name, marks=pytest.mark.slow if name in LARGE else ()) for name in names()]
 
 
+def shapes_of(y: Any) -> Any:
+    """The shape of a layer's output, or the shapes of its named outputs."""
+    if isinstance(y, dict):
+        return {name: shapes_of(value) for name, value in y.items()}
+    return tuple(keras.tree.flatten(y)[0].shape)  # behind a path's end come its taps, and behind a cell's its state
+
+
 @contextmanager
-def recorded() -> Iterator[dict[str, tuple[int, ...]]]:
+def recorded() -> Iterator[dict[str, Any]]:
     """The output's shape of each layer that is called, by its path."""
-    found: dict[str, tuple[int, ...]] = {}
+    found: dict[str, Any] = {}
     original = keras.Layer.__call__
     open_paths: list[str] = []
 
@@ -45,7 +52,7 @@ def recorded() -> Iterator[dict[str, tuple[int, ...]]]:
         open_paths.append(self.path or f"{prefix}{self.name}")
         y = original(self, *args, **kwargs)
         path = re.sub(r"functional(_\d+)?/", "", open_paths.pop())  # the graph inside a layer has no name of its own
-        found[path] = tuple((y[0] if isinstance(y, list) else y).shape)  # behind a path's end come its taps
+        found[path] = shapes_of(y)
         return y
 
     keras.Layer.__call__ = call
@@ -63,7 +70,7 @@ def assert_same_shapes(model: keras.Model, graph: Graph) -> None:
     assert len(shapes) > 2
     missing = []
     for path, node in graph.walk():
-        expected = (2, *node.shape)
+        expected: Any = {name: (2, *shape) for name, shape in node.outputs.items()} or (2, *node.shape)
         if path in shapes:
             assert shapes[path] == expected, path
         elif node.shares:  # recorded at the first call of its layer
@@ -90,7 +97,8 @@ def test_every_node_and_weight_of_the_zoo_is_as_keras_builds_it(name: str) -> No
     assert model.count_params() == graph.totals.parameters
     assert sum(int(np.prod(w.shape)) for w in model.trainable_weights) == graph.totals.trainable
     assert len(model.weights) == graph.totals.variables
-    assert graph.flexible or model.output_shape == (None, *graph.shape)
+    ends = {name: (None, *end.shape) for name, end in graph.outputs.items()}
+    assert graph.flexible or shapes_of(model.output) == (ends if len(ends) > 1 else ends[OUTPUT])
 
 
 def test_verify_tells_a_network_from_another() -> None:
@@ -200,7 +208,7 @@ def is_built(text: str) -> bool:
     again = type(model).from_config(model.get_config())
     again.set_weights(model.get_weights())
     rng = np.random.default_rng(0)
-    images = [rng.random((2, *shape), np.float32) for shape in spec.inputs.values()]
+    images = [rng.random((2, *shape), np.float32) for shape in graph.inputs.values()]
     given, expected = (keras.tree.flatten(m(images if len(images) > 1 else images[0])) for m in (again, model))
     assert all(np.array_equal(a, b) for a, b in zip(given, expected, strict=True))
     keras.backend.clear_session()
