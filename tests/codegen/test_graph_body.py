@@ -144,12 +144,12 @@ model:
         with pytest.raises(ValueError, match=r"Unknown shortcut\. Received: 'residual'"):
             layer.build((None, 8, 8, 4))
 
-    def test_auto_requires_a_known_height_and_width_if_the_stride_is_unknown(self) -> None:
+    def test_auto_requires_a_fixed_input_size_if_the_stride_is_unknown(self) -> None:
         text = HEAD + (
             "layers: {A: {args: {filters: 4}, steps: [conv: {filters: $filters, kernel: 1}]},\n"
             "  B: {args: {n: 1}, paths: [[{A: {}, repeat: $n}]], shortcut: auto, merge: add}}\nmodel: [B]"
         )
-        with pytest.raises(ValueError, match="`auto` requires a known height and width"):
+        with pytest.raises(ValueError, match="`auto` requires a fixed input size"):
             archdsl.compile(archdsl.loads(text)).B().build((None, None, None, 4))
         archdsl.compile(archdsl.loads(REPEATED)).Tree(4, 1).build((None, None, None, 4))
 
