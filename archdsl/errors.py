@@ -233,17 +233,23 @@ def fail(code: str, message: str, span: Span | None = None, hint: str = "") -> A
     return ArchError(Problem(code, message, span, hint=hint))
 
 
-def nearest(word: str, words: Iterable[str]) -> str:
-    """Return a hint that suggests the closest known words, or lists the known words if none is close."""
+def nearest(word: str, words: Iterable[str], fixed: bool = False) -> str:
+    """Return a hint that suggests the closest known words, or lists the known words if none is close.
+
+    Args:
+        word: The unknown word.
+        words: The known words.
+        fixed: Whether the known words are keys of the language. So few are short that `por` can only mean `for`.
+    """
     known = sorted(set(words))
-    if close := _closest(word, known):
+    if close := _closest(word, known, fixed):
         *others, last = (f"`{w}`" for w in close)
         return f"did you mean {', '.join(others)} or {last}?" if others else f"did you mean {last}?"
     shown = ", ".join(f"`{w}`" for w in known[:16]) + (", ..." if len(known) > 16 else "")
     return f"available: {shown}" if known else ""
 
 
-def _closest(word: str, known: Sequence[str]) -> list[str]:
+def _closest(word: str, known: Sequence[str], fixed: bool = False) -> list[str]:
     """Return the known words that `word` may be a misspelling of: several if they are equally likely, none if unsure.
 
     The criteria, in order: the same letters (`MaxPool` for `max_pool`), the same prefix (`drop`), a small edit
@@ -262,7 +268,7 @@ def _closest(word: str, known: Sequence[str]) -> list[str]:
     for candidate in words:
         longer = max(len(typed), len(candidate))
         is_short_slip = len(typed) != len(candidate) or sorted(typed) == sorted(candidate)
-        room = 1 + (longer > 6) if longer > 3 or is_short_slip else 0
+        room = 1 + (longer > 6) if longer > 3 - fixed or is_short_slip else 0
         if abs(len(typed) - len(candidate)) <= room and (edits := _edit_distance(typed, candidate, room)) <= room:
             distances[candidate] = edits
     started = [w for w in words if len(bare) > 3 and _letters(w).startswith(bare)]

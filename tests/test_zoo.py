@@ -187,15 +187,20 @@ ELSEWHERE = {"funny_resnet", "funny_resnet_notebook", "resnet50"}
 """Large ones that the quick suite trains, saves and opens in other places."""
 
 LATER = {
+    "bert",
     "cbam_resnet",
-    "vit",
     "efficientnet_v2",
+    "fcn",
+    "gpt2",
     "inception_resnet_v2",
     "inception_v3",
+    "mlp_mixer",
     "mobilenet_v3",
     "nasnet",
     "tcn",
+    "transformer",
     "unet_3d",
+    "vit",
     "wavenet",
     "xception",
 }

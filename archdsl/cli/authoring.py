@@ -57,7 +57,7 @@ def new(
     ] = None,
     listed: Annotated[bool, typer.Option("--list", help="List the available templates.")] = False,
 ) -> None:
-    """Create a spec from a template or from another spec, or a package for ops.
+    """Create a spec from a template or another spec, or an op package.
 
     Examples:
         archdsl new my_net.yaml

@@ -38,6 +38,9 @@ from archdsl.spec import (
 PATHS_KEYS = ("shortcut", "merge", "after")
 """The keys next to `paths`."""
 
+TIE_KEYS = (SHARE, "transpose")
+"""The keys of a weight that is shared."""
+
 PROJECTION: dict[str, int | str] = {
     "filters": 1,
     "kernel": 1,
@@ -129,7 +132,7 @@ class StepReader(InterfaceReader):
             for key, _ in own:
                 if known and key is known[0][0]:
                     continue
-                hint = nearest(key.text, words)
+                hint = nearest(key.text, words, fixed=True)
                 if known and known[0][0].text == SHARE:
                     hint = f"remove `{key.text}`: a shared layer keeps the arguments of its first call"
                 elif key.text in inside:
@@ -194,13 +197,16 @@ class StepReader(InterfaceReader):
     def _tie(self, word: str, node: Node | None, scope: Scope) -> Tie | None:
         """Parse the weight of another step: `{share: tokens.embeddings, transpose: true}`."""
         place = node.get(SHARE) if isinstance(node, Mapping) else None
+        if isinstance(node, Mapping) and place is None and any(key.text not in TIE_KEYS for key, _ in node.items):
+            self.unknown(node, TIE_KEYS)
+            return None
         if not isinstance(node, Mapping) or not isinstance(place, Scalar) or "." not in place.text:
             hint = f"write `{word}: {{{SHARE}: STEP.WEIGHT}}`, with the name of an earlier step and of its weight"
             found, at = (place, place.span) if place is not None else (node, node.span if node else None)
             told = got(found) if found is not None else "nothing"
             self.problems.add("ARCH007", f"`{word}` must be a weight of another step, got {told}", at, hint)
             return None
-        self.unknown(node, (SHARE, "transpose"))
+        self.unknown(node, TIE_KEYS)
         flag = node.get("transpose")
         transpose = plain(flag) if flag is not None else False
         if not isinstance(transpose, bool) and flag is not None:

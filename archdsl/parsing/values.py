@@ -202,7 +202,7 @@ class ValueReader:
         for key, _ in node.items:
             if key.text not in words:
                 message = f"unknown key `{key.text}`"
-                self.problems.add("ARCH005", message, key.span, hint or nearest(key.text, missing))
+                self.problems.add("ARCH005", message, key.span, hint or nearest(key.text, missing, fixed=True))
 
 
 def _loop_text(node: Sequence) -> Scalar | None:

@@ -35,7 +35,7 @@ SMALLEST = 7.0
 Check = Callable[[View], Iterable[str]]
 
 
-@pytest.fixture(params=ENGINES)
+@pytest.fixture(params=[ENGINES[0], pytest.param(ENGINES[1], marks=pytest.mark.slow)])
 def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     return only(request.param, monkeypatch)
 

@@ -64,6 +64,7 @@ def test_the_picture_is_of_the_layer_below_it() -> None:
     assert described[0].endswith(f" {node.totals.parameters:,} parameters")
 
 
+@pytest.mark.slow
 @pytest.mark.tensorflow
 def test_the_commands_run_in_their_order(folder: Path) -> None:
     commands = of_kind("sh")[2:]

@@ -205,7 +205,7 @@ def steady(theirs: keras.Model) -> keras.Model:
     return theirs
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize("name", [pytest.param("densenet", marks=pytest.mark.slow), *list(PUBLISHED)[1:]])
 def test_a_network_of_keras_applications(name: str) -> None:
     text = published(name).replace("drop: 0.2", "drop: 0.0").replace("dropout: 0.2", "dropout: 0.0")
     theirs_is, gamma = PUBLISHED[name]

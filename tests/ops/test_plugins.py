@@ -363,6 +363,7 @@ print("same")
 """
 
 
+@pytest.mark.slow
 @pytest.mark.tensorflow
 def test_a_model_with_the_op_is_built_saved_and_loaded(example: list[Path], tmp_path: Path) -> None:
     done = run("-c", BUILT, str(SPEC), path=example, cwd=tmp_path)

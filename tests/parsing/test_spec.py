@@ -305,11 +305,6 @@ class TestSteps:
     def test_what_is_no_step(self, step: str) -> None:
         assert problem(f"model:\n  - {step}\n").code in ("ARCH007", "ARCH014")
 
-    def test_norm_by_an_expression_is_refused(self) -> None:
-        found = problem("args: {n: batch}\nmodel: [conv: {filters: 3, kernel: 1, norm: $n}]")
-        assert found.code == "ARCH007"
-        assert "when" in found.hint
-
 
 class TestBunches:
     def branches(self, body: str) -> Branches:

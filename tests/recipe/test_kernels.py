@@ -144,6 +144,7 @@ def test_tensorflow_follows_the_variable(value: str, tmp_path: Path) -> None:
 
 
 @has_onednn
+@pytest.mark.slow
 @pytest.mark.tensorflow
 def test_commands_set_the_variable_before_the_import(tmp_path: Path) -> None:
     words = "'train', 'tiny.yaml', '--dry-run', '--json'"

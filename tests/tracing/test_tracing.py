@@ -162,6 +162,8 @@ def hold_true(origin: Origin) -> int:
         if found is None:
             return steps + 1
         word = next(iter(found)) if isinstance(found, dict) and origin.name in ("norm", "activation") else found
+        if isinstance(origin.value, dict) and isinstance(word, dict):
+            word = {name: word[name] for name in origin.value}  # further arguments of an op, such as sizes of axes
         pair = plain_value(tuple(word)) if isinstance(word, list) else word
         assert whole(origin.value) in (whole(plain_value(word)), pair), origin
     if origin.kind in ("expression", "loop") and origin.causes and origin.text[0] not in "[{":
