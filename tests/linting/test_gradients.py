@@ -10,12 +10,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from layers_of_ops import layer_of
+from layers_of_ops import layer_of, shapes_of, taken_by
 
 import archdsl
 from archdsl import ArchError
 from archdsl.analysis.dataflow import BodyFacts, Dataflow, OpFacts
-from archdsl.analysis.liveness import InputLiveness, Liveness, is_dead
+from archdsl.analysis.liveness import InputLiveness, Liveness, is_dead, joined
 from archdsl.graph import Graph, Node, StepName, TensorRef, Totals
 from archdsl.linting import lint
 from archdsl.linting.rules.windows import live_taps
@@ -226,10 +226,11 @@ def test_what_an_op_reads_is_where_gradients_come_from(op: Any, example: Any) ->
         pytest.skip("its weights are held, or it draws; the other examples have the same windows")
     if op.name == "conv_transpose" and "dilation" in example.fields:
         pytest.skip("TensorFlow has no such op for CPUs")
-    layer = layer_of(built)
+    layer = layer_of(built, *taken_by(built, example))
     random = np.random.default_rng(0)
-    inputs = [tf.constant(random.uniform(0.1, 2, (2, *shape)).astype("float32")) for shape in example.inputs]
-    layer(inputs if built.many else inputs[0])
+    taken = shapes_of(built, example)
+    inputs = [tf.constant(random.uniform(0.1, 2, (2, *shape)).astype("float32")) for shape in taken]
+    layer(inputs if len(inputs) > 1 else inputs[0])
     for weight in layer.weights:
         if weight.trainable:
             weight.assign(random.uniform(0.1, 1, weight.shape))
@@ -241,7 +242,9 @@ def test_what_an_op_reads_is_where_gradients_come_from(op: Any, example: Any) ->
             for one, n in zip(needed, example.output, strict=True)
         )
         lives, _ = InputLiveness().of(node, example.inputs, Liveness(places, places), lambda node: "")
-        for live, moved in zip(lives, moving(layer, built, inputs, needed), strict=True):
+        if op.without_input:
+            lives = tuple(joined((), shape) for shape in taken)
+        for live, moved in zip(lives, moving(layer, inputs, needed), strict=True):
             unread = is_dead(live.inference)
             for axis, (seen, length) in enumerate(zip(live.inference, moved.shape[1:], strict=True)):
                 rest = tuple(i for i in range(moved.ndim) if i != axis + 1)
@@ -251,12 +254,12 @@ def test_what_an_op_reads_is_where_gradients_come_from(op: Any, example: Any) ->
                 assert op.name not in EXACT or real == said
 
 
-def moving(layer: Any, op: Any, inputs: list[Any], needed: list[list[int]]) -> list[np.ndarray]:
+def moving(layer: Any, inputs: list[Any], needed: list[list[int]]) -> list[np.ndarray]:
     """The gradients of the needed outputs by each input, absolute."""
     with tf.GradientTape() as tape:
         for one in inputs:
             tape.watch(one)
-        given = layer(inputs if op.many else inputs[0])
+        given = layer(inputs if len(inputs) > 1 else inputs[0])
         mask = np.zeros(given.shape[1:], np.float32)
         mask[np.ix_(*needed)] = np.random.default_rng(3).uniform(0.5, 1, [len(one) for one in needed])
         loss = tf.reduce_sum(given * mask)

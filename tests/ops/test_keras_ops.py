@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from layers_of_ops import layer_of
+from layers_of_ops import layer_of, shapes_of, taken_by
 
 import archdsl.keras  # noqa: F401 - registers the extra layers
 from archdsl.keras import layers
@@ -39,17 +39,6 @@ def arrays(op: Op, example: Example) -> Any:
     if op.name in ("log", "sqrt"):
         made = [np.abs(array) for array in made]
     return made if len(made) > 1 else made[0]
-
-
-def shapes_of(op: Op, example: Example) -> tuple[tuple[int, ...], ...]:
-    """The inputs of the layer; that of a `weight` is any tensor, for the size of the batch."""
-    return ((3, 2),) if op.without_input else example.inputs
-
-
-def taken_by(op: Op, example: Example) -> tuple[int, int]:
-    """The number of inputs, and the number of axes of the first besides the channels."""
-    shapes = shapes_of(op, example)
-    return len(shapes), len(shapes[0]) - 1
 
 
 def symbols(op: Op, example: Example) -> Any:
