@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import reduce
 from random import Random
 from typing import Any
 
@@ -43,9 +44,9 @@ def alive(graph: Graph) -> dict[str, np.ndarray]:
         name = next((name for name in KERNELS if name in site.node.weights), None)
         if taps is None or name is None:
             continue
-        lengths = site.node.weights[name].shape[:2]
-        rows, columns = ([bool(part >> i & 1) for i in range(n)] for part, n in zip(taps, lengths, strict=True))
-        found[f"{path}/{name}"] = np.outer(rows, columns)
+        lengths = site.node.weights[name].shape[:-2]
+        axes = [[part >> i & 1 for i in range(n)] for part, n in zip(taps, lengths, strict=True)]
+        found[f"{path}/{name}"] = reduce(np.multiply.outer, axes, np.bool_(True)) != 0
     return found
 
 
@@ -86,10 +87,10 @@ def assert_dead_and_alive(graph: Graph, largest: dict[str, np.ndarray]) -> int:
     """Each dead weight has a gradient of exactly 0, each living tap has one that is not; gives how many are dead."""
     dead = 0
     for path, taps in alive(graph).items():
-        moved = largest[path].max(axis=(2, 3))
+        moved = largest[path].max(axis=(-2, -1))
         assert (moved[~taps] == 0).all(), path
         assert (moved[taps] > 0).all(), path
-        dead += int((~taps).sum()) * int(np.prod(largest[path].shape[2:]))
+        dead += int((~taps).sum()) * int(np.prod(largest[path].shape[-2:]))
     return dead
 
 
@@ -131,43 +132,48 @@ model:
 """
 
 
-def random_net(chance: Random) -> str:
-    """A chain of windows on a small map: most have dead taps."""
+def random_net(chance: Random, rank: int) -> str:
+    """A chain of windows on a small map with some axes besides the channels: most have dead taps."""
+
+    def per_axis(low: int, high: int) -> list[int]:
+        return [chance.randint(low, high) for _ in range(rank)]
+
+    def edges(high: int) -> list[list[int]]:
+        return [[chance.randint(0, high), chance.randint(0, high)] for _ in range(rank)]
+
     steps = []
     for _ in range(chance.randint(1, 4)):
-        kernel, stride = [chance.randint(1, 7), chance.randint(1, 7)], chance.choice([1, 1, 2, 3])
+        kernel, stride = per_axis(1, 7), chance.choice([1, 1, 2, 3])
         dilation = chance.choice([1, 1, 2]) if stride == 1 else 1
         padding = chance.choice(["same", "same", "valid", 1, 2])
         window = f"kernel: {kernel}, stride: {stride}, dilation: {dilation}, padding: {padding}"
-        steps.append(
-            chance.choice(
-                [
-                    f"conv: {{filters: 3, {window}, activation: elu}}",
-                    f"conv: {{filters: 3, {window}, activation: elu}}",
-                    f"depthwise_conv: {{{window}}}",
-                    f"separable_conv: {{filters: 3, {window}, activation: elu}}",
-                    f"conv_transpose: {{filters: 3, kernel: {kernel}, stride: {stride}, padding: "
-                    f"{chance.choice(['same', 'valid'])}}}",
-                    "batch_norm",
-                    "max_pool: {size: 2, stride: 1, padding: same}",
-                    "average_pool",
-                    "crop: {border: 1}",
-                    "crop: {border: [[1, 0], [0, 2]]}",
-                    "zero_pad: {padding: [[0, 2], [1, 0]]}",
-                    "upsample",
-                    "take: {index: 0}",
-                    "pad_shortcut: {filters: 3, stride: 2}",
-                ]
-            )
-        )
-    size = [chance.randint(1, 6), chance.randint(1, 6), 3]
+        conv = f"conv: {{filters: 3, {window}, activation: elu}}"
+        choices = [
+            *(conv, conv, "batch_norm", "max_pool: {size: 2, stride: 1, padding: same}", "average_pool", "upsample"),
+            f"conv_transpose: {{filters: 3, kernel: {kernel}, stride: {stride}, padding: "
+            f"{chance.choice(['same', 'valid'])}}}",
+            "crop: {border: 1}",
+            f"crop: {{border: {edges(1)}}}",
+            f"zero_pad: {{padding: {edges(2)}}}",
+        ]
+        if rank < 3:
+            choices += [
+                f"depthwise_conv: {{{window}}}",
+                f"separable_conv: {{filters: 3, {window}, activation: elu}}",
+            ]
+        if rank == 1 and padding != "valid":
+            choices += [conv.replace(f"padding: {padding}", "padding: causal")]
+        if rank == 2:
+            choices += ["take: {index: 0}", "pad_shortcut: {filters: 3, stride: 2}"]
+        steps.append(chance.choice(choices))
+    size = [*per_axis(1, 6), 3]
     return NETS.format(size=size, steps="".join(f"  - {step}\n" for step in steps).rstrip(), end="flatten")
 
 
-def seen_nets(first: int, many: int) -> Iterator[tuple[Any, Graph]]:
+def seen_nets(first: int, many: int, rank: int) -> Iterator[tuple[Any, Graph]]:
     """Networks of some seeds, those that resolve and have a kernel."""
     for seed in range(first, first + many):
-        text = random_net(Random(seed))
+        text = random_net(Random(seed), rank)
         try:
             spec = archdsl.loads(text, f"net {seed}")
             graph = archdsl.resolve(spec)
@@ -178,9 +184,9 @@ def seen_nets(first: int, many: int) -> Iterator[tuple[Any, Graph]]:
             yield spec, graph
 
 
-def hold_nets(first: int, many: int) -> tuple[int, int]:
+def hold_nets(first: int, many: int, rank: int) -> tuple[int, int]:
     nets = dead = 0
-    for spec, graph in seen_nets(first, many):
+    for spec, graph in seen_nets(first, many, rank):
         keras.backend.clear_session()
         model = archdsl.build(spec)
         counted = assert_dead_and_alive(graph, gradients(model, graph, batches=6))
@@ -189,15 +195,17 @@ def hold_nets(first: int, many: int) -> tuple[int, int]:
     return nets, dead
 
 
-def test_dead_weights_of_random_networks_get_no_gradient_and_all_others_do() -> None:
-    nets, dead = hold_nets(0, 24)
+@pytest.mark.parametrize(("rank", "many"), [(1, 9), (2, 24), (3, 16)])
+def test_dead_weights_of_random_networks_get_no_gradient_and_all_others_do(rank: int, many: int) -> None:
+    nets, dead = hold_nets(0, many, rank)
     assert nets >= 4
     assert dead >= 1
 
 
 @pytest.mark.slow
-def test_dead_weights_of_many_random_networks() -> None:
-    nets, dead = hold_nets(1_000, 250)
+@pytest.mark.parametrize(("rank", "many"), [(1, 140), (2, 250), (3, 220)])
+def test_dead_weights_of_many_random_networks(rank: int, many: int) -> None:
+    nets, dead = hold_nets(1_000, many, rank)
     assert nets >= 60
     assert dead >= 30
 
@@ -206,7 +214,7 @@ EXACT = {
     *("conv", "standardized_conv", "depthwise_conv", "separable_conv", "conv_transpose", "average_pool", "dense"),
     *("global_average_pool", "zero_pad", "crop", "center_crop", "pad_shortcut", "take", "take_channels", "concat"),
     *("add", "average", "subtract", "permute", "class_token", "repeat_vector", "position_embedding", "rescale"),
-    *("layer_scale", "linear"),
+    *("layer_scale", "linear", "position_encoding", "lowest_pad", "multiply", "weight"),
 }
 """Ops of which it is known exactly what they read; of all others nothing is said to be unread that is read."""
 
