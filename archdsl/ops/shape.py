@@ -10,6 +10,7 @@ from archdsl.ops.base import ANY_DTYPE, Example, Op, OpError, Shape, Traits, len
 from archdsl.ops.field_types import Count, PerAxis, Size, either, whole
 from archdsl.ops.index_sets import ALL, LONGEST, Positions, bounded, everything, spread
 from archdsl.ops.receptive_field import POINTWISE, Reach, ReceptiveField
+from archdsl.ops.value_range import Support
 
 _X = ((4, 6, 8),)
 
@@ -257,6 +258,13 @@ class PadShortcut(Op, name="pad_shortcut", kind="shape", layer="PaddingShortcut"
         axes = zip(needed, output, inputs[0], per_axis(self.stride, len(output) - 1, "stride"), strict=False)
         places = (ALL if x > LONGEST else spread(bounded(places, y), stride) for places, y, x, stride in axes)
         return ((*places, needed[-1]),)
+
+    def nonzero_region(self, support: Support | None, x: Shape) -> Support | None:
+        if support is None:
+            return None
+        strides = per_axis(self.stride, len(support), "stride")
+        found = tuple((-(-first // by), -(-stop // by)) for (first, stop), by in zip(support, strides, strict=True))
+        return found if all(first < stop for first, stop in found) else None
 
     def label(self) -> str:
         stride = (self.stride,) if isinstance(self.stride, int) else self.stride
