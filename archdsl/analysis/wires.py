@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from functools import cached_property, reduce
 from operator import and_, or_
 from typing import NamedTuple
@@ -62,6 +63,11 @@ class Wires:
         """Return the source of a tensor in the form used by `from`: `active`, `stage.high`, or a numbered step."""
         step = self.nodes[ref.node].step if ref.node in self.nodes else ref.node
         return TensorRef(self.called(ref.node) or step, ref.output)
+
+    def are_all_outputs(self, refs: Sequence[TensorRef]) -> bool:
+        """Whether tensors are all outputs of one layer, in order."""
+        node = self.nodes.get(refs[0].node) if refs else None
+        return node is not None and node.body is not None and node.output_refs == tuple(refs)
 
     def feeds_only(self, name: str, *takers: str) -> bool:
         """Whether the output of a node is used only by these consumers."""

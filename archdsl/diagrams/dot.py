@@ -8,6 +8,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from itertools import pairwise, zip_longest
 from types import MappingProxyType
+from typing import TypeGuard
 
 from archdsl.analysis.wires import Wires
 from archdsl.diagrams.captions import chain_width, describe, free_side, is_layer, is_model, sign
@@ -98,7 +99,7 @@ class _DotDrawing(PlanWalker[_DotChain]):
     def __init__(self, options: Options, items: tuple[Item, ...], graph: Graph) -> None:
         super().__init__(options)
         self.items, self.graph = items, graph
-        self.dot = DotWriter(options, items, graph.arguments)
+        self.dot = DotWriter(options, items, graph)
         self.dashed = {"color": self.dot.theme.shortcut, "style": "dashed"}
 
     @contextmanager
@@ -130,7 +131,8 @@ class _DotDrawing(PlanWalker[_DotChain]):
 
     def rows(self) -> list[Sequence[Item]]:
         """The rows of a wide chain that is too long for a page; for anything else, nothing."""
-        boxes = [item for item in self.items if isinstance(item, Box) and not item.sign and len(item.inputs) == 1]
+        wires = Wires(self.graph)
+        boxes = [item for item in self.items if _is_link(item, wires)]
         ends = [next(iter(self.graph.inputs)), *(last_of(item).name for item in self.items)]
         firsts = [ref.node for item in self.items for ref in item.inputs[:1]]
         starts = [*firsts, *(end.ref.node for end in self.graph.outputs.values())]
@@ -182,13 +184,14 @@ class _DotDrawing(PlanWalker[_DotChain]):
         self.dot.edge(top, row[0], weight=100, tooltip=tip)
 
     def sections(self, chain: _DotChain, is_model: bool) -> None:
-        """Draw the whole chain; that of a model as stem, body and head."""
+        """Draw the whole chain; that of a model, or one that is too long for a page, as stem, body and head."""
         layers = [i for i, item in enumerate(self.items) if is_layer(item)]
-        if not is_model or not layers:
+        bounds = (0, layers[0], layers[-1] + 1, len(self.items)) if layers else (0, 0, 0, 0)
+        stem, body, head = (self.items[start:stop] for start, stop in pairwise(bounds))
+        columns = self.broken(stem, body, head, chain.wires)
+        if not layers or not (is_model or len(columns) > 1):
             self.draw(self.items, chain)
             return
-        bounds = (0, layers[0], layers[-1] + 1, len(self.items))
-        stem, body, head = (self.items[start:stop] for start, stop in pairwise(bounds))
         feet: list[str] = []
         for title, items in (("stem", stem), ("body", body), ("head", head)):
             if not items:
@@ -200,14 +203,16 @@ class _DotDrawing(PlanWalker[_DotChain]):
                 self.dot.edge(foot, target(items[0], chain.scope), style="invis", weight=0)
             with self.dot.cluster(title, **self.dot.title(title, "l")):
                 if title == "body":
-                    feet = self.columns(chain, self.broken(stem, body, head))
+                    feet = self.columns(chain, columns)
                 else:
                     self.draw_from(items, chain)
 
-    def broken(self, stem: Sequence[Item], body: Sequence[Item], head: Sequence[Item]) -> list[Sequence[Item]]:
+    def broken(
+        self, stem: Sequence[Item], body: Sequence[Item], head: Sequence[Item], wires: Wires
+    ) -> list[Sequence[Item]]:
         """Draw the body in enough columns to fit the diagram on a page."""
-        boxes = [item for item in body if isinstance(item, Box) and not item.sign]
-        if self.options.is_wide or len(boxes) < len(body) or any(len(item.inputs) > 1 for item in body):
+        boxes = [item for item in body if _is_link(item, wires)]
+        if self.options.is_wide or not body or len(boxes) < len(body):
             return [body]
         heights = [height(self.dot.lines_of(box)) + ROW for box in boxes]
         ends = [item for item in (*stem, *head) if isinstance(item, Box)]
@@ -261,8 +266,25 @@ class _DotDrawing(PlanWalker[_DotChain]):
     def enter(self, item: Item, chain: _DotChain) -> None:
         """Draw the edges to an item."""
         if not (isinstance(item, Parallel) and self.forks(item, chain)):
-            for edge in incoming_edges(item, chain.scope):
-                self.join(edge, item, chain)
+            edges = incoming_edges(item, chain.scope)
+            if _is_circle(item) or not self.joins_whole(edges, chain):
+                for edge in edges:
+                    self.join(edge, item, chain)
+
+    def joins_whole(self, edges: Sequence[IncomingEdge], chain: _DotChain) -> bool:
+        """Draw one line for several edges that carry all outputs of a layer, in order, if they are; its box lists them.
+
+        Returns:
+            Whether it did.
+        """
+        sources = [chain.sources[edge.ref] for edge in edges]
+        ends = {(source.node, edge.target) for source, edge in zip(sources, edges, strict=True)}
+        if len(edges) < 2 or len(ends) > 1 or not chain.wires.are_all_outputs([edge.ref for edge in edges]):
+            return False
+        tips = (tensor_tooltip(edge.ref, source.shape) for source, edge in zip(sources, edges, strict=True))
+        ((start, end),) = ends
+        self.dot.edge(start, end, weight=chain.weight, tooltip=Lines("\n".join(tips)))
+        return True
 
     def forks(self, parallel: Parallel, chain: _DotChain) -> bool:
         """Whether parallel branches start directly from the preceding item."""
@@ -283,7 +305,9 @@ class _DotDrawing(PlanWalker[_DotChain]):
         values: dict[str, object] = {"weight": chain.weight if is_straight else 0 if is_skip else 1}
         if item is not None:  # the box of an output shows its shape and name
             _, name, *more = self.edge_words(edge.ref, chain, end, len(item.inputs), edge.port)
-            values |= _edge_label(" ".join(filter(None, [name, *more])), is_named=bool(name))
+            values |= _edge_label(
+                " ".join(filter(None, [name, *more])), is_named=bool(name or (edge.port and not is_skip))
+            )
         values["tooltip"] = tensor_tooltip(edge.ref, source.shape)
         if is_skip:
             # Between the lower sides of a wide diagram, an edge makes a wide curve.
@@ -488,6 +512,15 @@ class _DotDrawing(PlanWalker[_DotChain]):
         if end in column.spaces:
             values = {"head": "in", **values, "arrowhead": "none", "headclip": "false"}
         self.dot.edge(start, end, **values)
+
+
+def _is_circle(item: Item) -> bool:
+    return isinstance(item, Box) and bool(item.sign)
+
+
+def _is_link(item: Item, wires: Wires) -> TypeGuard[Box]:
+    """Whether an item is a box of a chain: one line enters it."""
+    return isinstance(item, Box) and not item.sign and (len(item.inputs) < 2 or wires.are_all_outputs(item.inputs))
 
 
 def _edge_label(text: str, *, is_named: bool = True) -> dict[str, object]:

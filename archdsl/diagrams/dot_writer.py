@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 from archdsl.diagrams.captions import (
     box_text,
@@ -27,7 +26,7 @@ from archdsl.graph import Graph
 from archdsl.ops import Shape
 
 NARROW = 14
-"""The width of a title, in characters, if many branches are side by side."""
+"""The width of a title, in characters, if many branches or inputs are side by side."""
 
 LONG = 10
 """The number of rows from which a chain is drawn closer together, to fit on a page."""
@@ -44,12 +43,12 @@ class DotWriter:
 
     Args:
         items: the whole plan; its boxes share their width, and those in branches their height.
-        arguments: the arguments of the graph, which are shown below the diagram.
+        graph: the graph; its arguments are shown below the diagram.
     """
 
-    def __init__(self, options: Options, items: tuple[Item, ...], arguments: Mapping[str, Any]) -> None:
+    def __init__(self, options: Options, items: tuple[Item, ...], graph: Graph) -> None:
         self.options, self.items = options, items
-        self.known = known_arguments(items, arguments)
+        self.known = known_arguments(items, graph.arguments)
         self.theme, self.is_wide = THEMES[options.theme], options.is_wide
         self.lines: list[str] = []
         self.indent = ""
@@ -60,7 +59,8 @@ class DotWriter:
         self.is_upward = False
         self.resized: set[str] = set()
         self.strips = LayerStrips(items)
-        self.is_crowded = any(len(parallel.branches) > MANY for parallel in parallels(items))
+        rows = [len(graph.inputs), *(len(parallel.branches) for parallel in parallels(items))]
+        self.is_crowded = max(rows) > MANY
         self.gaps = (0.18 if self.is_crowded else 0.3, 0.22 if len(items) > LONG else 0.28)
         self.width = width(items, map(self.box_text, boxes(items)), costs=options.costs)
         branches = [branch for parallel in parallels(items) if len(parallel.paths) > 1 for branch in parallel.branches]
@@ -231,7 +231,7 @@ class DotWriter:
         self.node(name, label=sign, shape="circle", fontsize=17 if len(sign) == 1 else 9.5, **look, **size, **more)
 
     def box_text(self, box: Box, *, hides_sizes: bool = False) -> tuple[str, list[str]]:
-        """Return the text of a box, with a long title on two lines if many branches are side by side."""
+        """Return the text of a box, with a long title on two lines if it has many neighbors."""
         title, details = box_text(box, self.known, costs=self.options.costs, hides_sizes=hides_sizes)
         if box.main.name in self.resized:
             details = [*details, f"→ {dimensions(box.nodes[-1].shape)}"]

@@ -134,12 +134,15 @@ def complete(view: View) -> Iterator[str]:
     counted = view.picture.counted
     yield from (f"`{name}` is there {times} times" for name, times in counted.items() if times > 1)
     lines = Counter(edge.name for edge in view.picture.edges)
-    yield from (f"the line `{name}` is there {times} times" for name, times in lines.items() if times > 1)
     expected = Expected(counted, view.options.depth)
     inputs, outputs = view.ends
     starts = expected.body(view.graph, "", view.options.depth, inputs)
     expected.edges.update((str(start), end) for start, end in zip(starts, outputs, strict=True))
     expected.nodes |= {*inputs, *outputs}
+    wanted = Counter({"->".join(ends): times for ends, times in expected.edges.items()})
+    yield from (
+        f"the line `{name}` is there {times} times" for name, times in lines.items() if times > max(1, wanted[name])
+    )
     real = {name for name in counted if " " not in name or name.startswith("(")}
     yield from (f"`{name}` is one too many or missing" for name in real ^ expected.nodes)
     found = view.picture.joined(real)
