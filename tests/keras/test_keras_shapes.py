@@ -29,7 +29,27 @@ from archdsl.zoo import names
 
 pytestmark = pytest.mark.tensorflow
 
-LARGE = {"bit", "densenet", "fcn", "resnet", "resnet_d", "resnet_ts", "resnet_v2", "resnext", "resnext50_paths", "unet"}
+LARGE = {
+    "bert",
+    "bit",
+    "densenet",
+    "fcn",
+    "gpt2",
+    "inception_resnet_v2",
+    "inception_v3",
+    "mlp_mixer",
+    "nasnet",
+    "resnet",
+    "resnet_d",
+    "resnet_ts",
+    "resnet_v2",
+    "resnext",
+    "resnext50_paths",
+    "transformer",
+    "unet",
+    "unet_3d",
+    "vit",
+}
 ZOO = [pytest.param(name, marks=pytest.mark.slow if name in LARGE else ()) for name in names()]
 
 
