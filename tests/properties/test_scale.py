@@ -68,7 +68,7 @@ def test_work_grows_with_the_spec_and_not_with_its_square(name: str) -> None:
     network(MODELS[name](3))  # what is made once for all
     few, more, most = (calls(partial(network, MODELS[name](number))) for number in (50, 100, 200))
     assert more - few > 500
-    assert (most - more) / (more - few) < 2.1
+    assert (most - more) / (more - few) < 2.5  # 4 if it were quadratic; caches warmed by other tests change it a little
 
 
 def test_a_body_is_resolved_once_for_equal_layers() -> None:
