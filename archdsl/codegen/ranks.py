@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from archdsl.codegen.printer import Bracket, Source, lines, surround
+from archdsl.codegen.references import every_step
 from archdsl.errors import ArchError, Span
 from archdsl.graph import Graph
 from archdsl.names import free_name
@@ -17,6 +18,8 @@ from archdsl.spec import Spec, Step
 # How it works. A spec names no ranks, and Keras has a layer for each. So the spec is resolved, and with it each variant
 # with the same inputs, to find the ranks at which each step is used. Usually it is one, and the generated code names
 # its layer. A layer of the spec that is used at several ranks chooses the class in `build`, by the rank of its input.
+# If nothing resolves, because an argument has no default or the input is too small for the defaults, all steps get the
+# rank of the first input.
 
 BodyRanks: TypeAlias = Mapping[Span, Mapping[int, int]]
 """For the steps of a body, by their places: the rank of a step for each rank of the body's first input."""
@@ -29,7 +32,7 @@ def ranks_of(spec: Spec) -> Mapping[str, BodyRanks]:
     for one in (spec, *alike):
         try:
             graph = resolve(one)
-        except ArchError:  # it has arguments without a default
+        except ArchError:
             continue
         for body in _bodies(graph):
             owner, shapes = body.name, body.shapes
@@ -40,7 +43,14 @@ def ranks_of(spec: Spec) -> Mapping[str, BodyRanks]:
                 if node.op is not None and len(node.op.ranks) > 1 and node.span is not None:
                     rank = len(shapes[node.inputs[0]]) - 1
                     steps.setdefault(node.span, {}).setdefault(len(body.input) - 1, rank)
-    return found
+    return found or _of_first_input(spec)
+
+
+def _of_first_input(spec: Spec) -> Mapping[str, BodyRanks]:
+    """The ranks of all steps if they are that of the spec's first input; empty for a vector."""
+    rank = len(next(iter(spec.inputs.values())).shape) - 1
+    bodies = {spec.name: spec.model, **{name: layer.steps for name, layer in spec.layers.items()}}
+    return {name: {step.span: {rank: rank} for step in every_step(steps)} for name, steps in bodies.items() if rank}
 
 
 def _bodies(graph: Graph) -> Iterator[Graph]:

@@ -239,3 +239,15 @@ def test_arithmetic_is_kept_and_converted_to_integers() -> None:
     assert [layer.filters for layer in model.layers if hasattr(layer, "filters")] == [5, 16, 3]
     with pytest.raises(ValueError, match="Expected an integer"):
         archdsl.compile(spec).Own(factor=0.3).build((None, 8, 8, 4))
+
+
+@pytest.mark.parametrize(
+    ("shape", "layer"), [("[32, 3]", "Conv1D"), ("[8, 8, 3]", "Conv2D"), ("[8, 8, 8, 3]", "Conv3D")]
+)
+def test_without_values_for_its_arguments_a_network_has_the_rank_of_its_input(shape: str, layer: str) -> None:
+    spec = archdsl.loads(
+        f"archdsl: 1\nname: Net\ninput: {shape}\nargs: {{width: int}}\n"
+        "layers: {Own: {args: {f: int}, steps: [conv: {filters: $f, kernel: 3}]}}\n"
+        "model: [conv: {filters: $width, kernel: 3}, Own: {f: 4}]\n"
+    )
+    assert to_python(spec).count(f"layers.{layer}(") == 2
