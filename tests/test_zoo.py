@@ -207,6 +207,10 @@ LATER = {
 """Those that are trained, saved and opened in the slow suite alone."""
 
 
+IDLE = {"wavenet": ["blocks_1/block/residual/kernel", "blocks_1/block/residual/bias"]}
+"""Weights of the small networks that nothing reads, as in the published networks; a suppressed lint warning each."""
+
+
 @pytest.fixture(
     scope="module",
     params=[pytest.param(name, marks=pytest.mark.slow if name in ELSEWHERE | LATER else ()) for name in FILES],
@@ -225,7 +229,7 @@ def trained(request: Any) -> tuple[str, Any, Any, dict[str, Any], float]:
     loss = dict.fromkeys(y, "mean_squared_error") if isinstance(y, dict) else "mean_squared_error"
     model.compile(keras.optimizers.Adam(0.01, epsilon=1e-15), loss, run_eagerly=name not in TRACED)
     with warnings.catch_warnings():
-        warnings.filterwarnings("error", message="Gradients do not exist")
+        warnings.filterwarnings("ignore" if name in IDLE else "error", message="Gradients do not exist")
         history = model.fit(x, y, batch_size=2, epochs=1, verbose=0).history
     return name, model, x, before, history["loss"][0]
 
@@ -242,7 +246,7 @@ def test_a_training_step_moves_every_weight(trained: Any) -> None:
     assert loss > 0
     after = {weight.path: weight.numpy() for weight in model.trainable_weights}
     assert all(np.isfinite(value).all() for value in after.values())
-    assert [path for path in before if np.array_equal(before[path], after[path])] == []
+    assert [path for path in before if np.array_equal(before[path], after[path])] == IDLE.get(name, [])
     frozen = [weight for weight in model.non_trainable_weights if weight.name == "moving_mean"]
     assert [weight.path for weight in frozen if not np.any(weight.numpy())] == []
 

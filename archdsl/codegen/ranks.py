@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from archdsl.codegen.printer import Bracket, Source, lines, surround
-from archdsl.codegen.references import every_step
 from archdsl.errors import ArchError, Span
 from archdsl.graph import Graph
 from archdsl.names import free_name
 from archdsl.ops import Call, Op
 from archdsl.resolution import resolve
+from archdsl.resolution.words import every_step
 from archdsl.spec import Spec, Step
 
 # How it works. A spec names no ranks, and Keras has a layer for each. So the spec is resolved, and with it each variant
