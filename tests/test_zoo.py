@@ -35,7 +35,10 @@ CASES = {
 DISTINCT = {(c.partition("-")[0], str(s.values({})), s.expect.parameters): c for c, s in reversed(CASES.items())}
 """One case for each set of weights: variants that differ in the size of their images alone have the same."""
 
-HUGE = {"convnext-xlarge", "convnext-large", "efficientnet_v2-l", "nasnet-large", "vit-vit_large_patch16_224"}
+HUGE = {
+    *("bert-large", "convnext-large", "convnext-xlarge", "efficientnet_v2-l", "gpt2-large", "gpt2-medium", "gpt2-xl"),
+    *("nasnet-large", "vit-vit_large_patch16_224"),
+}
 """Those that take a gigabyte and many seconds; they differ from smaller ones of their file in numbers alone."""
 
 SMALL: dict[str, dict[str, Any]] = {
