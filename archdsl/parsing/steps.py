@@ -405,7 +405,9 @@ class StepReader(InterfaceReader):
             for name in fields.keys() - table_fields:
                 free = table_fields.keys() - fields.keys()
                 hint = nearest(name, free) if table_fields else f"`{word}` takes no arguments"
-                self.problems.add("ARCH015", f"unknown argument `{name}` for `{word}`", fields[name].span, hint)
+                self.problems.add(
+                    "ARCH015", f"unknown argument `{name}` for `{word}`", _of_key(name, fields[name].span), hint
+                )
             fields = {name: item for name, item in fields.items() if name in table_fields}
         if not isinstance(word, str) or word not in table:
             is_word = isinstance(word, str)
@@ -538,3 +540,9 @@ def _kinds(tree: ast.expr, types: MappingType[str, str]) -> Iterator[str]:
         yield "str" if isinstance(tree.value, str) else "number"
     else:
         yield "str" if isinstance(tree, ast.Name) and types.get(tree.id) == "str" else "number"
+
+
+def _of_key(key: str, value: Span) -> Span:
+    """Return the place of a key that stands before a value on the same line, or that of the value."""
+    column = value.text.rfind(key, 0, value.column - 1)
+    return replace(value, column=column + 1, width=len(key)) if column >= 0 else value
