@@ -261,7 +261,7 @@ def _check(tree: ast.expr, text: str, dollars: set[int], indent: int) -> set[str
 
 
 def axis_name(node: ast.AST) -> str:
-    """Return the name that an attribute stands for, such as `here.height`, or an empty string."""
+    """Return the name of an attribute, such as `here.height`, or an empty string."""
     if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in (INPUT, HERE):
         return f"{node.value.id}.{node.attr}"
     return ""

@@ -130,7 +130,7 @@ class Rearrange(_Axes, name="rearrange", layer="Rearrange"):
     """Splits, reorders and joins axes by name, as in einops. (...) -> the axes after `->`. Rogozhnikov 2022.
 
     A pattern names the axes of the input and of the output, without the batch: `h w c -> (h w) c`. Axes in parentheses
-    are one axis of the tensor, the last one varies fastest. `1` is an axis of size 1, and `...` stands for any axes.
+    are one axis of the tensor, the last one varies fastest. `1` is an axis of size 1, and `...` matches any axes.
 
     Args:
         pattern: axes of the input and the output, separated by `->`.

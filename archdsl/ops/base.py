@@ -192,7 +192,7 @@ class Op(BaseModel):
     without_input: ClassVar[bool] = False
     """Whether it takes no tensor. Its layer is called with any tensor, from which it reads the size of the batch."""
     short: ClassVar[str] = ""
-    """The field that a plain value stands for: `einsum: "i j -> j i"`."""
+    """The field that a plain value sets: `einsum: "i j -> j i"`."""
     sizes_by_name: ClassVar[str] = ""
     """The field that collects further arguments, whose names the spec chooses: `p: 16`."""
     block_fields: ClassVar[tuple[str, ...]] = ("norm", "activation")

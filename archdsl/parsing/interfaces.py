@@ -21,7 +21,7 @@ from archdsl.spec import INPUT, OUTPUT, TYPES, Arg, Input, StepRef
 _OF_DEFAULT = {bool: "bool", int: "int", float: "float", str: "str", list: "list"}
 _LARGEST = 65_536
 _UNREAD = Input((1, 1, 1))
-"""Stands for an input that cannot be read."""
+"""A placeholder for an input that cannot be read."""
 
 INPUT_KEYS = ("shape", "dtype", "flexible")
 """The keys of an input that is more than a shape."""

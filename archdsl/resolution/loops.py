@@ -16,7 +16,7 @@ from archdsl.resolution.body import StepContext, Values
 from archdsl.spec import Branch, Loop, Step, Value
 
 SHORTCUT = "shortcut"
-"""Stands for the name of a size where a shortcut gets its stride from shapes."""
+"""A placeholder for the name of a size where a shortcut gets its stride from shapes."""
 
 
 @dataclass
