@@ -543,6 +543,6 @@ def _kinds(tree: ast.expr, types: MappingType[str, str]) -> Iterator[str]:
 
 
 def _of_key(key: str, value: Span) -> Span:
-    """Return the place of a key that stands before a value on the same line, or that of the value."""
+    """Return the place of a key that precedes a value on the same line, or that of the value."""
     column = value.text.rfind(key, 0, value.column - 1)
     return replace(value, column=column + 1, width=len(key)) if column >= 0 else value
