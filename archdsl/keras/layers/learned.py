@@ -139,9 +139,9 @@ class ClassToken(layers.Layer):
     ):
         super().__init__(**kwargs)
         self.options = {
-            "initializer": keras.initializers.get(initializer),
-            "regularizer": keras.regularizers.get(regularizer),
-            "constraint": keras.constraints.get(constraint),
+            "initializer": initializer,
+            "regularizer": regularizer,
+            "constraint": constraint,
         }
 
     def build(self, input_shape):
@@ -162,8 +162,7 @@ class ClassToken(layers.Layer):
         return mask if mask is None else keras.ops.pad(mask, pad, constant_values=True)
 
     def get_config(self):
-        config = keras.saving.serialize_keras_object(dict(self.options))
-        return {**super().get_config(), **config}
+        return {**super().get_config(), **self.options}
 
 
 class FreeWeight(layers.Layer):
@@ -189,9 +188,9 @@ class FreeWeight(layers.Layer):
         super().__init__(trainable=trainable, **kwargs)
         self.shape = tuple(shape)
         self.options = {
-            "initializer": keras.initializers.get(initializer),
-            "regularizer": keras.regularizers.get(regularizer),
-            "constraint": keras.constraints.get(constraint),
+            "initializer": initializer,
+            "regularizer": regularizer,
+            "constraint": constraint,
         }
 
     def build(self, input_shape):
@@ -210,8 +209,7 @@ class FreeWeight(layers.Layer):
         return keras.KerasTensor(shape, self.compute_dtype)
 
     def get_config(self):
-        config = keras.saving.serialize_keras_object(dict(self.options))
-        return {**super().get_config(), "shape": self.shape, **config}
+        return {**super().get_config(), "shape": self.shape, **self.options}
 
 
 class PositionEmbedding(layers.Layer):
@@ -232,9 +230,9 @@ class PositionEmbedding(layers.Layer):
     ):
         super().__init__(**kwargs)
         self.options = {
-            "initializer": keras.initializers.get(initializer),
-            "regularizer": keras.regularizers.get(regularizer),
-            "constraint": keras.constraints.get(constraint),
+            "initializer": initializer,
+            "regularizer": regularizer,
+            "constraint": constraint,
         }
 
     def build(self, input_shape):
@@ -251,5 +249,4 @@ class PositionEmbedding(layers.Layer):
         return mask
 
     def get_config(self):
-        config = keras.saving.serialize_keras_object(dict(self.options))
-        return {**super().get_config(), **config}
+        return {**super().get_config(), **self.options}
