@@ -372,6 +372,16 @@ class Graph:
             if node.body is not None:
                 yield from node.body.walk(f"{scope}{node.name}/")
 
+    def bodies(self) -> Iterator[Graph]:
+        """Yield the graph and each distinct body inside it once, from the outside in."""
+        pending, known = [self], set()
+        while pending:
+            body = pending.pop()
+            if id(body) not in known:
+                known.add(id(body))
+                yield body
+                pending += [node.body for node in reversed(body.nodes) if node.body is not None]
+
     def sharing(self, nodes: tuple[Node, ...]) -> Graph:
         """Return the same body in a layer that is called again, with its nodes as other calls of their layers."""
         return replace(self, nodes=nodes, totals=self.totals.without_weights())

@@ -94,7 +94,7 @@ class Dataflow:
         self._facts: dict[tuple[int, Facts], dict[str, TensorFacts]] = {}
         self._bodies: dict[Any, BodyFacts] = {}
         self._forward = self._backward = 0
-        self._enough = max(LEAST, TIMES * sum(len(body.nodes) for body in _distinct(graph)))
+        self._enough = max(LEAST, TIMES * sum(len(body.nodes) for body in graph.bodies()))
         self._windows: dict[Any, tuple[Window, ...] | None] = {}
         self._liveness = InputLiveness()
         inputs = (TensorFacts(),) * len(graph.inputs)
@@ -241,15 +241,3 @@ def has_window(op: Op) -> bool:
 
 def _named(node: Node) -> str:
     return f"`{node.name}`" + (f" on line {node.span.line}" if node.span else "")
-
-
-def _distinct(graph: Graph) -> Iterator[Graph]:
-    """All distinct bodies of a graph."""
-    pending, known = [graph], {id(graph)}
-    while pending:
-        body = pending.pop()
-        yield body
-        for node in body.nodes:
-            if node.body is not None and id(node.body) not in known:
-                known.add(id(node.body))
-                pending.append(node.body)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from archdsl.codegen.printer import Bracket, Source, lines, surround
 from archdsl.errors import ArchError, Span
-from archdsl.graph import Graph
 from archdsl.names import free_name
 from archdsl.ops import Call, Op
 from archdsl.resolution import resolve
@@ -34,7 +33,7 @@ def ranks_of(spec: Spec) -> Mapping[str, BodyRanks]:
             graph = resolve(one)
         except ArchError:
             continue
-        for body in _bodies(graph):
+        for body in graph.bodies():
             owner, shapes = body.name, body.shapes
             while owner in spec.layers and spec.layers[owner].like is not None:
                 owner = str(spec.layers[owner].like)
@@ -51,18 +50,6 @@ def _of_first_input(spec: Spec) -> Mapping[str, BodyRanks]:
     rank = len(next(iter(spec.inputs.values())).shape) - 1
     bodies = {spec.name: spec.model, **{name: layer.steps for name, layer in spec.layers.items()}}
     return {name: {step.span: {rank: rank} for step in every_step(steps)} for name, steps in bodies.items() if rank}
-
-
-def _bodies(graph: Graph) -> Iterator[Graph]:
-    """All distinct bodies of a graph."""
-    pending, known = [graph], {id(graph)}
-    while pending:
-        body = pending.pop()
-        yield body
-        for node in body.nodes:
-            if node.body is not None and id(node.body) not in known:
-                known.add(id(node.body))
-                pending.append(node.body)
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,13 @@ support. `_repr_svg_` is not used, because marimo leaves the cell empty if it re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from archdsl.diagrams import Options, to_dot
 from archdsl.diagrams.render import picture
 from archdsl.errors import ArchError
-from archdsl.graph import Graph, Node
+from archdsl.graph import Graph
 from archdsl.ops import Shape
 from archdsl.reports.summary import to_text
 from archdsl.resolution import resolve
@@ -93,19 +93,10 @@ def _table(graph: Graph) -> str:
 def _first_use(layer: Layer) -> Graph:
     if layer.spec is None:
         raise _NoPicture("the layer belongs to no spec, so its input is unknown")
-    for node in _uses(resolve(layer.spec), set()):
-        if node.kind == layer.name and node.body is not None:
-            return node.body
+    for body in resolve(layer.spec).bodies():
+        if body.name == layer.name:
+            return body
     raise _NoPicture("the model does not use the layer, so its input is unknown")
-
-
-def _uses(graph: Graph, seen: set[int]) -> Iterator[Node]:
-    """Yield the layers of a model from the outside in, once for each distinct body."""
-    for node in graph.nodes:
-        if node.body is not None and id(node.body) not in seen:
-            seen.add(id(node.body))
-            yield node
-            yield from _uses(node.body, seen)
 
 
 def _graph_of(instance: Any, spec: Spec, name: str) -> Graph:
