@@ -13,7 +13,7 @@ from archdsl import display
 from archdsl.errors import Span
 from archdsl.ops import Op, Shape, Weight
 from archdsl.ops.base import FLOAT, show
-from archdsl.spec import Fields
+from archdsl.steps import Fields
 
 Role: TypeAlias = Literal["pad", "main", "norm", "activation", "merge", "layer"]
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from archdsl.expr import AXES, HERE, Expression, axis_name, axis_of
-from archdsl.spec import Branches, Fields, LayerCall, Loop, OpCall, Share, Step, Value
+from archdsl.steps import Branches, Fields, LayerCall, Loop, OpCall, Share, Step, Value
 
 
 def here_names(tensor: str) -> dict[str, str]:

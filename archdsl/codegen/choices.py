@@ -11,7 +11,8 @@ from archdsl.codegen.printer import Statements, quote
 from archdsl.expr import Expression
 from archdsl.ops import Call
 from archdsl.resolution.words import chosen_words, every_step, known_by_name
-from archdsl.spec import Choice, OpCall, Spec, Step
+from archdsl.spec import Spec
+from archdsl.steps import Choice, OpCall, Step
 
 
 def words_of(spec: Spec, choice: Choice) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from typing import Any
 from archdsl.codegen.printer import Bracket, Source, quote, surround
 from archdsl.expr import AXES, INPUT, Expression, axis_name
 from archdsl.ops import Call
-from archdsl.spec import Value
+from archdsl.steps import Value
 
 _INT_FUNCTIONS = {"round", "ceil", "floor", "len", "divisible"}
 _FLOAT_FUNCTIONS = {"sqrt", "log"}

@@ -32,7 +32,8 @@ from archdsl.codegen.shortcuts import ShortcutChoice
 from archdsl.expr import AXES, HERE
 from archdsl.names import copy_number, free_name
 from archdsl.resolution.step_values import own_values
-from archdsl.spec import INPUT, Branch, Branches, LayerCall, Loop, Share, Spec, Step, StepRef, Value
+from archdsl.spec import INPUT, Spec
+from archdsl.steps import Branch, Branches, LayerCall, Loop, Share, Step, StepRef, Value
 
 Tensors: TypeAlias = tuple[str, ...]
 """The sources of the tensors that are passed from one step to the next."""

@@ -27,7 +27,8 @@ from archdsl.expr import Expression
 from archdsl.names import RESERVED, free_name
 from archdsl.ops import Op
 from archdsl.resolution.words import every_step
-from archdsl.spec import INPUT, Arg, Branch, Branches, Layer, Loop, Spec, Step, Value
+from archdsl.spec import INPUT, Arg, Layer, Spec
+from archdsl.steps import Branch, Branches, Loop, Step, Value
 
 _PLAIN_WORDS = {"identity", "projection", "auto", "none"}
 _GIVES_FIRST_SHAPE = ("add", "average", "maximum")

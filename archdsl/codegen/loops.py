@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from archdsl.codegen.expressions import SPEC_NAMES, ExpressionWriter, plus, value_type
 from archdsl.codegen.printer import Bracket, Source, flat, quote
 from archdsl.codegen.scope import SourceScope
-from archdsl.spec import Branch, Branches, Loop, Step
+from archdsl.steps import Branch, Branches, Loop, Step
 
 
 @dataclass(frozen=True)

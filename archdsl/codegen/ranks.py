@@ -12,7 +12,8 @@ from archdsl.names import free_name
 from archdsl.ops import Call, Op
 from archdsl.resolution import resolve
 from archdsl.resolution.words import every_step
-from archdsl.spec import Spec, Step
+from archdsl.spec import Spec
+from archdsl.steps import Step
 
 # How it works. A spec names no ranks, and Keras has a layer for each. So the spec is resolved, and with it each variant
 # with the same inputs, to find the ranks at which each step is used. Usually it is one, and the generated code names

@@ -7,7 +7,8 @@ from collections.abc import Container, Iterator, Sequence
 
 from archdsl.resolution.step_values import own_values
 from archdsl.resolution.words import every_step
-from archdsl.spec import Branches, Share, Spec, Step, StepRef, Tie, Value
+from archdsl.spec import Spec
+from archdsl.steps import Branches, Share, Step, StepRef, Tie, Value
 
 
 def every_value(steps: Sequence[Step]) -> Iterator[Value]:

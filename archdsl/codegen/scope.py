@@ -15,7 +15,8 @@ from archdsl.codegen.ranks import LayerClasses
 from archdsl.expr import Expression
 from archdsl.names import RESERVED, free_name
 from archdsl.ops import Call
-from archdsl.spec import Fields, Spec, Value
+from archdsl.spec import Spec
+from archdsl.steps import Fields, Value
 
 # Unnamed steps and branches are numbered by kind: the third conv of a body is `conv_3`. After `repeat: $depth`, the
 # number is known only at run time, so counts are kept as source with the names of the spec (`depth + 2`), added by

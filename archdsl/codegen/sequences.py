@@ -15,7 +15,8 @@ from archdsl.codegen.scope import SourceScope, name_literal
 from archdsl.errors import Span
 from archdsl.ops import Call
 from archdsl.resolution.words import known_by_name
-from archdsl.spec import LayerCall, OpCall, Spec, Step
+from archdsl.spec import Spec
+from archdsl.steps import LayerCall, OpCall, Step
 
 
 def op_call(

@@ -17,7 +17,8 @@ from archdsl.expr import Expression, parse
 from archdsl.ops import Op
 from archdsl.resolution.shortcuts import plain_ops, shortcut_steps
 from archdsl.resolution.words import possible_words as words_of_value
-from archdsl.spec import SHORTCUTS, Branches, OpCall, Spec, Step, Value
+from archdsl.spec import Spec
+from archdsl.steps import SHORTCUTS, Branches, OpCall, Step, Value
 
 _KEEPS_CHANNELS = {"zero_pad", "lowest_pad", "max_pool", "average_pool"}
 _BY_SHAPES = {"shapes": "merged[-1]", "parts": "strides"}

@@ -11,7 +11,7 @@ from archdsl.diff.steps import ComparedStep, format_value
 from archdsl.errors import Span
 from archdsl.expr import Expression
 from archdsl.graph import BranchPath, Graph, StepName, TensorRef
-from archdsl.spec import SHARE
+from archdsl.steps import SHARE
 
 ABSENT = "—"
 """The value of an argument that the layer has only in the other network."""

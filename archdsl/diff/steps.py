@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from archdsl.graph import Graph, Node, StepName, Totals, total
 from archdsl.ops import Shape
-from archdsl.spec import SHARE, Value
+from archdsl.steps import SHARE, Value
 
 
 @dataclass(frozen=True)

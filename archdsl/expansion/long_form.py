@@ -19,7 +19,8 @@ from archdsl.parsing.steps import ACTIVATIONS, NORMS, PATHS_KEYS, PROJECTION
 from archdsl.parsing.validation import plain
 from archdsl.parsing.values import STEP_KEYS
 from archdsl.source import Mapping, Node, Scalar, Sequence, entries
-from archdsl.spec import SHARE, TYPES
+from archdsl.spec import TYPES
+from archdsl.steps import SHARE
 
 _NONE = Scalar("none", "none", Span("", 0, 0))
 

@@ -19,21 +19,8 @@ from archdsl.parsing.steps import PATHS_KEYS, StepReader
 from archdsl.parsing.validation import MISSING, got, plain, validate
 from archdsl.parsing.values import STEP_KEYS
 from archdsl.source import Mapping, Node, Scalar, entries
-from archdsl.spec import (
-    INPUT,
-    Arg,
-    Expectation,
-    Fields,
-    Input,
-    Layer,
-    Loop,
-    Signature,
-    Spec,
-    Step,
-    StepRef,
-    Value,
-    Variant,
-)
+from archdsl.spec import INPUT, Arg, Expectation, Input, Layer, Signature, Spec, Variant
+from archdsl.steps import Fields, Loop, Step, StepRef, Value
 
 VERSION = 1
 INTERFACE = ("args", "inputs", "outputs")

@@ -16,7 +16,8 @@ from archdsl.parsing.scope import Scope
 from archdsl.parsing.validation import MISSING, got, plain
 from archdsl.parsing.values import UNREAD, ValueReader
 from archdsl.source import Mapping, Node, Scalar, Sequence, entries
-from archdsl.spec import INPUT, OUTPUT, TYPES, Arg, Input, StepRef
+from archdsl.spec import INPUT, OUTPUT, TYPES, Arg, Input
+from archdsl.steps import StepRef
 
 _OF_DEFAULT = {bool: "bool", int: "int", float: "float", str: "str", list: "list"}
 _LARGEST = 65_536

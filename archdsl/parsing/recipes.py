@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from archdsl.errors import Problems, Span
 from archdsl.parsing.validation import validate
 from archdsl.source import Mapping, Node, Scalar
-from archdsl.spec import StepRef
+from archdsl.steps import StepRef
 
 if TYPE_CHECKING:
     from archdsl.recipe import Data, Train

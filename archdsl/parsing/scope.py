@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from archdsl.expr import AXES, HERE, mentioned
 from archdsl.names import copy_number, stem
 from archdsl.source import Node, Scalar
-from archdsl.spec import INPUT, Step
+from archdsl.spec import INPUT
+from archdsl.steps import Step
 
 
 @dataclass(frozen=True, slots=True)

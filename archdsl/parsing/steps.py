@@ -17,8 +17,8 @@ from archdsl.parsing.scope import Scope
 from archdsl.parsing.validation import MISSING, faults, field_places, got, plain
 from archdsl.parsing.values import LOOP_KEYS, STEP_KEYS, UNREAD
 from archdsl.source import Mapping, Node, Scalar, Sequence
-from archdsl.spec import (
-    INPUT,
+from archdsl.spec import INPUT, Signature
+from archdsl.steps import (
     SHARE,
     SHORTCUTS,
     Branch,
@@ -29,7 +29,6 @@ from archdsl.spec import (
     Loop,
     OpCall,
     Share,
-    Signature,
     Step,
     Tie,
     Value,

@@ -14,7 +14,7 @@ from archdsl.expr import is_expression
 from archdsl.ops import Op
 from archdsl.ops.choices import WordChoice
 from archdsl.source import Mapping, Node, Scalar, Sequence
-from archdsl.spec import Fields
+from archdsl.steps import Fields
 from archdsl.text import is_number
 
 Model = TypeVar("Model", bound=BaseModel)

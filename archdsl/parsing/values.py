@@ -12,7 +12,8 @@ from archdsl.names import RESERVED, RESERVED_HINT, name_fault
 from archdsl.parsing.scope import Scope
 from archdsl.parsing.validation import NO_EXPRESSION, got, plain
 from archdsl.source import Mapping, Node, Scalar, Sequence
-from archdsl.spec import INPUT, Fields, Loop, StepRef, Value
+from archdsl.spec import INPUT
+from archdsl.steps import Fields, Loop, StepRef, Value
 
 LOOP_KEYS = ("for", "when", "repeat")
 STEP_KEYS = ("from", *LOOP_KEYS, "name")

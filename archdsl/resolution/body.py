@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeAlias
 from archdsl.errors import Span, fail
 from archdsl.graph import BranchPath, Node, StepName, Tensor, TensorRef
 from archdsl.ops import Shape
-from archdsl.spec import StepRef
+from archdsl.steps import StepRef
 
 Tensors: TypeAlias = tuple[Tensor, ...]
 """The tensors between two steps, usually one."""

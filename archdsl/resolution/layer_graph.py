@@ -11,7 +11,8 @@ from archdsl.graph import Graph
 from archdsl.ops import Shape
 from archdsl.ops.base import FLOAT
 from archdsl.resolution import resolve
-from archdsl.spec import Expectation, Input, Layer, LayerCall, Loop, Spec, Step, StepRef, Value
+from archdsl.spec import Expectation, Input, Layer, Spec
+from archdsl.steps import LayerCall, Loop, Step, StepRef, Value
 
 
 def layer_graph(spec: Spec, name: str, config: Mapping[str, Any], shapes: Sequence[Shape]) -> Graph:

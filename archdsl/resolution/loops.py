@@ -13,7 +13,7 @@ from archdsl.limits import Limits
 from archdsl.ops.field_types import whole
 from archdsl.parsing.values import COLUMN_HINT, CONDITION_HINT
 from archdsl.resolution.body import StepContext, Values
-from archdsl.spec import Branch, Loop, Step, Value
+from archdsl.steps import Branch, Loop, Step, Value
 
 SHORTCUT = "shortcut"
 """A placeholder for the name of a size where a shortcut gets its stride from shapes."""

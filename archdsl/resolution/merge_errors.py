@@ -11,7 +11,7 @@ from archdsl.errors import Problem, Span
 from archdsl.graph import Node, Tensor, TensorRef
 from archdsl.ops import Shape
 from archdsl.ops.base import broadcast_conflict, show
-from archdsl.spec import Value
+from archdsl.steps import Value
 
 
 def merge_problem(

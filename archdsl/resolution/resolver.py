@@ -25,23 +25,8 @@ from archdsl.resolution.sharing import Difference, SharedBodies, different_layer
 from archdsl.resolution.shortcuts import shortcut_of, shortcut_steps, shortcut_stride, sized_shortcut
 from archdsl.resolution.step_values import reads_here
 from archdsl.resolution.words import chosen_words
-from archdsl.spec import (
-    INPUT,
-    OUTPUT,
-    SHORTCUTS,
-    Branch,
-    Branches,
-    Choice,
-    Fields,
-    Layer,
-    LayerCall,
-    OpCall,
-    Share,
-    Spec,
-    Step,
-    StepRef,
-    Value,
-)
+from archdsl.spec import INPUT, OUTPUT, Layer, Spec
+from archdsl.steps import SHORTCUTS, Branch, Branches, Choice, Fields, LayerCall, OpCall, Share, Step, StepRef, Value
 from archdsl.text import quantity
 
 TensorKinds: TypeAlias = tuple[tuple[Shape, str], ...]

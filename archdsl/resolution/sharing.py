@@ -9,7 +9,7 @@ from archdsl.graph import Graph, Node, TiedWeight
 from archdsl.ops import Weight
 from archdsl.ops.base import show
 from archdsl.resolution.body import Body
-from archdsl.spec import Share, Tie
+from archdsl.steps import Share, Tie
 
 
 class Difference(NamedTuple):

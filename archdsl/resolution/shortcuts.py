@@ -10,7 +10,7 @@ from archdsl.graph import Node, Shortcut, Tensor, TensorRef
 from archdsl.ops import OPS, Op, Shape
 from archdsl.ops.base import is_one
 from archdsl.resolution.step_values import reads_here
-from archdsl.spec import Branch, Branches, Loop, OpCall, Step, Value
+from archdsl.steps import Branch, Branches, Loop, OpCall, Step, Value
 
 
 def shortcut_steps(word: str, projection: tuple[OpCall, ...], filters: Value, stride: Value) -> tuple[Step, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from archdsl.spec import Branches, LayerCall, Share, Step, Value
+from archdsl.steps import Branches, LayerCall, Share, Step, Value
 
 
 def own_values(step: Step) -> Iterator[Value]:

@@ -12,7 +12,8 @@ from archdsl.ops import Op
 from archdsl.ops.activation import Activation
 from archdsl.ops.base import same
 from archdsl.resolution.step_values import own_values
-from archdsl.spec import Branches, Choice, LayerCall, OpCall, Spec, Step, Value
+from archdsl.spec import Spec
+from archdsl.steps import Branches, Choice, LayerCall, OpCall, Step, Value
 
 
 def every_step(steps: Sequence[Step]) -> Iterator[Step]:

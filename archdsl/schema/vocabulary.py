@@ -18,7 +18,8 @@ from archdsl.parsing.steps import ACTIVATIONS, NORMS, PATHS_KEYS
 from archdsl.parsing.values import LOOP_KEYS
 from archdsl.schema.annotations import EXPRESSION, Annotations, Schema, either, reference, word_or_mapping
 from archdsl.schema.docstrings import prose
-from archdsl.spec import AXES, INPUT, SHARE, SHORTCUTS, TYPES, Side
+from archdsl.spec import AXES, INPUT, TYPES, Side
+from archdsl.steps import SHARE, SHORTCUTS
 
 _CLASS = f"^[A-Z][A-Za-z0-9_]{{0,{LONGEST - 1}}}$"
 _NAME = f"^[A-Za-z][A-Za-z0-9_]{{0,{LONGEST - 1}}}$"

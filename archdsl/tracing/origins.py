@@ -13,7 +13,8 @@ from archdsl.expr import AXES, HERE, INPUT, Expression, axis_of, is_expression, 
 from archdsl.graph import Node, Tensor
 from archdsl.ops.base import show
 from archdsl.source import Scalar
-from archdsl.spec import Spec, Value
+from archdsl.spec import Spec
+from archdsl.steps import Value
 from archdsl.tracing.scopes import HereScope, LoopScope, TracingResolver
 from archdsl.tracing.source_index import SourceIndex
 from archdsl.tracing.targets import Target

@@ -8,7 +8,8 @@ from archdsl.graph import Node, StepName, Tensor
 from archdsl.resolution.body import Body, StepContext, Tensors, Values
 from archdsl.resolution.loops import Budget
 from archdsl.resolution.resolver import Resolver
-from archdsl.spec import Loop, Spec, Step
+from archdsl.spec import Spec
+from archdsl.steps import Loop, Step
 
 
 class LoopScope(dict[str, Any]):

@@ -14,7 +14,7 @@ from archdsl import schema
 from archdsl.expr import FUNCTIONS as KNOWN_FUNCTIONS
 from archdsl.ops import weights
 from archdsl.schema import vocabulary
-from archdsl.spec import SHORTCUTS
+from archdsl.steps import SHORTCUTS
 
 TEXT = {name: path.read_text(encoding="utf-8") for name, path in DOCS.items()}
 LANGUAGE = "\n".join(text for name, text in TEXT.items() if name.startswith("reference/language/"))

@@ -15,7 +15,8 @@ from archdsl.ops import OPS
 from archdsl.parsing import FILE, LAYER, parse
 from archdsl.parsing.steps import ACTIVATIONS, NORMS
 from archdsl.recipe import OPTIMIZERS, SCHEDULES
-from archdsl.spec import SHORTCUTS, Branches, Input, LayerCall, Spec
+from archdsl.spec import Input, Spec
+from archdsl.steps import SHORTCUTS, Branches, LayerCall
 
 HEAD = "archdsl: 1\nname: Net\ninput: [8, 8, 3]\n"
 

@@ -17,7 +17,8 @@ from archdsl.parsing import FILE, LAYER
 from archdsl.parsing.steps import ACTIVATIONS, NORMS, PATHS_KEYS
 from archdsl.parsing.values import LOOP_KEYS, STEP_KEYS
 from archdsl.recipe import DATA_SOURCES, LOSSES, METRICS, OPTIMIZERS, SCHEDULES, Augment, Data, Train
-from archdsl.spec import SHORTCUTS, TYPES, Expectation
+from archdsl.spec import TYPES, Expectation
+from archdsl.steps import SHORTCUTS
 
 LETTERS = string.ascii_lowercase + "_"
 

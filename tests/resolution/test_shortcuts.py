@@ -7,7 +7,8 @@ import pytest
 from archdsl import ArchError, Graph, loads, resolve
 from archdsl.graph import Node
 from archdsl.resolution.shortcuts import plain_ops
-from archdsl.spec import INPUT, SHORTCUTS, Branches
+from archdsl.spec import INPUT
+from archdsl.steps import SHORTCUTS, Branches
 
 HEAD = "archdsl: 1\nname: Net\ninput: [8, 8, 4]\n"
 

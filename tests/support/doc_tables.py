@@ -23,6 +23,7 @@ from archdsl.reports.columns import COLUMNS
 from archdsl.resolution import resolve
 from archdsl.schema import docstrings, explanations, vocabulary
 from archdsl.schema.op_reference import argument_name, data, default_of, fields_of, type_of, written
+from archdsl.steps import SHORTCUTS
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 FUNCTIONS = {
@@ -79,7 +80,7 @@ def tables() -> dict[str, str]:
             ["key", "meaning"],
             ((f"`{k}`", _said(s["description"])) for k, s in vocabulary.STEP_PROPERTIES.items()),
         ),
-        "shortcuts": table(["value", "meaning"], ((f"`{k}`", t) for k, t in spec.SHORTCUTS.items())),
+        "shortcuts": table(["value", "meaning"], ((f"`{k}`", t) for k, t in SHORTCUTS.items())),
         "types": table(["type", "values"], ((f"`{k}`", spec.TYPE_NAMES[k]) for k in spec.TYPES)),
         "functions": _functions(),
         "reserved": table(

@@ -12,8 +12,8 @@ PACKAGE = Path(__file__).parents[2] / "archdsl"
 
 
 ORDER = """
-version display text errors limits files figures source expr ops recipe names spec parsing zoo graph resolution analysis
-linting diff tracing schema codegen reports diagrams keras data runs training expansion drafts api cli __main__
+version display text errors limits files figures source expr ops recipe names steps spec parsing zoo graph resolution
+analysis linting diff tracing schema codegen reports diagrams keras data runs training expansion drafts api cli __main__
 """.split()  # noqa: SIM905 - an order is read more easily so
 
 

@@ -20,7 +20,8 @@ from archdsl.parsing.steps import ACTIVATIONS, NORMS, PATHS_KEYS
 from archdsl.parsing.values import STEP_KEYS
 from archdsl.recipe import DATA_SOURCES, LOSSES, METRICS, OPTIMIZERS, SCHEDULES, Augment, Data, Train
 from archdsl.source import LINE_END, Mapping, Node, Scalar, Sequence, read
-from archdsl.spec import SHORTCUTS, TYPES, Expectation
+from archdsl.spec import TYPES, Expectation
+from archdsl.steps import SHORTCUTS
 from archdsl.zoo import names
 
 Where: TypeAlias = tuple[int, ...]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from archdsl.spec import SHORTCUTS
+from archdsl.steps import SHORTCUTS
 
 ARGS: dict[str, Any] = {
     "n": 2,

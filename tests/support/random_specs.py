@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from random import Random
 from typing import Any
 
-from archdsl.spec import SHORTCUTS
+from archdsl.steps import SHORTCUTS
 
 ARGUMENTS: dict[str, Any] = {
     "filters": "int",

@@ -10,7 +10,8 @@ from archdsl.graph import BranchPath, Node, TensorRef
 from archdsl.linting.rule import Network, Occurrence, Rule, example
 from archdsl.ops import Shape
 from archdsl.resolution.words import every_step
-from archdsl.spec import INPUT, Value
+from archdsl.spec import INPUT
+from archdsl.steps import Value
 from archdsl.text import quantity
 
 SHORT = "channels"

@@ -9,7 +9,7 @@ from archdsl.analysis.dataflow import BodyFacts, OpFacts
 from archdsl.linting.rule import Network, Occurrence, Rule, example
 from archdsl.ops import Shape
 from archdsl.ops.base import show
-from archdsl.spec import Branches, LayerCall, Step
+from archdsl.steps import Branches, LayerCall, Step
 
 
 class UnusedLayer(Rule):
