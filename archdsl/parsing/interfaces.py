@@ -16,7 +16,7 @@ from archdsl.parsing.scope import Scope
 from archdsl.parsing.validation import MISSING, got, plain
 from archdsl.parsing.values import UNREAD, ValueReader
 from archdsl.source import Mapping, Node, Scalar, Sequence, entries
-from archdsl.spec import INPUT, OUTPUT, TYPES, Arg, Input
+from archdsl.spec import AXES, INPUT, OUTPUT, TYPES, Arg, Input
 from archdsl.steps import StepRef
 
 _OF_DEFAULT = {bool: "bool", int: "int", float: "float", str: "str", list: "list"}
@@ -142,7 +142,8 @@ class InterfaceReader(ValueReader):
             if axis not in own.axes:
                 word = next((word for word in _items(place) if plain(word) == axis), place)
                 hint = nearest(axis, own.axes) if own.axes else "remove `flexible`: only the batch size is open"
-                message = f"`{name}` with the shape {show(own.shape)} has no axis `{axis}` that can be flexible"
+                shape = show(own.shape) if own.shape else "a single number"
+                message = f"the `shape` of `{name}` is {shape}, and has no axis `{axis}` that can be flexible"
                 self.problems.add("ARCH007", message, word.span, hint)
                 return replace(own, flexible=())
         return own
@@ -150,12 +151,18 @@ class InterfaceReader(ValueReader):
     def shape(self, node: Node, name: str) -> Shape:
         """Return the shape of a tensor without the batch."""
         shape = plain(node)
-        sizes = isinstance(shape, list) and all(type(n) is int and 0 < n <= _LARGEST for n in shape)
-        if sizes and len(shape) <= 4:
+        wrong = [i for i, n in enumerate(shape) if not _is_size(n)] if isinstance(shape, list) else []
+        if isinstance(shape, list) and len(shape) <= 4 and not wrong:
             return tuple(shape)
         hint = "write the shape without the batch size, such as `[32, 32, 3]` for height, width and channels"
         message = f"`{name}` must be a list of at most four integers from 1 to {_LARGEST:,}"
-        self.problems.add("ARCH007", message, node.span, hint)
+        place = _items(node)[wrong[0]].span if wrong else node.span
+        if wrong and wrong[-1] > 0 and all(shape[i] in (None, -1) for i in wrong):
+            axes = [axis for i, axis in enumerate(AXES.get(len(shape), ())) if i in wrong]
+            if len(axes) == len(wrong):  # not the channels
+                flexible = f"`{{shape: [...], flexible: [{', '.join(axes)}]}}`"
+                hint = f"for any size, write a typical one and name the axis: {flexible}"
+        self.problems.add("ARCH007", message, place, hint)
         return _UNREAD.shape
 
     def layer_inputs(self, node: Node | None) -> tuple[str, ...]:
@@ -211,6 +218,10 @@ class InterfaceReader(ValueReader):
                 self.problems.add("ARCH010", message, word.span, "remove one of them")
             seen.add(word.text)
             yield word
+
+
+def _is_size(value: Any) -> bool:
+    return type(value) is int and 0 < value <= _LARGEST
 
 
 def _items(node: Node | None) -> tuple[Node, ...]:

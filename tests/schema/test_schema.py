@@ -57,6 +57,7 @@ NOT_FOR_A_SCHEMA = {
         "010_layer_named_as_model",
         "010_name_twice",
     ],
+    "the number of axes gives their names": ["007_flexible_number"],
     "the names of axes stand in the pattern": ["015_axis_of_no_pattern"],
     "a validator that compares fields says it, not a type": [
         "008_class_twice",
