@@ -310,7 +310,7 @@ class StepReader(InterfaceReader):
     def _further_arguments(self, owner: str, node: Mapping) -> frozenset[str]:
         """Return the names of arguments that the values of others define, such as the axes of a pattern."""
         texts = {key.text: value.value for key, value in node.items if isinstance(value, Scalar)}
-        if any(map(is_expression, texts.values())):
+        if any(is_expression(texts.get(field)) for field in OPS[owner].model_fields):
             return frozenset(key.text for key, _ in node.items if not name_fault(key.text))
         return OPS[owner].free_names(texts)
 
