@@ -28,13 +28,20 @@ def listed(value: Any) -> Any:
     return value
 
 
+_OF_NUMBERS = {"int_type", "float_type", "greater_than", "greater_than_equal", "less_than", "less_than_equal"}
+
+
 def either(wanted: str) -> Any:
-    """Replace the errors of a union by a single message."""
+    """Replace the errors of a union by a single message, or by that of a number in a list and its place in the list."""
 
     def check(value: Any, handler: Any) -> Any:
         try:
             return handler(value)
-        except ValidationError:
+        except ValidationError as error:
+            for fault in error.errors(include_url=False):
+                at = tuple(segment for segment in fault["loc"] if isinstance(segment, int))
+                if at and fault["type"] in _OF_NUMBERS:
+                    raise PydanticCustomError("entry", "{fault}", {"fault": fault, "at": at}) from None
             raise PydanticCustomError("kind", "expected {wanted}", {"wanted": wanted}) from None
 
     return check

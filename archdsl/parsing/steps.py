@@ -380,7 +380,7 @@ class StepReader(InterfaceReader):
         literal = {name: value.template() for name, value in fields.items() if not value.is_computed}
         skip = [] if complete else [name for name in known if name not in fields]
         skip += [name for name, value in fields.items() if value.is_computed]
-        self.problems.collected += faults(op, literal, field_places(op, fields, span), skip)
+        self.problems.collected += faults(op, literal, field_places(fields, span), skip)
 
     def _norm_or_activation(self, role: Any, table: MappingType[str, type[Op]], value: Value | None) -> list[OpCall]:
         """Return the part for `norm: batch` or `activation: {leaky_relu: {slope: 0.1}}`."""

@@ -11,7 +11,6 @@ from pydantic import BaseModel, ValidationError
 
 from archdsl.errors import Problem, Problems, Span, nearest, shown
 from archdsl.expr import is_expression
-from archdsl.ops import Op
 from archdsl.ops.choices import WordChoice
 from archdsl.source import Mapping, Node, Scalar, Sequence
 from archdsl.steps import Fields
@@ -94,9 +93,19 @@ def validate(
     try:
         return model.model_validate(plain(node) if values is None else values, context=context)
     except ValidationError as error:
-        for fault in error.errors(include_url=False):
+        for fault in _faults(error):
             problems.collected.append(_problem(fault, node, model))
         return None
+
+
+def _faults(error: ValidationError) -> Iterator[Any]:
+    """Yield the errors of Pydantic, with those of numbers in a list at their own place."""
+    for fault in error.errors(include_url=False):
+        if fault["type"] == "entry":
+            context = fault["ctx"]
+            yield {**context["fault"], "loc": (*fault["loc"], *context["at"])}
+        else:
+            yield fault
 
 
 def faults(
@@ -113,19 +122,27 @@ def faults(
     try:
         model.model_validate(dict(values))
     except ValidationError as error:
-        known = [f for f in error.errors(include_url=False) if not f["loc"] or f["loc"][0] not in skip]
-        return [describe(f, span(*map(str, f["loc"])) if f["loc"] else span("")) for f in known]
+        known = [f for f in _faults(error) if not f["loc"] or f["loc"][0] not in skip]
+        return [describe(f, span(*(f["loc"] or ("",)))) for f in known]
     return []
 
 
-def field_places(op: type[Op], fields: Fields, span: Span) -> Callable[..., Span]:
-    """Return a function that returns the place of a field of an op, or `span` if the spec does not have it."""
+def field_places(fields: Fields, span: Span) -> Callable[..., Span]:
+    """Return a function that returns the place of a field of an op, or of an entry of a field.
 
-    def place(name: str, *inner: str) -> Span:
-        value = fields.get(name)
-        if value is not None and name == op.sizes_by_name and inner:
-            value = value.content.get(inner[0], value)
-        return span if value is None else value.span
+    It returns `span` for a field that the spec does not have.
+    """
+
+    def place(name: str, *inner: str | int) -> Span:
+        if name not in fields:
+            return span
+        value = fields[name]
+        for segment in inner:  # one that is not found is a branch of a union
+            if isinstance(value.content, dict):
+                value = value.content.get(segment, value)
+            elif isinstance(value.content, tuple) and isinstance(segment, int) and segment < len(value.content):
+                value = value.content[segment]
+        return value.span
 
     return place
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from math import prod
@@ -366,7 +366,7 @@ class Resolver:
             try:
                 self._ops[key] = call.op.model_validate(values)
             except ValidationError:
-                problems = faults(call.op, values, field_places(call.op, call.fields, span))
+                problems = faults(call.op, values, field_places(call.fields, span))
                 raise ArchError(*(_with_expression(problem, call.fields, values) for problem in problems)) from None
         return self._ops[key]
 
@@ -535,13 +535,22 @@ def _place(error: OpError, fields: Fields, span: Span) -> Span:
 
 def _with_expression(problem: Problem, fields: Fields, values: Mapping[str, Any]) -> Problem:
     """Add the expression of an evaluated field to a problem."""
-    for name, value in fields.items():
+    parts = ((name, *part) for name, value in fields.items() for part in _parts(value, values[name]))
+    for name, value, number in parts:
         if value.span == problem.span and value.is_computed:
-            text, number = next(value.expressions())[0].text, values[name]
+            text = next(value.expressions())[0].text
             is_divided = isinstance(number, float) and problem.code == "ARCH007" and "/" in text.replace("//", "")
             hint = INTEGER_DIVISION if is_divided else problem.hint
             return replace(problem, facts=(f"`{name}` is {text} = {shown(number).strip('`')}",), hint=hint)
     return problem
+
+
+def _parts(value: Value, evaluated: Any) -> Iterator[tuple[Value, Any]]:
+    """Yield a value and the entries of its lists, each with what it evaluates to."""
+    yield value, evaluated
+    if isinstance(value.content, tuple):
+        for item, inner in zip(value.content, evaluated, strict=True):
+            yield from _parts(item, inner)
 
 
 def _earlier(op: Op, body: Body, x: Tensor) -> str:

@@ -41,6 +41,7 @@ NOT_FOR_A_SCHEMA = {
         "007_argument_computed_of_wrong_type",
         "007_fraction_of_expression",
         "008_computed",
+        "008_computed_entry",
         "007_padding_of_two_kinds",
     ],
     "`defaults` may give the field, and a schema does not look there": ["006_field_missing"],
