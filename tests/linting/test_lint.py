@@ -667,3 +667,59 @@ model:
 """
     (found,) = linted(text)
     assert (found.code, found.uses, found.parameters) == ("ARCH506", 1, 4)
+
+
+def sized(rank: int, side: int) -> str:
+    """An input of the same size along each axis, with 3 channels."""
+    return str([*(side,) * rank, 3])
+
+
+@pytest.mark.parametrize(
+    ("rank", "message"),
+    [
+        (1, "the sequence is 3 long from here on, but 3 convolutions larger than 1 follow"),
+        (2, "the feature map is 3x3 from here on, but 3 convolutions larger than 1x1 follow"),
+        (3, "the volume is 3x3x3 from here on, but 3 convolutions larger than 1x1x1 follow"),
+    ],
+)
+def test_a_map_of_any_rank_that_is_small_too_early(rank: int, message: str) -> None:
+    conv, strided = ("conv: {filters: 4, kernel: 3, padding: same, activation: relu}", "max_pool: {size: 4}")
+    end = ("global_average_pool", "dense: {units: 3, activation: softmax}")
+    (found,) = findings(net(conv, strided, conv, conv, conv, *end, size=sized(rank, 12)))
+    assert (found.code, found.message) == ("ARCH509", message)
+    assert found.span is not None
+    assert found.span.line == 6
+    assert codes(conv, strided, conv, conv, conv, *end, size=sized(rank, 16)) == []
+    pooled = ("max_pool: {size: 12}", conv.replace("kernel: 3", "kernel: 1"))
+    assert "ARCH509" not in codes(conv, *pooled, *end, size=sized(rank, 12))
+
+
+@pytest.mark.parametrize(
+    ("rank", "message"),
+    [
+        (1, "the receptive field before the global pool is 5 of 32 positions"),
+        (2, "the receptive field before the global pool is 5x5 of 32x32 pixels"),
+        (3, "the receptive field before the global pool is 5x5x5 of 32x32x32 positions"),
+    ],
+)
+def test_a_narrow_view_of_an_input_of_any_rank(rank: int, message: str) -> None:
+    conv = "conv: {filters: 4, kernel: 3, padding: same, activation: relu}"
+    end = ("global_average_pool", "dense: {units: 3, activation: softmax}")
+    (found,) = findings(net(conv, conv, *end, size=sized(rank, 32)))
+    assert (found.code, found.message) == ("ARCH510", message)
+    assert codes(conv, conv, *end, size=sized(rank, 10)) == []
+    if rank == 1:
+        assert codes(conv, "lstm: {units: 4, return_sequences: true}", *end, size=sized(rank, 32)) == []
+
+
+def test_the_words_for_windows_on_a_sequence_and_a_volume() -> None:
+    wide = "conv: {filters: 4, kernel: 9, padding: same, activation: relu}"
+    (dead,) = findings(net(wide, "flatten", size="[2, 3]"))
+    assert dead.facts[0] == "kernel of 9 on a sequence of 2: 6 of 9 taps only ever meet padding"
+    assert dead.hint == "use a kernel of 3, or reduce the strides before this step"
+    (large,) = findings(net(wide, "flatten", size="[6, 3]"))
+    assert large.message == "the window of 9 is larger than its sequence of 6"
+    (large,) = findings(net(wide, "flatten", size="[6, 6, 6, 3]"))
+    assert large.message == "the 9x9x9 window is larger than its 6x6x6 volume"
+    (unread, *_) = findings(net("max_pool: {size: 3, stride: 3}", "flatten", size="[7, 3]"))
+    assert unread.message == "1 of 7 input positions are never read"

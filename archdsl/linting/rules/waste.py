@@ -157,7 +157,8 @@ class UnreadPixels(Rule):
             first: PartialReader = live.readers[0]
             pixels = math.prod(shape[:-1])
             read = math.prod(count(places, n) for places, n in zip(live.inference[:-1], shape[:-1], strict=True))
-            which = "input pixels" if len(inputs) == 1 else f"pixels of input `{name}`"
+            places = "pixels" if len(shape) == 3 else "positions"
+            which = f"input {places}" if len(inputs) == 1 else f"{places} of input `{name}`"
             yield Occurrence(
                 self,
                 f"{pixels - read:,} of {pixels:,} {which} are never read",
@@ -165,7 +166,7 @@ class UnreadPixels(Rule):
                 first.step,
                 network.first_bodies.get(first, model),
                 (
-                    f"the network reads {_counted(live, shape)} of {show(shape[:-1])} pixels: "
+                    f"the network reads {_counted(live, shape)} of {show(shape[:-1])} {places}: "
                     f"{percent(pixels - read, pixels)} have no effect",
                 ),
                 first.hint,

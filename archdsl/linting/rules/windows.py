@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from archdsl.analysis.dataflow import OpFacts, has_window
 from archdsl.analysis.liveness import is_dead, is_whole
@@ -55,7 +55,7 @@ class DeadWeights(Rule):
             why = "meet only padding or positions that no op reads"
         hint = "the positions that are read depend on padding only: read positions further inside"
         if all(reach):
-            hint = f"use a {show(tuple(reach))} kernel, or reduce the strides before this step"
+            hint = f"use a {sized('kernel', reach)}, or reduce the strides before this step"
         yield self.at(
             one,
             "{parameters} of {of} weights receive no gradient",
@@ -92,16 +92,19 @@ class OversizedWindow(Rule):
             return
         met = math.prod(window.products(edge) for window, edge in zip(windows, edges, strict=True))
         lost = 1 - met / math.prod(window.steps * window.kernel for window in windows)
-        reach = show(tuple(window.reach for window in windows))
+        reach = sized("window", [window.reach for window in windows])
         yield self.at(
             one,
-            f"the {reach} window is larger than its {_map_size(one)} feature map",
+            f"the {reach} is larger than its {_map(one)}",
             f"{_kernel_on_map(one)}: {percent(lost, 1)} of the products involve padding",
             fields=("kernel",),
             hint="use a smaller kernel, or reduce the strides before this step",
             macs=one.node.totals.macs * lost,
         )
 
+
+MAPS = {1: "sequence", 2: "feature map", 3: "volume"}
+"""The words for what windows slide over, by its number of axes besides the channels."""
 
 DEPTHWISE = "depthwise_kernel"
 
@@ -120,17 +123,23 @@ def _edges(one: OpFacts) -> tuple[tuple[int, int], ...]:
     return one.inputs[0].support or tuple((0, window.length) for window in one.windows or ())
 
 
-def _map_size(one: OpFacts) -> str:
-    return show(tuple(stop - first for first, stop in _edges(one)))
+def _map(one: OpFacts) -> str:
+    edges = _edges(one)
+    return sized(MAPS[len(edges)], [stop - first for first, stop in edges])
 
 
 def _kernel_on_map(one: OpFacts) -> str:
-    return f"{show(tuple(window.kernel for window in one.windows or ()))} kernel on a {_map_size(one)} feature map"
+    return f"{sized('kernel', [window.kernel for window in one.windows or ()])} on a {_map(one)}"
+
+
+def sized(noun: str, lengths: Sequence[int]) -> str:
+    """A noun with its size along each axis: `7x7 kernel`, or `kernel of 7` along a single axis."""
+    return f"{noun} of {lengths[0]}" if len(lengths) == 1 else f"{show(tuple(lengths))} {noun}"
 
 
 class EarlySmallMap(Rule):
     """Checks for networks in which three or more convolutions with kernels larger than 1x1 run on feature maps of at most 3x3.
-    The finding points at the stride that makes the feature map so small.
+    The finding points at the stride that makes the feature map so small. Sequences and volumes are checked in the same way.
 
     On a 3x3 feature map, every position except the center lies at the border, where a 3x3 window covers more padding than
     map. Networks for 32x32 images typically keep 8x8 feature maps to the end, and networks for 224x224 images end at 7x7.
@@ -160,17 +169,22 @@ class EarlySmallMap(Rule):
     condition = f"{SEVERAL} or more convolutions larger than 1x1 run on feature maps of at most {SMALL}x{SMALL}"
 
     def check(self, network: Network) -> Iterator[Occurrence]:
-        late = [one for one in network.flow.ops if has_window(one.op) and _is_small(one.shapes[0])]
+        for rank in MAPS:
+            yield from self._check_rank(rank, network)
+
+    def _check_rank(self, rank: int, network: Network) -> Iterator[Occurrence]:
+        ops = [one for one in network.flow.ops if one.shapes and len(one.shapes[0]) - 1 == rank]
+        late = [one for one in ops if has_window(one.op) and _is_small(one.shapes[0])]
         times = sum(one.body.uses for one in late)
-        first = next((one for one in network.flow.ops if _narrows(one)), None)
+        first = next((one for one in ops if _narrows(one)), None)
         if times < SEVERAL or first is None:
             return
         weights = sum(one.node.totals.parameters * one.body.uses for one in late)
         share = percent(weights, network.graph.totals.parameters)
-        size = show(first.node.shape[:2])
+        size = show(first.node.shape[:-1]) + (" long" if rank == 1 else "")
         yield self.at(
             first,
-            f"the feature map is {size} from here on, but {times} convolutions larger than 1x1 follow",
+            f"the {MAPS[rank]} is {size} from here on, but {times} convolutions larger than {show((1,) * rank)} follow",
             f"they hold {weights:,} parameters, {share} of the network",
             fields=("stride", "size", "padding"),
             hint="reduce the strides up to here, or use a larger input",
@@ -178,18 +192,18 @@ class EarlySmallMap(Rule):
 
 
 def _is_small(shape: Shape) -> bool:
-    return len(shape) == 3 and max(shape[:2]) <= SMALL
+    return max(shape[:-1]) <= SMALL
 
 
 def _narrows(one: OpFacts) -> bool:
     """Whether the op makes the feature map small without pooling it as a whole."""
-    after = one.node.shape
-    return one.windows is not None and _is_small(after) and not _is_small(one.shapes[0]) and after[:2] != (1, 1)
+    before, after = one.shapes[0], one.node.shape
+    return one.windows is not None and _is_small(after) and not _is_small(before) and max(after[:-1]) > 1
 
 
 class NarrowView(Rule):
-    """Checks for networks whose receptive field before the global pool covers less than half of the input's height or width.
-    The receptive field follows from all windows and strides before the pool.
+    """Checks for networks whose receptive field before the global pool covers less than half of the input's height, width,
+    depth or length. The receptive field follows from all windows and strides before the pool.
 
     The global pool averages over positions, so the network classifies a bag of small patches. It cannot recognize anything
     larger than the receptive field, nor relate features that are farther apart. This can be intended (Brendel & Bethge
@@ -211,12 +225,12 @@ class NarrowView(Rule):
         "conv: {filters: 8, kernel: 3, padding: same, activation: relu}",
         size="[64, 64, 3]",
     )
-    condition = "before the global pool, the receptive field covers less than half of the input's height or width"
+    condition = "before the global pool, the receptive field covers less than half of the input along some axis"
 
     def check(self, network: Network) -> Iterator[Occurrence]:
         graph = network.graph
         pool = next((one for one in network.flow.bodies[0].ops if one.op.traits.pools_map), None)
-        if pool is None or len(graph.inputs) > 1 or len(graph.input) != 3:
+        if pool is None or len(graph.inputs) > 1 or len(graph.input) - 1 not in MAPS:
             return
         # Imported only if there is a pool: every import makes `check` slower.
         from archdsl.analysis.receptive_field import last_map
@@ -227,10 +241,11 @@ class NarrowView(Rule):
         seen = last[1].size
         if all(2 * part >= whole for part, whole in zip(seen, size, strict=False)):
             return
-        share = percent(math.prod(seen), math.prod(size[:2]))
+        share = percent(math.prod(seen), math.prod(size[:-1]))
+        places = "pixels" if len(size) == 3 else "positions"
         yield self.at(
             pool,
-            f"the receptive field before the global pool is {show(seen)} of {show(size[:2])} pixels",
+            f"the receptive field before the global pool is {show(seen)} of {show(size[:-1])} {places}",
             f"each position sees {share} of the input, and features that are farther apart are never related",
             hint="add convolutions larger than 1x1, or move the strides closer to the input",
         )
