@@ -318,7 +318,9 @@ class MatMul(_Product, name="matmul", layer="MatMul"):
             raise OpError(f"`matmul` takes two inputs, got {len(inputs)}", hint=hint)
         left, right = inputs
         if min(len(left), len(right)) < 2:
-            raise RankError(f"`matmul` expects matrices, got {show(left)} and {show(right)}")
+            raise RankError(
+                f"`matmul` expects matrices, got {show(left)} and {show(right)}", hint=_of_vectors(left, right)
+            )
         if left[-1] != right[-2]:
             hint = "swap two axes with `permute` or `rearrange`, or use `einsum`"
             message = f"`matmul` cannot multiply {show(left)} by {show(right)}: {left[-1]} differs from {right[-2]}"
@@ -330,3 +332,13 @@ class MatMul(_Product, name="matmul", layer="MatMul"):
         sides = [[*first[: len(outer)], "m", "k"], [*first[: len(other)], "k", "n"]]
         pattern = _parsed(f"{' '.join(sides[0])}, {' '.join(sides[1])} -> {' '.join([*first, 'm', 'n'])}")
         return pattern, pattern.lengths(inputs, {}, "")
+
+
+def _of_vectors(left: Shape, right: Shape) -> str:
+    """The help line for a product with a vector."""
+    if not left or not right or left[-1] != (right[-2] if len(right) > 1 else right[-1]):
+        return ""
+    outer = [f"b{i}" for i in range(max(len(left), len(right)) - 2)]
+    rows, columns = ["m"] * (len(left) > 1), ["n"] * (len(right) > 1)
+    sides = [*(outer if rows else []), *rows, "k"], [*(outer if columns else []), "k", *columns]
+    return f'use `einsum: "{" ".join(sides[0])}, {" ".join(sides[1])} -> {" ".join([*outer, *rows, *columns])}"`'

@@ -21,6 +21,7 @@ from archdsl.ops.base import (
 )
 from archdsl.ops.field_types import Count, Flag, Positive, Seed, Share
 from archdsl.ops.index_sets import Positions, shifted
+from archdsl.ops.rank_advice import advice
 from archdsl.ops.receptive_field import POINTWISE
 from archdsl.ops.weights import Constraint, Initializer, Kernel, Regularizer
 
@@ -114,13 +115,15 @@ class Attention(Kernel, name="attention", kind="dense", layer="SelfAttention"):
             raise OpError(f"`attention` takes a query, a value and a key, got {len(inputs)} tensors")
         (*places, channels) = inputs[0] or (0,)
         if not places:
-            raise RankError(f"`attention` expects tokens x channels, got {show(inputs[0])}")
+            hint = advice(inputs[0], (1,), tokens=True)
+            raise RankError(f"`attention` expects tokens x channels, got {show(inputs[0])}", hint=hint)
         if self.axes is not None and not {*self.axes} <= {*range(1, len(places) + 1)}:
             raise OpError(f"`axes` must be between 1 and {len(places)}, got {self.axes}", "axes")
         of_tokens = {"window": self.window is not None, "causal": self.causal, "kv_heads": self.kv_heads is not None}
         field = next((field for field, given in of_tokens.items() if given), "")
         if len(places) > 1 and field:
-            raise OpError(f"`{field}` expects tokens x channels, got {show(inputs[0])}", field)
+            hint = advice(inputs[0], (1,), tokens=True)
+            raise OpError(f"`{field}` expects tokens x channels, got {show(inputs[0])}", field, hint)
         self._check_groups()
         self._check_memory(*inputs)
         return (*places, self.out or channels)
@@ -144,7 +147,13 @@ class Attention(Kernel, name="attention", kind="dense", layer="SelfAttention"):
         fixed = range(1, len(query)) if self.axes else ()
         apart = any(query[axis - 1] != value[axis - 1] for axis in fixed if axis not in (self.axes or ()))
         if len(value) != len(query) or apart:
-            raise OpError(f"`attention` expects a query and a value of like axes, got {show(query)} and {show(value)}")
+            few, name = (query, "value") if len(value) > len(query) else (value, "query")
+            many = value if name == "value" else query
+            hint = (
+                f"give the {name} one axis of tokens: `reshape: {{shape: [-1, {many[-1]}]}}`" if len(few) == 2 else ""
+            )
+            fact = f"`attention` expects a query and a value of like axes, got {show(query)} and {show(value)}"
+            raise OpError(fact, hint=hint if len(query) != len(value) else "")
 
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
         query, source, key = self._sources(*inputs)
@@ -248,8 +257,8 @@ class ClassToken(_Token, name="class_token", layer="ClassToken"):
 
     def output(self, *inputs: Shape) -> Shape:
         if len(inputs[0]) != 2:
-            hint = f"add `reshape: {{shape: [-1, {inputs[0][-1]}]}}` before it" if inputs[0] else ""
-            raise OpError(f"`class_token` expects tokens x channels, got {show(inputs[0])}", hint=hint)
+            hint = advice(inputs[0], (1,), tokens=True)
+            raise RankError(f"`class_token` expects tokens x channels, got {show(inputs[0])}", hint=hint)
         return inputs[0][0] + 1, inputs[0][1]
 
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
@@ -274,7 +283,8 @@ class PositionEmbedding(_Token, name="position_embedding", layer="PositionEmbedd
 
     def fits(self, *inputs: Shape) -> None:
         if len(inputs[0]) < 2:
-            raise OpError(f"`position_embedding` expects positions x channels, got {show(inputs[0])}")
+            hint = advice(inputs[0], (1,), tokens=True)
+            raise RankError(f"`position_embedding` expects positions x channels, got {show(inputs[0])}", hint=hint)
 
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
         return {"embedding": Weight(inputs[0])}
@@ -301,4 +311,5 @@ class PositionEncoding(Op, name="position_encoding", kind="dense", layer="Positi
 
     def fits(self, *inputs: Shape) -> None:
         if len(inputs[0]) != 2:
-            raise RankError(f"`position_encoding` expects positions x channels, got {show(inputs[0])}")
+            hint = advice(inputs[0], (1,), tokens=True)
+            raise RankError(f"`position_encoding` expects positions x channels, got {show(inputs[0])}", hint=hint)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from archdsl.ops.field_types import *  # noqa: F403 - plugin packages import them from here
 from archdsl.ops.field_types import Sides
 from archdsl.ops.index_sets import Positions, Window, at_same_place, everything
+from archdsl.ops.rank_advice import advice
 from archdsl.ops.receptive_field import ReceptiveField
 from archdsl.ops.registry import OPS
 from archdsl.ops.value_range import Support, ValueRange, hull, same_sign
@@ -360,7 +361,7 @@ class Op(BaseModel):
         return Call(call.target.replace("2D", f"{rank}D"), tuple(map(single, call.positional)), words)
 
     def other_rank(self, x: Shape) -> str:
-        """The help line for an input of a rank that the op does not take; empty if there is no sure advice."""
+        """Another step for an input of a rank that the op does not take, for the help line; empty if there is none."""
         return ""
 
     def label(self) -> str:
@@ -463,7 +464,7 @@ def lengths(x: Shape, op: Op) -> Shape:
     if op.ranks != (2,):
         *others, last = (_SHAPES[rank] for rank in op.ranks)
         known = f"{', '.join(others)} or {last}" if others else last
-    raise RankError(f"`{op.name}` expects {known}, got {show(x)}", hint=op.other_rank(x))
+    raise RankError(f"`{op.name}` expects {known}, got {show(x)}", hint=op.other_rank(x) or advice(x, op.ranks))
 
 
 def image(x: Shape, name: str) -> tuple[int, int, int]:
@@ -473,7 +474,7 @@ def image(x: Shape, name: str) -> tuple[int, int, int]:
         RankError: The shape is not a feature map.
     """
     if len(x) != 3:
-        raise RankError(f"`{name}` expects height x width x channels, got {show(x)}")
+        raise RankError(f"`{name}` expects height x width x channels, got {show(x)}", hint=advice(x, (2,)))
     return x[0], x[1], x[2]
 
 

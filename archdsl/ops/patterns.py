@@ -134,7 +134,8 @@ class Pattern:
             if more < 0 or (more and not open_ended):
                 wanted = f"{'at least ' if open_ended else ''}{_counted(named, 'axis')}"
                 message = f"the pattern expects {wanted} without the batch, got {show(shape)}"
-                raise OpError(message, field, "", (side.offset, side.width))
+                hint = f"name each axis of {show(shape)} in the pattern" if shape else ""
+                raise OpError(message, field, hint, (side.offset, side.width))
             if open_ended:
                 if extra is not None and more != extra:
                     at = next(axis.offset for axis in side.axes if axis.name == ELLIPSIS)

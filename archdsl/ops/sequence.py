@@ -8,6 +8,7 @@ from archdsl.expr import Expression
 from archdsl.ops.base import FLOAT, Call, Example, Op, OpError, RankError, SavedForBackward, Shape, Traits, Weight, show
 from archdsl.ops.field_types import CellActivation, Count, Flag, Number, Seed, Share
 from archdsl.ops.index_sets import ALL, Positions
+from archdsl.ops.rank_advice import advice
 from archdsl.ops.weights import Constraint, Kernel, MatrixInitializer, MatrixRegularizer
 
 _STEPS = ((5, 3),)
@@ -93,7 +94,8 @@ class Masking(Op, name="masking", kind="sequence", layer="layers.Masking"):
 
     def fits(self, *inputs: Shape) -> None:
         if len(inputs[0]) < 2:
-            raise RankError(f"`masking` expects steps x channels, got {show(inputs[0])}")
+            hint = advice(inputs[0], (1,))
+            raise RankError(f"`masking` expects steps x channels, got {show(inputs[0])}", hint=hint)
 
     def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
         return ((*needed[:-1], ALL),)
@@ -143,7 +145,8 @@ class _Recurrent(Kernel, kind="sequence"):
 
     def output(self, *inputs: Shape) -> Shape:
         if len(inputs[0]) != 2:
-            raise RankError(f"`{self.name}` expects steps x channels, got {show(inputs[0])}")
+            hint = advice(inputs[0], (1,))
+            raise RankError(f"`{self.name}` expects steps x channels, got {show(inputs[0])}", hint=hint)
         if self.bidirectional and self.go_backwards:
             raise OpError("`go_backwards` and `bidirectional` are mutually exclusive", "go_backwards")
         channels = self.units * (2 if self._joins else 1)

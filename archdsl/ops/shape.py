@@ -6,9 +6,22 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, WrapValidator
 
-from archdsl.ops.base import ANY_DTYPE, Example, Op, OpError, Shape, Traits, lengths, per_axis, per_stride, show
+from archdsl.ops.base import (
+    ANY_DTYPE,
+    Example,
+    Op,
+    OpError,
+    RankError,
+    Shape,
+    Traits,
+    lengths,
+    per_axis,
+    per_stride,
+    show,
+)
 from archdsl.ops.field_types import Count, PerAxis, Size, either, whole
 from archdsl.ops.index_sets import ALL, LONGEST, Positions, bounded, everything, spread
+from archdsl.ops.rank_advice import advice
 from archdsl.ops.receptive_field import POINTWISE, Reach, ReceptiveField
 from archdsl.ops.value_range import Support
 
@@ -93,7 +106,10 @@ class Permute(Op, name="permute", kind="shape", layer="layers.Permute"):
     def output(self, *inputs: Shape) -> Shape:
         if sorted(self.axes) != [*range(1, len(inputs[0]) + 1)]:
             known = ", ".join(map(str, range(1, len(inputs[0]) + 1)))
-            raise OpError(f"`axes` must contain each of {known} once" if known else "a number has no axes", "axes")
+            hint = f"list each axis of {show(inputs[0])}" if len(self.axes) != len(inputs[0]) else ""
+            raise OpError(
+                f"`axes` must contain each of {known} once" if known else "a number has no axes", "axes", hint
+            )
         return tuple(inputs[0][axis - 1] for axis in self.axes)
 
     def receptive_field(self, *inputs: Shape) -> ReceptiveField:
@@ -122,7 +138,8 @@ class RepeatVector(Op, name="repeat_vector", kind="shape", layer="layers.RepeatV
 
     def output(self, *inputs: Shape) -> Shape:
         if len(inputs[0]) != 1:
-            raise OpError(f"`repeat_vector` expects a vector, got {show(inputs[0])}")
+            hint = advice(inputs[0], (0,))
+            raise RankError(f"`repeat_vector` expects a vector, got {show(inputs[0])}", hint=hint)
         return self.times, *inputs[0]
 
     def reads(self, needed: Positions, inputs: Sequence[Shape], output: Shape) -> Sequence[Positions]:
@@ -148,7 +165,11 @@ class Take(Op, name="take", kind="shape", layer="TakeAt"):
 
     def output(self, *inputs: Shape) -> Shape:
         if len(inputs[0]) < 2:
-            raise OpError(f"`take` expects at least two axes, got {show(inputs[0])}")
+            stop = f", stop: {self.index + 1}" if self.index != -1 else ""
+            hint = (
+                f"use `take_channels: {{start: {self.index}{stop}}}` to take a value of a vector" if inputs[0] else ""
+            )
+            raise RankError(f"`take` expects at least two axes, got {show(inputs[0])}", hint=hint)
         if not -inputs[0][0] <= self.index < inputs[0][0]:
             raise OpError(f"index {self.index} is out of range for the first axis of {show(inputs[0])}", "index")
         return inputs[0][1:]

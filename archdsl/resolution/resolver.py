@@ -556,6 +556,8 @@ def _parts(value: Value, evaluated: Any) -> Iterator[tuple[Value, Any]]:
 def _earlier(op: Op, body: Body, x: Tensor) -> str:
     """The hint for an op that comes after the step that took the axes away that it needs, if there is one."""
     node = next((node for node in body.nodes if node.name == x.ref.node and node.op is not None), None)
+    if node is not None and node.span is not None and getattr(node.op, "return_sequences", True) is False:
+        return f"set `return_sequences: true` in `{node.kind}` on line {node.span.line}" if x.shape else ""
     if node is None or node.kind not in ("flatten", "global_average_pool", "global_max_pool") or node.span is None:
         return ""
     return f"move `{op.name}` before `{node.kind}` on line {node.span.line}"
