@@ -44,14 +44,17 @@ class StoredRun:
         return self.result
 
     @property
-    def started(self) -> str:
-        """The start as `YYYY-MM-DD hh:mm` in local time, or the last modification if the start is unknown."""
+    def moment(self) -> datetime:
+        """The start in local time, or the last modification if the start is unknown."""
         if self.result and self.result.started:
-            moment = datetime.fromisoformat(self.result.started).astimezone()
-        else:
-            path = self.folder / RUN
-            moment = datetime.fromtimestamp(os.path.getmtime(path if os.path.exists(path) else self.folder))
-        return f"{moment:%Y-%m-%d %H:%M}"
+            return datetime.fromisoformat(self.result.started).astimezone()
+        path = self.folder / RUN
+        return datetime.fromtimestamp(os.path.getmtime(path if os.path.exists(path) else self.folder)).astimezone()
+
+    @property
+    def started(self) -> str:
+        """The start as `YYYY-MM-DD hh:mm` in local time."""
+        return f"{self.moment:%Y-%m-%d %H:%M}"
 
     def data(self) -> dict[str, Any]:
         """The run as plain data, for JSON."""
@@ -60,7 +63,7 @@ class StoredRun:
 
 
 SORTS: dict[str, Callable[[StoredRun], Any]] = {
-    "date": lambda run: run.started,
+    "date": lambda run: run.moment,
     "name": lambda run: run.name,
     "accuracy": lambda run: -(run.known_result.test_accuracy or 0.0),
     "time": lambda run: run.known_result.seconds or float("inf"),

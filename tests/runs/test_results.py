@@ -150,6 +150,12 @@ def test_runs_are_listed_and_compared(folder: Path, golden: Callable[[str, str],
     assert (folder / "both.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_the_newest_run_is_last_even_within_a_minute(tmp_path: Path) -> None:
+    for name, second in {"c": 1, "a": 2, "b": 3}.items():
+        keep(tmp_path / name, replace(RUN, started=f"2026-02-01T08:30:{second:02}+00:00"))
+    assert [run.name for run in listing.find(tmp_path)] == ["c", "a", "b"]
+
+
 def test_the_table_fits_the_terminal(folder: Path) -> None:
     found = listing.find(folder / "runs")
     for width in (100, 80, 60, 45):
