@@ -11,15 +11,16 @@ from archdsl.errors import ArchError, Span
 from archdsl.names import free_name
 from archdsl.ops import Call, Op
 from archdsl.resolution import resolve
+from archdsl.resolution.loops import Budget
 from archdsl.resolution.words import every_step
 from archdsl.spec import Spec
-from archdsl.steps import Step
+from archdsl.steps import Branches, Step
 
 # How it works. A spec names no ranks, and Keras has a layer for each. So the spec is resolved, and with it each variant
 # with the same inputs, to find the ranks at which each step is used. Usually it is one, and the generated code names
 # its layer. A layer of the spec that is used at several ranks chooses the class in `build`, by the rank of its input.
 # If nothing resolves, because an argument has no default or the input is too small for the defaults, all steps get the
-# rank of the first input.
+# rank of the first input. All variants share one budget, as in `check`; those that exceed it are not looked at.
 
 BodyRanks: TypeAlias = Mapping[Span, Mapping[int, int]]
 """For the steps of a body, by their places: the rank of a step for each rank of the body's first input."""
@@ -27,12 +28,17 @@ BodyRanks: TypeAlias = Mapping[Span, Mapping[int, int]]
 
 def ranks_of(spec: Spec) -> Mapping[str, BodyRanks]:
     """The ranks of the steps of each layer and of the model, by the names of their classes."""
+    if not _has_ranks(spec):
+        return {}
     found: dict[str, dict[Span, dict[int, int]]] = {}
+    budget = Budget(spec.limits)
     alike = (spec.varied(name) for name, variant in spec.variants.items() if not spec.variant and not variant.inputs)
     for one in (spec, *alike):
         try:
-            graph = resolve(one)
+            graph = resolve(one, budget)
         except ArchError:
+            if budget.is_spent:
+                break
             continue
         for body in graph.bodies():
             owner, shapes = body.name, body.shapes
@@ -44,6 +50,20 @@ def ranks_of(spec: Spec) -> Mapping[str, BodyRanks]:
                     rank = len(shapes[node.inputs[0]]) - 1
                     steps.setdefault(node.span, {}).setdefault(len(body.input) - 1, rank)
     return found or _of_first_input(spec)
+
+
+def _has_ranks(spec: Spec) -> bool:
+    """Whether some op of the spec may have a Keras layer for each rank."""
+    bodies = (spec.model, *(layer.steps for layer in spec.layers.values()))
+    return any(_may_be_of_ranks(step) for steps in bodies for step in every_step(steps))
+
+
+def _may_be_of_ranks(step: Step) -> bool:
+    if isinstance(step.action, Branches):
+        return step.action.may_have_steps
+    calls = step.action if isinstance(step.action, tuple) else ()
+    ops = (op for call in calls for op in (call.op, *(call.choice.table.values() if call.choice else ())))
+    return any(len(op.ranks) > 1 for op in ops)
 
 
 def _of_first_input(spec: Spec) -> Mapping[str, BodyRanks]:

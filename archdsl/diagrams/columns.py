@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from itertools import accumulate
 
 from archdsl.diagrams.plan import Box, DrawnBranch, Item, Level, OpenLayer, Parallel, UShape, last_of
 from archdsl.graph import TensorRef
@@ -183,20 +183,32 @@ def _rows(items: Sequence[Item], scope: str, before: str = "") -> tuple[list[str
 def even_columns(heights: Sequence[float], count: int) -> list[tuple[int, int]]:
     """Split rows into columns with the least maximum height, and return the first and last row of each column.
 
-    This is dynamic programming: a column can stop at any row, and the remaining rows are split optimally into one
-    column less. Ties are broken in favor of a fuller first column, by comparing negated stops.
+    The first column takes all rows that fit into that height. The rest is split in the same way into one column less.
+    Heights are compared in thousandths, as integers, so that columns of equal rows are equal.
     """
-    rows = len(heights)
+    ends = [0, *accumulate(round(height * 1000) for height in heights)]
+    parts: list[tuple[int, int]] = []
+    start = 0
+    while start < len(heights):
+        highest = _least_height(ends, start, count - len(parts))
+        stop = bisect_right(ends, ends[start] + highest) - 1
+        parts.append((start, stop))
+        start = stop
+    return parts
 
-    @cache
-    def best(start: int, parts: int) -> tuple[float, int, tuple[tuple[int, int], ...]]:
-        """The height of the tallest column, the negated stop of the first column, and all columns."""
-        if start == rows or not parts:
-            return (0.0 if start == rows else math.inf), 0, ()
-        rests = {stop: best(stop, parts - 1) for stop in range(start + 1, rows + 1)}
-        return min(
-            (max(sum(heights[start:stop]), highest), -stop, ((start, stop), *others))
-            for stop, (highest, _, others) in rests.items()
-        )
 
-    return [*best(0, count)[2]]
+def _least_height(ends: Sequence[int], start: int, count: int) -> int:
+    """Return the least height of `count` columns that hold all rows from `start` on, by bisection."""
+    total = ends[-1] - ends[start]
+    low, high = -(-total // count), total
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if _fits(ends, start, count, middle) else (middle + 1, high)
+    return low
+
+
+def _fits(ends: Sequence[int], start: int, count: int, height: int) -> bool:
+    """Whether `count` columns of a height hold all rows from `start` on, if each takes as many as it can."""
+    for _ in range(count):
+        start = bisect_right(ends, ends[start] + height) - 1
+    return start == len(ends) - 1

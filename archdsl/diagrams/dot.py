@@ -36,8 +36,8 @@ from archdsl.ops import Shape
 PAGE = (10.4, 15.0)
 """The largest width and height, in inches, that fit on A4 with letters of at least 7 points."""
 
-MOST_COLUMNS = 3
-"""The attributes of a long chain."""
+MOST_COLUMNS, MOST_ROWS = 3, 50
+"""The largest number of columns of a long chain, and of rows of a wide one."""
 
 END, ARROW = 1.3, 0.5
 """The length of an input or output of a wide chain, and of an arrow, in inches."""
@@ -139,7 +139,7 @@ class _DotDrawing(PlanWalker[_DotChain]):
         if len(boxes) < len(self.items) or len(self.graph.inputs) > 1 or ends != starts:
             return []
         lengths = [self.dot.width + ARROW for _ in boxes]
-        count = math.ceil((sum(lengths) + 2 * END) / PAGE[1])
+        count = min(math.ceil((sum(lengths) + 2 * END) / PAGE[1]), MOST_ROWS)
         cuts = even_columns([END, *lengths, END], count)
         return [self.items[max(start - 1, 0) : stop - 1] for start, stop in cuts]
 

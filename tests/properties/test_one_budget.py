@@ -25,6 +25,13 @@ SPECS = {
     + "args: {n: 1}\nlayers: {A: {args: {i: int}, steps: [{relu: {}, when: $i > -1}]}}\nvariants: {"
     + ", ".join(f"v{number}: {{args: {{n: {number + 2}}}}}" for number in range(99))
     + "}\nmodel: [{relu: {}, repeat: $n}, {A: {i: $i}, for: {i: 1600}}]\n",
+    "kernels": HEAD
+    + "args: {n: 1}\nvariants: {"
+    + ", ".join(f"v{number}: {{args: {{n: {number + 2}}}}}" for number in range(99))
+    + "}\nmodel: [{relu: {}, repeat: $n}, {conv: {filters: $i % 3 + 1, kernel: 1}, for: {i: 1600}}]\n",
+    "chain": HEAD
+    + "layers: {A: {args: {m: int}, steps: [relu, {A: {m: $m - 1}, when: $m > 1}]}}\n"
+    + "model: [{A: {m: $i % 20 + 1}, for: {i: 2000}}]\n",
     "named steps": HEAD
     + f"model: [{', '.join(f'{{relu: {{}}, name: {name}}}' for name in NAMES)}, "
     + f"{{add: {{}}, from: [{', '.join(NAMES)}]}}]",
@@ -37,6 +44,13 @@ SPECS = {
 CASES = {
     "check 100 variants of thousands of layers": (["check", "variants.yaml"], "variants.yaml:7:", "ARCH025"),
     "sweep over 100 variants of thousands of layers": (["sweep", "variants.yaml"], "variants.yaml:7:", "ARCH025"),
+    "eject 100 variants of thousands of kernels": (["eject", "kernels.yaml"], "class Net(keras.Model)", ""),
+    "plot a chain of 2,000 layers": (["plot", "chain.yaml", "--out", "x.dot"], "wrote x.dot", ""),
+    "plot a chain of 2,000 layers from left to right": (
+        ["plot", "chain.yaml", "--direction", "LR", "--out", "x.dot"],
+        "wrote x.dot",
+        "",
+    ),
     "plot 700 named steps that are added": (["plot", "named_steps.yaml", "--out", "x.dot"], "wrote x.dot", ""),
     "check a tag of 240 kB": (["check", "long_tag.yaml"], "long_tag.yaml:4:9:", "ARCH002"),
     "check lists that are compared in each row": (
