@@ -92,6 +92,8 @@ class StepReader(InterfaceReader):
         own = self._own(node)
         if own is None:
             scope.mention(node)
+            if (named := self.name(node.get("name"), scope)) is not None:
+                scope.define(named, (), False, None)
             return None
         key, given = own
         refs = self.refs(node.get("from"), scope)
@@ -122,6 +124,9 @@ class StepReader(InterfaceReader):
         if not own:
             hint = "put these keys in one mapping with the op or layer: `{relu: {}, name: x}`"
             self.problems.add("ARCH014", "a step needs an op, a layer, `paths` or `steps`", node.span, hint)
+        elif not known and all(isinstance(value, Sequence) for _, value in own):
+            hint = "for parallel branches, write `- paths: {...}` with a `merge`"
+            self.problems.add("ARCH007", "expected a step, got a mapping of lists", own[0][0].span, hint)
         elif len(known) > 1:
             hint = "start each step with `- `"
             message = f"two steps in one list item: `{known[0][0].text}` and `{known[1][0].text}`"
@@ -157,12 +162,13 @@ class StepReader(InterfaceReader):
         if key.text == SHARE:
             return self._share(given, scope)
         if key.text == "steps":
-            if isinstance(given, Sequence) and not given.items:
+            if _is_empty(given):
                 self.problems.add("ARCH006", "`steps` is empty", given.span, "add a step, as in `steps: [relu]`")
+                return None
             return self._group(self.body(given, scope), step.span)
         if key.text not in self.signatures and find(key.text, key.span) is None:
             message = f"unknown op or layer {shown(key.value)}"
-            self.problems.add("ARCH014", message, key.span, self._nearest_step(key.text))
+            self.problems.add("ARCH014", message, key.span, self._nearest_step(key.text, scope))
             scope.mention(given)
             return None
         fields = self.fields(key.text, given, scope)
@@ -228,6 +234,12 @@ class StepReader(InterfaceReader):
             self.problems.add("ARCH007", f"`{SHARE}` takes the name of a step, got {got(node)}", node.span, hint)
             scope.mention(node)
             return None
+        if node.text in self.signatures and scope.find(node.text) is None:
+            calls = (name for name, named in scope.named.items() if named.step and named.step.kind == node.text)
+            call = next(calls, "")
+            hint = f"write `{SHARE}: {call}`" if call else f"give that step a `name`, and write `{SHARE}: NAME`"
+            self.problems.add("ARCH018", f"`{node.text}` is a layer: share a step that calls it", node.span, hint)
+            return None
         known = len(self.problems.collected)
         ref = self.ref(node, scope)
         if ref is None or len(self.problems.collected) > known:
@@ -273,8 +285,10 @@ class StepReader(InterfaceReader):
                 self.problems.collected[index] = replace(problem, hint=hint)
                 scope.used.add(words[problem.span])
 
-    def _nearest_step(self, word: str) -> str:
-        hint = nearest(word, {*OPS, *self.signatures, *_BODIES})
+    def _nearest_step(self, word: str, scope: Scope) -> str:
+        if scope.find(word) is not None:
+            return f"`{word}` is an earlier step: write `from: {word}` next to the op that takes it"
+        hint = nearest(word, {*OPS, *self.signatures, *_BODIES, SHARE})
         if hint.startswith("did you mean"):
             return hint
         layers = ", ".join(f"`{name}`" for name in self.signatures)
@@ -481,14 +495,21 @@ class StepReader(InterfaceReader):
                 self.problems.add("ARCH005", message, near[0].span, nearest(near[0].text, _PATH))
             else:
                 hint = "write a list of steps, or `{steps: [...]}` with `repeat`, `for` or `when`"
+                if isinstance(node, Scalar) and scope.find(node.text) is not None:
+                    hint = f"write `{{from: {node.text}}}`"
                 self.problems.add("ARCH007", f"expected a path, got {got(node)}", node.span, hint)
             scope.mention(node)
             return Branch(name, Loop(), (), node.span)
-        self.unknown(node, (*_PATH, *LOOP_KEYS))
+        self._unknown_of_path(node, (*_PATH, *LOOP_KEYS))
         loop, inner = self.loop(node, scope)
         steps = self._steps_from(node, scope, inner)
         self.close(node, loop, inner, scope)
         return Branch(name, loop, steps, node.span)
+
+    def _unknown_of_path(self, node: Mapping, words: tuple[str, ...]) -> None:
+        """Collect a problem for each unknown key of a path or a shortcut, which may be a step."""
+        step = next((key.text for key, _ in node.items if key.text not in words and self._is_known(key)), "")
+        self.unknown(node, words, f"write a list of steps: `steps: [{step}: ...]`" if step else "")
 
     def _shortcut(self, node: Node | None, scope: Scope, span: Span) -> Value | tuple[Step, ...]:
         if node is None:
@@ -496,18 +517,22 @@ class StepReader(InterfaceReader):
         if isinstance(node, Sequence):
             return self.body(node, scope)
         if isinstance(node, Mapping) and any(node.get(word) is not None for word in _PATH):
-            self.unknown(node, _PATH)
+            self._unknown_of_path(node, _PATH)
             return self._steps_from(node, scope, scope)
         value = self.value(node, scope)
         # The content may be a mapping, which is not hashable.
         if not value.is_computed and value.content not in tuple(SHORTCUTS):
             if isinstance(node, Scalar):
                 message, hint = f"unknown shortcut {got(node)}", nearest(str(value.content), SHORTCUTS)
+                if scope.find(node.text) is not None:
+                    hint = f"write `shortcut: {{from: {node.text}}}`"
             else:
-                message, hint = f"expected a shortcut, got {got(node)}", "write the steps of the shortcut as a list"
                 if isinstance(node, Mapping) and len(node.items) == 1:
-                    near = nearest(node.items[0][0].text, _PATH)
-                    hint = near if near.startswith("did you mean") else hint
+                    key = node.items[0][0]
+                    if (near := nearest(key.text, _PATH)).startswith("did you mean"):
+                        self.problems.add("ARCH005", f"unknown key `{key.text}`", key.span, near)
+                        return Value("none", span)
+                message, hint = f"expected a shortcut, got {got(node)}", "write the steps of the shortcut as a list"
             self.problems.add("ARCH007", message, node.span, hint)
             return Value("none", span)
         return value
@@ -528,6 +553,10 @@ class StepReader(InterfaceReader):
             return None
         fields = self.fields(word.text, given, scope)
         return None if fields is None else self.block(OPS[word.text], fields, node.span)[0]
+
+
+def _is_empty(node: Node) -> bool:
+    return node.value is None if isinstance(node, Scalar) else not node.items
 
 
 def _kinds(tree: ast.expr, types: MappingType[str, str]) -> Iterator[str]:

@@ -89,10 +89,15 @@ class ValueReader:
         """Parse the `for`, `when` and `repeat` of a step or a path, and return them with the inner scope."""
         table = node.get("for")
         columns = {} if table is None else self._columns(table, scope)
-        inner = scope.inner(columns, apart=True) if columns or node.get("repeat") is not None else scope
+        names = set(columns)
+        if table is not None and not columns:  # any unknown name may be a column
+            probe = scope.inner(())
+            probe.mention(node)
+            names = probe.used - scope.visible.keys()
+        inner = scope.inner(names, apart=True) if names or node.get("repeat") is not None else scope
         nodes = (node.get("when"), node.get("repeat"))
         when, repeat = (None if at is None else self.value(at, inner) for at in nodes)
-        self._check_loop(table, columns, when, repeat)
+        self._check_loop(table, columns, when, repeat, inner)
         return Loop(columns, when, repeat), inner
 
     def close(self, node: Mapping, loop: Loop, inner: Scope, outer: Scope) -> None:
@@ -111,9 +116,12 @@ class ValueReader:
             return {}
         columns = {}
         for key, node in table.items:
-            value = columns[key.text] = self.value(node, scope)
+            value = self.value(node, scope)
+            columns[key.text.removeprefix("$")] = value
             fault = name_fault(key.text, RESERVED)
             hint = RESERVED_HINT if key.text in RESERVED else ""
+            if key.text.startswith("$"):
+                hint = f"write `{key.text[1:]}`: only its uses have a `$`"
             if not fault and key.text in scope.visible and key.text not in value.names:
                 fault = "it is already in use"
                 hint = f"choose another name: only a column with values from `${key.text}` may take its name"
@@ -123,12 +131,14 @@ class ValueReader:
                 scope.used.add(key.text)
         return columns
 
-    def _check_loop(self, table: Node | None, columns: Fields, when: Value | None, repeat: Value | None) -> None:
+    def _check_loop(
+        self, table: Node | None, columns: Fields, when: Value | None, repeat: Value | None, scope: Scope
+    ) -> None:
         for name, value in columns.items():
             whole = type(value.content) is int and value.content >= 0
             if not (value.is_computed or isinstance(value.content, tuple) or whole):
                 message = f"the column `{name}` must be a list or an integer, got {shown(value.template())}"
-                self.problems.add("ARCH007", message, value.span, COLUMN_HINT)
+                self.problems.add("ARCH007", message, value.span, _with_dollars(value, scope) or COLUMN_HINT)
         literal = {n: v for n, v in columns.items() if isinstance(v.content, tuple) or type(v.content) is int}
         lengths = {n: len(v.content) if isinstance(v.content, tuple) else v.content for n, v in literal.items()}
         if len(set(lengths.values())) > 1:
@@ -139,10 +149,11 @@ class ValueReader:
             self.problems.add("ARCH023", f"the columns of a `for` must be equally long: {listed}", place, hint)
         if when is not None and not when.is_computed and not isinstance(when.content, bool):
             message = f"`when` must be a boolean, got {shown(when.template())}"
-            self.problems.add("ARCH007", message, when.span, CONDITION_HINT)
+            self.problems.add("ARCH007", message, when.span, _with_dollars(when, scope) or CONDITION_HINT)
         if repeat is not None and not repeat.is_computed and not (type(repeat.content) is int and repeat.content >= 0):
             message = f"`repeat` must be an integer of at least 0, got {shown(repeat.template())}"
-            self.problems.add("ARCH007", message, repeat.span, "write a number, such as `repeat: 3`")
+            hint = _with_dollars(repeat, scope) or "write a number, such as `repeat: 3`"
+            self.problems.add("ARCH007", message, repeat.span, hint)
 
     def name(self, node: Node | None, scope: Scope) -> str | None:
         """Parse `name`."""
@@ -176,7 +187,8 @@ class ValueReader:
         if word is UNREAD:
             return None
         if not isinstance(word, str):
-            self.problems.add("ARCH007", f"expected a name, got {got(node)}", node.span)
+            hint = "write the name of an earlier step, or of an input"
+            self.problems.add("ARCH007", f"expected a name, got {got(node)}", node.span, hint)
             return None
         name, dot, output = word.partition(".")
         step = scope.find(name)
@@ -186,13 +198,14 @@ class ValueReader:
             return None
         if step is None:
             hint = nearest(name, scope.named) if scope.named else f"`{INPUT}` names the input"
-            later = "a step can be used only after it is defined; " if name not in scope.named else ""
-            self.problems.add("ARCH018", f"no earlier step is named `{name}`", node.span, later + hint)
+            if not hint.startswith("did you mean"):
+                hint = f"a step can be used only after it is defined; {hint}"
+            self.problems.add("ARCH018", f"no earlier step is named `{name}`", node.span, hint)
             return None
         if step.ambiguous:
             message = f"ambiguous name `{name}`: two steps have it"
             self.problems.add("ARCH018", message, node.span, "rename one of them")
-        elif dot and output not in step.outputs:
+        elif dot and output not in step.outputs and (step.step is not None or name in (INPUT, *scope.inputs)):
             hint = nearest(output, step.outputs) if step.outputs else f"write `{name}`: it has a single, unnamed output"
             self.problems.add("ARCH018", f"the step `{name}` has no output `{output}`", node.span, hint)
         return StepRef(name, output, node.span)
@@ -215,6 +228,16 @@ def _loop_text(node: Sequence) -> Scalar | None:
         return None
     text = f"[{only.text}]"
     return Scalar(text, text, only.span.part(-1, only.span.width + 2))
+
+
+def _with_dollars(value: Value, scope: Scope) -> str:
+    """Return a hint for a text that uses names without their `$`, and mark these names as used."""
+    text = value.content if isinstance(value.content, str) else ""
+    names = {word for word in re.findall(r"\b[A-Za-z_]\w*", text) if word in scope.visible}
+    scope.used.update(names)
+    for name in names:
+        text = re.sub(rf"\b{name}\b", f"${name}", text)
+    return f"did you mean `{text}`?" if names else ""
 
 
 def _similar_name(name: str, scope: Scope) -> str:

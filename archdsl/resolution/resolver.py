@@ -108,10 +108,14 @@ class Resolver:
         if outputs and not outputs[0].name:
             given = {ref.label: end for ref, end in zip(outputs, ends, strict=True)}
         elif outputs:
-            found = ((ref, body.referenced([ref])) for ref in outputs)
-            given = {ref.label: self._one(tensors, f"the output `{ref.label}`", ref.span) for ref, tensors in found}
+            given = {}
+            for ref in outputs:
+                x = body.referenced([ref])
+                given[ref.label] = self._one(x, f"the output `{ref.label}`", ref.span, _name_them(x, ref.name))
         else:
-            given = {OUTPUT: self._one(ends, f"the output of `{body.owner}`", span)}
+            last = steps[-1] if steps else None
+            place, hint = last.span if last else span, _name_them(ends, last.name if last else None)
+            given = {OUTPUT: self._one(ends, f"the output of `{body.owner}`", place, hint)}
         body.check_used(tuple(given.values()), span)
         totals = total(body.nodes)
         self._afford(f"`{body.owner}`", totals, span)
@@ -125,12 +129,11 @@ class Resolver:
                 message = f"{what} has {number:,} {name}, and the limit is {most:,}"
                 raise self.spec.limits.exceeded(name, message, span, needed=number)
 
-    def _one(self, x: Tensors, what: str, span: Span) -> Tensor:
+    def _one(self, x: Tensors, what: str, span: Span, hint: str = "") -> Tensor:
         """Return the only tensor of `x`."""
         if len(x) == 1:
             return x[0]
-        hint = "merge them, or name them in `outputs`"
-        raise fail("ARCH022", f"{what} must be a single tensor, got {len(x)}", span, hint)
+        raise fail("ARCH022", f"{what} must be a single tensor, got {len(x)}", span, hint or _select_one(x))
 
     def _steps(self, context: StepContext, steps: tuple[Step, ...], x: Tensors) -> Tensors:
         for step in steps:
@@ -177,9 +180,12 @@ class Resolver:
             return
         gives = f"`{step.base_name}` returns {quantity(returned, 'tensor')}"
         hint = "put it into a group to pass on the previous step instead: `- {steps: [...], when: ...}`"
+        if isinstance(step.action, Branches) and step.action.is_group:
+            hint = "move `from` to the first step of the group, to pass on the previous step instead"
         if step.loop.when is None or taken == 1:
             hint = "an optional step must return as many tensors as it takes"
-        raise fail("ARCH022", f"{gives}, but {taken} pass through if it is skipped", step.span, hint)
+        passed = f"{taken} passes" if taken == 1 else f"{taken} pass"
+        raise fail("ARCH022", f"{gives}, but {passed} through if it is skipped", step.span, hint)
 
     def _reads_here(self, step: Step) -> bool:
         if id(step) not in self._here:  # the spec keeps each step alive, so its id is unique
@@ -228,8 +234,7 @@ class Resolver:
 
     def _check_one(self, op: Op | type[Op], x: Tensors, span: Span) -> None:
         if len(x) != 1 and not op.many and not op.without_input:
-            hint = "select one with `from`, or merge them first"
-            raise fail("ARCH022", f"`{op.name}` takes one tensor, got {len(x)}", span, hint)
+            raise fail("ARCH022", f"`{op.name}` takes one tensor, got {len(x)}", span, _select_one(x))
 
     def _shared(self, context: StepContext, step: Step, share: Share, name: StepName, x: Tensors) -> Tensors:
         """Add another call of the layers of an earlier step, with the same weights."""
@@ -543,6 +548,20 @@ def _with_expression(problem: Problem, fields: Fields, values: Mapping[str, Any]
             hint = INTEGER_DIVISION if is_divided else problem.hint
             return replace(problem, facts=(f"`{name}` is {text} = {shown(number).strip('`')}",), hint=hint)
     return problem
+
+
+def _select_one(x: Tensors) -> str:
+    """Return the hint for a place that takes one of these tensors."""
+    output = next((tensor.ref.output for tensor in x), "")
+    selection = f"from: STEP.{output}" if output else "from"
+    return f"select one with `{selection}`, or merge them first"
+
+
+def _name_them(x: Tensors, step: str | None) -> str:
+    """Return the hint for tensors that a step returns where one output is expected."""
+    outputs = [f"{step or 'STEP'}.{tensor.ref.output}" for tensor in x if tensor.ref.output]
+    named = f"outputs: [{', '.join(outputs)}]" if outputs else "outputs"
+    return f"merge them, or name them in `{named}`"
 
 
 def _parts(value: Value, evaluated: Any) -> Iterator[tuple[Value, Any]]:

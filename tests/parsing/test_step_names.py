@@ -249,7 +249,7 @@ class TestFrom:
         )
         for is_there in (True, False):
             assert problem(body, HEAD, t=is_there).code == "ARCH022"
-            with pytest.raises(ArchError, match="2 tensors, but 1 pass through"):
+            with pytest.raises(ArchError, match="2 tensors, but 1 passes through"):
                 graph(body, t=is_there)
         found = problem(body.replace("{Pair: {}, name: p, when: $t}", "{steps: [{relu: {}, name: p}], when: $t}")
                         .replace("[p.high, p.low]", "[p, input]"), HEAD, t=False)  # fmt: skip
@@ -405,7 +405,7 @@ class TestSeveralOutputs:
     def test_a_layer_of_several_ends_no_network(self) -> None:
         found = problem(PAIR + "model: [Pair]")
         assert found.code == "ARCH022"
-        assert "`outputs`" in found.hint
+        assert found.hint == "merge them, or name them in `outputs: [STEP.high, STEP.low]`"
 
     def test_an_output_of_several_tensors_is_none(self) -> None:
         assert problem(PAIR + "outputs: [p]\nmodel: [{Pair: {}, name: p}]").code == "ARCH022"

@@ -162,7 +162,7 @@ model:
         [
             ("[{form: a}]", "identity", "unknown key `form`", "did you mean `from`?"),
             ("[{from: a, step: []}]", "identity", "unknown key `step`", "did you mean `steps`?"),
-            ("[[]]", "{form: a}", "expected a shortcut, got a mapping", "did you mean `from`?"),
+            ("[[]]", "{form: a}", "unknown key `form`", "did you mean `from`?"),
             ("[[]]", "{from: c}", "no earlier step is named `c`", "available: `a`, `b`"),
             ("[{from: [a, b]}]", "identity", "the output of the path `path_1` must be a single tensor, got 2", "merge"),
         ],
