@@ -12,11 +12,13 @@ from archdsl.graph import Node, Tensor, TensorRef
 from archdsl.ops import Shape
 from archdsl.ops.base import broadcast_conflict, show
 from archdsl.steps import Value
+from archdsl.text import quantity
 
 
 def merge_problem(
     problem: Problem,
     nodes: Sequence[Node],
+    begin: int,
     parts: Mapping[str, Tensor],
     start: TensorRef,
     scope: Mapping[str, Any],
@@ -31,6 +33,7 @@ def merge_problem(
     Args:
         problem: The problem from the shape rule of the merge.
         nodes: The nodes of the body so far.
+        begin: The number of nodes before the branches.
         parts: The output of each part, by the name of its branch.
         start: The common input of all parts.
         scope: The values of the names in the body.
@@ -41,7 +44,8 @@ def merge_problem(
     if len(set(shapes.values())) == 1:
         return problem
     by_name = {node.name: node for node in nodes}
-    ways = {name: list(_way_back(by_name, end.ref, start)) for name, end in parts.items()}
+    own = {node.name: node for node in nodes[begin:]}
+    ways = {name: list(_way_back(own, end.ref, start)) for name, end in parts.items()}
     sources = {name: _channels(way) for name, way in ways.items()}
     facts = []
     for name, end in parts.items():
@@ -67,6 +71,9 @@ def merge_problem(
         span = value.span if value and same_size else _resized_at(ways[odd], by_name) or problem.span
     if bare_shortcut and not broadcast:
         hint = "set `shortcut: projection`" if _can_be_projected(shapes[odd], shapes[other]) else ""
+    elif same_size and value is None and _origin(ways[odd], parts[odd]) != start:
+        channels = quantity(shapes[other][-1], "channel")
+        hint = f"add `steps` to {'the shortcut' if odd == 'shortcut' else f'`{odd}`'}, ending with {channels}"
     elif same_size:
         hint = _channels_hint(field, value, sources[other][1], shapes[other][-1])
     elif len(shapes[odd]) == len(shapes[other]) and not broadcast:
@@ -90,6 +97,11 @@ def _way_back(by_name: Mapping[str, Node], ref: TensorRef, start: TensorRef) -> 
     while ref != start and ref.node in by_name:
         yield by_name[ref.node]
         ref = by_name[ref.node].inputs[0]
+
+
+def _origin(way: Sequence[Node], end: Tensor) -> TensorRef:
+    """Return the tensor from which a part begins: the common input, or what it takes with `from`."""
+    return way[-1].inputs[0] if way else end.ref
 
 
 def _channels(way: Sequence[Node]) -> tuple[str, Value | None]:

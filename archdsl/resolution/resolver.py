@@ -472,7 +472,7 @@ class Resolver:
                     place = branches.shortcut.span if isinstance(branches.shortcut, Value) else span
                     broadcast = getattr(self._op(merge, context.scope, span), "broadcast", False)
                     problem = merge_problem(
-                        error.problems[0], body.nodes, parts, x[0].ref, context.scope, place, broadcast
+                        error.problems[0], body.nodes, begin, parts, x[0].ref, context.scope, place, broadcast
                     )
                     raise ArchError(problem) from None
         return self._steps(context, branches.after, merged)
