@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from archdsl.diagrams.plan import Box, Item, OpenLayer, Parallel, UShape, boxes, open_layers, parallels
+from archdsl.diagrams.plan import Box, Group, Item, OpenLayer, Parallel, UShape, boxes, open_layers, parallels
 from archdsl.diagrams.style import dimensions, look, short, value_text, width_of, wrapped
 from archdsl.graph import Graph, Node, Totals, total
 from archdsl.ops import Shape
@@ -157,6 +157,9 @@ def end_title(side: str, name: str) -> str:
 
 
 def is_layer(item: Item) -> bool:
+    """Whether an item is a layer, or contains one."""
+    if isinstance(item, Group):
+        return any(map(is_layer, item.items))
     return isinstance(item, OpenLayer | UShape) or (isinstance(item, Box) and item.is_layer)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
-from archdsl.diagrams.plan import Box, DrawnBranch, Item, Level, OpenLayer, Parallel, UShape, last_of
+from archdsl.diagrams.plan import Box, DrawnBranch, Group, Item, Level, OpenLayer, Parallel, UShape, last_of, walk
 from archdsl.graph import TensorRef
 
 
@@ -63,7 +63,7 @@ class BranchColumn:
 
     @property
     def has_only_boxes(self) -> bool:
-        return all(isinstance(item, Box) for item in self.branch.items)
+        return all(isinstance(item, Box | Group) for item in walk(self.branch.items))
 
     @property
     def reaches_merge(self) -> bool:
@@ -81,6 +81,8 @@ def incoming_edges(item: Item, scope: str) -> tuple[IncomingEdge, ...]:
         names = tuple(item.main.body.inputs) if item.main.body else ()
         ports = names if len(names) > 1 else ("",) * len(item.inputs)
         return tuple(IncomingEdge(ref, name, port) for ref, port in zip(item.inputs, ports, strict=True))
+    if isinstance(item, Group):
+        return incoming_edges(item.items[0], scope)
     if isinstance(item, UShape):
         return (IncomingEdge(item.inputs[0], target(item.levels[0].down[0], level_scope(item.levels[0], scope))),)
     if not item.marked_inputs:
@@ -93,6 +95,8 @@ def target(item: Item, scope: str) -> str:
     """Return the DOT node that the first edge to an item leads to."""
     if isinstance(item, Box):
         return f"{scope}{item.main.name if item.main.op else item.nodes[0].name}"
+    if isinstance(item, Group):
+        return target(item.items[0], scope)
     return incoming_edges(item, scope)[0].target
 
 
@@ -169,6 +173,8 @@ def _rows(items: Sequence[Item], scope: str, before: str = "") -> tuple[list[str
                 row_of |= {name: start + row for name, row in column.row_of.items()}
             tallest = max(branches, key=lambda column: (len(column.names), len(column.rows)))
             rows += [*tallest.names, f"{scope}{item.merge.name}"]
+        elif isinstance(item, Group):
+            rows += _rows(item.items, scope)[0]
         elif isinstance(item, OpenLayer):
             rows += [target(item, scope)] if item.marked_inputs else []
             rows += _rows(item.items, f"{cluster_name(item, scope)}/", next(iter(item.marked_inputs), ""))[0]

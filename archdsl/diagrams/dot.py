@@ -26,7 +26,7 @@ from archdsl.diagrams.columns import (
 )
 from archdsl.diagrams.dot_writer import DotWriter, height
 from archdsl.diagrams.options import Options
-from archdsl.diagrams.plan import Box, Item, Level, OpenLayer, Parallel, UShape, last_of, plan
+from archdsl.diagrams.plan import Box, Group, Item, Level, OpenLayer, Parallel, UShape, last_of, plan
 from archdsl.diagrams.plan_walker import Chain, PlanWalker, TensorSource
 from archdsl.diagrams.style import Lines, printable, width_of
 from archdsl.diagrams.tooltips import merge_tooltip, tensor_tooltip
@@ -345,6 +345,10 @@ class _DotDrawing(PlanWalker[_DotChain]):
         for (ref, shape), end in zip(layer.main.output_shapes.items(), layer.body.outputs.values(), strict=True):
             source = inner.sources[end.ref]
             chain.sources[ref] = TensorSource(source.node, shape, source.shown)
+
+    def draw_group(self, group: Group, chain: _DotChain) -> None:
+        with self.dot.cluster(f"{target(group, chain.scope)} group", **self.dot.group_style(group)):
+            self.draw_from(group.items, chain)
 
     def draw_u(self, shape: UShape, chain: _DotChain) -> None:
         """Draw a recursive layer as a U. The items after it continue upward."""

@@ -19,10 +19,10 @@ from archdsl.diagrams.captions import (
 from archdsl.diagrams.labels import box_label, cluster_label, legend, space_label, stack_label
 from archdsl.diagrams.layer_strips import LayerStrips
 from archdsl.diagrams.options import Options
-from archdsl.diagrams.plan import MANY, Box, Item, OpenLayer, SharedLayer, boxes, layer_kind, parallels
+from archdsl.diagrams.plan import MANY, Box, Group, Item, OpenLayer, SharedLayer, boxes, layer_kind, parallels
 from archdsl.diagrams.style import THEMES, TOL, Lines, arguments, attributes, dimensions, quoted, shared_color, short
 from archdsl.diagrams.tooltips import box_tooltip, layer_tooltip
-from archdsl.graph import Graph
+from archdsl.graph import Graph, total
 from archdsl.ops import Shape
 
 NARROW = 14
@@ -187,9 +187,9 @@ class DotWriter:
         """Return the colors of a box."""
         return {"color": self.theme.border(TOL[kind]), "fillcolor": self.theme.fill(TOL[kind])}
 
-    def title(self, text: str, side: str, times: int = 1) -> dict[str, object]:
+    def title(self, text: str, side: str, times: int = 1, more: str = "") -> dict[str, object]:
         """Return the title of a cluster on its left or right `side`, `l` or `r`: top or bottom in a wide diagram."""
-        label = cluster_label(short(text), times, self.theme, is_bold=False)
+        label = cluster_label(short(text), times, self.theme, is_bold=False, more=more)
         if self.is_wide:
             return {"label": label, "labeljust": "l", "labelloc": "t" if side == "l" else "b"}
         return {"label": label, "labeljust": side}
@@ -291,6 +291,11 @@ class DotWriter:
         size = {"height": self.height} if is_in_branch and self.height > 0.4 else {}
         look = {**self.colors(box.kind), **_shared_border(box.shared)}
         self.node(name, label=label, **look, width=width, **size, **more, tooltip=tooltip)
+
+    def group_style(self, group: Group) -> dict[str, object]:
+        """Return the look of the cluster of a group."""
+        cost = format_cost(total(group.nodes)) if self.options.costs else ""
+        return self.title("", "l", group.times, cost) | {"tooltip": f"{group.times} copies"}
 
     def identity(self, name: str, width: float, *, is_shortcut: bool) -> None:
         """Write an empty branch."""

@@ -69,11 +69,12 @@ def cluster_label(title: str, times: int, theme: Theme, *, is_bold: bool, more: 
     """Return the title of a cluster, with a pill for several, and a smaller line below it.
 
     Args:
+        title: the title; empty for a pill alone.
         more: the smaller line.
     """
     text = f'<FONT POINT-SIZE="10" COLOR="{theme.detail if is_bold else theme.muted}">{_text(title)}</FONT>'
     text = f"<B>{text}</B>" if is_bold else text
-    cells = f"<TD>{text}</TD>" + (f"<TD>{_pill(times, theme)}</TD>" if times > 1 else "")
+    cells = (f"<TD>{text}</TD>" if title else "") + (f"<TD>{_pill(times, theme)}</TD>" if times > 1 else "")
     if not more:
         return Html(_table(f"<TR>{cells}</TR>", padding=2))
     below = f'<TR><TD COLSPAN="{_FILLERS + 2}">{_small(more, theme)}</TD></TR>'

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby
 from string import ascii_uppercase
 
-from archdsl.diagrams.plan import Box, Item, boxes, plan
+from archdsl.diagrams.plan import Box, Group, Item, boxes, plan
 from archdsl.graph import Graph
 
 LONG = 8
@@ -41,7 +41,7 @@ class StripCell:
 
 def strip(body: Graph | None) -> tuple[StripCell, ...]:
     """Return the cells of a body that is a chain of at least two layers, with or without ops; otherwise none."""
-    items = plan(body, 1) if body is not None else ()
+    items = [*_copies(plan(body, 1))] if body is not None else []
     if not all(isinstance(item, Box) and not item.sign for item in items):
         return ()
     cells = [_cell(item) for item in items if isinstance(item, Box)]
@@ -80,6 +80,12 @@ class LayerStrips:
     def key(self) -> list[str]:
         """The meaning of the letters: `P = ResidualLayer + projection`."""
         return [f"{self.letters[look]} = {name}" for look, name in self.names.items()]
+
+
+def _copies(items: Iterable[Item]) -> Iterator[Item]:
+    """Yield the items of a chain, with each copy of a group."""
+    for item in items:
+        yield from item.items * item.times if isinstance(item, Group) else (item,)
 
 
 def _cell(box: Box) -> StripCell:

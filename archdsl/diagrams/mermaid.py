@@ -11,6 +11,7 @@ from archdsl.diagrams.captions import (
     box_text,
     describe,
     end_title,
+    format_cost,
     identity_text,
     known_arguments,
     layer_details,
@@ -20,10 +21,10 @@ from archdsl.diagrams.captions import (
 from archdsl.diagrams.columns import incoming_edges
 from archdsl.diagrams.mermaid_writer import MermaidWriter, escaped, plain
 from archdsl.diagrams.options import Options
-from archdsl.diagrams.plan import Box, DrawnBranch, Item, Level, OpenLayer, Parallel, UShape, last_of, plan
+from archdsl.diagrams.plan import Box, DrawnBranch, Group, Item, Level, OpenLayer, Parallel, UShape, last_of, plan
 from archdsl.diagrams.plan_walker import Chain, PlanWalker, TensorSource
 from archdsl.diagrams.style import THEMES, arguments, dimensions, short
-from archdsl.graph import Graph, TensorRef
+from archdsl.graph import Graph, TensorRef, total
 from archdsl.ops import Shape
 
 SETTINGS = (
@@ -144,6 +145,12 @@ class _MermaidDrawing(PlanWalker[_MermaidChain]):
             self.draw(layer.items, inner)
         for (ref, shape), tensor in zip(layer.main.output_shapes.items(), layer.body.outputs.values(), strict=True):
             chain.sources[ref] = replace(inner.sources[tensor.ref], shape=shape, is_dotted=False)
+
+    def draw_group(self, group: Group, chain: _MermaidChain) -> None:
+        cost = [format_cost(total(group.nodes))] if self.options.costs else []
+        title = " · ".join([_number(group.times).strip(), *map(escaped, cost)])
+        with self.group(title, len(title), "path", is_entered_once=_begins_once(group.items)):
+            self.draw(group.items, chain)
 
     def draw_u(self, shape: UShape, chain: _MermaidChain) -> None:
         self.level(shape.levels, chain)

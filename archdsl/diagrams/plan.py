@@ -9,6 +9,7 @@ from itertools import groupby, zip_longest
 from typing import NamedTuple, TypeAlias
 
 from archdsl.analysis.wires import Wires
+from archdsl.diagrams.equality import copies, equal_steps, equal_uses
 from archdsl.diagrams.style import look
 from archdsl.graph import Graph, Node, TensorRef
 from archdsl.names import stem
@@ -109,6 +110,25 @@ class OpenLayer:
 
 
 @dataclass(frozen=True, slots=True)
+class Group:
+    """Equal consecutive copies of a group of steps, drawn as the first one. `nodes` are those of all `times` copies."""
+
+    nodes: tuple[Node, ...]
+    items: tuple[Item, ...]
+    times: int
+
+    @property
+    def inputs(self) -> tuple[TensorRef, ...]:
+        """The refs that come in at the top."""
+        return self.items[0].inputs
+
+    @property
+    def outputs(self) -> tuple[tuple[TensorRef, TensorRef], ...]:
+        """The refs that it returns, each after the ref of the first copy that is drawn for it."""
+        return tuple(zip(last_of(self.items[-1]).output_refs, self.nodes[-1].output_refs, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
 class DrawnBranch:
     """A parallel branch or a shortcut, or `times` equal branches. Without items, it is the identity.
 
@@ -206,7 +226,7 @@ class UShape:
             yield from (*level.down, *level.lower, *level.raised, *level.up)
 
 
-Item: TypeAlias = Box | OpenLayer | Parallel | UShape
+Item: TypeAlias = Box | OpenLayer | Group | Parallel | UShape
 
 
 def plan(graph: Graph, depth: int, *, has_u: bool = False) -> tuple[Item, ...]:
@@ -231,7 +251,7 @@ def walk(items: Iterable[Item]) -> Iterator[Item]:
     """Yield every item, before the items inside it."""
     for item in items:
         yield item
-        if isinstance(item, OpenLayer | UShape):
+        if isinstance(item, OpenLayer | Group | UShape):
             yield from walk(item.items)
         elif isinstance(item, Parallel):
             for branch in item.branches:
@@ -267,7 +287,8 @@ class _Planner:
     1. Nodes in branches are collected by branch until their merge. Together they become one `Parallel`, whose branches
        are planned in the same way, one level deeper. Many equal neighbors become one.
     2. The nodes between two merges form a row. Neighbors in a row join into a run if they belong to one step, or are
-       equal uses of a layer, and no other node uses the tensors between them.
+       equal uses of a layer, and no other node uses the tensors between them. Equal copies of a group of steps become
+       one `Group`.
     3. A run becomes a box, or an opened layer for a layer above `depth`. Equal consecutive steps share a box.
     """
 
@@ -342,7 +363,19 @@ class _Planner:
         ), numbered(end)
 
     def _folded(self, row: list[Node]) -> list[Item]:
-        """Plan a row: ops of one step in one box, and equal consecutive uses of a layer in one box or opened layer."""
+        """Plan a row, in which equal copies of a group of steps become one."""
+        items: list[Item] = []
+        for nodes, times in copies(row, self.wires):
+            has_layer = any(node.body is not None for node in nodes)
+            if times >= (2 if has_layer else self.several):
+                steps = self._steps(nodes[: len(nodes) // times])
+                items.append(Group(tuple(nodes), tuple(steps), times))
+            else:
+                items += self._steps(nodes)
+        return items
+
+    def _steps(self, row: Sequence[Node]) -> list[Item]:
+        """Plan steps: ops of one step in one box, and equal consecutive uses of a layer in one box or opened layer."""
         runs: list[list[Node]] = []
         for node in row:
             if runs and self._joins(runs[-1][-1], node):
@@ -360,7 +393,7 @@ class _Planner:
         if not self.wires.feeds_only(one.name, other.name) or one.output_refs != other.inputs:
             return False
         if one.body is not None or other.body is not None:
-            return _equal_uses(one, other)
+            return equal_uses(one, other)
         return one.step == other.step
 
     def _layer(self, run: list[Node]) -> Item:
@@ -394,12 +427,12 @@ class _Planner:
         """Whether an unnamed step repeats the preceding step."""
         is_next = self.wires.feeds_only(one[-1].name, other[0].name) and one[-1].output_refs == other[0].inputs
         has_names = any(self.wires.called(step[0].name) for step in (one, other))
-        return is_next and not has_names and _equal_steps(one, other)
+        return is_next and not has_names and equal_steps(one, other)
 
 
 def _u_shape(item: Item) -> UShape | None:
     """Plan a single use of a layer as a U, if it is one."""
-    if isinstance(item, Parallel | UShape) or len(item.nodes) > 1:
+    if isinstance(item, Parallel | Group | UShape) or len(item.nodes) > 1:
         return None
     levels = tuple(_levels(item.nodes[0]))
     return UShape(levels) if len(levels) > 1 and levels[-1].merge is None else None
@@ -465,43 +498,3 @@ def _label_of(nodes: Sequence[Node]) -> str:
 def _rounded(word: str) -> str:
     """Format a number with three digits; other words are unchanged."""
     return f"{float(word):.3g}" if word.replace(".", "", 1).isdecimal() else word
-
-
-def _equal_uses(one: Node, other: Node, *, exactly: bool = False) -> bool:
-    """Whether two uses of a layer are equal except for their input sizes, as in DenseNet.
-
-    Args:
-        exactly: whether dropout rates must be equal, too; they often grow from layer to layer.
-    """
-    if one.body is None or other.body is None or one.shared_with != other.shared_with:
-        return False
-    if one.body is other.body:
-        return True
-    if one.kind != other.kind or [*one.arguments] != [*other.arguments]:
-        return False
-    pairs = zip(one.arguments.values(), other.arguments.values(), strict=True)
-    are_equal = all(a == b or (not exactly and {type(a), type(b)} <= {int, float}) for a, b in pairs)
-    return are_equal and _alike(one.body, other.body, exactly=exactly)
-
-
-def _equal_steps(one: Sequence[Node], other: Sequence[Node]) -> bool:
-    """Whether two steps are equal, call the same layer if it is shared, and have equal output shapes."""
-    parts = ([(n.role, n.op, n.shared_with, n.tied) for n in step] for step in (one, other))
-    return one[-1].shape == other[-1].shape and next(parts) == next(parts)
-
-
-def _is_dropout(node: Node) -> bool:
-    return node.op is not None and node.op.kind == "dropout"
-
-
-def _alike(one: Graph, other: Graph, *, exactly: bool) -> bool:
-    """Whether two bodies have equal ops, except for dropout rates, and equal connections."""
-    outputs = [[end.ref for end in body.outputs.values()] for body in (one, other)]
-    if len(one.nodes) != len(other.nodes) or [*one.inputs] != [*other.inputs] or outputs[0] != outputs[1]:
-        return False
-    return all(
-        (a.name, a.kind, a.inputs) == (b.name, b.kind, b.inputs)
-        and (a.op == b.op or (not exactly and _is_dropout(a) and _is_dropout(b)))
-        and (a.body is b.body or _equal_uses(a, b, exactly=True))
-        for a, b in zip(one.nodes, other.nodes, strict=True)
-    )

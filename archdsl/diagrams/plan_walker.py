@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from archdsl.analysis.wires import Wires
 from archdsl.diagrams.options import Options
-from archdsl.diagrams.plan import Box, Item, OpenLayer, Parallel, UShape, last_of
+from archdsl.diagrams.plan import Box, Group, Item, OpenLayer, Parallel, UShape, last_of
 from archdsl.diagrams.style import dimensions
 from archdsl.graph import TensorRef
 from archdsl.ops import Shape
@@ -78,6 +78,9 @@ class PlanWalker(ABC, Generic[C]):
             self.draw_parallel(item, chain)
         elif isinstance(item, OpenLayer):
             self.draw_layer(item, chain)
+        elif isinstance(item, Group):
+            self.draw_group(item, chain)
+            chain.sources |= {last: chain.sources[first] for first, last in item.outputs}
         elif isinstance(item, UShape):
             self.draw_u(item, chain)
         else:
@@ -89,6 +92,9 @@ class PlanWalker(ABC, Generic[C]):
 
     @abstractmethod
     def draw_layer(self, layer: OpenLayer, chain: C) -> None: ...
+
+    @abstractmethod
+    def draw_group(self, group: Group, chain: C) -> None: ...
 
     @abstractmethod
     def draw_u(self, shape: UShape, chain: C) -> None: ...

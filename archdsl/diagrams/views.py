@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from archdsl.diagrams.plan import Box, Item, Parallel, plan
+from archdsl.diagrams.plan import Box, Group, Item, Parallel, plan
 from archdsl.graph import Graph
 from archdsl.reports.summary import describe_shortcut
 
@@ -42,6 +42,8 @@ def _form(items: Iterable[Item]) -> tuple[object, ...]:
         if isinstance(item, Box):
             body = item.main.body
             forms.append((item.main.kind, describe_shortcut(body)) if body else tuple(node.kind for node in item.step))
+        elif isinstance(item, Group):
+            forms.append(_form(item.items))
         elif isinstance(item, Parallel):
             forms.append(
                 (item.merge.kind, tuple((branch.is_shortcut, _form(branch.items)) for branch in item.branches))

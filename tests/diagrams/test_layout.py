@@ -81,9 +81,6 @@ def hold_cases(cases: Iterable[Case]) -> None:
 CROSSING = {"nasnet"}
 """Cells that take two tensors and use both in every branch: lines cross, as in the paper's figures."""
 
-UNFOLDED = {"Transformer"}
-"""A decoder whose six blocks each read the encoder's output: they are drawn one by one, and its lines cross words."""
-
 
 @cache
 def zoo() -> dict[str, Graph]:
@@ -92,8 +89,7 @@ def zoo() -> dict[str, Graph]:
     for path in sorted(path for path in SPECS.glob("*.yaml") if path.stem not in CROSSING):
         for spec in archdsl.load(path).every():
             for name, graph in views(resolve(spec)).items():
-                if name not in UNFOLDED:
-                    found[f"{path.stem} {spec.variant} {name}"] = graph
+                found[f"{path.stem} {spec.variant} {name}"] = graph
     return found
 
 

@@ -101,6 +101,7 @@ class Expected:
         """Adds what is in a body; where the edges from its outputs start."""
         given: dict[str, str | None] = dict(zip(graph.inputs, sources, strict=True))
         hidden = self.hidden(graph, scope)
+        places: dict[object, list[str | None]] = {}
         before: Node | None = None
         for node in graph.nodes:
             if any(node.name.startswith(lane) for lane in hidden):
@@ -109,7 +110,16 @@ class Expected:
                 starts = [given[ref] for ref in node.inputs]
                 if takes_whole(node, graph) and len({*starts}) == 1 and scope + node.name in self.drawn:
                     starts = starts[:1]
-                given |= dict(zip(node.output_refs, self.node(node, before, scope, depth, starts), strict=True))
+                place = node.kind, node.span
+                if before is not None and self.repeats(node, before, scope):
+                    found = starts
+                elif place in places and node.role in ("main", "layer") and self.is_folded(scope + node.name):
+                    found = places[place]
+                    self.folded += before is None or is_before(node, before)
+                else:
+                    found = self.node(node, scope, depth, starts)
+                places[place] = found
+                given |= dict(zip(node.output_refs, found, strict=True))
             before = before if node.role in ("pad", "norm", "activation") else node
         return [given[end.ref] for end in graph.outputs.values()]
 
@@ -126,15 +136,10 @@ class Expected:
         self.folded += len(outermost)
         return outermost
 
-    def node(
-        self, node: Node, before: Node | None, scope: str, depth: int, starts: list[str | None]
-    ) -> list[str | None]:
+    def node(self, node: Node, scope: str, depth: int, starts: list[str | None]) -> list[str | None]:
         """Adds a node; where the edges from its outputs start."""
         name = scope + node.name
         if node.role in ("pad", "norm", "activation"):
-            return starts
-        if before is not None and (before.kind, before.op) == (node.kind, node.op) and self.is_folded(name):
-            self.folded += 1
             return starts
         if node.body is not None and (depth > 1 or any(drawn.startswith(f"{name}/") for drawn in self.drawn)):
             return self.body(node.body, f"{name}/", depth - 1, [str(start) for start in starts])
@@ -142,9 +147,21 @@ class Expected:
         self.edges.update((start, name) for start in starts if start is not None)
         return [name] * max(1, len(node.outputs))
 
+    def repeats(self, node: Node, before: Node, scope: str) -> bool:
+        """Whether a node is equal to the one before it, and not there."""
+        is_repeated = (before.kind, before.op) == (node.kind, node.op) and self.is_folded(scope + node.name)
+        self.folded += is_repeated
+        return is_repeated
+
     def is_folded(self, name: str) -> bool:
         """Whether neither a layer's box is there, nor anything inside it, nor the mark of its input."""
         return not any(n == name or n.startswith((f"{name}/", f"{name} in")) for n in self.drawn)
+
+
+def is_before(node: Node, other: Node) -> bool:
+    """Whether a node stands in the spec before another or at its place, and so begins a copy."""
+    spans = [(one.span.line, one.span.column) for one in (node, other) if one.span]
+    return len(spans) < 2 or spans[0] <= spans[1]
 
 
 def joined(dot: str) -> Counter[tuple[str, str]]:

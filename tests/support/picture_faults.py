@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import combinations, pairwise
+from itertools import combinations, pairwise, takewhile
 
 from dot_edges import Expected
 from pictures import Area, Part, Picture, around, has_arial
@@ -94,6 +94,19 @@ class View:
             if not is_u(body):
                 yield inner.removesuffix("/")
                 yield from self._frames(body, inner, left)
+
+    def groups(self) -> dict[str, set[str]]:
+        """By cluster of a repeated group of the model, what stands inside: nodes whose places come again."""
+        found = {}
+        often = Counter(node.span for node in self.graph.nodes)
+        for number, first in enumerate(self.graph.nodes):
+            if f"cluster {first.name} group" in self.picture.clusters:
+                inside = [n.name for n in takewhile(lambda n: often[n.span] > 1, self.graph.nodes[number:])]
+                heads = tuple(f"{name}{sign}" for name in inside for sign in ("/", " in"))
+                found[f"cluster {first.name} group"] = {
+                    name for name in self.picture.nodes if name in inside or name.startswith(heads)
+                }
+        return found
 
     def _bunches(self, graph: Graph, scope: str, depth: int) -> Iterator[Bunch]:
         for node in graph.nodes:
@@ -217,6 +230,7 @@ def in_clusters(view: View) -> Iterator[str]:
     for frame in view.frames():
         inside = {part.name for part in nodes if part.name.startswith((f"{frame}/", f"{frame} in"))}
         homes[f"cluster {frame}"] = inside
+    homes |= view.groups()
     sections = {f"cluster {name}" for name in ("stem", "body", "head")}
     yield from (f"`{name}` stands for nothing" for name in {*clusters} - {*homes} - sections)
     yield from (f"`{name}` is missing" for name in {f"cluster {frame}" for frame in view.frames()} - {*clusters})
