@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -68,20 +69,31 @@ LONGEST, MOST_FACTS = 1000, 20
 """The maximum length of a sentence and the maximum number of facts in the text of a problem."""
 
 ABBREVIATIONS = {
+    "avg_pool": "average_pool",
+    "avgpool": "average_pool",
     "bce": "binary_crossentropy",
     "bn": "batch_norm",
+    "cat": "concat",
+    "cross_attention": "attention",
     "deconv": "conv_transpose",
     "gap": "global_average_pool",
+    "global_avg_pool": "global_average_pool",
     "ln": "layer_norm",
     "lr": "learning_rate",
-    "cat": "concat",
     "mae": "mean_absolute_error",
     "mean": "average",
-    "mul": "multiply",
-    "sum": "add",
+    "mha": "attention",
     "mse": "mean_squared_error",
+    "mul": "multiply",
+    "multi_head_attention": "attention",
+    "multiheadattention": "attention",
+    "pixel_shuffle": "depth_to_space",
+    "pos_embedding": "position_embedding",
+    "rnn": "simple_rnn",
+    "self_attention": "attention",
+    "sum": "add",
 }
-"""Common abbreviations of names in the language."""
+"""Common abbreviations and other names for names in the language."""
 
 MAX_WORDS, MAX_LETTERS = 200, 40
 """The maximum number and length of known words to compare with, because both may come from a file."""
@@ -254,9 +266,9 @@ def _closest(word: str, known: Sequence[str], fixed: bool = False) -> list[str]:
 
     The criteria, in order: the same letters (`MaxPool` for `max_pool`), the same prefix (`drop`), a small edit
     distance, a long common prefix (`convolution` for `conv`), and a part of several words (`crossentropy`). Different
-    digits mean a different word: `conv1d` is not a misspelling of `conv`, and `gru` is not one of `glu`.
+    digits mean a different word, but the ranks of Keras do not: `conv1d` is `conv`.
     """
-    typed = word[:MAX_LETTERS].lower().removesuffix("2d")
+    typed = re.sub("[123]d$", "", word[:MAX_LETTERS].lower())
     if (meant := ABBREVIATIONS.get(typed, "")) in known:
         return [meant]
     words = {w[:MAX_LETTERS].lower(): w for w in reversed(known[:MAX_WORDS])}
