@@ -99,7 +99,7 @@ def to_text(graph: Graph, depth: int = 2, view: View | None = None) -> str:
     lines = first_fitting(_tables([*table(graph, depth, view)], view or View(SHORT)), width)
     head, *body = columns(lines, right=range(2, len(lines[0]))).splitlines()
     rule = "─" * max(map(len, (head, *body)))
-    end = [_parameters(graph.totals), f"{graph.totals.macs:,} MACs per image"]
+    end = [_parameters(graph.totals), f"{graph.totals.macs:,} MACs per {_example(graph)}"]
     if view:
         end = totals_lines(graph, measure(graph, view.batch, view.precision))
     start, end = ([part for line in lines for part in fold(line, width)] for lines in (heading(graph).split("\n"), end))
@@ -158,13 +158,18 @@ def table(graph: Graph, depth: int, view: View | None) -> Iterator[tuple[TableRo
         yield TableRow(name, label, (end.shape,)), RowFacts((end.shape,), Totals())
 
 
+def _example(graph: Graph) -> str:
+    """Return the word for one element of a batch."""
+    return "image" if len(graph.inputs) == 1 and len(graph.input) == 3 else "example"
+
+
 def totals_lines(graph: Graph, measures: Measures) -> list[str]:
     """Return the lines of totals below the table of `show`."""
-    fvcore = measures.fvcore
+    fvcore, example = measures.fvcore, _example(graph)
     lines = [
         _parameters(measures.totals),
-        f"{measures.totals.macs:,} MACs and {measures.activations:,} activations per image, as counted in papers",
-        f"{fvcore.macs:,} MACs and {fvcore.activations:,} activations per image, as counted by fvcore and timm",
+        f"{measures.totals.macs:,} MACs and {measures.activations:,} activations per {example}, as counted in papers",
+        f"{fvcore.macs:,} MACs and {fvcore.activations:,} activations per {example}, as counted by fvcore and timm",
     ]
     if measures.field is not None:
         last = next(node for node in graph.nodes if node.name == measures.last_map)
