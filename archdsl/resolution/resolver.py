@@ -38,6 +38,13 @@ def _kinds(xs: Tensors) -> TensorKinds:
     return tuple((x.shape, x.dtype) for x in xs)
 
 
+def _how_to_repeat(step: Step) -> str:
+    """Return a hint for a step that cannot be repeated, because it takes more tensors than it returns."""
+    if isinstance(step.action, Branches) and step.action.is_group:
+        return "take one tensor into the group, and name the others in a `from` inside it"
+    return "repeat a group instead, in which `from` names the other tensors: `- {steps: [...], repeat: ...}`"
+
+
 class _Cost(NamedTuple):
     """The output shape, its dtype, the weights and the totals of an op for given inputs."""
 
@@ -163,6 +170,7 @@ class Resolver:
                 if many and len(end) != len(taken):
                     takes = f"each copy of `{step.base_name}` takes {quantity(len(taken), 'tensor')}"
                     hint = "a repeated step must return as many tensors as it takes"
+                    hint = _how_to_repeat(step) if len(taken) > 1 else hint
                     raise fail("ARCH022", f"{takes} but returns {len(end)}", step.span, hint)
             made.append(end)
             if step.name and not isinstance(step.action, Branches):
@@ -182,8 +190,10 @@ class Resolver:
         hint = "put it into a group to pass on the previous step instead: `- {steps: [...], when: ...}`"
         if isinstance(step.action, Branches) and step.action.is_group:
             hint = "move `from` to the first step of the group, to pass on the previous step instead"
-        if step.loop.when is None or taken == 1:
+        if taken == 1:
             hint = "an optional step must return as many tensors as it takes"
+        elif step.loop.when is None:
+            hint = _how_to_repeat(step)
         passed = f"{taken} passes" if taken == 1 else f"{taken} pass"
         raise fail("ARCH022", f"{gives}, but {passed} through if it is skipped", step.span, hint)
 
