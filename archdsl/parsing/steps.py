@@ -302,7 +302,7 @@ class StepReader(InterfaceReader):
         if short and isinstance(node, Scalar):
             return {short: self.value(node, scope)}
         if not isinstance(node, Mapping):
-            hint = self._example(owner)
+            hint = self._example(owner, node)
             message = f"expected a mapping of arguments, got {got(node)}"
             self.problems.add("ARCH007", message, node.span, hint)
             return None
@@ -328,14 +328,19 @@ class StepReader(InterfaceReader):
             return frozenset(key.text for key, _ in node.items if not name_fault(key.text))
         return OPS[owner].free_names(texts)
 
-    def _example(self, owner: str) -> str:
-        """Return a hint with the required arguments of an op or a layer, or with any argument."""
+    def _example(self, owner: str, given: Node) -> str:
+        """Return a hint with the required arguments of an op or a layer, or with any argument.
+
+        Args:
+            given: What the file has in place of the arguments: the value of a single required one.
+        """
         if owner in OPS:
             needed = [name for name, field in OPS[owner].model_fields.items() if field.is_required()]
         else:
             needed = [name for name, arg in self.signatures[owner].args.items() if arg.default is None]
         names = needed or sorted(self._fields_of(owner))[:1]
-        arguments = ", ".join(f"{name}: ..." for name in sorted(names))
+        value = given.text if isinstance(given, Scalar) and len(needed) == 1 else "..."
+        arguments = ", ".join(f"{name}: {value}" for name in sorted(names))
         return f"write `{owner}: {{{arguments}}}`" if names else f"`{owner}` takes no arguments"
 
     def _use(self, key: Scalar, fields: dict[str, Value]) -> LayerCall:
