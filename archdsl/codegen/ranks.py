@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from archdsl.codegen.expressions import expression_type
 from archdsl.codegen.printer import Bracket, Source, lines, surround
 from archdsl.errors import ArchError, Span
+from archdsl.expr import Expression
 from archdsl.names import free_name
 from archdsl.ops import Call, Op
 from archdsl.resolution import resolve
@@ -21,6 +24,9 @@ from archdsl.steps import Branches, Step
 # its layer. A layer of the spec that is used at several ranks chooses the class in `build`, by the rank of its input.
 # If nothing resolves, because an argument has no default or the input is too small for the defaults, all steps get the
 # rank of the first input. All variants share one budget, as in `check`; those that exceed it are not looked at.
+
+WITHOUT_LISTS = {"layers.ZeroPadding1D", "layers.Cropping1D", "layers.UpSampling1D"}
+"""The Keras layers for sequences that do not take a list with an entry per axis."""
 
 BodyRanks: TypeAlias = Mapping[Span, Mapping[int, int]]
 """For the steps of a body, by their places: the rank of a step for each rank of the body's first input."""
@@ -93,11 +99,17 @@ class LayerClasses:
         """Whether any of some steps is used at several ranks, so the class is known only in `build`."""
         return any(len({*self.ranks.get(step.span, {}).values()}) > 1 for step in steps)
 
-    def call(self, op: Op, span: Span | None, inputs: int) -> Call:
-        """The constructor call of an op with a number of inputs, in the step at some place."""
+    def call(self, op: Op, span: Span | None, inputs: int, types: Mapping[str, str]) -> Call:
+        """The constructor call of an op with a number of inputs, in the step at some place.
+
+        Args:
+            types: the types of the names in its expressions.
+        """
         ranks = self.ranks.get(span, {}) if span else {}
         if len(op.ranks) < 2 or not ranks:
             return op.keras_of(inputs)
+        if 1 in ranks.values() and op.keras_of_rank(1).target in WITHOUT_LISTS:
+            op = _with_entries(op, types, only=len({*ranks.values()}) == 1)
         calls = {body: op.keras_of_rank(rank) for body, rank in sorted(ranks.items())}
         first = next(iter(calls.values()))
         if len({call.target for call in calls.values()}) == 1:
@@ -115,3 +127,42 @@ class LayerClasses:
         return [
             line for classes, name in self.chosen.items() for line in lines(surround(f"{name} = ", classes), indent)
         ]
+
+
+def _with_entries(op: Op, types: Mapping[str, str], only: bool) -> Op:
+    """An op with the entry of each list of one that an expression gives.
+
+    Args:
+        op: the op, with values or expressions in its fields.
+        types: the types of the names.
+        only: whether the op is used for sequences only, so that a list has one entry.
+    """
+    fields = dict(op)
+    for name, value in fields.items():
+        if isinstance(value, Expression):
+            text = ast.unparse(_entry(value.tree, types, only))
+            fields[name] = Expression(text, ast.parse(text, mode="eval").body, value.names, value.loops)
+    return op.model_construct(**fields)
+
+
+def _entry(value: ast.expr, types: Mapping[str, str], only: bool) -> ast.expr:
+    if isinstance(value, ast.IfExp):
+        return ast.IfExp(value.test, _entry(value.body, types, only), _entry(value.orelse, types, only))
+    kind = expression_type(value, types)
+    if kind not in ("list", "floats", "any"):
+        return value
+    entry = ast.Subscript(value, ast.Constant(0), ast.Load())
+    tests = [*(["isinstance(value, list | tuple)"] * (kind == "any")), *(["len(value) == 1"] * (not only))]
+    if not tests:
+        return entry
+    return ast.IfExp(_Filled(value).visit(ast.parse(" and ".join(tests), mode="eval").body), entry, value)
+
+
+class _Filled(ast.NodeTransformer):
+    """Puts an expression in the place of `value`."""
+
+    def __init__(self, value: ast.expr) -> None:
+        self.value = value
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return self.value if node.id == "value" else node

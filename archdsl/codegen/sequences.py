@@ -41,7 +41,7 @@ def op_call(
     for field, value in part.fields.items():
         template = value.template()
         values[field] = scope.integer(template) if _takes_int(part.op.model_fields[field].annotation) else template
-    call = scope.classes.call(part.op.model_construct(**values), span, inputs)
+    call = scope.classes.call(part.op.model_construct(**values), span, inputs, scope.types)
     for word, tie in part.ties.items():
         own = {word: Verbatim(f"{tie.name}.{tie.weight}"), **({"transpose": True} if tie.transpose else {})}
         call = Call(part.op.tied_layers[word], call.positional, {**own, **call.keywords})

@@ -130,3 +130,55 @@ def test_a_layer_used_at_several_ranks_decides_in_build(tmp_path: Any) -> None:
     x = [np.random.default_rng(0).random((2, *shape), np.float32) for shape in ((16, 3), (16, 8, 3), (4, 6, 8, 3))]
     model.save(tmp_path / "two.keras")
     np.testing.assert_array_equal(archdsl.load_model(tmp_path / "two.keras")(x), model(x))
+
+
+LISTS = """archdsl: 1
+name: Net
+input: [12, 3]
+args: {edges: [[2, 1]]}
+layers:
+  Pad:
+    args: {edges: list, factors: list, first: int, wide: bool}
+    steps:
+      - zero_pad: {padding: $edges}
+      - crop: {border: "$edges if $wide else 1"}
+      - {upsample: {size: $factor}, for: {factor: $factors}}
+      - conv: {filters: 2, kernel: 2, padding: [[$first, 0]]}
+model:
+  - Pad: {edges: $edges, factors: [[2], 3], first: 1, wide: true}
+  - Pad: {edges: [[0, 4]], factors: [], first: 2, wide: false}
+"""
+
+
+def test_lists_as_expressions_on_a_sequence(tmp_path: Any) -> None:
+    spec = archdsl.loads(LISTS)
+    ours = archdsl.build(spec)
+    x = inputs = keras.Input((12, 3))
+    x = layers.Cropping1D((2, 1))(layers.ZeroPadding1D((2, 1))(x))
+    x = layers.UpSampling1D(3)(layers.UpSampling1D(2)(x))
+    x = layers.Conv1D(2, 2)(layers.ZeroPadding1D((1, 0))(x))
+    x = layers.Cropping1D(1)(layers.ZeroPadding1D((0, 4))(x))
+    x = layers.Conv1D(2, 2)(layers.ZeroPadding1D((2, 0))(x))
+    images = np.random.default_rng(0).random((2, 12, 3), np.float32)
+    agrees(ours, keras.Model(inputs, x), images)
+    ours.save(tmp_path / "net.keras")
+    np.testing.assert_array_equal(archdsl.load_model(tmp_path / "net.keras")(images), ours(images))
+    source = to_python(spec)
+    assert "layers.ZeroPadding1D(edges[0], " in source
+    assert "layers.Cropping1D(edges[0] if wide else 1, " in source
+
+
+def test_a_list_as_an_expression_of_a_layer_at_two_ranks() -> None:
+    spec = archdsl.loads("""archdsl: 1
+name: Net
+inputs: {signal: [6, 2], image: [6, 6, 2]}
+layers:
+  Edge: {args: {edges: list}, steps: [zero_pad: {padding: $edges}]}
+model:
+  - {Edge: {edges: [[1, 0]]}, from: signal, name: a}
+  - {Edge: {edges: [[1, 0], [2, 3]]}, from: image, name: b}
+outputs: [a, b]
+""")
+    model, graph = archdsl.build(spec), archdsl.resolve(spec)
+    assert [tuple(end.shape[1:]) for end in model.outputs] == [end.shape for end in graph.outputs.values()]
+    assert "self.edges[0] if len(self.edges) == 1 else self.edges" in to_python(spec)
