@@ -184,6 +184,7 @@ class Node:
             layer refers to the node at the same place inside the first call.
         dtype: The dtype of its (first) output.
         tied: The weights of other nodes that an op uses in place of its own, by the names of its own.
+        each_step: Whether its step is inside `time_distributed`.
     """
 
     name: str
@@ -205,6 +206,7 @@ class Node:
     shares: str = ""
     dtype: str = FLOAT
     tied: Mapping[str, TiedWeight] = field(default_factory=dict)
+    each_step: bool = False
 
     def __repr__(self) -> str:
         ends = " and ".join(map(show, self.outputs.values())) or show(self.shape)
@@ -262,6 +264,7 @@ class Graph:
         outputs: Its outputs by name; only `OUTPUT` for a single, unnamed output.
         dtypes: The dtypes of its inputs by name.
         flexible: The names of the axes of inputs that may have any size, by input. The shapes are one choice.
+        one_step: The body for one step, if the layer is called for each step of the first axis.
     """
 
     name: str
@@ -274,6 +277,7 @@ class Graph:
     span: Span | None = None
     dtypes: Mapping[str, str] = field(default_factory=dict)
     flexible: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    one_step: Graph | None = None
 
     def __repr__(self) -> str:
         taken = " and ".join(map(show, self.inputs.values()))

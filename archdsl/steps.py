@@ -23,6 +23,9 @@ SHORTCUTS = {
 SHARE = "share"
 """The key of a step that calls the layers of an earlier step."""
 
+EACH_STEP = "time_distributed"
+"""The key of a step that calls other steps for each step of the first axis."""
+
 
 @dataclass(frozen=True, slots=True)
 class Value:
@@ -269,15 +272,22 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
+class EachStep:
+    """Steps that are called for each step of the first axis, with the same weights: ops, layer calls, or `EachStep`."""
+
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
-    """A step of a body: the parts of an op, a layer call, branches, or another call of an earlier step.
+    """A step of a body: the parts of an op, a layer call, branches, an earlier step called again, or `EachStep`.
 
     Args:
         refs: The names in `from`; empty if the step takes the output of the previous step.
     """
 
     kind: str
-    action: tuple[OpCall, ...] | LayerCall | Branches | Share
+    action: tuple[OpCall, ...] | LayerCall | Branches | Share | EachStep
     loop: Loop
     name: str | None
     span: Span

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from archdsl.expr import AXES, HERE, Expression, axis_name, axis_of
-from archdsl.steps import Branches, Fields, LayerCall, Loop, OpCall, Share, Step, Value
+from archdsl.steps import Branches, EachStep, Fields, LayerCall, Loop, OpCall, Share, Step, Value
 
 
 def here_names(tensor: str) -> dict[str, str]:
@@ -56,7 +56,7 @@ class Replacement:
             return replace(step, action=replace(action, arguments=self.fields(action.arguments)))
         if isinstance(action, tuple):
             return replace(step, action=tuple(map(self.part, action)))
-        return step if isinstance(action, Share) else replace(step, action=self.branches(action))
+        return step if isinstance(action, Share | EachStep) else replace(step, action=self.branches(action))
 
     def part(self, part: OpCall) -> OpCall:
         choice = part.choice and replace(part.choice, word=self.value(part.choice.word))

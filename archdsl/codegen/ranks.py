@@ -13,6 +13,7 @@ from archdsl.errors import ArchError, Span
 from archdsl.expr import Expression
 from archdsl.names import free_name
 from archdsl.ops import Call, Op
+from archdsl.ops.each_step import EachStep
 from archdsl.resolution import resolve
 from archdsl.resolution.loops import Budget
 from archdsl.resolution.words import every_step
@@ -47,13 +48,17 @@ def ranks_of(spec: Spec) -> Mapping[str, BodyRanks]:
                 break
             continue
         for body in graph.bodies():
+            while body.one_step is not None:
+                body = body.one_step
             owner, shapes = body.name, body.shapes
             while owner in spec.layers and spec.layers[owner].like is not None:
                 owner = str(spec.layers[owner].like)
             steps = found.setdefault(owner, {})
             for node in body.nodes:
-                if node.op is not None and len(node.op.ranks) > 1 and node.span is not None:
-                    rank = len(shapes[node.inputs[0]]) - 1
+                op, rank = node.op, len(shapes[node.inputs[0]]) - 1 if node.inputs else 0
+                while isinstance(op, EachStep):
+                    op, rank = op.inner, rank - 1
+                if op is not None and len(op.ranks) > 1 and node.span is not None:
                     steps.setdefault(node.span, {}).setdefault(len(body.input) - 1, rank)
     return found or _of_first_input(spec)
 

@@ -10,13 +10,14 @@ from typing import Any, get_args
 from archdsl.codegen.choices import chosen, keras_word, words_of
 from archdsl.codegen.expressions import Verbatim
 from archdsl.codegen.loops import loop_clauses
-from archdsl.codegen.printer import Bracket, Source, flat, list_literal, surround
+from archdsl.codegen.printer import Bracket, Source, flat, list_literal, quote, surround
 from archdsl.codegen.scope import SourceScope, name_literal
 from archdsl.errors import Span
 from archdsl.ops import Call
+from archdsl.resolution.each_step import group_of
 from archdsl.resolution.words import known_by_name
 from archdsl.spec import Spec
-from archdsl.steps import LayerCall, OpCall, Step
+from archdsl.steps import EachStep, LayerCall, OpCall, Step
 
 
 def op_call(
@@ -80,11 +81,22 @@ def layer_calls(step: Step, scope: SourceScope, name: str, inputs: int = 1) -> l
     """
     if isinstance(step.action, LayerCall):
         return [_layer_call(step.action, scope, name)]
+    if isinstance(step.action, EachStep):
+        return [_each_step(step.action, scope, name)]
     assert isinstance(step.action, tuple)
     return [
         _part(part, scope, name if part.role == "main" else f"{name}_{part.role}", more, inputs, step.span)
         for part, more in _fused(step.action, scope.spec)
     ]
+
+
+def _each_step(each: EachStep, scope: SourceScope, name: str) -> Source:
+    """The constructor call of `TimeDistributed` around a layer, or around several in a `keras.Sequential`."""
+    if group := group_of(each):
+        inner: Source = sequential_call(each.steps, scope, quote(group))
+    else:
+        (inner,) = layer_list(each.steps, scope.numbered_anew())
+    return Bracket("layers.TimeDistributed(", (inner, "dtype=dtype", f"name={name_literal(name)}"), ")")
 
 
 def _part(part: OpCall, scope: SourceScope, name: str, more: Mapping[str, Any], inputs: int, span: Span) -> Source:
@@ -107,6 +119,8 @@ def layer_words(step: Step, spec: Spec) -> list[str]:
     """A word for each of `layer_calls`, to name variables after."""
     if isinstance(step.action, LayerCall):
         return [re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", step.action.layer).lower()]
+    if isinstance(step.action, EachStep):
+        return [step.kind]
     assert isinstance(step.action, tuple)
     return [part.role if part.choice else part.op.name for part, _ in _fused(step.action, spec)]
 

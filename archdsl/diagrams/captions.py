@@ -38,6 +38,7 @@ def box_text(
     else:
         title = box.labels.get(main.name) or main.label
         lines += filter(None, [" · ".join(_label(node) for node in box.step if node is not main)])
+    lines += ["for each step"] if main.each_step else []
     lines += [f"{word}: {tie}" for word, tie in main.tied.items()]
     lines += [f"weights of {box.shared.name}"] if box.shared else []
     cost = format_cost(total(box.nodes)) if costs and not hides_sizes else ""
@@ -101,7 +102,8 @@ def layer_details(layer: OpenLayer, *, costs: bool, hides_sizes: bool) -> list[s
     values = {name: [node.arguments[name] for node in layer.nodes] for name in layer.main.arguments}
     ranges = [f"{name}={_range(all_of)}" for name, all_of in values.items() if any(v != all_of[0] for v in all_of)]
     shared = [f"weights of {layer.shared.name}"] if layer.shared else []
-    return ([sizes] if layer.has_mixed_sizes else []) + ranges + shared + ([cost] if cost else [])
+    each = ["for each step"] if layer.main.each_step else []
+    return ([sizes] if layer.has_mixed_sizes else []) + ranges + each + shared + ([cost] if cost else [])
 
 
 def identity_text(*, is_shortcut: bool) -> tuple[str, list[str]]:

@@ -20,7 +20,7 @@ from archdsl.parsing.validation import plain
 from archdsl.parsing.values import STEP_KEYS
 from archdsl.source import Mapping, Node, Scalar, Sequence, entries
 from archdsl.spec import TYPES
-from archdsl.steps import SHARE
+from archdsl.steps import EACH_STEP, SHARE
 
 _NONE = Scalar("none", "none", Span("", 0, 0))
 
@@ -117,8 +117,8 @@ class LongForm(FieldWriter):
             items = [self._call(replace(word), None)]
         elif node.get("paths") is not None:
             items = self._paths(node)
-        elif (steps := node.get("steps")) is not None:
-            items = [self.item("steps", self._body(steps), "", node.key("steps"))]
+        elif inner := [(key, steps) for key, steps in node.items if key.text in ("steps", EACH_STEP)]:
+            items = [self.item(key.text, self._body(steps), "", key) for key, steps in inner]
         else:
             items = [self._call(key, given) for key, given in node.items if key.text not in STEP_KEYS]
         neighbours = self._neighbours(node) if isinstance(node, Mapping) else []

@@ -12,6 +12,7 @@ from archdsl.errors import Span, nearest, shown
 from archdsl.expr import Expression, is_expression
 from archdsl.names import name_fault
 from archdsl.ops import OPS, Op, find
+from archdsl.parsing.each_step import each_step
 from archdsl.parsing.interfaces import InterfaceReader
 from archdsl.parsing.scope import Scope
 from archdsl.parsing.validation import MISSING, faults, field_places, got, plain
@@ -19,11 +20,13 @@ from archdsl.parsing.values import LOOP_KEYS, STEP_KEYS, UNREAD
 from archdsl.source import Mapping, Node, Scalar, Sequence
 from archdsl.spec import INPUT, Signature
 from archdsl.steps import (
+    EACH_STEP,
     SHARE,
     SHORTCUTS,
     Branch,
     Branches,
     Choice,
+    EachStep,
     Fields,
     LayerCall,
     Loop,
@@ -54,7 +57,7 @@ PROJECTION: dict[str, int | str] = {
 _PATH = ("steps", "from")
 """The keys of a path or a shortcut, besides those of its loop."""
 
-_BODIES = ("paths", "steps")
+_BODIES = ("paths", "steps", EACH_STEP)
 """The keys of steps that contain steps."""
 
 NORMS = OPS.of_kind("norm", suffix="_norm")
@@ -106,7 +109,7 @@ class StepReader(InterfaceReader):
             scope.define(name, self._outputs(action), loop.many, step)
         return step
 
-    def _outputs(self, action: tuple[OpCall, ...] | LayerCall | Branches | Share | None) -> tuple[str, ...]:
+    def _outputs(self, action: tuple[OpCall, ...] | LayerCall | Branches | Share | EachStep | None) -> tuple[str, ...]:
         """Return the names of the outputs of a layer, or of the last layer of a group."""
         if isinstance(action, Branches):
             return self._outputs(action.after[-1].action) if action.is_group and action.after else ()
@@ -156,7 +159,7 @@ class StepReader(InterfaceReader):
 
     def _action(
         self, key: Scalar, given: Node, step: Mapping, scope: Scope
-    ) -> tuple[OpCall, ...] | LayerCall | Branches | Share | None:
+    ) -> tuple[OpCall, ...] | LayerCall | Branches | Share | EachStep | None:
         if key.text == "paths":
             return self.branches(step, scope)
         if key.text == SHARE:
@@ -166,6 +169,8 @@ class StepReader(InterfaceReader):
                 self.problems.add("ARCH006", "`steps` is empty", given.span, "add a step, as in `steps: [relu]`")
                 return None
             return self._group(self.body(given, scope), step.span)
+        if key.text == EACH_STEP:
+            return each_step(self.body(given, replace(scope, named=dict(scope.named))), given, self.problems)
         if key.text not in self.signatures and find(key.text, key.span) is None:
             message = f"unknown op or layer {shown(key.value)}"
             self.problems.add("ARCH014", message, key.span, self._nearest_step(key.text, scope))
@@ -258,6 +263,9 @@ class StepReader(InterfaceReader):
             inner = "steps" if first.action.is_group else "paths"
             message = f"`{ref.name}` has {inner}: only an op or a layer can be shared"
             hint = f"put the {inner} in a layer of their own, and share the step with that layer"
+        elif isinstance(first.action, EachStep):
+            message = f"`{ref.name}` has `{EACH_STEP}`: only an op or a layer can be shared"
+            hint = f"put the step with `{EACH_STEP}` in a layer, and share the step with that layer"
         elif isinstance(first.action, Share):
             original = scope.find(first.action.name)
             if original is not None and original.step is first.action.step and not original.ambiguous:

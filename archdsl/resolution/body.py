@@ -66,7 +66,7 @@ class Body:
         self.counts[path, kind] += 1
         return self.counts[path, kind]
 
-    def _take(self, name: str, span: Span | None) -> None:
+    def take(self, name: str, span: Span | None) -> None:
         """Reserve the name of a step or a branch."""
         if name in self.taken:
             first = self.taken[name]
@@ -82,7 +82,7 @@ class Body:
         """
         number = self.next_number(path, f"/{name}")
         numbered = StepName(name, number if number > 1 else 0, path)
-        self._take(numbered, span)
+        self.take(numbered, span)
         return numbered.own
 
     def referenced(self, refs: Sequence[StepRef]) -> Tensors:
@@ -108,7 +108,7 @@ class Body:
         if node.name in self.inputs:
             message = f"the step `{node.name}` has the name of an input of `{self.owner}`"
             raise fail("ARCH010", message, node.span, "rename the input, or give the step a `name`")
-        self._take(node.name, node.span)
+        self.take(node.name, node.span)
         self.nodes.append(node)
         tensors = node.output_tensors
         self.shapes.update((tensor.ref, tensor.shape) for tensor in tensors)
@@ -141,12 +141,14 @@ class StepContext(NamedTuple):
         scope: The values of the names in its expressions.
         path: The branches around the step.
         numbered: Whether a group with copies is around the step, so that its name gets a number.
+        each: The number of `time_distributed` around the step.
     """
 
     body: Body
     scope: Values
     path: BranchPath
     numbered: bool = False
+    each: int = 0
 
     def inside(self, branch: str) -> StepContext:
         """Return the context inside another branch."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from math import prod
@@ -15,18 +15,34 @@ from archdsl.expr import shape_names
 from archdsl.graph import Graph, Node, Role, StepName, Tensor, Totals, total
 from archdsl.limits import ELEMENTS
 from archdsl.ops import Op, OpError, RankError, Shape, Weight
-from archdsl.ops.base import show
+from archdsl.ops.base import DTYPES, show
+from archdsl.ops.each_step import each_step
 from archdsl.parsing.validation import faults, field_places
 from archdsl.resolution.body import Body, StepContext, Tensors, Values
 from archdsl.resolution.dtypes import check_dtypes
+from archdsl.resolution.each_step import EachStepBodies, group_of
 from archdsl.resolution.loops import BODY_STEPS, INTEGER_DIVISION, SHORTCUT, Budget
 from archdsl.resolution.merge_errors import merge_problem
+from archdsl.resolution.op_errors import earlier_hint, place_of, with_expression
 from archdsl.resolution.sharing import Difference, SharedBodies, different_layers, tied_weight
 from archdsl.resolution.shortcuts import shortcut_of, shortcut_steps, shortcut_stride, sized_shortcut
 from archdsl.resolution.step_values import reads_here
 from archdsl.resolution.words import chosen_words
 from archdsl.spec import INPUT, OUTPUT, Layer, Spec
-from archdsl.steps import SHORTCUTS, Branch, Branches, Choice, Fields, LayerCall, OpCall, Share, Step, StepRef, Value
+from archdsl.steps import (
+    EACH_STEP,
+    SHORTCUTS,
+    Branch,
+    Branches,
+    Choice,
+    EachStep,
+    LayerCall,
+    OpCall,
+    Share,
+    Step,
+    StepRef,
+    Value,
+)
 from archdsl.text import quantity
 
 TensorKinds: TypeAlias = tuple[tuple[Shape, str], ...]
@@ -87,6 +103,7 @@ class Resolver:
         self._last: _LastCall | None = None
         self._open_layers: list[str] = []
         self._shared_bodies = SharedBodies()
+        self._each_step_bodies = EachStepBodies()
         self._dtypes: dict[str, tuple[tuple[str, ...], Span]] = {}
 
     def model(self, values: Values) -> Graph:
@@ -214,6 +231,8 @@ class Resolver:
             return self._layer_call(context, step, step.action, name, x)
         if isinstance(step.action, Share):
             return self._shared(context, step, step.action, name, x)
+        if isinstance(step.action, EachStep):
+            return self._each_step(context, step.action, name, x, step.span)
         for part in step.action:
             call = part if part.choice is None else self._chosen(part, part.choice, context.scope)
             if call is None:
@@ -225,6 +244,21 @@ class Resolver:
             self._check_one(call.op, x, step.span)
             x = (self._op_call(context, call, name, x, step.span),)
         return (self._one(x, f"`{name}`", step.span),)
+
+    def _each_step(self, context: StepContext, each: EachStep, name: StepName, x: Tensors, span: Span) -> Tensors:
+        """Resolve steps that are called for each step of the first axis of their input."""
+        start = self._one(x, f"the input of `{name}`", span)
+        if len(start.shape) - context.each < 2:
+            message = f"`{EACH_STEP}` expects steps x channels, or more axes, got {show(start.shape[context.each :])}"
+            raise fail("ARCH020", message, span)
+        context.body.take(name, span)
+        inner = context.inside(name.own)._replace(each=context.each + 1)
+        group = group_of(each)
+        end = self._one(self._steps(inner.inside(group) if group else inner, each.steps, x), f"`{name}`", span)
+        if DTYPES[end.dtype] != "float":
+            hint = "convert it after this step, or before, instead of inside"
+            raise fail("ARCH028", f"`{EACH_STEP}` returns floats, got {end.dtype}", span, hint)
+        return (end,)
 
     def _chosen(self, part: OpCall, choice: Choice, scope: Values) -> OpCall | None:
         """Return the op that an expression chooses, or None for the word `none`."""
@@ -320,7 +354,7 @@ class Resolver:
             span: The place of the step.
             merge: The `parts` and the `shortcut` of a merge.
         """
-        op = self._op(call, context.scope, span)
+        op = self._op(call, context.scope, span, context.each)
         name = str(step) if call.role == "main" else f"{step}_{call.role}"
         shape, dtype, weights, totals = self._cost(op, call, name, xs, span, context.body)
         tied = {word: tied_weight(context.body, word, tie, weights[word]) for word, tie in call.ties.items()}
@@ -335,6 +369,7 @@ class Resolver:
             "span": span,
             "dtype": dtype,
             "tied": tied,
+            "each_step": context.each > 0,
             **merge,
         }
         return self.append(context.body, Node(name, step, op.name, role, refs, shape, totals, op, **more))[0]
@@ -349,9 +384,9 @@ class Resolver:
         try:
             shape, weights = op.output(*shapes), op.weights(*shapes)
         except OpError as error:
-            at = _place(error, call.fields, span)
+            at = place_of(error, call.fields, span)
             facts = tuple(f"{x.ref} -> {show(x.shape)}" for x in xs) if len(xs) > 1 else ()
-            hint = (_earlier(op, body, xs[0]) if isinstance(error, RankError) else "") or error.hint
+            hint = (earlier_hint(op, body, xs[0]) if isinstance(error, RankError) else "") or error.hint
             raise ArchError(Problem("ARCH020", str(error), at, facts, hint=hint)) from None
         if prod(shape) > ELEMENTS:
             message = f"the output of `{name}` is too large: {show(shape)} exceeds {ELEMENTS:,} numbers"
@@ -373,33 +408,44 @@ class Resolver:
         self.budget.spend(5 * len(node.inputs), node.span)
         return body.append(node)
 
-    def _op(self, call: OpCall, scope: Values, span: Span) -> Op:
-        """Return the op with evaluated and validated fields."""
+    def _op(self, call: OpCall, scope: Values, span: Span, each: int = 0) -> Op:
+        """Return the op with evaluated and validated fields; `each` is the number of `time_distributed` around it."""
         values = {name: self.budget.value(value, scope) for name, value in call.fields.items()}
-        key = call.op, repr(values)
+        key = call.op, repr(values), each
         if key not in self._ops:
             try:
-                self._ops[key] = call.op.model_validate(values)
+                op = call.op.model_validate(values)
+                for _ in range(each):
+                    op = each_step(op)
+                self._ops[key] = op
             except ValidationError:
                 problems = faults(call.op, values, field_places(call.fields, span))
-                raise ArchError(*(_with_expression(problem, call.fields, values) for problem in problems)) from None
+                raise ArchError(*(with_expression(problem, call.fields, values) for problem in problems)) from None
         return self._ops[key]
 
     def _layer_call(self, context: StepContext, step: Step, call: LayerCall, name: StepName, x: Tensors) -> Tensors:
         """Add the node of a layer with its graph. Identical consecutive copies share the graph."""
         layer = self.spec.layers[call.layer]
         self._check_inputs(layer, x, step.span)
-        scope, kinds = context.scope, _kinds(x)
+        scope, kinds = context.scope, tuple((one.shape[context.each :], one.dtype) for one in x)
         if self._last is None or self._last.scope is not scope or self._last.kinds != kinds:
             values = self._layer_arguments(layer, call, scope)
             self._last = _LastCall(scope, kinds, values, self._layer_graph(layer, values, kinds, step.span))
         values, graph = self._last.values, self._last.graph
+        for steps in reversed(x[0].shape[: context.each]):
+            graph = self.called_for_each_step(graph, steps)
         outputs = {} if OUTPUT in graph.outputs else {name: end.shape for name, end in graph.outputs.items()}
         refs = tuple(tensor.ref for tensor in x)
         more: dict[str, Any] = {"arguments": values, "fields": call.arguments, "span": step.span, "outputs": outputs}
+        more["each_step"] = context.each > 0
         more["dtype"] = next(iter(graph.outputs.values())).dtype
         node = Node(str(name), name, layer.name, "layer", refs, graph.shape, graph.totals, None, graph, **more)
         return self.append(context.body, node)
+
+    def called_for_each_step(self, graph: Graph, steps: int) -> Graph:
+        """Return the body of a layer that is called for each of some steps."""
+        self.budget.spend(len(graph.nodes), graph.span)
+        return self._each_step_bodies.of(graph, steps)
 
     def _layer_arguments(self, layer: Layer, call: LayerCall, scope: Values) -> dict[str, Any]:
         values = {}
@@ -540,26 +586,6 @@ class Resolver:
         return self._one(self._steps(context, steps, x), "the output of the shortcut", place)
 
 
-def _place(error: OpError, fields: Fields, span: Span) -> Span:
-    """Return the place of the argument that an error is about, or of a part of it."""
-    value = fields.get(error.field)
-    if value is None:
-        return span
-    return value.span.inside(str(value.content), *error.part) if error.part else value.span
-
-
-def _with_expression(problem: Problem, fields: Fields, values: Mapping[str, Any]) -> Problem:
-    """Add the expression of an evaluated field to a problem."""
-    parts = ((name, *part) for name, value in fields.items() for part in _parts(value, values[name]))
-    for name, value, number in parts:
-        if value.span == problem.span and value.is_computed:
-            text = next(value.expressions())[0].text
-            is_divided = isinstance(number, float) and problem.code == "ARCH007" and "/" in text.replace("//", "")
-            hint = INTEGER_DIVISION if is_divided else problem.hint
-            return replace(problem, facts=(f"`{name}` is {text} = {shown(number).strip('`')}",), hint=hint)
-    return problem
-
-
 def _select_one(x: Tensors) -> str:
     """Return the hint for a place that takes one of these tensors."""
     output = next((tensor.ref.output for tensor in x), "")
@@ -572,24 +598,6 @@ def _name_them(x: Tensors, step: str | None) -> str:
     outputs = [f"{step or 'STEP'}.{tensor.ref.output}" for tensor in x if tensor.ref.output]
     named = f"outputs: [{', '.join(outputs)}]" if outputs else "outputs"
     return f"merge them, or name them in `{named}`"
-
-
-def _parts(value: Value, evaluated: Any) -> Iterator[tuple[Value, Any]]:
-    """Yield a value and the entries of its lists, each with what it evaluates to."""
-    yield value, evaluated
-    if isinstance(value.content, tuple):
-        for item, inner in zip(value.content, evaluated, strict=True):
-            yield from _parts(item, inner)
-
-
-def _earlier(op: Op, body: Body, x: Tensor) -> str:
-    """The hint for an op that comes after the step that took the axes away that it needs, if there is one."""
-    node = next((node for node in body.nodes if node.name == x.ref.node and node.op is not None), None)
-    if node is not None and node.span is not None and getattr(node.op, "return_sequences", True) is False:
-        return f"set `return_sequences: true` in `{node.kind}` on line {node.span.line}" if x.shape else ""
-    if node is None or node.kind not in ("flatten", "global_average_pool", "global_max_pool") or node.span is None:
-        return ""
-    return f"move `{op.name}` before `{node.kind}` on line {node.span.line}"
 
 
 def with_trail(error: ArchError, layer: str, caller: str, span: Span, values: Mapping[str, Any]) -> ArchError:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from archdsl.steps import Branches, LayerCall, Share, Step, Value
+from archdsl.steps import Branches, EachStep, LayerCall, Share, Step, Value
 
 
 def own_values(step: Step) -> Iterator[Value]:
-    """Yield the values of a step, without those of the steps inside its paths."""
+    """Yield the values of a step, without those of the steps inside it."""
     action = step.action
     yield from step.loop.values()
     if isinstance(action, LayerCall):
@@ -20,7 +20,7 @@ def own_values(step: Step) -> Iterator[Value]:
             yield action.shortcut
         if action.merge is not None:
             yield from action.merge.fields.values()
-    elif not isinstance(action, Share):
+    elif not isinstance(action, Share | EachStep):
         for part in action:
             yield from part.fields.values()
             if part.choice is not None:

@@ -13,7 +13,7 @@ from archdsl.ops.activation import Activation
 from archdsl.ops.base import same
 from archdsl.resolution.step_values import own_values
 from archdsl.spec import Spec
-from archdsl.steps import Branches, Choice, LayerCall, OpCall, Step, Value
+from archdsl.steps import Branches, Choice, EachStep, LayerCall, OpCall, Step, Value
 
 
 def every_step(steps: Sequence[Step]) -> Iterator[Step]:
@@ -27,6 +27,8 @@ def every_step(steps: Sequence[Step]) -> Iterator[Step]:
             if not isinstance(branches.shortcut, Value):
                 yield from every_step(branches.shortcut)
             yield from every_step(branches.after)
+        elif isinstance(step.action, EachStep):
+            yield from every_step(step.action.steps)
 
 
 def known_by_name(part: OpCall) -> bool:

@@ -19,7 +19,7 @@ from archdsl.parsing.values import LOOP_KEYS
 from archdsl.schema.annotations import EXPRESSION, Annotations, Schema, either, reference, word_or_mapping
 from archdsl.schema.docstrings import prose
 from archdsl.spec import AXES, INPUT, TYPES, Side
-from archdsl.steps import SHARE, SHORTCUTS
+from archdsl.steps import EACH_STEP, SHARE, SHORTCUTS
 
 _CLASS = f"^[A-Z][A-Za-z0-9_]{{0,{LONGEST - 1}}}$"
 _NAME = f"^[A-Za-z][A-Za-z0-9_]{{0,{LONGEST - 1}}}$"
@@ -55,7 +55,10 @@ PATHS_PROPERTIES = {
 }
 """`paths` and the keys next to it."""
 
-_GROUP = {"steps": _ref("group", "Steps that `repeat`, `for`, `when`, `from` and `name` apply to together.")}
+_GROUP = {
+    "steps": _ref("group", "Steps that `repeat`, `for`, `when`, `from` and `name` apply to together."),
+    EACH_STEP: _ref("group", "Steps that are called for each step of the first axis, with the same weights."),
+}
 
 
 def file_words() -> Schema:
@@ -184,7 +187,7 @@ def step_definitions(ops: Mapping[str, type[Op]]) -> Schema:
             "anyOf": [{"enum": list(ops)}, {"pattern": _CLASS}],
         },
         "mapping": {
-            "description": "One op, layer of this file, `paths` or `steps`, and optional keys such as `name`.",
+            "description": "An op, a layer of this file, `paths`, `steps` or `time_distributed`, and optional keys.",
             "type": "object",
             "properties": {**_entries(ops), SHARE: SHARE_PROPERTY, **PATHS_PROPERTIES, **_GROUP, **STEP_PROPERTIES},
             "patternProperties": {_CLASS: _ref("arguments", "A layer of this file and its arguments.")},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from archdsl.graph import Node, StepName, Tensor
+from archdsl.graph import Graph, Node, StepName, Tensor
 from archdsl.resolution.body import Body, StepContext, Tensors, Values
 from archdsl.resolution.loops import Budget
 from archdsl.resolution.resolver import Resolver
@@ -68,6 +68,18 @@ class TracingResolver(Resolver):
             return super().step(context, step, name, x)
         finally:
             self.current.pop()
+
+    def called_for_each_step(self, graph: Graph, steps: int) -> Graph:
+        found = super().called_for_each_step(graph, steps)
+        self._copy_scopes(graph, found)
+        return found
+
+    def _copy_scopes(self, one_step: Graph, graph: Graph) -> None:
+        for one, node in zip(one_step.nodes, graph.nodes, strict=True):
+            if id(node) not in self.scopes:
+                self.scopes[id(node)] = self.scopes[id(one)]
+                if one.body is not None and node.body is not None:
+                    self._copy_scopes(one.body, node.body)
 
     def append(self, body: Body, node: Node) -> Tensors:
         self.scopes[id(node)] = self.current[-1]

@@ -239,6 +239,8 @@ class _Flattener:
             return self._functional(inner, inputs)
         if vars(type(operation)).get("_archdsl_generated"):
             return self._functional(_traced(node), inputs)
+        if isinstance(operation, keras.layers.TimeDistributed):
+            return self._functional(_of_one_step(operation, node.arguments.keras_tensors[0]), inputs)
         if is_custom(operation) and (traced := _traced_if_possible(node)) is not None:
             return self._functional(traced, inputs)
         tensors = {id(tensor) for tensor in node.arguments.keras_tensors}
@@ -269,6 +271,12 @@ def _traced(node: Any) -> Any:
     inputs = {id(tensor): keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype) for tensor in tensors}
     arguments, keywords = node.arguments.fill_in(inputs)
     return keras.Model([inputs[id(tensor)] for tensor in tensors], node.operation.call(*arguments, **keywords))
+
+
+def _of_one_step(operation: Any, tensor: Any) -> Any:
+    """Trace the layer inside `TimeDistributed`, for one step of the first axis."""
+    step = keras.Input(batch_shape=(tensor.shape[0], *tensor.shape[2:]), dtype=tensor.dtype)
+    return keras.Model(step, operation.layer(step))
 
 
 def is_custom(operation: Any) -> bool:

@@ -9,7 +9,7 @@ from archdsl.analysis.dataflow import BodyFacts, OpFacts
 from archdsl.linting.rule import Network, Occurrence, Rule, example
 from archdsl.ops import Shape
 from archdsl.ops.base import show
-from archdsl.steps import Branches, LayerCall, Step
+from archdsl.steps import Branches, EachStep, LayerCall, Step
 
 
 class UnusedLayer(Rule):
@@ -60,6 +60,8 @@ def _layers_of(steps: Iterable[Step]) -> Iterator[str]:
             if isinstance(branches.shortcut, tuple):
                 yield from _layers_of(branches.shortcut)
             yield from _layers_of(branches.after)
+        elif isinstance(step.action, EachStep):
+            yield from _layers_of(step.action.steps)
 
 
 class StretchedNonGate(Rule):
