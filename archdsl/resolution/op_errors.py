@@ -8,7 +8,7 @@ from typing import Any
 
 from archdsl.errors import Problem, Span, shown
 from archdsl.graph import Tensor
-from archdsl.ops import Op, OpError
+from archdsl.ops import OpError
 from archdsl.resolution.body import Body
 from archdsl.resolution.loops import INTEGER_DIVISION
 from archdsl.steps import Fields, Value
@@ -42,11 +42,11 @@ def _parts(value: Value, evaluated: Any) -> Iterator[tuple[Value, Any]]:
             yield from _parts(item, inner)
 
 
-def earlier_hint(op: Op, body: Body, x: Tensor) -> str:
-    """The hint for an op that comes after the step that took the axes away that it needs, if there is one."""
+def earlier_hint(word: str, body: Body, x: Tensor) -> str:
+    """The hint for an op or a key that comes after the step that took the axes away that it needs, if there is one."""
     node = next((node for node in body.nodes if node.name == x.ref.node and node.op is not None), None)
     if node is not None and node.span is not None and getattr(node.op, "return_sequences", True) is False:
         return f"set `return_sequences: true` in `{node.kind}` on line {node.span.line}" if x.shape else ""
     if node is None or node.kind not in ("flatten", "global_average_pool", "global_max_pool") or node.span is None:
         return ""
-    return f"move `{op.name}` before `{node.kind}` on line {node.span.line}"
+    return f"move `{word}` before `{node.kind}` on line {node.span.line}"

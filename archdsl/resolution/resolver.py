@@ -250,7 +250,7 @@ class Resolver:
         start = self._one(x, f"the input of `{name}`", span)
         if len(start.shape) - context.each < 2:
             message = f"`{EACH_STEP}` expects steps x channels, or more axes, got {show(start.shape[context.each :])}"
-            raise fail("ARCH020", message, span)
+            raise fail("ARCH020", message, span, earlier_hint(EACH_STEP, context.body, start))
         context.body.take(name, span)
         inner = context.inside(name.own)._replace(each=context.each + 1)
         group = group_of(each)
@@ -386,7 +386,7 @@ class Resolver:
         except OpError as error:
             at = place_of(error, call.fields, span)
             facts = tuple(f"{x.ref} -> {show(x.shape)}" for x in xs) if len(xs) > 1 else ()
-            hint = (earlier_hint(op, body, xs[0]) if isinstance(error, RankError) else "") or error.hint
+            hint = (earlier_hint(op.name, body, xs[0]) if isinstance(error, RankError) else "") or error.hint
             raise ArchError(Problem("ARCH020", str(error), at, facts, hint=hint)) from None
         if prod(shape) > ELEMENTS:
             message = f"the output of `{name}` is too large: {show(shape)} exceeds {ELEMENTS:,} numbers"

@@ -83,7 +83,7 @@ LEFT_OUT = {
     "it is `input` or `inputs` of the file": ["InputLayer"],
     "`embedding` and a shared `kernel` do the same": ["ReversibleEmbedding"],
     "it changes the weights of another layer": ["SpectralNormalization"],
-    "a `dense` or `conv` takes any axes before the channels": ["TimeDistributed"],
+    "it is the key `time_distributed` of a step": ["TimeDistributed"],
 }
 """The layer classes that are no ops, one of each rank, by the reason. A class that becomes an op must be removed."""
 
