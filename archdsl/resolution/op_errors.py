@@ -1,4 +1,4 @@
-"""Places and hints of errors about the arguments of an op."""
+"""Places and hints of errors about the arguments and the inputs of an op."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from archdsl.errors import Problem, Span, shown
 from archdsl.graph import Tensor
 from archdsl.ops import OpError
-from archdsl.resolution.body import Body
+from archdsl.resolution.body import Body, Tensors
 from archdsl.resolution.loops import INTEGER_DIVISION
 from archdsl.steps import Fields, Value
 
@@ -50,3 +50,17 @@ def earlier_hint(word: str, body: Body, x: Tensor) -> str:
     if node is None or node.kind not in ("flatten", "global_average_pool", "global_max_pool") or node.span is None:
         return ""
     return f"move `{word}` before `{node.kind}` on line {node.span.line}"
+
+
+def select_one(x: Tensors) -> str:
+    """Return the hint for a place that takes one of these tensors."""
+    output = next((tensor.ref.output for tensor in x), "")
+    selection = f"from: STEP.{output}" if output else "from"
+    return f"select one with `{selection}`, or merge them first"
+
+
+def name_them(x: Tensors, step: str | None) -> str:
+    """Return the hint for tensors that a step returns where one output is expected."""
+    outputs = [f"{step or 'STEP'}.{tensor.ref.output}" for tensor in x if tensor.ref.output]
+    named = f"outputs: [{', '.join(outputs)}]" if outputs else "outputs"
+    return f"merge them, or name them in `{named}`"

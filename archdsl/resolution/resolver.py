@@ -23,7 +23,7 @@ from archdsl.resolution.dtypes import check_dtypes
 from archdsl.resolution.each_step import EachStepBodies, group_of
 from archdsl.resolution.loops import BODY_STEPS, INTEGER_DIVISION, SHORTCUT, Budget
 from archdsl.resolution.merge_errors import merge_problem
-from archdsl.resolution.op_errors import earlier_hint, place_of, with_expression
+from archdsl.resolution.op_errors import earlier_hint, name_them, place_of, select_one, with_expression
 from archdsl.resolution.sharing import Difference, SharedBodies, different_layers, tied_weight
 from archdsl.resolution.shortcuts import shortcut_of, shortcut_steps, shortcut_stride, sized_shortcut
 from archdsl.resolution.step_values import reads_here
@@ -135,10 +135,10 @@ class Resolver:
             given = {}
             for ref in outputs:
                 x = body.referenced([ref])
-                given[ref.label] = self._one(x, f"the output `{ref.label}`", ref.span, _name_them(x, ref.name))
+                given[ref.label] = self._one(x, f"the output `{ref.label}`", ref.span, name_them(x, ref.name))
         else:
             last = steps[-1] if steps else None
-            place, hint = last.span if last else span, _name_them(ends, last.name if last else None)
+            place, hint = last.span if last else span, name_them(ends, last.name if last else None)
             given = {OUTPUT: self._one(ends, f"the output of `{body.owner}`", place, hint)}
         body.check_used(tuple(given.values()), span)
         totals = total(body.nodes)
@@ -157,7 +157,7 @@ class Resolver:
         """Return the only tensor of `x`."""
         if len(x) == 1:
             return x[0]
-        raise fail("ARCH022", f"{what} must be a single tensor, got {len(x)}", span, hint or _select_one(x))
+        raise fail("ARCH022", f"{what} must be a single tensor, got {len(x)}", span, hint or select_one(x))
 
     def _steps(self, context: StepContext, steps: tuple[Step, ...], x: Tensors) -> Tensors:
         for step in steps:
@@ -278,7 +278,7 @@ class Resolver:
 
     def _check_one(self, op: Op | type[Op], x: Tensors, span: Span) -> None:
         if len(x) != 1 and not op.many and not op.without_input:
-            raise fail("ARCH022", f"`{op.name}` takes one tensor, got {len(x)}", span, _select_one(x))
+            raise fail("ARCH022", f"`{op.name}` takes one tensor, got {len(x)}", span, select_one(x))
 
     def _shared(self, context: StepContext, step: Step, share: Share, name: StepName, x: Tensors) -> Tensors:
         """Add another call of the layers of an earlier step, with the same weights."""
@@ -584,20 +584,6 @@ class Resolver:
         word = word if pooled or word == "pad" else "projection"
         steps = shortcut_steps(word, branches.projection, filters, Value(stride, shortcut.span))
         return self._one(self._steps(context, steps, x), "the output of the shortcut", place)
-
-
-def _select_one(x: Tensors) -> str:
-    """Return the hint for a place that takes one of these tensors."""
-    output = next((tensor.ref.output for tensor in x), "")
-    selection = f"from: STEP.{output}" if output else "from"
-    return f"select one with `{selection}`, or merge them first"
-
-
-def _name_them(x: Tensors, step: str | None) -> str:
-    """Return the hint for tensors that a step returns where one output is expected."""
-    outputs = [f"{step or 'STEP'}.{tensor.ref.output}" for tensor in x if tensor.ref.output]
-    named = f"outputs: [{', '.join(outputs)}]" if outputs else "outputs"
-    return f"merge them, or name them in `{named}`"
 
 
 def with_trail(error: ArchError, layer: str, caller: str, span: Span, values: Mapping[str, Any]) -> ArchError:
