@@ -41,7 +41,7 @@ def chosen(tree: ast.expr, calls: Mapping[str, str], names: ExpressionWriter) ->
         return calls[str(tree.value)]
     if isinstance(tree, ast.IfExp):
         first = chosen(tree.body, calls, names)
-        first = f"({first})" if " else " in first else first
+        first = f"({first})" if isinstance(ast.parse(first, mode="eval").body, ast.IfExp) else first
         return f"{first} if {names.expression(tree.test)} else {chosen(tree.orelse, calls, names)}"
     source = names.expression(tree)
     *first_words, last = calls

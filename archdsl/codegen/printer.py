@@ -123,6 +123,8 @@ def breakable(text: str) -> Source:
         operator = _OPERATOR.match(text)
         return surround(operator[0], breakable(text[operator.end() :])) if operator else text
     data = text.encode()  # the positions in a tree count bytes
+    if data[:1] == b"(" and (tree.col_offset, tree.end_col_offset) == (1, len(data) - 1):
+        return Bracket("(", (text[1:-1],), ")", "comprehension")
     style, cuts = _cuts(tree, data)
     if not cuts:
         return text

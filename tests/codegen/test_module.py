@@ -172,6 +172,20 @@ def test_lines_are_split_like_ruff(bracket: Bracket) -> None:
     assert ruff(source, "format", "--diff") == ""
 
 
+@pytest.mark.parametrize("word", ["'layer' if $on else 'none'", "('batch' if $on else 'layer') if $deep else 'none'"])
+def test_a_chosen_layer_has_parentheses_only_around_another_choice(word: str) -> None:
+    conv = f'{{filters: 4, kernel: 1, norm: "{word}"}}'
+    args = f"{{{', '.join(f'{name}: true' for name in ('on', 'deep') if name in word)}}}"
+    source = to_python(
+        archdsl.loads(
+            f"archdsl: 1\nname: Net\ninput: [8, 8, 4]\nargs: {args}\n"
+            f"model: [{{conv: {conv}, repeat: 2 if $on else 1}}, conv: {conv}]\n"
+        )
+    )
+    assert (" = (\n            (\n" in source) == word.startswith("(")
+    assert ruff(source, "check", "--quiet") == ruff(source, "format", "--diff") == ""
+
+
 @pytest.mark.tensorflow
 def test_the_printed_source_is_executed() -> None:
     module = archdsl.compile("digits_resnet")
