@@ -12,9 +12,9 @@ KEEPING: tuple[dict[str, Any], ...] = (
     {"batch_norm": {}},
     {"layer_scale": {"init": 0.5}},
     {"depthwise_conv": {"kernel": 3, "padding": "same", "activation": "relu"}},
-    {"conv": {"filters": "$channels", "kernel": 3, "padding": 1, "norm": "batch", "activation": "relu"}},
-    {"conv": {"filters": "$channels", "kernel": 1, "norm": "layer"}},
-    {"dense": {"units": "$channels", "activation": {"leaky_relu": {"slope": 0.1}}}},
+    {"conv": {"filters": "$here.channels", "kernel": 3, "padding": 1, "norm": "batch", "activation": "relu"}},
+    {"conv": {"filters": "$here.channels", "kernel": 1, "norm": "layer"}},
+    {"dense": {"units": "$here.channels", "activation": {"leaky_relu": {"slope": 0.1}}}},
 )
 """Steps with weights that mostly keep the shape, so that they can follow themselves."""
 
@@ -36,7 +36,7 @@ class Sharer:
             found.append(self.opened(step))
             if self.chance.random() < 0.4:
                 found += self.pair()
-            elif isinstance(step, dict) and self.is_open(step) and self.chance.random() < 0.6:
+            elif isinstance(step, dict) and self.is_open(step) and self.chance.random() < 0.3:
                 found[-1] = {**found[-1], "name": step.get("name") or self.name()}
                 found.append({"share": found[-1]["name"]})
         return found
