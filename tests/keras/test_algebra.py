@@ -41,7 +41,7 @@ def block_of_mixer(x: Any, tokens: int, hidden: int) -> Any:
 
 def test_mixer_is_that_of_keras_by_hand() -> None:
     text = (SPECS / "mlp_mixer.yaml").read_text(encoding="utf-8").replace("[224, 224, 3]", "[32, 32, 3]")
-    small = {"patch": 8, "patches": 16, "width": 12, "depth": 2, "tokens": 10, "hidden": 20, "classes": 5}
+    small = {"patch": 8, "width": 12, "depth": 2, "tokens": 10, "hidden": 20, "classes": 5}
     ours = archdsl.build(archdsl.loads(text), **small)
     inputs = keras.Input((32, 32, 3))
     # A convolution with the stride of its kernel is a dense layer on patches; its kernel has the same order.
