@@ -84,7 +84,6 @@ def _graph_methods(
     names, types = {arg.name: f"self.{arg.name}" for arg in args}, {arg.name: arg.type for arg in args}
     graph = write_graph(spec, layer.steps, layer.inputs, layer.outputs, names, types, ranks, fixed_sizes=False)
     build = Statements()
-    build.add("dtype = self.dtype_policy")
     inputs = dtypes.inputs if dtypes is not None else (FLOAT,) * len(layer.inputs)
     own = ["self.compute_dtype" if dtype == FLOAT else quote(dtype) for dtype in inputs]
     if layer.inputs == (INPUT,):
@@ -102,7 +101,7 @@ def _graph_methods(
     shape_result = f"        return {attribute}.compute_output_shape(input_shape)"
     return [
         *([_init(args, (), refused_words(spec, layer.steps, layer.args))] if args else []),
-        ["    def build(self, input_shape):", *build.text],
+        ["    def build(self, input_shape):", *_dtype_line(build.text), *build.text],
         ["    def call(self, inputs, training=False):", f"        return {attribute}(inputs, training=training)"],
         ["    def compute_output_shape(self, input_shape):", *_BUILD_FIRST, shape_result],
     ]

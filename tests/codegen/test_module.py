@@ -186,6 +186,17 @@ def test_a_chosen_layer_has_parentheses_only_around_another_choice(word: str) ->
     assert ruff(source, "check", "--quiet") == ruff(source, "format", "--diff") == ""
 
 
+def test_a_layer_that_passes_its_input_on_has_no_unused_variable() -> None:
+    source = to_python(
+        archdsl.loads(
+            "archdsl: 1\nname: Net\ninput: [8, 8, 4]\nlayers:\n"
+            "  Own: {paths: {main: {from: input}}, merge: add}\n"
+            "model: [Own, relu]\n"
+        )
+    )
+    assert ruff(source, "check", "--quiet") == ruff(source, "format", "--diff") == ""
+
+
 @pytest.mark.tensorflow
 def test_the_printed_source_is_executed() -> None:
     module = archdsl.compile("digits_resnet")
