@@ -376,8 +376,12 @@ class _DotDrawing(PlanWalker[_DotChain]):
             merge = self.way_up(
                 level, level.merge, level.end, chain, {"tail": "outer", "head": "behind"} if is_bend else {}
             )
-            self.dot.side_by_side((across, merge))
-            self.dot.edge(across, merge, **self.dashed, weight=0)
+            row = [across, *(target(box, scope) for box in level.across), merge]
+            for box in level.across:
+                self.draw_box(box, replace(chain, group="across", is_shortcut=True))
+            self.dot.side_by_side(row)
+            for one, other in pairwise(row):
+                self.dot.edge(one, other, **self.dashed, weight=len(level.across))
             if level.raised and level.lower:
                 self.center(target(level.lower[-1], scope), target(level.raised[0], scope), below, scope)
         (output,) = level.body.outputs.values()

@@ -169,6 +169,10 @@ class _MermaidDrawing(PlanWalker[_MermaidChain]):
             self.draw(level.raised, chain)
             merge, end = self.mermaid.circle(_label(sign(level.merge), ())), chain.sources[level.end]
             self.mermaid.link(end.node, merge, "", is_dotted=False)
+            for box in level.across:
+                crop = self.step(box, replace(chain, is_shortcut=True))
+                self.mermaid.link(across, crop, "", is_dotted=True)
+                across = crop
             self.mermaid.link(across, merge, "", is_dotted=True)
             chain.sources[level.merge.name] = TensorSource(merge, level.merge.shape, end.shown)
             chain.last = level.merge.name

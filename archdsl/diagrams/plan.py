@@ -191,6 +191,7 @@ class Level:
         raised: the items that lead from the next level to the merge.
         end: the tensor that the merge takes from them.
         up: the steps after the merge.
+        across: the step in its shortcut, such as a crop, if any.
     """
 
     node: Node
@@ -202,6 +203,7 @@ class Level:
     raised: tuple[Box, ...] = ()
     end: TensorRef | None = None
     up: tuple[Box, ...] = ()
+    across: tuple[Box, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +225,7 @@ class UShape:
     def items(self) -> Iterator[Box]:
         """Return all of its boxes."""
         for level in self.levels:
-            yield from (*level.down, *level.lower, *level.raised, *level.up)
+            yield from (*level.down, *level.lower, *level.across, *level.raised, *level.up)
 
 
 Item: TypeAlias = Box | OpenLayer | Group | Parallel | UShape
@@ -445,23 +447,24 @@ def _levels(node: Node) -> Iterator[Level]:
     wires = Wires(node.body)
     items = _Planner(wires, 1, several=2).items(node.body.nodes, 0)
     fork = next((number for number, item in enumerate(items) if isinstance(item, Parallel)), len(items))
-    down, up, across = _chain(items[:fork]), _chain(items[fork + 1 :]), items[fork:][:1]
+    down, up, merged = _chain(items[:fork]), _chain(items[fork + 1 :]), items[fork:][:1]
     if not down or wires.uses(*node.body.inputs) > 1 or up is None:
         return
-    if not across:
+    if not merged:
         yield Level(node, node.body, wires, down)
-    for parallel in across:
+    for parallel in merged:
         if not isinstance(parallel, Parallel) or [b.is_shortcut for b in parallel.branches] != [False, True]:
             return
         path, shortcut = parallel.branches
         inside = [number for number, item in enumerate(path.items) if _is_use_of(item, node.kind)]
         starts = {path.inputs, shortcut.inputs}
-        if len(inside) != 1 or shortcut.items or starts != {last_of(down[-1]).output_refs}:
+        if len(inside) != 1 or starts != {last_of(down[-1]).output_refs}:
             return
         lower, raised = _chain(path.items[: inside[0]]), _chain(path.items[inside[0] + 1 :])
-        if lower is None or raised is None:
+        across = _chain(shortcut.items)
+        if lower is None or raised is None or across is None or len(across) > 1:
             return
-        yield Level(node, node.body, wires, down, lower, parallel.merge, raised, path.end, up)
+        yield Level(node, node.body, wires, down, lower, parallel.merge, raised, path.end, up, across)
         yield from _levels(last_of(path.items[inside[0]]))
 
 
