@@ -27,6 +27,7 @@ from archdsl.resolution.op_errors import earlier_hint, name_them, place_of, sele
 from archdsl.resolution.sharing import Difference, SharedBodies, different_layers, tied_weight
 from archdsl.resolution.shortcuts import shortcut_of, shortcut_steps, shortcut_stride, sized_shortcut
 from archdsl.resolution.step_values import reads_here
+from archdsl.resolution.tensor_counts import check_copy, check_optional
 from archdsl.resolution.words import chosen_words
 from archdsl.spec import INPUT, OUTPUT, Layer, Spec
 from archdsl.steps import (
@@ -43,7 +44,6 @@ from archdsl.steps import (
     StepRef,
     Value,
 )
-from archdsl.text import quantity
 
 TensorKinds: TypeAlias = tuple[tuple[Shape, str], ...]
 """The shapes and dtypes of some tensors."""
@@ -52,13 +52,6 @@ TensorKinds: TypeAlias = tuple[tuple[Shape, str], ...]
 def _kinds(xs: Tensors) -> TensorKinds:
     """Return the shapes and dtypes of some tensors."""
     return tuple((x.shape, x.dtype) for x in xs)
-
-
-def _how_to_repeat(step: Step) -> str:
-    """Return a hint for a step that cannot be repeated, because it takes more tensors than it returns."""
-    if isinstance(step.action, Branches) and step.action.is_group:
-        return "take one tensor into the group, and name the others in a `from` inside it"
-    return "repeat a group instead, in which `from` names the other tensors: `- {steps: [...], repeat: ...}`"
 
 
 class _Cost(NamedTuple):
@@ -173,7 +166,7 @@ class Resolver:
         is_group = isinstance(step.action, Branches) and step.action.is_group
         self.budget.spend(len(step.refs), step.span)
         start = end = body.referenced(step.refs) if step.refs else x
-        self._check_optional(step, len(start))
+        check_optional(self.spec, step, len(start))
         made: list[Tensors] = []
         reads_here = self._reads_here(step)
         context = self._arriving(context, start) if reads_here else context
@@ -184,11 +177,8 @@ class Resolver:
                 inner = self._arriving(inner, taken) if reads_here else inner
                 with body.own_names() if many and isinstance(step.action, Branches) else nullcontext():
                     end = self.step(inner, step, name, taken)
-                if many and len(end) != len(taken):
-                    takes = f"each copy of `{step.base_name}` takes {quantity(len(taken), 'tensor')}"
-                    hint = "a repeated step must return as many tensors as it takes"
-                    hint = _how_to_repeat(step) if len(taken) > 1 else hint
-                    raise fail("ARCH022", f"{takes} but returns {len(end)}", step.span, hint)
+                if many:
+                    check_copy(step, len(taken), len(end))
             made.append(end)
             if step.name and not isinstance(step.action, Branches):
                 body.shareable[f"{step.name}_{len(made)}" if many else step.name] = tuple(body.nodes[begin:])
@@ -197,22 +187,6 @@ class Resolver:
             if many:
                 body.named.update({f"{step.name}_{number}": copy for number, copy in enumerate(made, 1)})
         return end
-
-    def _check_optional(self, step: Step, taken: int) -> None:
-        """Raise an error if a step that may be skipped does not return as many tensors as it takes."""
-        returned = len(self.spec.output_names(step)) or 1
-        if returned == taken or step.loop.never_empty:
-            return
-        gives = f"`{step.base_name}` returns {quantity(returned, 'tensor')}"
-        hint = "put it into a group to pass on the previous step instead: `- {steps: [...], when: ...}`"
-        if isinstance(step.action, Branches) and step.action.is_group:
-            hint = "move `from` to the first step of the group, to pass on the previous step instead"
-        if taken == 1:
-            hint = "an optional step must return as many tensors as it takes"
-        elif step.loop.when is None:
-            hint = _how_to_repeat(step)
-        passed = f"{taken} passes" if taken == 1 else f"{taken} pass"
-        raise fail("ARCH022", f"{gives}, but {passed} through if it is skipped", step.span, hint)
 
     def _reads_here(self, step: Step) -> bool:
         if id(step) not in self._here:  # the spec keeps each step alive, so its id is unique
