@@ -191,7 +191,12 @@ def _seen(field: Field) -> str:
 
 def arguments(node: Node) -> str:
     """Format the use of a layer as a call with its explicit arguments: `ResidualLayer(kernel=3, filters=128)`."""
-    return f"{node.kind}({', '.join(f'{name}={node.arguments[name]}' for name in node.fields)})"
+    return f"{node.kind}({', '.join(f'{name}={_short(node.arguments[name])}' for name in node.fields)})"
+
+
+def _short(value: object) -> object:
+    """Round a computed number such as sqrt(512) to six digits."""
+    return f"{value:.6g}" if isinstance(value, float) and len(str(value)) > 8 else value
 
 
 def describe_shortcut(graph: Graph) -> str:

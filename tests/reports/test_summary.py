@@ -189,3 +189,18 @@ def test_csv_has_a_line_for_each_node_that_json_has() -> None:
 def test_the_default_columns_are_some_of_all() -> None:
     assert set(DEFAULT) < set(COLUMNS)
     assert parse_columns("all") == tuple(name for name in COLUMNS if name != "stride")
+
+
+def test_computed_arguments_are_rounded_and_batches_have_examples() -> None:
+    text = to_text(
+        network("""
+archdsl: 1
+name: Net
+input: [512]
+layers: {Scale: {args: {by: float}, steps: [rescale: {scale: $by}]}}
+model: [{Scale: {by: sqrt($channels)}}, {Scale: {by: 0.25}}]
+""")
+    )
+    assert "Scale(by=22.6274)" in text
+    assert "Scale(by=0.25)" in text
+    assert text.rstrip().endswith("MACs per example")
