@@ -31,6 +31,12 @@ FLOAT = "float32"
 DTYPES: Mapping[str, DtypeKind] = {FLOAT: "float", "int32": "int", "int64": "int", "uint8": "int", "bool": "bool"}
 """The dtypes of tensors, as Keras names them, and their kinds."""
 
+DTYPE_BYTES: Mapping[str, int] = {"int32": 4, "int64": 8, "uint8": 1, "bool": 1}
+"""Bytes of a value of each dtype, except floats, whose size depends on the precision."""
+
+KINDS: Mapping[DtypeKind, str] = {"float": "floats", "int": "integers", "bool": "booleans"}
+"""The kinds of dtypes in words."""
+
 ANY_DTYPE: tuple[DtypeKind, ...] = ("float", "int", "bool")
 """The kinds that ops accept that move values without computing anything."""
 

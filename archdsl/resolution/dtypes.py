@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from archdsl.errors import ArchError, Problem, Span
 from archdsl.ops import OPS, Op
-from archdsl.ops.base import DTYPES, FLOAT
+from archdsl.ops.base import DTYPES, FLOAT, KINDS
 from archdsl.resolution.body import Tensors
 
 
@@ -25,13 +25,9 @@ def check_dtypes(op: Op, xs: Tensors, span: Span) -> None:
         message = f"`{op.name}` needs inputs of one dtype, got {' and '.join(sorted(dtypes))}"
         odd = next((x.dtype for x in xs if x.dtype != FLOAT), FLOAT)
         raise ArchError(Problem("ARCH028", message, span, facts, hint=_conversion(odd)))
-    kinds = " or ".join(_KINDS[kind] for kind in op.takes)
+    kinds = " or ".join(KINDS[kind] for kind in op.takes)
     message = f"`{op.name}` takes {kinds}, but `{wrong.ref}` is {wrong.dtype}"
     raise ArchError(Problem("ARCH028", message, span, facts, hint=_conversion(wrong.dtype, "float" in op.takes)))
-
-
-_KINDS = {"float": "floats", "int": "integers", "bool": "booleans"}
-"""The kinds of dtypes in words."""
 
 
 def _conversion(dtype: str, to_floats: bool = True) -> str:

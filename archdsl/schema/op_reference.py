@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator
 from pydantic.fields import FieldInfo
 
 from archdsl.ops import Example, Op
-from archdsl.ops.base import show
+from archdsl.ops.base import DTYPES, KINDS, show
 from archdsl.ops.choices import WordChoice
 from archdsl.schema import docstrings
 
@@ -31,6 +31,7 @@ def describe(op: type[Op], width: int) -> str:
         op.name,
         _wrapped(docstrings.summary(op), width, "  "),
         _wrapped(docstrings.rule(op), width, "  "),
+        *([_wrapped(dtypes, width, "  ")] if (dtypes := dtypes_of(op)) else []),
         _wrapped(docstrings.source(op), width, "  "),
     ]
     if notes := docstrings.notes(op):
@@ -54,6 +55,7 @@ def data(op: type[Op]) -> dict[str, Any]:
         "kind": op.kind,
         "summary": docstrings.summary(op),
         "shape": docstrings.rule(op),
+        "dtypes": {"takes": list(op.takes), "gives": _given(op)},
         "source": docstrings.source(op),
         "notes": docstrings.notes(op),
         "arguments": {
@@ -68,6 +70,27 @@ def data(op: type[Op]) -> dict[str, Any]:
         },
         "examples": [_example(op, example) for example in op.examples],
     }
+
+
+def dtypes_of(op: type[Op]) -> str:
+    """The dtypes that an op takes and gives, as a sentence; empty if it computes with floats only."""
+    if op.takes == ("float",):
+        return ""
+    *others, last = (KINDS[kind] for kind in op.takes)
+    takes = f"{', '.join(others)} or {last}" if others else last
+    given = _given(op)
+    return f"Takes {takes}, and gives {KINDS['float'] if given == 'float' else f'the {given} dtype'}."
+
+
+def _given(op: type[Op]) -> str:
+    """What an op gives: `float`, `same` as the input, or `chosen` by its argument `dtype`."""
+    if "dtype" in op.model_fields:
+        return "chosen"
+    if op.takes == ("float",) or not op.examples:
+        return "float"
+    example = op.model_validate(op.examples[0].fields)
+    taken = [dtype for dtype, kind in DTYPES.items() if kind in op.takes]
+    return "same" if [example.gives(dtype) for dtype in taken] == taken else "float"
 
 
 def fields_of(op: type[Op]) -> list[str]:

@@ -87,6 +87,22 @@ def test_data_of_an_op(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
         assert json.loads(json.dumps(op_reference.data(op)))["name"] == name
 
 
+@pytest.mark.parametrize(
+    ("op", "told"),
+    [
+        ("conv", ""),
+        ("embedding", "Takes integers, and gives floats."),
+        ("rescale", "Takes floats or integers, and gives floats."),
+        ("flatten", "Takes floats, integers or booleans, and gives the same dtype."),
+        ("cast", "Takes floats, integers or booleans, and gives the chosen dtype."),
+        ("weight", ""),
+    ],
+)
+def test_the_dtypes_of_an_op(op: str, told: str) -> None:
+    assert op_reference.dtypes_of(OPS[op]) == told
+    assert not told or told in op_reference.describe(OPS[op], 120)
+
+
 def test_what_is_required_comes_first() -> None:
     for op in OPS.values():
         required = [op.model_fields[name].is_required() for name in op_reference.fields_of(op)]

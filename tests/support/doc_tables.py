@@ -22,7 +22,7 @@ from archdsl.recipe.base import OrNone
 from archdsl.reports.columns import COLUMNS
 from archdsl.resolution import resolve
 from archdsl.schema import docstrings, explanations, vocabulary
-from archdsl.schema.op_reference import argument_name, data, default_of, fields_of, type_of, written
+from archdsl.schema.op_reference import argument_name, data, default_of, dtypes_of, fields_of, type_of, written
 from archdsl.steps import SHORTCUTS
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -205,7 +205,8 @@ def _op(op: type[Op]) -> str:
     rule = docstrings.rule(op)
     plain = "`" in rule or not rule.startswith("(")
     rule = f"{rule}." if rule and plain else f"`{rule}`." if rule else ""
-    head = " ".join(filter(None, [docstrings.summary(op), rule, docstrings.source(op), docstrings.notes(op)]))
+    parts = [docstrings.summary(op), rule, dtypes_of(op), docstrings.source(op), docstrings.notes(op)]
+    head = " ".join(filter(None, parts))
     own = [name for name in fields_of(op) if not _WEIGHTS.fullmatch(name)]
     shared = [name for name in fields_of(op) if _WEIGHTS.fullmatch(name)]
     told = [f"## {op.name}\n", f"{head}\n"]
