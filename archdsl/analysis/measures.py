@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from archdsl.analysis.costs import Depth, WorkCounter, WorkCounts, opens
-from archdsl.analysis.memory import peak, peaks, saved_for_backward
+from archdsl.analysis.memory import peak, peaks, saved_for_backward, size_of
 from archdsl.analysis.receptive_field import Field, last_map, receptive_fields
 from archdsl.errors import fail, nearest
 from archdsl.graph import Graph, Node, Totals
@@ -114,8 +113,8 @@ def measure(graph: Graph, batch: int = 1, precision: str = "float32") -> Measure
         batch,
         precision,
         graph.totals.parameters * weight,
-        peak(graph) * batch * number,
-        saved_for_backward(graph) * batch * number,
+        peak(graph, number) * batch,
+        saved_for_backward(graph, number) * batch,
     )
 
 
@@ -132,7 +131,7 @@ def layers(graph: Graph, batch: int = 1, precision: str = "float32", depth: Dept
         ArchError: the batch size is less than 1, or the precision is unknown (ARCH203).
     """
     weight, number = _bytes(batch, precision)
-    fields, highest = receptive_fields(graph, depth), peaks(graph, depth)
+    fields, highest = receptive_fields(graph, depth), peaks(graph, number, depth)
     return {
         path: NodeMeasures(
             node,
@@ -141,8 +140,8 @@ def layers(graph: Graph, batch: int = 1, precision: str = "float32", depth: Dept
             work.fvcore,
             fields[path],
             node.totals.parameters * weight,
-            sum(map(math.prod, node.outputs.values() or [node.shape])) * batch * number,
-            highest[path] * batch * number,
+            sum(size_of(tensor.shape, tensor.dtype, number) for tensor in node.output_tensors) * batch,
+            highest[path] * batch,
         )
         for path, node, work in _worked(graph, WorkCounter(), "", depth, 1)
     }

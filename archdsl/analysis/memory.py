@@ -1,4 +1,4 @@
-"""Memory of activations, in values per image: the peak in inference, and the values kept in training."""
+"""Memory of activations, in bytes per image: the peak in inference, and what is kept in training."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 from archdsl.analysis.costs import Depth, opens
 from archdsl.graph import Graph, Node
+from archdsl.ops import Shape
+from archdsl.ops.base import DTYPE_BYTES, FLOAT
 
 # How it works. The ops run in order. A tensor is alive from the op that writes it to the last op that reads it. Each
 # tensor therefore counts down its readers, and the peak is the maximum of the sum of live tensors. The body of a layer
@@ -21,10 +23,10 @@ class _BodyEnds(NamedTuple):
     """The result of running a body.
 
     Args:
-        peak: the peak of live values while it runs, without inputs that are read again later.
+        peak: the peak of live bytes while it runs, without inputs that are read again later.
         outputs: the tensor of each output: -1 - slot for an input, otherwise an index into `made`.
-        made: the sizes of the output tensors that are not inputs.
-        left: the live values at its end, among its own inputs and outputs.
+        made: the bytes of the output tensors that are not inputs.
+        left: the live bytes at its end, among its own inputs and outputs.
     """
 
     peak: int
@@ -33,25 +35,41 @@ class _BodyEnds(NamedTuple):
     left: int
 
 
-def peak(graph: Graph) -> int:
-    """Compute the peak of live values per image when the ops run in order.
+def size_of(shape: Shape, dtype: str, float_bytes: int) -> int:
+    """Return the bytes of a tensor of one image.
+
+    Args:
+        shape: its shape.
+        dtype: its dtype.
+        float_bytes: the bytes of a float.
+    """
+    return math.prod(shape) * DTYPE_BYTES.get(dtype, float_bytes)
+
+
+def peak(graph: Graph, float_bytes: int) -> int:
+    """Compute the peak of live bytes per image when the ops run in order.
 
     Each op writes a new tensor, unless it returns its input unchanged. A tensor is freed after the last op has read it;
     outputs are kept. Internal values of an op, such as attention scores, are alive while it runs.
-    """
-    slots = tuple(range(len(graph.inputs)))
-    return _Inference().ends(graph, slots, frozenset(slots)).peak
-
-
-def peaks(graph: Graph, depth: Depth = None) -> dict[str, int]:
-    """Compute the peak of live values while each node runs, by the paths of `graph.walk()`.
 
     Args:
         graph: the network.
+        float_bytes: the bytes of a float.
+    """
+    slots = tuple(range(len(graph.inputs)))
+    return _Inference(float_bytes).ends(graph, slots, frozenset(slots)).peak
+
+
+def peaks(graph: Graph, float_bytes: int, depth: Depth = None) -> dict[str, int]:
+    """Compute the peak of live bytes while each node runs, by the paths of `graph.walk()`.
+
+    Args:
+        graph: the network.
+        float_bytes: the bytes of a float.
         depth: how many levels of layers to open, or the paths of layers to open; by default all.
     """
     slots = tuple(range(len(graph.inputs)))
-    return dict(_Inference().walk(graph, (slots, frozenset(slots)), 0, "", depth, 1))
+    return dict(_Inference(float_bytes).walk(graph, (slots, frozenset(slots)), 0, "", depth, 1))
 
 
 class _NodeRun(NamedTuple):
@@ -59,8 +77,8 @@ class _NodeRun(NamedTuple):
 
     Args:
         node: the node.
-        peak: the peak of live values.
-        base: the live values that do not depend on the node.
+        peak: the peak of live bytes.
+        base: the live bytes that do not depend on the node.
         slots: for a layer, the tensor of each input.
         owned: for a layer, the tensors that are not read after it.
     """
@@ -75,7 +93,8 @@ class _NodeRun(NamedTuple):
 class _Inference:
     """Simulates the memory of bodies, once for each way in which their inputs are held."""
 
-    def __init__(self) -> None:
+    def __init__(self, float_bytes: int) -> None:
+        self.float_bytes = float_bytes
         self.known: dict[tuple[int, tuple[int, ...], frozenset[int]], _BodyEnds] = {}
 
     def ends(self, body: Graph, slots: tuple[int, ...], owned: frozenset[int]) -> _BodyEnds:
@@ -96,12 +115,12 @@ class _Inference:
     def walk(
         self, body: Graph, held: tuple[tuple[int, ...], frozenset[int]], base: int, scope: str, depth: Depth, level: int
     ) -> Iterator[tuple[str, int]]:
-        """Yield the path of every node with the peak of live values while it runs.
+        """Yield the path of every node with the peak of live bytes while it runs.
 
         Args:
             body: the body.
             held: the slots of its inputs, and those that are not read after it.
-            base: the live values that do not depend on the body.
+            base: the live bytes that do not depend on the body.
             scope: the path of the body, with a `/` at the end.
             depth: the layers to open.
             level: the nesting level of the body.
@@ -127,7 +146,7 @@ class _BodyMemory:
         self.pending = [0] * len(self.sizes)
         self.gone = [slot not in owned for slot in range(len(self.sizes))]
         for slot, (name, shape) in zip(slots, body.inputs.items(), strict=True):
-            self.sizes[slot] = math.prod(shape)
+            self.sizes[slot] = size_of(shape, body.dtypes.get(name, FLOAT), inference.float_bytes)
             self._bind(name, slot)
         self.live = self.entered = sum(self.sizes[slot] for slot in owned)
 
@@ -159,9 +178,11 @@ class _BodyMemory:
         if op is None or op.aliases_input != "never":
             self._bind(node.name, taken[0])
             return _NodeRun(node, base, base)
-        self._bind(node.name, self._new(math.prod(node.shape)))
-        self.live += math.prod(node.shape)
-        return _NodeRun(node, self.live + op.workspace(*(self.shapes[ref] for ref in node.inputs)), base)
+        size = size_of(node.shape, node.dtype, self.inference.float_bytes)
+        self._bind(node.name, self._new(size))
+        self.live += size
+        workspace = op.workspace(*(self.shapes[ref] for ref in node.inputs)) * self.inference.float_bytes
+        return _NodeRun(node, self.live + workspace, base)
 
     def _layer(self, node: Node, body: Graph, taken: list[int]) -> _NodeRun:
         distinct, counts = [*dict.fromkeys(taken)], Counter(taken)
@@ -199,10 +220,10 @@ class _SavedTensors(NamedTuple):
     """The tensors of a body that are kept in training.
 
     Args:
-        inside: the number of kept values in tensors that are neither inputs nor outputs.
+        inside: the bytes of kept values that are neither inputs nor outputs.
         inputs: the inputs that are kept.
         outputs: the tensor of each output: -1 - index for an input, otherwise an index into `made`.
-        made: the size of each other output, and whether it is kept.
+        made: the bytes of each other output, and whether it is kept.
         moved: whether each output passes gradients back.
     """
 
@@ -213,30 +234,40 @@ class _SavedTensors(NamedTuple):
     moved: tuple[bool, ...]
 
 
-def saved_for_backward(graph: Graph) -> int:
-    """Count the values per image that training keeps from the forward pass for the backward pass.
+def saved_for_backward(graph: Graph, float_bytes: int) -> int:
+    """Count the bytes per image that training keeps from the forward pass for the backward pass.
 
     Every tensor that a gradient reads counts once: inputs of convolutions, dense layers and normalizations, and inputs
     or outputs of activations. This is a lower bound: it does not include gradients, optimizer state, dropout masks and
     the workspace of kernels.
+
+    Args:
+        graph: the network.
+        float_bytes: the bytes of a float.
     """
-    held = _training(graph, (False,) * len(graph.inputs), {})
-    entered = [math.prod(shape) for shape in graph.inputs.values()]
+    held = _training(graph, (False,) * len(graph.inputs), float_bytes, {})
+    entered = _entered(graph, float_bytes)
     return held.inside + sum(entered[i] for i in held.inputs) + sum(size for size, is_kept in held.made if is_kept)
 
 
+def _entered(body: Graph, float_bytes: int) -> list[int]:
+    """The bytes of the inputs of a body."""
+    return [size_of(shape, body.dtypes.get(name, FLOAT), float_bytes) for name, shape in body.inputs.items()]
+
+
 def _training(
-    body: Graph, moved: tuple[bool, ...], known: dict[tuple[int, tuple[bool, ...]], _SavedTensors]
+    body: Graph, moved: tuple[bool, ...], float_bytes: int, known: dict[tuple[int, tuple[bool, ...]], _SavedTensors]
 ) -> _SavedTensors:
     """Find the tensors kept in a body, where `moved` says which inputs need a gradient."""
     key = id(body), moved
     if key in known:
         return known[key]
-    tape = _Tape(body, moved)
+    tape = _Tape(body, moved, float_bytes)
     for node in body.nodes:
         taken = [tape.tensors[ref] for ref in node.inputs]
         if node.body is not None:
-            tape.layer(node, _training(node.body, tuple(tape.moved[tensor] for tensor in taken), known), taken)
+            inner = tuple(tape.moved[tensor] for tensor in taken)
+            tape.layer(node, _training(node.body, inner, float_bytes, known), taken)
         else:
             tape.op(node, taken)
     known[key] = tape.held()
@@ -246,9 +277,9 @@ def _training(
 class _Tape:
     """Records the tensors of one body in training, and which of them gradients read."""
 
-    def __init__(self, body: Graph, moved: tuple[bool, ...]) -> None:
-        self.body, self.moved = body, [*moved]
-        self.sizes = [math.prod(shape) for shape in body.inputs.values()]
+    def __init__(self, body: Graph, moved: tuple[bool, ...], float_bytes: int) -> None:
+        self.body, self.moved, self.float_bytes = body, [*moved], float_bytes
+        self.sizes = _entered(body, float_bytes)
         self.tensors = {name: number for number, name in enumerate(body.inputs)}
         self.shapes = body.shapes
         self.kept: set[int] = set()
@@ -265,12 +296,12 @@ class _Tape:
         if op is None or op.aliases_input == "always":
             self.tensors[node.name] = taken[0]
             return
-        self.tensors[node.name] = self._new(math.prod(node.shape), moved)
+        self.tensors[node.name] = self._new(size_of(node.shape, node.dtype, self.float_bytes), moved)
         if moved:
             saved = op.saved_for_backward(*inputs)
             self.kept |= {*taken} if saved.inputs else set()
             self.kept |= {self.tensors[node.name]} if saved.output else set()
-            self.inside += saved.workspace
+            self.inside += saved.workspace * self.float_bytes
 
     def layer(self, node: Node, held: _SavedTensors, taken: list[int]) -> None:
         """Record a layer, given the tensors kept inside it."""

@@ -372,6 +372,35 @@ def test_memory_against_a_direct_simulation() -> None:
     assert nested > 15
 
 
+@pytest.mark.parametrize(("dtype", "size"), [("uint8", 1), ("bool", 1), ("int32", 4), ("int64", 8), ("float32", 2)])
+def test_integers_and_booleans_have_their_own_size(dtype: str, size: int) -> None:
+    text = f"""archdsl: 1
+name: Net
+inputs: {{x: {{shape: [8, 8, 4], dtype: {dtype}}}}}
+layers:
+  Cells:
+    steps:
+      - rearrange: {{pattern: "(h p) (w q) c -> (h w) (p q c)", p: 2, q: 2}}
+      - cast: {{dtype: float32}}
+model:
+  - Cells
+  - dense: {{units: 10}}
+"""
+    graph = resolve(loads(text))
+    measures, found = measure(graph, 3, "mixed_float16"), layers(graph, 3, "mixed_float16")
+    assert found["Cells_1/rearrange_1"].output_bytes == 3 * 256 * size
+    assert found["Cells_1/rearrange_1"].peak_bytes == 3 * (256 + 256) * size
+    assert found["Cells_1/cast_1"].peak_bytes == 3 * 256 * (size + 2)
+    assert measures.peak_bytes == 3 * max(512 * size, 256 * (size + 2), 2 * (256 + 160))
+    assert measures.kept_bytes == 3 * 256 * 2
+
+
+def test_the_ids_of_an_embedding_are_kept_as_integers() -> None:
+    inputs = "{x: {shape: [50], dtype: uint8}}"
+    text = f"archdsl: 1\nname: Net\ninputs: {inputs}\nmodel: [embedding: {{vocabulary: 9, size: 4}}, relu]\n"
+    assert measure(resolve(loads(text)), 2).kept_bytes == 2 * (50 * 1 + 50 * 4 * 4)
+
+
 WIDE, NARROW = ({"conv": {"filters": n, "kernel": 1}} for n in (40, 4))
 
 
