@@ -349,7 +349,10 @@ class Graph:
         """The shapes of all its tensors, by reference."""
         found = dict(self.inputs)
         for node in self.nodes:
-            found |= node.output_shapes.items()
+            if node.outputs:
+                found |= node.output_shapes
+            else:
+                found[node.name] = node.shape
         return found
 
     def steps(self) -> list[tuple[Node, ...]]:

@@ -30,10 +30,11 @@ _NONE = WorkCounts(0, Counts())
 
 
 class WorkCounter:
-    """Counts the work of bodies and nodes. Equal uses of a layer share one body, which is counted once."""
+    """Counts the work of bodies and nodes. Equal layers share a body and equal ops an object, which is counted once."""
 
     def __init__(self) -> None:
         self.known: dict[int, tuple[dict[str, WorkCounts], WorkCounts]] = {}
+        self.ops: dict[tuple[int, tuple[Shape, ...]], WorkCounts] = {}
 
     def of(self, body: Graph) -> WorkCounts:
         """Return the work of a body."""
@@ -55,8 +56,11 @@ class WorkCounter:
             return self.of(node.body)
         if node.op is None:
             return _NONE
-        inputs = [shapes[ref] for ref in node.inputs]
-        return WorkCounts(node.op.activations(*inputs), node.op.fvcore(*inputs))
+        inputs = tuple(shapes[ref] for ref in node.inputs)
+        key = id(node.op), inputs
+        if key not in self.ops:
+            self.ops[key] = WorkCounts(node.op.activations(*inputs), node.op.fvcore(*inputs))
+        return self.ops[key]
 
 
 def opens(depth: Depth, path: str, level: int) -> bool:

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeAlias
 
 from archdsl.analysis.costs import Depth, opens
 from archdsl.graph import Graph, Node
-from archdsl.ops import Shape
+from archdsl.ops import Op, Shape
 from archdsl.ops.receptive_field import POINTWISE, Reach, ReceptiveField
 
 # How it works. Along one axis, position p of a map sees the positions `start(p)` to `end(p)` of another map. For
@@ -114,10 +114,11 @@ def last_map(graph: Graph) -> tuple[str, Field] | None:
 
 
 class _BodyViews:
-    """Analyzes each body once, however often it is used."""
+    """Analyzes each body and each op once, however often it is used."""
 
     def __init__(self) -> None:
         self.known: dict[int, dict[str, State]] = {}
+        self.ops: dict[tuple[int, tuple[Shape, ...]], View] = {}
 
     def of(self, body: Graph) -> dict[str, State]:
         """Return the views that each tensor of a body has of the inputs of the body."""
@@ -132,7 +133,7 @@ class _BodyViews:
                         states[ref] = _through(entrance, inner[end.ref])
                     states[node.name] = states[node.output_refs[0]]
                 elif node.op is not None:
-                    seen = _view(node.op.receptive_field(*(shapes[ref] for ref in node.inputs)))
+                    seen = self._op(node.op, tuple(shapes[ref] for ref in node.inputs))
                     ways = [None if _is_broadcast(node, shapes[ref]) else seen for ref in node.inputs]
                     states[node.name] = _joined(
                         [
@@ -142,6 +143,12 @@ class _BodyViews:
                     )
             self.known[id(body)] = states
         return self.known[id(body)]
+
+    def _op(self, op: Op, inputs: tuple[Shape, ...]) -> View:
+        key = id(op), inputs
+        if key not in self.ops:
+            self.ops[key] = _view(op.receptive_field(*inputs))
+        return self.ops[key]
 
     def walk(
         self, body: Graph, entrance: Mapping[str, State], scope: str, depth: Depth, level: int
@@ -250,6 +257,8 @@ def _beyond(outer: View, inner: View) -> View:
 
 
 def _chained(outer: AxisView, inner: AxisView) -> AxisView | None:
+    if inner == AxisView():
+        return outer
     turns = len(outer.first) // gcd(inner.step, len(outer.first))
     places = turns * len(inner.first)
     if places > _LONGEST:

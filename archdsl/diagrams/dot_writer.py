@@ -58,6 +58,7 @@ class DotWriter:
         self.has_dashes = False
         self.is_upward = False
         self.resized: set[str] = set()
+        self.texts: dict[tuple[int, bool], tuple[str, list[str]]] = {}
         self.strips = LayerStrips(items)
         rows = [len(graph.inputs), *(len(parallel.branches) for parallel in parallels(items))]
         self.is_crowded = max(rows) > MANY
@@ -232,7 +233,10 @@ class DotWriter:
 
     def box_text(self, box: Box, *, hides_sizes: bool = False) -> tuple[str, list[str]]:
         """Return the text of a box, with a long title on two lines if it has many neighbors."""
-        title, details = box_text(box, self.known, costs=self.options.costs, hides_sizes=hides_sizes)
+        key = id(box), hides_sizes
+        if key not in self.texts:
+            self.texts[key] = box_text(box, self.known, costs=self.options.costs, hides_sizes=hides_sizes)
+        title, details = self.texts[key]
         if box.main.name in self.resized:
             details = [*details, f"→ {dimensions(box.nodes[-1].shape)}"]
         if self.is_crowded and len(title) > NARROW:

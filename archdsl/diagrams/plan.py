@@ -416,14 +416,16 @@ class _Planner:
 
     def _fold_steps(self, steps: list[list[Node]]) -> Iterator[Box]:
         """Plan boxes of ops; equal neighbors become one."""
-        while steps:
-            count = 1
-            while count < len(steps) and self._repeats(steps[count - 1], steps[count]):
-                count += 1
-            times = count if count >= self.several else 1
-            shared = self._shared(next((node for node in steps[0] if node.role == "main"), steps[0][-1]))
-            yield Box(tuple(node for step in steps[:times] for node in step), times, self.labels, shared)
-            steps = steps[times:]
+        start = 0
+        while start < len(steps):
+            stop = start + 1
+            while stop < len(steps) and self._repeats(steps[stop - 1], steps[stop]):
+                stop += 1
+            first, times = steps[start], stop - start if stop - start >= self.several else 1
+            shared = self._shared(next((node for node in first if node.role == "main"), first[-1]))
+            nodes = tuple(node for step in steps[start : start + times] for node in step)
+            yield Box(nodes, times, self.labels, shared)
+            start += times
 
     def _repeats(self, one: list[Node], other: list[Node]) -> bool:
         """Whether an unnamed step repeats the preceding step."""
@@ -436,8 +438,15 @@ def _u_shape(item: Item) -> UShape | None:
     """Plan a single use of a layer as a U, if it is one."""
     if isinstance(item, Parallel | Group | UShape) or len(item.nodes) > 1:
         return None
+    if not _has_itself_in_a_branch(item.nodes[0]):
+        return None
     levels = tuple(_levels(item.nodes[0]))
     return UShape(levels) if len(levels) > 1 and levels[-1].merge is None else None
+
+
+def _has_itself_in_a_branch(node: Node) -> bool:
+    """Whether a branch inside a layer uses the layer again."""
+    return node.body is not None and any(inner.path and inner.kind == node.kind for inner in node.body.nodes)
 
 
 def _levels(node: Node) -> Iterator[Level]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -69,12 +70,12 @@ def rows(graph: Graph, depth: int, level: int = 0, scope: str = "") -> Iterator[
     wires = Wires(graph)
     before: tuple[str, ...] = tuple(graph.inputs)
     last: dict[BranchPath, tuple[str, ...]] = {(): before}
-    steps = graph.steps()
+    steps = deque(graph.steps())
     while steps:
-        first = steps.pop(0)
+        first = steps.popleft()
         times, end = 1, first[-1]
         while steps and _goes_on(end, steps[0][0], wires):
-            end = steps.pop(0)[-1]
+            end = steps.popleft()[-1]
             times += 1
         node, path = first[0], first[0].path
         # The first step of a path takes the input of the `paths` step, and a merge takes the ends of the paths.
