@@ -350,7 +350,7 @@ class Graph:
         found = dict(self.inputs)
         for node in self.nodes:
             if node.outputs:
-                found |= node.output_shapes
+                found |= node.output_shapes.items()
             else:
                 found[node.name] = node.shape
         return found

@@ -6,6 +6,7 @@ import ast
 import copy
 import io
 import tokenize
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -212,24 +213,30 @@ def row_type(column: Value, types: Mapping[str, str]) -> str:
 
 def plus(*terms: str) -> str:
     """The source of a sum, with constants folded: `depth - 1` plus 1 is `depth`."""
+    return total(Counter(terms))
+
+
+def total(terms: Mapping[str, int]) -> str:
+    """The source of a sum of terms, each given with the number of times that it occurs."""
     number, trees = 0, []
-    for term in terms:
+    for term, times in terms.items():
         tree = ast.parse(term, mode="eval").body
         while isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Add | ast.Sub) and _is_int(tree.right):
-            number += tree.right.value * (1 if isinstance(tree.op, ast.Add) else -1)  # type: ignore[attr-defined]
+            more = tree.right.value * (1 if isinstance(tree.op, ast.Add) else -1)  # type: ignore[attr-defined]
+            number += times * more
             tree = tree.left
         if _is_int(tree):
-            number += tree.value  # type: ignore[attr-defined]
+            number += times * tree.value  # type: ignore[attr-defined]
         else:
-            trees.append(tree)
+            trees.append(tree if times == 1 else ast.BinOp(ast.Constant(times), ast.Mult(), tree))
     if not trees:
         return str(number)
-    total = trees[0]
+    found = trees[0]
     for tree in trees[1:]:
-        total = ast.BinOp(total, ast.Add(), tree)
+        found = ast.BinOp(found, ast.Add(), tree)
     if number:
-        total = ast.BinOp(total, ast.Add() if number > 0 else ast.Sub(), ast.Constant(abs(number)))
-    return SPEC_NAMES.expression(total)
+        found = ast.BinOp(found, ast.Add() if number > 0 else ast.Sub(), ast.Constant(abs(number)))
+    return SPEC_NAMES.expression(found)
 
 
 def _is_int(tree: ast.expr) -> bool:

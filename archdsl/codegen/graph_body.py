@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeAlias
 
 from archdsl.codegen.arriving import Replacement, here_axes
-from archdsl.codegen.expressions import ExpressionWriter, input_names
+from archdsl.codegen.expressions import ExpressionWriter, input_names, total
 from archdsl.codegen.loops import LoopClauses, count_copy, count_if, kinds_once, loop_clauses, start_counting
 from archdsl.codegen.printer import WIDTH, Bracket, Source, Statements, flat, list_literal, quote, surround
 from archdsl.codegen.ranks import BodyRanks, LayerClasses
@@ -306,7 +307,7 @@ class GraphBodyWriter:
             self.layers |= {word: tuple(f"{every}[{n - 1}]" for every in lists) for word, n in copies.items()}
             return target
         counters, many = self.scope.counters, step.loop.many
-        before = {kind: list(terms) for kind, terms in counters.terms.items()}
+        before = {kind: terms.copy() for kind, terms in counters.terms.items()}
         alike = kinds_once(step, self.scope)
         if many and not alike:
             self.out.add(*start_counting(step.action, self.scope, self.local))
@@ -322,11 +323,12 @@ class GraphBodyWriter:
             if many and not alike:
                 self.out.add(*count_copy(step.action, clauses.scope))
             for kind in alike:
-                counters.advance(kind, counters.terms[step.base_name][-1])
+                added = counters.terms[step.base_name] - before.get(step.base_name, Counter())
+                counters.advance(kind, total(added))
             self.scope = scope
             self.named = named if many else self.named
         if not many and step.loop.when is not None:
-            count_if(self.scope.count(step.loop.when), self.scope, before)
+            count_if(step, self.scope, before)
         return target
 
     @contextmanager

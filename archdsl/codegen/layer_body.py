@@ -163,7 +163,7 @@ class LayerBodyWriter:
             self._loop_over(own, x, keeps_shape)
             return LayerTensor("x", "shape", x.shape if keeps_shape else "shape")
         step = row[0]
-        numbered = f"{step.kind}_{len(where.scope.counters.terms.get(step.kind, ()))}"
+        numbered = f"{step.kind}_{where.scope.counters.calls[step.kind]}"
         own = self._attribute(step.name or numbered, where)
         where.statements.add(surround(f"{own} = ", items[0]))
         if not x.build.isidentifier():

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from archdsl.codegen.expressions import SPEC_NAMES, ExpressionWriter, plus, value_type
+from archdsl.codegen.expressions import SPEC_NAMES, ExpressionWriter, plus, total, value_type
 from archdsl.codegen.printer import Bracket, Source, flat, quote
 from archdsl.codegen.scope import SourceScope
 from archdsl.steps import Branch, Branches, Loop, Step
@@ -54,6 +55,7 @@ def loop_clauses(item: Step | Branch, scope: SourceScope, number: str = "number"
         number: the variable that counts the copies.
     """
     loop, kind = item.loop, item.base_name
+    scope.counters.check(kind, item.span)
     inner = scope.inside_loop(loop.columns)
     condition = inner.write(loop.when) if loop.when is not None else ""
     if not loop.many:
@@ -69,16 +71,16 @@ def loop_clauses(item: Step | Branch, scope: SourceScope, number: str = "number"
     columns = list(loop.columns)
     variables = {name: inner.names.by_name[name] for name in columns}
     target = ", ".join(variables.values())
-    rows, total = _rows(loop, scope)
+    rows, length = _rows(loop, scope)
     if loop.repeat is not None:
         times = _times_if_kept(loop, inner.count(loop.repeat))
         each = ExpressionWriter(variables).expression(ast.parse(times, mode="eval").body)
-        total = f"sum({each} for {target} in {rows})"
+        length = f"sum({each} for {target} in {rows})"
         row = next(name for name in ("row", "row_of_table", "row_of_columns") if name not in inner.types)
         cells = {name: row if len(columns) == 1 else f"{row}[{index}]" for index, name in enumerate(columns)}
         own_times = ExpressionWriter(cells).expression(ast.parse(times, mode="eval").body)
         rows = f"({row} for {row} in {rows} for _ in range({own_times}))"
-    scope.counters.advance(kind, total)
+    scope.counters.advance(kind, length)
     if loop.repeat is None and len(columns) == 1 and rows.startswith("range("):
         own = scope.read(plus(target, count, "1"))
         return LoopClauses(f"{kind}_{{{own}}}", f"for {target} in {scope.read(rows)}", condition, inner)
@@ -137,7 +139,7 @@ def start_counting(branches: Branches, scope: SourceScope, local: Callable[[str]
         items = tuple(f"{quote(kind)}: {scope.read(scope.counters.count(kind))}" for kind in new)
         yield Bracket(f"{variable} = {{", items, "}", "list")
         variables |= {kind: f"{variable}[{quote(kind)}]" for kind in new}
-        scope.counters.terms |= {kind: [variables[kind]] for kind in new}
+        scope.counters.terms |= {kind: Counter([variables[kind]]) for kind in new}
 
 
 def kinds_once(step: Step, scope: SourceScope) -> list[str]:
@@ -158,19 +160,24 @@ def count_copy(branches: Branches, scope: SourceScope) -> Iterator[str]:
 def _counted(kinds: Iterable[str], scope: SourceScope) -> Iterator[str]:
     counters = scope.counters
     for kind in kinds:
-        more = plus(*counters.terms[kind][1:])
+        more = total(counters.terms[kind] - Counter([counters.variables[kind]]))
         if more != "0":
             yield f"{counters.variables[kind]} += {scope.read(more)}"
-        counters.terms[kind] = [counters.variables[kind]]
+        counters.terms[kind] = Counter([counters.variables[kind]])
 
 
-def count_if(condition: str, scope: SourceScope, before: Mapping[str, Sequence[str]]) -> None:
-    """Make the counts since `before`, a copy of the counters, depend on a condition."""
+def count_if(step: Step, scope: SourceScope, before: Mapping[str, Counter[str]]) -> None:
+    """Make the counts since `before`, a copy of the counters, depend on the `when` of a step."""
+    assert step.loop.when is not None
+    condition = scope.count(step.loop.when)
     for kind, terms in scope.counters.terms.items():
-        known = before.get(kind, ())
-        more = plus(*terms[len(known) :])
+        known, variable = before.get(kind, Counter()), scope.counters.variables.get(kind, "")
+        if known and variable in terms and variable not in known:
+            continue  # `start_counting` has replaced the known terms
+        more = total(terms - known)
         if more != "0":
-            scope.counters.terms[kind] = [*known, f"({more} if {condition} else 0)"]
+            scope.counters.terms[kind] = known + Counter([f"({more} if {condition} else 0)"])
+            scope.counters.check(kind, step.span)
 
 
 def _kinds(branches: Branches) -> Iterator[str]:

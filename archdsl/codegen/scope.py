@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import ast
 import builtins
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from archdsl.codegen.arriving import here_names
-from archdsl.codegen.expressions import SPEC_NAMES, ExpressionWriter, expression_type, plus, row_type
+from archdsl.codegen.expressions import SPEC_NAMES, ExpressionWriter, expression_type, plus, row_type, total
 from archdsl.codegen.printer import flat, quote
 from archdsl.codegen.ranks import LayerClasses
+from archdsl.errors import Span, fail
 from archdsl.expr import Expression
 from archdsl.names import RESERVED, free_name
 from archdsl.ops import Call
@@ -28,18 +30,32 @@ class NameCounters:
     """The number of steps of each kind so far.
 
     Args:
-        terms: the terms of the sum for each kind, as source with the names of the spec.
+        terms: the terms of the sum for each kind, as source with the names of the spec, and how often each occurs.
         variables: the run-time counter for each kind, if any; see `loops.start_counting`.
+        calls: how often each kind was counted.
     """
 
-    terms: dict[str, list[str]] = field(default_factory=dict)
+    terms: dict[str, Counter[str]] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
+    calls: Counter[str] = field(default_factory=Counter)
 
     def count(self, kind: str) -> str:
-        return plus(*self.terms.get(kind, ()))
+        return total(self.terms.get(kind, {}))
 
     def advance(self, kind: str, count: str = "1") -> None:
-        self.terms.setdefault(kind, []).append(count)
+        term, times = ("1", int(count)) if count.isdigit() else (count, 1)
+        self.terms.setdefault(kind, Counter())[term] += times
+        self.calls[kind] += 1
+
+    def check(self, kind: str, span: Span) -> None:
+        """Raise an error at a place if a number in the name of a step is a sum of too many terms."""
+        if len(self.terms.get(kind, ())) > _MOST_TERMS:
+            message = f"the number in the name of a step is a sum of more than {_MOST_TERMS} terms"
+            raise fail("ARCH025", message, span, "move some of the steps before it into a layer under `layers`")
+
+
+_MOST_TERMS = 50
+"""The terms may all occur in the name of each step, so the source would grow quadratically."""
 
 
 @dataclass(frozen=True)

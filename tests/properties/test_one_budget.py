@@ -32,6 +32,10 @@ SPECS = {
     "chain": HEAD
     + "layers: {A: {args: {m: int}, steps: [relu, {A: {m: $m - 1}, when: $m > 1}]}}\n"
     + "model: [{A: {m: $i % 20 + 1}, for: {i: 2000}}]\n",
+    "steps": HEAD + "model:\n" + "  - relu\n" * 1_500,
+    "terms": HEAD
+    + "args: {n: 1}\nmodel:\n"
+    + "".join(f"  - {{relu: {{}}, repeat: $n + {number}}}\n" for number in range(100)),
     "named steps": HEAD
     + f"model: [{', '.join(f'{{relu: {{}}, name: {name}}}' for name in NAMES)}, "
     + f"{{add: {{}}, from: [{', '.join(NAMES)}]}}]",
@@ -45,6 +49,8 @@ CASES = {
     "check 100 variants of thousands of layers": (["check", "variants.yaml"], "variants.yaml:7:", "ARCH025"),
     "sweep over 100 variants of thousands of layers": (["sweep", "variants.yaml"], "variants.yaml:7:", "ARCH025"),
     "eject 100 variants of thousands of kernels": (["eject", "kernels.yaml"], "class Net(keras.Model)", ""),
+    "eject 1,500 steps": (["eject", "steps.yaml"], "class Net(keras.Model)", ""),
+    "eject sums of many terms": (["eject", "terms.yaml"], "terms.yaml:57:6", "ARCH025"),
     "plot a chain of 2,000 layers": (["plot", "chain.yaml", "--out", "x.dot"], "wrote x.dot", ""),
     "plot a chain of 2,000 layers from left to right": (
         ["plot", "chain.yaml", "--direction", "LR", "--out", "x.dot"],
