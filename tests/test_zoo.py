@@ -269,7 +269,8 @@ def test_it_is_saved_and_opened(trained: Any, tmp_path: Path) -> None:
     assert all(np.isfinite(np.asarray(a)).all() and np.std(np.asarray(a)) > 0 for a in mine)
 
 
-SAMPLE = ["two_in_two_out", "unet-small", "resnet50_v2", "resnext50_paths", "vit_conv_stem", "conv_attention"]
+SAMPLE = ["two_in_two_out", "unet-small", "vit_conv_stem"]
+MORE = ["resnet50_v2", "resnext50_paths", "conv_attention"]
 
 OPEN = """
 import sys
@@ -286,10 +287,11 @@ for name in sys.argv[2:]:
 
 
 @pytest.mark.tensorflow
-def test_a_fresh_process_opens_them(tmp_path: Path) -> None:
+@pytest.mark.parametrize("names", [SAMPLE, pytest.param(MORE, marks=pytest.mark.slow)], ids=["sample", "more"])
+def test_a_fresh_process_opens_them(names: list[str], tmp_path: Path) -> None:
     import numpy as np
 
-    for name in SAMPLE:
+    for name in names:
         model = archdsl.build(CASES[name]) if "-" in name else archdsl.build(small(name), **SMALL.get(name, {}))
         x, _ = batch(model)
         x, y = x if isinstance(x, list) else [x], model(x)
@@ -297,9 +299,9 @@ def test_a_fresh_process_opens_them(tmp_path: Path) -> None:
         given = {f"x_{i}": tensor for i, tensor in enumerate(x)}
         np.savez(tmp_path / f"{name}.npz", **given, **{f"y_{i}": np.asarray(tensor) for i, tensor in enumerate(y)})
         model.save(tmp_path / f"{name}.keras")
-    command = [sys.executable, "-c", OPEN, str(tmp_path), *SAMPLE]
+    command = [sys.executable, "-c", OPEN, str(tmp_path), *names]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
-    assert done.stdout.split() == SAMPLE, done.stderr[-3000:]
+    assert done.stdout.split() == names, done.stderr[-3000:]
 
 
 @pytest.mark.tensorflow

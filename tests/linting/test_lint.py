@@ -459,7 +459,7 @@ def test_a_suppression_that_another_variant_needs_is_not_unused() -> None:
 
 
 def test_random_specs_never_make_it_fail() -> None:
-    texts = [*several(0, 150), *(random_bodies.spec(Random(seed)) for seed in range(150))]
+    texts = [*several(0, 75), *(random_bodies.spec(Random(seed)) for seed in range(75))]
     looked = 0
     for text in texts:
         try:
@@ -476,7 +476,7 @@ def test_random_specs_never_make_it_fail() -> None:
             assert 0 <= one.macs <= graph.totals.macs
             assert one.span is None or one.span.text == text.split("\n")[one.span.line - 1]
             assert one.render().startswith(f"net.yaml:{one.span.line}" if one.span else "warning")
-    assert looked >= 120
+    assert looked >= 60
 
 
 def test_every_op_can_be_followed() -> None:
