@@ -76,6 +76,8 @@ ABBREVIATIONS = {
     "cat": "concat",
     "cross_attention": "attention",
     "deconv": "conv_transpose",
+    "fc": "dense",
+    "fully_connected": "dense",
     "gap": "global_average_pool",
     "global_avg_pool": "global_average_pool",
     "ln": "layer_norm",

@@ -149,6 +149,7 @@ class _SpecParser:
             if own_name is not None and key.text == plain(own_name):
                 self.problems.add("ARCH010", f"the layer `{key.text}` has the name of the model", key.span)
             hint = "give the layer `steps`, `paths` or `like`"
+            hint = f"write `{key.text}: {{steps: [...]}}`" if isinstance(inner, source.Sequence) else hint
             layer = self.reader.mapping(inner, f"the layer `{key.text}`", hint)
             if layer is not None:
                 layers[key.text] = (key, layer)

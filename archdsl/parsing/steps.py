@@ -346,7 +346,8 @@ class StepReader(InterfaceReader):
             needed = [name for name, field in OPS[owner].model_fields.items() if field.is_required()]
         else:
             needed = [name for name, arg in self.signatures[owner].args.items() if arg.default is None]
-        names = needed or sorted(self._fields_of(owner))[:1]
+        known = sorted(self._fields_of(owner))
+        names = needed or [name for name in known if isinstance(given, Scalar) and name == given.text] or known[:1]
         value = given.text if isinstance(given, Scalar) and len(needed) == 1 else "..."
         arguments = ", ".join(f"{name}: {value}" for name in sorted(names))
         return f"write `{owner}: {{{arguments}}}`" if names else f"`{owner}` takes no arguments"

@@ -129,7 +129,9 @@ class Body:
                 raise fail("ARCH017", f"unused input `{name}` of `{self.owner}`", span, hint)
         for node in self.nodes:
             if node.name not in used:
+                given = node.step.given
                 hint = "give the step a `name` and use it in `from` or `outputs`, or remove it"
+                hint = f"use `{given}` in `from` or `outputs`, or remove the step" if given else hint
                 raise fail("ARCH017", f"the output of `{node.name}` is unused", node.span, hint)
 
 

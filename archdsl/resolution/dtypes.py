@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from archdsl.errors import ArchError, Problem, Span
 from archdsl.ops import OPS, Op
 from archdsl.ops.base import DTYPES, FLOAT, KINDS
 from archdsl.resolution.body import Tensors
 
 
-def check_dtypes(op: Op, xs: Tensors, span: Span) -> None:
+def check_dtypes(op: Op, xs: Tensors, span: Span, inputs: Container[str] = ()) -> None:
     """Raise an error if an op does not accept the dtypes of its inputs.
+
+    Args:
+        op: The op.
+        xs: Its inputs.
+        span: The place of its step.
+        inputs: The names of the inputs of the model, whose dtypes the file chooses.
 
     Raises:
         ArchError: With the input and what to insert before the op (ARCH028).
@@ -27,7 +35,10 @@ def check_dtypes(op: Op, xs: Tensors, span: Span) -> None:
         raise ArchError(Problem("ARCH028", message, span, facts, hint=_conversion(odd)))
     kinds = " or ".join(KINDS[kind] for kind in op.takes)
     message = f"`{op.name}` takes {kinds}, but `{wrong.ref}` is {wrong.dtype}"
-    raise ArchError(Problem("ARCH028", message, span, facts, hint=_conversion(wrong.dtype, "float" in op.takes)))
+    hint = _conversion(wrong.dtype, "float" in op.takes)
+    if wrong.ref in inputs and wrong.dtype == FLOAT and hint:
+        hint = f"give the input `dtype: int32`, or {hint}"
+    raise ArchError(Problem("ARCH028", message, span, facts, hint=hint))
 
 
 def _conversion(dtype: str, to_floats: bool = True) -> str:

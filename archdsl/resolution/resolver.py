@@ -354,7 +354,7 @@ class Resolver:
         key = id(op), _kinds(xs)  # `_ops` keeps each op alive, so its id is unique
         if key in self._costs:
             return self._costs[key]
-        check_dtypes(op, xs, span)
+        check_dtypes(op, xs, span, body.inputs if body.owner == self.spec.name else ())
         try:
             shape, weights = op.output(*shapes), op.weights(*shapes)
         except OpError as error:
