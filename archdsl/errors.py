@@ -69,10 +69,12 @@ LONGEST, MOST_FACTS = 1000, 20
 """The maximum length of a sentence and the maximum number of facts in the text of a problem."""
 
 ABBREVIATIONS = {
+    "as": "name",
     "avg_pool": "average_pool",
     "avgpool": "average_pool",
     "bce": "binary_crossentropy",
     "bn": "batch_norm",
+    "branches": "paths",
     "cat": "concat",
     "cross_attention": "attention",
     "deconv": "conv_transpose",
@@ -80,6 +82,9 @@ ABBREVIATIONS = {
     "fully_connected": "dense",
     "gap": "global_average_pool",
     "global_avg_pool": "global_average_pool",
+    "group": "steps",
+    "if": "when",
+    "inputs": "from",
     "ln": "layer_norm",
     "lr": "learning_rate",
     "mae": "mean_absolute_error",
@@ -89,11 +94,14 @@ ABBREVIATIONS = {
     "mul": "multiply",
     "multi_head_attention": "attention",
     "multiheadattention": "attention",
+    "parallel": "paths",
     "pixel_shuffle": "depth_to_space",
     "pos_embedding": "position_embedding",
     "rnn": "simple_rnn",
     "self_attention": "attention",
+    "sequential": "steps",
     "sum": "add",
+    "times": "repeat",
 }
 """Common abbreviations and other names for names in the language."""
 

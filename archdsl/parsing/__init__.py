@@ -363,7 +363,8 @@ def _without_consequences(problems: Sequence[Problem]) -> list[Problem]:
     meant = {m[1]: p.code for p in problems if p.code in ("ARCH005", "ARCH015") and (m := _MEANT.match(p.hint))}
     sections = [word for word in ("args", "layers", "inputs", "outputs", "for") if meant.get(word) == "ARCH005"]
     bodies = {"steps", "paths", "like"} & meant.keys()
-    left = [p for p in problems if not (p.code in _NAMES and sections) and not _follows(p, meant.keys(), bool(bodies))]
+    lost = _NAMES if sections else {"ARCH018"} if meant.get("name") == "ARCH005" else set()
+    left = [p for p in problems if p.code not in lost and not _follows(p, meant.keys(), bool(bodies))]
     # An unused argument may be a consequence of another problem.
     return [p for p in left if p.code != "ARCH017"] or left
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator
 from collections.abc import Mapping as MappingType
 from dataclasses import dataclass, replace
@@ -15,8 +14,8 @@ from archdsl.ops import OPS, Op, find
 from archdsl.parsing.each_step import each_step
 from archdsl.parsing.interfaces import InterfaceReader
 from archdsl.parsing.scope import Scope
-from archdsl.parsing.validation import MISSING, faults, field_places, got, plain
-from archdsl.parsing.values import LOOP_KEYS, STEP_KEYS, UNREAD
+from archdsl.parsing.validation import MISSING, faults, field_places, got, is_empty, is_null, plain
+from archdsl.parsing.values import LOOP_KEYS, STEP_KEYS, UNREAD, kinds_of
 from archdsl.source import Mapping, Node, Scalar, Sequence
 from archdsl.spec import INPUT, Signature
 from archdsl.steps import (
@@ -92,7 +91,7 @@ class StepReader(InterfaceReader):
             self.problems.add("ARCH007", "expected a step, got a list", node.span, hint)
             scope.mention(node)
             return None
-        own = self._own(node)
+        own = self._own(node, scope)
         if own is None:
             scope.mention(node)
             if (named := self.name(node.get("name"), scope)) is not None:
@@ -117,7 +116,7 @@ class StepReader(InterfaceReader):
             return self._outputs(action.step.action)
         return self.signatures[action.layer].outputs if isinstance(action, LayerCall) else ()
 
-    def _own(self, node: Mapping) -> tuple[Scalar, Node] | None:
+    def _own(self, node: Mapping, scope: Scope) -> tuple[Scalar, Node] | None:
         """Return the key of the op, layer, `paths` or `steps` of a step."""
         words = {*STEP_KEYS, *(PATHS_KEYS if node.get("paths") else ())}
         own = [(key, value) for key, value in node.items if key.text not in words]
@@ -136,12 +135,14 @@ class StepReader(InterfaceReader):
             self.problems.add("ARCH005", message, known[1][0].span, hint)
         else:
             inside = self._fields_of(known[0][0].text) if known else set()
-            for key, _ in own:
+            for key, value in own:
                 if known and key is known[0][0]:
                     continue
                 hint = nearest(key.text, words, fixed=True)
                 if known and known[0][0].text == SHARE:
                     hint = f"remove `{key.text}`: a shared layer keeps the arguments of its first call"
+                elif is_null(value) and scope.find(key.text) is not None:
+                    hint = f"write a list, as in `from: [..., {key.text}]`"
                 elif key.text in inside:
                     hint = f"move it into the arguments: `{known[0][0].text}: {{{key.text}: ...}}`"
                 elif key.text in PATHS_KEYS:
@@ -165,7 +166,7 @@ class StepReader(InterfaceReader):
         if key.text == SHARE:
             return self._share(given, scope)
         if key.text == "steps":
-            if _is_empty(given):
+            if is_empty(given):
                 self.problems.add("ARCH006", "`steps` is empty", given.span, "add a step, as in `steps: [relu]`")
                 return None
             return self._group(self.body(given, scope), step.span)
@@ -245,6 +246,10 @@ class StepReader(InterfaceReader):
             hint = f"write `{SHARE}: {call}`" if call else f"give that step a `name`, and write `{SHARE}: NAME`"
             self.problems.add("ARCH018", f"`{node.text}` is a layer: share a step that calls it", node.span, hint)
             return None
+        if node.text in scope.looped and scope.find(node.text) is None:
+            hint = "share it inside the loop, or write its first call outside"
+            self.problems.add("ARCH018", f"the step `{node.text}` is visible only inside its loop", node.span, hint)
+            return None
         known = len(self.problems.collected)
         ref = self.ref(node, scope)
         if ref is None or len(self.problems.collected) > known:
@@ -311,6 +316,8 @@ class StepReader(InterfaceReader):
             return {short: self.value(node, scope)}
         if not isinstance(node, Mapping):
             hint = self._example(owner, node)
+            if isinstance(node, Sequence) and scope is not None and all(_is_step(item, scope) for item in node.items):
+                hint = f"write `{owner}: {{}}` with `from: [{', '.join(str(plain(item)) for item in node.items)}]`"
             message = f"expected a mapping of arguments, got {got(node)}"
             self.problems.add("ARCH007", message, node.span, hint)
             return None
@@ -396,7 +403,7 @@ class StepReader(InterfaceReader):
         """Return whether a `padding` is a word such as `same`, or an expression for one."""
         if not isinstance(padding.content, Expression):
             return isinstance(padding.content, str)
-        kinds = set(_kinds(padding.content.tree, types))
+        kinds = set(kinds_of(padding.content.tree, types))
         if len(kinds) > 1:
             hint = "write one step per kind, each with a `when`"
             self.problems.add("ARCH007", "`padding` is a word in one case and a number in another", padding.span, hint)
@@ -522,8 +529,12 @@ class StepReader(InterfaceReader):
 
     def _unknown_of_path(self, node: Mapping, words: tuple[str, ...]) -> None:
         """Collect a problem for each unknown key of a path or a shortcut, which may be a step."""
-        step = next((key.text for key, _ in node.items if key.text not in words and self._is_known(key)), "")
-        self.unknown(node, words, f"write a list of steps: `steps: [{step}: ...]`" if step else "")
+        unknown = [key for key, _ in node.items if key.text not in words]
+        step = next((key.text for key in unknown if self._is_known(key)), "")
+        hint = f"write a list of steps: `steps: [{step}: ...]`" if step else ""
+        if loop := next((key.text for key in unknown if key.text in LOOP_KEYS), ""):
+            hint = f"put the loop in a group: `steps: [{{steps: [...], {loop}: ...}}]`"
+        self.unknown(node, words, hint)
 
     def _shortcut(self, node: Node | None, scope: Scope, span: Span) -> Value | tuple[Step, ...]:
         if node is None:
@@ -569,19 +580,8 @@ class StepReader(InterfaceReader):
         return None if fields is None else self.block(OPS[word.text], fields, node.span)[0]
 
 
-def _is_empty(node: Node) -> bool:
-    return node.value is None if isinstance(node, Scalar) else not node.items
-
-
-def _kinds(tree: ast.expr, types: MappingType[str, str]) -> Iterator[str]:
-    """Yield `str` or `number` for each value that an expression can have."""
-    if isinstance(tree, ast.IfExp):
-        yield from _kinds(tree.body, types)
-        yield from _kinds(tree.orelse, types)
-    elif isinstance(tree, ast.Constant):
-        yield "str" if isinstance(tree.value, str) else "number"
-    else:
-        yield "str" if isinstance(tree, ast.Name) and types.get(tree.id) == "str" else "number"
+def _is_step(node: Node, scope: Scope) -> bool:
+    return isinstance(node, Scalar) and scope.find(node.text.partition(".")[0]) is not None
 
 
 def _of_key(key: str, value: Span) -> Span:

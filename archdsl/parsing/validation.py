@@ -58,6 +58,16 @@ def plain(node: Node) -> Any:
     return {key.text: plain(value) for key, value in node.items}
 
 
+def is_null(node: Node) -> bool:
+    """Return whether a key has no value."""
+    return isinstance(node, Scalar) and node.value is None
+
+
+def is_empty(node: Node) -> bool:
+    """Return whether a key has no value, or an empty list."""
+    return is_null(node) or (isinstance(node, Sequence) and not node.items)
+
+
 def _scalars(node: Node) -> Iterator[Scalar]:
     if isinstance(node, Scalar):
         yield node

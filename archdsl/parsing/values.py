@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from collections.abc import Mapping as MappingType
 from dataclasses import dataclass
 
 from archdsl import expr
@@ -183,6 +185,9 @@ class ValueReader:
 
     def ref(self, node: Node, scope: Scope) -> StepRef | None:
         """Look up a name in `from` or `outputs`. Returns None if it is not visible."""
+        if isinstance(node, Scalar) and node.text.startswith("$") and scope.find(node.text[1:]) is not None:
+            self.problems.add("ARCH019", NO_EXPRESSION, node.span, f"did you mean `{node.text[1:]}`?")
+            return None
         word = self.value(node, None).content
         if word is UNREAD:
             return None
@@ -198,7 +203,12 @@ class ValueReader:
             return None
         if step is None:
             hint = nearest(name, scope.named) if scope.named else f"`{INPUT}` names the input"
-            if not hint.startswith("did you mean"):
+            owner = next((other for other, named in scope.named.items() if name in named.outputs), "")
+            if "," in name:
+                hint = f"write a list: `[{name}]`"
+            elif owner:
+                hint = f"did you mean `{owner}.{name}`?"
+            elif not hint.startswith("did you mean"):
                 hint = f"a step can be used only after it is defined; {hint}"
             self.problems.add("ARCH018", f"no earlier step is named `{name}`", node.span, hint)
             return None
@@ -228,6 +238,17 @@ def _loop_text(node: Sequence) -> Scalar | None:
         return None
     text = f"[{only.text}]"
     return Scalar(text, text, only.span.part(-1, only.span.width + 2))
+
+
+def kinds_of(tree: ast.expr, types: MappingType[str, str]) -> Iterator[str]:
+    """Yield `str` or `number` for each value that an expression can have."""
+    if isinstance(tree, ast.IfExp):
+        yield from kinds_of(tree.body, types)
+        yield from kinds_of(tree.orelse, types)
+    elif isinstance(tree, ast.Constant):
+        yield "str" if isinstance(tree.value, str) else "number"
+    else:
+        yield "str" if isinstance(tree, ast.Name) and types.get(tree.id) == "str" else "number"
 
 
 def _with_dollars(value: Value, scope: Scope) -> str:

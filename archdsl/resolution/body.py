@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
-from archdsl.errors import Span, fail
+from archdsl.errors import ArchError, Span, fail
 from archdsl.graph import BranchPath, Node, StepName, Tensor, TensorRef
+from archdsl.names import stem
 from archdsl.ops import Shape
 from archdsl.steps import StepRef
 
@@ -99,9 +100,24 @@ class Body:
             if not tensors:
                 name = f"{ref.name}.{ref.output}" if ref.output else ref.name
                 hint = "its path, loop or `when` creates no steps with these arguments"
-                raise fail("ARCH018", f"the step `{name}` does not exist with these arguments", ref.span, hint)
+                raise self.absent(ref.name, name, ref.span, hint)
             result += tensors
         return tuple(result)
+
+    def absent(self, step: str, name: str, span: Span, hint: str) -> ArchError:
+        """Return the error for a step that does not exist with these arguments.
+
+        Args:
+            step: The name of the step.
+            name: What the spec writes: the step, or one of its outputs.
+            span: The place of the name.
+            hint: What to do if it is no copy of a loop.
+        """
+        base = stem(step)
+        copies = sum(1 for other in self.named if stem(other) == base and other != base)
+        if base in self.named and step != base and copies:
+            hint = f"the last copy of `{base}` is `{base}_{copies}`"
+        return fail("ARCH018", f"the step `{name}` does not exist with these arguments", span, hint)
 
     def append(self, node: Node) -> Tensors:
         """Add a node and return its outputs."""

@@ -258,8 +258,7 @@ class Resolver:
         """Add another call of the layers of an earlier step, with the same weights."""
         layers = context.body.shareable.get(share.name, ())
         if not layers:
-            message = f"the step `{share.name}` does not exist with these arguments"
-            raise fail("ARCH018", message, share.span, "give this step the same `when`")
+            raise context.body.absent(share.name, share.name, share.span, "give this step the same `when`")
         if layers[0].op is not None and layers[0].op.without_input:
             hint = f"use its tensor: write `from: {share.name}` in the step that takes it"
             raise fail("ARCH018", f"`{share.name}` takes no tensor, so it cannot be called again", share.span, hint)

@@ -117,8 +117,7 @@ def tied_weight(body: Body, word: str, tie: Tie, needed: Weight) -> TiedWeight:
     """
     nodes = body.shareable.get(tie.name, ())
     if not nodes:
-        message = f"the step `{tie.name}` does not exist with these arguments"
-        raise fail("ARCH018", message, tie.span, "give this step the same `when`")
+        raise body.absent(tie.name, tie.name, tie.span, "give this step the same `when`")
     node = next((node for node in nodes if node.role == "main"), nodes[0])
     if node.body is not None:
         hint = "name an op of the same body"
