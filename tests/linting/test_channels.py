@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from documents import DOCS, ROOT, blocks, whole
 
-from archdsl import loads, resolve
+from archdsl import ArchError, loads, resolve
 from archdsl.linting import lint
 from archdsl.linting.finding import Finding
 
@@ -101,3 +102,18 @@ def test_a_gate_for_one_channel_over_many() -> None:
     text = BLOCK.format(step=gate, wide=16).replace("[8, 8, 4]", "[8, 8, 1]")
     (found,) = findings(text)
     assert found.facts == ("`multiply_1` takes 1 channel from this step, and 16 from another",)
+
+
+def test_the_docs_and_the_examples_have_no_such_findings() -> None:
+    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "examples").glob("*.yaml")]
+    for path in DOCS.values():
+        found = (block for block in blocks(path.read_text(encoding="utf-8")) if block.language == "yaml")
+        texts += [whole(block.text) for block in found if not block.word and "channels" in block.text]
+    checked = 0
+    for text in texts:
+        try:
+            assert not findings(text)
+        except ArchError:
+            continue
+        checked += 1
+    assert checked >= 6
