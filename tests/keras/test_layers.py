@@ -252,3 +252,13 @@ def test_extra_layers_stand_in_the_source_and_are_found_on_loading(tmp_path: Pat
     for name, made in (("net", model), ("inner", inner)):
         made.save(tmp_path / f"{name}.keras")
         assert np.array_equal(archdsl.load_model(tmp_path / f"{name}.keras")(x), made(x))
+
+
+@pytest.mark.filterwarnings("error")
+def test_layers_pass_masks_of_padding_on() -> None:
+    x = keras.layers.Embedding(9, 4, mask_zero=True)(np.array([[3, 0], [5, 6]]))
+    for layer in (layers.ElementwiseFunction("exp"), layers.Cast("float32"), layers.ChannelSlice(stop=2)):
+        assert np.array_equal(layer(x)._keras_mask, [[True, False], [True, True]])
+    assert getattr(layers.TakeAt(0)(x), "_keras_mask", None) is None  # no axis with padding is left
+    pages = keras.layers.Embedding(9, 4, mask_zero=True)(np.array([[[3, 0], [5, 6]]]))
+    assert np.array_equal(layers.TakeAt(0)(pages)._keras_mask, [[True, False]])

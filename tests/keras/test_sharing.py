@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from keras import Input, Model, Sequential, layers, ops
+from keras.models import clone_model
 
 import archdsl.keras
 from archdsl import loads
@@ -104,6 +105,14 @@ def test_a_tied_kernel_is_one_variable_with_both_gradients(tmp_path: Path) -> No
         one.fit(x, x, epochs=1, verbose=0, shuffle=False)
     for one, other in zip(model.weights, again.weights, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_the_error_of_a_clone_says_how_to_clone_a_tied_kernel() -> None:
+    model = archdsl.keras.build(loads(TIED))
+    with pytest.raises(NotImplementedError, match=r"type\(model\).from_config\(model.get_config\(\)\)"):
+        clone_model(model)
+    again = type(model).from_config(model.get_config())
+    assert [weight.path for weight in again.weights] == [weight.path for weight in model.weights]
 
 
 def test_a_tied_kernel_follows_the_dtype_policy() -> None:

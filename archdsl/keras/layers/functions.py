@@ -65,6 +65,9 @@ class ElementwiseFunction(layers.Layer):
     def compute_output_shape(self, input_shape):
         return input_shape
 
+    def compute_mask(self, inputs, mask=None):
+        return mask
+
     def get_config(self):
         return {**super().get_config(), "function": self.function, **self.arguments}
 
@@ -92,6 +95,9 @@ class Cast(layers.Layer):
     def compute_output_spec(self, inputs):
         return keras.KerasTensor(inputs.shape, self._output_dtype())
 
+    def compute_mask(self, inputs, mask=None):
+        return mask
+
     def get_config(self):
         return {**super().get_config(), "to": self.to}
 
@@ -112,6 +118,9 @@ class OneHot(layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return *input_shape, self.num_classes
+
+    def compute_mask(self, inputs, mask=None):
+        return mask
 
     def get_config(self):
         return {**super().get_config(), "num_classes": self.num_classes}

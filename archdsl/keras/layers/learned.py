@@ -85,6 +85,10 @@ class TiedDense(layers.Layer):
     def compute_mask(self, inputs, mask=None):
         return mask
 
+    def get_config(self):
+        how = "type(model).from_config(model.get_config())"
+        raise NotImplementedError(f"To clone a model with a shared kernel: {how}")
+
 
 class LayerScale(layers.Layer):
     """Multiplies each channel by a learned factor. (..., C) -> (..., C).
@@ -207,6 +211,9 @@ class FreeWeight(layers.Layer):
     def compute_output_spec(self, inputs):
         shape = self.compute_output_shape(inputs.shape)
         return keras.KerasTensor(shape, self.compute_dtype)
+
+    def compute_mask(self, inputs, mask=None):
+        return None
 
     def get_config(self):
         return {**super().get_config(), "shape": self.shape, **self.options}

@@ -124,6 +124,10 @@ class TakeAt(layers.Layer):
     def compute_output_shape(self, input_shape):
         return input_shape[0], *input_shape[2:]
 
+    def compute_mask(self, inputs, mask=None):
+        is_of_more_axes = mask is not None and len(mask.shape) > 2
+        return mask[:, self.index] if is_of_more_axes else None
+
     def get_config(self):
         return {**super().get_config(), "index": self.index}
 
@@ -149,6 +153,9 @@ class ChannelSlice(layers.Layer):
     def compute_output_shape(self, input_shape):
         taken = range(input_shape[-1])[self.start : self.stop : self.step]
         return *input_shape[:-1], len(taken)
+
+    def compute_mask(self, inputs, mask=None):
+        return mask
 
     def get_config(self):
         config = {"start": self.start, "stop": self.stop, "step": self.step}
