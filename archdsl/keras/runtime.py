@@ -24,6 +24,7 @@ from archdsl.keras import layers
 from archdsl.keras.saved_spec import CARRIED, checked_spec
 from archdsl.limits import DEFAULTS
 from archdsl.spec import Spec
+from archdsl.version import __version__
 
 # Keras warns of every mask that reaches a nested model, and passes the mask on all the same.
 _NESTED = r"Layer '\w+' \(of type (Functional|Sequential)\) was passed an input with a mask"
@@ -129,7 +130,7 @@ def _carry_spec(generated: Any, spec: Spec) -> None:
     """Add the spec to the configs of a class, and remove it when Keras creates an instance from one."""
     own_config = generated.get_config
     own_making = generated.from_config.__func__
-    more: dict[str, Any] = {"variant": spec.variant} if spec.variant else {}
+    more: dict[str, Any] = {"version": __version__} | ({"variant": spec.variant} if spec.variant else {})
     more |= {"limits": asdict(spec.limits)} if spec.limits != DEFAULTS else {}
     registration = _Registration()
 

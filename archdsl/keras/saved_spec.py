@@ -7,6 +7,7 @@ just the spec. All uses in a file share the limits.
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -22,6 +23,7 @@ from archdsl.ops import Shape
 from archdsl.parsing import parse
 from archdsl.resolution import resolve
 from archdsl.resolution.layer_graph import layer_graph
+from archdsl.resolution.words import every_step
 from archdsl.spec import Spec
 from archdsl.version import __version__
 
@@ -46,6 +48,7 @@ class Carried(BaseModel):
         class_name: the saved layer or model of the spec.
         variant: the variant of the spec.
         limits: limits on the spec, if they were not the defaults.
+        version: the version of archdsl that saved it; empty before a skipped step passed on what its `from` names.
         data: the preprocessing; see `archdsl.keras.runtime.DATA`.
     """
 
@@ -55,6 +58,7 @@ class Carried(BaseModel):
     class_name: str = Field(alias="class")
     variant: str = ""
     limits: dict[str, int] = {}
+    version: str = ""
     data: dict[str, Any] | None = None
 
 
@@ -86,6 +90,8 @@ class Opening:
                 raise fail("ARCH025", f"the file contains more than {SPECS} specs")
             limits = self.limits.lowered(carried.limits, "the file")
             spec = parse(carried.spec, "<saved spec>", limits)
+            if not carried.version:
+                _warn_of_skipped_steps(spec)
             self.specs[key] = spec.varied(carried.variant) if carried.variant else spec
         spec = self.specs[key]
         if carried.class_name not in {*spec.layers, spec.name}:
@@ -114,6 +120,18 @@ class Opening:
         if self.weights is not None and parameters > self.weights:  # each takes at least one byte
             message = f"`{name}` has {parameters:,} parameters, but the file's weights are only {self.weights:,} bytes"
             raise fail("ARCH302", message)
+
+
+def _warn_of_skipped_steps(spec: Spec) -> None:
+    """Warn of a step that passes on another tensor than in the version that saved the spec, if it is skipped."""
+    bodies = (spec.model, *(layer.steps for layer in spec.layers.values()))
+    for step in (step for steps in bodies for step in every_step(steps)):
+        if step.refs and not step.loop.never_empty:
+            place = f"the step on line {step.span.line} of the saved spec"
+            before = "the version of archdsl that saved it passed on the output of the previous step"
+            message = f"if {place} is skipped, it passes on what its `from` names; {before}: compare the outputs"
+            warnings.warn(message, stacklevel=2)
+            return
 
 
 _OPENING: ContextVar[Opening | None] = ContextVar("archdsl_opening", default=None)

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import textwrap
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import pytest
 
 import archdsl
 from archdsl.errors import ArchError
+from archdsl.keras.saved_spec import Opening
 
 pytestmark = pytest.mark.tensorflow
 
@@ -231,3 +233,15 @@ def test_a_picture_by_keras_itself(net: keras.Model, tmp_path: Path) -> None:
     pytest.importorskip("pydot")
     keras.utils.plot_model(net, tmp_path / "net.png")
     assert (tmp_path / "net.png").stat().st_size > 1000
+
+
+def test_a_file_of_an_earlier_version_warns_of_steps_that_are_skipped_otherwise() -> None:
+    text = "archdsl: 1\nname: Net\ninput: [4]\nargs: {deep: false}\nmodel:\n  - {relu: {}, name: a}\n"
+    model = archdsl.build(archdsl.loads(text + "  - {elu: {}, from: a, when: $deep}\n"))
+    config = model.get_config()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Opening().spec(config)
+    old = {**config, "archdsl": {key: value for key, value in config["archdsl"].items() if key != "version"}}
+    with pytest.warns(UserWarning, match="step on line 7 of the saved spec is skipped"):
+        Opening().spec(old)
