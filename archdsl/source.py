@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -143,7 +144,8 @@ def read(text: str, name: str, limits: Limits = DEFAULTS) -> Node:
     return read_with_extents(text, name, limits)[0]
 
 
-def read_with_extents(text: str, name: str, limits: Limits = DEFAULTS) -> tuple[Node, list[Extent]]:
+@lru_cache(maxsize=2)  # a command reads a document for its spec, and again for comments or places; parsing is slow
+def read_with_extents(text: str, name: str, limits: Limits = DEFAULTS) -> tuple[Node, tuple[Extent, ...]]:
     """Parse a YAML document as `read` does, and also return the extents of all scalars, in the order of the text."""
     if len(text) > limits.bytes:
         raise limits.exceeded("bytes", f"{name} is larger than {limits.bytes:,} bytes", code="ARCH003")
@@ -151,7 +153,7 @@ def read_with_extents(text: str, name: str, limits: Limits = DEFAULTS) -> tuple[
     if (odd := _ODD_LINE_END.search(text)) is not None:
         message = f"ambiguous line break U+{ord(odd[0]):04X}"
         raise fail("ARCH001", message, reader.place(odd.start()), "remove it, or start a new line")
-    return reader.document(), reader.extents
+    return reader.document(), tuple(reader.extents)
 
 
 class _LongTag(Exception):
