@@ -65,7 +65,11 @@ CASES = {
     "InceptionResNetV2": Case("inception_resnet_v2", side=75),
     "MobileNetV3Small": Case("mobilenet_v3", "small", gamma=2.0, pixels=True, steady={"dropout": 0.0}),
     "EfficientNetV2B0": Case("efficientnet_v2", gamma=2.0, pixels=True, steady=STILL),
+    "EfficientNetV2B1": Case("efficientnet_v2", "b1", gamma=2.0, pixels=True, steady=STILL),
+    "EfficientNetV2B2": Case("efficientnet_v2", "b2", gamma=2.0, pixels=True, steady=STILL),
+    "EfficientNetV2B3": Case("efficientnet_v2", "b3", gamma=2.0, pixels=True, steady=STILL),
     "ConvNeXtTiny": Case("convnext", gamma=1.0, pixels=True, steady={"drop": 0.0}),
+    "ConvNeXtLarge": Case("convnext", "large", gamma=1.0, pixels=True, steady={"drop": 0.0}),
 }
 QUICK = {"ResNet50", "MobileNetV2"}
 BY_HAND = {"NASNetMobile"}
@@ -94,8 +98,8 @@ def text_of(name: str) -> str:
     """The spec of a case, for images of its size."""
     text = find(CASES[name].spec).read_text(encoding="utf-8")
     side = CASES[name].side
-    text, found = re.subn(r"^input: \[(\d+), \1, 3\]$", f"input: [{side}, {side}, 3]", text, flags=re.MULTILINE)
-    assert found == 1
+    text, found = re.subn(r"^( *)input: \[(\d+), \2, 3\]$", rf"\1input: [{side}, {side}, 3]", text, flags=re.MULTILINE)
+    assert found >= 1
     return text
 
 
