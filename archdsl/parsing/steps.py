@@ -570,7 +570,11 @@ class StepReader(InterfaceReader):
             find(word.text, word.span)
         merges = OPS.merges()
         if not isinstance(word, Scalar) or word.text not in merges:
-            if isinstance(word, Scalar):
+            if isinstance(word, Scalar) and is_expression(word.value):
+                scope.mention(word)
+                message = f"`merge` must be a name, got {got(word)}"
+                hint = "write one step with `paths` per merge, each with a `when`"
+            elif isinstance(word, Scalar):
                 message, hint = f"unknown merge {got(word)}", nearest(str(word.text), merges)
             else:
                 message, hint = f"expected a merge, got {got(node)}", "write its name, as in `merge: add`"
