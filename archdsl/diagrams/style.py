@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from html import escape
 from typing import Any
 
@@ -129,24 +129,29 @@ class Lines(str):
     """Text of several lines for a tooltip."""
 
 
-@lru_cache(maxsize=4096, typed=True)
 def quoted(value: object) -> str:
     """Format a value for DOT: HTML, a number, or quoted and escaped text.
 
     All text is quoted, because renderers other than Graphviz do not know which words need no quotes.
     """
-    from graphviz import escape as escape_backslashes
-    from graphviz.quoting import quote
-
     if isinstance(value, Html):
-        return str(quote(f"<{value}>"))
+        return f"<{value}>"
     if isinstance(value, int | float):
         return f"{value:g}"
     if isinstance(value, Lines):
         text = "&#10;".join(escape(printable(line)) for line in value.splitlines())
     else:
         text = printable(str(value))
+    if _UNESCAPED(text):  # most text of a large picture
+        return f'"{text}"'
+    from graphviz import escape as escape_backslashes
+    from graphviz.quoting import quote
+
     return str(quote(escape_backslashes(text), is_valid_id=lambda _: False))
+
+
+_UNESCAPED = re.compile(r'[^"\\<>]*').fullmatch
+"""Matches text that needs no escapes in DOT."""
 
 
 def attributes(values: Mapping[str, object]) -> str:
