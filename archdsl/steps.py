@@ -116,10 +116,10 @@ class Tie:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """An op that an expression chooses, such as `norm: $norm`.
+    """An op that an expression chooses, such as `norm: $norm` or `merge: $how`.
 
     Args:
-        word: The expression, whose value is the name of the op, or `none`.
+        word: The expression, whose value is the name of the op, or `none` except for a merge.
         table: The ops by name.
         defaults: The `defaults` of the file, by op.
     """
@@ -142,7 +142,7 @@ class OpCall:
     `op` is only an example of the ops that it can be.
     """
 
-    role: Literal["pad", "main", "norm", "activation"]
+    role: Literal["pad", "main", "norm", "activation", "merge"]
     op: type[Op]
     fields: Fields
     ties: Mapping[str, Tie] = field(default_factory=dict)
@@ -217,6 +217,11 @@ class Branches:
     merge: OpCall | None
     after: tuple[Step, ...]
     projection: tuple[OpCall, ...]
+
+    @property
+    def merge_name(self) -> str:
+        """The word to number the merge by: it does not depend on what an expression chooses. Empty without a merge."""
+        return "" if self.merge is None else "merge" if self.merge.choice else self.merge.op.name
 
     @property
     def place(self) -> Span:

@@ -69,7 +69,7 @@ class Replacement:
         if isinstance(shortcut, Value):
             shortcut = self.value(shortcut)
         if merge is not None:
-            merge = replace(merge, fields=self.fields(merge.fields))
+            merge = self.part(merge)
         return replace(branches, paths=paths, shortcut=shortcut, merge=merge)
 
     def _expression(self, expression: Expression) -> Expression:

@@ -1,4 +1,4 @@
-"""Norms and activations that arguments choose: as conditions, or as the string that Keras takes."""
+"""Norms, activations and merges that arguments choose: as conditions, or as the string that Keras takes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from archdsl.expr import Expression
 from archdsl.ops import Call
 from archdsl.resolution.words import chosen_words, every_step, known_by_name
 from archdsl.spec import Spec
-from archdsl.steps import Choice, OpCall, Step
+from archdsl.steps import Branches, Choice, OpCall, Step
 
 
 def words_of(spec: Spec, choice: Choice) -> tuple[str, ...]:
@@ -62,6 +62,8 @@ def refused_words(spec: Spec, steps: Sequence[Step], arguments: Container[str]) 
 def _choices(steps: Sequence[Step]) -> Iterator[Choice]:
     for step in every_step(steps):
         parts: Sequence[OpCall] = step.action if isinstance(step.action, tuple) else ()
+        if isinstance(step.action, Branches) and step.action.merge is not None:
+            parts = (step.action.merge,)
         yield from (part.choice for part in parts if part.choice is not None)
 
 

@@ -28,7 +28,7 @@ from archdsl.codegen.references import (
     wanted_names,
 )
 from archdsl.codegen.scope import SourceScope, module_names, name_literal
-from archdsl.codegen.sequences import grouped, layer_calls, layer_words, main_place, op_call, sequential_call
+from archdsl.codegen.sequences import grouped, layer_calls, layer_words, main_place, merge_call, sequential_call
 from archdsl.codegen.shortcuts import ShortcutChoice
 from archdsl.expr import AXES, HERE
 from archdsl.names import copy_number, free_name
@@ -479,11 +479,11 @@ class GraphBodyWriter:
         """Write the merge of the branches and the shortcut: one part is passed on, no part gives the input."""
         choice = self._shortcut(branches, parts, x)
         merge = branches.merge
-        name = self.scope.next_name(merge.op.name) if merge is not None else ""
+        name = self.scope.next_name(branches.merge_name) if merge is not None else ""
         sure = sum(not part.startswith("*") for part in parts)
         if not choice and sure == len(parts) < 2:
             return (parts[0],) if parts else x
-        call = op_call(merge, self.scope, name, inputs=2) if merge is not None else ""
+        call = merge_call(merge, self.scope, name) if merge is not None else ""
         if not choice and sure > 1:
             self._call(variable, call, (flat(list_literal(parts)),))
             return (variable,)

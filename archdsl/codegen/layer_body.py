@@ -21,7 +21,7 @@ from archdsl.codegen.references import (
     uses_other_layers,
 )
 from archdsl.codegen.scope import SourceScope, module_names, name_literal
-from archdsl.codegen.sequences import layer_list, op_call, sequential_call
+from archdsl.codegen.sequences import layer_list, merge_call, sequential_call
 from archdsl.codegen.shortcuts import ShortcutChoice, possible_words
 from archdsl.expr import Expression
 from archdsl.names import RESERVED, free_name
@@ -237,14 +237,15 @@ class LayerBodyWriter:
         The parts are in the lists `parts` and `shapes`; one part is passed on, no part gives the input.
         """
         choice = self._sure_shortcut(branches, start, parts)
-        merge = branches.merge.op.name if branches.merge is not None else ""
-        where = self._where(merge)
+        merge = branches.merge_name
+        word = branches.merge.choice.word if branches.merge is not None and branches.merge.choice else None
+        where = self.late if word is not None and word.reads_input else self._where(merge)
         name = where.scope.next_name(merge) if merge else ""
         sure = sum(part.is_one for part in parts)
         least = sure + (choice is not None and "none" not in choice.outcomes)
         if choice is None and sure == len(parts) < 2:
             return parts[0] if parts else start
-        own = self._attribute(name if name.isidentifier() else merge, self.init) if merge else ""
+        own = self._attribute(name if name.isidentifier() else merge, where) if merge else ""
         gives_first = not merge or merge in _GIVES_FIRST_SHAPE
         known = parts[0].shape if gives_first and parts and parts[0].is_one else ""
         tensors = list_literal([part.call for part in parts])
@@ -256,7 +257,7 @@ class LayerBodyWriter:
         if choice is not None:
             self._chosen_shortcut(choice, start, parts, bool(known))
         if branches.merge is not None:
-            where.statements.add(surround(f"{own} = ", op_call(branches.merge, where.scope, name, inputs=2)))
+            where.statements.add(surround(f"{own} = ", merge_call(branches.merge, where.scope, name)))
         if not least:
             self.call.add(f"parts = parts or [{start.call}]")
             self.build.add(f"shapes = shapes or [{start.build}]")

@@ -187,7 +187,7 @@ def _kinds(branches: Branches) -> Iterator[str]:
     if branches.may_have_steps:
         yield "/shortcut"
     if branches.merge is not None:
-        yield branches.merge.op.name
+        yield branches.merge_name
     for step in branches.after:
         if isinstance(step.action, Branches):
             yield from _kinds(step.action)

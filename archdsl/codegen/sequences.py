@@ -99,7 +99,14 @@ def _each_step(each: EachStep, scope: SourceScope, name: str) -> Source:
     return Bracket("layers.TimeDistributed(", (inner, "dtype=dtype", f"name={name_literal(name)}"), ")")
 
 
-def _part(part: OpCall, scope: SourceScope, name: str, more: Mapping[str, Any], inputs: int, span: Span) -> Source:
+def merge_call(merge: OpCall, scope: SourceScope, name: str) -> Source:
+    """The constructor call of a merge, or of the one that its word chooses."""
+    return _part(merge, scope, name, {}, 2, None)
+
+
+def _part(
+    part: OpCall, scope: SourceScope, name: str, more: Mapping[str, Any], inputs: int, span: Span | None
+) -> Source:
     """The constructor call of one op, or of the one that its word chooses."""
     if part.choice is None:
         return op_call(part, scope, name, more, inputs, span)
@@ -108,8 +115,8 @@ def _part(part: OpCall, scope: SourceScope, name: str, more: Mapping[str, Any], 
         return scope.names.call(Call("layers.Activation", (word,)), ["dtype=dtype", f"name={name_literal(name)}"])
     identity = scope.names.call(Call("layers.Identity"), ["dtype=dtype", f"name={name_literal(name)}"])
     calls = {
-        word: identity if word == "none" else op_call(part.choice.part(part.role, word), scope, name, span=span)
-        for word in words_of(scope.spec, part.choice)
+        word: identity if word == "none" else op_call(part.choice.part(part.role, word), scope, name, {}, inputs, span)
+        for word in words_of(scope.spec, part.choice) or part.choice.table
     }
     flat_calls = {word: flat(call) for word, call in calls.items()}
     return chosen(part.choice.word.content.tree, flat_calls, scope.names)

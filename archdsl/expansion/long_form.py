@@ -15,7 +15,7 @@ from archdsl.expansion.printer import OutputEntry, OutputGroup, output_tree
 from archdsl.ops import OPS
 from archdsl.parsing import LAYER, VARIANT
 from archdsl.parsing.recipes import SECTIONS, section_model
-from archdsl.parsing.steps import ACTIVATIONS, NORMS, PATHS_KEYS, PROJECTION
+from archdsl.parsing.steps import ACTIVATIONS, MERGES, NORMS, PATHS_KEYS, PROJECTION
 from archdsl.parsing.validation import plain
 from archdsl.parsing.values import STEP_KEYS
 from archdsl.source import Mapping, Node, Scalar, Sequence, entries
@@ -76,7 +76,7 @@ class LongForm(FieldWriter):
     def _projection_defaults(self, key: Scalar | None, node: Node | None) -> OutputEntry | None:
         """Return the remaining `defaults`: the conv of projections, and the ops that an expression may choose."""
         given = {inner.text: (inner, value) for inner, value in entries(node)}
-        chosen = {*NORMS.values(), *ACTIVATIONS.values()} if _may_choose(self.root) else set()
+        chosen = {*NORMS.values(), *ACTIVATIONS.values(), *MERGES.values()} if _may_choose(self.root) else set()
         items = [
             self.item(name, self.op(OPS[name], value), "", inner)
             for name, (inner, value) in given.items()
@@ -174,7 +174,8 @@ class LongForm(FieldWriter):
             items.append(self._path("shortcut", shortcut, node.key("shortcut") or shortcut))
         if merge is not None:
             key, given = word_of(merge)
-            value = OutputGroup((self.call(key, self.op(OPS[key.text], given)),))
+            is_chosen = expr.is_expression(key.value)
+            value = self.copy(merge) if is_chosen else OutputGroup((self.call(key, self.op(OPS[key.text], given)),))
             items.append(self.item("merge", value, line(merge), node.key("merge")))
         value = self._body(after) if after else OutputGroup((), listed=True)
         items.append(self.item("after", value, line(after) if after else default, node.key("after")))
@@ -204,13 +205,16 @@ def _may_project(node: Node | None) -> bool:
     return own or any(_may_project(inner) for _, inner in node.items)
 
 
+_CHOSEN = ("norm", "activation", "merge")
+
+
 def _may_choose(node: Node) -> bool:
-    """Return whether an expression in a node chooses a normalization or an activation."""
+    """Return whether an expression in a node chooses a normalization, an activation or a merge."""
     if isinstance(node, Scalar):
         return False
     if isinstance(node, Sequence):
         return any(map(_may_choose, node.items))
-    roles = [value for key, value in node.items if key.text in ("norm", "activation") and isinstance(value, Scalar)]
+    roles = [value for key, value in node.items if key.text in _CHOSEN and isinstance(value, Scalar)]
     return any(expr.is_expression(value.value) for value in roles) or any(_may_choose(v) for _, v in node.items)
 
 

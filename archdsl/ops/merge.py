@@ -11,11 +11,15 @@ _TWO = ((4, 4, 6), (4, 4, 6))
 
 
 class Merge(Op, kind="merge"):
-    """Base class of the merges. The inputs are the paths in order, then the shortcut."""
+    """Base class of the merges. The inputs are the paths in order, then the shortcut.
+
+    With `shortcut_first`, the shortcut comes before the paths. With `shortcut_last`, it must not come first.
+    """
 
     many = True
     depends_on = POINTWISE
     shortcut_first: ClassVar[bool] = False
+    shortcut_last: ClassVar[bool] = False
 
     def broadcasted(self, inputs: Sequence[Shape]) -> Shape:
         """The shape of the output if the inputs are broadcast."""
@@ -90,6 +94,7 @@ class Subtract(Elementwise, name="subtract", layer="layers.Subtract"):
 
     traits = Traits(elementwise=True, shifts=True)
     sign = "−"
+    shortcut_last = True
     examples = (Example({}, _TWO, _TWO[0]), Example({"broadcast": True}, ((4, 4, 6), (6,)), (4, 4, 6)))
 
     def output(self, *inputs: Shape) -> Shape:

@@ -61,6 +61,7 @@ _BODIES = ("paths", "steps", EACH_STEP)
 
 NORMS = OPS.of_kind("norm", suffix="_norm")
 ACTIVATIONS = OPS.of_kind("activation")
+MERGES = OPS.of_kind("merge")
 
 
 @dataclass(frozen=True)
@@ -571,9 +572,10 @@ class StepReader(InterfaceReader):
         merges = OPS.merges()
         if not isinstance(word, Scalar) or word.text not in merges:
             if isinstance(word, Scalar) and is_expression(word.value):
-                scope.mention(word)
-                message = f"`merge` must be a name, got {got(word)}"
-                hint = "write one step with `paths` per merge, each with a `when`"
+                value = self.value(word, scope)
+                if word is node:  # the only merge that puts the shortcut first; so no code relies on the order
+                    return OpCall("merge", OPS["concat"], {}, choice=Choice(value, MERGES, self.defaults))
+                message, hint = f"a chosen merge takes no arguments, got {got(node)}", f"write `merge: {word.text}`"
             elif isinstance(word, Scalar):
                 message, hint = f"unknown merge {got(word)}", nearest(str(word.text), merges)
             else:

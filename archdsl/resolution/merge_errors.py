@@ -14,6 +14,9 @@ from archdsl.ops.base import broadcast_conflict, show
 from archdsl.steps import Value
 from archdsl.text import quantity
 
+WHEN_PER_MERGE = "write one step with `paths` per merge, each with a `when`"
+"""The hint for a merge that an expression cannot choose."""
+
 
 def merge_problem(
     problem: Problem,

@@ -12,9 +12,9 @@ from pydantic import ValidationError
 
 from archdsl.errors import ArchError, Problem, Span, fail, nearest, shown
 from archdsl.expr import shape_names
-from archdsl.graph import Graph, Node, Role, StepName, Tensor, Totals, total
+from archdsl.graph import Graph, Node, Role, Shortcut, StepName, Tensor, Totals, total
 from archdsl.limits import ELEMENTS
-from archdsl.ops import Op, OpError, RankError, Shape, Weight
+from archdsl.ops import OPS, Op, OpError, RankError, Shape, Weight
 from archdsl.ops.base import DTYPES, show
 from archdsl.ops.each_step import each_step
 from archdsl.parsing.validation import faults, field_places
@@ -22,7 +22,7 @@ from archdsl.resolution.body import Body, StepContext, Tensors, Values
 from archdsl.resolution.dtypes import check_dtypes
 from archdsl.resolution.each_step import EachStepBodies, group_of
 from archdsl.resolution.loops import BODY_STEPS, INTEGER_DIVISION, SHORTCUT, Budget
-from archdsl.resolution.merge_errors import merge_problem
+from archdsl.resolution.merge_errors import WHEN_PER_MERGE, merge_problem
 from archdsl.resolution.op_errors import earlier_hint, name_them, place_of, select_one, with_expression
 from archdsl.resolution.sharing import Difference, SharedBodies, different_layers, tied_weight
 from archdsl.resolution.shortcuts import shortcut_of, shortcut_steps, shortcut_stride, sized_shortcut
@@ -235,18 +235,19 @@ class Resolver:
         return (end,)
 
     def _chosen(self, part: OpCall, choice: Choice, scope: Values) -> OpCall | None:
-        """Return the op that an expression chooses, or None for the word `none`."""
+        """Return the op that an expression chooses, or None for the word `none`, which a merge cannot have."""
         word = self.budget.value(choice.word, scope)
         if id(choice) not in self._words:  # the spec keeps each choice alive, so its id is unique
             self._words[id(choice)] = chosen_words(self.spec, choice)
         words = self._words[id(choice)]
-        if not isinstance(word, str) or (word not in choice.table and word != "none"):
+        known = [*choice.table, *(() if part.role == "merge" else ("none",))]
+        if not isinstance(word, str) or word not in known:
             span = words.get(word) if isinstance(word, str) else None
-            hint = nearest(str(word), [*choice.table, "none"])
+            hint = WHEN_PER_MERGE if part.role == "merge" and word in OPS.merges() else nearest(str(word), known)
             raise fail("ARCH013", f"unknown {part.role} {shown(word)}", span or choice.word.span, hint)
         if word not in words:
-            known = ", ".join(f"`{other}`" for other in words)
-            hint = f"use {known}, or add a variant that uses `{word}`"
+            used = ", ".join(f"`{other}`" for other in words)
+            hint = f"use {used}, or add a variant that uses `{word}`"
             raise fail("ARCH013", f"this file does not use the {part.role} `{word}`", choice.word.span, hint)
         return None if word == "none" else choice.part(part.role, word)
 
@@ -328,7 +329,7 @@ class Resolver:
             merge: The `parts` and the `shortcut` of a merge.
         """
         op = self._op(call, context.scope, span, context.each)
-        name = str(step) if call.role == "main" else f"{step}_{call.role}"
+        name = str(step) if call.role in ("main", "merge") else f"{step}_{call.role}"
         shape, dtype, weights, totals = self._cost(op, call, name, xs, span, context.body)
         tied = {word: tied_weight(context.body, word, tie, weights[word]) for word, tie in call.ties.items()}
         if tied:
@@ -488,10 +489,10 @@ class Resolver:
         if end is not None:
             shortcut = shortcut_of(own, end.ref, x, body.nodes[begin + len(nodes) :], parts, nodes, len(path))
             parts = {"shortcut": end, **parts} if branches.shortcut_first else {**parts, "shortcut": end}
-        merge, ends = branches.merge, tuple(parts.values())
+        merge, ends = self._merge(context, branches, shortcut), tuple(parts.values())
         merged = ends[:1] or x
         if merge is not None:
-            name = StepName(merge.op.name, body.next_number(path, merge.op.name), path)
+            name = StepName(branches.merge_name, body.next_number(path, branches.merge_name), path)
             if len(parts) > 1:
                 try:
                     merged = (self._op_call(context, merge, name, ends, span, parts=tuple(parts), shortcut=shortcut),)
@@ -505,6 +506,17 @@ class Resolver:
                     )
                     raise ArchError(problem) from None
         return self._steps(context, branches.after, merged)
+
+    def _merge(self, context: StepContext, branches: Branches, shortcut: Shortcut | None) -> OpCall | None:
+        """Return the merge of branches, which an expression may choose."""
+        merge = branches.merge
+        if merge is None or merge.choice is None:
+            return merge
+        chosen = self._chosen(merge, merge.choice, context.scope)
+        if chosen is not None and shortcut is not None and getattr(chosen.op, "shortcut_last", False):
+            message = f"`{chosen.op.name}` takes the shortcut last, a chosen merge first"
+            raise fail("ARCH013", message, merge.choice.word.span, WHEN_PER_MERGE)
+        return chosen
 
     def _branch(self, context: StepContext, branch: Branch, x: Tensors) -> dict[str, Tensor]:
         """Return the outputs of the copies of a branch, by name."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from archdsl.steps import Branches, EachStep, LayerCall, Share, Step, Value
+from archdsl.steps import Branches, EachStep, LayerCall, OpCall, Share, Step, Value
 
 
 def own_values(step: Step) -> Iterator[Value]:
@@ -19,12 +19,16 @@ def own_values(step: Step) -> Iterator[Value]:
         if isinstance(action.shortcut, Value):
             yield action.shortcut
         if action.merge is not None:
-            yield from action.merge.fields.values()
+            yield from _part_values(action.merge)
     elif not isinstance(action, Share | EachStep):
         for part in action:
-            yield from part.fields.values()
-            if part.choice is not None:
-                yield part.choice.word
+            yield from _part_values(part)
+
+
+def _part_values(part: OpCall) -> Iterator[Value]:
+    yield from part.fields.values()
+    if part.choice is not None:
+        yield part.choice.word
 
 
 def reads_here(step: Step) -> bool:

@@ -244,7 +244,7 @@ def paths_definitions(ops: Mapping[str, type[Op]]) -> Schema:
             "description": "; ".join(f"`{word}`: {meaning}" for word, meaning in SHORTCUTS.items()) + ".",
             **either(words, steps, EXPRESSION),
         },
-        "merge": word_or_mapping(merges, list(merges)),
+        "merge": either(word_or_mapping(merges, list(merges)), EXPRESSION),
     }
 
 

@@ -186,6 +186,14 @@ def test_words_become_mappings_and_single_steps_lists() -> None:
     )
 
 
+def test_a_merge_that_an_argument_chooses_keeps_its_defaults() -> None:
+    more = "args: {how: add}\ndefaults: {add: {broadcast: true}, relu: {slope: 0.1}}\n"
+    text = expand(f"{SMALL}{more}model:\n  - paths: {{a: [relu], b: [gelu]}}\n    merge: $how\n")
+    assert "    merge: $how\n" in text
+    assert "defaults:\n  add: {broadcast: true}\n" in text
+    assert expand(text) == text
+
+
 def test_defaults_are_written_into_each_op_and_stay_where_a_projection_is_made_of_them() -> None:
     more = "defaults:\n  conv: {norm: batch, kernel: 3}   # blocks\n  batch_norm: {epsilon: 1.001e-5}\n"
     step = "  - conv: {filters: 4}\n"

@@ -1,4 +1,4 @@
-"""Networks with integer inputs and flexible sizes, against the same networks written in Keras by hand."""
+"""Networks with integer inputs, flexible sizes or chosen merges, against hand-written Keras."""
 
 from __future__ import annotations
 
@@ -84,3 +84,39 @@ def test_fcn_at_three_sizes() -> None:
     for side in (64, 96, 160):
         x = np.random.default_rng(side).random((1, side, 64, 3), np.float32)
         np.testing.assert_allclose(mine(x), other(x), atol=1e-5)
+
+
+CHOSEN = """
+archdsl: 1
+name: Chosen
+input: [6, 5, 3]
+layers:
+  Both:
+    args: {how: add}
+    paths:
+      wide: [conv: {filters: 3, kernel: 3, padding: same}]
+      narrow: [conv: {filters: 3, kernel: 1}]
+    shortcut: identity
+    merge: $how
+    after: relu
+model: [Both, Both: {how: concat}]
+"""
+
+
+def test_a_merge_from_an_argument() -> None:
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(1)
+    x = inputs = keras.Input((6, 5, 3))
+    for merge in (layers.Add(), layers.Concatenate()):
+        x = layers.ReLU()(merge([x, layers.Conv2D(3, 3, padding="same")(x), layers.Conv2D(3, 1)(x)]))
+    other, mine = keras.Model(inputs, x), archdsl.build(archdsl.loads(CHOSEN))
+    mine.set_weights(other.get_weights())
+    images = np.random.default_rng(0).normal(size=(2, 6, 5, 3)).astype("float32")
+    np.testing.assert_allclose(mine(images), other(images), atol=1e-6)
+    copy = archdsl.compile(archdsl.loads(CHOSEN)).Both.from_config(mine.layers[-1].get_config())
+    assert copy.how == "concat"
+    assert copy.compute_output_shape((None, 6, 5, 3)) == (None, 6, 5, 9)
+    with pytest.raises(ValueError, match="`how` must be 'add' or 'concat'"):
+        type(copy)(how="average")

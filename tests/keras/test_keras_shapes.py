@@ -438,16 +438,17 @@ args: {act: relu, same: true}
 defaults: {batch_norm: {momentum: 0.9}}
 layers:
   Own:
-    args: {norm: batch, act: relu, last: none, pad: same}
+    args: {norm: batch, act: relu, last: none, pad: same, how: add}
     steps:
       - conv: {filters: 6, kernel: 3, padding: $pad, norm: $norm, activation: $act}
       - conv: {filters: 6, kernel: 1, activation: $last, norm: "'batch' if $pad == 'same' else 'none'"}
       - paths: {main: [conv: {filters: 6, kernel: 1, norm: $norm}]}
         shortcut: identity
-        merge: add
+        merge: "'concat' if $channels > 3 else $how"
 model:
   - Own
-  - Own: {act: $act, norm: layer, pad: valid, last: leaky_relu}
+  - Own: {act: $act, norm: layer, pad: valid, last: leaky_relu, how: concat}
+  - {paths: {a: [relu], b: [gelu]}, merge: $m, for: {m: [maximum, add]}}
   - {conv: {filters: 8, kernel: 3, padding: "'same' if $same else 'valid'", norm: $n}, for: {n: [batch, none]}}
 """,
     "glu": body("""

@@ -580,6 +580,41 @@ class TestWords:
         step = "{conv: {filters: 4, kernel: 3, norm: $n, activation: $a}, for: {n: [batch, none], a: [none, relu]}}"
         assert names(graph(f"model: [{step}]")) == ["conv_1", "conv_1_norm", "conv_2", "conv_2_activation"]
 
+    MERGED = "layers: {A: {args: {how: add}, paths: {a: [relu], b: [gelu]}, merge: $how}}\n"
+
+    def test_each_use_has_its_own_merge_under_one_name(self) -> None:
+        bodies = [
+            node.body for node in graph(f"{self.MERGED}model: [A, A: {{how: concat}}, A: {{how: multiply}}]").nodes
+        ]
+        merges = [body.nodes[-1] for body in bodies if body]
+        assert [(one.name, one.kind, one.role) for one in merges] == [
+            ("merge_1", "add", "merge"),
+            ("merge_1", "concat", "merge"),
+            ("merge_1", "multiply", "merge"),
+        ]
+        assert [one.shape[-1] for one in merges] == [4, 8, 8]
+
+    def test_a_chosen_merge_takes_the_shortcut_first(self) -> None:
+        paths = "{paths: {a: [relu]}, shortcut: identity, merge: $m, for: {m: [add, concat]}}"
+        assert [node.parts for node in graph(f"model: [{paths}]").nodes if node.parts] == [
+            ("shortcut", "a"),
+            ("shortcut", "a_2"),
+        ]
+
+    def test_a_chosen_merge_has_the_defaults_of_its_op(self) -> None:
+        body = "defaults: {add: {broadcast: true}}\nargs: {how: add}\nmodel:\n"
+        body += "- {paths: [[], [conv: {filters: 1, kernel: 1}]], merge: $how}"
+        assert graph(body).shape[-1] == 4
+        with pytest.raises(ArchError, match="needs equal shapes"):
+            graph(body.replace("true", "false"))
+
+    def test_a_model_takes_the_merges_of_the_file(self) -> None:
+        body = "args: {how: add}\nvariants: {wide: {args: {how: concat}}}\n"
+        body += "model: [{paths: {a: [relu], b: [gelu]}, merge: $how}]"
+        assert graph(body, how="concat").shape[-1] == 8
+        with pytest.raises(ArchError, match="this file does not use the merge `maximum`"):
+            graph(body, how="maximum")
+
 
 class TestShapes:
     """`$input` is the input of the body, and `$here` is what arrives at the step."""

@@ -265,6 +265,7 @@ RIGHT_PARTS = [
     {"model": [{"paths": [[], {"steps": "relu", "when": "$channels > 3"}], "merge": {"add": {}}, "after": "relu"}]},
     {"model": [{"paths": [[]], "shortcut": ["relu", {"gelu": {}, "from": "a"}], "merge": "concat"}]},
     {"model": [{"paths": [[]], "shortcut": "'pad' if $channels > 3 else 'none'", "merge": "add"}]},
+    {"model": [{"paths": [[], ["relu"]], "merge": "$how"}]},
     {"model": [{"Block": {"sizes": [1, "$a"], "text": "word", "deep": [[1]]}}, {"Block": None}, "Block"]},
 ]
 WRONG_PARTS = [
