@@ -177,7 +177,8 @@ class Node:
         weights: The weights of an op, by their names in Keras.
         parts: For a merge, the source of each input: the name of a branch, or `shortcut`.
         shortcut: For a merge, its shortcut, if any.
-        fields: The fields of an op, or the given arguments of a layer, with their places in the spec.
+        fields: The fields of an op, or the given arguments of a layer, with their places in the spec. A merge that an
+            expression chooses has it as its field `merge`.
         span: Its place in the spec.
         outputs: For a layer with named outputs, their shapes by name.
         shares: The name of the node whose layer it calls; empty if it has a layer of its own. A node inside a shared

@@ -339,7 +339,7 @@ class Resolver:
         refs = tuple(x.ref for x in xs)
         more: dict[str, Any] = {
             "weights": weights,
-            "fields": call.fields,
+            "fields": {**call.fields, call.role: call.choice.word} if call.choice else call.fields,
             "span": span,
             "dtype": dtype,
             "tied": tied,
@@ -516,7 +516,7 @@ class Resolver:
         if chosen is not None and shortcut is not None and getattr(chosen.op, "shortcut_last", False):
             message = f"`{chosen.op.name}` takes the shortcut last, a chosen merge first"
             raise fail("ARCH013", message, merge.choice.word.span, WHEN_PER_MERGE)
-        return chosen
+        return chosen and replace(chosen, choice=merge.choice)
 
     def _branch(self, context: StepContext, branch: Branch, x: Tensors) -> dict[str, Tensor]:
         """Return the outputs of the copies of a branch, by name."""

@@ -72,7 +72,7 @@ class Origins:
         node, level = target.node, len(target.nodes) - 1
         if node.op is None:
             return self._argument(target, name, level + 1)
-        value = plain_value(getattr(node.op, name))
+        value = node.kind if name == node.role == "merge" else plain_value(getattr(node.op, name))
         if name in node.fields:
             return self._value(target, level, name, node.fields[name], value)
         part = self._step_part(target, name)

@@ -104,8 +104,9 @@ def _field_or_weight(path: str, rest: str, target: Target) -> Target:
 
 
 def fields_of(node: Node) -> tuple[str, ...]:
-    """Return the fields of an op, or the arguments of a layer."""
-    return tuple(type(node.op).model_fields if node.op is not None else node.arguments)
+    """Return the fields of an op, or the arguments of a layer; `merge` first if an expression chooses the merge."""
+    fields = tuple(type(node.op).model_fields if node.op is not None else node.arguments)
+    return ("merge", *fields) if node.role == "merge" and "merge" in node.fields else fields
 
 
 def _unknown(path: str, rest: str, body: Graph, nodes: list[Node]) -> ArchError:

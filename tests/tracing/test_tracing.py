@@ -120,6 +120,15 @@ def test_a_setting_ends_the_way() -> None:
     ]
 
 
+def test_a_chosen_merge_leads_back_to_its_word() -> None:
+    layers = "{A: {args: {how: add}, paths: {a: [relu], b: [gelu]}, merge: $how}}"
+    text = f"archdsl: 1\nname: Net\ninput: [8, 8, 3]\nlayers: {layers}\nmodel: [A, A: {{how: concat}}]\n"
+    spec = loads(text)
+    (end,) = trace(spec, "A_2/merge_1.merge").origins[0].ends()
+    assert (end.name, end.value, end.description) == ("$how", "concat", "argument of A, passed by A_2")
+    assert hold_all(spec) > 5
+
+
 def test_a_recursion_is_followed_to_its_start() -> None:
     found = trace(zoo.load("unet"), "Level_1/below/Level_1/below/Level_1/conv_1.filters")
     (end,) = found.origins[0].ends()
@@ -189,7 +198,9 @@ def hold_all(spec: Spec, **arguments: Any) -> int:
             origin = tracing.origins.field(target, name)
             node = target.node
             mains = (
-                words.get(name)
+                node.kind
+                if name == node.role
+                else words.get(name)
                 if node.role not in ("pad", "norm", "activation")
                 else plain_value(getattr(node.op, name))
             )
