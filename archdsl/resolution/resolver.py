@@ -224,7 +224,8 @@ class Resolver:
         start = self._one(x, f"the input of `{name}`", span)
         if len(start.shape) - context.each < 2:
             message = f"`{EACH_STEP}` expects steps x channels, or more axes, got {show(start.shape[context.each :])}"
-            raise fail("ARCH020", message, span, earlier_hint(EACH_STEP, context.body, start))
+            hint = earlier_hint(EACH_STEP, context.body, start) or f"write the steps without `{EACH_STEP}`"
+            raise fail("ARCH020", message, span, hint)
         context.body.take(name, span)
         inner = context.inside(name.own)._replace(each=context.each + 1)
         group = group_of(each)
