@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from archdsl import ArchError, Graph, lint, loads, resolve
 from archdsl.codegen.module import to_python
 from archdsl.diff import compare
 from archdsl.expansion import expand
+from archdsl.ops import OPS
+from archdsl.ops.each_step import each_step
 from archdsl.tracing import trace
 from archdsl.tracing.text import to_text
 
@@ -70,6 +74,16 @@ def test_counts_the_work_of_every_step() -> None:
     assert node.op.activations(found.input) == FRAMES * alone.op.activations(one.input)
     assert node.label == alone.label == "Conv 3×3, 4 /2"
     assert node.op.traits != alone.op.traits  # no claim about windows of four axes
+
+
+def test_memory_holds_the_internal_values_of_every_step() -> None:
+    inside, shape = OPS["attention"].model_validate({"heads": 2, "key": 4}), (10, 8)
+    cases = {(FRAMES,): each_step(inside), (FRAMES, 3): each_step(each_step(inside))}
+    for axes, op in cases.items():
+        steps = math.prod(axes)
+        assert op.workspace((*axes, *shape)) == steps * inside.workspace(shape) > 0
+        kept = op.saved_for_backward((*axes, *shape)).workspace
+        assert kept == steps * inside.saved_for_backward(shape).workspace > 0
 
 
 def test_nested_calls_take_off_an_axis_each() -> None:
