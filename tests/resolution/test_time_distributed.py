@@ -70,6 +70,7 @@ def test_counts_the_work_of_every_step() -> None:
     assert node.op is not None
     assert alone.op is not None
     assert node.shape == (FRAMES, *alone.shape)
+    assert found.totals.macs == FRAMES * one.totals.macs > 0
     assert node.op.fvcore(found.input).macs == FRAMES * alone.op.fvcore(one.input).macs
     assert node.op.activations(found.input) == FRAMES * alone.op.activations(one.input)
     assert node.label == alone.label == "Conv 3×3, 4 /2"
