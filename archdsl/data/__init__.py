@@ -1,7 +1,9 @@
 """Finds, reads and splits data sets, and makes batches from them.
 
+    tables, pixels          columns of examples, and statistics of pixel values
     images, readers/        image files and other file formats, independent of any data set
     sources/                one module for each data source
+    inputs/, targets/       what a network takes and predicts: one module for each kind of column
     dataset                 a data set in three splits
     inspection, samples     the report and the pictures of `archdsl data`
     suggestions             data for a spec that has none

@@ -1,51 +1,49 @@
-"""Reads a data set and splits it into training, validation and test images."""
+"""Reads a data set and splits it into training, validation and test examples."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from archdsl.data import sources
-from archdsl.data.readers import files
+from archdsl.data.inputs import INPUTS, ImageInput, Input
 from archdsl.data.readers.search import SearchedPath
-from archdsl.data.readers.splits import LazySplit
 from archdsl.data.sources.base import RawDataset
-from archdsl.errors import ArchError, Problem, fail, nearest
+from archdsl.data.tables import Rows, Table
+from archdsl.data.targets import TARGETS, ClassTarget, Target, classes
+from archdsl.errors import ArchError, Problem, fail
 from archdsl.recipe import Data
 from archdsl.text import quantity
 
 SPLIT_SEED = 0
-"""The seed of the splits. It does not depend on the training seed, so all runs use the same images."""
-
-Labeled = TypeVar("Labeled", "Split", LazySplit)
+"""The seed of the splits. It does not depend on the training seed, so all runs use the same examples."""
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """A split of a data set: raw images, uint8 (N, H, W, C), and labels, int64 (N,)."""
+    """The examples of a split: arrays of the same length.
 
-    images: NDArray[np.uint8]
-    labels: NDArray[np.int64]
+    Attributes:
+        inputs: the values of each input of the network by name, such as raw images, uint8 (N, H, W, C). The name is
+            empty if the network has one input.
+        targets: the values of each target column by name, such as labels, int64 (N,).
+    """
+
+    inputs: Mapping[str, NDArray[Any]]
+    targets: Mapping[str, NDArray[Any]]
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return len(next(iter(self.inputs.values())))
 
-    def take(self, rows: NDArray[np.int64]) -> Split:
-        """The images and labels of the given rows, in their order."""
-        return Split(self.images[rows], self.labels[rows])
-
-
-@dataclass(frozen=True, slots=True)
-class Statistics:
-    """The mean and standard deviation for `standardize`: float32 of shape (1,), or (C,) for `channel`."""
-
-    mean: NDArray[np.float32]
-    std: NDArray[np.float32]
+    def take(self, rows: Rows) -> Split:
+        """The examples of the given rows, in their order."""
+        inputs, targets = ({name: array[rows] for name, array in each.items()} for each in (self.inputs, self.targets))
+        return Split(inputs, targets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +51,10 @@ class Dataset:
     """A data set in three splits, with its preprocessing.
 
     Attributes:
-        largest: the largest possible pixel value.
-        divisor: the divisor of pixel values: `largest`, or 1 without scaling.
-        statistics: the statistics of the scaled training split, or None without standardization.
-        origin: the file or folder of the images.
+        inputs: what each input of the network is made of, by its name; see `Split`.
+        targets: what each target column is, by its name.
+        origin: the file or folder of the data.
         name: the name of the source, such as `cifar10` or `npz flowers.npz`.
-        class_weights: the weight of each class in the loss, float32 (classes,), or None if all are 1.
         notes: remarks about the data set, one sentence each.
         searched: the paths that were searched.
     """
@@ -66,13 +62,10 @@ class Dataset:
     train: Split
     validation: Split
     test: Split
-    classes: tuple[str, ...]
-    largest: int
-    divisor: float
-    statistics: Statistics | None
+    inputs: Mapping[str, Input]
+    targets: Mapping[str, Target]
     origin: str
     name: str = ""
-    class_weights: NDArray[np.float32] | None = None
     notes: tuple[str, ...] = ()
     searched: tuple[SearchedPath, ...] = ()
 
@@ -82,10 +75,28 @@ class Dataset:
         return {"train": self.train, "validation": self.validation, "test": self.test}
 
     @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """Height, width and channels of one image."""
-        height, width, channels = self.train.images.shape[1:]
-        return int(height), int(width), int(channels)
+    def image_name(self) -> str | None:
+        """The name of the input of images, or None if no input has images."""
+        return next((name for name, each in self.inputs.items() if isinstance(each, ImageInput)), None)
+
+    @property
+    def image(self) -> ImageInput:
+        """The input of images. Only for a data set that has one."""
+        return next(each for each in self.inputs.values() if isinstance(each, ImageInput))
+
+    def images(self, split: str = "train") -> NDArray[np.uint8]:
+        """The raw images of a split, uint8 (N, H, W, C). Only for a data set that has an input of images."""
+        name = next(name for name, each in self.inputs.items() if isinstance(each, ImageInput))
+        return self.splits[split].inputs[name]
+
+    @property
+    def label(self) -> ClassTarget:
+        """The target of classes. Only for a data set that has one."""
+        return next(each for each in self.targets.values() if isinstance(each, ClassTarget))
+
+    def labels(self, split: str = "train") -> NDArray[np.int64]:
+        """The number of each example's class in a split, (N,). Only for a data set that has a target of classes."""
+        return self.splits[split].targets[self.label.column]
 
 
 def load(
@@ -112,177 +123,123 @@ def load(
 
 
 def from_raw(raw: RawDataset, data: Data, limit: int | None = None, seed: int = SPLIT_SEED) -> Dataset:
-    """Select the classes and images that a recipe asks for, and split them; see `load`."""
-    name, notes = data.source_name, raw.notes
-    train, validation, test, classes = _select_classes(raw, data)
+    """Select the classes and examples that a recipe asks for, and split them; see `load`."""
+    raw = classes.select(raw, data)
+    inputs = {"": _input(raw.inputs, raw, data)}
+    targets = {name: TARGETS[raw.columns[name].kind].of(name, raw, data) for name in raw.targets}
+
+    def strata(table: Table) -> Rows:
+        (target,) = targets.values()
+        return target.strata(target.read(table))
+
+    train, validation, test, notes = raw.train, raw.validation, raw.test, raw.notes
     if test is None:
-        train, test = _hold_out(train, data.test, SPLIT_SEED, "test", "image")
+        train, test = _hold_out(train, strata(train), data.test, SPLIT_SEED, "test", "image")
         held_out = f"{data.test:.0%} of the images are held out for testing: the source has no test split"
         notes = (*notes, held_out)
     limit = data.limit if limit is None else limit
     if limit is not None:
-        train = limited(train, limit, seed)
+        train = train.take(_limited_rows(strata(train), limit, seed))
     if not data.validation:
         validation = train.take(np.arange(0))
     elif validation is None:
-        train, validation = _hold_out(train, data.validation, seed, "validation", "training image")
-    height, width = data.size or raw.shape[:2]
-    shape = (height, width, raw.shape[2])
-    splits = [train, validation, test]
-    files.check_memory(name, sum(map(len, splits)), shape)
-    if shape != raw.shape:
-        splits = [split.resized(height, width) for split in splits]
-    train_images, validation_images, test_images = _read_images(splits, shape)
-    divisor = float(raw.largest) if data.scale else 1.0
-    pixels = train_images.images
+        train, validation = _hold_out(train, strata(train), data.validation, seed, "validation", "training image")
+    tables = [train, validation, test]
+    for each in inputs.values():
+        each.check_memory(data.source_name, sum(map(len, tables)))
+    of_inputs = {name: _read(each, tables) for name, each in inputs.items()}
+    of_targets = {name: _read(each, tables) for name, each in targets.items()}
+    inputs = {name: each.fitted(of_inputs[name][0]) for name, each in inputs.items()}
+    targets = {name: each.fitted(of_targets[name][0]) for name, each in targets.items()}
+    train_split, validation_split, test_split = (
+        Split(
+            {name: each.encoded(of_inputs[name][number]) for name, each in inputs.items()},
+            {name: values[number] for name, values in of_targets.items()},
+        )
+        for number in range(len(tables))
+    )
     return Dataset(
-        train_images,
-        validation_images,
-        test_images,
-        classes=classes,
-        largest=raw.largest,
-        divisor=divisor,
-        statistics=measure(pixels, divisor, data.standardize == "channel") if data.standardize else None,
-        origin=raw.origin,
-        name=name,
-        class_weights=class_weights(data, train_images.labels, classes),
+        train_split,
+        validation_split,
+        test_split,
+        inputs,
+        targets,
+        raw.origin,
+        name=data.source_name,
         notes=notes,
         searched=raw.searched,
     )
 
 
-def limited(split: Labeled, limit: int, seed: int = SPLIT_SEED) -> Labeled:
-    """Select `limit` images of a split, with the class proportions unchanged.
+def _input(columns: Sequence[str], raw: RawDataset, data: Data) -> Input:
+    (kind,) = {raw.columns[name].kind for name in columns}
+    return INPUTS[kind].of(columns, raw, data)
+
+
+def limited(split: Split, targets: Mapping[str, Target], limit: int, seed: int = SPLIT_SEED) -> Split:
+    """Select `limit` examples of a split, with the class proportions unchanged.
 
     Raises:
         ArchError: `limit` is not a positive number (ARCH203).
     """
+    ((name, target),) = targets.items()
+    return split.take(_limited_rows(target.strata(split.targets[name]), limit, seed))
+
+
+def _limited_rows(strata: Rows, limit: int, seed: int) -> Rows:
     if limit < 1:
         raise fail("ARCH203", f"expected a limit of at least 1 image, got {limit}")
-    return split.take(stratified_rows(split.labels, limit, seed))
+    return stratified_rows(strata, limit, seed)
 
 
-def stratified_rows(labels: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]:
-    """Choose `count` images at random, with the class proportions unchanged; all images if there are fewer.
+def stratified_rows(strata: Rows, count: int, seed: int) -> Rows:
+    """Choose `count` examples at random, with the proportions of the strata unchanged; all if there are fewer.
+
+    Args:
+        strata: the number of each example's group, such as its class.
 
     Returns:
-        The sorted rows of the images.
+        The sorted rows of the examples.
     """
     # RandomState rather than the newer Generator: NumPy guarantees that its numbers never change.
     random = np.random.RandomState(seed)
-    sizes = np.bincount(labels)
-    shares = min(count, len(labels)) * sizes / len(labels)
+    sizes = np.bincount(strata)
+    shares = min(count, len(strata)) * sizes / len(strata)
     taken = np.floor(shares).astype(int)
-    largest_remainders = np.argsort(taken - shares, kind="stable")[: min(count, len(labels)) - taken.sum()]
+    largest_remainders = np.argsort(taken - shares, kind="stable")[: min(count, len(strata)) - taken.sum()]
     taken[largest_remainders] += 1
-    rows_of_labels = np.split(np.argsort(labels, kind="stable"), np.cumsum(sizes)[:-1])
-    rows = [random.permutation(rows)[:size] for rows, size in zip(rows_of_labels, taken, strict=True)]
+    rows_of_strata = np.split(np.argsort(strata, kind="stable"), np.cumsum(sizes)[:-1])
+    rows = [random.permutation(rows)[:size] for rows, size in zip(rows_of_strata, taken, strict=True)]
     return np.sort(np.concatenate(rows)).astype(np.int64)
 
 
-def measure(images: NDArray[np.uint8], divisor: float, each_channel: bool) -> Statistics:
-    """Compute the mean and standard deviation of pixels divided by `divisor`.
-
-    They are computed from the counts of the 256 values, so they do not depend on the order of the images.
-    """
-    counts = histogram(images)
-    if not each_channel:
-        counts = counts.sum(axis=0, keepdims=True)
-    mean, std = moments(counts, divisor)
-    return Statistics(mean.astype(np.float32), std.astype(np.float32))
-
-
-def moments(counts: NDArray[np.int64], divisor: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Compute mean and standard deviation (C,) of pixels divided by `divisor`, from counts (C, 256) of their values."""
-    values = np.arange(256) / divisor
-    total = counts.sum(axis=1)
-    mean = counts @ values / total
-    variance = (counts * (values - mean[:, None]) ** 2).sum(axis=1) / total
-    return mean, np.sqrt(variance)
-
-
-def histogram(images: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Count the 256 values in each channel: (C, 256)."""
-    channels = images.shape[-1]
-    counts = np.zeros((channels, 256), np.int64)
-    for start in range(0, len(images), 1000):
-        for channel in range(channels):
-            counts[channel] += np.bincount(images[start : start + 1000, ..., channel].ravel(), minlength=256)
-    return counts
-
-
-def class_weights(data: Data, labels: NDArray[np.int64], classes: Sequence[str]) -> NDArray[np.float32] | None:
-    """The weight of each class in the loss, float32 (classes,), or None if all are 1.
-
-    `balanced` is n / (classes * count), as in scikit-learn's `compute_class_weight`: the mean over all images is 1. A
-    class without images has the weight 0.
-
-    Raises:
-        ArchError: the recipe gives a weight to an unknown class (ARCH303).
-    """
-    if data.class_weights == "none":
-        return None
-    if data.class_weights == "balanced":
-        counts = np.bincount(labels, minlength=len(classes))
-        balanced = len(labels) / (len(classes) * np.maximum(counts, 1))
-        return np.where(counts > 0, balanced, 0).astype(np.float32)
-    _check_classes(data.class_weights, classes, "class_weights", data)
-    return np.array([data.class_weights.get(each, 1.0) for each in classes], np.float32)
-
-
-def _check_classes(names: Iterable[str], classes: Sequence[str], field: str, data: Data) -> None:
-    for each in names:
-        if each not in classes:
-            message = f"unknown class `{each}` in `data.{field}`: {data.source_name} has no such class"
-            raise fail("ARCH303", message, hint=nearest(each, classes))
-
-
-def _select_classes(
-    raw: RawDataset, data: Data
-) -> tuple[LazySplit, LazySplit | None, LazySplit | None, tuple[str, ...]]:
-    """Select the recipe's classes in each split, and number them in the recipe's order."""
-    if data.classes is None:
-        return raw.train, raw.validation, raw.test, raw.classes
-    _check_classes(data.classes, raw.classes, "classes", data)
-    numbers = np.full(len(raw.classes), -1, np.int64)
-    numbers[[raw.classes.index(each) for each in data.classes]] = np.arange(len(data.classes))
-
-    def select(split: LazySplit) -> LazySplit:
-        kept = split.take(np.flatnonzero(numbers[split.labels] >= 0))
-        return LazySplit(numbers[kept.labels], kept.fetch)
-
-    validation, test = (None if split is None else select(split) for split in (raw.validation, raw.test))
-    return select(raw.train), validation, test, tuple(data.classes)
-
-
-def _hold_out(split: LazySplit, share: float, seed: int, name: str, kind: str) -> tuple[LazySplit, LazySplit]:
-    """Hold out a fraction of each class of a split.
+def _hold_out(table: Table, strata: Rows, share: float, seed: int, name: str, kind: str) -> tuple[Table, Table]:
+    """Hold out a fraction of each stratum of a split.
 
     Args:
         name: the name of the new split: `test` or `validation`.
-        kind: a noun for the images of `split`, for the message.
+        kind: a noun for the examples of `table`, for the message.
 
     Returns:
-        The remaining images, and those held out.
+        The remaining examples, and those held out.
     """
-    held = stratified_rows(split.labels, round(share * len(split)), seed) if len(split) else np.arange(0)
-    rest = np.setdiff1d(np.arange(len(split)), held)
+    held = stratified_rows(strata, round(share * len(table)), seed) if len(table) else np.arange(0)
+    rest = np.setdiff1d(np.arange(len(table)), held)
     if not len(held) or not len(rest):
-        message = f"`data.{name}: {share:g}` of {quantity(len(split), kind)} leaves an empty split"
+        message = f"`data.{name}: {share:g}` of {quantity(len(table), kind)} leaves an empty split"
         # A limit applies to what is left after the test images are held out.
         or_limit = ", or raise the limit" if name == "validation" else ""
         raise fail("ARCH203", message, hint=f"change `data.{name}`{or_limit}")
-    return split.take(rest), split.take(held)
+    return table.take(rest), table.take(held)
 
 
-def _read_images(splits: Sequence[LazySplit], shape: tuple[int, int, int]) -> list[Split]:
-    """Read the images of all splits, and report the broken ones of all splits together."""
-    read: list[Split] = []
+def _read(column: Input | Target, tables: Sequence[Table]) -> list[NDArray[Any]]:
+    """Read the values of an input or a target in all splits, and report the broken ones of all splits together."""
+    read: list[NDArray[Any]] = []
     problems: list[Problem] = []
-    for split in splits:
+    for table in tables:
         try:
-            pixels = split.fetch(np.arange(len(split))) if len(split) else np.empty((0, *shape), np.uint8)
-            read.append(Split(pixels, split.labels))
+            read.append(column.read(table))
         except ArchError as error:
             problems += error.problems
     if problems:

@@ -51,13 +51,14 @@ def describe(
         test_time: the arguments of the recipe's `test_time`.
         output: the name of the output that classifies, if the network has several.
     """
-    statistics = dataset.statistics
+    image = dataset.image
+    statistics = image.statistics
     return {
         "source": source,
-        "classes": list(dataset.classes),
-        "shape": list(dataset.image_shape),
-        "largest": float(dataset.largest),
-        "divisor": float(dataset.divisor),
+        "classes": list(dataset.label.classes),
+        "shape": list(image.shape),
+        "largest": float(image.largest),
+        "divisor": float(image.divisor),
         "mean": [float(value) for value in statistics.mean] if statistics else None,
         "std": [float(value) for value in statistics.std] if statistics else None,
         "test_time": dict(test_time) if test_time else None,

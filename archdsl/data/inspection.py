@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from archdsl.data.dataset import Dataset, histogram, moments
+from archdsl.data.dataset import Dataset
+from archdsl.data.pixels import histogram, moments
 from archdsl.recipe import DATA_SOURCES
 from archdsl.text import columns, in_line, quantity
 
@@ -62,12 +63,12 @@ class Inspection:
     def data(self) -> dict[str, Any]:
         """The results as plain data, for JSON."""
         dataset = self.dataset
-        weights = dataset.class_weights
+        weights = dataset.label.weights
         return {
             "source": dataset.name,
             "origin": dataset.origin,
             "looked": [{"place": str(one.path), "found": one.found} for one in dataset.searched],
-            "shape": list(dataset.image_shape),
+            "shape": list(dataset.image.shape),
             "images": {name: len(split) for name, split in dataset.splits.items()},
             "classes": [
                 {
@@ -75,9 +76,9 @@ class Inspection:
                     **{split: int(counts[label]) for split, counts in self.counts.items()},
                     "weight": 1.0 if weights is None else float(weights[label]),
                 }
-                for label, name in enumerate(dataset.classes)
+                for label, name in enumerate(dataset.label.classes)
             ],
-            "values": {"least": self.least, "greatest": self.greatest, "largest": dataset.largest},
+            "values": {"least": self.least, "greatest": self.greatest, "largest": dataset.image.largest},
             "mean": [round(value, 6) for value in self.mean],
             "std": [round(value, 6) for value in self.std],
             "equal": {
@@ -95,14 +96,14 @@ def inspect(dataset: Dataset, shape: Sequence[int | None] | None = None) -> Insp
     Args:
         shape: the shape of the network's input; a note is added if the images have another shape.
     """
-    own = dataset.image_shape
+    own = dataset.image.shape
     if shape and not (len(shape) == 3 and all(side in (None, other) for side, other in zip(shape, own, strict=True))):
         note = f"the network expects {_sides(shape)}, but the images are {_sides(own)}"
         dataset = replace(dataset, notes=(*dataset.notes, note))
-    counts = {name: np.bincount(split.labels, minlength=len(dataset.classes)) for name, split in dataset.splits.items()}
-    pixels = histogram(dataset.train.images)
+    counts = {name: np.bincount(dataset.labels(name), minlength=len(dataset.label.classes)) for name in dataset.splits}
+    pixels = histogram(dataset.images())
     values = np.flatnonzero(pixels.sum(axis=0))
-    mean, std = moments(pixels, dataset.largest)
+    mean, std = moments(pixels, dataset.image.largest)
     return Inspection(
         dataset,
         counts,
@@ -121,13 +122,15 @@ def _sides(shape: Sequence[int | None]) -> str:
 def count_duplicates(dataset: Dataset) -> DuplicateCounts:
     """Count equal images by hashes of their pixels."""
     hashes = {
-        name: [hashlib.blake2b(image.data, digest_size=16).digest() for image in np.ascontiguousarray(split.images)]
-        for name, split in dataset.splits.items()
+        name: [
+            hashlib.blake2b(image.data, digest_size=16).digest() for image in np.ascontiguousarray(dataset.images(name))
+        ]
+        for name in dataset.splits
     }
     training, test = [*hashes["train"], *hashes["validation"]], hashes["test"]
     labels = defaultdict(set)
-    for name, split in dataset.splits.items():
-        for digest, label in zip(hashes[name], split.labels.tolist(), strict=True):
+    for name in dataset.splits:
+        for digest, label in zip(hashes[name], dataset.labels(name).tolist(), strict=True):
             labels[digest].add(label)
     distinct = set(training)
     conflicting = sum(len(labels[digest]) > 1 for digest in (*training, *test))
@@ -150,15 +153,15 @@ def _facts(inspection: Inspection) -> Iterator[str]:
         result = "found" if one.found else "not found"
         yield f"{'' if number else 'searched':<12}{one.path!s:<{width}}  {result}"
     yield f"{'read from':<12}{dataset.origin if dataset.origin != 'embedded' else 'the archdsl package'}"
-    height, across, channels = dataset.image_shape
+    height, across, channels = dataset.image.shape
     kind = {1: "grayscale", 3: "color", 4: "color with alpha"}[channels]
-    values = f"pixel values {inspection.least} to {inspection.greatest} (maximum {dataset.largest})"
+    values = f"pixel values {inspection.least} to {inspection.greatest} (maximum {dataset.image.largest})"
     yield f"{'images':<12}{height} x {across}, {kind}; {values}"
     sizes = [f"{name} {len(split):,}" for name, split in dataset.splits.items() if len(split)]
     yield f"{'splits':<12}{'   '.join(sizes)}"
     mean, std = ("  ".join(f"{value:.4f}" for value in each) for each in (inspection.mean, inspection.std))
     yield f"{'mean':<12}{mean}"
-    yield f"{'std':<12}{std}   of the training images divided by {dataset.largest}"
+    yield f"{'std':<12}{std}   of the training images divided by {dataset.image.largest}"
     for number, fact in enumerate(_duplicate_facts(inspection.duplicates, len(dataset.test))):
         yield f"{'' if number else 'duplicates':<12}{fact}"
     for note in dataset.notes:
@@ -178,18 +181,18 @@ def _duplicate_facts(duplicates: DuplicateCounts, test: int) -> Iterator[str]:
 
 def _class_table(inspection: Inspection) -> str:
     """One line per class: its images in each split, and a bar for the training images."""
-    dataset, weights, train = inspection.dataset, inspection.dataset.class_weights, inspection.counts["train"]
+    dataset, weights, train = inspection.dataset, inspection.dataset.label.weights, inspection.counts["train"]
     splits = [name for name, split in dataset.splits.items() if len(split)]
     most = max(1, int(train.max()))
     rows = [["class", *splits, *(["weight"] if weights is not None else []), ""]]
     for label in _shown_labels(train):
         if label is None:
-            rows.append([f"... {len(dataset.classes) - SHOWN:,} more ...", *("" for _ in rows[0][1:])])
+            rows.append([f"... {len(dataset.label.classes) - SHOWN:,} more ...", *("" for _ in rows[0][1:])])
             continue
         counts = [f"{inspection.counts[name][label]:,}" for name in splits]
         weight = [f"{weights[label]:.3g}"] if weights is not None else []
         bar = "█" * max(int(train[label] > 0), round(train[label] / most * BAR))
-        rows.append([dataset.classes[label], *counts, *weight, bar])
+        rows.append([dataset.label.classes[label], *counts, *weight, bar])
     numbers = range(1, len(rows[0]) - 1)
     name_width = WIDTH - BAR - sum(2 + max(len(row[column]) for row in rows) for column in numbers) - 2
     return columns([[shortened(in_line(name), name_width), *rest] for name, *rest in rows], right=numbers)
@@ -206,9 +209,9 @@ def _shown_labels(counts: NDArray[np.int64]) -> list[int | None]:
 def _balance_note(inspection: Inspection) -> str:
     dataset, counts = inspection.dataset, inspection.counts["train"]
     ratio = counts.max() / max(1, counts.min())
-    if dataset.class_weights is not None or ratio <= 1.5:
+    if dataset.label.weights is not None or ratio <= 1.5:
         return ""
-    largest, rarest = (in_line(dataset.classes[int(at)]) for at in (counts.argmax(), counts.argmin()))
+    largest, rarest = (in_line(dataset.label.classes[int(at)]) for at in (counts.argmax(), counts.argmin()))
     unbalanced = f"`{largest}` has {ratio:.1f} times as many images as `{rarest}`"
     return f"\n{unbalanced}; to compensate, set `class_weights: balanced`\n"
 

@@ -65,8 +65,8 @@ def augmented(dataset: Dataset, data: Data, seed: int) -> AugmentedSamples:
 
 def sample_rows(dataset: Dataset, count: int = SAMPLES) -> list[list[int]]:
     """Choose up to `count` training images of each class, with a fixed seed."""
-    random = np.random.RandomState(0)
-    rows = [np.flatnonzero(dataset.train.labels == label) for label in range(len(dataset.classes))]
+    random, labels = np.random.RandomState(0), dataset.labels()
+    rows = [np.flatnonzero(labels == label) for label in range(len(dataset.label.classes))]
     return [random.permutation(of_class)[:count].tolist() for of_class in rows]
 
 
@@ -81,12 +81,12 @@ def draw(dataset: Dataset, path: Path, augmented: AugmentedSamples | None = None
     except OSError as error:
         raise fail("ARCH304", f"{path} cannot be written: {error.strerror}") from None
     sheet = _ContactSheet(dataset)
-    if len(dataset.classes) <= ROWS:
+    if len(dataset.label.classes) <= ROWS:
         sheet.rows(augmented)
     else:
         sheet.tiles(augmented)
     images = quantity(len(dataset.train), "training image")
-    sheet.write(f"{short(dataset.name, 40)}: {images}, {len(dataset.classes):,} classes", path)
+    sheet.write(f"{short(dataset.name, 40)}: {images}, {len(dataset.label.classes):,} classes", path)
 
 
 def describe_augment(augment: Augment) -> str:
@@ -102,7 +102,7 @@ class _ContactSheet:
         self.dataset = dataset
         self.images: list[tuple[int, int, NDArray[np.uint8]]] = []
         self.texts: list[tuple[float, float, str, dict[str, Any]]] = []
-        height, width, _ = dataset.image_shape
+        height, width, _ = dataset.image.shape
         longer = max(height, width)
         factor = max(1, round(SIDE / longer)) if longer <= SMALL else SIDE / longer
         self.cell = max(1, round(height * factor)), max(1, round(width * factor))
@@ -112,18 +112,18 @@ class _ContactSheet:
         """Add a row for each class: its name, some images, and the first image augmented in several epochs."""
         columns = SAMPLES if augmented is None else SAMPLES_AND_AUGMENTED
         down, across = self.cell[0] + GAP, self.cell[1] + GAP
-        names = [short(name, 22) for name in self.dataset.classes]
+        names = [short(name, 22) for name in self.dataset.label.classes]
         left = 14 * max(map(len, names)) + 24
         right = left + columns * across + 3 * GAP
         top = 0 if augmented is None else 34
         for row, (name, samples) in enumerate(zip(names, sample_rows(self.dataset), strict=True)):
             y = top + row * down
             self._write(left - 18, y + self.cell[0] / 2, name, ha="right", va="center", fontsize=9.5)
-            for column, image in enumerate(self.dataset.train.images[samples[:columns]]):
+            for column, image in enumerate(self.dataset.images()[samples[:columns]]):
                 self._put(left + column * across, y, image)
         if augmented is None:
             return
-        for index, label in enumerate(self.dataset.train.labels[augmented.rows]):
+        for index, label in enumerate(self.dataset.labels()[augmented.rows]):
             for epoch, images in enumerate(augmented.epochs):
                 self._put(right + epoch * across, top + int(label) * down, images[index])
         heading = {"va": "baseline", "fontsize": 8.5, "color": GREY}
@@ -136,8 +136,8 @@ class _ContactSheet:
         samples = [(label, rows[0]) for label, rows in enumerate(sample_rows(self.dataset)) if rows][:MOST]
         for index, (label, row) in enumerate(samples):
             x, y = index % TILES * across, index // TILES * down
-            self._put(x + (across - GAP - self.cell[1]) // 2, y, self.dataset.train.images[row])
-            name = short(shortened(self.dataset.classes[label], 13), 15)
+            self._put(x + (across - GAP - self.cell[1]) // 2, y, self.dataset.images()[row])
+            name = short(shortened(self.dataset.label.classes[label], 13), 15)
             self._write(x + (across - GAP) / 2, y + self.cell[0] + 18, name, ha="center", va="baseline", fontsize=6)
         if augmented is None:
             return
@@ -148,7 +148,7 @@ class _ContactSheet:
         self._write(across + 2 * GAP, top - 10, text, **heading)
         for index, row in enumerate(augmented.rows):
             y = top + index * (self.cell[0] + GAP)
-            self._put(0, y, self.dataset.train.images[row])
+            self._put(0, y, self.dataset.images()[row])
             for epoch, images in enumerate(augmented.epochs):
                 self._put(across * (epoch + 1) + 2 * GAP, y, images[index])
 
@@ -170,7 +170,7 @@ class _ContactSheet:
         save(picture, path)
 
     def _put(self, x: int, y: int, image: NDArray[Any]) -> None:
-        shown = np.clip(np.rint(image.astype(np.float32) * (255 / self.dataset.largest)), 0, 255).astype(np.uint8)
+        shown = np.clip(np.rint(image.astype(np.float32) * (255 / self.dataset.image.largest)), 0, 255).astype(np.uint8)
         pixels = np.repeat(shown, 3, axis=2) if shown.shape[2] == 1 else shown[..., :3]
         height, width = self.cell
         is_integer = height % image.shape[0] == 0 and width % image.shape[1] == 0

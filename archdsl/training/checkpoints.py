@@ -53,7 +53,7 @@ Epoch = Annotated[int, Field(ge=0, le=MOST_EPOCHS)]
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """Checksums of the spec and of each split: its labels and about 2,000 of its images."""
+    """Checksums of the spec and of each split: its targets and about 2,000 of its examples."""
 
     spec: Checksum
     train: Checksum
@@ -290,9 +290,13 @@ def fingerprint(text: str, dataset: Dataset) -> Fingerprint:
     """Compute the checksums of a spec and of its data."""
     parts = {}
     for name, part in dataset.splits.items():
-        of_labels = zlib.crc32(np.ascontiguousarray(part.labels).tobytes())
-        some = part.images[:: max(1, len(part) // 2000)]
-        parts[name] = zlib.crc32(np.ascontiguousarray(some).tobytes(), of_labels)
+        checksum = 0
+        for values in part.targets.values():
+            checksum = zlib.crc32(np.ascontiguousarray(values).tobytes(), checksum)
+        for values in part.inputs.values():
+            some = values[:: max(1, len(part) // 2000)]
+            checksum = zlib.crc32(np.ascontiguousarray(some).tobytes(), checksum)
+        parts[name] = checksum
     return Fingerprint(spec=zlib.crc32(text.encode()), **parts)
 
 

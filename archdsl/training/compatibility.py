@@ -28,7 +28,7 @@ def check(
     Raises:
         ArchError: the network does not fit the data set (ARCH303).
     """
-    classes, output_shape = len(dataset.classes), model.output_shape
+    classes, output_shape = len(dataset.label.classes), model.output_shape
     if isinstance(output_shape, list):
         output_shape = dict(zip(model.output_names, output_shape, strict=True))
     if not isinstance(output_shape, dict):
@@ -51,7 +51,7 @@ def check(
 
 
 def _wrong_output(model: keras.Model, dataset: Dataset, setting: Callable[[int, int], str]) -> ArchError:
-    classes, shape = len(dataset.classes), model.output_shape
+    classes, shape = len(dataset.label.classes), model.output_shape
     if not isinstance(shape, tuple) or len(shape) != 2 or shape[1] is None:
         message = f"expected an output of one number per class ({classes}), got {shape_text(shape)}"
         hint = "archdsl trains image classifiers only: call `archdsl.build`, and train the model with Keras"
@@ -64,7 +64,7 @@ def _wrong_output(model: keras.Model, dataset: Dataset, setting: Callable[[int, 
 
 
 def _check_images(model: keras.Model, dataset: Dataset) -> None:
-    expected, shape = model.input_shape, dataset.image_shape
+    expected, shape = model.input_shape, dataset.image.shape
     if _fits(expected, shape):
         return
     if not isinstance(expected, tuple):

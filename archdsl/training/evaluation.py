@@ -113,7 +113,7 @@ def predict_test_split(
         by_name = given if isinstance(given, dict) else dict(zip(model.output_names, given, strict=True))
         return {head: by_name[head] for head in heads}
 
-    signature = [tf.TensorSpec([None, *dataset.image_shape], tf.float32)]
+    signature = [tf.TensorSpec([None, *dataset.image.shape], tf.float32)]
     run = tf.function(head_outputs, input_signature=signature, jit_compile=model.jit_compile)
     single_view: list[Outputs] = []
     averaged: list[Outputs] = []
@@ -146,7 +146,7 @@ def evaluate(
         heads: the names of the outputs that classify; empty if the network has one output.
         loss: the Keras loss, or a loss for each output by name.
     """
-    outputs, labels = predict_test_split(model, dataset, source, recipe.test_time, heads), dataset.test.labels
+    outputs, labels = predict_test_split(model, dataset, source, recipe.test_time, heads), dataset.labels("test")
     count = len(labels)
     correct = int((outputs.main.argmax(axis=1) == labels).sum())
     single_view = next(iter(outputs.single_view.values()))

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from archdsl.data.dataset import Statistics, limited, load
+from archdsl.data.dataset import limited, load
+from archdsl.data.pixels import Statistics
 from archdsl.errors import fail
 from archdsl.keras import load_model
 from archdsl.keras.runtime import carried_data
@@ -180,15 +181,16 @@ def evaluate(
     model = load_model(path, limits=limits)
     dataset = load(source, data_dir or _recorded_origin(result), shape=model.input_shape[1:])
     if result.mean is not None and result.std is not None:
-        if len(result.mean) not in (1, dataset.image_shape[-1]):
+        if len(result.mean) not in (1, dataset.image.shape[-1]):
             message = (
-                f"`mean` has {quantity(len(result.mean), 'number')} for images with {dataset.image_shape[-1]} channels"
+                f"`mean` has {quantity(len(result.mean), 'number')} for images with {dataset.image.shape[-1]} channels"
             )
             raise unreadable(run / folder.RUN, [message])
         statistics = Statistics(np.array(result.mean, np.float32), np.array(result.std, np.float32))
-        dataset = replace(dataset, statistics=statistics)
+        image = replace(dataset.image, statistics=statistics)
+        dataset = replace(dataset, inputs={"": image})
     if limit is not None:
-        dataset = replace(dataset, test=limited(dataset.test, limit))
+        dataset = replace(dataset, test=limited(dataset.test, dataset.targets, limit))
     heads = compatibility.check(model, dataset, recipe)
     tested, _ = evaluation.evaluate(model, dataset, source, recipe, heads, compilation.make_loss(recipe, model))
     return tested
@@ -197,7 +199,7 @@ def evaluate(
 def initial_result(prepared: PreparedTraining, command: str) -> Result:
     """The result of a run before its first step."""
     dataset, recipe, overrides = prepared.dataset, prepared.recipe, prepared.overrides
-    statistics, limits = dataset.statistics, prepared.spec.limits
+    statistics, limits = dataset.image.statistics, prepared.spec.limits
     return Result(
         spec=prepared.spec.name,
         arguments=dict(overrides.arguments),
@@ -211,7 +213,7 @@ def initial_result(prepared: PreparedTraining, command: str) -> Result:
         std=statistics.std.tolist() if statistics else None,
         parameters=prepared.model.count_params(),
         versions=versions(),
-        classes=list(dataset.classes),
+        classes=list(dataset.label.classes),
         variant=prepared.spec.variant,
         started=folder.utc_now(),
         machine=folder.describe_machine([device.name for device in tf.config.list_logical_devices("GPU")]),

@@ -172,13 +172,13 @@ class TrainingLoop:
             tested, outputs = evaluation.evaluate(
                 model, dataset, prepared.source, prepared.recipe, prepared.heads, model.loss
             )
-        predicted, labels = outputs.main.argmax(axis=1), dataset.test.labels
+        predicted, labels = outputs.main.argmax(axis=1), dataset.labels("test")
         self.result = replace(
             self.result,
             test_accuracy=tested.accuracy,
             test_loss=tested.loss,
             plain_test_accuracy=tested.plain_accuracy,
-            class_accuracy=class_accuracies(predicted, labels, dataset.classes),
+            class_accuracy=class_accuracies(predicted, labels, dataset.label.classes),
         )
         self.probabilities = outputs.probabilities
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import keras
@@ -13,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archdsl.data import images, input_description, pipeline
+from archdsl.data.inputs import ImageInput
+from archdsl.data.pixels import Statistics
 from archdsl.errors import ArchError, fail
 from archdsl.keras import load_model
 from archdsl.keras.runtime import carried_data
@@ -151,13 +152,10 @@ def main_output(outputs: Any, name: str | None) -> Any:
 
 def standardized(pixels: Any, data: Mapping[str, Any]) -> Any:
     """Scale and standardize raw pixels, float32 (N, H, W, C), as in training."""
-    statistics = SimpleNamespace(mean=np.array(data["mean"], np.float32), std=np.array(data["std"], np.float32))
-    dataset: Any = SimpleNamespace(
-        image_shape=tuple(pixels.shape[1:]),
-        divisor=data["divisor"],
-        statistics=None if data["mean"] is None else statistics,
-    )
-    return pipeline.standardize(pixels, dataset)
+    statistics = Statistics(np.array(data["mean"], np.float32), np.array(data["std"], np.float32))
+    shape, largest = tuple(pixels.shape[1:]), data["largest"]
+    image = ImageInput("", shape, largest, data["divisor"], statistics=None if data["mean"] is None else statistics)
+    return pipeline.standardize(pixels, image)
 
 
 def _read(path: Path, channels: int, size: tuple[int, int] | None) -> NDArray[np.uint8] | ArchError:

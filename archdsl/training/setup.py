@@ -112,7 +112,7 @@ def prepare(spec: Spec, overrides: Overrides) -> PreparedTraining:
     check_gradients(spec, graph)
     image_shape = graph.input if len(graph.input) == 3 else None
     dataset = load(source, overrides.data_dir, overrides.limit, shape=image_shape)
-    evaluation.check_views(recipe.test_time, dataset.image_shape)
+    evaluation.check_views(recipe.test_time, dataset.image.shape)
     keras.utils.set_random_seed(recipe.seed)
     with tf_settings.precision(recipe.precision):
         model = build(spec, **overrides.arguments)

@@ -70,7 +70,7 @@ def kernel(moment: NDArray[np.float64], epsilon: float, shape: tuple[int, int, i
 
 def moments(dataset: Dataset, height: int, width: int) -> NDArray[np.float64]:
     """Compute the mean products of numbers in a patch (n, n) over the standardized training images."""
-    images = dataset.train.images
+    images = dataset.images()
     rows, columns, channels = images.shape[1] - height + 1, images.shape[2] - width + 1, images.shape[3]
     size = height * width * channels
     count = min(len(images), MOST_IMAGES, max(1, MOST_NUMBERS // (rows * columns * size)))
@@ -78,7 +78,7 @@ def moments(dataset: Dataset, height: int, width: int) -> NDArray[np.float64]:
     step = max(1, NUMBERS_AT_ONCE // (rows * columns * size))
     total = np.zeros((size, size))
     for start in range(0, count, step):
-        pixels = standardize(tf.cast(chosen[start : start + step], tf.float32), dataset).numpy()
+        pixels = standardize(tf.cast(chosen[start : start + step], tf.float32), dataset.image).numpy()
         windows = np.lib.stride_tricks.sliding_window_view(pixels, (height, width), axis=(1, 2))
         patches = windows.transpose(0, 1, 2, 4, 5, 3).reshape(-1, size)
         total += patches.T @ patches

@@ -96,11 +96,11 @@ def test_as_json(run: Run, tmp_path: Path) -> None:
     (tmp_path / "net.yaml").write_text(SPEC % "")
     found = json.loads(run("net.yaml", "--json")[1])
     dataset = load(Data(source={"folder": "mine"}, validation=0.25, class_weights="balanced"), shape=(12, 10, 3))
-    assert dataset.class_weights is not None
-    assert [each["weight"] for each in found["classes"]] == dataset.class_weights.tolist()
+    assert dataset.label.weights is not None
+    assert [each["weight"] for each in found["classes"]] == dataset.label.weights.tolist()
     assert sum(each["train"] for each in found["classes"]) == found["images"]["train"] == len(dataset.train)
-    np.testing.assert_allclose(found["mean"], dataset.train.images.mean((0, 1, 2)) / 255, atol=1e-6)
-    np.testing.assert_allclose(found["std"], dataset.train.images.std((0, 1, 2)) / 255, atol=1e-6)
+    np.testing.assert_allclose(found["mean"], dataset.images().mean((0, 1, 2)) / 255, atol=1e-6)
+    np.testing.assert_allclose(found["std"], dataset.images().std((0, 1, 2)) / 255, atol=1e-6)
     assert found["looked"] == [{"place": "mine", "found": True}]
     assert found["equal"]["other_label"] == 2
     assert found["shape"] == [12, 10, 3]
@@ -190,7 +190,7 @@ def test_the_picture_has_samples_of_every_class(count: int, run: Run, tmp_path: 
 def test_augmented_images_are_next_to_their_originals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = load(Data(source="digits"))
     rows = np.array([taken[0] for taken in sample_rows(dataset)])
-    moved = AugmentedSamples(rows, tuple(dataset.train.images[rows] * 0.0 + 8 for _ in range(3)), "nothing")
+    moved = AugmentedSamples(rows, tuple(dataset.images()[rows] * 0.0 + 8 for _ in range(3)), "nothing")
     draw(dataset, tmp_path / "both.png", moved)
     draw(dataset, tmp_path / "alone.png")
     both = np.asarray(Image.open(tmp_path / "both.png").convert("L"))

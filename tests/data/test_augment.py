@@ -13,9 +13,9 @@ tf = pytest.importorskip("tensorflow")
 from pipelines import COUNT, epochs, made, recipe  # noqa: E402
 
 from archdsl.data import pipeline  # noqa: E402
-from archdsl.data.dataset import Statistics  # noqa: E402
 from archdsl.data.pipeline import augment as augmentation  # noqa: E402
 from archdsl.data.pipeline import color, cutout, mixing, random_streams  # noqa: E402
+from archdsl.data.pixels import Statistics  # noqa: E402
 from archdsl.recipe import Augment  # noqa: E402
 
 pytestmark = pytest.mark.tensorflow
@@ -48,7 +48,7 @@ def test_grey_becomes_zero_or_is_the_training_mean() -> None:
     assert np.abs(images).max() < 1e-6
     plain = made()
     shown = pipeline.augmented(plain, data, 3, 0, range(2))
-    np.testing.assert_allclose(shown[0, 0, 0], plain.train.images.mean(axis=(0, 1, 2)), rtol=1e-5)
+    np.testing.assert_allclose(shown[0, 0, 0], plain.images().mean(axis=(0, 1, 2)), rtol=1e-5)
 
 
 @pytest.fixture
@@ -105,8 +105,8 @@ def test_colours_stay_as_near_as_the_recipe_says() -> None:
     augment = Augment(brightness=0.1, saturation=0.0)
     dataset = made(count=400)
     shown = pipeline.augmented(dataset, recipe(augment=augment), 0, 0, range(400))
-    between = (dataset.train.images > 30) & (dataset.train.images < 225)
-    change = np.where(between, shown - dataset.train.images, np.nan)
+    between = (dataset.images() > 30) & (dataset.images() < 225)
+    change = np.where(between, shown - dataset.images(), np.nan)
     each = np.nanmean(change, axis=(1, 2, 3)) / 255
     assert -0.1 <= each.min() < -0.098
     assert 0.098 < each.max() <= 0.1

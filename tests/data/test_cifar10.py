@@ -117,13 +117,17 @@ def test_every_layout_gives_the_same_arrays(layout: str, itself: bool, tmp_path:
     found = LAYOUTS[layout](tmp_path)
     raw = read(CIFAR, found if itself else tmp_path)
     wanted = synthetic()
-    assert (raw.origin, raw.classes, raw.shape) == (str(found), cifar10.SOURCE.classes, (32, 32, 3))
+    assert (raw.origin, raw.columns["label"].classes, raw.columns["image"].shape) == (
+        str(found),
+        cifar10.SOURCE.classes,
+        (32, 32, 3),
+    )
     for part, name in ((raw.train, "train"), (raw.test, "test")):
         assert part is not None
-        images = part.fetch(np.arange(len(part)))
+        images = part.read("image")
         assert images.dtype == np.uint8
         np.testing.assert_array_equal(images, wanted[f"x_{name}"])
-        np.testing.assert_array_equal(part.labels, wanted[f"y_{name}"][:, 0])
+        np.testing.assert_array_equal(part.read("label"), wanted[f"y_{name}"][:, 0])
 
 
 def test_the_places_are_looked_at_in_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -332,14 +336,14 @@ def test_statistics_are_those_of_the_training_part_after_scaling(each: Any, tmp_
     write_npz(tmp_path)
     dataset = load(CIFAR.model_copy(update={"standardize": each}), tmp_path)
     axes = (0, 1, 2) if each == "channel" else None
-    values = dataset.train.images.astype(np.float64) / 255
-    assert dataset.statistics is not None
-    assert dataset.statistics.mean.dtype == dataset.statistics.std.dtype == np.float32
-    assert dataset.statistics.mean.shape == ((3,) if each == "channel" else (1,))
-    np.testing.assert_allclose(dataset.statistics.mean, np.atleast_1d(values.mean(axes)), rtol=1e-6)
-    np.testing.assert_allclose(dataset.statistics.std, np.atleast_1d(values.std(axes)), rtol=1e-6)
-    both = np.concatenate([dataset.train.images, dataset.validation.images]) / 255
-    assert abs(float(dataset.statistics.mean[0]) - both.mean(axes).flat[0]) > 1e-5
+    values = dataset.images().astype(np.float64) / 255
+    assert dataset.image.statistics is not None
+    assert dataset.image.statistics.mean.dtype == dataset.image.statistics.std.dtype == np.float32
+    assert dataset.image.statistics.mean.shape == ((3,) if each == "channel" else (1,))
+    np.testing.assert_allclose(dataset.image.statistics.mean, np.atleast_1d(values.mean(axes)), rtol=1e-6)
+    np.testing.assert_allclose(dataset.image.statistics.std, np.atleast_1d(values.std(axes)), rtol=1e-6)
+    both = np.concatenate([dataset.images(), dataset.images("validation")]) / 255
+    assert abs(float(dataset.image.statistics.mean[0]) - both.mean(axes).flat[0]) > 1e-5
 
 
 def test_the_pickle_of_python_2_is_one() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from archdsl.data.dataset import load, measure, stratified_rows
+from archdsl.data.dataset import load, stratified_rows
+from archdsl.data.pixels import measure
 from archdsl.errors import ArchError
 from archdsl.recipe import Data
 
@@ -17,35 +18,35 @@ DIGITS = Data(source="digits")
 def test_the_embedded_digits_have_their_sizes_and_shares() -> None:
     dataset = load(DIGITS)
     assert (len(dataset.train), len(dataset.validation), len(dataset.test)) == (1293, 144, 360)
-    assert dataset.image_shape == (8, 8, 1)
-    assert dataset.largest == 16 == dataset.train.images.max()
-    assert (dataset.classes, dataset.origin) == (tuple("0123456789"), "embedded")
+    assert dataset.image.shape == (8, 8, 1)
+    assert dataset.image.largest == 16 == dataset.images().max()
+    assert (dataset.label.classes, dataset.origin) == (tuple("0123456789"), "embedded")
     for part, smallest, greatest in ((dataset.train, 125, 132), (dataset.validation, 14, 15), (dataset.test, 35, 37)):
-        counts = np.bincount(part.labels, minlength=10)
+        counts = np.bincount(part.targets["label"], minlength=10)
         assert smallest <= counts.min() <= counts.max() <= greatest
 
 
 def test_no_image_stands_in_two_parts() -> None:
     dataset = load(DIGITS)
     parts = (dataset.train, dataset.validation, dataset.test)
-    seen = [{image.tobytes() for image in part.images} for part in parts]
+    seen = [{image.tobytes() for image in part.inputs[""]} for part in parts]
     assert len(set.union(*seen)) == sum(len(part) for part in parts) == 1797
 
 
 def test_the_division_follows_the_seed_alone() -> None:
     first, again, other = load(DIGITS), load(DIGITS), load(DIGITS, seed=1)
-    assert first.validation.images.tobytes() == again.validation.images.tobytes()
-    assert first.train.images.tobytes() == again.train.images.tobytes()
-    assert first.validation.images.tobytes() != other.validation.images.tobytes()
-    assert first.test.images.tobytes() == other.test.images.tobytes()
+    assert first.images("validation").tobytes() == again.images("validation").tobytes()
+    assert first.images().tobytes() == again.images().tobytes()
+    assert first.images("validation").tobytes() != other.images("validation").tobytes()
+    assert first.images("test").tobytes() == other.images("test").tobytes()
 
 
 def test_a_limit_takes_training_images_of_every_class_before_the_division() -> None:
     whole, few = load(DIGITS), load(DIGITS, limit=200)
     assert (len(few.train), len(few.validation), len(few.test)) == (180, 20, 360)
-    counts = np.bincount(np.concatenate([few.train.labels, few.validation.labels]), minlength=10)
+    counts = np.bincount(np.concatenate([few.labels(), few.labels("validation")]), minlength=10)
     assert 19 <= counts.min() <= counts.max() <= 21
-    assert np.bincount(few.validation.labels, minlength=10).tolist() == [2] * 10
+    assert np.bincount(few.labels("validation"), minlength=10).tolist() == [2] * 10
     assert len(load(DIGITS, limit=10_000).train) == len(whole.train)
 
 
@@ -65,12 +66,12 @@ def test_shares_are_rounded_to_the_wanted_number() -> None:
 
 def test_statistics_without_scaling_are_those_of_raw_pixels() -> None:
     dataset = load(Data(source="digits", standardize=True, scale=False))
-    assert dataset.statistics is not None
-    np.testing.assert_allclose(dataset.statistics.mean, [dataset.train.images.mean()], rtol=1e-6)
+    assert dataset.image.statistics is not None
+    np.testing.assert_allclose(dataset.image.statistics.mean, [dataset.images().mean()], rtol=1e-6)
 
 
 def test_statistics_do_not_depend_on_the_order() -> None:
-    images = load(DIGITS).train.images
+    images = load(DIGITS).images()
     forwards, backwards = measure(images, 16.0, False), measure(images[::-1].copy(), 16.0, False)
     assert forwards.mean.tobytes() == backwards.mean.tobytes()
     assert forwards.std.tobytes() == backwards.std.tobytes()

@@ -145,7 +145,7 @@ def by_keras(image: np.ndarray, augment: Augment, drawn: dict[str, np.ndarray]) 
 
 
 def test_all_moves_together_are_those_of_keras_pixel_by_pixel() -> None:
-    images = made(8, 8).train.images
+    images = made(8, 8).images()
     drawn = random_streams.augmentation_values(len(images), WARPED, 11, 0)
     found = affine.warp(tf.constant(images), drawn, WARPED).numpy()
     for place, image in enumerate(images):

@@ -15,9 +15,10 @@ tf = pytest.importorskip("tensorflow")
 from pipelines import COUNT, digest, epochs, made, recipe  # noqa: E402
 
 from archdsl.data import pipeline  # noqa: E402
-from archdsl.data.dataset import Statistics, load  # noqa: E402
+from archdsl.data.dataset import load  # noqa: E402
 from archdsl.data.pipeline import augment as augmentation  # noqa: E402
 from archdsl.data.pipeline import random_streams  # noqa: E402
+from archdsl.data.pixels import Statistics  # noqa: E402
 from archdsl.errors import ArchError  # noqa: E402
 from archdsl.recipe import Augment, Data  # noqa: E402
 
@@ -194,7 +195,7 @@ def test_shares_of_a_mixture_follow_the_beta_distribution() -> None:
 def test_alternating_flips_take_turns() -> None:
     dataset, data = made(), recipe(augment=Augment(flip="alternate"))
     shown = [pipeline.augmented(dataset, data, 3, epoch, range(COUNT)) for epoch in range(4)]
-    raw = dataset.train.images
+    raw = dataset.images()
     begin = np.array([(image == own[:, ::-1]).all() for image, own in zip(shown[0], raw, strict=True)])
     assert 0 < begin.sum() < COUNT
     for epoch, images in enumerate(shown):
@@ -205,7 +206,7 @@ def test_alternating_flips_take_turns() -> None:
 
 
 def test_class_weights_come_as_a_third() -> None:
-    dataset = made(class_weights=np.arange(10, dtype=np.float32))
+    dataset = made(weights=np.arange(10, dtype=np.float32))
     ((_, labels, weights),) = epochs(recipe(), 1, dataset=dataset)
     np.testing.assert_array_equal(weights, labels.astype(np.float32))
     ((_, targets, weights),) = epochs(recipe(augment=MIXED), 1, dataset=dataset, one_hot=True)
@@ -218,10 +219,10 @@ def test_pixels_are_scaled_and_standardized_but_for_rounding() -> None:
     dataset = made(divisor=255.0, statistics=statistics)
     data = Data(source="digits", standardize="channel", batch_size=100)
     ((images, labels),) = pipeline.evaluation_batches(dataset.test, dataset, data, one_hot=False).as_numpy_iterator()
-    wanted = (dataset.test.images / 255 - statistics.mean) / (statistics.std.astype(float) + 1e-7)
+    wanted = (dataset.images("test") / 255 - statistics.mean) / (statistics.std.astype(float) + 1e-7)
     assert images.dtype == np.float32
     np.testing.assert_allclose(images, wanted, atol=1e-6, rtol=0)
-    np.testing.assert_array_equal(labels, dataset.test.labels)
+    np.testing.assert_array_equal(labels, dataset.labels("test"))
     shuffled, _ = next(pipeline.training_batches(dataset, data, 0, one_hot=False).as_numpy_iterator())
     np.testing.assert_allclose(shuffled, wanted[random_streams.permutation(COUNT, 0, 0).numpy()], atol=1e-6, rtol=0)
 
@@ -237,7 +238,7 @@ def test_no_tuner_holds_up_the_end_of_a_program() -> None:
 def test_evaluation_moves_nothing_and_keeps_the_order() -> None:
     dataset, data = made(), recipe(augment=EVERYTHING)
     found = list(pipeline.evaluation_batches(dataset.validation, dataset, data).as_numpy_iterator())
-    np.testing.assert_array_equal(np.concatenate([images for images, _ in found]), dataset.validation.images)
+    np.testing.assert_array_equal(np.concatenate([images for images, _ in found]), dataset.images("validation"))
     assert [len(images) for images, _ in found] == [5, 5, 5, 5, 3]
 
 

@@ -18,11 +18,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from archdsl.data import sources
-from archdsl.data.dataset import Dataset, class_weights, load, stratified_rows
+from archdsl.data.dataset import Dataset, load, stratified_rows
 from archdsl.data.inspection import DuplicateCounts, count_duplicates
 from archdsl.data.readers import search
 from archdsl.data.sources import cifar100 as cifar
 from archdsl.data.sources.base import Source
+from archdsl.data.targets.classes import balanced_weights
 from archdsl.recipe import DATA_SOURCES, Data
 
 MINE = Data(source={"folder": "mine"}, validation=0.0)
@@ -37,9 +38,7 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def everything(dataset: Dataset) -> dict[str, np.ndarray]:
-    """Both arrays of all parts."""
-    parts = {name: getattr(dataset, name) for name in ("train", "validation", "test")}
-    return {f"{name} {what}": getattr(part, what) for name, part in parts.items() for what in ("images", "labels")}
+    return {f"{name} {what}": getattr(dataset, what)(name) for name in dataset.splits for what in ("images", "labels")}
 
 
 def same(one: Dataset, other: Dataset) -> None:
@@ -61,10 +60,10 @@ def test_every_layout_of_fashion_mnist_reads_alike(layout: str, tmp_path: Path) 
         arrays = {"x_train": images[:40], "y_train": KINDS[:40], "x_test": images[40:], "y_test": KINDS[40:]}
         np.savez(made / "fashion_mnist.npz", **arrays)
     dataset = load(Data(source="fashion_mnist", validation=0.0), made if place == "data/given" else None)
-    np.testing.assert_array_equal(dataset.train.images[..., 0], CLOTHES[:40])
-    np.testing.assert_array_equal(dataset.test.images[..., 0], CLOTHES[40:])
-    assert dataset.test.labels.tolist() == KINDS[40:].tolist()
-    assert dataset.image_shape == (28, 28, 1)
+    np.testing.assert_array_equal(dataset.images()[..., 0], CLOTHES[:40])
+    np.testing.assert_array_equal(dataset.images("test")[..., 0], CLOTHES[40:])
+    assert dataset.labels("test").tolist() == KINDS[40:].tolist()
+    assert dataset.image.shape == (28, 28, 1)
     assert dataset.notes == ("incomplete: 40 training and 20 test images; the full data set has 60,000 and 10,000",)
 
 
@@ -90,10 +89,10 @@ def test_every_layout_of_cifar100_reads_alike(tmp_path: Path) -> None:
     np.savez(tmp_path / "cifar100.npz", **arrays)
     data = Data(source="cifar100", validation=0.0)
     first = load(data, tmp_path / "cifar100.npz")
-    np.testing.assert_array_equal(first.train.images, arrays["x_train"])
+    np.testing.assert_array_equal(first.images(), arrays["x_train"])
     same(first, load(data, folder))
     same(first, load(data, tmp_path / "cifar-100-binary"))
-    assert len(first.classes) == 100 == len(set(cifar.CLASSES))
+    assert len(first.label.classes) == 100 == len(set(cifar.CLASSES))
     assert list(cifar.CLASSES) == sorted(cifar.CLASSES)
 
 
@@ -114,9 +113,13 @@ def test_arrays_of_every_form_become_the_same_bytes(form: str, tmp_path: Path) -
     labels = (np.arange(60) % 3)[:, None]
     np.savez("mine.npz", x_train=FORMS[form], y_train=labels, x_test=FORMS[form][:9], y_test=labels[:9])
     dataset = load(Data(source={"npz": "mine.npz"}, validation=0.0))
-    assert dataset.train.images.dtype == np.uint8
-    np.testing.assert_array_equal(dataset.train.images[..., 0], GREY)
-    assert (dataset.classes, dataset.largest, dataset.origin) == (("0", "1", "2"), 255, str(tmp_path / "mine.npz"))
+    assert dataset.images().dtype == np.uint8
+    np.testing.assert_array_equal(dataset.images()[..., 0], GREY)
+    assert (dataset.label.classes, dataset.image.largest, dataset.origin) == (
+        ("0", "1", "2"),
+        255,
+        str(tmp_path / "mine.npz"),
+    )
 
 
 def test_one_array_is_divided_by_class_for_every_seed_alike(tmp_path: Path) -> None:
@@ -124,10 +127,10 @@ def test_one_array_is_divided_by_class_for_every_seed_alike(tmp_path: Path) -> N
     np.savez("mine.npz", x=GREY, y=np.arange(60) % 3, classes=names)
     first, other = (load(Data(source={"npz": "mine.npz"}, test=0.25), seed=seed) for seed in (0, 1))
     assert (len(first.train), len(first.validation), len(first.test)) == (41, 4, 15)
-    assert np.bincount(first.test.labels).tolist() == [5, 5, 5]
-    assert first.test.images.tobytes() == other.test.images.tobytes()
-    assert first.validation.images.tobytes() != other.validation.images.tobytes()
-    assert first.classes == tuple(names)
+    assert np.bincount(first.labels("test")).tolist() == [5, 5, 5]
+    assert first.images("test").tobytes() == other.images("test").tobytes()
+    assert first.images("validation").tobytes() != other.images("validation").tobytes()
+    assert first.label.classes == tuple(names)
 
 
 def test_a_folder_reads_as_its_images_are(tmp_path: Path) -> None:
@@ -137,12 +140,12 @@ def test_a_folder_reads_as_its_images_are(tmp_path: Path) -> None:
     (tmp_path / "mine/train/__MACOSX").mkdir()
     (tmp_path / "mine/.cache").mkdir()
     dataset = load(MINE)
-    assert dataset.classes == ("ant", "bee")
+    assert dataset.label.classes == ("ant", "bee")
     assert (len(dataset.train), len(dataset.validation), len(dataset.test)) == (24, 0, 24)
-    assert dataset.train.labels.tolist() == [0] * 12 + [1] * 12
+    assert dataset.labels().tolist() == [0] * 12 + [1] * 12
     for row, number in enumerate(sorted(range(12), key=str)):
         with Image.open(tmp_path / f"mine/train/ant/{number}.png") as image:
-            np.testing.assert_array_equal(dataset.train.images[row], np.asarray(image))
+            np.testing.assert_array_equal(dataset.images()[row], np.asarray(image))
     assert dataset.notes == ("skipped files that are not images: 1 .txt",)
 
 
@@ -161,9 +164,9 @@ def test_images_become_what_the_network_takes_as_pillow_makes_it(shape: tuple[in
     dataset = load(MINE, shape=shape)
     with Image.open(path) as image:
         wanted = image.convert({1: "L", 3: "RGB", 4: "RGBA"}[shape[2]]).resize(shape[1::-1], Image.Resampling.BILINEAR)
-    np.testing.assert_array_equal(dataset.train.images[0], np.asarray(wanted).reshape(shape))
+    np.testing.assert_array_equal(dataset.images()[0], np.asarray(wanted).reshape(shape))
     sized = load(MINE.model_copy(update={"size": (2, 5)}), shape=shape)
-    assert sized.image_shape == (2, 5, shape[2])
+    assert sized.image.shape == (2, 5, shape[2])
 
 
 def test_an_image_is_turned_upright_and_laid_on_white(tmp_path: Path) -> None:
@@ -175,7 +178,7 @@ def test_an_image_is_turned_upright_and_laid_on_white(tmp_path: Path) -> None:
     Image.fromarray(np.rot90(upright)).save(tmp_path / "mine/train/ant/0.png", exif=exif)
     clear = np.dstack([upright, np.zeros((4, 6), np.uint8)])
     Image.fromarray(clear).save(tmp_path / "mine/train/ant/1.png")
-    images = load(MINE).train.images
+    images = load(MINE).images()
     np.testing.assert_array_equal(images[0], upright)
     assert images[1].min() == 255
 
@@ -188,8 +191,8 @@ def test_grey_folders_are_grey_and_formats_may_differ(tmp_path: Path) -> None:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 Image.fromarray(GREY[0]).save(path, **({"lossless": True} if ending == "webp" else {}))
     dataset = load(MINE, shape=(5, 7, 1))
-    assert dataset.image_shape == (5, 7, 1)
-    for image in dataset.train.images:
+    assert dataset.image.shape == (5, 7, 1)
+    for image in dataset.images():
         np.testing.assert_array_equal(image[..., 0], GREY[0])
 
 
@@ -198,7 +201,7 @@ def test_folders_of_links_are_followed(tmp_path: Path) -> None:
     (tmp_path / "mine").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
     (tmp_path / "elsewhere/train/cat").symlink_to(tmp_path / "elsewhere/train/ant", target_is_directory=True)
     (tmp_path / "elsewhere/test/cat").symlink_to(tmp_path / "elsewhere/test/ant", target_is_directory=True)
-    assert load(MINE).classes == ("ant", "bee", "cat")
+    assert load(MINE).label.classes == ("ant", "bee", "cat")
 
 
 def test_a_subset_has_its_classes_in_its_order_and_reads_no_other_image(tmp_path: Path) -> None:
@@ -206,10 +209,11 @@ def test_a_subset_has_its_classes_in_its_order_and_reads_no_other_image(tmp_path
     whole = load(MINE)
     (tmp_path / "mine/train/bee/0.png").write_bytes(b"broken")
     few = load(MINE.model_copy(update={"classes": ["cat", "ant"]}))
-    assert few.classes == ("cat", "ant")
+    assert few.label.classes == ("cat", "ant")
     for label, old in ((0, 2), (1, 0)):
-        for part, full in ((few.train, whole.train), (few.test, whole.test)):
-            np.testing.assert_array_equal(part.images[part.labels == label], full.images[full.labels == old])
+        for name in ("train", "test"):
+            part, full = (each.images(name)[each.labels(name) == at] for each, at in ((few, label), (whole, old)))
+            np.testing.assert_array_equal(part, full)
 
 
 def test_the_recipes_limit_gives_way_to_the_commands(tmp_path: Path) -> None:
@@ -232,7 +236,7 @@ def test_what_is_chosen_has_every_class_with_its_share(labels: list[int], count:
 @settings(max_examples=50)
 def test_balanced_weights_make_every_class_weigh_alike(labels: list[int]) -> None:
     numbers = np.array(labels, np.int64)
-    found = class_weights(Data(source="digits", class_weights="balanced"), numbers, "abcd")
+    found = balanced_weights(numbers, 4)
     assert found is not None
     counts = np.bincount(numbers, minlength=4)
     there = counts > 0
@@ -244,7 +248,7 @@ def test_balanced_weights_make_every_class_weigh_alike(labels: list[int]) -> Non
 def test_weights_are_those_of_scikit_learn() -> None:
     utils = pytest.importorskip("sklearn.utils.class_weight")
     labels = np.array([0] * 50 + [1] * 7 + [2] * 3)
-    found = class_weights(Data(source="digits", class_weights="balanced"), labels, "abc")
+    found = balanced_weights(labels, 3)
     wanted = utils.compute_class_weight("balanced", classes=np.arange(3), y=labels)
     np.testing.assert_allclose(found, wanted, rtol=1e-6)
 
@@ -252,17 +256,17 @@ def test_weights_are_those_of_scikit_learn() -> None:
 def test_weights_by_name_leave_the_others_at_one(tmp_path: Path) -> None:
     pictures(tmp_path, "ant bee cat", "train test")
     weighed = load(MINE.model_copy(update={"class_weights": {"cat": 2.5}, "classes": ["cat", "ant"]}))
-    assert weighed.class_weights is not None
-    assert weighed.class_weights.tolist() == [2.5, 1.0]
-    assert load(MINE).class_weights is None
+    assert weighed.label.weights is not None
+    assert weighed.label.weights.tolist() == [2.5, 1.0]
+    assert load(MINE).label.weights is None
 
 
 def test_arrays_are_resized_where_the_recipe_says_so() -> None:
     dataset = load(Data(source="digits", size=[4, 12], standardize="channel"))
-    assert dataset.image_shape == (4, 12, 1)
-    first = Image.fromarray(load(Data(source="digits")).test.images[0, ..., 0])
+    assert dataset.image.shape == (4, 12, 1)
+    first = Image.fromarray(load(Data(source="digits")).images("test")[0, ..., 0])
     resized = np.asarray(first.resize((12, 4), Image.Resampling.BILINEAR))
-    np.testing.assert_array_equal(dataset.test.images[0, ..., 0], resized)
+    np.testing.assert_array_equal(dataset.images("test")[0, ..., 0], resized)
 
 
 def test_images_that_stand_twice_are_counted(tmp_path: Path) -> None:
@@ -307,11 +311,11 @@ def test_a_set_of_tensorflow_datasets_is_read_where_it_was_prepared(tmp_path: Pa
     )
     data = Data(source={"tfds": "tiny"}, validation=0.0)
     dataset = load(data, tmp_path)
-    np.testing.assert_array_equal(dataset.train.images[..., 0], GREY[:40])
-    assert dataset.test.labels.tolist() == labels[40:].tolist()
-    assert dataset.classes == ("ant", "bee")
+    np.testing.assert_array_equal(dataset.images()[..., 0], GREY[:40])
+    assert dataset.labels("test").tolist() == labels[40:].tolist()
+    assert dataset.label.classes == ("ant", "bee")
     same(dataset, load(data, Path(dataset.origin)))
-    assert load(data, tmp_path, shape=(10, 10, 3)).image_shape == (10, 10, 3)
+    assert load(data, tmp_path, shape=(10, 10, 3)).image.shape == (10, 10, 3)
     with pytest.raises(Exception, match=r"ARCH301.*tfds tinny not found"):
         load(Data(source={"tfds": "tinny"}), tmp_path)
     for path in Path(dataset.origin).glob("*train*"):
@@ -330,8 +334,10 @@ def test_each_word_of_the_language_has_a_module_that_reads_it() -> None:
 
 
 ORDER = (
+    ("tables", "pixels"),
     ("images", "readers"),
     ("sources",),
+    ("inputs", "targets"),
     ("dataset",),
     ("inspection", "samples", "suggestions", "input_description"),
     ("pipeline",),

@@ -41,11 +41,11 @@ def photos(folder: Path) -> None:
 
     spec = zoo.load("digits_resnet")
     assert spec.data is not None
-    part = load(spec.data).test
+    digits = load(spec.data)
     folder.mkdir()
     for row in (0, 2, 6):
-        pixels = np.rint(part.images[row, ..., 0] * (255 / 16)).astype(np.uint8)
-        Image.fromarray(pixels).save(folder / f"{part.labels[row]}.png")
+        pixels = np.rint(digits.images("test")[row, ..., 0] * (255 / 16)).astype(np.uint8)
+        Image.fromarray(pixels).save(folder / f"{digits.labels('test')[row]}.png")
     (folder / "broken.png").write_bytes(b"\x89PNG")
 
 

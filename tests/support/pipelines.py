@@ -9,18 +9,24 @@ import numpy as np
 
 from archdsl.data import pipeline
 from archdsl.data.dataset import Dataset, Split
+from archdsl.data.inputs import ImageInput
+from archdsl.data.targets import ClassTarget
 from archdsl.recipe import Data
 
 COUNT = 23
 
 
-def made(height: int = 6, width: int = 6, channels: int = 3, count: int = COUNT, **changed: Any) -> Dataset:
+def made(
+    height: int = 6, width: int = 6, channels: int = 3, count: int = COUNT, weights: Any = None, **changed: Any
+) -> Dataset:
     """Images of noise, the first pixel of each of which is its index; class 0, 1, ... 9, 0, ..."""
     pixels = np.random.RandomState(1).randint(0, 256, (count, height, width, channels)).astype(np.uint8)
     pixels[:, 0, 0, 0] = np.arange(count) % 256
-    part = Split(pixels, (np.arange(count) % 10).astype(np.int64))
-    given = {"largest": 255, "divisor": 1.0, "statistics": None, "origin": "made up"} | changed
-    return Dataset(part, part, part, tuple("0123456789"), **given)
+    part = Split({"": pixels}, {"label": (np.arange(count) % 10).astype(np.int64)})
+    image = ImageInput("image", (height, width, channels), **({"largest": 255, "divisor": 1.0} | changed))
+    return Dataset(
+        part, part, part, {"": image}, {"label": ClassTarget("label", tuple("0123456789"), weights=weights)}, "made up"
+    )
 
 
 def recipe(**changed: Any) -> Data:

@@ -16,7 +16,10 @@ import tensorflow as tf  # noqa: E402
 from rich.console import Console  # noqa: E402
 
 from archdsl import recipe  # noqa: E402
-from archdsl.data import dataset  # noqa: E402
+from archdsl.data.dataset import Dataset, Split  # noqa: E402
+from archdsl.data.inputs import ImageInput  # noqa: E402
+from archdsl.data.pixels import Statistics  # noqa: E402
+from archdsl.data.targets import ClassTarget  # noqa: E402
 from archdsl.errors import ArchError  # noqa: E402
 from archdsl.training import averaging, callbacks, display, evaluation, tf_settings, whitening  # noqa: E402
 from archdsl.training.interrupts import interruptible  # noqa: E402
@@ -24,9 +27,11 @@ from archdsl.training.interrupts import interruptible  # noqa: E402
 pytestmark = pytest.mark.tensorflow
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 9, 10, 3)).astype(np.uint8)
-PART = dataset.Split(IMAGES, np.arange(40) % 10)
-STATISTICS = dataset.Statistics(np.array([0.4, 0.5, 0.6], np.float32), np.array([0.2, 0.3, 0.4], np.float32))
-DATASET = dataset.Dataset(PART, PART, PART, tuple("0123456789"), 255, 255.0, STATISTICS, "made")
+PART = Split({"": IMAGES}, {"label": np.arange(40) % 10})
+STATISTICS = Statistics(np.array([0.4, 0.5, 0.6], np.float32), np.array([0.2, 0.3, 0.4], np.float32))
+IMAGE = ImageInput("image", (9, 10, 3), 255, 255.0, statistics=STATISTICS)
+CLASSES = ClassTarget("label", tuple("0123456789"))
+DATASET = Dataset(PART, PART, PART, {"": IMAGE}, {"label": CLASSES}, "made")
 
 
 def dense() -> Any:

@@ -18,8 +18,11 @@ keras = pytest.importorskip("keras")
 
 import archdsl  # noqa: E402
 from archdsl.data import input_description  # noqa: E402
-from archdsl.data.dataset import Dataset, Split, Statistics  # noqa: E402
+from archdsl.data.dataset import Dataset, Split  # noqa: E402
+from archdsl.data.inputs import ImageInput  # noqa: E402
 from archdsl.data.pipeline import standardize  # noqa: E402
+from archdsl.data.pixels import Statistics  # noqa: E402
+from archdsl.data.targets import ClassTarget  # noqa: E402
 from archdsl.errors import ArchError  # noqa: E402
 from archdsl.keras.runtime import carried_data, carry_data  # noqa: E402
 from archdsl.training import export, prediction  # noqa: E402
@@ -42,9 +45,10 @@ model:
 CLASSES = ("cat", "dog", "a $ign")
 RANDOM = np.random.default_rng(0)
 PIXELS = RANDOM.integers(0, 256, (7, 6, 8, 3), np.uint8)
-PART = Split(PIXELS, np.zeros(7, np.int64))
+PART = Split({"": PIXELS}, {"label": np.zeros(7, np.int64)})
 STATISTICS = Statistics(np.array([0.4, 0.5, 0.6], np.float32), np.array([0.2, 0.25, 0.3], np.float32))
-DATASET = Dataset(PART, PART, PART, CLASSES, 255, 255.0, STATISTICS, "/somewhere", "pets")
+IMAGE = ImageInput("image", (6, 8, 3), 255, 255.0, statistics=STATISTICS)
+DATASET = Dataset(PART, PART, PART, {"": IMAGE}, {"label": ClassTarget("label", CLASSES)}, "/somewhere", "pets")
 
 
 def network(test_time: dict[str, Any] | None = None) -> Any:
@@ -60,7 +64,7 @@ def network(test_time: dict[str, Any] | None = None) -> Any:
 
 def expected(model: Any) -> Any:
     """What the pipeline's own way gives."""
-    return keras.ops.softmax(model(standardize(PIXELS, DATASET), training=False)).numpy()
+    return keras.ops.softmax(model(standardize(PIXELS, IMAGE), training=False)).numpy()
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +152,7 @@ def test_a_file_that_tells_nothing_says_what_it_lacks(folder: Path) -> None:
 def test_test_time_is_the_recipes(tmp_path: Path) -> None:
     network({"flip": True, "shift": 1}).save(tmp_path / "views.keras")
     found = prediction.load(tmp_path / "views.keras").probabilities(PIXELS)
-    padded = np.pad(standardize(PIXELS, DATASET).numpy(), [(0, 0), (1, 1), (1, 1), (0, 0)], "reflect")
+    padded = np.pad(standardize(PIXELS, IMAGE).numpy(), [(0, 0), (1, 1), (1, 1), (0, 0)], "reflect")
     views = [(0.5, padded[:, 1:-1, 1:-1]), (0.25, padded[:, :-2, :-2]), (0.25, padded[:, 2:, 2:])]
     mean = sum(w / 2 * (network()(v).numpy() + network()(v[:, :, ::-1]).numpy()) for w, v in views)
     assert np.allclose(found, keras.ops.softmax(mean), atol=1e-5)
@@ -227,7 +231,7 @@ def test_of_several_outputs_the_one_that_tells_classes_counts(tmp_path: Path) ->
     model = archdsl.build(archdsl.loads(TWO))
     carry_data(model, input_description.describe(DATASET, "pets", output="main"))
     model.save(tmp_path / "two.keras")
-    want = keras.ops.softmax(model(standardize(PIXELS, DATASET), training=False)["main"])
+    want = keras.ops.softmax(model(standardize(PIXELS, IMAGE), training=False)["main"])
     predictor = prediction.load(tmp_path / "two.keras")
     assert (predictor.logits, predictor.classes) == (True, CLASSES)
     assert np.allclose(predictor.probabilities(PIXELS), want, atol=1e-6)

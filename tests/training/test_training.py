@@ -93,8 +93,8 @@ def test_run_json_tells_the_whole_run(finished: tuple[Path, Result]) -> None:
     assert written["status"] == "finished"
     assert (written["arguments"], written["seed"], written["epochs"]) == ({"width": 16}, 5, 4)
     assert written["images"] == {"train": 1293, "validation": 144, "test": 360}
-    assert np.float32(written["mean"][0]) == dataset.statistics.mean[0]
-    assert np.float32(written["std"][0]) == dataset.statistics.std[0]
+    assert np.float32(written["mean"][0]) == dataset.image.statistics.mean[0]
+    assert np.float32(written["std"][0]) == dataset.image.statistics.std[0]
     assert set(written["versions"]) == {"python", "archdsl", "keras", "tensorflow", "numpy"}
     assert 0.5 < written["test_accuracy"] <= 1
     assert (written["test_accuracy"] * 360) % 1 == pytest.approx(0, abs=1e-9)

@@ -11,12 +11,13 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from archdsl.data.dataset import Dataset, measure
+from archdsl.data.dataset import Dataset
 from archdsl.data.pipeline.affine import warp
 from archdsl.data.pipeline.color import adjust_colors
 from archdsl.data.pipeline.crop import crop_and_flip
 from archdsl.data.pipeline.cutout import cut_out
 from archdsl.data.pipeline.random_streams import RandomValues
+from archdsl.data.pixels import measure
 from archdsl.recipe import Augment
 
 INTERPOLATED = ("shift", "rotation", "zoom", "shear")
@@ -58,14 +59,13 @@ def image_augmentation(dataset: Dataset, augment: Augment) -> ImageAugmentation:
 
     Cutout fills in the raw pixel that standardization maps to 0, or each channel's mean in the training split.
     """
-    pixel = np.zeros(1, np.float32)
+    image, pixel = dataset.image, np.zeros(1, np.float32)
     if augment.cutout:
-        statistics = dataset.statistics
-        if statistics is None:
-            pixel = measure(dataset.train.images, 1.0, True).mean
+        if image.statistics is None:
+            pixel = measure(dataset.images(), 1.0, True).mean
         else:
-            pixel = np.broadcast_to(statistics.mean * np.float32(dataset.divisor), (dataset.image_shape[2],))
-    return ImageAugmentation(augment, float(dataset.largest), pixel)
+            pixel = np.broadcast_to(image.statistics.mean * np.float32(image.divisor), (image.shape[2],))
+    return ImageAugmentation(augment, float(image.largest), pixel)
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:

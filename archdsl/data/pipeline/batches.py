@@ -11,11 +11,13 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from archdsl.data.dataset import Dataset, Split
+from archdsl.data.inputs import ImageInput, Input
 from archdsl.data.pipeline import random_streams
 from archdsl.data.pipeline.augment import compiled, image_augmentation
 from archdsl.data.pipeline.mixing import mix
 from archdsl.data.pipeline.normalization import scale_and_offset, standardize
 from archdsl.data.pipeline.random_streams import RandomValues
+from archdsl.data.pipeline.targets import encoded, example_weights
 from archdsl.errors import fail
 from archdsl.recipe import Augment, Data
 from archdsl.text import quantity
@@ -41,19 +43,19 @@ def training_batches(
         first: the first epoch.
 
     Returns:
-        Images, float32 (N, H, W, C), and labels: float32 (N, classes) if `one_hot`, else int64 (N,). If the data set
-        has class weights, also the weight of each image, float32 (N,).
+        Inputs, such as images, float32 (N, H, W, C), and labels: float32 (N, classes) if `one_hot`, else int64 (N,).
+        Several inputs are a mapping by name. If the data set has class weights, also the weight of each example,
+        float32 (N,).
 
     Raises:
         ArchError: the images cannot be augmented as the recipe asks (ARCH303).
     """
     check_augmentation(dataset, data, one_hot)
     count, size = len(dataset.train), min(data.batch_size, len(dataset.train))
-    with tf.device("CPU:0"):
-        images, labels = tf.constant(dataset.train.images), tf.constant(dataset.train.labels)
-        weights = None if dataset.class_weights is None else tf.constant(dataset.class_weights, tf.float32)
+    inputs, targets = _constants(dataset.train)
     network_input = compiled(_network_input(dataset, data.augment))
     mixed = bool(data.augment.mixup or data.augment.cutmix)
+    any_weights = any(target.is_weighted for target in dataset.targets.values())
 
     @without_autograph
     def epoch_of(epoch: tf.Tensor) -> tf.data.Dataset:
@@ -76,14 +78,14 @@ def training_batches(
     def batch_of(
         rows: tf.Tensor, values: RandomValues, mix_values: RandomValues, size_left: tf.Tensor
     ) -> tuple[tf.Tensor, ...]:
-        pixels, share = network_input(tf.gather(images, rows), values, mix_values)
-        targets = _targets(tf.gather(labels, rows), dataset, one_hot)
-        if share is not None:
-            own, other = tf.split(targets, 2)
-            targets = own * (1 - share) + other * share
-        batch = (pixels, targets) if weights is None else (pixels, targets, _weights(targets, weights, one_hot))
+        given, share = network_input(_rows(inputs, rows), values, mix_values)
+        labels = {
+            name: encoded(array, dataset.targets[name], one_hot, share) for name, array in _rows(targets, rows).items()
+        }
+        weights = {name: example_weights(array, dataset.targets[name]) for name, array in labels.items()}
+        batch = tuple(map(_single, (given, labels, *([weights] if any_weights else []))))
         # The last batch is padded, so one compiled program serves all batches.
-        return batch if count % size == 0 else tuple(array[:size_left] for array in batch)
+        return batch if count % size == 0 else tf.nest.map_structure(lambda array: array[:size_left], batch)
 
     return _prefetched(tf.data.Dataset.counter(first).flat_map(epoch_of), batch_of, threads)
 
@@ -95,13 +97,14 @@ def evaluation_batches(split: Split, dataset: Dataset, data: Data, one_hot: bool
         Images and labels as in `training_batches`, without weights.
     """
     count = len(split)
-    with tf.device("CPU:0"):
-        images, labels = tf.constant(split.images), tf.constant(split.labels)
+    inputs, targets = _constants(split)
 
     @without_autograph
-    def batch_of(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def batch_of(step: tf.Tensor) -> tuple[Any, tf.Tensor]:
         rows = slice(step * data.batch_size, tf.minimum((step + 1) * data.batch_size, count))
-        return standardize(images[rows], dataset), _targets(labels[rows], dataset, one_hot)
+        given = {name: _plain(values[rows], dataset.inputs[name]) for name, values in inputs.items()}
+        labels = {name: encoded(values[rows], dataset.targets[name], one_hot) for name, values in targets.items()}
+        return _single(given), _single(labels)
 
     return _prefetched(tf.data.Dataset.range(steps(split, data)), batch_of, AHEAD)
 
@@ -116,7 +119,7 @@ def augmented(dataset: Dataset, data: Data, seed: int, epoch: int, rows: Sequenc
     taken = tf.constant(np.asarray(rows, np.int64))
     values = _rows(random_streams.augmentation_values(len(dataset.train), data.augment, seed, epoch), taken)
     augmentation = image_augmentation(dataset, data.augment)
-    pixels = augmentation(tf.constant(dataset.train.images[taken.numpy()]), values)
+    pixels = augmentation(tf.constant(dataset.images()[taken.numpy()]), values)
     return np.asarray(pixels, np.float32)
 
 
@@ -131,7 +134,7 @@ def check_augmentation(dataset: Dataset, data: Data, one_hot: bool) -> None:
     Raises:
         ArchError: mixed labels are not one-hot, or images are not in color (ARCH303).
     """
-    augment, channels = data.augment, dataset.image_shape[2]
+    augment, channels = data.augment, dataset.image.shape[2]
     for word in ("mixup", "cutmix"):
         if getattr(augment, word) and not one_hot:
             hint = "set `loss: categorical_crossentropy`, which takes mixed labels"
@@ -147,30 +150,41 @@ def _network_input(dataset: Dataset, augment: Augment) -> Any:
 
     The function also returns the partner's fraction of each image, (N, 1), or None without mixing.
     """
-    augmentation, (factor, offset) = image_augmentation(dataset, augment), scale_and_offset(dataset)
+    name = dataset.image_name
+    if name is None:
+        return lambda inputs, values, mix_values: (inputs, None)
+    augmentation, (factor, offset) = image_augmentation(dataset, augment), scale_and_offset(dataset.image)
 
     def network_input(
-        images: tf.Tensor, values: RandomValues, mix_values: RandomValues
-    ) -> tuple[tf.Tensor, tf.Tensor | None]:
-        pixels = augmentation(images, values) * factor + offset
-        if not mix_values:
-            return pixels, None
-        own, partners = tf.split(pixels, 2)
-        return mix(own, partners, mix_values)
+        inputs: dict[str, tf.Tensor], values: RandomValues, mix_values: RandomValues
+    ) -> tuple[dict[str, tf.Tensor], tf.Tensor | None]:
+        pixels, share = augmentation(inputs[name], values) * factor + offset, None
+        if mix_values:
+            own, partners = tf.split(pixels, 2)
+            pixels, share = mix(own, partners, mix_values)
+        return {**inputs, name: pixels}, share
 
     return network_input
 
 
-def _targets(labels: tf.Tensor, dataset: Dataset, one_hot: bool) -> tf.Tensor:
-    return tf.one_hot(labels, len(dataset.classes)) if one_hot else labels
+def _plain(values: tf.Tensor, of: Input) -> tf.Tensor:
+    """The values of an input, standardized but not augmented."""
+    return standardize(values, of) if isinstance(of, ImageInput) else values
 
 
-def _weights(targets: tf.Tensor, weights: tf.Tensor, one_hot: bool) -> tf.Tensor:
-    """The weight of each image: that of its class, or the mean for mixed labels."""
-    return tf.linalg.matvec(targets, weights) if one_hot else tf.gather(weights, targets)
+def _constants(split: Split) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
+    """The inputs and the targets of a split as tensors."""
+    with tf.device("CPU:0"):
+        inputs = {name: tf.constant(values) for name, values in split.inputs.items()}
+        return inputs, {name: tf.constant(values) for name, values in split.targets.items()}
 
 
-def _rows(values: RandomValues, rows: tf.Tensor) -> RandomValues:
+def _single(tensors: dict[str, tf.Tensor]) -> Any:
+    """The tensor of a mapping that has one; otherwise the mapping."""
+    return next(iter(tensors.values())) if len(tensors) == 1 else tensors
+
+
+def _rows(values: dict[str, tf.Tensor], rows: tf.Tensor) -> dict[str, tf.Tensor]:
     return {name: tf.gather(array, rows) for name, array in values.items()}
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from archdsl.data.readers.splits import LazySplit, in_memory
+from archdsl.data.tables import Table, in_memory
 from archdsl.errors import fail
 from archdsl.text import quantity
 
@@ -100,7 +100,7 @@ def labels(array: NDArray[Any], name: str) -> NDArray[np.int64]:
     return array.reshape(-1).astype(np.int64)
 
 
-def split(images: NDArray[np.uint8], labels: NDArray[np.int64], name: str, classes: Sequence[str]) -> LazySplit:
+def split(images: NDArray[np.uint8], labels: NDArray[np.int64], name: str, classes: Sequence[str]) -> Table:
     """Combine images and their labels.
 
     Raises:
@@ -114,12 +114,12 @@ def split(images: NDArray[np.uint8], labels: NDArray[np.int64], name: str, class
     if wrong.size:
         expected = f"expected labels from 0 to {len(classes) - 1}"
         raise fail("ARCH303", f"{name}: {expected}, got {wrong[0]} ({quantity(wrong.size, 'label')} out of range)")
-    return in_memory(images, labels)
+    return in_memory(image=images, label=labels)
 
 
-def every_class(train: LazySplit, origin: str, classes: Sequence[str], hint: str) -> None:
+def every_class(train: Table, origin: str, classes: Sequence[str], hint: str) -> None:
     """Raise an error if a class has no training images: the labels are shifted, or it is another data set."""
-    empty = np.flatnonzero(np.bincount(train.labels, minlength=len(classes)) == 0)
+    empty = np.flatnonzero(np.bincount(train.read("label"), minlength=len(classes)) == 0)
     if empty.size:
         shown = ", ".join(f"`{classes[label]}`" for label in empty[:5]) + (", ..." if empty.size > 5 else "")
         raise fail("ARCH303", f"{origin}: no training images of {shown}", hint=hint)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from archdsl.data.images import RequestedFormat
 from archdsl.data.readers.search import SearchedPath
-from archdsl.data.readers.splits import LazySplit
+from archdsl.data.tables import Column, Table
 from archdsl.errors import fail
 from archdsl.ops import Shape
 from archdsl.recipe import Data
@@ -20,23 +21,41 @@ class RawDataset:
     """A data set as its source provides it, before a recipe selects and splits it.
 
     Attributes:
+        columns: what is in each column of the tables, by name.
+        inputs: the columns that a network takes, unless the recipe says otherwise.
+        targets: the columns that a network predicts, unless the recipe says otherwise.
         test, validation: None if the source has no such split.
-        shape: height, width and channels of an image.
         origin: the file or folder, or `embedded`.
-        largest: the largest possible pixel value.
         notes: remarks about the data set, one sentence each.
         searched: the paths that were searched.
     """
 
-    train: LazySplit
-    test: LazySplit | None
-    classes: tuple[str, ...]
-    shape: tuple[int, int, int]
+    columns: Mapping[str, Column]
+    inputs: tuple[str, ...]
+    targets: tuple[str, ...]
+    train: Table
+    test: Table | None
     origin: str
-    validation: LazySplit | None = None
-    largest: int = 255
+    validation: Table | None = None
     notes: tuple[str, ...] = ()
     searched: tuple[SearchedPath, ...] = ()
+
+
+def labeled_images(
+    train: Table,
+    test: Table | None,
+    classes: tuple[str, ...],
+    shape: tuple[int, int, int],
+    origin: str,
+    *,
+    validation: Table | None = None,
+    largest: int = 255,
+    notes: tuple[str, ...] = (),
+    searched: tuple[SearchedPath, ...] = (),
+) -> RawDataset:
+    """A data set of images, each of one class: tables with the columns `image` and `label`."""
+    columns = {"image": Column("image", shape, largest=largest), "label": Column("class", classes=classes)}
+    return RawDataset(columns, ("image",), ("label",), train, test, origin, validation, notes, searched)
 
 
 class Source(ABC):

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archdsl.data.readers import files, pickles
-from archdsl.data.readers.splits import LazySplit, in_memory
 from archdsl.data.sources.published import PublishedSet
+from archdsl.data.tables import Table, in_memory
 from archdsl.errors import fail
 
 SHAPE = (32, 32, 3)
@@ -42,7 +42,7 @@ class Cifar(PublishedSet):
         """Whether a folder contains the first training file of either archive."""
         return any((folder / f"{self.training[0]}{ending}").is_file() for ending in ("", ".bin"))
 
-    def read_folder(self, folder: Path) -> tuple[LazySplit, LazySplit]:
+    def read_folder(self, folder: Path) -> tuple[Table, Table]:
         """Read the training images of all files in order, and the test images."""
         read, ending = self._read_pickle, ""
         if (folder / f"{self.training[0]}.bin").exists():
@@ -52,21 +52,21 @@ class Cifar(PublishedSet):
         if len(set(counts)) > 1:
             shown = ", ".join(f"{count:,}" for count in counts)
             raise fail("ARCH302", f"{folder}: the training batches differ in size ({shown} images): one is truncated")
-        images = np.concatenate([batch.fetch(np.arange(len(batch))) for batch in training])
-        return in_memory(images, np.concatenate([batch.labels for batch in training])), test
+        images, labels = (np.concatenate([batch.read(name) for batch in training]) for name in ("image", "label"))
+        return in_memory(image=images, label=labels), test
 
-    def _read_pickle(self, path: Path) -> LazySplit:
+    def _read_pickle(self, path: Path) -> Table:
         pixels, labels = pickles.batch(files.content(path, HOW_TO_GET), path, PIXELS, self.label_key)
         return self._channels_last(pixels, labels, path)
 
-    def _read_binary(self, path: Path) -> LazySplit:
+    def _read_binary(self, path: Path) -> Table:
         content, width = files.content(path, HOW_TO_GET), PIXELS + self.label_bytes
         if len(content) % width:
             raise fail("ARCH302", f"{path} is truncated: {len(content):,} bytes is not a multiple of {width:,}")
         rows = np.frombuffer(content, np.uint8).reshape(-1, width)
         return self._channels_last(rows[:, self.label_bytes :], rows[:, self.label_bytes - 1], path)
 
-    def _channels_last(self, pixels: NDArray[Any], labels: NDArray[Any], path: Path) -> LazySplit:
+    def _channels_last(self, pixels: NDArray[Any], labels: NDArray[Any], path: Path) -> Table:
         return self.split(pixels.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), labels, str(path))
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from archdsl.data.images import RequestedFormat
-from archdsl.data.readers.splits import in_memory
-from archdsl.data.sources.base import RawDataset, Source
+from archdsl.data.sources.base import RawDataset, Source, labeled_images
+from archdsl.data.tables import in_memory
 from archdsl.ops import Shape
 from archdsl.recipe import Data
 
@@ -34,9 +34,10 @@ class Digits(Source):
         with resources.files("archdsl.data").joinpath("digits.npz").open("rb") as file:
             arrays: Any = np.load(file, allow_pickle=False)
             train, test = (
-                in_memory(arrays[f"x_{part}"], arrays[f"y_{part}"].astype(np.int64)) for part in ("train", "test")
+                in_memory(image=arrays[f"x_{part}"], label=arrays[f"y_{part}"].astype(np.int64))
+                for part in ("train", "test")
             )
-        return RawDataset(train, test, CLASSES, SHAPE, "embedded", largest=LARGEST)
+        return labeled_images(train, test, CLASSES, SHAPE, "embedded", largest=LARGEST)
 
 
 SOURCE = Digits()

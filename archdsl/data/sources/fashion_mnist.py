@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from archdsl.data.readers import idx
-from archdsl.data.readers.splits import LazySplit
 from archdsl.data.sources.published import PublishedSet
+from archdsl.data.tables import Table
 from archdsl.errors import fail
 
 MNIST_LABELS = (5, 0, 4, 1, 9, 2, 1, 3, 1, 4, 3, 5, 3, 6, 1, 7)
@@ -22,15 +22,15 @@ class FashionMnist(PublishedSet):
         """Whether a folder contains the training images."""
         return any((folder / name).is_file() for name in _names("train-images-idx3-ubyte"))
 
-    def read_folder(self, folder: Path) -> tuple[LazySplit, LazySplit]:
+    def read_folder(self, folder: Path) -> tuple[Table, Table]:
         """Read the training and test images of the four files; those of MNIST are rejected."""
         train, test = (self._read(folder, stem) for stem in ("train", "t10k"))
-        if tuple(train.labels[: len(MNIST_LABELS)]) == MNIST_LABELS and len(train) >= 10_000:
+        if tuple(train.read("label")[: len(MNIST_LABELS)]) == MNIST_LABELS and len(train) >= 10_000:
             message = f"{folder} contains MNIST's handwritten digits, not Fashion-MNIST"
             raise fail("ARCH303", message, hint=self.how_to_get)
         return train, test
 
-    def _read(self, folder: Path, stem: str) -> LazySplit:
+    def _read(self, folder: Path, stem: str) -> Table:
         images = idx.read(self._file(folder, f"{stem}-images-idx3-ubyte"), 3)
         path = self._file(folder, f"{stem}-labels-idx1-ubyte")
         return self.split(images, idx.read(path, 1).astype(np.int64), str(path))

@@ -12,8 +12,8 @@ import numpy as np
 
 from archdsl.data import images
 from archdsl.data.readers import search
-from archdsl.data.readers.splits import LazySplit
-from archdsl.data.sources.base import RawDataset, Source
+from archdsl.data.sources.base import RawDataset, Source, labeled_images
+from archdsl.data.tables import Table
 from archdsl.errors import fail, nearest
 from archdsl.recipe import Data
 from archdsl.text import quantity
@@ -47,12 +47,12 @@ class ImageFolder(Source):
             _check_same_classes(folders[split], tuple(listed[split]), folders["train"], classes)
         every_file = [file for split in listed.values() for files in split.values() for file in files]
         image_format = images.choose_format(every_file, requested)
-        splits = {split: _lazy_split(listed[split], classes, image_format, split) for split in listed}
+        splits = {split: _table(listed[split], classes, image_format, split) for split in listed}
         notes = [image_format.note] if image_format.note else []
         if skipped:
             shown = ", ".join(f"{count:,} {suffix}" for suffix, count in skipped.most_common(4))
             notes.append(f"skipped files that are not images: {shown}")
-        return RawDataset(
+        return labeled_images(
             splits["train"],
             splits.get("test"),
             classes,
@@ -174,13 +174,14 @@ def _check_same_classes(folder: Path, classes: tuple[str, ...], training: Path, 
         raise fail("ARCH303", message, hint="give every split the same class folders")
 
 
-def _lazy_split(
+def _table(
     listed: dict[str, list[Path]], classes: tuple[str, ...], image_format: images.ImageFormat, split: str
-) -> LazySplit:
+) -> Table:
     counts = [len(listed[name]) for name in classes]
     files = [file for name in classes for file in listed[name]]
     labels = np.repeat(np.arange(len(classes), dtype=np.int64), counts)
-    return LazySplit(labels, partial(images.read_rows, files, image_format, split))
+    read_images = partial(images.read_rows, files, image_format, split)
+    return Table(len(files), {"image": read_images, "label": lambda rows: labels[rows]})
 
 
 SOURCE = ImageFolder()

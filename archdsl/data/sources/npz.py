@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from archdsl.data.images import RequestedFormat
 from archdsl.data.readers import array_checks, files, search
-from archdsl.data.sources.base import RawDataset, Source
+from archdsl.data.sources.base import RawDataset, Source, labeled_images
 from archdsl.errors import fail
 from archdsl.recipe import Data
 
@@ -39,7 +39,7 @@ class NpzFile(Source):
         array_checks.every_class(train, str(path), classes, "number the classes from 0, without gaps")
         height, width, channels = images[0].shape[1:]
         shape = (int(height), int(width), int(channels))
-        return RawDataset(train, test[0] if test else None, classes, shape, str(path.absolute()), searched=searched)
+        return labeled_images(train, test[0] if test else None, classes, shape, str(path.absolute()), searched=searched)
 
 
 def _classes(names: NDArray[Any] | None, labels: NDArray[np.int64], path: Path) -> tuple[str, ...]:

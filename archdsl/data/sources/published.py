@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from archdsl.data.images import RequestedFormat
 from archdsl.data.readers import array_checks, files, search
-from archdsl.data.readers.splits import LazySplit
-from archdsl.data.sources.base import RawDataset, Source
+from archdsl.data.sources.base import RawDataset, Source, labeled_images
+from archdsl.data.tables import Table
 from archdsl.errors import fail
 from archdsl.ops import Shape
 from archdsl.recipe import Data
@@ -49,7 +49,7 @@ class PublishedSet(Source):
         """Whether a folder contains the files of the data set."""
 
     @abstractmethod
-    def read_folder(self, folder: Path) -> tuple[LazySplit, LazySplit]:
+    def read_folder(self, folder: Path) -> tuple[Table, Table]:
         """Read the training and test images from a folder of the original files.
 
         Raises:
@@ -75,7 +75,7 @@ class PublishedSet(Source):
         else:
             raise fail("ARCH302", f"{path} is neither an .npz file nor a folder", hint="unpack archives first")
         array_checks.every_class(train, str(path), self.classes, f"check that this is all of {self.title}")
-        return RawDataset(
+        return labeled_images(
             train,
             test,
             self.classes,
@@ -85,7 +85,7 @@ class PublishedSet(Source):
             searched=searched,
         )
 
-    def _read_arrays(self, path: Path) -> tuple[LazySplit, LazySplit]:
+    def _read_arrays(self, path: Path) -> tuple[Table, Table]:
         arrays = files.arrays(path)
         array_checks.require(arrays, array_checks.SPLIT_ARRAYS, path)
         train, test = (
@@ -93,7 +93,7 @@ class PublishedSet(Source):
         )
         return train, test
 
-    def split(self, images: NDArray[Any], labels: NDArray[Any], name: str) -> LazySplit:
+    def split(self, images: NDArray[Any], labels: NDArray[Any], name: str) -> Table:
         """Check and combine images and labels; grayscale images may lack the channel axis.
 
         Raises:

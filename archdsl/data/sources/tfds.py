@@ -17,8 +17,8 @@ from archdsl.data import images
 from archdsl.data.images import RequestedFormat
 from archdsl.data.readers import array_checks, files, search
 from archdsl.data.readers.files import reason
-from archdsl.data.readers.splits import LazySplit, in_memory
-from archdsl.data.sources.base import RawDataset, Source
+from archdsl.data.sources.base import RawDataset, Source, labeled_images
+from archdsl.data.tables import Table
 from archdsl.errors import fail, nearest
 from archdsl.recipe import Data
 from archdsl.text import quantity
@@ -53,7 +53,7 @@ class TensorFlowDatasets(Source):
             raise fail("ARCH303", f"{title} has no split `train`; its splits: {shown}")
         files.check_memory(title, sum(builder.info.splits[split].num_examples for split in there), shape)
         splits = {split: _read_split(builder, split, image, label, shape, classes) for split in there}
-        return RawDataset(
+        return labeled_images(
             splits["train"],
             splits.get("test"),
             classes,
@@ -126,7 +126,7 @@ def _shape(own: tuple[int | None, ...], requested: RequestedFormat, title: str) 
 
 def _read_split(
     builder: Any, split: str, image: str, label: str, shape: tuple[int, int, int], classes: tuple[str, ...]
-) -> LazySplit:
+) -> Table:
     """Read all images of a split, resizing each one."""
     count = builder.info.splits[split].num_examples
     pixels, labels = np.empty((count, *shape), np.uint8), np.empty(count, np.int64)
@@ -140,8 +140,7 @@ def _read_split(
     if read < count:
         message = f"{builder.data_dir}: `{split}` has {quantity(read, 'image')} but declares {count:,}"
         raise fail("ARCH302", message)
-    array_checks.split(pixels, labels, f"{builder.data_dir}: {split}", classes)
-    return in_memory(pixels, labels)
+    return array_checks.split(pixels, labels, f"{builder.data_dir}: {split}", classes)
 
 
 def _examples(builder: Any, split: str, image: str, label: str) -> Iterator[tuple[NDArray[np.uint8], int]]:

@@ -56,13 +56,13 @@ def write(
         curves.draw(rows, result, folder / CURVES)
         written.append(CURVES)
     if probabilities is not None:
-        predictions = LabeledPredictions(probabilities, dataset.test.labels, dataset.test.images)
+        predictions = LabeledPredictions(probabilities, dataset.labels("test"), dataset.images("test"))
         reliability = predictions.reliability()
         title = f"{result.spec} on {result.source}"
         accuracy = f"{title}: test accuracy {percent(predictions.accuracy)}"
-        confusion.draw(predictions.confusion(), dataset.classes, accuracy, folder / CONFUSION)
+        confusion.draw(predictions.confusion(), dataset.label.classes, accuracy, folder / CONFUSION)
         written.append(CONFUSION)
-        if mistakes.draw(predictions, dataset.classes, dataset.largest, title, folder / MISTAKES):
+        if mistakes.draw(predictions, dataset.label.classes, dataset.image.largest, title, folder / MISTAKES):
             written.append(MISTAKES)
     try:
         render(to_dot(resolve(spec, **result.arguments)), folder / NETWORK, "svg")

@@ -1,0 +1,9 @@
+"""What the inputs of a network are made of: one module for each kind of column."""
+
+from archdsl.data.inputs.base import Input
+from archdsl.data.inputs.image import ImageInput
+
+INPUTS: dict[str, type[Input]] = {"image": ImageInput}
+"""The input that a kind of column makes."""
+
+__all__ = ["INPUTS", "ImageInput", "Input"]

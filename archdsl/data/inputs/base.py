@@ -1,0 +1,53 @@
+"""The base class of what an input of a network is made of."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, Self
+
+from numpy.typing import NDArray
+
+from archdsl.data.sources.base import RawDataset
+from archdsl.data.tables import Table
+from archdsl.recipe import Data
+
+
+class Input(ABC):
+    """One input of a network, made of one or more columns.
+
+    A subclass is chosen by the kind of the columns, reads them, and learns from the training examples what it needs to
+    encode them: a mean, a vocabulary.
+    """
+
+    @classmethod
+    @abstractmethod
+    def of(cls, columns: Sequence[str], raw: RawDataset, data: Data) -> Self:
+        """The input that these columns make, before it has seen an example."""
+
+    @abstractmethod
+    def read(self, table: Table) -> NDArray[Any]:
+        """The values of all examples of a table, as the source has them.
+
+        Raises:
+            ArchError: some cannot be read (ARCH302).
+        """
+
+    @abstractmethod
+    def fitted(self, values: NDArray[Any]) -> Self:
+        """The same input, after learning from the values of the training examples."""
+
+    @abstractmethod
+    def encoded(self, values: NDArray[Any]) -> NDArray[Any]:
+        """The values as they are kept in memory for training."""
+
+    @abstractmethod
+    def check_memory(self, title: str, count: int) -> None:
+        """Check that examples fit into memory.
+
+        Args:
+            title: the name of the data set.
+
+        Raises:
+            ArchError: they do not (ARCH303).
+        """

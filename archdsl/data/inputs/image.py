@@ -1,0 +1,71 @@
+"""Images as the input of a network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archdsl.data import images
+from archdsl.data.inputs.base import Input
+from archdsl.data.pixels import Statistics, measure
+from archdsl.data.readers import files
+from archdsl.data.sources.base import RawDataset
+from archdsl.data.tables import Table
+from archdsl.recipe import Data
+
+
+@dataclass(frozen=True, slots=True)
+class ImageInput(Input):
+    """Images, uint8 (H, W, C). The batches scale and standardize them.
+
+    Attributes:
+        column: the column of the images.
+        shape: height, width and channels of one image, after resizing.
+        largest: the largest possible pixel value.
+        divisor: the divisor of pixel values: `largest`, or 1 without scaling.
+        standardize: as in the recipe.
+        statistics: the statistics of the scaled training images, or None without standardization.
+    """
+
+    column: str
+    shape: tuple[int, int, int]
+    largest: int
+    divisor: float
+    standardize: bool | Literal["channel"] = False
+    statistics: Statistics | None = None
+
+    @classmethod
+    def of(cls, columns: Sequence[str], raw: RawDataset, data: Data) -> ImageInput:
+        (name,) = columns
+        column = raw.columns[name]
+        height, width, channels = column.shape
+        height, width = data.size or (height, width)
+        divisor = float(column.largest) if data.scale else 1.0
+        return cls(name, (height, width, channels), column.largest, divisor, data.standardize)
+
+    def read(self, table: Table) -> NDArray[np.uint8]:
+        """The images of a table, resized."""
+        if not len(table):
+            return np.empty((0, *self.shape), np.uint8)
+        pixels = table.read(self.column)
+        if pixels.shape[1:] == self.shape:
+            return pixels
+        result = np.empty((len(pixels), *self.shape), np.uint8)
+        for row, image in enumerate(pixels):
+            result[row] = images.resize(image, *self.shape[:2])
+        return result
+
+    def fitted(self, values: NDArray[np.uint8]) -> ImageInput:
+        if not self.standardize:
+            return self
+        return replace(self, statistics=measure(values, self.divisor, self.standardize == "channel"))
+
+    def encoded(self, values: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return values
+
+    def check_memory(self, title: str, count: int) -> None:
+        files.check_memory(title, count, self.shape)

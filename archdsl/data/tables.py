@@ -1,0 +1,74 @@
+"""Tables of examples: named columns, whose values are in memory or read on demand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Rows: TypeAlias = NDArray[np.int64]
+Reader: TypeAlias = Callable[[Rows], NDArray[Any]]
+"""Reads the values of some rows: (len(rows), ...), in the order of the rows."""
+
+Kind: TypeAlias = Literal["image", "class"]
+"""What the values of a column are: `image` is uint8 (H, W, C), `class` the number of a class, int64 ()."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """What all values of a column have in common.
+
+    Attributes:
+        kind: what the values are.
+        shape: the shape of one value.
+        classes: the names of the classes that values number.
+        largest: the largest possible value of a pixel.
+    """
+
+    kind: Kind
+    shape: tuple[int, ...] = ()
+    classes: tuple[str, ...] = ()
+    largest: int = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Some examples of a data set.
+
+    Attributes:
+        readers: the reader of each column, by name.
+    """
+
+    count: int
+    readers: Mapping[str, Reader]
+
+    def __len__(self) -> int:
+        return self.count
+
+    def take(self, rows: Rows) -> Table:
+        """The examples of the given rows, in their order, without reading them."""
+        return Table(len(rows), {name: _chosen(read, rows) for name, read in self.readers.items()})
+
+    def read(self, column: str) -> NDArray[Any]:
+        """All values of a column."""
+        return self.readers[column](np.arange(self.count))
+
+    def replaced(self, column: str, reader: Reader) -> Table:
+        """The same examples with another reader of a column."""
+        return Table(self.count, {**self.readers, column: reader})
+
+
+def _chosen(read: Reader, rows: Rows) -> Reader:
+    return lambda chosen: read(rows[chosen])
+
+
+def in_memory(**columns: NDArray[Any]) -> Table:
+    """A table of arrays of the same length."""
+    return Table(len(next(iter(columns.values()))), {name: _indexed(array) for name, array in columns.items()})
+
+
+def _indexed(array: NDArray[Any]) -> Reader:
+    return lambda rows: array[rows]
