@@ -141,7 +141,7 @@ def evaluate(
     if as_json:
         print_json(asdict(evaluation))
     else:
-        print_text(_accuracy_line(run, evaluation.accuracy, evaluation.images, evaluation.plain_accuracy))
+        print_text(_accuracy_line(run, evaluation.accuracy or 0.0, evaluation.images, evaluation.plain_accuracy))
 
 
 def _print_result(result: Result, run: Path, as_json: bool) -> None:

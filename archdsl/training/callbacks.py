@@ -24,6 +24,7 @@ from archdsl.runs.folder import LOG, MODEL, Result, Row
 from archdsl.runs.trackers import Tracker
 from archdsl.training.averaging import averaged_values
 from archdsl.training.checkpoints import KeptEpoch, Waiting
+from archdsl.training.tasks import Head
 
 LOG_LINES = "log.jsonl"
 
@@ -35,10 +36,10 @@ class EpochLog(keras.callbacks.Callback):  # type: ignore[misc]
     """Logs each epoch as a row of `log.csv` and as a line of JSON in `log.jsonl`.
 
     Args:
-        head: the output whose accuracy is logged, if the network has several.
+        head: the main output.
     """
 
-    def __init__(self, folder: Path, head: str = "") -> None:
+    def __init__(self, folder: Path, head: Head) -> None:
         super().__init__()
         self.folder, self.head = folder, head
         self.rows: list[Row] = []
@@ -54,7 +55,7 @@ class EpochLog(keras.callbacks.Callback):  # type: ignore[misc]
         self._began = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        values = logged_values(with_accuracy(logs, self.head))
+        values = logged_values(with_score(logs, self.head))
         rate = float(self.model.optimizer.learning_rate.numpy())
         seconds = round(time.perf_counter() - self._began, 3)
         self.rows.append({"epoch": epoch + 1, "seconds": seconds, "learning_rate": rate, **values})
@@ -101,26 +102,27 @@ class Tracking(keras.callbacks.Callback):  # type: ignore[misc]
 class KeptModel(keras.callbacks.Callback):  # type: ignore[misc]
     """Keeps the model of the best epoch on the validation split, or of the last epoch.
 
-    The epoch with the highest validation accuracy wins; the lower loss breaks ties. If the optimizer averages weights,
-    the averages are kept. The file is saved immediately while that is cheap, otherwise by `write`.
+    The epoch with the best validation score wins, such as the highest accuracy; the lower loss breaks ties. If the
+    optimizer averages weights, the averages are kept. The file is saved immediately while that is cheap, otherwise by
+    `write`.
     """
 
-    def __init__(self, folder: Path, keep: Literal["best", "last"], head: str = "") -> None:
+    def __init__(self, folder: Path, keep: Literal["best", "last"], head: Head) -> None:
         super().__init__()
         self.folder, self.keep, self.head = folder, keep, head
         self.epoch: int | None = None
-        self.accuracy: float | None = None
+        self.score: float | None = None
         self.loss: float | None = None
         self.values: list[NDArray[Any]] = []
         self._written: int | None = None
         self._spent, self._began = 0.0, time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        values = with_accuracy(logs, self.head)
-        accuracy, loss = values.get("val_accuracy"), values.get("val_loss")
-        if self.keep == "best" and self.epoch is not None and not better(accuracy, loss, self.accuracy, self.loss):
+        values, task = with_score(logs, self.head), self.head.task
+        score, loss = values.get(f"val_{task.score}"), values.get("val_loss")
+        if self.keep == "best" and self.epoch is not None and not task.better(score, loss, self.score, self.loss):
             return
-        self.epoch, self.accuracy, self.loss = epoch + 1, accuracy, loss
+        self.epoch, self.score, self.loss = epoch + 1, score, loss
         self.values = averaged_values(self.model)
         if self._spent <= WRITING_SHARE * (time.perf_counter() - self._began):
             self.write()
@@ -136,25 +138,26 @@ class KeptModel(keras.callbacks.Callback):  # type: ignore[misc]
         self._spent += time.perf_counter() - began
 
     def notes(self) -> KeptEpoch:
-        return KeptEpoch(self.epoch, self.accuracy, self.loss)
+        return KeptEpoch(self.epoch, self.score, self.loss)
 
     def restore(self, notes: KeptEpoch, values: list[NDArray[Any]]) -> None:
-        self.epoch, self.accuracy, self.loss, self.values = notes.epoch, notes.accuracy, notes.loss, values
+        self.epoch, self.score, self.loss, self.values = notes.epoch, notes.score, notes.loss, values
 
 
 class ResumableEarlyStopping(keras.callbacks.Callback):  # type: ignore[misc]
     """Stops training when a validation metric stops improving. Unlike Keras's own callback, it can be resumed."""
 
-    def __init__(self, early_stopping: recipe.EarlyStopping, head: str = "") -> None:
+    def __init__(self, early_stopping: recipe.EarlyStopping, head: Head) -> None:
         super().__init__()
         self.recipe, self.head = early_stopping, head
         self.best: float | None = None
         self.waited = 0
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        accuracy = self.recipe.monitor == "validation_accuracy"
-        value = with_accuracy(logs, self.head)["val_accuracy" if accuracy else "val_loss"]
-        gain = math.inf if self.best is None else (value - self.best) * (1 if accuracy else -1)
+        name = self.recipe.monitor.removeprefix("validation_")
+        larger = name != "loss" and self.head.task.larger_is_better
+        value = with_score(logs, self.head)[f"val_{name}"]
+        gain = math.inf if self.best is None else (value - self.best) * (1 if larger else -1)
         if gain > self.recipe.min_delta:
             self.best, self.waited = float(value), 0
             return
@@ -188,25 +191,18 @@ class StopAtNaN(keras.callbacks.Callback):  # type: ignore[misc]
             raise fail("ARCH401", f"the loss became {loss} at step {batch + 1} of epoch {self._epoch}", hint=hint)
 
 
-def with_accuracy(logs: Mapping[str, Any] | None, head: str) -> dict[str, Any]:
-    """Add the accuracy of the output that classifies to Keras's logs, as `accuracy`."""
-    values = dict(logs or {})
+def with_score(logs: Mapping[str, Any] | None, head: Head) -> dict[str, Any]:
+    """Add the score of the main output to Keras's logs, such as `accuracy`, without the name of the output."""
+    values, score = dict(logs or {}), head.task.score
     for part in ("", "val_"):
-        if f"{part}{head}_accuracy" in values:
-            values.setdefault(f"{part}accuracy", values[f"{part}{head}_accuracy"])
+        if f"{part}{head.output}_{score}" in values:
+            values.setdefault(f"{part}{score}", values[f"{part}{head.output}_{score}"])
     return values
 
 
 def logged_values(logs: Mapping[str, Any]) -> dict[str, float]:
     """Rename Keras's logs for `log.csv`: `val_loss` becomes `validation_loss`."""
     return {name.replace("val_", "validation_", 1): float(value) for name, value in logs.items()}
-
-
-def better(accuracy: Any, loss: Any, best_accuracy: Any, best_loss: Any) -> bool:
-    """Whether accuracy and loss are better than the best so far; NaN is the worst loss."""
-    if accuracy != best_accuracy:
-        return bool(accuracy > best_accuracy)
-    return bool(loss < best_loss or (math.isnan(best_loss) and not math.isnan(loss)))
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from typing import Annotated, Any, Literal
 import keras
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import AfterValidator, FailFast, Field
+from pydantic import AfterValidator, AliasChoices, FailFast, Field
 
 from archdsl.data.dataset import Dataset
 from archdsl.errors import ArchError, fail, shown
@@ -66,7 +66,7 @@ class KeptEpoch:
     """The epoch of the kept model, with its validation results; all None if there is none."""
 
     epoch: Epoch | None
-    accuracy: float | None
+    score: Annotated[float | None, Field(validation_alias=AliasChoices("score", "accuracy"))]
     loss: float | None
 
 

@@ -12,7 +12,8 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Column
 
 from archdsl.text import clock
-from archdsl.training.callbacks import with_accuracy
+from archdsl.training.callbacks import with_score
+from archdsl.training.tasks import Head
 
 REFRESH = 0.25
 """Seconds between updates of the progress bar."""
@@ -30,11 +31,11 @@ class Display(keras.callbacks.Callback):  # type: ignore[misc]
     Args:
         epochs: the total number of epochs.
         steps: the number of steps per epoch.
+        head: the main output.
         first: the number of completed epochs.
-        head: the output that classifies, if the network has several.
     """
 
-    def __init__(self, epochs: int, steps: int, first: int = 0, head: str = "", console: Console | None = None) -> None:
+    def __init__(self, epochs: int, steps: int, head: Head, first: int = 0, console: Console | None = None) -> None:
         super().__init__()
         self.epochs, self.steps, self.head = epochs, steps, head
         self.console = console or plain_console()
@@ -78,7 +79,7 @@ class Display(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self._shown = time.perf_counter()
-        line = self.line(epoch + 1, with_accuracy(logs, self.head), self._shown - self._began)
+        line = self.line(epoch + 1, with_score(logs, self.head), self._shown - self._began)
         self.console.print(line, markup=False, soft_wrap=True)
 
     def line(self, epoch: int, logs: dict[str, float], seconds: float) -> str:
@@ -86,12 +87,13 @@ class Display(keras.callbacks.Callback):  # type: ignore[misc]
         number = f"{epoch:>{len(str(self.epochs))}}/{self.epochs}"
         short = self._narrow
         line = f"{number}  loss {_loss(logs['loss'])}" if short else f"epoch {number}  loss {_loss(logs['loss'])}"
-        if "accuracy" in logs:
-            line += f"{'' if short else '  accuracy'} {logs['accuracy'] * 100:5.2f} %"
+        task, score = self.head.task, self.head.task.score
+        if score in logs:
+            line += f"{'' if short else '  ' + score.replace('_', ' ')} {task.score_text(logs[score])}"
         if "val_loss" in logs:
             line += f"{'  val' if short else '  validation'} {_loss(logs['val_loss'])}"
-        if "val_accuracy" in logs:
-            line += f"  {logs['val_accuracy'] * 100:5.2f} %"
+        if f"val_{score}" in logs:
+            line += f"  {task.score_text(logs[f'val_{score}'])}"
         time_taken = f"{seconds:.1f} s" if seconds < 100 else f"{seconds:,.0f} s"
         return f"{line}  {time_taken}"
 

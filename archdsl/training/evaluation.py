@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,59 +13,35 @@ from numpy.typing import NDArray
 
 from archdsl.data import pipeline
 from archdsl.data.dataset import Dataset
+from archdsl.data.pipeline.targets import encoded
 from archdsl.errors import fail
 from archdsl.recipe import Data, TestTime, Train
 from archdsl.training import compilation
+from archdsl.training.tasks import Head, Scorer
 
 Outputs = dict[str, NDArray[np.float32]]
-"""Values (N, classes) of each output that classifies, by name; the name is empty if the network has one output."""
+"""The values (N, ...) of each head by the name of its output."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """The results on the test images: `accuracy` is `correct` / `images`.
-
-    `plain_accuracy` is the accuracy without test-time augmentation, if the recipe uses it.
-    """
-
-    accuracy: float
-    loss: float
-    images: int
-    correct: int
-    origin: str
-    plain_accuracy: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SplitOutputs:
-    """The outputs of a network for the images of a split, in order.
+    """The results on the test examples.
 
     Attributes:
-        single_view: the outputs for the images themselves.
-        averaged: the mean outputs over several views of each image, or None without `test_time`.
+        accuracy: of a classification: `correct` / `images`.
+        images: the number of examples.
+        correct: of a classification: the number of examples that are classified correctly.
+        plain_accuracy: of a classification: the accuracy without test-time augmentation, if the recipe uses it.
+        scores: all scores by name; that of the task first.
     """
 
-    single_view: Outputs
-    averaged: Outputs | None
-
-    @property
-    def best(self) -> Outputs:
-        """The averaged outputs if available, otherwise those of single views."""
-        return self.averaged or self.single_view
-
-    @property
-    def main(self) -> NDArray[np.float32]:
-        """The best values (N, classes) of the main output, which is the first."""
-        return next(iter(self.best.values()))
-
-    @property
-    def probabilities(self) -> NDArray[np.float32]:
-        """The values of the main output as probabilities (N, classes)."""
-        values = self.main.astype(np.float64)
-        if (values >= 0).all() and np.allclose(values.sum(axis=1), 1, atol=1e-2):
-            return self.main
-        powers: NDArray[np.float64] = np.exp(values - values.max(axis=1, keepdims=True))
-        return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
+    accuracy: float | None
+    loss: float
+    images: int
+    correct: int | None
+    origin: str
+    plain_accuracy: float | None
+    scores: Mapping[str, float]
 
 
 def check_views(test_time: TestTime | None, shape: tuple[int, int, int]) -> None:
@@ -97,63 +73,74 @@ def views(images: tf.Tensor, test_time: TestTime | None) -> Iterator[tuple[float
             yield weight / len(members), member
 
 
-def predict_test_split(
-    model: keras.Model, dataset: Dataset, source: Data, test_time: TestTime | None, heads: Sequence[str]
-) -> SplitOutputs:
-    """Run a network on the test images.
+def test_outputs(
+    model: keras.Model, dataset: Dataset, source: Data, test_time: TestTime | None, heads: Sequence[Head]
+) -> Iterator[tuple[Outputs, Outputs | None]]:
+    """Run a network on the test examples, batch by batch.
 
-    Args:
-        heads: the names of the outputs that classify; empty if the network has one output.
+    Yields:
+        The outputs of a batch: with `test_time`, their mean over several views of each image. Then, with `test_time`,
+        the outputs for the images themselves; otherwise None.
     """
 
-    def head_outputs(images: tf.Tensor) -> dict[str, Any]:
-        given = model(images, training=False)
-        if not heads:
+    def head_outputs(inputs: Any) -> dict[str, Any]:
+        given = model(inputs, training=False)
+        if not heads[0].output:
             return {"": given}
         by_name = given if isinstance(given, dict) else dict(zip(model.output_names, given, strict=True))
-        return {head: by_name[head] for head in heads}
+        return {head.output: by_name[head.output] for head in heads}
 
-    signature = [tf.TensorSpec([None, *dataset.image.shape], tf.float32)]
-    run = tf.function(head_outputs, input_signature=signature, jit_compile=model.jit_compile)
-    single_view: list[Outputs] = []
-    averaged: list[Outputs] = []
-    for images, *_ in pipeline.evaluation_batches(dataset.test, dataset, source, one_hot=False):
+    batches = pipeline.evaluation_batches(dataset.test, dataset, source, one_hot=False)
+    signature = tf.nest.map_structure(_any_count, batches.element_spec[0])
+    run = tf.function(head_outputs, input_signature=[signature], jit_compile=model.jit_compile)
+    for inputs, _ in batches:
         weights, outputs = [], []
-        for weight, view in views(images, test_time):
+        for weight, view in views(inputs, test_time) if test_time else [(1.0, inputs)]:
             weights.append(weight)
             outputs.append({name: np.asarray(tf.cast(value, tf.float32)) for name, value in run(view).items()})
-        single_view.append(outputs[0])
-        if test_time:
-            averaged.append(
-                {
-                    name: np.asarray(sum(w * each[name] for w, each in zip(weights, outputs, strict=True)), np.float32)
-                    for name in outputs[0]
-                }
-            )
-    return SplitOutputs(_concatenated(single_view), _concatenated(averaged) if averaged else None)
+        if not test_time:
+            yield outputs[0], None
+            continue
+        summed = {
+            name: np.asarray(sum(w * each[name] for w, each in zip(weights, outputs, strict=True)), np.float32)
+            for name in outputs[0]
+        }
+        yield summed, outputs[0]
 
 
-def _concatenated(batches: Sequence[Outputs]) -> Outputs:
-    return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
+def _any_count(spec: tf.TensorSpec) -> tf.TensorSpec:
+    return tf.TensorSpec([None, *spec.shape[1:]], spec.dtype)
 
 
 def evaluate(
-    model: keras.Model, dataset: Dataset, source: Data, recipe: Train, heads: Sequence[str], loss: Any
-) -> tuple[Evaluation, SplitOutputs]:
-    """Evaluate a network on the test images.
+    model: keras.Model, dataset: Dataset, source: Data, recipe: Train, heads: Sequence[Head], loss: Any
+) -> tuple[Evaluation, Scorer]:
+    """Evaluate a network on the test examples.
 
     Args:
-        heads: the names of the outputs that classify; empty if the network has one output.
+        heads: the outputs that are trained, the main one first.
         loss: the Keras loss, or a loss for each output by name.
+
+    Returns:
+        The results, and the judge of the main output.
     """
-    outputs, labels = predict_test_split(model, dataset, source, recipe.test_time, heads), dataset.labels("test")
-    count = len(labels)
-    correct = int((outputs.main.argmax(axis=1) == labels).sum())
-    single_view = next(iter(outputs.single_view.values()))
-    plain = int((single_view.argmax(axis=1) == labels).sum()) / count if outputs.averaged else None
-    targets: Any = labels
-    if compilation.one_hot(recipe):
-        targets = np.eye(outputs.main.shape[1], dtype=np.float32)[labels]
-    losses = loss if isinstance(loss, dict) else dict.fromkeys(outputs.best, loss)
-    each = [keras.losses.get(losses[name])(targets, y) for name, y in outputs.best.items() if name in losses]
-    return Evaluation(correct / count, float(sum(map(float, each))), count, correct, dataset.origin, plain), outputs
+    main, one_hot, count = heads[0], compilation.one_hot(recipe), len(dataset.test)
+    losses = loss if isinstance(loss, dict) else {head.output: loss for head in heads}
+    scorer = main.task.scorer(main.column, dataset)
+    summed, first = 0.0, 0
+    for outputs, single_view in test_outputs(model, dataset, source, recipe.test_time, heads):
+        rows = slice(first, first + len(outputs[main.output]))
+        first = rows.stop
+        values = {name: array[rows] for name, array in dataset.test.targets.items()}
+        scorer.update(outputs[main.output], values[main.column], single_view[main.output] if single_view else None)
+        for head in heads:
+            if head.output in losses:
+                target = encoded(tf.constant(values[head.column]), dataset.targets[head.column], one_hot)
+                each = keras.losses.get(losses[head.output])
+                size = 1 if getattr(each, "reduction", "") == "sum" else (rows.stop - rows.start) / count
+                summed += float(each(target, outputs[head.output])) * size
+    scores = scorer.scores()
+    accuracy = scores.get("accuracy")
+    correct = None if accuracy is None else round(accuracy * count)
+    single = scores.get("single_view_accuracy")
+    return Evaluation(accuracy, summed, count, correct, dataset.origin, single, scores), scorer

@@ -21,9 +21,10 @@ from archdsl.runs import folder, lock, trackers
 from archdsl.runs.folder import Result
 from archdsl.spec import Spec
 from archdsl.text import percent, quantity
-from archdsl.training import checkpoints, compatibility, compilation, evaluation, tf_settings
+from archdsl.training import checkpoints, compilation, evaluation, tf_settings
 from archdsl.training.checkpoints import TrainingState
 from archdsl.training.evaluation import Evaluation
+from archdsl.training.heads import find as find_heads
 from archdsl.training.loop import TrainingLoop
 from archdsl.training.setup import Overrides, PreparedTraining, effective_recipe, prepare, versions
 
@@ -191,7 +192,7 @@ def evaluate(
         dataset = replace(dataset, inputs={"": image})
     if limit is not None:
         dataset = replace(dataset, test=limited(dataset.test, dataset.targets, limit))
-    heads = compatibility.check(model, dataset, recipe)
+    heads = find_heads(model, dataset, recipe)
     tested, _ = evaluation.evaluate(model, dataset, source, recipe, heads, compilation.make_loss(recipe, model))
     return tested
 

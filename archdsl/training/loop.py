@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import keras
 import tensorflow as tf
@@ -17,13 +16,13 @@ from archdsl.errors import ArchError, fail
 from archdsl.parsing.stored import unreadable
 from archdsl.runs.folder import Result, Status
 from archdsl.runs.trackers import Tracker
-from archdsl.training import callbacks, checkpoints, evaluation, reports
+from archdsl.training import callbacks, checkpoints, evaluation, report
 from archdsl.training.averaging import AveragedValidation, SlowWeights, averaged_values
 from archdsl.training.checkpoints import Notes, TrainingState
 from archdsl.training.display import Display
 from archdsl.training.interrupts import Interrupts, interruptible
-from archdsl.training.reports.labeled_predictions import class_accuracies
 from archdsl.training.setup import PreparedTraining
+from archdsl.training.tasks import Scorer
 
 
 @dataclass
@@ -53,7 +52,7 @@ class TrainingLoop:
         self.fingerprint = checkpoints.fingerprint(self.prepared.spec.text, self.prepared.dataset)
         self.first, self.stopped = 0, False
         self.seconds_before, self.began = 0.0, time.perf_counter()
-        self.probabilities: Any = None
+        self.scorer: Scorer | None = None
 
     def restore(self, state: TrainingState) -> None:
         """Restore the state of a checkpoint.
@@ -123,7 +122,7 @@ class TrainingLoop:
         """Train the remaining epochs."""
         prepared, validation = self.prepared, self.prepared.dataset.validation
         epochs, steps = prepared.recipe.epochs, prepared.steps
-        with Display(epochs, steps, self.first, prepared.head) as display:
+        with Display(epochs, steps, prepared.head, self.first) as display:
             ordered = [
                 interrupts,
                 AveragedValidation(),
@@ -169,18 +168,16 @@ class TrainingLoop:
         """Evaluate the kept model on the test split, once."""
         prepared, model, dataset = self.prepared, self.prepared.model, self.prepared.dataset
         with callbacks.holding(model, self.kept.values):
-            tested, outputs = evaluation.evaluate(
+            tested, self.scorer = evaluation.evaluate(
                 model, dataset, prepared.source, prepared.recipe, prepared.heads, model.loss
             )
-        predicted, labels = outputs.main.argmax(axis=1), dataset.labels("test")
         self.result = replace(
             self.result,
             test_accuracy=tested.accuracy,
             test_loss=tested.loss,
             plain_test_accuracy=tested.plain_accuracy,
-            class_accuracy=class_accuracies(predicted, labels, dataset.label.classes),
+            **self.scorer.facts(),
         )
-        self.probabilities = outputs.probabilities
 
     def _seconds(self) -> float:
         return round(self.seconds_before + time.perf_counter() - self.began, 3)
@@ -190,7 +187,7 @@ class TrainingLoop:
             self.result,
             epochs_run=len(self.log.rows),
             best_epoch=self.kept.epoch,
-            validation_accuracy=self.kept.accuracy,
+            validation_accuracy=self.kept.score,
             validation_loss=self.kept.loss,
             seconds=self._seconds(),
         )
@@ -233,7 +230,7 @@ class TrainingLoop:
         if not self.log.rows:
             return
         try:
-            reports.write(self.out, self.result, self.prepared.dataset, self.probabilities, self.log.rows)
+            report.write(self.out, self.result, self.prepared.dataset, self.scorer, self.log.rows)
         except Exception as error:  # a finished run must not be lost because of its pictures
             if isinstance(error, ArchError) and error.problems[0].code == "ARCH304":
                 raise

@@ -21,7 +21,7 @@ from archdsl.limits import DEFAULTS, Limits
 from archdsl.recipe import TestTime
 from archdsl.runs.folder import MODEL, read_result
 from archdsl.training import compilation, evaluation
-from archdsl.training.compatibility import shape_text
+from archdsl.training.tasks.shapes import shape_text
 
 BATCH = 64
 """The number of images to predict at a time."""

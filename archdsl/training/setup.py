@@ -24,7 +24,9 @@ from archdsl.recipe import Data, Train
 from archdsl.resolution import resolve
 from archdsl.resolution.expectations import check_gradients
 from archdsl.spec import Spec
-from archdsl.training import compatibility, compilation, evaluation, tf_settings, whitening
+from archdsl.training import compilation, evaluation, tf_settings, whitening
+from archdsl.training.heads import find as find_heads
+from archdsl.training.tasks import Head
 from archdsl.version import __version__
 
 
@@ -62,7 +64,7 @@ class PreparedTraining:
 
     Attributes:
         steps: the number of batches per epoch.
-        heads: the names of the outputs that classify, the main one first; empty if the network has one output.
+        heads: the outputs that are trained, the main one first.
     """
 
     spec: Spec
@@ -72,13 +74,13 @@ class PreparedTraining:
     dataset: Dataset
     model: keras.Model
     steps: int
-    heads: tuple[str, ...]
+    heads: tuple[Head, ...]
     overrides: Overrides
 
     @property
-    def head(self) -> str:
-        """The output whose accuracy determines the best epoch; empty if the network has one output."""
-        return self.heads[0] if self.heads else ""
+    def head(self) -> Head:
+        """The main output, whose score determines the best epoch."""
+        return self.heads[0]
 
     def training_batches(self, first: int = 0) -> tf.data.Dataset:
         """Endless training batches, starting at an epoch."""
@@ -92,10 +94,15 @@ class PreparedTraining:
         return self._for_heads(pipeline.evaluation_batches(split, self.dataset, self.source, one_hot))
 
     def _for_heads(self, batches: tf.data.Dataset) -> tf.data.Dataset:
-        """Pass the labels to each output that classifies."""
-        if not self.heads:
+        """Pass the target of each head to its output."""
+        if not self.head.output:
             return batches
-        return batches.map(lambda images, labels, *more: (images, dict.fromkeys(self.heads, labels), *more))
+
+        def of_heads(targets: Any) -> dict[str, Any]:
+            by_column = targets if isinstance(targets, dict) else {self.head.column: targets}
+            return {head.output: by_column[head.column] for head in self.heads}
+
+        return batches.map(lambda inputs, targets, *more: (inputs, of_heads(targets), *more))
 
 
 def prepare(spec: Spec, overrides: Overrides) -> PreparedTraining:
@@ -116,9 +123,9 @@ def prepare(spec: Spec, overrides: Overrides) -> PreparedTraining:
     keras.utils.set_random_seed(recipe.seed)
     with tf_settings.precision(recipe.precision):
         model = build(spec, **overrides.arguments)
-    heads = compatibility.check(model, dataset, recipe, partial(_setting, spec, overrides.arguments))
+    heads = find_heads(model, dataset, recipe, partial(_setting, spec, overrides.arguments))
     test_time = recipe.test_time.model_dump() if recipe.test_time else None
-    carry_data(model, input_description.describe(dataset, dataset.name, test_time, heads[0] if heads else ""))
+    carry_data(model, input_description.describe(dataset, dataset.name, test_time, heads[0].output))
     steps = pipeline.steps(dataset.train, source)
     _compile(model, graph, recipe, source, steps, overrides)
     prepared = PreparedTraining(spec, graph, source, recipe, dataset, model, steps, heads, overrides)

@@ -13,7 +13,7 @@ from archdsl.data import dataset  # noqa: E402
 from archdsl.errors import ArchError  # noqa: E402
 from archdsl.ops.base import Call  # noqa: E402
 from archdsl.recipe import Data, Train  # noqa: E402
-from archdsl.training import compatibility, compilation  # noqa: E402
+from archdsl.training import compilation, heads  # noqa: E402
 
 pytestmark = pytest.mark.tensorflow
 
@@ -23,10 +23,11 @@ def test_a_network_of_open_size_takes_any_image() -> None:
     pooled = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3)(image))
     open_sized = keras.Model(image, keras.layers.Dense(10)(pooled))
     digits = dataset.load(Data(source="digits"))
-    assert compatibility.check(open_sized, digits, Train()) == ()
+    (head,) = heads.find(open_sized, digits, Train())
+    assert (head.output, head.column) == ("", "label")
     two = keras.Model([image, keras.Input((3,))], pooled)
     with pytest.raises(ArchError, match=r"expected one image as input, got 2 tensors \(\?x\?x1, 3\)"):
-        compatibility.check(two, digits, Train())
+        heads.find(two, digits, Train())
 
 
 @pytest.mark.parametrize(

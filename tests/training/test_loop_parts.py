@@ -23,6 +23,7 @@ from archdsl.data.targets import ClassTarget  # noqa: E402
 from archdsl.errors import ArchError  # noqa: E402
 from archdsl.training import averaging, callbacks, display, evaluation, tf_settings, whitening  # noqa: E402
 from archdsl.training.interrupts import interruptible  # noqa: E402
+from archdsl.training.tasks import Head, classification  # noqa: E402
 
 pytestmark = pytest.mark.tensorflow
 
@@ -31,6 +32,7 @@ PART = Split({"": IMAGES}, {"label": np.arange(40) % 10})
 STATISTICS = Statistics(np.array([0.4, 0.5, 0.6], np.float32), np.array([0.2, 0.3, 0.4], np.float32))
 IMAGE = ImageInput("image", (9, 10, 3), 255, 255.0, statistics=STATISTICS)
 CLASSES = ClassTarget("label", tuple("0123456789"))
+HEAD = Head("", "label", classification.TASK)
 DATASET = Dataset(PART, PART, PART, {"": IMAGE}, {"label": CLASSES}, "made")
 
 
@@ -215,7 +217,7 @@ def test_what_is_set_for_a_training_is_set_back() -> None:
 )
 def test_early_stopping_waits_for_what_is_better_by_enough(monitor: str, values: list[float], epochs: int) -> None:
     model = SimpleNamespace(stop_training=False)
-    stopping = callbacks.ResumableEarlyStopping(recipe.EarlyStopping(patience=2, monitor=monitor, min_delta=0.1))
+    stopping = callbacks.ResumableEarlyStopping(recipe.EarlyStopping(patience=2, monitor=monitor, min_delta=0.1), HEAD)
     stopping.set_model(model)
     seen = 0
     for epoch, value in enumerate(values):
@@ -248,7 +250,7 @@ def shown(width: int, terminal: bool, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(display.time, "perf_counter", lambda: clock[0])
     stream = io.StringIO()
     console = Console(file=stream, force_terminal=terminal, highlight=False, width=width, color_system=None)
-    with display.Display(20, 3, first=2, console=console) as told:
+    with display.Display(20, 3, HEAD, first=2, console=console) as told:
         for epoch in (2, 3):
             told.on_epoch_begin(epoch)
             for step in range(3):
@@ -278,7 +280,7 @@ def test_a_terminal_gets_a_bar_and_no_line_is_too_long(
 
 
 def test_a_loss_that_explodes_is_told_by_its_power_of_ten() -> None:
-    told = display.Display(20, 3, console=Console(file=io.StringIO()))
+    told = display.Display(20, 3, HEAD, console=Console(file=io.StringIO()))
     assert told.line(3, {"loss": 1.2345e30, "accuracy": 0.1}, 1125.3) == (
         "epoch  3/20  loss 1.23e+30  accuracy 10.00 %  1,125 s"
     )

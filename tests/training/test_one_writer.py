@@ -19,7 +19,7 @@ from archdsl import files
 from archdsl.errors import ArchError
 from archdsl.runs import lock
 from archdsl.runs.folder import read_result
-from archdsl.training import checkpoints, fit, reports
+from archdsl.training import checkpoints, fit, report
 
 pytestmark = pytest.mark.tensorflow
 
@@ -35,7 +35,7 @@ train: {epochs: 3, deterministic: true}
 
 @pytest.fixture(autouse=True)
 def _no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reports, "write", lambda *_: [])
+    monkeypatch.setattr(report, "write", lambda *_: [])
 
 
 def refused(code: str, act: Any) -> str:
@@ -125,7 +125,7 @@ def test_the_checkpoint_before_is_used_when_the_newest_is_damaged(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("archdsl.training.evaluation.predict_test_split", press)
+        patch.setattr("archdsl.training.evaluation.test_outputs", press)
         refused("ARCH401", lambda: fit.train(spec, run))
     newest = run / checkpoints.FOLDER / checkpoints.FILE
     newest.write_bytes(newest.read_bytes()[:-100])

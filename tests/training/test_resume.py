@@ -24,7 +24,7 @@ keras = pytest.importorskip("keras")
 import archdsl  # noqa: E402
 from archdsl.errors import ArchError  # noqa: E402
 from archdsl.runs.folder import read_result  # noqa: E402
-from archdsl.training import checkpoints, fit, reports  # noqa: E402
+from archdsl.training import checkpoints, fit, report  # noqa: E402
 
 pytestmark = [
     pytest.mark.tensorflow,
@@ -109,14 +109,14 @@ def assert_same(run: Path, other: Path) -> None:
 @pytest.fixture(autouse=True)
 def _no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures and the card have tests of their own, and take longer than these trainings."""
-    monkeypatch.setattr(reports, "write", lambda *_: [])
+    monkeypatch.setattr(report, "write", lambda *_: [])
 
 
 @pytest.fixture(scope="module")
 def uncut(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("uncut") / "run"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reports, "write", lambda *_: [])
+        patch.setattr(report, "write", lambda *_: [])
         fit.train(archdsl.loads(TEXT), folder)
     return folder
 
@@ -150,7 +150,7 @@ def test_a_run_that_was_cut_while_it_was_tested_goes_on_there(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("archdsl.training.evaluation.predict_test_split", press)
+        patch.setattr("archdsl.training.evaluation.test_outputs", press)
         with pytest.raises(ArchError, match="interrupted after the last epoch"):
             fit.train(archdsl.loads(TEXT), tmp_path / "run")
     monkeypatch.setattr(keras.Model, "fit", press)

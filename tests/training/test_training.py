@@ -23,7 +23,8 @@ from archdsl.data.dataset import load  # noqa: E402
 from archdsl.errors import ArchError  # noqa: E402
 from archdsl.runs.folder import Result, read_result  # noqa: E402
 from archdsl.spec import Spec  # noqa: E402
-from archdsl.training import callbacks, fit, reports  # noqa: E402
+from archdsl.training import callbacks, fit, report  # noqa: E402
+from archdsl.training.tasks import Head, classification  # noqa: E402
 
 pytestmark = [
     pytest.mark.tensorflow,
@@ -63,7 +64,7 @@ def trained(recipe: str) -> Spec:
 @pytest.fixture(autouse=True)
 def _no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures and the card have tests of their own."""
-    monkeypatch.setattr(reports, "write", lambda *_: [])
+    monkeypatch.setattr(report, "write", lambda *_: [])
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +72,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
     """A run that every test may read and none may change."""
     folder = tmp_path_factory.mktemp("runs") / "deep" / "run"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reports, "write", lambda *_: [])
+        patch.setattr(report, "write", lambda *_: [])
         return folder, fit.train(spec(), folder, arguments={"width": 16}, epochs=4, command="archdsl train tiny")
 
 
@@ -144,7 +145,7 @@ class Scripted:
 def test_accuracy_decides_and_loss_breaks_ties(
     keep: Any, scores: list[tuple[float, float]], kept: int, tmp_path: Path
 ) -> None:
-    best, model = callbacks.KeptModel(tmp_path, keep), Scripted()
+    best, model = callbacks.KeptModel(tmp_path, keep, Head("", "label", classification.TASK)), Scripted()
     best.set_model(model)
     for epoch, (accuracy, loss) in enumerate(scores):
         model.variables[0].assign(epoch + 1.0)

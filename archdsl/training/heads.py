@@ -1,0 +1,52 @@
+"""Finds the outputs of a network that are trained, and checks that the network fits the data set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import keras
+
+from archdsl.data.dataset import Dataset
+from archdsl.errors import fail
+from archdsl.recipe import Train
+from archdsl.training.tasks import task_of
+from archdsl.training.tasks.base import Head
+from archdsl.training.tasks.shapes import fits, output_shapes, shape_text
+
+
+def find(
+    model: keras.Model, dataset: Dataset, recipe: Train, setting: Callable[[int, int], str] = lambda *_: ""
+) -> tuple[Head, ...]:
+    """Find the outputs that are trained, the main one first, and check that the network fits the data set.
+
+    Args:
+        setting: as in `Task.check`.
+
+    Raises:
+        ArchError: the network does not fit the data set (ARCH303).
+    """
+    outputs = recipe.loss if isinstance(recipe.loss, dict) else output_shapes(model)
+    heads = tuple(_head(output, dataset) for output in outputs)
+    _check_images(model, dataset)
+    for head in heads:
+        head.task.check(model, head.output, head.column, dataset, setting)
+    return heads
+
+
+def _head(output: str, dataset: Dataset) -> Head:
+    """The head of an output: it predicts the target of its name, or the only one."""
+    column = output if output in dataset.targets else next(iter(dataset.targets))
+    return Head(output, column, task_of(dataset.targets[column]))
+
+
+def _check_images(model: keras.Model, dataset: Dataset) -> None:
+    expected, shape = model.input_shape, dataset.image.shape
+    if fits(expected, shape):
+        return
+    if not isinstance(expected, tuple):
+        raise fail("ARCH303", f"expected one image as input, got {shape_text(expected)}")
+    message = f"the network expects images of {shape_text(expected)}, but those of {dataset.name} are "
+    hint = f"set the spec's `input` to {list(shape)}, or choose another `source`"
+    if len(expected) == 4 and None not in expected[1:] and expected[3] == shape[2]:
+        hint = f"to resize the images, add `size: {list(expected[1:3])}` to `data`"
+    raise fail("ARCH303", message + shape_text((None, *shape)), hint=hint)

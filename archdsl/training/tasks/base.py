@@ -1,0 +1,110 @@
+"""The base classes of tasks: what an output of a network predicts, and how that is judged."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import keras
+from numpy.typing import NDArray
+
+from archdsl.data.dataset import Dataset
+from archdsl.data.targets import Target
+from archdsl.runs.card import Reliability
+from archdsl.runs.folder import Result
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """An output of a network that is trained.
+
+    Attributes:
+        output: its name; empty if the network has one output.
+        column: the target column that it predicts.
+        task: what it predicts.
+    """
+
+    output: str
+    column: str
+    task: Task
+
+
+class Scorer(ABC):
+    """Judges the outputs of a head, one batch after the other."""
+
+    @abstractmethod
+    def update(self, outputs: NDArray[Any], values: NDArray[Any], single_view: NDArray[Any] | None = None) -> None:
+        """Add the outputs of a batch and the values of its target.
+
+        Args:
+            outputs: the outputs (N, ...); with test-time augmentation, their mean over several views.
+            values: the target (N, ...), as the data set has it.
+            single_view: with test-time augmentation, the outputs for the examples themselves.
+        """
+
+    @abstractmethod
+    def scores(self) -> dict[str, float]:
+        """The scores of all batches by name; that of the task first."""
+
+    @abstractmethod
+    def facts(self) -> dict[str, Any]:
+        """Further fields of the run's `Result`."""
+
+    @abstractmethod
+    def draw(self, folder: Path, result: Result, dataset: Dataset) -> list[str]:
+        """Write pictures of the outputs into a run folder.
+
+        Returns:
+            The names of the files.
+
+        Raises:
+            ArchError: the folder is not writable (ARCH304).
+        """
+
+    def reliability(self) -> Reliability | None:
+        """What the model card says about the reliability of single predictions."""
+        return None
+
+
+class Task(ABC):
+    """What an output of a network predicts, and how that is judged. Its module has one instance, `TASK`."""
+
+    target: ClassVar[type[Target]]
+    """What it predicts."""
+    score: ClassVar[str]
+    """The name of the metric that selects the best epoch."""
+    larger_is_better: ClassVar[bool] = True
+    """Whether a larger score is better."""
+
+    @abstractmethod
+    def check(
+        self, model: keras.Model, output: str, column: str, dataset: Dataset, setting: Callable[[int, int], str]
+    ) -> None:
+        """Check that an output has the shape that predicts a target.
+
+        Args:
+            output: its name; empty if the network has one output.
+            setting: given the size of the output and the size that it should have, the setting of an argument that
+                gives it, such as `classes=3`; empty if there is none.
+
+        Raises:
+            ArchError: it has another shape (ARCH303).
+        """
+
+    def score_text(self, score: float) -> str:
+        """Format a score for a column: a fraction as `91.20 %`."""
+        return f"{score * 100:5.2f} %"
+
+    def better(self, score: Any, loss: Any, best_score: Any, best_loss: Any) -> bool:
+        """Whether score and loss are better than the best so far; NaN is the worst loss."""
+        if score != best_score:
+            return bool(score > best_score if self.larger_is_better else score < best_score)
+        return bool(loss < best_loss or (math.isnan(best_loss) and not math.isnan(loss)))
+
+    @abstractmethod
+    def scorer(self, column: str, dataset: Dataset) -> Scorer:
+        """A judge of predictions of a target."""

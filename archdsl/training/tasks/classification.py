@@ -1,0 +1,118 @@
+"""Classification: one of several classes for each example."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from archdsl.data.dataset import Dataset
+from archdsl.data.targets import ClassTarget
+from archdsl.errors import fail
+from archdsl.runs.card import Reliability
+from archdsl.runs.folder import CONFUSION, MISTAKES, Result
+from archdsl.text import percent, quantity
+from archdsl.training.reports import confusion, mistakes
+from archdsl.training.reports.labeled_predictions import LabeledPredictions, class_accuracies
+from archdsl.training.tasks.base import Scorer, Task
+from archdsl.training.tasks.shapes import fits, output_shapes, shape_text
+
+
+class Classification(Task):
+    """One output for each class, as probabilities or logits."""
+
+    target = ClassTarget
+    score = "accuracy"
+
+    def check(
+        self, model: keras.Model, output: str, column: str, dataset: Dataset, setting: Callable[[int, int], str]
+    ) -> None:
+        classes, shapes = len(_target(column, dataset).classes), output_shapes(model)
+        shape = shapes[output]
+        if fits(shape, (classes,)):
+            return
+        if output:
+            message = f"the output `{output}` is {shape_text(shape)}, but {dataset.name} has {classes} classes"
+            fitting = [name for name, other in shapes.items() if fits(other, (classes,))]
+            example = f"`loss: {{{fitting[0]}: categorical_crossentropy}}`" if fitting else ""
+            hint = f"give a loss only to the outputs that classify: {example}" if example else ""
+            raise fail("ARCH303", message, hint=hint)
+        if not isinstance(shape, tuple) or len(shape) != 2 or shape[1] is None:
+            message = f"expected an output of one number per class ({classes}), got {shape_text(shape)}"
+            hint = "archdsl trains image classifiers only: call `archdsl.build`, and train the model with Keras"
+            raise fail("ARCH303", message, hint=hint)
+        message = f"the network has {quantity(shape[1], 'output')}, but {dataset.name} has {classes} classes"
+        if found := setting(shape[1], classes):
+            raise fail("ARCH303", message, hint=f"pass `--set {found}`")
+        is_dense = any(isinstance(layer, keras.layers.Dense) and layer.units == shape[1] for layer in model.layers[-2:])
+        raise fail("ARCH303", message, hint=f"set `units` of the last `dense` to {classes}" if is_dense else "")
+
+    def scorer(self, column: str, dataset: Dataset) -> ClassificationScorer:
+        return ClassificationScorer(_target(column, dataset))
+
+
+def _target(column: str, dataset: Dataset) -> ClassTarget:
+    target = dataset.targets[column]
+    assert isinstance(target, ClassTarget)
+    return target
+
+
+@dataclass
+class ClassificationScorer(Scorer):
+    """Counts correct predictions, and keeps all of them for the pictures."""
+
+    target: ClassTarget
+    outputs: list[NDArray[np.float32]] = field(default_factory=list)
+    labels: list[NDArray[np.int64]] = field(default_factory=list)
+    correct: int = 0
+    single_view_correct: int | None = None
+
+    def update(self, outputs: NDArray[Any], values: NDArray[Any], single_view: NDArray[Any] | None = None) -> None:
+        self.outputs.append(outputs)
+        self.labels.append(values)
+        self.correct += int((outputs.argmax(axis=1) == values).sum())
+        if single_view is not None:
+            right = int((single_view.argmax(axis=1) == values).sum())
+            self.single_view_correct = (self.single_view_correct or 0) + right
+
+    def scores(self) -> dict[str, float]:
+        count, single = sum(map(len, self.labels)), self.single_view_correct
+        scores = {"accuracy": self.correct / count}
+        return scores if single is None else {**scores, "single_view_accuracy": single / count}
+
+    def facts(self) -> dict[str, Any]:
+        labels, predicted = np.concatenate(self.labels), np.concatenate(self.outputs).argmax(axis=1)
+        return {"class_accuracy": class_accuracies(predicted, labels, self.target.classes)}
+
+    def predictions(self, images: NDArray[Any]) -> LabeledPredictions:
+        """The predictions of the main output with the raw images."""
+        return LabeledPredictions(probabilities(np.concatenate(self.outputs)), np.concatenate(self.labels), images)
+
+    def draw(self, folder: Path, result: Result, dataset: Dataset) -> list[str]:
+        predictions, classes = self.predictions(dataset.images("test")), self.target.classes
+        title = f"{result.spec} on {result.source}"
+        accuracy = f"{title}: test accuracy {percent(predictions.accuracy)}"
+        confusion.draw(predictions.confusion(), classes, accuracy, folder / CONFUSION)
+        if mistakes.draw(predictions, classes, dataset.image.largest, title, folder / MISTAKES):
+            return [CONFUSION, MISTAKES]
+        return [CONFUSION]
+
+    def reliability(self) -> Reliability:
+        return self.predictions(np.empty(0)).reliability()
+
+
+def probabilities(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Outputs (N, classes) as probabilities; logits go through a softmax."""
+    wide = values.astype(np.float64)
+    if (wide >= 0).all() and np.allclose(wide.sum(axis=1), 1, atol=1e-2):
+        return values
+    powers: NDArray[np.float64] = np.exp(wide - wide.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
+
+
+TASK = Classification()
