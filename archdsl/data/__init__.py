@@ -3,6 +3,7 @@
     tables, pixels          columns of examples, and statistics of pixel values
     images, readers/        image files and other file formats, independent of any data set
     sources/                one module for each data source
+    roles                   which columns a network takes, and which it predicts
     inputs/, targets/       what a network takes and predicts: one module for each kind of column
     dataset                 a data set in three splits
     inspection, samples     the report and the pictures of `archdsl data`

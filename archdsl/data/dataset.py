@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from archdsl.data import sources
+from archdsl.data import roles, sources
 from archdsl.data.inputs import INPUTS, ImageInput, Input
 from archdsl.data.readers.search import SearchedPath
+from archdsl.data.roles import Ports
 from archdsl.data.sources.base import RawDataset
 from archdsl.data.tables import Rows, Table
 from archdsl.data.targets import TARGETS, ClassTarget, Target, classes
@@ -104,7 +105,7 @@ def load(
     data_dir: Path | None = None,
     limit: int | None = None,
     seed: int = SPLIT_SEED,
-    shape: Sequence[int | None] | None = None,
+    ports: Ports | None = None,
 ) -> Dataset:
     """Load the data set of a recipe.
 
@@ -113,23 +114,25 @@ def load(
         limit: the number of training images to use, including those held out for validation. It overrides the recipe
             and does not affect the test split.
         seed: seed for choosing the images of `limit` and of the validation split.
-        shape: height, width and channels of the network's input. Images in folders are resized to it.
+        ports: the inputs and outputs of the network. Images in folders are resized to its input.
 
     Raises:
         ArchError: the data is missing (ARCH301), cannot be read (ARCH302), does not fit the recipe or into memory
             (ARCH303), or a split would be empty (ARCH203).
     """
-    return from_raw(sources.read(data, data_dir, shape), data, limit, seed)
+    return from_raw(sources.read(data, data_dir, ports.image_shape if ports else None), data, limit, seed, ports)
 
 
-def from_raw(raw: RawDataset, data: Data, limit: int | None = None, seed: int = SPLIT_SEED) -> Dataset:
+def from_raw(
+    raw: RawDataset, data: Data, limit: int | None = None, seed: int = SPLIT_SEED, ports: Ports | None = None
+) -> Dataset:
     """Select the classes and examples that a recipe asks for, and split them; see `load`."""
     raw = classes.select(raw, data)
-    inputs = {"": _input(raw.inputs, raw, data)}
-    targets = {name: TARGETS[raw.columns[name].kind].of(name, raw, data) for name in raw.targets}
+    inputs = {name: _input(columns, raw, data) for name, columns in roles.inputs(raw, data, ports).items()}
+    targets = {name: TARGETS[raw.columns[name].kind].of(name, raw, data) for name in roles.targets(raw, data)}
 
     def strata(table: Table) -> Rows:
-        (target,) = targets.values()
+        target = next(iter(targets.values()))
         return target.strata(target.read(table))
 
     train, validation, test, notes = raw.train, raw.validation, raw.test, raw.notes
@@ -182,7 +185,7 @@ def limited(split: Split, targets: Mapping[str, Target], limit: int, seed: int =
     Raises:
         ArchError: `limit` is not a positive number (ARCH203).
     """
-    ((name, target),) = targets.items()
+    name, target = next(iter(targets.items()))
     return split.take(_limited_rows(target.strata(split.targets[name]), limit, seed))
 
 

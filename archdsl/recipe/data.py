@@ -108,6 +108,20 @@ ClassWeights = Annotated[
 ]
 
 
+def _columns(value: Any) -> Any:
+    """A column, a list of columns, or a mapping of names to them."""
+    for each in value.values() if isinstance(value, dict) else [value]:
+        for name in each if isinstance(each, list) and each else [each]:
+            if not isinstance(name, str) or not name.strip():
+                raise PydanticCustomError(
+                    "kind", "expected {wanted}", {"wanted": "the name of a column, or a list of names"}
+                )
+    return value
+
+
+Columns = str | list[str]
+
+
 class Augment(Section):
     """Random augmentation of the training images, drawn anew in every epoch.
 
@@ -152,6 +166,10 @@ class Data(Section):
 
     Args:
         source: data set: a name, `{npz: PATH}`, `{folder: PATH}` or `{tfds: NAME}`.
+        inputs: columns that the network takes: one, a list, or a mapping of its inputs to columns. Defaults to what the
+            source suggests, such as its images.
+        targets: columns that the network predicts: one, a list, or a mapping of its outputs to columns. Defaults to
+            what the source suggests, such as its labels.
         batch_size: number of images per training step.
         size: height and width that images are resized to. By default, the images of a folder are resized to the input
             size of the network, and all others keep their size.
@@ -173,6 +191,8 @@ class Data(Section):
     }
 
     source: Source
+    inputs: Annotated[Columns | dict[str, Columns] | None, BeforeValidator(_columns)] = None
+    targets: Annotated[Columns | dict[str, str] | None, BeforeValidator(_columns)] = None
     batch_size: Annotated[int, BeforeValidator(whole), Field(strict=True, ge=1, le=100_000)] = 128
     size: Annotated[tuple[Size, Size], BeforeValidator(pair)] | None = None
     scale: Flag = True

@@ -12,11 +12,13 @@ import tensorflow as tf
 
 from archdsl.data.dataset import limited, load
 from archdsl.data.pixels import Statistics
+from archdsl.data.roles import Ports
 from archdsl.errors import fail
 from archdsl.keras import load_model
 from archdsl.keras.runtime import carried_data
 from archdsl.limits import DEFAULTS, Limits
 from archdsl.parsing.stored import unreadable
+from archdsl.resolution import resolve
 from archdsl.runs import folder, lock, trackers
 from archdsl.runs.folder import Result
 from archdsl.spec import Spec
@@ -175,12 +177,13 @@ def evaluate(
     """
     run = Path(run)
     result = folder.read_result(run)
-    source, recipe = effective_recipe(folder.read_spec(run, result, limits))
+    spec = folder.read_spec(run, result, limits)
+    source, recipe = effective_recipe(spec)
     path = run / folder.MODEL
     if not path.is_file():
         raise fail("ARCH204", f"{path} does not exist: the run completed no epoch")
     model = load_model(path, limits=limits)
-    dataset = load(source, data_dir or _recorded_origin(result), shape=model.input_shape[1:])
+    dataset = load(source, data_dir or _recorded_origin(result), ports=Ports.of(resolve(spec, **result.arguments)))
     if result.mean is not None and result.std is not None:
         if len(result.mean) not in (1, dataset.image.shape[-1]):
             message = (
@@ -189,10 +192,10 @@ def evaluate(
             raise unreadable(run / folder.RUN, [message])
         statistics = Statistics(np.array(result.mean, np.float32), np.array(result.std, np.float32))
         image = replace(dataset.image, statistics=statistics)
-        dataset = replace(dataset, inputs={"": image})
+        dataset = replace(dataset, inputs={**dataset.inputs, dataset.image_name or "": image})
     if limit is not None:
         dataset = replace(dataset, test=limited(dataset.test, dataset.targets, limit))
-    heads = find_heads(model, dataset, recipe)
+    heads = find_heads(model, dataset, source, recipe)
     tested, _ = evaluation.evaluate(model, dataset, source, recipe, heads, compilation.make_loss(recipe, model))
     return tested
 

@@ -8,14 +8,14 @@ import keras
 
 from archdsl.data.dataset import Dataset
 from archdsl.errors import fail
-from archdsl.recipe import Train
+from archdsl.recipe import Data, Train
 from archdsl.training.tasks import task_of
 from archdsl.training.tasks.base import Head
 from archdsl.training.tasks.shapes import fits, output_shapes, shape_text
 
 
 def find(
-    model: keras.Model, dataset: Dataset, recipe: Train, setting: Callable[[int, int], str] = lambda *_: ""
+    model: keras.Model, dataset: Dataset, data: Data, recipe: Train, setting: Callable[[int, int], str] = lambda *_: ""
 ) -> tuple[Head, ...]:
     """Find the outputs that are trained, the main one first, and check that the network fits the data set.
 
@@ -26,16 +26,17 @@ def find(
         ArchError: the network does not fit the data set (ARCH303).
     """
     outputs = recipe.loss if isinstance(recipe.loss, dict) else output_shapes(model)
-    heads = tuple(_head(output, dataset) for output in outputs)
+    columns = data.targets if isinstance(data.targets, dict) else {}
+    heads = tuple(_head(output, columns.get(output, output), dataset) for output in outputs)
     _check_images(model, dataset)
     for head in heads:
         head.task.check(model, head.output, head.column, dataset, setting)
     return heads
 
 
-def _head(output: str, dataset: Dataset) -> Head:
-    """The head of an output: it predicts the target of its name, or the only one."""
-    column = output if output in dataset.targets else next(iter(dataset.targets))
+def _head(output: str, column: str, dataset: Dataset) -> Head:
+    """The head of an output: it predicts a column, or the only target."""
+    column = column if column in dataset.targets else next(iter(dataset.targets))
     return Head(output, column, task_of(dataset.targets[column]))
 
 

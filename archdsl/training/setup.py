@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from archdsl.data import input_description, pipeline
 from archdsl.data.dataset import Dataset, Split, load
+from archdsl.data.roles import Ports
 from archdsl.data.suggestions import missing_data
 from archdsl.errors import ArchError, fail
 from archdsl.graph import Graph
@@ -117,13 +118,12 @@ def prepare(spec: Spec, overrides: Overrides) -> PreparedTraining:
     tf_settings.check_kernels(recipe.onednn)
     graph = resolve(spec, **overrides.arguments)
     check_gradients(spec, graph)
-    image_shape = graph.input if len(graph.input) == 3 else None
-    dataset = load(source, overrides.data_dir, overrides.limit, shape=image_shape)
+    dataset = load(source, overrides.data_dir, overrides.limit, ports=Ports.of(graph))
     evaluation.check_views(recipe.test_time, dataset.image.shape)
     keras.utils.set_random_seed(recipe.seed)
     with tf_settings.precision(recipe.precision):
         model = build(spec, **overrides.arguments)
-    heads = find_heads(model, dataset, recipe, partial(_setting, spec, overrides.arguments))
+    heads = find_heads(model, dataset, source, recipe, partial(_setting, spec, overrides.arguments))
     test_time = recipe.test_time.model_dump() if recipe.test_time else None
     carry_data(model, input_description.describe(dataset, dataset.name, test_time, heads[0].output))
     steps = pipeline.steps(dataset.train, source)

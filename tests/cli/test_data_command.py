@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from data_files import fashion, pictures
+from data_files import fashion, of_images, pictures
 from documents import ROOT, blocks, whole
 from PIL import Image
 
@@ -95,7 +95,9 @@ def test_as_json(run: Run, tmp_path: Path) -> None:
     uneven(tmp_path)
     (tmp_path / "net.yaml").write_text(SPEC % "")
     found = json.loads(run("net.yaml", "--json")[1])
-    dataset = load(Data(source={"folder": "mine"}, validation=0.25, class_weights="balanced"), shape=(12, 10, 3))
+    dataset = load(
+        Data(source={"folder": "mine"}, validation=0.25, class_weights="balanced"), ports=of_images(12, 10, 3)
+    )
     assert dataset.label.weights is not None
     assert [each["weight"] for each in found["classes"]] == dataset.label.weights.tolist()
     assert sum(each["train"] for each in found["classes"]) == found["images"]["train"] == len(dataset.train)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from data_files import CLOTHES, KINDS, cifar100, fashion, picture, pictures
+from data_files import CLOTHES, KINDS, cifar100, fashion, of_images, picture, pictures
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -161,11 +161,11 @@ def test_a_folder_may_have_a_validation_part_and_no_test_part(tmp_path: Path) ->
 def test_images_become_what_the_network_takes_as_pillow_makes_it(shape: tuple[int, ...], tmp_path: Path) -> None:
     pictures(tmp_path, parts="train test", count=2)
     path = picture(tmp_path / "mine/train/ant/0.png", (30, 20))
-    dataset = load(MINE, shape=shape)
+    dataset = load(MINE, ports=of_images(*shape))
     with Image.open(path) as image:
         wanted = image.convert({1: "L", 3: "RGB", 4: "RGBA"}[shape[2]]).resize(shape[1::-1], Image.Resampling.BILINEAR)
     np.testing.assert_array_equal(dataset.images()[0], np.asarray(wanted).reshape(shape))
-    sized = load(MINE.model_copy(update={"size": (2, 5)}), shape=shape)
+    sized = load(MINE.model_copy(update={"size": (2, 5)}), ports=of_images(*shape))
     assert sized.image.shape == (2, 5, shape[2])
 
 
@@ -190,7 +190,7 @@ def test_grey_folders_are_grey_and_formats_may_differ(tmp_path: Path) -> None:
                 path = tmp_path / "mine" / part / name / f"a.{ending}"
                 path.parent.mkdir(parents=True, exist_ok=True)
                 Image.fromarray(GREY[0]).save(path, **({"lossless": True} if ending == "webp" else {}))
-    dataset = load(MINE, shape=(5, 7, 1))
+    dataset = load(MINE, ports=of_images(5, 7, 1))
     assert dataset.image.shape == (5, 7, 1)
     for image in dataset.images():
         np.testing.assert_array_equal(image[..., 0], GREY[0])
@@ -293,7 +293,10 @@ def test_a_set_of_tensorflow_datasets_is_read_where_it_was_prepared(tmp_path: Pa
     tfds = pytest.importorskip("tensorflow_datasets")
     tf: Any = pytest.importorskip("tensorflow")
     features = tfds.features.FeaturesDict(
-        {"image": tfds.features.Image(shape=(5, 7, 1)), "label": tfds.features.ClassLabel(names=["ant", "bee"])}
+        {
+            "image": tfds.features.Image(ports=of_images(5, 7, 1)),
+            "label": tfds.features.ClassLabel(names=["ant", "bee"]),
+        }
     )
     labels = np.arange(60) % 2
     rows = {"train": slice(0, 40), "test": slice(40, 60)}
@@ -315,7 +318,7 @@ def test_a_set_of_tensorflow_datasets_is_read_where_it_was_prepared(tmp_path: Pa
     assert dataset.labels("test").tolist() == labels[40:].tolist()
     assert dataset.label.classes == ("ant", "bee")
     same(dataset, load(data, Path(dataset.origin)))
-    assert load(data, tmp_path, shape=(10, 10, 3)).image.shape == (10, 10, 3)
+    assert load(data, tmp_path, ports=of_images(10, 10, 3)).image.shape == (10, 10, 3)
     with pytest.raises(Exception, match=r"ARCH301.*tfds tinny not found"):
         load(Data(source={"tfds": "tinny"}), tmp_path)
     for path in Path(dataset.origin).glob("*train*"):
@@ -337,6 +340,7 @@ ORDER = (
     ("tables", "pixels"),
     ("images", "readers"),
     ("sources",),
+    ("roles",),
     ("inputs", "targets"),
     ("dataset",),
     ("inspection", "samples", "suggestions", "input_description"),

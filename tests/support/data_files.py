@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from archdsl.data.roles import Port, Ports
+
 RANDOM = np.random.RandomState(3)
 
 # Golden texts show statistics of these images: they are drawn in this order.
@@ -59,3 +61,8 @@ def cifar100(folder: Path, **changed: Any) -> Path:
         content = changed.get(name, batch)
         (made / name).write_bytes(pickle.dumps({key.encode(): value for key, value in content.items()}, 2))
     return made
+
+
+def of_images(*shape: int | None) -> Ports:
+    """A network of one input of images."""
+    return Ports({"": Port(shape)}, {})

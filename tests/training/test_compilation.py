@@ -17,17 +17,19 @@ from archdsl.training import compilation, heads  # noqa: E402
 
 pytestmark = pytest.mark.tensorflow
 
+DIGITS = Data(source="digits")
+
 
 def test_a_network_of_open_size_takes_any_image() -> None:
     image = keras.Input((None, None, 1))
     pooled = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3)(image))
     open_sized = keras.Model(image, keras.layers.Dense(10)(pooled))
-    digits = dataset.load(Data(source="digits"))
-    (head,) = heads.find(open_sized, digits, Train())
+    digits = dataset.load(DIGITS)
+    (head,) = heads.find(open_sized, digits, DIGITS, Train())
     assert (head.output, head.column) == ("", "label")
     two = keras.Model([image, keras.Input((3,))], pooled)
     with pytest.raises(ArchError, match=r"expected one image as input, got 2 tensors \(\?x\?x1, 3\)"):
-        heads.find(two, digits, Train())
+        heads.find(two, digits, DIGITS, Train())
 
 
 @pytest.mark.parametrize(

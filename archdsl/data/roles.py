@@ -1,0 +1,112 @@
+"""Decides which columns of a data set become the inputs of a network, and which its targets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from archdsl.data.sources.base import RawDataset
+from archdsl.errors import fail, nearest
+from archdsl.graph import Graph
+from archdsl.ops.base import FLOAT
+from archdsl.recipe import Data
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """The shape, without the batch axis, and the dtype of an input or output; None for an axis of any size."""
+
+    shape: tuple[int | None, ...]
+    dtype: str = FLOAT
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The inputs and outputs of a network by name; the name of the only one is empty."""
+
+    inputs: Mapping[str, Port]
+    outputs: Mapping[str, Port]
+
+    @classmethod
+    def of(cls, graph: Graph) -> Ports:
+        """The inputs and outputs of a graph."""
+        inputs = {name: Port(shape, graph.dtypes.get(name, FLOAT)) for name, shape in graph.inputs.items()}
+        outputs = {name: Port(end.shape, end.dtype) for name, end in graph.outputs.items()}
+        return cls(_unnamed(inputs), _unnamed(outputs))
+
+    @property
+    def image_shape(self) -> tuple[int | None, ...] | None:
+        """Height, width and channels of the input that takes images; None if there is no such input."""
+        shapes = [port.shape for port in self.inputs.values() if len(port.shape) == 3 and port.shape[-1] in (1, 3, 4)]
+        return shapes[0] if len(shapes) == 1 else None
+
+
+def _unnamed(ports: dict[str, Port]) -> dict[str, Port]:
+    return {"": next(iter(ports.values()))} if len(ports) == 1 else ports
+
+
+def inputs(raw: RawDataset, data: Data, ports: Ports | None) -> dict[str, tuple[str, ...]]:
+    """The columns of each input of the network, by its name.
+
+    Args:
+        ports: the network; None for the one input that the source suggests.
+
+    Raises:
+        ArchError: the columns cannot be told, or there is no such column or input (ARCH303).
+    """
+    names = list(ports.inputs) if ports else [""]
+    given = data.inputs
+    if given is None:
+        return _by_name(raw, names)
+    if not isinstance(given, dict):
+        if names != [""]:
+            hint = f"`inputs: {{{', '.join(f'{name}: COLUMN' for name in names)}}}`"
+            raise fail("ARCH303", f"`data.inputs` must say the columns of each of {len(names)} inputs", hint=hint)
+        return {"": _known(raw, _listed(given), "inputs")}
+    for name in given:
+        if name not in names:
+            raise fail(
+                "ARCH303", f"the network has no input `{name}`, as `data.inputs` says", hint=nearest(name, names)
+            )
+    for name in names:
+        if name not in given:
+            raise fail(
+                "ARCH303", f"`data.inputs` lacks the columns of the input `{name}`", hint=f"add `{name}: COLUMN`"
+            )
+    return {name: _known(raw, _listed(columns), "inputs") for name, columns in given.items()}
+
+
+def targets(raw: RawDataset, data: Data) -> tuple[str, ...]:
+    """The columns that the network predicts.
+
+    Raises:
+        ArchError: there is no such column (ARCH303).
+    """
+    given = data.targets
+    if given is None:
+        return raw.targets
+    named = given.values() if isinstance(given, dict) else _listed(given)
+    return _known(raw, tuple(dict.fromkeys(named)), "targets")
+
+
+def _by_name(raw: RawDataset, names: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """The columns that the source suggests: all for the only input, and for several those of their names."""
+    if list(names) == [""]:
+        return {"": raw.inputs}
+    for name in names:
+        if name not in raw.columns:
+            message = f"the data set has no column for the input `{name}`"
+            raise fail("ARCH303", message, hint=f"set `data.inputs`; there are the columns {', '.join(raw.columns)}")
+    return {name: (name,) for name in names}
+
+
+def _known(raw: RawDataset, columns: Iterable[str], field: str) -> tuple[str, ...]:
+    for column in columns:
+        if column not in raw.columns:
+            message = f"unknown column `{column}` in `data.{field}`: {raw.origin} has no such column"
+            raise fail("ARCH303", message, hint=nearest(column, raw.columns))
+    return tuple(columns)
+
+
+def _listed(columns: str | Sequence[str]) -> tuple[str, ...]:
+    return (columns,) if isinstance(columns, str) else tuple(columns)
