@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -27,8 +27,9 @@ from archdsl.cli.written import RUN_FILES, say_written
 from archdsl.errors import fail
 from archdsl.files import next_free
 from archdsl.limits import Limits, raised
+from archdsl.recipe import TASKS
 from archdsl.runs.trackers import TRACKERS
-from archdsl.text import byte_size, columns, duration, percent, room
+from archdsl.text import byte_size, columns, duration, percent, quantity, room
 
 if TYPE_CHECKING:
     from archdsl.runs.folder import Result
@@ -141,20 +142,26 @@ def evaluate(
     if as_json:
         print_json(asdict(evaluation))
     else:
-        print_text(_accuracy_line(run, evaluation.accuracy or 0.0, evaluation.images, evaluation.plain_accuracy))
+        print_text(_score_line(run, evaluation.task, evaluation.scores, evaluation.images))
 
 
 def _print_result(result: Result, run: Path, as_json: bool) -> None:
     if as_json:
         print_json(asdict(result))
     else:
-        print_text(_accuracy_line(run, result.test_accuracy or 0.0, result.images["test"], result.plain_test_accuracy))
+        print_text(_score_line(run, result.task, result.test_scores or {}, result.images["test"]))
     say_written(run, RUN_FILES, "card.md")
 
 
-def _accuracy_line(run: Path, accuracy: float, images: int, plain: float | None) -> str:
-    line = f"{run}: test accuracy {percent(accuracy)} ({round(accuracy * images):,} of {images:,})"
-    return line if plain is None else f"{line}; {percent(plain)} without test-time augmentation"
+def _score_line(run: Path, word: str, scores: Mapping[str, float], count: int) -> str:
+    task = TASKS[word]
+    score = scores[task.score]
+    line = f"{run}: test {task.score_title} {task.score_text(score)}"
+    if word != "classification":
+        return f"{line} ({quantity(count, 'example')})"
+    line += f" ({round(score * count):,} of {count:,})"
+    single_view = scores.get("single_view_accuracy")
+    return line if single_view is None else f"{line}; {percent(single_view)} without test-time augmentation"
 
 
 def _check_resume_options(spec: Any, out: Any, limit: Any, seed: Any, dry_run: bool, *more: Any) -> None:

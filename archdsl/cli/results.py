@@ -182,7 +182,8 @@ def _compare(folders: list[Path], out: Path | None, as_json: bool) -> None:
             raise fail("ARCH203", message, hint="for example, `--out curves.png`")
         from archdsl.runs import curves
 
-        curves.draw_together({run.name: folder.read_log(run.folder) for run in found}, out)
+        rows = {run.name: folder.read_log(run.folder) for run in found}
+        curves.draw_together(rows, out, found[0].known_result.judged)
         say(f"wrote {out}")
     if as_json:
         print_json(comparison.to_data(found))

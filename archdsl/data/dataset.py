@@ -91,6 +91,11 @@ class Dataset:
         return self.splits[split].inputs[name]
 
     @property
+    def class_name(self) -> str | None:
+        """The name of the target of classes, or None if no target has classes."""
+        return next((name for name, each in self.targets.items() if isinstance(each, ClassTarget)), None)
+
+    @property
     def label(self) -> ClassTarget:
         """The target of classes. Only for a data set that has one."""
         return next(each for each in self.targets.values() if isinstance(each, ClassTarget))

@@ -51,6 +51,12 @@ def describe(
         test_time: the arguments of the recipe's `test_time`.
         output: the name of the output that classifies, if the network has several.
     """
+    if dataset.image_name is None or dataset.class_name is None:
+        return {
+            "source": source,
+            "inputs": {name: each.describe() for name, each in dataset.inputs.items()},
+            "targets": {name: each.describe() for name, each in dataset.targets.items()},
+        }
     image = dataset.image
     statistics = image.statistics
     return {

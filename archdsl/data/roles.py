@@ -57,7 +57,8 @@ def inputs(raw: RawDataset, data: Data, ports: Ports | None) -> dict[str, tuple[
     names = list(ports.inputs) if ports else [""]
     given = data.inputs
     if given is None:
-        return _by_name(raw, names)
+        taken = targets(raw, data)
+        return _by_name(tuple(name for name in (*raw.inputs, *raw.targets) if name not in taken), raw, names)
     if not isinstance(given, dict):
         if names != [""]:
             hint = f"`inputs: {{{', '.join(f'{name}: COLUMN' for name in names)}}}`"
@@ -89,10 +90,10 @@ def targets(raw: RawDataset, data: Data) -> tuple[str, ...]:
     return _known(raw, tuple(dict.fromkeys(named)), "targets")
 
 
-def _by_name(raw: RawDataset, names: Sequence[str]) -> dict[str, tuple[str, ...]]:
+def _by_name(columns: tuple[str, ...], raw: RawDataset, names: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """The columns that the source suggests: all for the only input, and for several those of their names."""
     if list(names) == [""]:
-        return {"": raw.inputs}
+        return {"": columns}
     for name in names:
         if name not in raw.columns:
             message = f"the data set has no column for the input `{name}`"

@@ -5,6 +5,7 @@ from archdsl.recipe.data import DATA_SOURCES, Augment, Data, DataSource
 from archdsl.recipe.losses import LOSSES
 from archdsl.recipe.metrics import METRICS
 from archdsl.recipe.optimizers import OPTIMIZERS, SCHEDULES
+from archdsl.recipe.tasks import TASKS
 from archdsl.recipe.train import (
     EarlyStopping,
     Lookahead,
@@ -22,6 +23,7 @@ __all__ = [
     "METRICS",
     "OPTIMIZERS",
     "SCHEDULES",
+    "TASKS",
     "Augment",
     "Data",
     "DataSource",

@@ -43,6 +43,7 @@ DATA_SOURCES: dict[str, DataSource] = {
         "folder",
         "path of the folder, which has one subfolder per class",
     ),
+    "csv": DataSource("a table in a CSV file, such as `{csv: houses.csv}`", "file", "path of the file"),
     "tfds": DataSource(
         "a data set from TensorFlow Datasets, such as `{tfds: oxford_flowers102}`",
         "name",
@@ -79,7 +80,7 @@ def _with_argument(word: str) -> str:
     """The hint for a bare word that needs an argument, or that is the path of data; empty for any other word."""
     if word in _WITH_ARGUMENT:
         return f"write `source: {{{word}: {'NAME' if _WITH_ARGUMENT[word].takes == 'name' else 'PATH'}}}`"
-    kind = "npz" if word.endswith(".npz") else "folder" if os.path.isdir(word) else ""
+    kind = word[-3:] if word.endswith((".npz", ".csv")) else "folder" if os.path.isdir(word) else ""
     return f"write `source: {{{kind}: {json.dumps(word) if _SPECIAL.search(word) else word}}}`" if kind else ""
 
 

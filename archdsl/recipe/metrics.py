@@ -102,5 +102,10 @@ METRICS = KerasWords(
         "fbeta_score": Word("FBetaScore", "F-beta score: the weighted harmonic mean of precision and recall."),
         "mean_squared_error": Word("MeanSquaredError", "Mean squared error between labels and predictions."),
         "mean_absolute_error": Word("MeanAbsoluteError", "Mean absolute error between labels and predictions."),
+        "r2_score": Word(
+            "R2Score",
+            "Coefficient of determination: 1 is perfect, 0 is as good as always predicting the mean.",
+            without=("class_aggregation", "num_regressors"),
+        ),
     },
 )

@@ -1,7 +1,7 @@
 """The section `train` of a recipe: how a network is trained, in Keras's words."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field, ValidationInfo, WrapValidator, model_validator
 
@@ -13,9 +13,11 @@ from archdsl.recipe.data import Data
 from archdsl.recipe.losses import LOSSES
 from archdsl.recipe.metrics import METRICS
 from archdsl.recipe.optimizers import OPTIMIZERS
+from archdsl.recipe.tasks import TASKS
 
 Metric = Annotated[Any, ObjectChoice("a metric", METRICS)]
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16", "bfloat16", "float16", "float64"]
+Task: TypeAlias = Literal[tuple(TASKS)]  # type: ignore[valid-type]
 Monitor = Literal["validation_loss", "validation_accuracy"]
 
 
@@ -95,10 +97,11 @@ class Train(Section):
         optimizer: optimizer, with or without arguments: `adam`, `{adam: {learning_rate: 0.001}}`.
         decay: weights that `weight_decay` applies to; `kernels` excludes norms and biases.
         rates: learning rate multipliers by kind of weight.
-        loss: loss function, with or without arguments: `huber`, `{huber: {delta: 2.0}}`.
+        task: what the network predicts, or what each of its outputs does; by default, inferred from the data.
+        loss: loss function, with or without arguments: `huber`, `{huber: {delta: 2.0}}`; by default, that of the task.
         from_logits: whether the network outputs logits, without a softmax; by default, inferred from the last op.
         label_smoothing: amount of label smoothing: the fraction of each label to spread over all classes.
-        metrics: metrics to compute, in addition to the loss.
+        metrics: metrics to compute, in addition to those of the task.
         precision: Keras dtype policy.
         jit_compile: whether to compile the training step with XLA; with `auto`, Keras decides.
         onednn: whether TensorFlow uses oneDNN kernels on a CPU; with `auto`, TensorFlow decides and uses them if the
@@ -127,10 +130,11 @@ class Train(Section):
     optimizer: Annotated[Any, ObjectChoice("an optimizer", OPTIMIZERS)] = Field("adam", validate_default=True)
     decay: Literal["all", "kernels"] = "all"
     rates: Rates = Rates.model_construct()
-    loss: Annotated[Any, LossChoice("a loss", LOSSES)] = Field("categorical_crossentropy", validate_default=True)
+    task: Task | dict[str, Task] | None = None
+    loss: Annotated[Any, LossChoice("a loss", LOSSES)] = None
     from_logits: Flag | None = None
     label_smoothing: Closed = 0.0
-    metrics: list[Metric] = Field(["accuracy"], validate_default=True)
+    metrics: list[Metric] = []
     precision: Precision = "float32"
     jit_compile: Annotated[Flag | Literal["auto"], WrapValidator(either("`true`, `false` or `auto`"))] = "auto"
     onednn: Annotated[Flag | Literal["auto"], WrapValidator(either("`true`, `false` or `auto`"))] = "auto"
@@ -147,8 +151,11 @@ class Train(Section):
 
     @property
     def losses(self) -> dict[str, Any]:
-        """The loss of each output by its name; a single loss has an empty name."""
-        return self.loss if isinstance(self.loss, dict) else {"": self.loss}
+        """The losses that are known without the data, by output; a single loss has an empty name."""
+        if self.loss is not None:
+            return self.loss if isinstance(self.loss, dict) else {"": self.loss}
+        tasks = self.task if isinstance(self.task, dict) else {"": self.task or "classification"}
+        return {output: LOSSES[TASKS[task].loss]() for output, task in tasks.items()}
 
     @model_validator(mode="after")
     def _smoothing(self) -> "Train":
@@ -205,7 +212,7 @@ class Train(Section):
                 if name not in self.loss:
                     message, hint = f"missing loss for the output `{name}`", f"add `{name}: ...`"
                     conflicts.append(Conflict(message, ("loss",), hint, "ARCH006", at_key=False))
-        elif len(names) > 1:
+        elif self.loss is not None and len(names) > 1:
             hint = f"`loss: {{{', '.join(f'{name}: ...' for name in names)}}}`"
             message = f"expected one loss for each of the {len(names)} outputs"
             conflicts.append(Conflict(message, ("loss",), hint, "ARCH007", at_key=False))

@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from archdsl.figures import BLUE, BRIGHT, GREEN, GREY, INK, PALE, RED, figure, save, short
+from archdsl.recipe.tasks import TaskWord
 from archdsl.runs.folder import Result, Row
-from archdsl.text import percent
 
-PANELS = ("loss", "Loss", 1), ("accuracy", "Accuracy (%)", 100)
-"""The column in the log, the title, and the factor that converts it to the plotted unit."""
+
+def panels(task: TaskWord) -> tuple[tuple[str, str, int], ...]:
+    """For loss and score: the column in the log, the title, and the factor that converts it to the plotted unit."""
+    title = task.score_title.capitalize()
+    return ("loss", "Loss", 1), (task.score, f"{title} (%)" if task.fraction else title, 100 if task.fraction else 1)
 
 
 def draw(rows: Sequence[Row], result: Result, path: Path) -> None:
@@ -21,43 +24,46 @@ def draw(rows: Sequence[Row], result: Result, path: Path) -> None:
         ArchError: the file cannot be written (ARCH304).
     """
     picture = figure(11.6, 3.6)
-    loss, accuracy, rate = picture.subplots(1, 3, gridspec_kw={"width_ratios": [3, 3, 1.7], "wspace": 0.3})
-    for axes, (name, title, factor) in zip((loss, accuracy), PANELS, strict=True):
+    task = result.judged
+    loss, score, rate = picture.subplots(1, 3, gridspec_kw={"width_ratios": [3, 3, 1.7], "wspace": 0.3})
+    for axes, (name, title, factor) in zip((loss, score), panels(task), strict=True):
         _line(axes, rows, name, factor, BLUE, "training")
         _line(axes, rows, f"validation_{name}", factor, RED, "validation")
         _style(axes, rows, title)
     _line(rate, rows, "learning_rate", 1, GREEN, "")
     _style(rate, rows, "Learning rate")
-    if result.best_epoch is not None and result.validation_accuracy is not None and result.epochs_run > 1:
-        _mark_best(accuracy, result.best_epoch, result.validation_accuracy * 100)
+    best = result.validation_accuracy if result.validation_score is None else result.validation_score
+    if result.best_epoch is not None and best is not None and result.epochs_run > 1:
+        _mark_best(score, result.best_epoch, best, task)
     title = f"{result.spec} on {result.source}"
-    if result.test_accuracy is not None:
-        title += f": test accuracy {percent(result.test_accuracy)}"
+    if result.score is not None:
+        title += f": test {task.score_title} {result.score_text}"
     _title(loss, short(title, 90))
     save(picture, path)
 
 
-def draw_together(runs: Mapping[str, Sequence[Row]], path: Path) -> None:
-    """Draw the loss and accuracy of several runs as PNG: validation as solid lines, training as dotted lines.
+def draw_together(runs: Mapping[str, Sequence[Row]], path: Path, task: TaskWord) -> None:
+    """Draw the loss and score of several runs as PNG: validation as solid lines, training as dotted lines.
 
     Args:
         runs: the rows of each run by name; at most as many runs as there are colors are drawn.
         path: the file to write.
+        task: the task of all runs.
 
     Raises:
         ArchError: the file cannot be written (ARCH304).
     """
     picture = figure(10.4, 3.8)
-    panels = picture.subplots(1, 2, gridspec_kw={"wspace": 0.18})
+    plots = picture.subplots(1, 2, gridspec_kw={"wspace": 0.18})
     longest = max(runs.values(), key=len)
-    for axes, (name, title, factor) in zip(panels, PANELS, strict=True):
+    for axes, (name, title, factor) in zip(plots, panels(task), strict=True):
         for (run, rows), color in zip(runs.items(), BRIGHT, strict=False):
             validated = any(f"validation_{name}" in row for row in rows)
             if validated:
                 _line(axes, rows, f"validation_{name}", factor, color, short(run, 30))
             _line(axes, rows, name, factor, color, "" if validated else short(run, 30), dotted=True)
         _style(axes, longest, title)
-    _title(panels[0], "Validation (dotted: training)")
+    _title(plots[0], "Validation (dotted: training)")
     save(picture, path)
 
 
@@ -84,7 +90,7 @@ def _style(axes: Any, rows: Sequence[Row], title: str) -> None:
     axes.grid(axis="y", color=PALE, linewidth=0.8)
     axes.set_axisbelow(True)
     axes.xaxis.get_major_locator().set_params(integer=True)
-    if title != "Accuracy (%)":
+    if not title.endswith("(%)"):
         axes.set_ylim(bottom=0)
     if len(rows) == 1:
         axes.set_xlim(0.5, 1.5)
@@ -93,10 +99,17 @@ def _style(axes: Any, rows: Sequence[Row], title: str) -> None:
         axes.legend(frameon=False, fontsize=9, labelcolor=INK)
 
 
-def _mark_best(axes: Any, epoch: int, accuracy: float) -> None:
+def _mark_best(axes: Any, epoch: int, score: float, task: TaskWord) -> None:
     axes.axvline(epoch, color=GREY, linewidth=0.9, linestyle=(0, (4, 3)), zorder=0)
-    axes.plot([epoch], [accuracy], marker="o", markersize=8, markerfacecolor="none", markeredgecolor=INK)
-    axes.set_title(f"best epoch: {epoch}, {accuracy:.2f} %", loc="right", fontsize=9, color=GREY)
+    axes.plot(
+        [epoch],
+        [score * (100 if task.fraction else 1)],
+        marker="o",
+        markersize=8,
+        markerfacecolor="none",
+        markeredgecolor=INK,
+    )
+    axes.set_title(f"best epoch: {epoch}, {task.score_text(score)}", loc="right", fontsize=9, color=GREY)
 
 
 def _title(axes: Any, text: str) -> None:

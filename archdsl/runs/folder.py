@@ -22,11 +22,13 @@ from archdsl.errors import SHOWN, fail, shown
 from archdsl.files import content, is_partial, writing
 from archdsl.limits import DEFAULTS, Limits
 from archdsl.parsing.stored import due, read_json, unreadable
-from archdsl.recipe import Train
+from archdsl.recipe import TASKS, Train
+from archdsl.recipe.tasks import TaskWord
 from archdsl.spec import Spec
 
 SPEC, MODEL, LOG, CURVES, RUN = "spec.yaml", "model.keras", "log.csv", "curves.png", "run.json"
-CONFUSION, MISTAKES, CARD, NETWORK = "confusion.png", "mistakes.png", "card.md", "network.svg"
+CONFUSION, MISTAKES, RESIDUALS = "confusion.png", "mistakes.png", "residuals.png"
+CARD, NETWORK = "card.md", "network.svg"
 """The files in a run folder."""
 
 LOCK = ".lock"
@@ -42,6 +44,13 @@ Status = Literal["running", "finished", "interrupted", "failed"]
 
 MOST_EPOCHS, LARGEST_RUN, LARGEST_LOG = 100_000, 8_000_000, 32_000_000
 """Limits on the rows of a log and the bytes of `run.json` and `log.csv`: training writes nothing larger."""
+
+
+def _task(word: str) -> str:
+    """Accept the word of a task."""
+    if word not in TASKS:
+        raise due(f"one of {', '.join(TASKS)}")
+    return word
 
 
 def _moment(text: str) -> str:
@@ -72,6 +81,9 @@ class Result:
         mean: the mean of the training images, for standardization.
         std: the standard deviation of the training images, for standardization.
         best_epoch: the epoch of the saved weights, counted from 1.
+        task: the task of the main output.
+        test_scores: the scores of the main output on the test examples by name; that of the task first.
+        validation_score: the score of the saved weights on the validation examples.
         test_accuracy: a fraction, as all accuracies; with `test_time` in the recipe, from the mean of several views.
         plain_test_accuracy: with `test_time` in the recipe, the accuracy from single views.
         seconds: the training time, including validation.
@@ -115,7 +127,25 @@ class Result:
     command: str = ""
     input: Mapping[str, Any] | None = None
     own: Sequence[str] = ()
+    task: Annotated[str, AfterValidator(_task)] = "classification"
+    test_scores: Mapping[str, Finite] | None = None
+    validation_score: Finite | None = None
     limits: Mapping[str, Annotated[Count, Field(ge=1)]] | None = None
+
+    @property
+    def judged(self) -> TaskWord:
+        """What is known about its task."""
+        return TASKS[self.task]
+
+    @property
+    def score(self) -> float | None:
+        """The score on the test examples, such as the accuracy."""
+        return (self.test_scores or {}).get(self.judged.score, self.test_accuracy)
+
+    @property
+    def score_text(self) -> str | None:
+        """The score, formatted: `98.33 %`."""
+        return None if self.score is None else self.judged.score_text(self.score)
 
     def write(self, folder: Path) -> None:
         """Write `run.json` atomically.

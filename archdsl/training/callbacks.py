@@ -119,7 +119,7 @@ class KeptModel(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         values, task = with_score(logs, self.head), self.head.task
-        score, loss = values.get(f"val_{task.score}"), values.get("val_loss")
+        score, loss = values.get(f"val_{task.facts.score}"), values.get("val_loss")
         if self.keep == "best" and self.epoch is not None and not task.better(score, loss, self.score, self.loss):
             return
         self.epoch, self.score, self.loss = epoch + 1, score, loss
@@ -155,7 +155,7 @@ class ResumableEarlyStopping(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         name = self.recipe.monitor.removeprefix("validation_")
-        larger = name != "loss" and self.head.task.larger_is_better
+        larger = name != "loss" and self.head.task.facts.larger_is_better
         value = with_score(logs, self.head)[f"val_{name}"]
         gain = math.inf if self.best is None else (value - self.best) * (1 if larger else -1)
         if gain > self.recipe.min_delta:
@@ -193,7 +193,7 @@ class StopAtNaN(keras.callbacks.Callback):  # type: ignore[misc]
 
 def with_score(logs: Mapping[str, Any] | None, head: Head) -> dict[str, Any]:
     """Add the score of the main output to Keras's logs, such as `accuracy`, without the name of the output."""
-    values, score = dict(logs or {}), head.task.score
+    values, score = dict(logs or {}), head.task.facts.score
     for part in ("", "val_"):
         if f"{part}{head.output}_{score}" in values:
             values.setdefault(f"{part}{score}", values[f"{part}{head.output}_{score}"])

@@ -12,8 +12,9 @@ import numpy as np
 from archdsl.errors import fail
 from archdsl.keras.optimizers import RATED, MuonSGD, OneCycle, WarmUp
 from archdsl.ops.base import Call
-from archdsl.recipe import METRICS, Train
+from archdsl.recipe import LOSSES, METRICS, Train
 from archdsl.recipe.losses import Loss
+from archdsl.training.tasks import Head
 
 EXTRA: dict[str, Any] = {kind.__name__: kind for kind in (MuonSGD, OneCycle, WarmUp, *RATED.values())}
 """The classes that a `Call` can refer to as `extra`."""
@@ -46,6 +47,7 @@ def instantiate(value: Any) -> Any:
 def compile_model(
     model: keras.Model,
     recipe: Train,
+    heads: Sequence[Head],
     epochs: int,
     steps: int,
     *,
@@ -54,9 +56,10 @@ def compile_model(
     metrics: Sequence[Any] = (),
     steps_per_execution: int = 1,
 ) -> None:
-    """Compile a network for a recipe. `accuracy` is always a metric, because it determines the best epoch.
+    """Compile a network for a recipe.
 
     Args:
+        heads: the outputs that are trained.
         epochs: the number of epochs, for learning rate schedules.
         steps: the number of optimizer steps per epoch.
         optimizer: overrides that of the recipe.
@@ -72,8 +75,8 @@ def compile_model(
     try:
         model.compile(
             optimizer=optimizer or make_optimizer(recipe, model, epochs, steps),
-            loss=loss or make_loss(recipe, model),
-            metrics=make_metrics(recipe, model, metrics),
+            loss=loss or make_loss(recipe, model, heads),
+            metrics=make_metrics(recipe, model, heads, metrics),
             jit_compile=recipe.jit_compile,
             steps_per_execution=steps_per_execution,
         )
@@ -114,36 +117,41 @@ def weight_kinds(model: keras.Model) -> dict[str, WeightKind]:
     return kinds
 
 
-def make_loss(recipe: Train, model: keras.Model) -> Any:
+def make_loss(recipe: Train, model: keras.Model, heads: Sequence[Head]) -> Any:
     """Create the loss of a recipe, or a loss for each output by name.
 
     If the recipe does not specify `from_logits`, it is inferred from the network.
     """
     losses = {}
-    for output, loss in recipe.losses.items():
-        logits = loss.takes("from_logits") and _ends_in_logits(recipe, model, output, loss)
-        losses[output] = instantiate(loss.to_call(logits, recipe.label_smoothing))
+    for head in heads:
+        loss = loss_of(recipe, head)
+        logits = loss.takes("from_logits") and _ends_in_logits(recipe, model, head.output, loss)
+        losses[head.output] = instantiate(loss.to_call(logits, recipe.label_smoothing))
     return losses.get("", losses)
 
 
-def make_metrics(recipe: Train, model: keras.Model, more: Sequence[Any] = ()) -> Any:
-    """Create the metrics of a recipe, accuracy first, each for one-hot or for integer labels.
+def loss_of(recipe: Train, head: Head) -> Loss:
+    """The loss of an output: that of the recipe, or that of its task."""
+    given = recipe.loss[head.output] if isinstance(recipe.loss, dict) else recipe.loss
+    loss: Loss = LOSSES[head.task.facts.loss]() if given is None else given
+    return loss
 
-    If several outputs have losses of their own, those that classify have the metrics.
+
+def make_metrics(recipe: Train, model: keras.Model, heads: Sequence[Head], more: Sequence[Any] = ()) -> Any:
+    """Create the metrics of each output: those of its task first, then those of the recipe.
 
     Args:
         more: the caller's own, which come last.
     """
-    metrics = {output: [*_metrics(recipe, loss, model, output), *more] for output, loss in recipe.losses.items()}
-    if "" in metrics:
-        return metrics[""]
-    return {output: each for output, each in metrics.items() if recipe.losses[output].takes("from_logits")}
+    metrics = {head.output: [*_metrics(recipe, model, head), *more] for head in heads}
+    return metrics.get("", metrics)
 
 
-def _metrics(recipe: Train, loss: Loss, model: keras.Model, output: str) -> list[Any]:
-    by_word = {metric.word: metric for metric in (METRICS["accuracy"](), *recipe.metrics)}
+def _metrics(recipe: Train, model: keras.Model, head: Head) -> list[Any]:
+    own, loss = head.task.facts.metrics, loss_of(recipe, head)
+    by_word = {metric.word: metric for metric in (*(METRICS[word]() for word in own), *recipe.metrics)}
     depends = any(metric.logits or metric.probabilities for metric in by_word.values())
-    logits = depends and _ends_in_logits(recipe, model, output, loss)
+    logits = depends and _ends_in_logits(recipe, model, head.output, loss)
     for word, metric in by_word.items():
         if metric.probabilities and logits and metric.top_k is None:
             hint = f"to count the most likely class, use `{{{word}: {{top_k: 1}}}}`; or end the network with `softmax`"

@@ -87,13 +87,13 @@ class Display(keras.callbacks.Callback):  # type: ignore[misc]
         number = f"{epoch:>{len(str(self.epochs))}}/{self.epochs}"
         short = self._narrow
         line = f"{number}  loss {_loss(logs['loss'])}" if short else f"epoch {number}  loss {_loss(logs['loss'])}"
-        task, score = self.head.task, self.head.task.score
-        if score in logs:
-            line += f"{'' if short else '  ' + score.replace('_', ' ')} {task.score_text(logs[score])}"
+        task = self.head.task.facts
+        if task.score in logs:
+            line += f"{'' if short else '  ' + task.score_title} {task.score_text(logs[task.score]):>7}"
         if "val_loss" in logs:
             line += f"{'  val' if short else '  validation'} {_loss(logs['val_loss'])}"
-        if f"val_{score}" in logs:
-            line += f"  {task.score_text(logs[f'val_{score}'])}"
+        if f"val_{task.score}" in logs:
+            line += f"  {task.score_text(logs[f'val_{task.score}']):>7}"
         time_taken = f"{seconds:.1f} s" if seconds < 100 else f"{seconds:,.0f} s"
         return f"{line}  {time_taken}"
 

@@ -86,7 +86,7 @@ def try_training(spec: Spec, out: Path, overrides: Overrides) -> DryRunReport:
         source=dataset.name,
         origin=dataset.origin,
         images={name: len(split) for name, split in dataset.splits.items()},
-        classes=len(dataset.label.classes),
+        classes=len(dataset.label.classes) if dataset.class_name is not None else 0,
         batch_size=batch,
         epochs=recipe.epochs,
         steps=prepared.steps,

@@ -32,7 +32,8 @@ class Evaluation:
         images: the number of examples.
         correct: of a classification: the number of examples that are classified correctly.
         plain_accuracy: of a classification: the accuracy without test-time augmentation, if the recipe uses it.
-        scores: all scores by name; that of the task first.
+        task: the task of the main output.
+        scores: all its scores by name; that of the task first.
     """
 
     accuracy: float | None
@@ -41,6 +42,7 @@ class Evaluation:
     correct: int | None
     origin: str
     plain_accuracy: float | None
+    task: str
     scores: Mapping[str, float]
 
 
@@ -143,4 +145,4 @@ def evaluate(
     accuracy = scores.get("accuracy")
     correct = None if accuracy is None else round(accuracy * count)
     single = scores.get("single_view_accuracy")
-    return Evaluation(accuracy, summed, count, correct, dataset.origin, single, scores), scorer
+    return Evaluation(accuracy, summed, count, correct, dataset.origin, single, main.task.word, scores), scorer

@@ -22,7 +22,7 @@ from archdsl.resolution import resolve
 from archdsl.runs import folder, lock, trackers
 from archdsl.runs.folder import Result
 from archdsl.spec import Spec
-from archdsl.text import percent, quantity
+from archdsl.text import quantity
 from archdsl.training import checkpoints, compilation, evaluation, tf_settings
 from archdsl.training.checkpoints import TrainingState
 from archdsl.training.evaluation import Evaluation
@@ -128,7 +128,7 @@ def _resume(
     spec = folder.read_spec(run, earlier, limits)
     if earlier.status == "finished":
         checkpoints.remove(run)
-        shown = "" if earlier.test_accuracy is None else f" (test accuracy: {percent(earlier.test_accuracy)})"
+        shown = "" if earlier.score is None else f" (test {earlier.judged.score_title}: {earlier.score_text})"
         raise fail("ARCH204", f"{run} is finished{shown}", hint="to train again, start a new run with `archdsl train`")
     state = checkpoints.load(run)
     if state and state.epoch > earlier.epochs:
@@ -196,14 +196,16 @@ def evaluate(
     if limit is not None:
         dataset = replace(dataset, test=limited(dataset.test, dataset.targets, limit))
     heads = find_heads(model, dataset, source, recipe)
-    tested, _ = evaluation.evaluate(model, dataset, source, recipe, heads, compilation.make_loss(recipe, model))
+    loss = compilation.make_loss(recipe, model, heads)
+    tested, _ = evaluation.evaluate(model, dataset, source, recipe, heads, loss)
     return tested
 
 
 def initial_result(prepared: PreparedTraining, command: str) -> Result:
     """The result of a run before its first step."""
     dataset, recipe, overrides = prepared.dataset, prepared.recipe, prepared.overrides
-    statistics, limits = dataset.image.statistics, prepared.spec.limits
+    statistics = dataset.image.statistics if dataset.image_name is not None else None
+    limits = prepared.spec.limits
     return Result(
         spec=prepared.spec.name,
         arguments=dict(overrides.arguments),
@@ -217,7 +219,7 @@ def initial_result(prepared: PreparedTraining, command: str) -> Result:
         std=statistics.std.tolist() if statistics else None,
         parameters=prepared.model.count_params(),
         versions=versions(),
-        classes=list(dataset.label.classes),
+        classes=list(dataset.label.classes) if dataset.class_name is not None else [],
         variant=prepared.spec.variant,
         started=folder.utc_now(),
         machine=folder.describe_machine([device.name for device in tf.config.list_logical_devices("GPU")]),
@@ -225,6 +227,7 @@ def initial_result(prepared: PreparedTraining, command: str) -> Result:
         input=carried_data(prepared.model),
         tags=[],
         own=overrides.own,
+        task=prepared.head.task.word,
         limits=asdict(limits) if limits != DEFAULTS else None,
     )
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 
 from archdsl.data.dataset import Dataset
-from archdsl.errors import fail
+from archdsl.data.inputs import ImageInput
+from archdsl.errors import ArchError, fail
 from archdsl.recipe import Data, Train
 from archdsl.training.tasks import task_of
 from archdsl.training.tasks.base import Head
@@ -28,7 +30,7 @@ def find(
     outputs = recipe.loss if isinstance(recipe.loss, dict) else output_shapes(model)
     columns = data.targets if isinstance(data.targets, dict) else {}
     heads = tuple(_head(output, columns.get(output, output), dataset) for output in outputs)
-    _check_images(model, dataset)
+    _check_inputs(model, dataset)
     for head in heads:
         head.task.check(model, head.output, head.column, dataset, setting)
     return heads
@@ -40,14 +42,27 @@ def _head(output: str, column: str, dataset: Dataset) -> Head:
     return Head(output, column, task_of(dataset.targets[column]))
 
 
-def _check_images(model: keras.Model, dataset: Dataset) -> None:
-    expected, shape = model.input_shape, dataset.image.shape
-    if fits(expected, shape):
-        return
+def _check_inputs(model: keras.Model, dataset: Dataset) -> None:
+    expected = model.input_shape
+    if isinstance(expected, list):
+        expected = dict(zip(model.input_names, expected, strict=True))
+    for name, each in dataset.inputs.items():
+        shape = expected[name] if isinstance(expected, dict) and name else expected
+        if not fits(shape, each.made_shape):
+            if isinstance(each, ImageInput):
+                raise _wrong_images(shape, each.shape, dataset)
+            subject = f"the input `{name}`" if name else "the network"
+            message = (
+                f"{subject} takes {shape_text(shape)}, but the columns make {shape_text((None, *each.made_shape))}"
+            )
+            raise fail("ARCH303", message, hint=f"set the spec's `input` to {list(each.made_shape)}")
+
+
+def _wrong_images(expected: Any, shape: tuple[int, int, int], dataset: Dataset) -> ArchError:
     if not isinstance(expected, tuple):
-        raise fail("ARCH303", f"expected one image as input, got {shape_text(expected)}")
+        return fail("ARCH303", f"expected one image as input, got {shape_text(expected)}")
     message = f"the network expects images of {shape_text(expected)}, but those of {dataset.name} are "
     hint = f"set the spec's `input` to {list(shape)}, or choose another `source`"
     if len(expected) == 4 and None not in expected[1:] and expected[3] == shape[2]:
         hint = f"to resize the images, add `size: {list(expected[1:3])}` to `data`"
-    raise fail("ARCH303", message + shape_text((None, *shape)), hint=hint)
+    return fail("ARCH303", message + shape_text((None, *shape)), hint=hint)

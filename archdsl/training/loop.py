@@ -173,6 +173,7 @@ class TrainingLoop:
             )
         self.result = replace(
             self.result,
+            test_scores=dict(tested.scores),
             test_accuracy=tested.accuracy,
             test_loss=tested.loss,
             plain_test_accuracy=tested.plain_accuracy,
@@ -187,7 +188,8 @@ class TrainingLoop:
             self.result,
             epochs_run=len(self.log.rows),
             best_epoch=self.kept.epoch,
-            validation_accuracy=self.kept.score,
+            validation_accuracy=self.kept.score if self.result.task == "classification" else None,
+            validation_score=self.kept.score,
             validation_loss=self.kept.loss,
             seconds=self._seconds(),
         )

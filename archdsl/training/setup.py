@@ -119,7 +119,8 @@ def prepare(spec: Spec, overrides: Overrides) -> PreparedTraining:
     graph = resolve(spec, **overrides.arguments)
     check_gradients(spec, graph)
     dataset = load(source, overrides.data_dir, overrides.limit, ports=Ports.of(graph))
-    evaluation.check_views(recipe.test_time, dataset.image.shape)
+    if dataset.image_name is not None:
+        evaluation.check_views(recipe.test_time, dataset.image.shape)
     keras.utils.set_random_seed(recipe.seed)
     with tf_settings.precision(recipe.precision):
         model = build(spec, **overrides.arguments)
@@ -127,7 +128,7 @@ def prepare(spec: Spec, overrides: Overrides) -> PreparedTraining:
     test_time = recipe.test_time.model_dump() if recipe.test_time else None
     carry_data(model, input_description.describe(dataset, dataset.name, test_time, heads[0].output))
     steps = pipeline.steps(dataset.train, source)
-    _compile(model, graph, recipe, source, steps, overrides)
+    _compile(model, graph, recipe, heads, source, steps, overrides)
     prepared = PreparedTraining(spec, graph, source, recipe, dataset, model, steps, heads, overrides)
     if recipe.whiten:
         whitening.whiten(model, recipe.whiten, dataset)
@@ -177,7 +178,15 @@ def _setting(spec: Spec, arguments: Mapping[str, Any], outputs: int, classes: in
     return ""
 
 
-def _compile(model: keras.Model, graph: Graph, recipe: Train, source: Data, steps: int, overrides: Overrides) -> None:
+def _compile(
+    model: keras.Model,
+    graph: Graph,
+    recipe: Train,
+    heads: Sequence[Head],
+    source: Data,
+    steps: int,
+    overrides: Overrides,
+) -> None:
     requested = recipe.steps_per_execution
     if isinstance(requested, int) and steps % requested:
         divisors = [k for k in range(1, min(steps, 2 * requested) + 1) if steps % k == 0]
@@ -191,6 +200,7 @@ def _compile(model: keras.Model, graph: Graph, recipe: Train, source: Data, step
     compilation.compile_model(
         model,
         recipe,
+        heads,
         recipe.epochs,
         steps,
         optimizer=overrides.optimizer,

@@ -304,7 +304,9 @@ model:
   - dense: {units: 10, activation: softmax}
 data: {source: digits}
 """
-    assert "the data set has no column for the input `facts`" in refused("ARCH303", tmp_path / "run", archdsl.loads(two))
+    assert "the data set has no column for the input `facts`" in refused(
+        "ARCH303", tmp_path / "run", archdsl.loads(two)
+    )
 
 
 def test_a_limit_is_noted(tmp_path: Path) -> None:

@@ -2,8 +2,9 @@
 
 from archdsl.data.inputs.base import Input
 from archdsl.data.inputs.image import ImageInput
+from archdsl.data.inputs.numbers import NumbersInput
 
-INPUTS: dict[str, type[Input]] = {"image": ImageInput}
+INPUTS: dict[str, type[Input]] = {"image": ImageInput, "number": NumbersInput}
 """The input that a kind of column makes."""
 
-__all__ = ["INPUTS", "ImageInput", "Input"]
+__all__ = ["INPUTS", "ImageInput", "Input", "NumbersInput"]

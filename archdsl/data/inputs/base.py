@@ -41,6 +41,15 @@ class Input(ABC):
     def encoded(self, values: NDArray[Any]) -> NDArray[Any]:
         """The values as they are kept in memory for training."""
 
+    @property
+    @abstractmethod
+    def made_shape(self) -> tuple[int, ...]:
+        """The shape of one example as the network takes it."""
+
+    @abstractmethod
+    def describe(self) -> dict[str, Any]:
+        """What encodes raw values, as plain data that is saved with the model."""
+
     @abstractmethod
     def check_memory(self, title: str, count: int) -> None:
         """Check that examples fit into memory.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +66,21 @@ class ImageInput(Input):
 
     def encoded(self, values: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return values
+
+    @property
+    def made_shape(self) -> tuple[int, ...]:
+        return self.shape
+
+    def describe(self) -> dict[str, Any]:
+        return {
+            "kind": "image",
+            "column": self.column,
+            "shape": list(self.shape),
+            "largest": float(self.largest),
+            "divisor": float(self.divisor),
+            "mean": [float(value) for value in self.statistics.mean] if self.statistics else None,
+            "std": [float(value) for value in self.statistics.std] if self.statistics else None,
+        }
 
     def check_memory(self, title: str, count: int) -> None:
         files.check_memory(title, count, self.shape)

@@ -134,7 +134,12 @@ def check_augmentation(dataset: Dataset, data: Data, one_hot: bool) -> None:
     Raises:
         ArchError: mixed labels are not one-hot, or images are not in color (ARCH303).
     """
-    augment, channels = data.augment, dataset.image.shape[2]
+    augment = data.augment
+    if dataset.image_name is None:
+        if augment != Augment():
+            raise fail("ARCH303", f"`augment` changes images, but {dataset.name} has none", hint="remove `augment`")
+        return
+    channels = dataset.image.shape[2]
     for word in ("mixup", "cutmix"):
         if getattr(augment, word) and not one_hot:
             hint = "set `loss: categorical_crossentropy`, which takes mixed labels"

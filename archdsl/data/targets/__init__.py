@@ -2,8 +2,9 @@
 
 from archdsl.data.targets.base import Target
 from archdsl.data.targets.classes import ClassTarget
+from archdsl.data.targets.numbers import NumberTarget
 
-TARGETS: dict[str, type[Target]] = {"class": ClassTarget}
+TARGETS: dict[str, type[Target]] = {"class": ClassTarget, "number": NumberTarget}
 """The target that a kind of column makes."""
 
-__all__ = ["TARGETS", "ClassTarget", "Target"]
+__all__ = ["TARGETS", "ClassTarget", "NumberTarget", "Target"]

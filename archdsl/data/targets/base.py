@@ -33,6 +33,10 @@ class Target(ABC):
     def fitted(self, values: NDArray[Any]) -> Self:
         """The same target, after learning from the values of the training examples."""
 
+    @abstractmethod
+    def describe(self) -> dict[str, Any]:
+        """What predictions mean, as plain data that is saved with the model."""
+
     @property
     def is_weighted(self) -> bool:
         """Whether some examples weigh more in the loss than others."""

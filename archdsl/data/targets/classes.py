@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,9 @@ class ClassTarget(Target):
         elif isinstance(self.class_weights, Mapping):
             weights = np.array([self.class_weights.get(each, 1.0) for each in self.classes], np.float32)
         return replace(self, weights=weights)
+
+    def describe(self) -> dict[str, Any]:
+        return {"kind": "class", "classes": list(self.classes)}
 
     @property
     def is_weighted(self) -> bool:

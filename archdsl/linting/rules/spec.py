@@ -171,7 +171,8 @@ class MismatchedLogits(Rule):
         said = getattr(train, "from_logits", None)
         if train is None or said is None:
             return
-        losses = train.loss if isinstance(train.loss, dict) else dict.fromkeys(network.graph.outputs, train.loss)
+        losses = train.losses
+        losses = dict.fromkeys(network.graph.outputs, losses[""]) if "" in losses else losses
         for name, loss in losses.items():
             if not re.search("categorical.*cross", loss.word) or name not in flow.outputs:
                 continue

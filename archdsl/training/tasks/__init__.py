@@ -1,7 +1,7 @@
 """The tasks that a network is trained for: one module for each, imported when it is used."""
 
 from archdsl.data.targets import Target
-from archdsl.training.tasks import classification
+from archdsl.training.tasks import classification, regression
 from archdsl.training.tasks.base import Head, Scorer, Task
 
 __all__ = ["Head", "Scorer", "Task", "task_of"]
@@ -12,4 +12,4 @@ def task_of(target: Target) -> Task:
     return next(task for task in TASKS if isinstance(target, task.target))
 
 
-TASKS: tuple[Task, ...] = (classification.TASK,)
+TASKS: tuple[Task, ...] = (classification.TASK, regression.TASK)

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from archdsl.data.dataset import Dataset
 from archdsl.data.targets import Target
+from archdsl.recipe import TASKS
+from archdsl.recipe.tasks import TaskWord
 from archdsl.runs.card import Reliability
 from archdsl.runs.folder import Result
 
@@ -75,10 +77,13 @@ class Task(ABC):
 
     target: ClassVar[type[Target]]
     """What it predicts."""
-    score: ClassVar[str]
-    """The name of the metric that selects the best epoch."""
-    larger_is_better: ClassVar[bool] = True
-    """Whether a larger score is better."""
+    word: ClassVar[str]
+    """Its word in `archdsl.recipe.TASKS`."""
+
+    @property
+    def facts(self) -> TaskWord:
+        """What is known about it without a framework."""
+        return TASKS[self.word]
 
     @abstractmethod
     def check(
@@ -95,14 +100,10 @@ class Task(ABC):
             ArchError: it has another shape (ARCH303).
         """
 
-    def score_text(self, score: float) -> str:
-        """Format a score for a column: a fraction as `91.20 %`."""
-        return f"{score * 100:5.2f} %"
-
     def better(self, score: Any, loss: Any, best_score: Any, best_loss: Any) -> bool:
         """Whether score and loss are better than the best so far; NaN is the worst loss."""
         if score != best_score:
-            return bool(score > best_score if self.larger_is_better else score < best_score)
+            return bool(score > best_score if self.facts.larger_is_better else score < best_score)
         return bool(loss < best_loss or (math.isnan(best_loss) and not math.isnan(loss)))
 
     @abstractmethod

@@ -27,7 +27,7 @@ class Classification(Task):
     """One output for each class, as probabilities or logits."""
 
     target = ClassTarget
-    score = "accuracy"
+    word = "classification"
 
     def check(
         self, model: keras.Model, output: str, column: str, dataset: Dataset, setting: Callable[[int, int], str]

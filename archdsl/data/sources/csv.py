@@ -1,0 +1,51 @@
+"""A CSV file with a column for each value, or a folder with `train.csv` and optionally `test.csv`, `validation.csv`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from archdsl.data.images import RequestedFormat
+from archdsl.data.readers import cells, search
+from archdsl.data.sources.base import RawDataset, Source
+from archdsl.errors import fail
+from archdsl.recipe import Data
+
+SPLITS = ("train", "validation", "test")
+
+
+class CsvFile(Source):
+    """Reads a CSV file. Columns of numbers are numbers; all others are classes. The last column is the target."""
+
+    def read(self, data: Data, data_dir: Path | None, requested: RequestedFormat) -> RawDataset:
+        """Read the cells of a file.
+
+        Raises:
+            ArchError: the file is missing (ARCH301) or cannot be read (ARCH302), or the splits have different columns
+                (ARCH303).
+        """
+        path, searched = search.find(data.argument, "file", data_dir)
+        paths = {"train": path}
+        if path.is_dir():
+            paths = {name: path / f"{name}.csv" for name in SPLITS if (path / f"{name}.csv").exists()}
+            if "train" not in paths:
+                raise fail("ARCH302", f"{path} has no `train.csv`")
+        read = {name: cells.read_csv(file) for name, file in paths.items()}
+        for name, file in paths.items():
+            if missing := [column for column in read["train"] if column not in read[name]]:
+                raise fail("ARCH303", f"{file} lacks the column `{missing[0]}`, which {paths['train']} has")
+        tables = {name: cells.typed(each, read["train"]) for name, each in read.items()}
+        columns, train = tables["train"]
+        *others, target = columns
+        return RawDataset(
+            columns,
+            tuple(others),
+            (target,),
+            train,
+            tables["test"][1] if "test" in tables else None,
+            str(path.absolute()),
+            tables["validation"][1] if "validation" in tables else None,
+            searched=searched,
+        )
+
+
+SOURCE = CsvFile()
