@@ -43,11 +43,9 @@ def _head(output: str, column: str, dataset: Dataset) -> Head:
 
 
 def _check_inputs(model: keras.Model, dataset: Dataset) -> None:
-    expected = model.input_shape
-    if isinstance(expected, list):
-        expected = dict(zip(model.input_names, expected, strict=True))
+    by_name = {tensor.name: tuple(tensor.shape) for tensor in model.inputs}
     for name, each in dataset.inputs.items():
-        shape = expected[name] if isinstance(expected, dict) and name else expected
+        shape = by_name[name] if name else model.input_shape
         if not fits(shape, each.made_shape):
             if isinstance(each, ImageInput):
                 raise _wrong_images(shape, each.shape, dataset)

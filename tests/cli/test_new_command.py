@@ -161,10 +161,13 @@ def test_a_template_learns_from_a_step(template: str, tmp_path: Path) -> None:
     from archdsl import keras as runtime
     from archdsl.recipe import Train
     from archdsl.training.compilation import compile_model
+    from archdsl.training.tasks import Head, classification
 
     spec, smaller = drafts.from_template(tmp_path / "net.yaml", template).spec, SMALLER.get(template, {})
     model = runtime.build(spec, **smaller)
-    compile_model(model, spec.train or Train(loss="mean_squared_error"), epochs=2, steps=1)
+    graph = resolve(spec, **smaller)
+    heads = [Head(name if len(graph.outputs) > 1 else "", "label", classification.TASK) for name in graph.outputs]
+    compile_model(model, spec.train or Train(loss="mean_squared_error"), heads, epochs=2, steps=1)
     random = np.random.default_rng(0)
     shapes = {name: end.shape for name, end in resolve(spec, **smaller).outputs.items()}
     images = {name: random.normal(size=(2, *given.shape)).astype("float32") for name, given in spec.inputs.items()}

@@ -30,6 +30,8 @@ LEFT_OUT_OF_METRICS = {
     "thresholds": "`num_thresholds` places them",
     "num_labels": "the data set tells",
     "label_weights": "`class_weights` of the data weigh",
+    "class_aggregation": "an output predicts one number",
+    "num_regressors": "the score is not adjusted for the number of inputs",
     "k": "`top_5_accuracy` has it in its name, and `top_k_accuracy` takes it",
 }
 OWN_DEFAULTS = {"from_logits": None, "label_smoothing": None, "average": "macro"}

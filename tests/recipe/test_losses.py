@@ -11,6 +11,8 @@ import pytest
 
 keras = pytest.importorskip("keras")
 
+from heads import HEADS  # noqa: E402
+
 from archdsl.errors import ArchError  # noqa: E402
 from archdsl.recipe import LOSSES, METRICS, Train  # noqa: E402
 from archdsl.training import compilation  # noqa: E402
@@ -44,7 +46,7 @@ def network(activation: str | None = None) -> Any:
 
 def compiled(**recipe: Any) -> Any:
     model = network(recipe.pop("activation", None))
-    compilation.compile_model(model, Train.model_validate(recipe), 1, 1)
+    compilation.compile_model(model, Train.model_validate(recipe), HEADS, 1, 1)
     return model
 
 
@@ -117,7 +119,7 @@ def test_user_metrics_are_added_to_those_of_the_recipe() -> None:
         return keras.ops.sum(keras.ops.abs(labels - outputs), axis=-1)
 
     compilation.compile_model(
-        model, Train(), 1, 1, optimizer=optimizer, loss=loss, metrics=[own], steps_per_execution=3
+        model, Train(), HEADS, 1, 1, optimizer=optimizer, loss=loss, metrics=[own], steps_per_execution=3
     )
     assert (model.optimizer, model.loss, model.steps_per_execution) == (optimizer, loss, 3)
     found = model.evaluate(IMAGES, np.eye(4, dtype="float32")[WHOLE], verbose=0, return_dict=True)

@@ -11,6 +11,8 @@ import pytest
 
 keras = pytest.importorskip("keras")
 
+from heads import HEADS  # noqa: E402
+
 import archdsl.keras  # noqa: E402, F401 - registers the classes
 from archdsl.keras.optimizers.muon import MuonSGD, orthogonal  # noqa: E402
 from archdsl.recipe import OPTIMIZERS, Train  # noqa: E402
@@ -241,7 +243,7 @@ def test_a_schedule_and_a_compiled_step_keep_the_rates() -> None:
                 "loss": "mean_squared_error",
             }
         )
-        compilation.compile_model(model, train, 2, 4)
+        compilation.compile_model(model, train, HEADS, 2, 4)
         before = {v.path: v.numpy() for v in model.trainable_variables}
         images, labels = np.random.default_rng(0).normal(size=(8, 4, 4, 2)), np.eye(4)[np.arange(8) % 4]
         model.fit(images, labels, batch_size=2, epochs=2, verbose=0, shuffle=False)

@@ -10,6 +10,8 @@ import pytest
 
 keras = pytest.importorskip("keras")
 
+from heads import HEADS  # noqa: E402
+
 import archdsl.keras  # noqa: E402, F401 - registers the classes
 from archdsl.recipe import SCHEDULES, Train  # noqa: E402
 from archdsl.training import compilation  # noqa: E402
@@ -103,7 +105,7 @@ def test_a_schedule_runs_inside_a_compiled_step() -> None:
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, use_bias=False)])
     cycle = {"one_cycle": {"rate": 0.5, "start": 0.0, "peak": 0.5}}
     recipe = {"optimizer": {"sgd": {"learning_rate": cycle}}, "loss": "mean_squared_error", "jit_compile": True}
-    compilation.compile_model(model, Train.model_validate(recipe), 1, 4)
+    compilation.compile_model(model, Train.model_validate(recipe), HEADS, 1, 4)
     before = model.get_weights()[0]
     model.fit(np.ones((4, 2)), np.zeros((4, 1)), batch_size=4, epochs=1, verbose=0)
     np.testing.assert_array_equal(model.get_weights()[0], before)  # the first rate is 0

@@ -9,6 +9,8 @@ import pytest
 
 keras = pytest.importorskip("keras")
 
+from heads import HEADS  # noqa: E402
+
 from archdsl.data import dataset  # noqa: E402
 from archdsl.errors import ArchError  # noqa: E402
 from archdsl.ops.base import Call  # noqa: E402
@@ -39,7 +41,7 @@ def test_a_network_of_open_size_takes_any_image() -> None:
 def test_logits_are_seen_from_the_network_unless_the_recipe_says(activation: Any, given: Any, logits: bool) -> None:
     inner = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(10, activation)])
     nested = keras.Sequential([keras.Input((8, 8, 1)), inner])
-    made = compilation.make_loss(Train(from_logits=given), nested)
+    made = compilation.make_loss(Train(from_logits=given), nested, HEADS)
     assert made.get_config()["from_logits"] is logits
 
 
@@ -61,6 +63,6 @@ def test_a_step_falls_at_the_start_of_its_epoch() -> None:
 
 def test_labels_are_smoothed() -> None:
     made = compilation.make_loss(
-        Train(label_smoothing=0.1), keras.Sequential([keras.Input((4,)), keras.layers.Dense(10)])
+        Train(label_smoothing=0.1), keras.Sequential([keras.Input((4,)), keras.layers.Dense(10)]), HEADS
     )
     assert made.get_config()["label_smoothing"] == 0.1
