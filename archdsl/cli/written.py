@@ -20,6 +20,7 @@ RUN_FILES = {
     "curves.png": "loss and accuracy by epoch",
     "confusion.png": "confusion matrix of the test images",
     "mistakes.png": "the most confident mistakes",
+    "residuals.png": "predicted and true values",
     "network.svg": "picture of the network",
     "log.csv": "metrics by epoch; also as log.jsonl",
     "run.json": "settings and results",

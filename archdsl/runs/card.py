@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from archdsl.runs.folder import CONFUSION, CURVES, MISTAKES, MODEL, NETWORK, Result
+from archdsl.runs.folder import CONFUSION, CURVES, MISTAKES, MODEL, NETWORK, RESIDUALS, Result
 from archdsl.source import LINE_END
 from archdsl.spec import Spec
 from archdsl.text import duration, in_line, markdown_table, percent, printable, quantity
@@ -69,9 +69,12 @@ def _head(spec: Spec, result: Result, pictures: Collection[str]) -> list[str]:
 
 
 def _results(result: Result, pictures: Collection[str]) -> list[str]:
-    rows = []
+    rows, noun = [], _noun(result)
+    if result.task != "classification":
+        tested = quantity(result.images.get("test", 0), noun)
+        rows = [(f"Test {name.replace('_', ' ')} ({tested})", f"{score:.4g}") for name, score in _scores(result)]
     if result.test_accuracy is not None:
-        tested = quantity(result.images.get("test", 0), "image")
+        tested = quantity(result.images.get("test", 0), noun)
         if result.plain_test_accuracy is None:
             rows.append((f"Test accuracy ({tested})", percent(result.test_accuracy)))
         else:
@@ -79,9 +82,9 @@ def _results(result: Result, pictures: Collection[str]) -> list[str]:
             rows.append((f"Test accuracy ({tested}, single view)", percent(result.plain_test_accuracy)))
     if result.test_loss is not None:
         rows.append(("Test loss", f"{result.test_loss:.4f}"))
-    if result.validation_accuracy is not None:
-        validated = quantity(result.images.get("validation", 0), "image")
-        rows.append((f"Validation accuracy ({validated})", percent(result.validation_accuracy)))
+    if (score := result.validation_score_text) is not None:
+        validated = quantity(result.images.get("validation", 0), noun)
+        rows.append((f"Validation {result.judged.score_title} ({validated})", score))
     rows.append(("Epochs", f"{result.epochs_run} of {result.epochs}"))
     if result.best_epoch:
         rows.append(("Epoch of the saved weights", str(result.best_epoch)))
@@ -92,13 +95,28 @@ def _results(result: Result, pictures: Collection[str]) -> list[str]:
     if result.class_accuracy:
         lines += ["", *_classes(result)]
     captions = {
-        CURVES: "Loss, accuracy and learning rate over the epochs",
+        CURVES: f"Loss, {result.judged.score_title} and learning rate over the epochs",
         CONFUSION: "Confusion matrix",
         MISTAKES: "Most confident mistakes",
+        RESIDUALS: "Predicted and true values",
     }
     for name, caption in captions.items():
         lines += ["", f"![{caption}]({name})"] if name in pictures else []
     return lines
+
+
+def _noun(result: Result) -> str:
+    """What an example is: an image or a row."""
+    return "image" if _has_images(result) else "row"
+
+
+def _has_images(result: Result) -> bool:
+    """Whether the network takes one image."""
+    return not result.input or "largest" in result.input
+
+
+def _scores(result: Result) -> list[tuple[str, float]]:
+    return list((result.test_scores or {}).items())
 
 
 def _classes(result: Result) -> list[str]:
@@ -117,14 +135,19 @@ def _data(result: Result) -> list[str]:
     origin = (
         "embedded in archdsl" if result.origin == "embedded" else f"read from {_code(PurePath(result.origin).name)}"
     )
-    lines = ["## Data", "", f"- Source: {_escaped(result.source)}, {origin}", f"- Images: {counts}"]
+    lines = [
+        "## Data",
+        "",
+        f"- Source: {_escaped(result.source)}, {origin}",
+        f"- {_noun(result).capitalize()}s: {counts}",
+    ]
     if result.limit:
-        lines.append(f"- Limited to {result.limit:,} training images")
+        lines.append(f"- Limited to {result.limit:,} training {_noun(result)}s")
     if result.classes:
         names = [_escaped(name) for name in result.classes[:MOST_CLASSES]]
         more = f", ... {len(result.classes) - MOST_CLASSES} more" if len(result.classes) > MOST_CLASSES else ""
         lines.append(f"- Classes ({len(result.classes)}): {', '.join(names)}{more}")
-    if result.input:
+    if result.input and _has_images(result):
         lines.append(f"- Pixel values from 0 to {result.input['largest']:g}, divided by {result.input['divisor']:g}")
     if result.mean and result.std:
         mean, std = (", ".join(f"{value:.4f}" for value in values) for values in (result.mean, result.std))
@@ -154,6 +177,8 @@ def _command(result: Result) -> str:
 
 
 def _use(result: Result) -> list[str]:
+    if not _has_images(result):
+        return ["## Usage", "", "```python", "import archdsl", "", f'model = archdsl.load_model("{MODEL}")', "```"]
     call = "probabilities = model.predict(images)"
     if result.input and (shape := result.input["shape"]):
         call += f"  # float32, shape {'x'.join(map(str, shape))}, values from 0 to {result.input['largest']:g}"
@@ -176,6 +201,11 @@ def _use(result: Result) -> list[str]:
 
 def _limits(result: Result, reliability: Reliability | None) -> list[str]:
     lines = ["## Limitations", ""]
+    if result.task != "classification" or not _has_images(result):
+        return [
+            *lines,
+            f"- The model was tested only on {_escaped(result.source)}. It may perform worse on other data.",
+        ]
     classes = f"its {len(result.classes)} classes" if result.classes else "its classes"
     lines.append(f"- The model assigns every image to one of {classes}, even an image that shows none of them.")
     if result.input:

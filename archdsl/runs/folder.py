@@ -147,6 +147,12 @@ class Result:
         """The score, formatted: `98.33 %`."""
         return None if self.score is None else self.judged.score_text(self.score)
 
+    @property
+    def validation_score_text(self) -> str | None:
+        """The score of the saved weights on the validation examples, formatted."""
+        score = self.validation_accuracy if self.validation_score is None else self.validation_score
+        return None if score is None else self.judged.score_text(score)
+
     def write(self, folder: Path) -> None:
         """Write `run.json` atomically.
 

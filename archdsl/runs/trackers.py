@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from archdsl.errors import fail, nearest
-from archdsl.runs.folder import CARD, CONFUSION, CURVES, MISTAKES, NETWORK, SPEC, Result
+from archdsl.runs.folder import CARD, CONFUSION, CURVES, MISTAKES, NETWORK, RESIDUALS, SPEC, Result
 
-PICTURES = (CURVES, CONFUSION, MISTAKES)
+PICTURES = (CURVES, CONFUSION, MISTAKES, RESIDUALS)
 FILES = (SPEC, CARD, NETWORK, *PICTURES)
 """The files in a run folder that are uploaded to trackers that store files."""
 
