@@ -55,7 +55,10 @@ def _batches(words: dict[str, Any]) -> Any:
     statistics = measure(part.images, 255.0, True)
     dataset = Dataset(part, part, part, tuple("0123456789"), 255, 255.0, statistics, "made up")
     return pipeline.training_batches(
-        dataset, Data(source="cifar10", batch_size=BATCH, standardize="channel", augment=Augment(**words)), 0
+        dataset,
+        Data(source="cifar10", batch_size=BATCH, standardize="channel", augment=Augment(**words)),
+        0,
+        {"label": "one_hot"},
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archdsl.data import roles, sources
-from archdsl.data.inputs import INPUTS, ImageInput, Input
+from archdsl.data.inputs import ImageInput, Input, kind_of
 from archdsl.data.readers.search import SearchedPath
 from archdsl.data.roles import Ports
 from archdsl.data.sources.base import RawDataset
@@ -132,9 +132,14 @@ def from_raw(
     raw: RawDataset, data: Data, limit: int | None = None, seed: int = SPLIT_SEED, ports: Ports | None = None
 ) -> Dataset:
     """Select the classes and examples that a recipe asks for, and split them; see `load`."""
-    raw = classes.select(raw, data)
-    inputs = {name: _input(columns, raw, data) for name, columns in roles.inputs(raw, data, ports).items()}
-    targets = {name: TARGETS[raw.columns[name].kind].of(name, raw, data) for name in roles.targets(raw, data)}
+    predicted = roles.targets(raw, data)
+    raw = classes.select(raw, data, predicted)
+    inputs = {
+        name: kind_of(columns, raw, port).of(columns, raw, data, port)
+        for name, columns in roles.inputs(raw, data, ports).items()
+        for port in [ports.inputs[name] if ports else None]
+    }
+    targets = {name: TARGETS[raw.columns[name].kind].of(name, raw, data) for name in predicted}
 
     def strata(table: Table) -> Rows:
         target = next(iter(targets.values()))
@@ -177,11 +182,6 @@ def from_raw(
         notes=notes,
         searched=raw.searched,
     )
-
-
-def _input(columns: Sequence[str], raw: RawDataset, data: Data) -> Input:
-    (kind,) = {raw.columns[name].kind for name in columns}
-    return INPUTS[kind].of(columns, raw, data)
 
 
 def limited(split: Split, targets: Mapping[str, Target], limit: int, seed: int = SPLIT_SEED) -> Split:

@@ -171,6 +171,8 @@ class Data(Section):
             source suggests, such as its images.
         targets: columns that the network predicts: one, a list, or a mapping of its outputs to columns. Defaults to
             what the source suggests, such as its labels.
+        missing: what to do with rows that have empty cells: reject the data, use the mean of the training set, or drop
+            them.
         batch_size: number of images per training step.
         size: height and width that images are resized to. By default, the images of a folder are resized to the input
             size of the network, and all others keep their size.
@@ -194,6 +196,7 @@ class Data(Section):
     source: Source
     inputs: Annotated[Columns | dict[str, Columns] | None, BeforeValidator(_columns)] = None
     targets: Annotated[Columns | dict[str, str] | None, BeforeValidator(_columns)] = None
+    missing: Literal["error", "mean", "drop"] = "error"
     batch_size: Annotated[int, BeforeValidator(whole), Field(strict=True, ge=1, le=100_000)] = 128
     size: Annotated[tuple[Size, Size], BeforeValidator(pair)] | None = None
     scale: Flag = True

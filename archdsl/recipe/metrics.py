@@ -17,21 +17,28 @@ class Metric(KerasObject):
     """Its counterpart for integer labels; empty if it supports only one-hot labels."""
     logits: ClassVar[bool] = False
     """Whether its Keras class has the argument `from_logits`."""
+    binary: ClassVar[str] = ""
+    """Its counterpart for one output that decides between two classes; empty if it is the same."""
     probabilities: ClassVar[bool] = False
     """Whether it requires probabilities."""
 
-    def to_call(self, name: str, sparse: bool, from_logits: bool) -> Call:
+    def to_call(self, name: str, encoding: Literal["one_hot", "ids", "binary"], from_logits: bool) -> Call:
         """Its constructor.
 
         Args:
             name: its name in logs.
-            sparse: whether labels are integers.
+            encoding: how the loss takes classes: one-hot, as numbers, or as 0 and 1 for one output.
             from_logits: whether the network outputs logits.
         """
+        if encoding == "binary" and self.binary:
+            threshold = {"threshold": 0.0 if from_logits else 0.5} if self.word == "accuracy" else {}
+            logits = {"from_logits": from_logits} if self.logits else {}
+            return Call(self.binary, (), {**threshold, **logits, "name": name})
         # With the Keras default of `average`, the result is one number per class, so ours is always passed.
         average = self.model_dump(include={"average"})
         logits = {"from_logits": from_logits} if self.logits else {}
-        return Call(self.sparse if sparse else self.target, (), {**average, **self.given(), **logits, "name": name})
+        target = self.sparse if encoding == "ids" and self.sparse else self.target
+        return Call(target, (), {**average, **self.given(), **logits, "name": name})
 
 
 ARGUMENTS = {
@@ -71,6 +78,7 @@ METRICS = KerasWords(
             "Fraction of images whose class is predicted correctly.",
             name="Accuracy",
             sparse="metrics.SparseCategoricalAccuracy",
+            binary="metrics.BinaryAccuracy",
         ),
         "top_5_accuracy": Word(
             "TopKCategoricalAccuracy",
@@ -91,6 +99,7 @@ METRICS = KerasWords(
             "Cross-entropy between labels and predictions.",
             name="Crossentropy",
             sparse="metrics.SparseCategoricalCrossentropy",
+            binary="metrics.BinaryCrossentropy",
             logits=True,
         ),
         "precision": Word("Precision", "Fraction of positive predictions that are correct.", probabilities=True),

@@ -43,6 +43,7 @@ class TaskWord:
 
 TASKS: dict[str, TaskWord] = {
     "classification": TaskWord("one of several classes", "categorical_crossentropy", ("accuracy",)),
+    "binary_classification": TaskWord("one of two classes, as one number", "binary_crossentropy", ("accuracy",)),
     "regression": TaskWord(
         "a number",
         "mean_squared_error",

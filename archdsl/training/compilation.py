@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias
 import keras
 import numpy as np
 
+from archdsl.data.pipeline.targets import Encoding
 from archdsl.errors import fail
 from archdsl.keras.optimizers import RATED, MuonSGD, OneCycle, WarmUp
 from archdsl.ops.base import Call
@@ -150,22 +151,34 @@ def make_metrics(recipe: Train, model: keras.Model, heads: Sequence[Head], more:
 def _metrics(recipe: Train, model: keras.Model, head: Head) -> list[Any]:
     own, loss = head.task.facts.metrics, loss_of(recipe, head)
     by_word = {metric.word: metric for metric in (*(METRICS[word]() for word in own), *recipe.metrics)}
-    depends = any(metric.logits or metric.probabilities for metric in by_word.values())
+    depends = any(metric.logits or metric.probabilities or metric.binary for metric in by_word.values())
     logits = depends and _ends_in_logits(recipe, model, head.output, loss)
     for word, metric in by_word.items():
         if metric.probabilities and logits and metric.top_k is None:
             hint = f"to count the most likely class, use `{{{word}: {{top_k: 1}}}}`; or end the network with `softmax`"
             raise fail("ARCH401", f"`{word}` expects probabilities, but the network outputs logits", hint=hint)
-    return [instantiate(metric.to_call(word, loss.sparse, logits)) for word, metric in by_word.items()]
+    encoding = head.task.encoding(loss)
+    return [instantiate(metric.to_call(word, encoding, logits)) for word, metric in by_word.items()]
 
 
 def _ends_in_logits(recipe: Train, model: keras.Model, output: str, loss: Loss) -> bool:
     return not gives_probabilities(model, output, loss.each) if recipe.from_logits is None else recipe.from_logits
 
 
-def one_hot(recipe: Train) -> bool:
-    """Whether the loss takes one-hot labels, not integers."""
-    return not any(loss.sparse for loss in recipe.losses.values())
+def encodings(recipe: Train, heads: Sequence[Head]) -> dict[str, Encoding]:
+    """How the losses take each target.
+
+    Raises:
+        ArchError: two losses take the same target in different ways (ARCH303).
+    """
+    found: dict[str, Encoding] = {}
+    for head in heads:
+        loss = loss_of(recipe, head)
+        encoding = head.task.encoding(loss)
+        if found.setdefault(head.column, encoding) != encoding:
+            message = f"the losses of `{head.column}` take it in different ways: `{loss.word}` differs from the others"
+            raise fail("ARCH303", message, hint="use one loss for all outputs that predict it")
+    return found
 
 
 def gives_probabilities(model: keras.Model, output: str = "", each: bool = False) -> bool:

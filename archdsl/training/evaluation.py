@@ -92,7 +92,7 @@ def test_outputs(
         by_name = given if isinstance(given, dict) else dict(zip(model.output_names, given, strict=True))
         return {head.output: by_name[head.output] for head in heads}
 
-    batches = pipeline.evaluation_batches(dataset.test, dataset, source, one_hot=False)
+    batches = pipeline.evaluation_batches(dataset.test, dataset, source, {})
     signature = tf.nest.map_structure(_any_count, batches.element_spec[0])
     run = tf.function(head_outputs, input_signature=[signature], jit_compile=model.jit_compile)
     for inputs, _ in batches:
@@ -126,7 +126,7 @@ def evaluate(
     Returns:
         The results, and the judge of the main output.
     """
-    main, one_hot, count = heads[0], compilation.one_hot(recipe), len(dataset.test)
+    main, encodings, count = heads[0], compilation.encodings(recipe, heads), len(dataset.test)
     losses = loss if isinstance(loss, dict) else {head.output: loss for head in heads}
     scorer = main.task.scorer(main.column, dataset)
     summed, first = 0.0, 0
@@ -137,7 +137,7 @@ def evaluate(
         scorer.update(outputs[main.output], values[main.column], single_view[main.output] if single_view else None)
         for head in heads:
             if head.output in losses:
-                target = encoded(tf.constant(values[head.column]), dataset.targets[head.column], one_hot)
+                target = encoded(tf.constant(values[head.column]), dataset.targets[head.column], encodings[head.column])
                 each = keras.losses.get(losses[head.output])
                 size = 1 if getattr(each, "reduction", "") == "sum" else (rows.stop - rows.start) / count
                 summed += float(each(target, outputs[head.output])) * size

@@ -29,17 +29,18 @@ def find(
     """
     outputs = recipe.loss if isinstance(recipe.loss, dict) else output_shapes(model)
     columns = data.targets if isinstance(data.targets, dict) else {}
-    heads = tuple(_head(output, columns.get(output, output), dataset) for output in outputs)
+    shapes = output_shapes(model)
+    heads = tuple(_head(output, columns.get(output, output), shapes[output], dataset) for output in outputs)
     _check_inputs(model, dataset)
     for head in heads:
         head.task.check(model, head.output, head.column, dataset, setting)
     return heads
 
 
-def _head(output: str, column: str, dataset: Dataset) -> Head:
+def _head(output: str, column: str, shape: Any, dataset: Dataset) -> Head:
     """The head of an output: it predicts a column, or the only target."""
     column = column if column in dataset.targets else next(iter(dataset.targets))
-    return Head(output, column, task_of(dataset.targets[column]))
+    return Head(output, column, task_of(dataset.targets[column], shape))
 
 
 def _check_inputs(model: keras.Model, dataset: Dataset) -> None:

@@ -85,14 +85,14 @@ class PreparedTraining:
 
     def training_batches(self, first: int = 0) -> tf.data.Dataset:
         """Endless training batches, starting at an epoch."""
-        one_hot = compilation.one_hot(self.recipe)
-        batches = pipeline.training_batches(self.dataset, self.source, self.recipe.seed, one_hot, first=first)
+        encodings = compilation.encodings(self.recipe, self.heads)
+        batches = pipeline.training_batches(self.dataset, self.source, self.recipe.seed, encodings, first=first)
         return self._for_heads(batches)
 
     def evaluation_batches(self, split: Split) -> tf.data.Dataset:
         """The batches of a split, once."""
-        one_hot = compilation.one_hot(self.recipe)
-        return self._for_heads(pipeline.evaluation_batches(split, self.dataset, self.source, one_hot))
+        encodings = compilation.encodings(self.recipe, self.heads)
+        return self._for_heads(pipeline.evaluation_batches(split, self.dataset, self.source, encodings))
 
     def _for_heads(self, batches: tf.data.Dataset) -> tf.data.Dataset:
         """Pass the target of each head to its output."""

@@ -10,7 +10,7 @@ import pytest
 
 tf = pytest.importorskip("tensorflow")
 
-from pipelines import COUNT, epochs, made, recipe  # noqa: E402
+from pipelines import COUNT, ONE_HOT, epochs, made, recipe  # noqa: E402
 
 from archdsl.data import pipeline  # noqa: E402
 from archdsl.data.pipeline import augment as augmentation  # noqa: E402
@@ -172,5 +172,5 @@ def test_a_recipe_that_mixes_nothing_looks_at_one_image_each() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(augmentation, "ImageAugmentation", Spy)
         for augment in (Augment(crop=1), Augment(crop=1, mixup=1.0)):
-            next(iter(pipeline.training_batches(dataset, recipe(augment=augment), 0)))
+            next(iter(pipeline.training_batches(dataset, recipe(augment=augment), 0, ONE_HOT)))
     assert set(seen) == {5, 10}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 tf = pytest.importorskip("tensorflow")
 
-from pipelines import COUNT, digest, epochs, made, recipe  # noqa: E402
+from pipelines import COUNT, ONE_HOT, digest, epochs, made, recipe  # noqa: E402
 
 from archdsl.data import pipeline  # noqa: E402
 from archdsl.data.dataset import load  # noqa: E402
@@ -61,15 +61,15 @@ def test_labels_stay_with_their_images() -> None:
 
 
 def test_the_last_batch_holds_what_is_left() -> None:
-    batches = pipeline.training_batches(made(), recipe(), 0).as_numpy_iterator()
+    batches = pipeline.training_batches(made(), recipe(), 0, ONE_HOT).as_numpy_iterator()
     assert [len(labels) for _, labels in itertools.islice(batches, 6)] == [5, 5, 5, 5, 3, 5]
-    batches = pipeline.training_batches(made(), recipe(batch_size=64), 0).as_numpy_iterator()
+    batches = pipeline.training_batches(made(), recipe(batch_size=64), 0, ONE_HOT).as_numpy_iterator()
     assert [len(labels) for _, labels in itertools.islice(batches, 2)] == [COUNT, COUNT]
 
 
 def test_batches_of_one_size_say_so() -> None:
-    assert pipeline.training_batches(made(count=20), recipe(), 0).element_spec[0].shape == (5, 6, 6, 3)
-    assert pipeline.training_batches(made(), recipe(), 0).element_spec[0].shape.as_list() == [None, 6, 6, 3]
+    assert pipeline.training_batches(made(count=20), recipe(), 0, ONE_HOT).element_spec[0].shape == (5, 6, 6, 3)
+    assert pipeline.training_batches(made(), recipe(), 0, ONE_HOT).element_spec[0].shape.as_list() == [None, 6, 6, 3]
 
 
 def test_a_run_may_begin_at_any_epoch() -> None:
@@ -211,40 +211,40 @@ def test_class_weights_come_as_a_third() -> None:
     np.testing.assert_array_equal(weights, labels.astype(np.float32))
     ((_, targets, weights),) = epochs(recipe(augment=MIXED), 1, dataset=dataset, one_hot=True)
     np.testing.assert_allclose(weights, targets @ np.arange(10), rtol=1e-6)
-    assert len(pipeline.evaluation_batches(dataset.test, dataset, recipe()).element_spec) == 2
+    assert len(pipeline.evaluation_batches(dataset.test, dataset, recipe(), ONE_HOT).element_spec) == 2
 
 
 def test_pixels_are_scaled_and_standardized_but_for_rounding() -> None:
     statistics = Statistics(np.array([0.5, 0.25, 0.1], np.float32), np.array([0.2, 0.3, 0.4], np.float32))
     dataset = made(divisor=255.0, statistics=statistics)
     data = Data(source="digits", standardize="channel", batch_size=100)
-    ((images, labels),) = pipeline.evaluation_batches(dataset.test, dataset, data, one_hot=False).as_numpy_iterator()
+    ((images, labels),) = pipeline.evaluation_batches(dataset.test, dataset, data, {}).as_numpy_iterator()
     wanted = (dataset.images("test") / 255 - statistics.mean) / (statistics.std.astype(float) + 1e-7)
     assert images.dtype == np.float32
     np.testing.assert_allclose(images, wanted, atol=1e-6, rtol=0)
     np.testing.assert_array_equal(labels, dataset.labels("test"))
-    shuffled, _ = next(pipeline.training_batches(dataset, data, 0, one_hot=False).as_numpy_iterator())
+    shuffled, _ = next(pipeline.training_batches(dataset, data, 0, {}).as_numpy_iterator())
     np.testing.assert_allclose(shuffled, wanted[random_streams.permutation(COUNT, 0, 0).numpy()], atol=1e-6, rtol=0)
 
 
 def test_no_tuner_holds_up_the_end_of_a_program() -> None:
     """Its thread sleeps for up to a minute, and TensorFlow waits for it where an iterator goes."""
     dataset, data = made(), recipe()
-    training = pipeline.training_batches(dataset, data, 0)
-    for batches in (training, pipeline.evaluation_batches(dataset.test, dataset, data)):
+    training = pipeline.training_batches(dataset, data, 0, ONE_HOT)
+    for batches in (training, pipeline.evaluation_batches(dataset.test, dataset, data, ONE_HOT)):
         assert batches.options().autotune.enabled is False
 
 
 def test_evaluation_moves_nothing_and_keeps_the_order() -> None:
     dataset, data = made(), recipe(augment=EVERYTHING)
-    found = list(pipeline.evaluation_batches(dataset.validation, dataset, data).as_numpy_iterator())
+    found = list(pipeline.evaluation_batches(dataset.validation, dataset, data, ONE_HOT).as_numpy_iterator())
     np.testing.assert_array_equal(np.concatenate([images for images, _ in found]), dataset.images("validation"))
     assert [len(images) for images, _ in found] == [5, 5, 5, 5, 3]
 
 
 def test_digits_lie_between_0_and_1() -> None:
     data = Data(source="digits", augment=WARPED)
-    images, _ = next(pipeline.training_batches(load(data), data, 0).as_numpy_iterator())
+    images, _ = next(pipeline.training_batches(load(data), data, 0, ONE_HOT).as_numpy_iterator())
     assert images.shape == (128, 8, 8, 1)
     assert 0 <= images.min() < 0.01
     assert 0.9 < images.max() <= 1.0001
@@ -262,7 +262,7 @@ def test_digits_lie_between_0_and_1() -> None:
 def test_what_cannot_be_augmented_so(augment: Augment, channels: int, one_hot: bool, message: str) -> None:
     dataset = made(channels=channels)
     with pytest.raises(ArchError) as caught:
-        pipeline.training_batches(dataset, recipe(augment=augment), 0, one_hot)
+        pipeline.training_batches(dataset, recipe(augment=augment), 0, ONE_HOT if one_hot else {})
     (problem,) = caught.value.problems
     assert (problem.code, problem.message) == ("ARCH303", message)
     assert problem.hint

@@ -58,7 +58,7 @@ WHOLE = np.arange(8) % 4
 def test_a_step_with_the_expected_labels(word: str) -> None:
     recipe = {"loss": word, "optimizer": {"sgd": {"learning_rate": 0.01}}}
     model = compiled(**recipe, activation="softmax")
-    one_hot = compilation.one_hot(Train.model_validate(recipe))
+    one_hot = compilation.encodings(Train.model_validate(recipe), HEADS)["label"] == "one_hot"
     assert one_hot is not LOSSES[word].sparse
     labels = np.eye(4, dtype="float32")[WHOLE] if one_hot else WHOLE
     made = model.evaluate(IMAGES, labels, verbose=0, return_dict=True)

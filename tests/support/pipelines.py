@@ -15,6 +15,9 @@ from archdsl.recipe import Data
 
 COUNT = 23
 
+ONE_HOT: dict[str, Any] = {"label": "one_hot"}
+"""The encoding of labels that most losses take."""
+
 
 def made(
     height: int = 6, width: int = 6, channels: int = 3, count: int = COUNT, weights: Any = None, **changed: Any
@@ -40,7 +43,9 @@ def epochs(
     """Images, labels and perhaps weights of the first epochs, each put together from its batches."""
     dataset = dataset or made()
     size = pipeline.steps(dataset.train, data)
-    batches = iter(pipeline.training_batches(dataset, data, seed, one_hot, **options).as_numpy_iterator())
+    batches = iter(
+        pipeline.training_batches(dataset, data, seed, ONE_HOT if one_hot else {}, **options).as_numpy_iterator()
+    )
     taken = [list(itertools.islice(batches, size)) for _ in range(count)]
     return [tuple(np.concatenate(column) for column in zip(*epoch, strict=True)) for epoch in taken]
 

@@ -1,10 +1,38 @@
-"""What the inputs of a network are made of: one module for each kind of column."""
+"""What the inputs of a network are made of: one module for each kind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
 
 from archdsl.data.inputs.base import Input
+from archdsl.data.inputs.category import CategoryInput
 from archdsl.data.inputs.image import ImageInput
-from archdsl.data.inputs.numbers import NumbersInput
+from archdsl.data.inputs.text import TextInput
+from archdsl.data.inputs.vector import VectorInput
+from archdsl.data.roles import Port
+from archdsl.data.sources.base import RawDataset
+from archdsl.errors import fail
 
-INPUTS: dict[str, type[Input]] = {"image": ImageInput, "number": NumbersInput}
-"""The input that a kind of column makes."""
+__all__ = ["CategoryInput", "ImageInput", "Input", "TextInput", "VectorInput", "kind_of"]
 
-__all__ = ["INPUTS", "ImageInput", "Input", "NumbersInput"]
+
+def kind_of(columns: Sequence[str], raw: RawDataset, port: Port | None) -> type[Input]:
+    """The kind of input that some columns make.
+
+    Args:
+        port: the input of the network, if it is known.
+
+    Raises:
+        ArchError: the columns cannot be combined (ARCH303).
+    """
+    kinds = {raw.columns[name].kind for name in columns}
+    if kinds == {"image"} and len(columns) == 1:
+        return ImageInput
+    if kinds == {"class"} and len(columns) == 1 and port is not None and port.is_integer:
+        return CategoryInput
+    if kinds == {"text"} and len(columns) == 1:
+        return TextInput
+    if kinds <= {"number", "class"} and columns:
+        return VectorInput
+    shown = ", ".join(f"`{name}` ({raw.columns[name].kind})" for name in columns) or "no column"
+    raise fail("ARCH303", f"expected one column, or columns of numbers and classes, got {shown}")

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from numpy.typing import NDArray
 
+from archdsl.data.roles import Port
 from archdsl.data.sources.base import RawDataset
 from archdsl.data.tables import Table
 from archdsl.recipe import Data
@@ -22,8 +23,12 @@ class Input(ABC):
 
     @classmethod
     @abstractmethod
-    def of(cls, columns: Sequence[str], raw: RawDataset, data: Data) -> Self:
-        """The input that these columns make, before it has seen an example."""
+    def of(cls, columns: Sequence[str], raw: RawDataset, data: Data, port: Port | None = None) -> Self:
+        """The input that these columns make, before it has seen an example.
+
+        Args:
+            port: the input of the network, if it is known.
+        """
 
     @abstractmethod
     def read(self, table: Table) -> NDArray[Any]:

@@ -13,6 +13,7 @@ from archdsl.data import images
 from archdsl.data.inputs.base import Input
 from archdsl.data.pixels import Statistics, measure
 from archdsl.data.readers import files
+from archdsl.data.roles import Port
 from archdsl.data.sources.base import RawDataset
 from archdsl.data.tables import Table
 from archdsl.recipe import Data
@@ -39,7 +40,7 @@ class ImageInput(Input):
     statistics: Statistics | None = None
 
     @classmethod
-    def of(cls, columns: Sequence[str], raw: RawDataset, data: Data) -> ImageInput:
+    def of(cls, columns: Sequence[str], raw: RawDataset, data: Data, port: Port | None = None) -> ImageInput:
         (name,) = columns
         column = raw.columns[name]
         height, width, channels = column.shape

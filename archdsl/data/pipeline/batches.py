@@ -17,7 +17,7 @@ from archdsl.data.pipeline.augment import compiled, image_augmentation
 from archdsl.data.pipeline.mixing import mix
 from archdsl.data.pipeline.normalization import scale_and_offset, standardize
 from archdsl.data.pipeline.random_streams import RandomValues
-from archdsl.data.pipeline.targets import encoded, example_weights
+from archdsl.data.pipeline.targets import Encodings, encoded, example_weights
 from archdsl.errors import fail
 from archdsl.recipe import Augment, Data
 from archdsl.text import quantity
@@ -32,7 +32,7 @@ AHEAD = 2
 
 
 def training_batches(
-    dataset: Dataset, data: Data, seed: int, one_hot: bool = True, threads: int = AHEAD, first: int = 0
+    dataset: Dataset, data: Data, seed: int, encodings: Encodings, threads: int = AHEAD, first: int = 0
 ) -> tf.data.Dataset:
     """Make endless training batches. Each epoch has its own order and random values.
 
@@ -43,14 +43,14 @@ def training_batches(
         first: the first epoch.
 
     Returns:
-        Inputs, such as images, float32 (N, H, W, C), and labels: float32 (N, classes) if `one_hot`, else int64 (N,).
-        Several inputs are a mapping by name. If the data set has class weights, also the weight of each example,
+        Inputs, such as images, float32 (N, H, W, C), and targets, such as classes. Several of either are a mapping by
+        name. If the data set has class weights, also the weight of each example,
         float32 (N,).
 
     Raises:
         ArchError: the images cannot be augmented as the recipe asks (ARCH303).
     """
-    check_augmentation(dataset, data, one_hot)
+    check_augmentation(dataset, data, encodings)
     count, size = len(dataset.train), min(data.batch_size, len(dataset.train))
     inputs, targets = _constants(dataset.train)
     network_input = compiled(_network_input(dataset, data.augment))
@@ -80,9 +80,13 @@ def training_batches(
     ) -> tuple[tf.Tensor, ...]:
         given, share = network_input(_rows(inputs, rows), values, mix_values)
         labels = {
-            name: encoded(array, dataset.targets[name], one_hot, share) for name, array in _rows(targets, rows).items()
+            name: encoded(array, dataset.targets[name], encodings.get(name, "ids"), share)
+            for name, array in _rows(targets, rows).items()
         }
-        weights = {name: example_weights(array, dataset.targets[name]) for name, array in labels.items()}
+        weights = {
+            name: example_weights(array, dataset.targets[name], encodings.get(name, "ids"))
+            for name, array in labels.items()
+        }
         batch = tuple(map(_single, (given, labels, *([weights] if any_weights else []))))
         # The last batch is padded, so one compiled program serves all batches.
         return batch if count % size == 0 else tf.nest.map_structure(lambda array: array[:size_left], batch)
@@ -90,7 +94,7 @@ def training_batches(
     return _prefetched(tf.data.Dataset.counter(first).flat_map(epoch_of), batch_of, threads)
 
 
-def evaluation_batches(split: Split, dataset: Dataset, data: Data, one_hot: bool = True) -> tf.data.Dataset:
+def evaluation_batches(split: Split, dataset: Dataset, data: Data, encodings: Encodings) -> tf.data.Dataset:
     """Make batches of a split, once and in order, scaled and standardized but not augmented.
 
     Returns:
@@ -103,7 +107,10 @@ def evaluation_batches(split: Split, dataset: Dataset, data: Data, one_hot: bool
     def batch_of(step: tf.Tensor) -> tuple[Any, tf.Tensor]:
         rows = slice(step * data.batch_size, tf.minimum((step + 1) * data.batch_size, count))
         given = {name: _plain(values[rows], dataset.inputs[name]) for name, values in inputs.items()}
-        labels = {name: encoded(values[rows], dataset.targets[name], one_hot) for name, values in targets.items()}
+        labels = {
+            name: encoded(values[rows], dataset.targets[name], encodings.get(name, "ids"))
+            for name, values in targets.items()
+        }
         return _single(given), _single(labels)
 
     return _prefetched(tf.data.Dataset.range(steps(split, data)), batch_of, AHEAD)
@@ -115,7 +122,7 @@ def augmented(dataset: Dataset, data: Data, seed: int, epoch: int, rows: Sequenc
     Returns:
         float32 (rows, H, W, C), in [0, `dataset.largest`].
     """
-    check_augmentation(dataset, data, True)
+    check_augmentation(dataset, data, dict.fromkeys(dataset.targets, "one_hot"))
     taken = tf.constant(np.asarray(rows, np.int64))
     values = _rows(random_streams.augmentation_values(len(dataset.train), data.augment, seed, epoch), taken)
     augmentation = image_augmentation(dataset, data.augment)
@@ -128,7 +135,7 @@ def steps(split: Split, data: Data) -> int:
     return math.ceil(len(split) / data.batch_size)
 
 
-def check_augmentation(dataset: Dataset, data: Data, one_hot: bool) -> None:
+def check_augmentation(dataset: Dataset, data: Data, encodings: Encodings) -> None:
     """Check that a recipe can augment this data set.
 
     Raises:
@@ -141,7 +148,7 @@ def check_augmentation(dataset: Dataset, data: Data, one_hot: bool) -> None:
         return
     channels = dataset.image.shape[2]
     for word in ("mixup", "cutmix"):
-        if getattr(augment, word) and not one_hot:
+        if getattr(augment, word) and [*encodings.values()] != ["one_hot"]:
             hint = "set `loss: categorical_crossentropy`, which takes mixed labels"
             raise fail("ARCH303", f"`{word}` mixes labels, but this loss takes integer labels", hint=hint)
     for word in ("saturation", "hue"):

@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Literal, TypeAlias
+
 import tensorflow as tf
 
 from archdsl.data.targets import ClassTarget, Target
 
+Encoding: TypeAlias = Literal["one_hot", "ids", "binary"]
+"""How a loss takes classes: one-hot, float32 (N, classes); as numbers, int64 (N,); or as 0 and 1, float32 (N, 1)."""
 
-def encoded(values: tf.Tensor, target: Target, one_hot: bool, share: tf.Tensor | None = None) -> tf.Tensor:
+Encodings: TypeAlias = Mapping[str, Encoding]
+"""The encoding of each target by name. Targets that are not classes have none."""
+
+
+def encoded(values: tf.Tensor, target: Target, encoding: Encoding, share: tf.Tensor | None = None) -> tf.Tensor:
     """The values of a target as its loss takes them.
 
     Args:
         values: (N, ...), or with mixed images (2N, ...): those of the images, followed by those of their partners.
-        one_hot: whether the loss takes one-hot classes: float32 (N, classes) instead of int64 (N,).
         share: the partner's fraction of each image, (N, 1).
     """
-    if one_hot and isinstance(target, ClassTarget):
-        values = tf.one_hot(values, len(target.classes))
+    if isinstance(target, ClassTarget):
+        if encoding == "one_hot":
+            values = tf.one_hot(values, len(target.classes))
+        elif encoding == "binary":
+            values = tf.cast(values, tf.float32)[:, None]
     if share is None:
         return values
     own, other = tf.split(values, 2)
     return own * (1 - share) + other * share
 
 
-def example_weights(values: tf.Tensor, target: Target) -> tf.Tensor:
+def example_weights(values: tf.Tensor, target: Target, encoding: Encoding) -> tf.Tensor:
     """The weight of each example in the loss, float32 (N,): that of its class, or the mean for mixed classes.
 
     Args:
@@ -32,4 +43,8 @@ def example_weights(values: tf.Tensor, target: Target) -> tf.Tensor:
     if not isinstance(target, ClassTarget) or target.weights is None:
         return tf.ones(tf.shape(values)[:1])
     weights = tf.constant(target.weights, tf.float32)
-    return tf.linalg.matvec(values, weights) if values.dtype.is_floating else tf.gather(weights, values)
+    if encoding == "ids":
+        return tf.gather(weights, values)
+    if encoding == "binary":
+        return weights[0] * (1 - values[:, 0]) + weights[1] * values[:, 0]
+    return tf.linalg.matvec(values, weights)

@@ -7,6 +7,7 @@ import io
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +20,8 @@ from archdsl.text import in_line, quantity
 SHOWN = 10
 """The most bad lines that a message lists."""
 
-MOST_CELL = 1_000_000
-"""The most characters of a cell."""
+MOST_CLASSES = 1_000
+"""A column of more different words has texts rather than classes."""
 
 Cells = Mapping[str, Sequence[str]]
 """The text of each cell by column."""
@@ -87,14 +88,19 @@ def typed(cells: Cells, train: Cells) -> tuple[dict[str, Column], Table]:
 
 
 def _kind(cells: Sequence[str]) -> Column:
-    """Numbers, if all cells but empty ones are numbers; otherwise classes."""
+    """Numbers, if all cells but empty ones are numbers. Otherwise classes, or texts if most cells are different."""
     filled = [cell for cell in cells if cell]
     if filled and all(_number(cell) is not None for cell in filled):
         return Column("number")
-    return Column("class", classes=tuple(sorted(set(cells))))
+    classes = tuple(sorted(set(cells)))
+    if len(classes) > MOST_CLASSES or (len(classes) > 20 and 2 * len(classes) > len(cells)):
+        return Column("text")
+    return Column("class", classes=classes)
 
 
-def _values(cells: Sequence[str], column: Column) -> NDArray[np.float64] | NDArray[np.int64]:
+def _values(cells: Sequence[str], column: Column) -> NDArray[Any]:
+    if column.kind == "text":
+        return np.array(cells, object)
     if column.kind == "number":
         numbers = (_number(cell) for cell in cells)
         return np.array([math.nan if number is None else number for number in numbers], np.float64)

@@ -69,13 +69,21 @@ def balanced_weights(labels: NDArray[np.int64], classes: int) -> NDArray[np.floa
     return np.where(counts > 0, balanced, 0).astype(np.float32)
 
 
-def select(raw: RawDataset, data: Data) -> RawDataset:
+def select(raw: RawDataset, data: Data, targets: Sequence[str]) -> RawDataset:
     """Select the recipe's classes in each split, and number them in the recipe's order.
 
+    Args:
+        targets: the columns that the network predicts.
+
     Raises:
-        ArchError: the recipe names an unknown class (ARCH303).
+        ArchError: the recipe names an unknown class, or classes where the target has none (ARCH303).
     """
-    (target,) = raw.targets
+    target = next((name for name in targets if raw.columns[name].kind == "class"), None)
+    if target is None:
+        for field, given in (("classes", data.classes is not None), ("class_weights", data.class_weights != "none")):
+            if given:
+                raise fail("ARCH303", f"`data.{field}` is set, but the network predicts no classes")
+        return raw
     column = raw.columns[target]
     _check(data.classes or (), column.classes, "classes", data)
     if isinstance(data.class_weights, dict):

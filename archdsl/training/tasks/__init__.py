@@ -1,4 +1,6 @@
-"""The tasks that a network is trained for: one module for each, imported when it is used."""
+"""The tasks that a network is trained for."""
+
+from typing import Any
 
 from archdsl.data.targets import Target
 from archdsl.training.tasks import classification, regression
@@ -7,9 +9,15 @@ from archdsl.training.tasks.base import Head, Scorer, Task
 __all__ = ["Head", "Scorer", "Task", "task_of"]
 
 
-def task_of(target: Target) -> Task:
-    """The task of predicting a target."""
-    return next(task for task in TASKS if isinstance(target, task.target))
+def task_of(target: Target, shape: Any) -> Task:
+    """The task of predicting a target.
+
+    Args:
+        shape: the Keras shape of the output.
+    """
+    suitable = [task for task in TASKS if isinstance(target, task.target)]
+    return next((task for task in suitable if task.fits(shape, target)), suitable[0])
 
 
-TASKS: tuple[Task, ...] = (classification.TASK, regression.TASK)
+TASKS: tuple[Task, ...] = (classification.TASK, classification.BINARY, regression.TASK)
+"""All tasks. For a target that several predict, the first is the usual one."""

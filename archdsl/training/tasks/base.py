@@ -13,8 +13,10 @@ import keras
 from numpy.typing import NDArray
 
 from archdsl.data.dataset import Dataset
+from archdsl.data.pipeline.targets import Encoding
 from archdsl.data.targets import Target
 from archdsl.recipe import TASKS
+from archdsl.recipe.losses import Loss
 from archdsl.recipe.tasks import TaskWord
 from archdsl.runs.card import Reliability
 from archdsl.runs.folder import Result
@@ -86,6 +88,10 @@ class Task(ABC):
         return TASKS[self.word]
 
     @abstractmethod
+    def fits(self, shape: Any, target: Target) -> bool:
+        """Whether an output of a Keras shape predicts a target."""
+
+    @abstractmethod
     def check(
         self, model: keras.Model, output: str, column: str, dataset: Dataset, setting: Callable[[int, int], str]
     ) -> None:
@@ -99,6 +105,10 @@ class Task(ABC):
         Raises:
             ArchError: it has another shape (ARCH303).
         """
+
+    def encoding(self, loss: Loss) -> Encoding:
+        """How a loss takes the classes of the target."""
+        return "ids" if loss.sparse else "one_hot"
 
     def better(self, score: Any, loss: Any, best_score: Any, best_loss: Any) -> bool:
         """Whether score and loss are better than the best so far; NaN is the worst loss."""

@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archdsl.data.dataset import Dataset
-from archdsl.data.targets import ClassTarget
+from archdsl.data.pipeline.targets import Encoding
+from archdsl.data.targets import ClassTarget, Target
 from archdsl.errors import fail
+from archdsl.recipe.losses import Loss
 from archdsl.runs.card import Reliability
 from archdsl.runs.folder import CONFUSION, MISTAKES, Result
 from archdsl.text import percent, quantity
@@ -29,12 +31,15 @@ class Classification(Task):
     target = ClassTarget
     word = "classification"
 
+    def fits(self, shape: Any, target: Target) -> bool:
+        return isinstance(target, ClassTarget) and fits(shape, (len(target.classes),))
+
     def check(
         self, model: keras.Model, output: str, column: str, dataset: Dataset, setting: Callable[[int, int], str]
     ) -> None:
         classes, shapes = len(_target(column, dataset).classes), output_shapes(model)
         shape = shapes[output]
-        if fits(shape, (classes,)):
+        if self.fits(shape, dataset.targets[column]):
             return
         if output:
             message = f"the output `{output}` is {shape_text(shape)}, but {dataset.name} has {classes} classes"
@@ -56,6 +61,18 @@ class Classification(Task):
         return ClassificationScorer(_target(column, dataset))
 
 
+class BinaryClassification(Classification):
+    """One output, which decides between two classes: the probability of the second one, or its logit."""
+
+    word = "binary_classification"
+
+    def fits(self, shape: Any, target: Target) -> bool:
+        return isinstance(target, ClassTarget) and len(target.classes) == 2 and fits(shape, (1,))
+
+    def encoding(self, loss: Loss) -> Encoding:
+        return "binary"
+
+
 def _target(column: str, dataset: Dataset) -> ClassTarget:
     target = dataset.targets[column]
     assert isinstance(target, ClassTarget)
@@ -73,6 +90,8 @@ class ClassificationScorer(Scorer):
     single_view_correct: int | None = None
 
     def update(self, outputs: NDArray[Any], values: NDArray[Any], single_view: NDArray[Any] | None = None) -> None:
+        if outputs.shape[1] == 1:
+            outputs, single_view = two_columns(outputs), None if single_view is None else two_columns(single_view)
         self.outputs.append(outputs)
         self.labels.append(values)
         self.correct += int((outputs.argmax(axis=1) == values).sum())
@@ -106,6 +125,13 @@ class ClassificationScorer(Scorer):
         return self.predictions(np.empty(0)).reliability()
 
 
+def two_columns(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The probability or logit of the second class, (N, 1), as probabilities of both classes, (N, 2)."""
+    wide = values.astype(np.float64)
+    second = wide if ((wide >= 0) & (wide <= 1)).all() else 1 / (1 + np.exp(-wide))
+    return np.concatenate([1 - second, second], axis=1).astype(np.float32)
+
+
 def probabilities(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """Outputs (N, classes) as probabilities; logits go through a softmax."""
     wide = values.astype(np.float64)
@@ -115,4 +141,4 @@ def probabilities(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
 
 
-TASK = Classification()
+TASK, BINARY = Classification(), BinaryClassification()

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archdsl.data.dataset import Dataset
-from archdsl.data.targets import NumberTarget
+from archdsl.data.targets import NumberTarget, Target
 from archdsl.errors import fail
 from archdsl.runs.folder import RESIDUALS, Result
 from archdsl.training.reports import residuals
@@ -26,11 +26,14 @@ class Regression(Task):
     target = NumberTarget
     word = "regression"
 
+    def fits(self, shape: Any, target: Target) -> bool:
+        return fits(shape, (1,))
+
     def check(
         self, model: keras.Model, output: str, column: str, dataset: Dataset, setting: Callable[[int, int], str]
     ) -> None:
         shape = output_shapes(model)[output]
-        if not fits(shape, (1,)):
+        if not self.fits(shape, dataset.targets[column]):
             subject = f"the output `{output}`" if output else "the network"
             message = f"{subject} returns {shape_text(shape)}, but `{column}` is one number"
             raise fail("ARCH303", message, hint="end the network with `dense: {units: 1}`")

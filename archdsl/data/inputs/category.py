@@ -1,0 +1,58 @@
+"""A category as an integer, for an `embedding`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archdsl.data.inputs.base import Input
+from archdsl.data.roles import Port
+from archdsl.data.sources.base import RawDataset
+from archdsl.data.tables import Table
+from archdsl.recipe import Data
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryInput(Input):
+    """A column of classes as integers: int32 (). 0 is a class that the training examples do not have.
+
+    Attributes:
+        column: the name of the column.
+        classes: the names of the classes, which are numbered from 1.
+    """
+
+    column: str
+    classes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, columns: Sequence[str], raw: RawDataset, data: Data, port: Port | None = None) -> CategoryInput:
+        (name,) = columns
+        return cls(name, raw.columns[name].classes)
+
+    def read(self, table: Table) -> NDArray[np.int32]:
+        return np.asarray(table.read(self.column) + 1, np.int32)
+
+    def fitted(self, values: NDArray[np.int32]) -> CategoryInput:
+        return self
+
+    def encoded(self, values: NDArray[np.int32]) -> NDArray[np.int32]:
+        return values
+
+    @property
+    def made_shape(self) -> tuple[int, ...]:
+        return ()
+
+    @property
+    def ids(self) -> int:
+        """The number of different integers."""
+        return len(self.classes) + 1
+
+    def describe(self) -> dict[str, Any]:
+        return {"kind": "category", "column": self.column, "classes": list(self.classes)}
+
+    def check_memory(self, title: str, count: int) -> None:
+        """A table that was read fits into memory."""

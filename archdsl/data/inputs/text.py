@@ -1,0 +1,83 @@
+"""Texts as integers, for an `embedding`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archdsl.data.inputs.base import Input
+from archdsl.data.roles import Port
+from archdsl.data.sources.base import RawDataset
+from archdsl.data.tables import Table
+from archdsl.errors import fail
+from archdsl.recipe import Data
+
+VOCABULARY = 20_000
+"""The most different words, if the network does not say."""
+
+AT_ONCE = 4_096
+"""The number of texts to encode at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextInput(Input):
+    """A column of texts as the numbers of their words: int32 (length,), padded with 0; 1 is an unknown word.
+
+    Keras's `TextVectorization` makes lower-case words without punctuation, and numbers the most frequent words of the
+    training texts.
+
+    Attributes:
+        column: the name of the column.
+        length: the number of words; longer texts are cut, shorter ones padded.
+        most: the most different words, with the two special ones.
+        words: the words in the order of their numbers, once known.
+    """
+
+    column: str
+    length: int
+    most: int = VOCABULARY
+    words: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, columns: Sequence[str], raw: RawDataset, data: Data, port: Port | None = None) -> TextInput:
+        (name,) = columns
+        if port is None or len(port.shape) != 1 or port.shape[0] is None:
+            message = f"the length of the texts in `{name}` is not known"
+            hint = "give the network an input such as `{shape: [200], dtype: int32}`"
+            raise fail("ARCH303", message, hint=hint)
+        return cls(name, port.shape[0], port.ids or VOCABULARY)
+
+    def read(self, table: Table) -> NDArray[np.object_]:
+        return np.asarray(table.read(self.column), object)
+
+    def fitted(self, values: NDArray[np.object_]) -> TextInput:
+        layer = _vectorization(max_tokens=self.most, output_sequence_length=self.length)
+        layer.adapt(values.tolist())
+        return replace(self, words=tuple(layer.get_vocabulary()))
+
+    def encoded(self, values: NDArray[np.object_]) -> NDArray[np.int32]:
+        result = np.zeros((len(values), self.length), np.int32)
+        layer = _vectorization(vocabulary=list(self.words), output_sequence_length=self.length)
+        for start in range(0, len(values), AT_ONCE):
+            result[start : start + AT_ONCE] = np.asarray(layer(values[start : start + AT_ONCE].tolist()))
+        return result
+
+    @property
+    def made_shape(self) -> tuple[int, ...]:
+        return (self.length,)
+
+    def describe(self) -> dict[str, Any]:
+        return {"kind": "text", "column": self.column, "length": self.length, "words": list(self.words)}
+
+    def check_memory(self, title: str, count: int) -> None:
+        """A table that was read fits into memory."""
+
+
+def _vectorization(**arguments: Any) -> Any:
+    import keras
+
+    return keras.layers.TextVectorization(**arguments)

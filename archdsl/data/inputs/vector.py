@@ -1,0 +1,101 @@
+"""Numbers and categories as a vector."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archdsl.data.inputs.base import Input
+from archdsl.data.roles import Port
+from archdsl.data.sources.base import RawDataset
+from archdsl.data.tables import Column, Table
+from archdsl.errors import ArchError, Problem
+from archdsl.recipe import Data
+from archdsl.text import quantity
+
+SMALLEST = 1e-12
+"""Columns with a smaller standard deviation are constant, and are not divided by it."""
+
+
+@dataclass(frozen=True, slots=True)
+class VectorInput(Input):
+    """Columns of numbers and classes side by side: float32 (width,).
+
+    A number is standardized by the training examples, and takes one place. A class is one-hot; one that the training
+    examples do not have is all zeros.
+
+    Attributes:
+        columns: the columns in order, by name.
+        missing: as in the recipe. `mean` replaces an empty cell by the mean, which is 0 after standardization.
+        mean, std: mean and standard deviation of each column of numbers by name, once known.
+    """
+
+    columns: dict[str, Column]
+    missing: Literal["error", "mean", "drop"] = "error"
+    mean: dict[str, float] | None = None
+    std: dict[str, float] | None = None
+
+    @classmethod
+    def of(cls, columns: Sequence[str], raw: RawDataset, data: Data, port: Port | None = None) -> VectorInput:
+        return cls({name: raw.columns[name] for name in columns}, data.missing)
+
+    def read(self, table: Table) -> NDArray[np.float64]:
+        """The cells of all columns: (N, columns). A class is its number.
+
+        Raises:
+            ArchError: cells are empty, and the recipe does not say what to do (ARCH302).
+        """
+        values = np.empty((len(table), len(self.columns)), np.float64)
+        for place, name in enumerate(self.columns):
+            values[:, place] = table.read(name)
+        if self.missing == "error" and (empty := np.isnan(values).sum(axis=0)).any():
+            facts = tuple(
+                f"`{name}`: {quantity(int(count), 'empty cell')} of {len(table):,}"
+                for name, count in zip(self.columns, empty, strict=True)
+                if count
+            )
+            hint = "fill the cells, or set `missing: mean` or `missing: drop` in `data`"
+            raise ArchError(Problem("ARCH302", "cells of numbers are empty", facts=facts, hint=hint))
+        return values
+
+    def fitted(self, values: NDArray[np.float64]) -> VectorInput:
+        mean, std = {}, {}
+        for place, (name, column) in enumerate(self.columns.items()):
+            if column.kind == "number":
+                known = values[:, place][~np.isnan(values[:, place])]
+                mean[name] = float(known.mean()) if len(known) else 0.0
+                std[name] = float(known.std()) if len(known) else 0.0
+        return replace(self, mean=mean, std=std)
+
+    def encoded(self, values: NDArray[np.float64]) -> NDArray[np.float32]:
+        mean, std = self.mean or {}, self.std or {}
+        parts = []
+        for place, (name, column) in enumerate(self.columns.items()):
+            cells = values[:, place]
+            if column.kind == "number":
+                scaled = (cells - mean[name]) / (std[name] if std[name] > SMALLEST else 1.0)
+                parts.append(np.nan_to_num(scaled, nan=0.0)[:, None])
+            else:
+                parts.append(cells[:, None] == np.arange(len(column.classes)))
+        return np.concatenate(parts, axis=1).astype(np.float32)
+
+    @property
+    def made_shape(self) -> tuple[int, ...]:
+        return (sum(1 if column.kind == "number" else len(column.classes) for column in self.columns.values()),)
+
+    def describe(self) -> dict[str, Any]:
+        mean, std = self.mean or {}, self.std or {}
+        columns = [
+            {"name": name, "mean": mean[name], "std": std[name]}
+            if column.kind == "number"
+            else {"name": name, "classes": list(column.classes)}
+            for name, column in self.columns.items()
+        ]
+        return {"kind": "vector", "columns": columns, "missing": self.missing}
+
+    def check_memory(self, title: str, count: int) -> None:
+        """A table that was read fits into memory."""
