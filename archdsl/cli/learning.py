@@ -157,7 +157,7 @@ def _score_line(run: Path, word: str, scores: Mapping[str, float], count: int) -
     task = TASKS[word]
     score = scores[task.score]
     line = f"{run}: test {task.score_title} {task.score_text(score)}"
-    if word != "classification":
+    if task.score != "accuracy":
         return f"{line} ({quantity(count, 'example')})"
     line += f" ({round(score * count):,} of {count:,})"
     single_view = scores.get("single_view_accuracy")

@@ -24,12 +24,14 @@ class DataSource:
         takes: kind of its argument: none, the path of a file or of a folder, or a name.
         argument: description of its argument, for the JSON schema.
         needs_tensorflow: whether reading it imports TensorFlow.
+        has_only_images: whether its only input is an image, whatever the file.
     """
 
     title: str
     takes: Literal["", "file", "folder", "name"] = ""
     argument: str = ""
     needs_tensorflow: bool = False
+    has_only_images: bool = True
 
 
 DATA_SOURCES: dict[str, DataSource] = {
@@ -43,7 +45,9 @@ DATA_SOURCES: dict[str, DataSource] = {
         "folder",
         "path of the folder, which has one subfolder per class",
     ),
-    "csv": DataSource("a table in a CSV file, such as `{csv: houses.csv}`", "file", "path of the file"),
+    "csv": DataSource(
+        "a table in a CSV file, such as `{csv: houses.csv}`", "file", "path of the file", has_only_images=False
+    ),
     "tfds": DataSource(
         "a data set from TensorFlow Datasets, such as `{tfds: oxford_flowers102}`",
         "name",

@@ -7,6 +7,7 @@ from typing import Any
 from archdsl.errors import ArchError, Problem, Problems, fail, nearest
 from archdsl.graph import Graph
 from archdsl.ops.base import FLOAT, is_one, show
+from archdsl.recipe import DATA_SOURCES
 from archdsl.spec import OUTPUT, Spec
 from archdsl.text import quantity
 
@@ -59,7 +60,7 @@ def check_recipe(spec: Spec, graph: Graph) -> None:
         ArchError: If the model does not take images of floats (ARCH028), or `whiten` does not name a convolution of
             the model (ARCH018).
     """
-    if spec.data is not None:
+    if spec.data is not None and DATA_SOURCES[spec.data.kind].has_only_images:
         for name, dtype in graph.dtypes.items():
             if dtype != FLOAT:
                 message = f"`data` provides images of floats, but `{name}` is {dtype}"

@@ -70,7 +70,7 @@ def _head(spec: Spec, result: Result, pictures: Collection[str]) -> list[str]:
 
 def _results(result: Result, pictures: Collection[str]) -> list[str]:
     rows, noun = [], _noun(result)
-    if result.task != "classification":
+    if result.judged.score != "accuracy":
         tested = quantity(result.images.get("test", 0), noun)
         rows = [(f"Test {name.replace('_', ' ')} ({tested})", f"{score:.4g}") for name, score in _scores(result)]
     if result.test_accuracy is not None:
@@ -201,7 +201,7 @@ def _use(result: Result) -> list[str]:
 
 def _limits(result: Result, reliability: Reliability | None) -> list[str]:
     lines = ["## Limitations", ""]
-    if result.task != "classification" or not _has_images(result):
+    if result.judged.score != "accuracy" or not _has_images(result):
         return [
             *lines,
             f"- The model was tested only on {_escaped(result.source)}. It may perform worse on other data.",

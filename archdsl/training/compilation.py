@@ -195,10 +195,14 @@ def gives_probabilities(model: keras.Model, output: str = "", each: bool = False
         given = model(images if len(images) > 1 else images[0], training=False)
         return (given[output] if output else given).numpy().astype("float64")
 
-    black = [np.zeros([1, *(side or 32 for side in tensor.shape[1:])], "float32") for tensor in model.inputs]
+    # The dtype of an integer input is kept: its zeros are ids, of which no others are known to be valid.
+    black = [np.zeros([1, *(side or 32 for side in tensor.shape[1:])], tensor.dtype) for tensor in model.inputs]
     if each:
         noise = np.random.default_rng(0)
-        tries = [outputs([noise.normal(0, 10, image.shape) for image in black]) for _ in range(4)]
+        tries = [
+            outputs([noise.normal(0, 10, one.shape) if one.dtype.kind == "f" else one for one in black])
+            for _ in range(4)
+        ]
         return bool(all((values >= 0).all() and (values <= 1).all() and values.any() for values in tries))
     values = outputs(black)
     return bool((values >= 0).all() and abs(values.sum() - 1) < 1e-2)

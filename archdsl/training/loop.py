@@ -188,7 +188,7 @@ class TrainingLoop:
             self.result,
             epochs_run=len(self.log.rows),
             best_epoch=self.kept.epoch,
-            validation_accuracy=self.kept.score if self.result.task == "classification" else None,
+            validation_accuracy=self.kept.score if self.result.judged.score == "accuracy" else None,
             validation_score=self.kept.score,
             validation_loss=self.kept.loss,
             seconds=self._seconds(),

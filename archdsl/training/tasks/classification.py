@@ -113,11 +113,12 @@ class ClassificationScorer(Scorer):
         return LabeledPredictions(probabilities(np.concatenate(self.outputs)), np.concatenate(self.labels), images)
 
     def draw(self, folder: Path, result: Result, dataset: Dataset) -> list[str]:
-        predictions, classes = self.predictions(dataset.images("test")), self.target.classes
+        images = dataset.images("test") if dataset.image_name is not None else np.empty(0)
+        predictions, classes = self.predictions(images), self.target.classes
         title = f"{result.spec} on {result.source}"
         accuracy = f"{title}: test accuracy {percent(predictions.accuracy)}"
         confusion.draw(predictions.confusion(), classes, accuracy, folder / CONFUSION)
-        if mistakes.draw(predictions, classes, dataset.image.largest, title, folder / MISTAKES):
+        if dataset.image_name is not None and mistakes.draw(predictions, classes, dataset.image.largest, title, folder / MISTAKES):
             return [CONFUSION, MISTAKES]
         return [CONFUSION]
 
