@@ -249,6 +249,42 @@ def read_rows(
     return result
 
 
+def read_masks(paths: Sequence[Path], size: tuple[int, int], split: str, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """Read masks of some rows, uint8 (len(rows), H, W): the number of the class of each pixel.
+
+    A mask is a grayscale image or one with a palette, whose values or indices are the numbers. In a mask of two values,
+    0 and 255, they are 0 and 1. A mask of another size is resized to the nearest pixel.
+
+    Raises:
+        ArchError: some cannot be read, or are in color (ARCH302).
+    """
+    result, broken = np.empty((len(rows), *size), np.uint8), list[str]()
+    with reject_bombs(), _bar() as bar:
+        task = bar.add_task(f"reading {split} masks", total=len(rows))
+        for place, row in enumerate(rows):
+            try:
+                result[place] = _read_mask(paths[row], size)
+            except ArchError as error:
+                broken.append(error.problems[0].message)
+            bar.advance(task)
+    if broken:
+        raise _unreadable(broken, len(rows))
+    return result
+
+
+def _read_mask(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
+    try:
+        with opened(path) as file, Image.open(file, formats=_formats()) as image:
+            if image.mode not in ("L", "P", "1"):
+                raise fail("ARCH302", f"{path}: expected a mask of one number per pixel, got an image in color")
+            own = (image.height, image.width) == size
+            resized = image if own else image.resize((size[1], size[0]), Image.Resampling.NEAREST)
+            values = np.asarray(resized, np.uint8)
+    except (OSError, UnidentifiedImageError, ValueError) as error:
+        raise fail("ARCH302", f"{path} cannot be read as a mask: {files.reason(error)}") from None
+    return values // 255 if set(np.unique(values).tolist()) == {0, 255} else values
+
+
 def _unreadable(messages: Sequence[str], count: int) -> ArchError:
     if len(messages) == 1:
         return fail("ARCH302", messages[0], hint="replace or remove the file")

@@ -13,11 +13,12 @@ Rows: TypeAlias = NDArray[np.int64]
 Reader: TypeAlias = Callable[[Rows], NDArray[Any]]
 """Reads the values of some rows: (len(rows), ...), in the order of the rows."""
 
-Kind: TypeAlias = Literal["image", "class", "number", "text"]
+Kind: TypeAlias = Literal["image", "class", "mask", "number", "text"]
 """What the values of a column are.
 
 `image` is uint8 (H, W, C). `class` is the number of a class, int64 (), or -1 for a class that the training examples do
-not have. `number` is float64 (), or NaN for an empty cell. `text` is a string.
+not have. `number` is float64 (), or NaN for an empty cell. `text` is a string. `mask` has the number of the class
+of each pixel, uint8 (H, W).
 """
 
 

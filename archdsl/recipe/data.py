@@ -45,6 +45,11 @@ DATA_SOURCES: dict[str, DataSource] = {
         "folder",
         "path of the folder, which has one subfolder per class",
     ),
+    "masks": DataSource(
+        "a folder of images with masks, such as `{masks: cells}`",
+        "folder",
+        "path of the folder, which has the folders `images` and `masks`",
+    ),
     "csv": DataSource(
         "a table in a CSV file, such as `{csv: houses.csv}`", "file", "path of the file", has_only_images=False
     ),

@@ -22,14 +22,25 @@ class Metric(KerasObject):
     probabilities: ClassVar[bool] = False
     """Whether it requires probabilities."""
 
-    def to_call(self, name: str, encoding: Literal["one_hot", "ids", "binary"], from_logits: bool) -> Call:
+    counts_classes: ClassVar[bool] = False
+    """Whether its Keras class has the argument `num_classes`."""
+
+    def to_call(
+        self, name: str, encoding: Literal["one_hot", "ids", "binary"], from_logits: bool, classes: int = 0
+    ) -> Call:
         """Its constructor.
 
         Args:
             name: its name in logs.
             encoding: how the loss takes classes: one-hot, as numbers, or as 0 and 1 for one output.
             from_logits: whether the network outputs logits.
+            classes: the number of classes.
         """
+        if self.counts_classes:
+            if encoding == "binary":
+                return Call(self.binary, (), {"threshold": 0.0 if from_logits else 0.5, "name": name})
+            given = {"num_classes": classes, "sparse_y_pred": False, "sparse_y_true": encoding == "ids"}
+            return Call(self.target, (), {**given, "name": name})
         if encoding == "binary" and self.binary:
             threshold = {"threshold": 0.0 if from_logits else 0.5} if self.word == "accuracy" else {}
             logits = {"from_logits": from_logits} if self.logits else {}
@@ -94,6 +105,14 @@ METRICS = KerasWords(
             sparse="metrics.SparseTopKCategoricalAccuracy",
         ),
         "binary_accuracy": Word("BinaryAccuracy", "Fraction of outputs on the correct side of `threshold`."),
+        "mean_iou": Word(
+            "MeanIoU",
+            "Intersection over union of the predicted and true pixels of each class, averaged over classes.",
+            name="MeanIou",
+            without=("num_classes", "sparse_y_true", "sparse_y_pred", "axis", "ignore_class"),
+            counts_classes=True,
+            binary="metrics.BinaryIoU",
+        ),
         "crossentropy": Word(
             "CategoricalCrossentropy",
             "Cross-entropy between labels and predictions.",

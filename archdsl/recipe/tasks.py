@@ -44,6 +44,10 @@ class TaskWord:
 TASKS: dict[str, TaskWord] = {
     "classification": TaskWord("one of several classes", "categorical_crossentropy", ("accuracy",)),
     "binary_classification": TaskWord("one of two classes, as one number", "binary_crossentropy", ("accuracy",)),
+    "segmentation": TaskWord("a class for each pixel", "sparse_categorical_crossentropy", ("mean_iou", "accuracy")),
+    "binary_segmentation": TaskWord(
+        "one of two classes for each pixel", "binary_crossentropy", ("mean_iou", "accuracy")
+    ),
     "regression": TaskWord(
         "a number",
         "mean_squared_error",

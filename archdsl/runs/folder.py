@@ -28,7 +28,7 @@ from archdsl.spec import Spec
 
 SPEC, MODEL, LOG, CURVES, RUN = "spec.yaml", "model.keras", "log.csv", "curves.png", "run.json"
 CONFUSION, MISTAKES, RESIDUALS = "confusion.png", "mistakes.png", "residuals.png"
-CARD, NETWORK = "card.md", "network.svg"
+MASKS, CARD, NETWORK = "masks.png", "card.md", "network.svg"
 """The files in a run folder."""
 
 LOCK = ".lock"
@@ -88,6 +88,7 @@ class Result:
         plain_test_accuracy: with `test_time` in the recipe, the accuracy from single views.
         seconds: the training time, including validation.
         class_accuracy: the test accuracy of each class, by name.
+        class_iou: of a segmentation: the intersection over union of each class, by name.
         started: the start in UTC.
         machine: the hardware that the results depend on, see `describe_machine`.
         tags: tags chosen by the user.
@@ -130,6 +131,7 @@ class Result:
     task: Annotated[str, AfterValidator(_task)] = "classification"
     test_scores: Mapping[str, Finite] | None = None
     validation_score: Finite | None = None
+    class_iou: Mapping[str, Fraction] | None = None
     limits: Mapping[str, Annotated[Count, Field(ge=1)]] | None = None
 
     @property

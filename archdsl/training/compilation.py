@@ -151,14 +151,16 @@ def make_metrics(recipe: Train, model: keras.Model, heads: Sequence[Head], more:
 def _metrics(recipe: Train, model: keras.Model, head: Head) -> list[Any]:
     own, loss = head.task.facts.metrics, loss_of(recipe, head)
     by_word = {metric.word: metric for metric in (*(METRICS[word]() for word in own), *recipe.metrics)}
-    depends = any(metric.logits or metric.probabilities or metric.binary for metric in by_word.values())
+    depends = any(
+        metric.logits or metric.probabilities or metric.binary or metric.counts_classes for metric in by_word.values()
+    )
     logits = depends and _ends_in_logits(recipe, model, head.output, loss)
     for word, metric in by_word.items():
         if metric.probabilities and logits and metric.top_k is None:
             hint = f"to count the most likely class, use `{{{word}: {{top_k: 1}}}}`; or end the network with `softmax`"
             raise fail("ARCH401", f"`{word}` expects probabilities, but the network outputs logits", hint=hint)
     encoding = head.task.encoding(loss)
-    return [instantiate(metric.to_call(word, encoding, logits)) for word, metric in by_word.items()]
+    return [instantiate(metric.to_call(word, encoding, logits, head.classes)) for word, metric in by_word.items()]
 
 
 def _ends_in_logits(recipe: Train, model: keras.Model, output: str, loss: Loss) -> bool:

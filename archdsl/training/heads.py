@@ -40,7 +40,8 @@ def find(
 def _head(output: str, column: str, shape: Any, dataset: Dataset) -> Head:
     """The head of an output: it predicts a column, or the only target."""
     column = column if column in dataset.targets else next(iter(dataset.targets))
-    return Head(output, column, task_of(dataset.targets[column], shape))
+    target = dataset.targets[column]
+    return Head(output, column, task_of(target, shape), len(getattr(target, "classes", ())))
 
 
 def _check_inputs(model: keras.Model, dataset: Dataset) -> None:

@@ -50,6 +50,20 @@ def sample(images: tf.Tensor, matrix: tf.Tensor, fill: str) -> tf.Tensor:
     return upper * (1 - lower_share) + lower * lower_share
 
 
+def warp_nearest(masks: tf.Tensor, values: RandomValues, augment: Augment) -> tf.Tensor:
+    """Transform masks as `warp` transforms their images, to the nearest pixel: uint8 (N, H, W) -> the same."""
+    height, width = int(masks.shape[1]), int(masks.shape[2])
+    rows, columns = np.indices((height, width), np.float32)
+    entry = tf.reshape(matrices(values, augment, height, width), [-1, 9])[:, :, None, None]
+    x = tf.cast(tf.round(entry[:, 0] * columns + entry[:, 1] * rows + entry[:, 2]), tf.int32)
+    y = tf.cast(tf.round(entry[:, 3] * columns + entry[:, 4] * rows + entry[:, 5]), tf.int32)
+    positions = source_positions(y, height, augment.fill) * width + source_positions(x, width, augment.fill)
+    moved = tf.gather(tf.reshape(masks, [-1, height * width]), positions, axis=1, batch_dims=1)
+    if augment.fill != "black":
+        return moved
+    return moved * tf.cast(in_bounds(y, height) & in_bounds(x, width), masks.dtype)
+
+
 def matrices(values: RandomValues, augment: Augment, height: int, width: int) -> tf.Tensor:
     """The matrix of each image for `sample`, float32 (N, 3, 3).
 

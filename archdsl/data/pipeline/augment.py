@@ -12,7 +12,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from archdsl.data.dataset import Dataset
-from archdsl.data.pipeline.affine import warp
+from archdsl.data.pipeline.affine import warp, warp_nearest
 from archdsl.data.pipeline.color import adjust_colors
 from archdsl.data.pipeline.crop import crop_and_flip
 from archdsl.data.pipeline.cutout import cut_out
@@ -52,6 +52,15 @@ class ImageAugmentation:
         if augment.cutout:
             pixels = cut_out(pixels, values["cutout"], augment.cutout, self.cutout_pixel)
         return pixels
+
+
+def augment_masks(masks: tf.Tensor, values: RandomValues, augment: Augment) -> tf.Tensor:
+    """Move masks as their images are moved: uint8 (N, H, W) -> the same."""
+    if any(getattr(augment, word) for word in INTERPOLATED):
+        return warp_nearest(masks, values, augment)
+    if augment.crop or augment.flip != "none":
+        return crop_and_flip(masks[..., None], values, augment)[..., 0]
+    return masks
 
 
 def image_augmentation(dataset: Dataset, augment: Augment) -> ImageAugmentation:

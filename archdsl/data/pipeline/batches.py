@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from archdsl.data.dataset import Dataset, Split
 from archdsl.data.inputs import ImageInput, Input
 from archdsl.data.pipeline import random_streams
-from archdsl.data.pipeline.augment import compiled, image_augmentation
+from archdsl.data.pipeline.augment import augment_masks, compiled, image_augmentation
 from archdsl.data.pipeline.mixing import mix
 from archdsl.data.pipeline.normalization import scale_and_offset, standardize
 from archdsl.data.pipeline.random_streams import RandomValues
 from archdsl.data.pipeline.targets import Encodings, encoded, example_weights
+from archdsl.data.targets import ClassTarget, MaskTarget
 from archdsl.errors import fail
 from archdsl.recipe import Augment, Data
 from archdsl.text import quantity
@@ -55,6 +56,7 @@ def training_batches(
     inputs, targets = _constants(dataset.train)
     network_input = compiled(_network_input(dataset, data.augment))
     mixed = bool(data.augment.mixup or data.augment.cutmix)
+    masks = {name for name, target in dataset.targets.items() if isinstance(target, MaskTarget)}
     any_weights = any(target.is_weighted for target in dataset.targets.values())
 
     @without_autograph
@@ -80,7 +82,12 @@ def training_batches(
     ) -> tuple[tf.Tensor, ...]:
         given, share = network_input(_rows(inputs, rows), values, mix_values)
         labels = {
-            name: encoded(array, dataset.targets[name], encodings.get(name, "ids"), share)
+            name: encoded(
+                augment_masks(array, values, data.augment) if name in masks else array,
+                dataset.targets[name],
+                encodings.get(name, "ids"),
+                share,
+            )
             for name, array in _rows(targets, rows).items()
         }
         weights = {
@@ -151,6 +158,10 @@ def check_augmentation(dataset: Dataset, data: Data, encodings: Encodings) -> No
         if getattr(augment, word) and [*encodings.values()] != ["one_hot"]:
             hint = "set `loss: categorical_crossentropy`, which takes mixed labels"
             raise fail("ARCH303", f"`{word}` mixes labels, but this loss takes integer labels", hint=hint)
+        if getattr(augment, word) and any(not isinstance(each, ClassTarget) for each in dataset.targets.values()):
+            raise fail(
+                "ARCH303", f"`{word}` mixes classes, but the network predicts no classes", hint=f"remove `{word}`"
+            )
     for word in ("saturation", "hue"):
         if getattr(augment, word) and channels != 3:
             message = f"`{word}` expects color images (3 channels), got {quantity(channels, 'channel')}"

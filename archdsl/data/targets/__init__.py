@@ -2,9 +2,10 @@
 
 from archdsl.data.targets.base import Target
 from archdsl.data.targets.classes import ClassTarget
+from archdsl.data.targets.mask import MaskTarget
 from archdsl.data.targets.numbers import NumberTarget
 
-TARGETS: dict[str, type[Target]] = {"class": ClassTarget, "number": NumberTarget}
+TARGETS: dict[str, type[Target]] = {"class": ClassTarget, "mask": MaskTarget, "number": NumberTarget}
 """The target that a kind of column makes."""
 
-__all__ = ["TARGETS", "ClassTarget", "NumberTarget", "Target"]
+__all__ = ["TARGETS", "ClassTarget", "MaskTarget", "NumberTarget", "Target"]

@@ -3,7 +3,7 @@
 from typing import Any
 
 from archdsl.data.targets import Target
-from archdsl.training.tasks import classification, regression
+from archdsl.training.tasks import classification, regression, segmentation
 from archdsl.training.tasks.base import Head, Scorer, Task
 
 __all__ = ["Head", "Scorer", "Task", "task_of"]
@@ -19,5 +19,11 @@ def task_of(target: Target, shape: Any) -> Task:
     return next((task for task in suitable if task.fits(shape, target)), suitable[0])
 
 
-TASKS: tuple[Task, ...] = (classification.TASK, classification.BINARY, regression.TASK)
+TASKS: tuple[Task, ...] = (
+    classification.TASK,
+    classification.BINARY,
+    segmentation.TASK,
+    segmentation.BINARY,
+    regression.TASK,
+)
 """All tasks. For a target that several predict, the first is the usual one."""

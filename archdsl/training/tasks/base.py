@@ -30,11 +30,13 @@ class Head:
         output: its name; empty if the network has one output.
         column: the target column that it predicts.
         task: what it predicts.
+        classes: the number of classes of the target; 0 if it has none.
     """
 
     output: str
     column: str
     task: Task
+    classes: int = 0
 
 
 class Scorer(ABC):

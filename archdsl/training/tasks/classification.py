@@ -118,7 +118,9 @@ class ClassificationScorer(Scorer):
         title = f"{result.spec} on {result.source}"
         accuracy = f"{title}: test accuracy {percent(predictions.accuracy)}"
         confusion.draw(predictions.confusion(), classes, accuracy, folder / CONFUSION)
-        if dataset.image_name is not None and mistakes.draw(predictions, classes, dataset.image.largest, title, folder / MISTAKES):
+        if dataset.image_name is not None and mistakes.draw(
+            predictions, classes, dataset.image.largest, title, folder / MISTAKES
+        ):
             return [CONFUSION, MISTAKES]
         return [CONFUSION]
 
