@@ -22,6 +22,7 @@ from archdsl.cli.shared import (
     say,
 )
 from archdsl.errors import fail, nearest
+from archdsl.graph import Graph
 from archdsl.recipe import DATA_SOURCES, Augment, Data
 
 FALLBACK_SIDE = 64
@@ -59,20 +60,22 @@ def show_data(
     if out is not None and out.suffix.lower() != ".png":
         message = f"`--out`: expected a file that ends in `.png`, got `{out}`"
         raise fail("ARCH203", message, hint="for example, `--out samples.png`")
-    data, shape, seed = _asked(target, settings, variant, allow)
+    data, graph, seed = _asked(target, settings, variant, allow)
     augments = out is not None and data.augment != Augment()
     if download or augments or DATA_SOURCES[data.kind].needs_tensorflow:
         backend.load_keras()
     from archdsl.data import inspection, samples, sources
     from archdsl.data.dataset import from_raw
+    from archdsl.data.ports import Ports
 
     if download:
         sources.download(data, data_dir)
-    raw = sources.read(data, data_dir, shape, FALLBACK_SIDE if shape is None else None)
-    if shape is None and raw.validation is None:
+    ports = None if graph is None else Ports.of(graph)
+    raw = sources.read(data, data_dir, ports, FALLBACK_SIDE if ports is None else None)
+    if ports is None and raw.validation is None:
         data = data.model_copy(update={"validation": 0.0})
-    dataset = from_raw(raw, data)
-    result = inspection.inspect(dataset, shape)
+    dataset = from_raw(raw, data, ports=ports)
+    result = inspection.inspect(dataset, ports.inputs[""].shape if ports and "" in ports.inputs else None)
     if as_json:
         print_json(result.data())
     else:
@@ -84,8 +87,8 @@ def show_data(
 
 def _asked(
     target: str, settings: list[str] | None, variant: str | None, allow: list[str] | None
-) -> tuple[Data, tuple[int | None, ...] | None, int]:
-    """Return the data, the input shape of the spec's network, and the spec's seed."""
+) -> tuple[Data, Graph | None, int]:
+    """Return the data, the spec's network, and the spec's seed."""
     source = _source(target)
     if source is not None:
         if settings or variant or allow:
@@ -100,8 +103,7 @@ def _asked(
         from archdsl.data.suggestions import missing_data
 
         raise missing_data(graph)
-    inputs = list(graph.inputs.values()) if isinstance(graph.inputs, dict) else []
-    return spec.data, tuple(inputs[0]) if len(inputs) == 1 else (), spec.train.seed if spec.train else 0
+    return spec.data, graph, spec.train.seed if spec.train else 0
 
 
 def _source(target: str) -> str | dict[str, str] | None:

@@ -1,6 +1,6 @@
 """Finds, reads and splits data sets, and makes batches from them.
 
-    tables, pixels          columns of examples, and statistics of pixel values
+    tables, pixels, ports   columns of examples, statistics of pixel values, and what a network takes
     images, readers/        image files and other file formats, independent of any data set
     sources/                one module for each data source
     roles                   which columns a network takes, and which it predicts

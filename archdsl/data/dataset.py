@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from archdsl.data import roles, sources
 from archdsl.data.inputs import ImageInput, Input, kind_of
+from archdsl.data.ports import Ports
 from archdsl.data.readers.search import SearchedPath
-from archdsl.data.roles import Ports
 from archdsl.data.sources.base import RawDataset
 from archdsl.data.tables import Rows, Table
 from archdsl.data.targets import TARGETS, ClassTarget, Target, classes
@@ -125,7 +125,7 @@ def load(
         ArchError: the data is missing (ARCH301), cannot be read (ARCH302), does not fit the recipe or into memory
             (ARCH303), or a split would be empty (ARCH203).
     """
-    return from_raw(sources.read(data, data_dir, ports.image_shape if ports else None), data, limit, seed, ports)
+    return from_raw(sources.read(data, data_dir, ports), data, limit, seed, ports)
 
 
 def from_raw(

@@ -39,7 +39,9 @@ DATA_SOURCES: dict[str, DataSource] = {
     "fashion_mnist": DataSource("70,000 images of clothing, 28x28, 10 classes (Xiao et al. 2017)"),
     "cifar10": DataSource("60,000 color photographs, 32x32, 10 classes (Krizhevsky 2009)"),
     "cifar100": DataSource("60,000 color photographs, 32x32, 100 classes (Krizhevsky 2009)"),
-    "npz": DataSource("a NumPy file with arrays, such as `{npz: flowers.npz}`", "file", "path of the file"),
+    "npz": DataSource(
+        "a NumPy file with arrays, such as `{npz: flowers.npz}`", "file", "path of the file", has_only_images=False
+    ),
     "folder": DataSource(
         "a folder of images with one subfolder per class, such as `{folder: flowers}`",
         "folder",

@@ -25,6 +25,11 @@ class Metric(KerasObject):
     counts_classes: ClassVar[bool] = False
     """Whether its Keras class has the argument `num_classes`."""
 
+    @property
+    def depends_on_logits(self) -> bool:
+        """Whether its arguments depend on whether the network outputs logits."""
+        return bool(self.binary) or self.word == "binary_accuracy"
+
     def to_call(
         self, name: str, encoding: Literal["one_hot", "ids", "binary"], from_logits: bool, classes: int = 0
     ) -> Call:
@@ -48,8 +53,10 @@ class Metric(KerasObject):
         # With the Keras default of `average`, the result is one number per class, so ours is always passed.
         average = self.model_dump(include={"average"})
         logits = {"from_logits": from_logits} if self.logits else {}
+        if self.word == "binary_accuracy" and from_logits:
+            logits = {"threshold": 0.0}
         target = self.sparse if encoding == "ids" and self.sparse else self.target
-        return Call(target, (), {**average, **self.given(), **logits, "name": name})
+        return Call(target, (), {**average, **logits, **self.given(), "name": name})
 
 
 ARGUMENTS = {

@@ -44,6 +44,7 @@ class TaskWord:
 TASKS: dict[str, TaskWord] = {
     "classification": TaskWord("one of several classes", "categorical_crossentropy", ("accuracy",)),
     "binary_classification": TaskWord("one of two classes, as one number", "binary_crossentropy", ("accuracy",)),
+    "multi_label": TaskWord("any number of several classes", "binary_crossentropy", ("binary_accuracy",)),
     "segmentation": TaskWord("a class for each pixel", "sparse_categorical_crossentropy", ("mean_iou", "accuracy")),
     "binary_segmentation": TaskWord(
         "one of two classes for each pixel", "binary_crossentropy", ("mean_iou", "accuracy")

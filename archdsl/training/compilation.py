@@ -151,9 +151,7 @@ def make_metrics(recipe: Train, model: keras.Model, heads: Sequence[Head], more:
 def _metrics(recipe: Train, model: keras.Model, head: Head) -> list[Any]:
     own, loss = head.task.facts.metrics, loss_of(recipe, head)
     by_word = {metric.word: metric for metric in (*(METRICS[word]() for word in own), *recipe.metrics)}
-    depends = any(
-        metric.logits or metric.probabilities or metric.binary or metric.counts_classes for metric in by_word.values()
-    )
+    depends = any(metric.logits or metric.probabilities or metric.depends_on_logits for metric in by_word.values())
     logits = depends and _ends_in_logits(recipe, model, head.output, loss)
     for word, metric in by_word.items():
         if metric.probabilities and logits and metric.top_k is None:

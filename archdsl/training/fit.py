@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from archdsl.data.dataset import limited, load
 from archdsl.data.pixels import Statistics
-from archdsl.data.roles import Ports
+from archdsl.data.ports import Ports
 from archdsl.errors import fail
 from archdsl.keras import load_model
 from archdsl.keras.runtime import carried_data

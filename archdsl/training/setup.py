@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from archdsl.data import input_description, pipeline
 from archdsl.data.dataset import Dataset, Split, load
-from archdsl.data.roles import Ports
+from archdsl.data.ports import Ports
 from archdsl.data.suggestions import missing_data
 from archdsl.errors import ArchError, fail
 from archdsl.graph import Graph

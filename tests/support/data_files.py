@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from archdsl.data.roles import Port, Ports
+from archdsl.data.ports import Port, Ports
 
 RANDOM = np.random.RandomState(3)
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from archdsl.data.inputs.array import ArrayInput
 from archdsl.data.inputs.base import Input
 from archdsl.data.inputs.category import CategoryInput
 from archdsl.data.inputs.image import ImageInput
 from archdsl.data.inputs.text import TextInput
 from archdsl.data.inputs.vector import VectorInput
-from archdsl.data.roles import Port
+from archdsl.data.ports import Port
 from archdsl.data.sources.base import RawDataset
 from archdsl.errors import fail
 
-__all__ = ["CategoryInput", "ImageInput", "Input", "TextInput", "VectorInput", "kind_of"]
+__all__ = ["ArrayInput", "CategoryInput", "ImageInput", "Input", "TextInput", "VectorInput", "kind_of"]
 
 
 def kind_of(columns: Sequence[str], raw: RawDataset, port: Port | None) -> type[Input]:
@@ -30,6 +31,8 @@ def kind_of(columns: Sequence[str], raw: RawDataset, port: Port | None) -> type[
         return ImageInput
     if kinds == {"class"} and len(columns) == 1 and port is not None and port.is_integer:
         return CategoryInput
+    if kinds == {"array"} and len(columns) == 1:
+        return ArrayInput
     if kinds == {"text"} and len(columns) == 1:
         return TextInput
     if kinds <= {"number", "class"} and columns:

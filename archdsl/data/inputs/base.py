@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from numpy.typing import NDArray
 
-from archdsl.data.roles import Port
+from archdsl.data.ports import Port
 from archdsl.data.sources.base import RawDataset
 from archdsl.data.tables import Table
 from archdsl.recipe import Data

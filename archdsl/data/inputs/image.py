@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from archdsl.data import images
 from archdsl.data.inputs.base import Input
 from archdsl.data.pixels import Statistics, measure
+from archdsl.data.ports import Port
 from archdsl.data.readers import files
-from archdsl.data.roles import Port
 from archdsl.data.sources.base import RawDataset
 from archdsl.data.tables import Table
 from archdsl.recipe import Data

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archdsl.data.inputs.base import Input
-from archdsl.data.roles import Port
+from archdsl.data.ports import Port
 from archdsl.data.sources.base import RawDataset
 from archdsl.data.tables import Table
 from archdsl.errors import fail

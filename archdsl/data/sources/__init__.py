@@ -6,11 +6,11 @@ A module is imported only when its source is used.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
 from archdsl.data.images import RequestedFormat
+from archdsl.data.ports import Ports
 from archdsl.data.sources.base import RawDataset, Source
 from archdsl.recipe import Data
 
@@ -24,23 +24,23 @@ def source(name: str) -> Source:
 def read(
     data: Data,
     data_dir: Path | None = None,
-    shape: Sequence[int | None] | None = None,
+    ports: Ports | None = None,
     fallback_side: int | None = None,
 ) -> RawDataset:
     """Read the data set of a recipe. Image files are only listed, and read later.
 
     Args:
         data_dir: the only folder to search (`--data-dir`).
-        shape: height, width and channels of the network's input, if it takes images; None means any.
+        ports: the inputs and outputs of the network, if it is known.
         fallback_side: height and width for images that differ in size, if neither recipe nor network sets a size.
 
     Raises:
         ArchError: as `Source.read`.
     """
-    height, width, channels = shape if shape is not None and len(shape) == 3 else (None, None, None)
+    height, width, channels = (ports and ports.image_shape) or (None, None, None)
     height, width = data.size or (height, width)
     requested = RequestedFormat(height, width, channels if channels in (1, 3, 4) else None, fallback_side)
-    return source(data.kind).read(data, data_dir, requested)
+    return source(data.kind).read(data, data_dir, requested, ports)
 
 
 def download(data: Data, data_dir: Path | None = None) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from archdsl.data.images import RequestedFormat
+from archdsl.data.ports import Ports
 from archdsl.data.readers.search import SearchedPath
 from archdsl.data.tables import Column, Table
 from archdsl.errors import fail
@@ -68,13 +69,16 @@ class Source(ABC):
         return False
 
     @abstractmethod
-    def read(self, data: Data, data_dir: Path | None, requested: RequestedFormat) -> RawDataset:
+    def read(
+        self, data: Data, data_dir: Path | None, requested: RequestedFormat, ports: Ports | None = None
+    ) -> RawDataset:
         """Read the data set of a recipe.
 
         Args:
             data: the recipe; `data.argument` is the path or name given with the source.
             data_dir: the only folder to search (`--data-dir`).
             requested: the required size and channels, for sources whose images vary.
+            ports: the inputs and outputs of the network, if it is known.
 
         Raises:
             ArchError: the data is missing (ARCH301), cannot be read (ARCH302), or is not labeled images (ARCH303).

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from archdsl.data.images import RequestedFormat
+from archdsl.data.ports import Ports
 from archdsl.data.readers import cells, search
 from archdsl.data.sources.base import RawDataset, Source
 from archdsl.errors import fail
@@ -16,7 +17,9 @@ SPLITS = ("train", "validation", "test")
 class CsvFile(Source):
     """Reads a CSV file. Columns of numbers are numbers; all others are classes. The last column is the target."""
 
-    def read(self, data: Data, data_dir: Path | None, requested: RequestedFormat) -> RawDataset:
+    def read(
+        self, data: Data, data_dir: Path | None, requested: RequestedFormat, ports: Ports | None = None
+    ) -> RawDataset:
         """Read the cells of a file.
 
         Raises:

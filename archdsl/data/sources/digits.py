@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from archdsl.data.images import RequestedFormat
+from archdsl.data.ports import Ports
 from archdsl.data.sources.base import RawDataset, Source, labeled_images
 from archdsl.data.tables import in_memory
 from archdsl.ops import Shape
@@ -29,7 +30,9 @@ class Digits(Source):
         """Whether the digits and their classes fit a network's input and output."""
         return image == SHAPE and output == (len(CLASSES),)
 
-    def read(self, data: Data, data_dir: Path | None, requested: RequestedFormat) -> RawDataset:
+    def read(
+        self, data: Data, data_dir: Path | None, requested: RequestedFormat, ports: Ports | None = None
+    ) -> RawDataset:
         """Read the digits, in their own size."""
         with resources.files("archdsl.data").joinpath("digits.npz").open("rb") as file:
             arrays: Any = np.load(file, allow_pickle=False)

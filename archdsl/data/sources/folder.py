@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from archdsl.data import images
+from archdsl.data.ports import Ports
 from archdsl.data.readers import search
 from archdsl.data.sources.base import RawDataset, Source, labeled_images
 from archdsl.data.tables import Table
@@ -28,7 +29,9 @@ JUNK = frozenset({"__macosx", "thumbs.db", "desktop.ini", "@eadir"})
 class ImageFolder(Source):
     """Reads a folder of images with a folder for each class."""
 
-    def read(self, data: Data, data_dir: Path | None, requested: images.RequestedFormat) -> RawDataset:
+    def read(
+        self, data: Data, data_dir: Path | None, requested: images.RequestedFormat, ports: Ports | None = None
+    ) -> RawDataset:
         """List the images of a folder. They are read when their rows are fetched.
 
         Raises:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from archdsl.data import images
+from archdsl.data.ports import Ports
 from archdsl.data.readers import search
 from archdsl.data.sources.base import RawDataset, Source
 from archdsl.data.tables import Column, Table
@@ -26,7 +27,9 @@ SHOWN = 10
 class MaskFolder(Source):
     """Reads images with masks. The value of a pixel in a mask is the number of its class."""
 
-    def read(self, data: Data, data_dir: Path | None, requested: images.RequestedFormat) -> RawDataset:
+    def read(
+        self, data: Data, data_dir: Path | None, requested: images.RequestedFormat, ports: Ports | None = None
+    ) -> RawDataset:
         """List the images and masks. They are read when their rows are fetched.
 
         Raises:

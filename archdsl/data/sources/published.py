@@ -12,6 +12,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from archdsl.data.images import RequestedFormat
+from archdsl.data.ports import Ports
 from archdsl.data.readers import array_checks, files, search
 from archdsl.data.sources.base import RawDataset, Source, labeled_images
 from archdsl.data.tables import Table
@@ -56,7 +57,9 @@ class PublishedSet(Source):
             ArchError: a file is missing or broken (ARCH302), or belongs to another data set (ARCH303).
         """
 
-    def read(self, data: Data, data_dir: Path | None, requested: RequestedFormat) -> RawDataset:
+    def read(
+        self, data: Data, data_dir: Path | None, requested: RequestedFormat, ports: Ports | None = None
+    ) -> RawDataset:
         """Read the data set from the first searched folder that has it. Images keep their own size."""
 
         def look(folder: Path) -> Path | None:

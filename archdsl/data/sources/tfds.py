@@ -15,6 +15,7 @@ from PIL import Image
 
 from archdsl.data import images
 from archdsl.data.images import RequestedFormat
+from archdsl.data.ports import Ports
 from archdsl.data.readers import array_checks, files, search
 from archdsl.data.readers.files import reason
 from archdsl.data.sources.base import RawDataset, Source, labeled_images
@@ -31,7 +32,9 @@ OWN_FOLDER = Path("~/tensorflow_datasets")
 class TensorFlowDatasets(Source):
     """Reads data sets by name, such as `mnist`, `mnist:3.0.1` or `oxford_flowers102`. Imports TensorFlow."""
 
-    def read(self, data: Data, data_dir: Path | None, requested: RequestedFormat) -> RawDataset:
+    def read(
+        self, data: Data, data_dir: Path | None, requested: RequestedFormat, ports: Ports | None = None
+    ) -> RawDataset:
         """Read a data set prepared on this machine, by TensorFlow Datasets or `archdsl data tfds:NAME --download`.
 
         Raises:

@@ -4,8 +4,14 @@ from archdsl.data.targets.base import Target
 from archdsl.data.targets.classes import ClassTarget
 from archdsl.data.targets.mask import MaskTarget
 from archdsl.data.targets.numbers import NumberTarget
+from archdsl.data.targets.tags import TagsTarget
 
-TARGETS: dict[str, type[Target]] = {"class": ClassTarget, "mask": MaskTarget, "number": NumberTarget}
+TARGETS: dict[str, type[Target]] = {
+    "class": ClassTarget,
+    "mask": MaskTarget,
+    "number": NumberTarget,
+    "tags": TagsTarget,
+}
 """The target that a kind of column makes."""
 
-__all__ = ["TARGETS", "ClassTarget", "MaskTarget", "NumberTarget", "Target"]
+__all__ = ["TARGETS", "ClassTarget", "MaskTarget", "NumberTarget", "TagsTarget", "Target"]

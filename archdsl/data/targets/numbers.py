@@ -1,4 +1,4 @@
-"""A number for each example."""
+"""One or more numbers for each example."""
 
 from __future__ import annotations
 
@@ -16,19 +16,26 @@ from archdsl.recipe import Data
 
 @dataclass(frozen=True, slots=True)
 class NumberTarget(Target):
-    """A number for each example: float32 (N, 1)."""
+    """Numbers for each example: float32 (N, size).
+
+    Attributes:
+        column: the name of the column.
+        size: the number of numbers.
+    """
 
     column: str
+    size: int = 1
 
     @classmethod
     def of(cls, column: str, raw: RawDataset, data: Data) -> NumberTarget:
-        return cls(column)
+        shape = raw.columns[column].shape
+        return cls(column, shape[0] if shape else 1)
 
     def read(self, table: Table) -> NDArray[np.float32]:
-        return np.asarray(table.read(self.column), np.float32)[:, None]
+        return np.asarray(table.read(self.column), np.float32).reshape(-1, self.size)
 
     def fitted(self, values: NDArray[np.float32]) -> NumberTarget:
         return self
 
     def describe(self) -> dict[str, Any]:
-        return {"kind": "number"}
+        return {"kind": "number", "size": self.size}

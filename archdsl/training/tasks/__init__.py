@@ -3,7 +3,7 @@
 from typing import Any
 
 from archdsl.data.targets import Target
-from archdsl.training.tasks import classification, regression, segmentation
+from archdsl.training.tasks import classification, multi_label, regression, segmentation
 from archdsl.training.tasks.base import Head, Scorer, Task
 
 __all__ = ["Head", "Scorer", "Task", "task_of"]
@@ -22,6 +22,7 @@ def task_of(target: Target, shape: Any) -> Task:
 TASKS: tuple[Task, ...] = (
     classification.TASK,
     classification.BINARY,
+    multi_label.TASK,
     segmentation.TASK,
     segmentation.BINARY,
     regression.TASK,

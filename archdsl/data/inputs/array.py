@@ -1,0 +1,73 @@
+"""Arrays of numbers, such as series and sounds, as the input of a network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archdsl.data.inputs.base import Input
+from archdsl.data.ports import Port
+from archdsl.data.sources.base import RawDataset
+from archdsl.data.tables import Table
+from archdsl.recipe import Data
+
+SMALLEST = 1e-12
+"""Channels with a smaller standard deviation are constant, and are not divided by it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayInput(Input):
+    """Arrays of one shape: float32, or int32 for an input of integers. Integers are not standardized.
+
+    Attributes:
+        column: the name of the column.
+        shape: the shape of one array.
+        dtype: `float32` or `int32`.
+        standardize: as in the recipe; the channels are the last axis.
+        mean, std: mean and standard deviation of the training arrays, (1,) or (channels,), once known.
+    """
+
+    column: str
+    shape: tuple[int, ...]
+    dtype: Literal["float32", "int32"]
+    standardize: bool | Literal["channel"] = False
+    mean: NDArray[np.float64] | None = None
+    std: NDArray[np.float64] | None = None
+
+    @classmethod
+    def of(cls, columns: Sequence[str], raw: RawDataset, data: Data, port: Port | None = None) -> ArrayInput:
+        (name,) = columns
+        is_integer = port is not None and port.is_integer
+        return cls(name, raw.columns[name].shape, "int32" if is_integer else "float32", data.standardize)
+
+    def read(self, table: Table) -> NDArray[Any]:
+        if not len(table):
+            return np.empty((0, *self.shape), self.dtype)
+        return np.asarray(table.read(self.column), self.dtype)
+
+    def fitted(self, values: NDArray[Any]) -> ArrayInput:
+        if not self.standardize or self.dtype == "int32":
+            return self
+        axes = tuple(range(values.ndim - 1)) if self.standardize == "channel" else None
+        mean, std = (np.atleast_1d(each(values, axis=axes, dtype=np.float64)) for each in (np.mean, np.std))
+        return replace(self, mean=mean, std=std)
+
+    def encoded(self, values: NDArray[Any]) -> NDArray[Any]:
+        if self.mean is None or self.std is None:
+            return values
+        return ((values - self.mean) / np.where(self.std > SMALLEST, self.std, 1)).astype(np.float32)
+
+    @property
+    def made_shape(self) -> tuple[int, ...]:
+        return self.shape
+
+    def describe(self) -> dict[str, Any]:
+        mean, std = (None if each is None else each.tolist() for each in (self.mean, self.std))
+        return {"kind": "array", "column": self.column, "shape": list(self.shape), "mean": mean, "std": std}
+
+    def check_memory(self, title: str, count: int) -> None:
+        """Arrays that were read fit into memory."""
