@@ -148,6 +148,16 @@ def resize(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint
     return np.asarray(opened.resize((width, height), Image.Resampling.BILINEAR)).reshape(height, width, -1)
 
 
+def resized(images: NDArray[np.uint8], height: int, width: int, channels: int) -> NDArray[np.uint8]:
+    """Resize images (N, H, W, C) as `resize` does; those of the right size are returned as they are."""
+    if images.shape[1:] == (height, width, channels):
+        return images
+    result = np.empty((len(images), height, width, channels), np.uint8)
+    for row, image in enumerate(images):
+        result[row] = resize(image, height, width)
+    return result
+
+
 def reject_bombs() -> warnings.catch_warnings[None]:
     """A context that rejects extremely large images. It acts on the whole process: enter it outside of all threads."""
     return warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning)

@@ -22,8 +22,9 @@ def inputs(raw: RawDataset, data: Data, ports: Ports | None) -> dict[str, tuple[
     names = list(ports.inputs) if ports else [""]
     given = data.inputs
     if given is None:
-        taken = targets(raw, data)
-        return _by_name(tuple(name for name in (*raw.inputs, *raw.targets) if name not in taken), raw, names)
+        # An autoencoder takes what it predicts.
+        columns = tuple(name for name in raw.inputs if name not in targets(raw, data)) or raw.inputs
+        return _by_name(columns, raw, names)
     if not isinstance(given, dict):
         if names != [""]:
             hint = f"`inputs: {{{', '.join(f'{name}: COLUMN' for name in names)}}}`"

@@ -1,6 +1,6 @@
 """Metrics of Keras for labels, with their arguments, as inert data."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -48,7 +48,7 @@ class Metric(KerasObject):
             return Call(self.target, (), {**given, "name": name})
         if encoding == "binary" and self.binary:
             threshold = {"threshold": 0.0 if from_logits else 0.5} if self.word == "accuracy" else {}
-            logits = {"from_logits": from_logits} if self.logits else {}
+            logits: dict[str, Any] = {"from_logits": from_logits} if self.logits else {}
             return Call(self.binary, (), {**threshold, **logits, "name": name})
         # With the Keras default of `average`, the result is one number per class, so ours is always passed.
         average = self.model_dump(include={"average"})

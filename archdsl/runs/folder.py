@@ -28,7 +28,7 @@ from archdsl.spec import Spec
 
 SPEC, MODEL, LOG, CURVES, RUN = "spec.yaml", "model.keras", "log.csv", "curves.png", "run.json"
 CONFUSION, MISTAKES, RESIDUALS = "confusion.png", "mistakes.png", "residuals.png"
-MASKS, CARD, NETWORK = "masks.png", "card.md", "network.svg"
+MASKS, OUTPUTS, CARD, NETWORK = "masks.png", "outputs.png", "card.md", "network.svg"
 """The files in a run folder."""
 
 LOCK = ".lock"

@@ -52,13 +52,7 @@ class ImageInput(Input):
         """The images of a table, resized."""
         if not len(table):
             return np.empty((0, *self.shape), np.uint8)
-        pixels = table.read(self.column)
-        if pixels.shape[1:] == self.shape:
-            return pixels
-        result = np.empty((len(pixels), *self.shape), np.uint8)
-        for row, image in enumerate(pixels):
-            result[row] = images.resize(image, *self.shape[:2])
-        return result
+        return images.resized(table.read(self.column), *self.shape)
 
     def fitted(self, values: NDArray[np.uint8]) -> ImageInput:
         if not self.standardize:

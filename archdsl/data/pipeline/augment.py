@@ -44,17 +44,23 @@ class ImageAugmentation:
             values: random values, one row per image.
         """
         augment = self.augment
-        if any(getattr(augment, word) for word in INTERPOLATED):
-            images = warp(images, values, augment)
-        elif augment.crop or augment.flip != "none":
-            images = crop_and_flip(images, values, augment)
+        images = move(images, values, augment)
         pixels = adjust_colors(tf.cast(images, tf.float32), values, augment, self.largest)
         if augment.cutout:
             pixels = cut_out(pixels, values["cutout"], augment.cutout, self.cutout_pixel)
         return pixels
 
 
-def augment_masks(masks: tf.Tensor, values: RandomValues, augment: Augment) -> tf.Tensor:
+def move(images: tf.Tensor, values: RandomValues, augment: Augment) -> tf.Tensor:
+    """Move images without changing their colors. (N, H, W, C) of any type; float32 after an interpolation."""
+    if any(getattr(augment, word) for word in INTERPOLATED):
+        return warp(images, values, augment)
+    if augment.crop or augment.flip != "none":
+        return crop_and_flip(images, values, augment)
+    return images
+
+
+def move_masks(masks: tf.Tensor, values: RandomValues, augment: Augment) -> tf.Tensor:
     """Move masks as their images are moved: uint8 (N, H, W) -> the same."""
     if any(getattr(augment, word) for word in INTERPOLATED):
         return warp_nearest(masks, values, augment)

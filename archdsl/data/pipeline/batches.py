@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from archdsl.data.dataset import Dataset, Split
 from archdsl.data.inputs import ImageInput, Input
 from archdsl.data.pipeline import random_streams
-from archdsl.data.pipeline.augment import augment_masks, compiled, image_augmentation
+from archdsl.data.pipeline.augment import compiled, image_augmentation, move, move_masks
 from archdsl.data.pipeline.mixing import mix
 from archdsl.data.pipeline.normalization import scale_and_offset, standardize
 from archdsl.data.pipeline.random_streams import RandomValues
 from archdsl.data.pipeline.targets import Encodings, encoded, example_weights
-from archdsl.data.targets import ClassTarget, MaskTarget
+from archdsl.data.targets import ClassTarget, ImageTarget, MaskTarget
 from archdsl.errors import fail
 from archdsl.recipe import Augment, Data
 from archdsl.text import quantity
@@ -56,7 +56,8 @@ def training_batches(
     inputs, targets = _constants(dataset.train)
     network_input = compiled(_network_input(dataset, data.augment))
     mixed = bool(data.augment.mixup or data.augment.cutmix)
-    masks = {name for name, target in dataset.targets.items() if isinstance(target, MaskTarget)}
+    of_kind = {MaskTarget: move_masks, ImageTarget: move}
+    moves = {name: of_kind.get(type(target)) for name, target in dataset.targets.items()}
     any_weights = any(target.is_weighted for target in dataset.targets.values())
 
     @without_autograph
@@ -83,7 +84,7 @@ def training_batches(
         given, share = network_input(_rows(inputs, rows), values, mix_values)
         labels = {
             name: encoded(
-                augment_masks(array, values, data.augment) if name in masks else array,
+                moved(array, values, data.augment) if (moved := moves.get(name)) else array,
                 dataset.targets[name],
                 encodings.get(name, "ids"),
                 share,

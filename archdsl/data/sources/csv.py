@@ -38,10 +38,10 @@ class CsvFile(Source):
                 raise fail("ARCH303", f"{file} lacks the column `{missing[0]}`, which {paths['train']} has")
         tables = {name: cells.typed(each, read["train"]) for name, each in read.items()}
         columns, train = tables["train"]
-        *others, target = columns
+        *_, target = columns
         return RawDataset(
             columns,
-            tuple(others),
+            tuple(columns),
             (target,),
             train,
             tables["test"][1] if "test" in tables else None,

@@ -2,16 +2,18 @@
 
 from archdsl.data.targets.base import Target
 from archdsl.data.targets.classes import ClassTarget
+from archdsl.data.targets.image import ImageTarget
 from archdsl.data.targets.mask import MaskTarget
 from archdsl.data.targets.numbers import NumberTarget
 from archdsl.data.targets.tags import TagsTarget
 
 TARGETS: dict[str, type[Target]] = {
     "class": ClassTarget,
+    "image": ImageTarget,
     "mask": MaskTarget,
     "number": NumberTarget,
     "tags": TagsTarget,
 }
 """The target that a kind of column makes."""
 
-__all__ = ["TARGETS", "ClassTarget", "MaskTarget", "NumberTarget", "TagsTarget", "Target"]
+__all__ = ["TARGETS", "ClassTarget", "ImageTarget", "MaskTarget", "NumberTarget", "TagsTarget", "Target"]
