@@ -13,13 +13,13 @@ Rows: TypeAlias = NDArray[np.int64]
 Reader: TypeAlias = Callable[[Rows], NDArray[Any]]
 """Reads the values of some rows: (len(rows), ...), in the order of the rows."""
 
-Kind: TypeAlias = Literal["array", "class", "image", "mask", "number", "tags", "text"]
+Kind: TypeAlias = Literal["array", "class", "image", "mask", "number", "tags", "text", "tokens"]
 """What the values of a column are.
 
 `image` is uint8 (H, W, C). `class` is the number of a class, int64 (), or -1 for a class that the training examples do
 not have. `number` is float64 (), or NaN for an empty cell. `text` is a string. `mask` has the number of the class
 of each pixel, uint8 (H, W). `array` is numbers of any shape. `tags` says whether an example has each class, 0 or 1
-(classes,).
+(classes,). `tokens` is the numbers of tokens, int32 (length,).
 """
 
 

@@ -55,6 +55,12 @@ DATA_SOURCES: dict[str, DataSource] = {
     "csv": DataSource(
         "a table in a CSV file, such as `{csv: houses.csv}`", "file", "path of the file", has_only_images=False
     ),
+    "text": DataSource(
+        "a text whose next tokens are predicted, such as `{text: book.txt}`",
+        "file",
+        "path of the file, or of a folder of `.txt` files",
+        has_only_images=False,
+    ),
     "tfds": DataSource(
         "a data set from TensorFlow Datasets, such as `{tfds: oxford_flowers102}`",
         "name",
@@ -182,6 +188,7 @@ class Data(Section):
             source suggests, such as its images.
         targets: columns that the network predicts: one, a list, or a mapping of its outputs to columns. Defaults to
             what the source suggests, such as its labels.
+        tokens: what the tokens of a `text` are.
         missing: what to do with rows that have empty cells: reject the data, use the mean of the training set, or drop
             them.
         batch_size: number of images per training step.
@@ -207,6 +214,7 @@ class Data(Section):
     source: Source
     inputs: Annotated[Columns | dict[str, Columns] | None, BeforeValidator(_columns)] = None
     targets: Annotated[Columns | dict[str, str] | None, BeforeValidator(_columns)] = None
+    tokens: Literal["characters", "words"] = "characters"
     missing: Literal["error", "mean", "drop"] = "error"
     batch_size: Annotated[int, BeforeValidator(whole), Field(strict=True, ge=1, le=100_000)] = 128
     size: Annotated[tuple[Size, Size], BeforeValidator(pair)] | None = None

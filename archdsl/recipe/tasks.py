@@ -49,6 +49,7 @@ TASKS: dict[str, TaskWord] = {
     "binary_segmentation": TaskWord(
         "one of two classes for each pixel", "binary_crossentropy", ("mean_iou", "accuracy")
     ),
+    "token_prediction": TaskWord("the next token at each step", "sparse_categorical_crossentropy", ("accuracy",)),
     "image_to_image": TaskWord(
         "an image", "mean_squared_error", ("mean_absolute_error",), larger_is_better=False, fraction=False
     ),

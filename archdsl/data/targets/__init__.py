@@ -6,6 +6,7 @@ from archdsl.data.targets.image import ImageTarget
 from archdsl.data.targets.mask import MaskTarget
 from archdsl.data.targets.numbers import NumberTarget
 from archdsl.data.targets.tags import TagsTarget
+from archdsl.data.targets.tokens import TokensTarget
 
 TARGETS: dict[str, type[Target]] = {
     "class": ClassTarget,
@@ -13,7 +14,17 @@ TARGETS: dict[str, type[Target]] = {
     "mask": MaskTarget,
     "number": NumberTarget,
     "tags": TagsTarget,
+    "tokens": TokensTarget,
 }
 """The target that a kind of column makes."""
 
-__all__ = ["TARGETS", "ClassTarget", "ImageTarget", "MaskTarget", "NumberTarget", "TagsTarget", "Target"]
+__all__ = [
+    "TARGETS",
+    "ClassTarget",
+    "ImageTarget",
+    "MaskTarget",
+    "NumberTarget",
+    "TagsTarget",
+    "Target",
+    "TokensTarget",
+]

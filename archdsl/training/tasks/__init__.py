@@ -3,7 +3,14 @@
 from typing import Any
 
 from archdsl.data.targets import Target
-from archdsl.training.tasks import classification, image_to_image, multi_label, regression, segmentation
+from archdsl.training.tasks import (
+    classification,
+    image_to_image,
+    multi_label,
+    regression,
+    segmentation,
+    token_prediction,
+)
 from archdsl.training.tasks.base import Head, Scorer, Task
 
 __all__ = ["Head", "Scorer", "Task", "task_of"]
@@ -25,6 +32,7 @@ TASKS: tuple[Task, ...] = (
     multi_label.TASK,
     segmentation.TASK,
     segmentation.BINARY,
+    token_prediction.TASK,
     image_to_image.TASK,
     regression.TASK,
 )
