@@ -23,6 +23,8 @@ NUMBERS: dict[str, Callable[[Result], str]] = {
     "status": lambda result: result.status,
     "epochs": lambda result: f"{result.epochs_run}/{result.epochs}",
     "best epoch": lambda result: UNKNOWN if result.best_epoch is None else str(result.best_epoch),
+    "task": lambda result: UNKNOWN if result.task == "classification" else result.task.replace("_", " "),
+    "test score": lambda result: UNKNOWN if result.task == "classification" else _named_score(result),
     "test accuracy": lambda result: percent(result.test_accuracy),
     "single-view accuracy": lambda result: percent(result.plain_test_accuracy),
     "test loss": lambda result: _loss(result.test_loss),
@@ -132,6 +134,10 @@ def _compare_networks(first: StoredRun, other: StoredRun, width: int | None) -> 
 
 def _graph(run: StoredRun) -> Graph:
     return resolve(read_spec(run.folder, run.known_result), **run.known_result.arguments)
+
+
+def _named_score(result: Result) -> str:
+    return UNKNOWN if result.score is None else f"{result.score_text} {result.judged.score_title}"
 
 
 def _loss(value: float | None) -> str:

@@ -65,11 +65,18 @@ class StoredRun:
 SORTS: dict[str, Callable[[StoredRun], Any]] = {
     "date": lambda run: run.moment,
     "name": lambda run: run.name,
-    "accuracy": lambda run: -(run.known_result.test_accuracy or 0.0),
+    "accuracy": lambda run: _rank(run.known_result),
     "time": lambda run: run.known_result.seconds or float("inf"),
     "parameters": lambda run: run.known_result.parameters,
 }
 """Sort keys: the best, fastest and smallest runs come first, the newest last."""
+
+
+def _rank(result: Result) -> tuple[str, float]:
+    """Sort by task, then the best score first; runs without a score come last."""
+    if result.score is None:
+        return result.task, float("inf")
+    return result.task, -result.score if result.judged.larger_is_better else result.score
 
 
 def find(folder: Path, sort: str = "date") -> list[StoredRun]:
@@ -118,7 +125,7 @@ COLUMNS: dict[str, Callable[[StoredRun, Result], str]] = {
     "spec": lambda _, result: spec_name(result),
     "status": lambda _, result: result.status,
     "epochs": lambda _, result: f"{result.epochs_run}/{result.epochs}",
-    "accuracy": lambda _, result: percent(result.test_accuracy),
+    "accuracy": lambda _, result: result.score_text or UNKNOWN,
     "time": lambda _, result: duration(result.seconds),
     "parameters": lambda _, result: f"{result.parameters:,}",
     "date": lambda run, _: run.started,
@@ -142,12 +149,26 @@ DISPENSABLE = ("spec", "parameters", "date", "time", "epochs")
 def to_text(runs: Sequence[StoredRun], width: int | None) -> str:
     """Format the runs as a table, leaving out columns to fit `width` characters if possible."""
     good = [(run, run.result) for run in runs if run.result is not None]
-    forms = ([name for name in COLUMNS if name not in DISPENSABLE[:count]] for count in range(len(DISPENSABLE) + 1))
-    tables = ([names, *([COLUMNS[name](run, result) for name in names] for run, result in good)] for names in forms)
+    cells = _columns([result for _, result in good])
+    forms = ([name for name in cells if name not in DISPENSABLE[:count]] for count in range(len(DISPENSABLE) + 1))
+    tables = ([names, *([cells[name](run, result) for name in names] for run, result in good)] for names in forms)
     rows = first_fitting(tables, width)
     table = columns(rows, [at for at, name in enumerate(rows[0]) if name in RIGHT_ALIGNED]) if good else ""
     broken = [line for run in runs if run.error is not None for line in _reasons(run.name, run.error)]
     return table + "\n".join(broken) + ("\n" if broken or not good else "")
+
+
+def _columns(results: Sequence[Result]) -> dict[str, Callable[[StoredRun, Result], str]]:
+    """The columns of the table of some runs. If not all scores are accuracies, each score is named."""
+    if all(result.judged.score == "accuracy" for result in results):
+        return COLUMNS
+    return {
+        "score" if name == "accuracy" else name: _named if name == "accuracy" else COLUMNS[name] for name in COLUMNS
+    }
+
+
+def _named(run: StoredRun, result: Result) -> str:
+    return UNKNOWN if result.score is None else f"{result.score_text} {result.judged.score_title}"
 
 
 def _reasons(name: str, error: ArchError) -> list[str]:
