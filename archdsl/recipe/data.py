@@ -184,6 +184,8 @@ class Data(Section):
 
     Args:
         source: data set: a name, `{npz: PATH}`, `{folder: PATH}` or `{tfds: NAME}`.
+        columns: kinds of columns of a table, where they differ from what the cells look like: `number`, `class` or
+            `text`.
         inputs: columns that the network takes: one, a list, or a mapping of its inputs to columns. Defaults to what the
             source suggests, such as its images.
         targets: columns that the network predicts: one, a list, or a mapping of its outputs to columns. Defaults to
@@ -212,6 +214,7 @@ class Data(Section):
     }
 
     source: Source
+    columns: dict[str, Literal["number", "class", "text"]] = {}
     inputs: Annotated[Columns | dict[str, Columns] | None, BeforeValidator(_columns)] = None
     targets: Annotated[Columns | dict[str, str] | None, BeforeValidator(_columns)] = None
     tokens: Literal["characters", "words"] = "characters"

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from archdsl.data.readers import files
 from archdsl.data.tables import Column, Table, in_memory
-from archdsl.errors import ArchError, Problem, fail
+from archdsl.errors import ArchError, Problem, fail, nearest
 from archdsl.text import in_line, quantity
 
 SHOWN = 10
@@ -77,23 +77,35 @@ def _columns(path: Path, rows: Iterator[list[str]]) -> Cells:
     return cells
 
 
-def typed(cells: Cells, train: Cells) -> tuple[dict[str, Column], Table]:
-    """Convert cells to columns of numbers or classes.
+def typed(cells: Cells, train: Cells, kinds: Mapping[str, str]) -> tuple[dict[str, Column], Table]:
+    """Convert cells to columns of numbers, classes or texts.
 
     Args:
         train: the cells of the training split, which decide the kinds and the classes.
+        kinds: the kinds that the recipe gives, by column.
+
+    Raises:
+        ArchError: the recipe gives a kind to an unknown column, or calls cells numbers that are not (ARCH303).
     """
-    columns = {name: _kind(train[name]) for name in train}
+    for name, kind in kinds.items():
+        if name not in train:
+            raise fail("ARCH303", f"unknown column `{name}` in `data.columns`", hint=nearest(name, train))
+        wrong = next((cell for cell in train[name] if cell and _number(cell) is None), None)
+        if kind == "number" and wrong is not None:
+            raise fail("ARCH303", f"`data.columns` calls `{name}` numbers, but a cell is `{in_line(wrong[:40])}`")
+    columns = {name: _column(train[name], kinds.get(name)) for name in train}
     return columns, in_memory(**{name: _values(cells[name], column) for name, column in columns.items()})
 
 
-def _kind(cells: Sequence[str]) -> Column:
+def _column(cells: Sequence[str], kind: str | None) -> Column:
     """Numbers, if all cells but empty ones are numbers. Otherwise classes, or texts if most cells are different."""
     filled = [cell for cell in cells if cell]
-    if filled and all(_number(cell) is not None for cell in filled):
+    if kind == "number" or (kind is None and filled and all(_number(cell) is not None for cell in filled)):
         return Column("number")
-    classes = tuple(sorted(set(cells)))
-    if len(classes) > MOST_CLASSES or (len(classes) > 20 and 2 * len(classes) > len(cells)):
+    classes = tuple(sorted(set(cells), key=lambda cell: (_number(cell) is None, _number(cell) or 0, cell)))
+    if kind == "class":
+        return Column("class", classes=classes)
+    if kind == "text" or len(classes) > MOST_CLASSES or (len(classes) > 20 and 2 * len(classes) > len(cells)):
         return Column("text")
     return Column("class", classes=classes)
 

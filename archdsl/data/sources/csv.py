@@ -36,7 +36,7 @@ class CsvFile(Source):
         for name, file in paths.items():
             if missing := [column for column in read["train"] if column not in read[name]]:
                 raise fail("ARCH303", f"{file} lacks the column `{missing[0]}`, which {paths['train']} has")
-        tables = {name: cells.typed(each, read["train"]) for name, each in read.items()}
+        tables = {name: cells.typed(each, read["train"], data.columns) for name, each in read.items()}
         columns, train = tables["train"]
         *_, target = columns
         return RawDataset(
