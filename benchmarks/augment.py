@@ -47,19 +47,16 @@ def _images() -> tuple[Any, Any]:
 
 
 def _batches(words: dict[str, Any]) -> Any:
-    from archdsl.data import pipeline
-    from archdsl.data.dataset import Dataset, Split, measure
+    from archdsl.data import dataset, pipeline
+    from archdsl.data.sources.base import labeled_images
+    from archdsl.data.tables import in_memory
     from archdsl.recipe import Augment, Data
 
-    part = Split(*_images())
-    statistics = measure(part.images, 255.0, True)
-    dataset = Dataset(part, part, part, tuple("0123456789"), 255, 255.0, statistics, "made up")
-    return pipeline.training_batches(
-        dataset,
-        Data(source="cifar10", batch_size=BATCH, standardize="channel", augment=Augment(**words)),
-        0,
-        {"label": "one_hot"},
-    )
+    images, labels = _images()
+    table = in_memory(image=images, label=labels)
+    raw = labeled_images(table, table, tuple("0123456789"), (32, 32, 3), "made up", validation=table)
+    data = Data(source="cifar10", batch_size=BATCH, standardize="channel", augment=Augment(**words))
+    return pipeline.training_batches(dataset.from_raw(raw, data), data, 0, {"label": "one_hot"})
 
 
 def _generator() -> Any:

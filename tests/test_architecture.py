@@ -139,6 +139,7 @@ def test_no_assert_for_users_and_no_eval(path: Path) -> None:
         "keras",
         "resolution",
         "analysis",
+        "tasks",
     )  # there they only tell the type checker what is known
     called = {node.func.id for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
     assert not called & {"eval", "__import__"}

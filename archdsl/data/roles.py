@@ -17,7 +17,7 @@ def inputs(raw: RawDataset, data: Data, ports: Ports | None) -> dict[str, tuple[
         ports: the network; None for the one input that the source suggests.
 
     Raises:
-        ArchError: the columns cannot be told, or there is no such column or input (ARCH303).
+        ArchError: it is not clear which columns an input takes, or one does not exist (ARCH303).
     """
     names = list(ports.inputs) if ports else [""]
     given = data.inputs

@@ -69,7 +69,7 @@ def test_the_lint_rule_finds_what_it_says() -> None:
 def test_the_data_source_reads() -> None:
     source = made("Add a data source", "archdsl.data.sources.digits")["SOURCE"]
     found = source.read(Data(source="digits"), None, RequestedFormat(None, None, None, None))
-    assert (len(found.train), found.test, found.classes) == (100, None, ("even", "odd"))
+    assert (len(found.train), found.test, found.columns["label"].classes) == (100, None, ("even", "odd"))
     (line,) = re.findall(r'`"noise": (DataSource\(.*\))`', TEXT)
     assert type(DATA_SOURCES["digits"])(*re.findall(r'"(.*)"', line)).title == "noise in two classes"
 

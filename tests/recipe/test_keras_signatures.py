@@ -32,6 +32,8 @@ LEFT_OUT_OF_METRICS = {
     "label_weights": "`class_weights` of the data weigh",
     "class_aggregation": "an output predicts one number",
     "num_regressors": "the score is not adjusted for the number of inputs",
+    "sparse_y_true": "the loss of the recipe tells",
+    "sparse_y_pred": "the network gives a number for each class",
     "k": "`top_5_accuracy` has it in its name, and `top_k_accuracy` takes it",
 }
 OWN_DEFAULTS = {"from_logits": None, "label_smoothing": None, "average": "macro"}

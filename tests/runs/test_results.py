@@ -91,7 +91,7 @@ def test_curves_are_drawn(tmp_path: Path) -> None:
     drawn: dict[str, Callable[[Path], None]] = {
         "curves": lambda path: curves.draw(ROWS, RUN, path),
         "one epoch": lambda path: curves.draw(ROWS[:1], replace(RUN, epochs_run=1), path),
-        "together": lambda path: curves.draw_together({"one": ROWS, "two": ROWS[:3]}, path),
+        "together": lambda path: curves.draw_together({"one": ROWS, "two": ROWS[:3]}, path, RUN.judged),
         "no validation": lambda path: curves.draw(_without_validation(), replace(RUN, best_epoch=None), path),
     }
     for name, draw in drawn.items():
