@@ -23,7 +23,7 @@ from archdsl.cli.shared import (
 )
 from archdsl.errors import fail, nearest
 from archdsl.graph import Graph
-from archdsl.recipe import DATA_SOURCES, Augment, Data
+from archdsl.recipe import DATA_SOURCES, Augment, Data, source_at
 
 FALLBACK_SIDE = 64
 """The side length for a folder of images of different sizes, if no spec sets one."""
@@ -108,21 +108,13 @@ def _asked(
 
 def _source(target: str) -> str | dict[str, str] | None:
     """Return the source that a word names, or None for a spec."""
-    takes = {name: source.takes for name, source in DATA_SOURCES.items()}
-    if takes.get(target) == "":
-        return target
-    prefix, colon, name = target.partition(":")
-    if colon and takes.get(prefix) == "name":
-        return {prefix: name}
+    found = source_at(target)
+    if found is not None:
+        return found
     path = Path(target)
-    suffix = path.suffix.removeprefix(".")
-    if takes.get(suffix) == "file":
-        return {suffix: target}
-    if os.path.isdir(path):
-        return {"folder": target}
     if os.path.exists(path) or len(path.parts) > 1 or path.suffix in (".yaml", ".yml") or target in zoo.names():
         return None
-    known = [*(name for name, argument in takes.items() if not argument), *zoo.names()]
+    known = [*(name for name, source in DATA_SOURCES.items() if not source.takes), *zoo.names()]
     raise fail("ARCH203", f"there is no data set or spec `{target}`", hint=nearest(target, known))
 
 

@@ -1,7 +1,7 @@
 """The recipe: the keys of `data` and `train`. Keras classes are referred to by name and never imported."""
 
 from archdsl.recipe.choices import LossChoice, ObjectChoice
-from archdsl.recipe.data import DATA_SOURCES, Augment, Data, DataSource
+from archdsl.recipe.data import DATA_SOURCES, Augment, Data, DataSource, source_at, source_text
 from archdsl.recipe.losses import LOSSES
 from archdsl.recipe.metrics import METRICS
 from archdsl.recipe.optimizers import OPTIMIZERS, SCHEDULES
@@ -37,4 +37,6 @@ __all__ = [
     "TestTime",
     "Train",
     "Whiten",
+    "source_at",
+    "source_text",
 ]

@@ -1,7 +1,6 @@
 """The section `data` of a recipe: the data set, preprocessing and augmentation."""
 
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pydantic_core import PydanticCustomError
 from archdsl.ops.choices import unknown
 from archdsl.ops.field_types import Flag, NotNegative, Share, Size, either, pair, whole
 from archdsl.recipe.base import Closed, Conflict, Counted, Section, invalid
+from archdsl.recipe.places import kind_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +97,31 @@ def _with_argument(word: str) -> str:
     """The hint for a bare word that needs an argument, or that is the path of data; empty for any other word."""
     if word in _WITH_ARGUMENT:
         return f"write `source: {{{word}: {'NAME' if _WITH_ARGUMENT[word].takes == 'name' else 'PATH'}}}`"
-    kind = word[-3:] if word.endswith((".npz", ".csv")) else "folder" if os.path.isdir(word) else ""
-    return f"write `source: {{{kind}: {json.dumps(word) if _SPECIAL.search(word) else word}}}`" if kind else ""
+    found = source_at(word)
+    return f"write `source: {source_text(found)}`" if found else ""
+
+
+def source_at(place: str) -> str | dict[str, str] | None:
+    """The source of a data set, as a recipe writes it: `digits`, `{folder: photos}`, `{tfds: mnist}` for `tfds:mnist`.
+
+    Args:
+        place: a name in `DATA_SOURCES`, `tfds:NAME`, or a file or folder; None is returned for anything else.
+    """
+    if place in _WITHOUT_ARGUMENT:
+        return place
+    prefix, colon, name = place.partition(":")
+    if colon and prefix in _WITH_ARGUMENT and _WITH_ARGUMENT[prefix].takes == "name":
+        return {prefix: name}
+    kind = kind_at(place)
+    return {kind: place} if kind else None
+
+
+def source_text(source: str | Mapping[str, str]) -> str:
+    """A source in YAML, on one line."""
+    if isinstance(source, str):
+        return source
+    kind, argument = next(iter(source.items()))
+    return f"{{{kind}: {json.dumps(argument) if _SPECIAL.search(argument) else argument}}}"
 
 
 _SPECIAL = re.compile(r"[^\w./-]")
