@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from archdsl.data import pipeline
-from archdsl.data.dataset import Dataset, Split
+from archdsl.data import dataset, pipeline
+from archdsl.data.sources.base import labeled_images
+from archdsl.data.tables import in_memory
 from archdsl.figures import GREY, INK, figure, save
 from archdsl.recipe import Augment, Data
 
@@ -68,16 +69,16 @@ def scene(number: int) -> NDArray[np.uint8]:
 
 def rows() -> list[tuple[str, list[NDArray[np.float32]]]]:
     """What a row is called, and its images, float32 (64, 64, 3) in [0, 255]."""
-    part = Split(np.stack([scene(number) for number in range(EPOCHS)]), np.arange(EPOCHS))
-    classes = tuple(map(str, range(EPOCHS)))
-    dataset = Dataset(part, part, part, classes, 255, 255.0, None, "painted")
+    table = in_memory(image=np.stack([scene(number) for number in range(EPOCHS)]), label=np.arange(EPOCHS))
+    raw = labeled_images(table, table, tuple(map(str, range(EPOCHS))), (SIDE, SIDE, 3), "painted")
     made = []
     for words in WORDS:
         data = Data(source="cifar10", batch_size=EPOCHS, validation=0, augment=Augment(**words))
+        painted = dataset.from_raw(raw, data)
         if {"mixup", "cutmix"} & words.keys():
-            images = [*next(iter(pipeline.training_batches(dataset, data, 1)))[0].numpy() * 255]
+            images = [*next(iter(pipeline.training_batches(painted, data, 1, {"label": "one_hot"})))[0].numpy() * 255]
         else:
-            images = [pipeline.augmented(dataset, data, 3, epoch, [0])[0] for epoch in range(EPOCHS)]
+            images = [pipeline.augmented(painted, data, 3, epoch, [0])[0] for epoch in range(EPOCHS)]
         name = ", ".join(f"{word}: {value}" for word, value in words.items())
         made.append((name or "as it is", images))
     return made

@@ -13,7 +13,7 @@ import pytest
 keras = pytest.importorskip("keras")
 
 from archdsl.cli import main  # noqa: E402
-from archdsl.training import reports  # noqa: E402
+from archdsl.training import report  # noqa: E402
 
 pytestmark = [
     pytest.mark.tensorflow,
@@ -37,7 +37,7 @@ train:
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Any:
     """Runs `archdsl` in this process, in a folder with a spec: the exit code, stdout and stderr."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(reports, "write", lambda *_: [])
+    monkeypatch.setattr(report, "write", lambda *_: [])
     Path("tiny.yaml").write_text(TEXT)
 
     def command(*words: str) -> tuple[int, str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,8 @@ def network(activation: str | None = None) -> Any:
 
 def compiled(**recipe: Any) -> Any:
     model = network(recipe.pop("activation", None))
-    compilation.compile_model(model, Train.model_validate(recipe), HEADS, 1, 1)
+    heads = [replace(head, classes=4) for head in HEADS]
+    compilation.compile_model(model, Train.model_validate(recipe), heads, 1, 1)
     return model
 
 

@@ -106,14 +106,14 @@ def _one(case: Mapping[str, Any], told: int) -> None:
         run = Path(case["run"])
         import tensorflow as tf
 
-        from archdsl.training import callbacks, checkpoints, fit, reports
+        from archdsl.training import callbacks, checkpoints, fit, report
         from archdsl.zoo import loads
 
         tf.config.run_functions_eagerly(True)  # tracing takes longer than these few steps
         callbacks.WRITING_SHARE = 1e9  # whether a network is written early must not depend on the clock
 
         if not case["pictures"]:
-            reports.write = _card  # type: ignore[assignment]
+            report.write = _card  # type: ignore[assignment]
         optimizer: list[str] = []
         checkpoints.remove = _kept(checkpoints.remove, optimizer)  # type: ignore[assignment]
         events = Events(run, case["at"], case["after"])
