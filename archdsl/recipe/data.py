@@ -222,6 +222,8 @@ class Data(Section):
         scale: whether to rescale pixels to [0, 1] by dividing by the largest value of the source.
         standardize: whether to subtract the mean of the training set and divide by its standard deviation, computed
             over all pixels (true) or for each channel (`channel`).
+        standardize_targets: whether the loss takes numbers that are predicted standardized, by the training set. Scores
+            and predictions have the unit of the numbers.
         validation: fraction of the training set to hold out as validation set, which selects the best epoch; 0 for
             none.
         test: fraction of all images to hold out as test set, if the source has none.
@@ -246,6 +248,7 @@ class Data(Section):
     size: Annotated[tuple[Size, Size], BeforeValidator(pair)] | None = None
     scale: Flag = True
     standardize: Annotated[Flag | Literal["channel"], WrapValidator(either("`true`, `false` or `channel`"))] = False
+    standardize_targets: Flag = True
     validation: Share = 0.1
     test: Annotated[float, Field(strict=True, gt=0, lt=1)] = 0.2
     classes: Annotated[list[ClassName], Field(min_length=2)] | None = None

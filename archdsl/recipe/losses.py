@@ -20,6 +20,9 @@ class Loss(KerasObject):
     each: ClassVar[bool] = False
     """Whether it treats each class separately, so probabilities need not sum to 1."""
 
+    of_difference: ClassVar[bool] = False
+    """Whether it depends only on the difference of label and prediction, so that both can be standardized."""
+
     def to_call(self, from_logits: bool, label_smoothing: float) -> Call:
         """Its constructor.
 
@@ -109,14 +112,16 @@ LOSSES = KerasWords(
         "squared_hinge": Word("SquaredHinge", "Squared hinge loss."),
         "kl_divergence": Word("KLDivergence", "Kullback-Leibler divergence between labels and predictions."),
         "poisson": Word("Poisson", "Poisson loss: y_pred - y_true * log(y_pred)."),
-        "mean_squared_error": Word("MeanSquaredError", "Mean squared error."),
-        "mean_absolute_error": Word("MeanAbsoluteError", "Mean absolute error."),
+        "mean_squared_error": Word("MeanSquaredError", "Mean squared error.", of_difference=True),
+        "mean_absolute_error": Word("MeanAbsoluteError", "Mean absolute error.", of_difference=True),
         "mean_absolute_percentage_error": Word(
             "MeanAbsolutePercentageError", "Mean absolute error as a percentage of the label."
         ),
         "mean_squared_logarithmic_error": Word("MeanSquaredLogarithmicError", "Mean squared error of the logarithms."),
-        "huber": Word("Huber", "Huber loss: quadratic for small errors, linear for large ones.", "Huber 1964"),
-        "log_cosh": Word("LogCosh", "Logarithm of the hyperbolic cosine of the error."),
+        "huber": Word(
+            "Huber", "Huber loss: quadratic for small errors, linear for large ones.", "Huber 1964", of_difference=True
+        ),
+        "log_cosh": Word("LogCosh", "Logarithm of the hyperbolic cosine of the error.", of_difference=True),
         "cosine_similarity": Word("CosineSimilarity", "Negative cosine similarity between labels and predictions."),
         "dice": Word("Dice", "Dice loss: 1 minus the Dice coefficient of labels and predictions.", "Sudre et al. 2017"),
         "tversky": Word(

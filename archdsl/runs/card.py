@@ -149,10 +149,26 @@ def _data(result: Result) -> list[str]:
         lines.append(f"- Classes ({len(result.classes)}): {', '.join(names)}{more}")
     if result.input and _has_images(result):
         lines.append(f"- Pixel values from 0 to {result.input['largest']:g}, divided by {result.input['divisor']:g}")
+    for name, (mean, std) in standardized_targets(result).items():
+        lines.append(
+            f"- {_code(name)} is standardized for the loss, with the mean {mean} and standard deviation {std} of the"
+            " training split; scores are in its own unit"
+        )
     if result.mean and result.std:
         mean, std = (", ".join(f"{value:.4f}" for value in values) for values in (result.mean, result.std))
         lines.append(f"- Standardized with the mean {mean} and standard deviation {std} of the training split")
     return lines
+
+
+def standardized_targets(result: Result) -> dict[str, tuple[str, str]]:
+    """The mean and the standard deviation of each target of numbers that the loss takes standardized, by name."""
+    targets = (result.input or {}).get("targets", {})
+    shown = {
+        name: tuple(", ".join(f"{value:.6g}" for value in target[key][:8]) for key in ("mean", "std"))
+        for name, target in targets.items()
+        if target.get("mean") and target.get("std")
+    }
+    return {name: (mean, std) for name, (mean, std) in shown.items()}
 
 
 def _recipe(spec: Spec, result: Result) -> list[str]:

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from archdsl.data.pipeline.targets import Encoding
+from archdsl.data.targets import NumberTarget
 from archdsl.errors import fail
 from archdsl.keras.optimizers import RATED, MuonSGD, OneCycle, WarmUp
 from archdsl.ops.base import Call
@@ -118,6 +119,24 @@ def weight_kinds(model: keras.Model) -> dict[str, WeightKind]:
     return kinds
 
 
+class UnstandardizedMetric(keras.metrics.Metric):  # type: ignore[misc]
+    """A metric of standardized numbers, in the unit of the numbers."""
+
+    def __init__(self, metric: Any, target: NumberTarget) -> None:
+        super().__init__(name=metric.name)
+        self.metric, self.target = metric, target
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        true, predicted = (self.target.restored(keras.ops.cast(each, "float32")) for each in (y_true, y_pred))
+        self.metric.update_state(true, predicted, sample_weight)
+
+    def reset_state(self) -> None:
+        self.metric.reset_state()
+
+    def result(self) -> Any:
+        return self.metric.result()
+
+
 def make_loss(recipe: Train, model: keras.Model, heads: Sequence[Head]) -> Any:
     """Create the loss of a recipe, or a loss for each output by name.
 
@@ -126,6 +145,9 @@ def make_loss(recipe: Train, model: keras.Model, heads: Sequence[Head]) -> Any:
     losses = {}
     for head in heads:
         loss = loss_of(recipe, head)
+        if head.numbers is not None and head.numbers.standardize and not loss.of_difference:
+            message = f"`{loss.word}` takes numbers in their own unit, but `{head.column}` is standardized"
+            raise fail("ARCH303", message, hint="set `standardize_targets: false` in `data`")
         logits = loss.takes("from_logits") and _ends_in_logits(recipe, model, head.output, loss)
         losses[head.output] = instantiate(loss.to_call(logits, recipe.label_smoothing))
     return losses.get("", losses)
@@ -158,7 +180,10 @@ def _metrics(recipe: Train, model: keras.Model, head: Head) -> list[Any]:
             hint = f"to count the most likely class, use `{{{word}: {{top_k: 1}}}}`; or end the network with `softmax`"
             raise fail("ARCH401", f"`{word}` expects probabilities, but the network outputs logits", hint=hint)
     encoding = head.task.encoding(loss)
-    return [instantiate(metric.to_call(word, encoding, logits, head.classes)) for word, metric in by_word.items()]
+    metrics = [instantiate(metric.to_call(word, encoding, logits, head.classes)) for word, metric in by_word.items()]
+    if head.numbers is None or not head.numbers.standardize:
+        return metrics
+    return [UnstandardizedMetric(metric, head.numbers) for metric in metrics]
 
 
 def _ends_in_logits(recipe: Train, model: keras.Model, output: str, loss: Loss) -> bool:

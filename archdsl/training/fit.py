@@ -193,6 +193,9 @@ def evaluate(
         statistics = Statistics(np.array(result.mean, np.float32), np.array(result.std, np.float32))
         image = replace(dataset.image, statistics=statistics)
         dataset = replace(dataset, inputs={**dataset.inputs, dataset.image_name or "": image})
+    recorded = (carried_data(model) or {}).get("targets", {})
+    targets = {name: each.recorded(recorded.get(name, {})) for name, each in dataset.targets.items()}
+    dataset = replace(dataset, targets=targets)
     if limit is not None:
         dataset = replace(dataset, test=limited(dataset.test, dataset.targets, limit))
     heads = find_heads(model, dataset, source, recipe)

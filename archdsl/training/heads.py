@@ -9,6 +9,7 @@ import keras
 
 from archdsl.data.dataset import Dataset
 from archdsl.data.inputs import ImageInput
+from archdsl.data.targets import NumberTarget
 from archdsl.errors import ArchError, fail
 from archdsl.recipe import Data, Train
 from archdsl.training.tasks import task_of
@@ -41,7 +42,8 @@ def _head(output: str, column: str, shape: Any, dataset: Dataset) -> Head:
     """The head of an output: it predicts a column, or the only target."""
     column = column if column in dataset.targets else next(iter(dataset.targets))
     target = dataset.targets[column]
-    return Head(output, column, task_of(target, shape), len(getattr(target, "classes", ())))
+    numbers = target if isinstance(target, NumberTarget) else None
+    return Head(output, column, task_of(target, shape), len(getattr(target, "classes", ())), numbers)
 
 
 def _check_inputs(model: keras.Model, dataset: Dataset) -> None:

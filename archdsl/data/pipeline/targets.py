@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 import tensorflow as tf
 
-from archdsl.data.targets import ClassTarget, ImageTarget, MaskTarget, Target
+from archdsl.data.targets import ClassTarget, ImageTarget, MaskTarget, NumberTarget, Target
 
 Encoding: TypeAlias = Literal["one_hot", "ids", "binary"]
 """How a loss takes classes: one-hot, float32 (N, classes); as numbers, int64 (N,); or as 0 and 1, float32 (N, 1)."""
@@ -25,6 +25,8 @@ def encoded(values: tf.Tensor, target: Target, encoding: Encoding, share: tf.Ten
     """
     if isinstance(target, ImageTarget):
         return tf.cast(values, tf.float32) / target.largest
+    if isinstance(target, NumberTarget):
+        return target.standardized(values)
     if isinstance(target, ClassTarget | MaskTarget):
         if encoding == "one_hot":
             values = tf.one_hot(tf.cast(values, tf.int64), len(target.classes))

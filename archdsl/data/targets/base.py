@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -32,6 +33,10 @@ class Target(ABC):
     @abstractmethod
     def fitted(self, values: NDArray[Any]) -> Self:
         """The same target, after learning from the values of the training examples."""
+
+    def recorded(self, description: Mapping[str, Any]) -> Self:
+        """The same target as a saved model learned it, from its `describe()`."""
+        return self
 
     @abstractmethod
     def describe(self) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,29 +14,63 @@ from archdsl.data.tables import Table
 from archdsl.data.targets.base import Target
 from archdsl.recipe import Data
 
+SMALLEST = 1e-12
+"""Numbers with a smaller standard deviation are constant, and are not divided by it."""
+
 
 @dataclass(frozen=True, slots=True)
 class NumberTarget(Target):
     """Numbers for each example: float32 (N, size).
 
+    The loss takes them standardized, whatever their unit is, and so does the output of the network. Scores, metrics and
+    predictions are in the unit of the numbers.
+
     Attributes:
         column: the name of the column.
         size: the number of numbers.
+        standardize: as in the recipe.
+        mean, std: mean and standard deviation of the training examples, float64 (size,), once known; None without
+            standardization.
     """
 
     column: str
     size: int = 1
+    standardize: bool = True
+    mean: NDArray[np.float64] | None = None
+    std: NDArray[np.float64] | None = None
 
     @classmethod
     def of(cls, column: str, raw: RawDataset, data: Data) -> NumberTarget:
         shape = raw.columns[column].shape
-        return cls(column, shape[0] if shape else 1)
+        return cls(column, shape[0] if shape else 1, data.standardize_targets)
 
     def read(self, table: Table) -> NDArray[np.float32]:
         return np.asarray(table.read(self.column), np.float32).reshape(-1, self.size)
 
     def fitted(self, values: NDArray[np.float32]) -> NumberTarget:
-        return self
+        if not self.standardize:
+            return self
+        wide = values.astype(np.float64)
+        std = wide.std(axis=0)
+        return replace(self, mean=wide.mean(axis=0), std=np.where(std > SMALLEST, std, 1.0))
+
+    def standardized(self, values: Any) -> Any:
+        """Numbers, in an array or a tensor, as the network returns them."""
+        if self.mean is None or self.std is None:
+            return values
+        return (values - self.mean.astype(np.float32)) / self.std.astype(np.float32)
+
+    def restored(self, outputs: Any) -> Any:
+        """Outputs of the network, in an array or a tensor, in the unit of the numbers."""
+        if self.mean is None or self.std is None:
+            return outputs
+        return outputs * self.std.astype(np.float32) + self.mean.astype(np.float32)
+
+    def recorded(self, description: Mapping[str, Any]) -> NumberTarget:
+        if description.get("mean") is None or description.get("std") is None:
+            return self
+        return replace(self, mean=np.array(description["mean"]), std=np.array(description["std"]))
 
     def describe(self) -> dict[str, Any]:
-        return {"kind": "number", "size": self.size}
+        mean, std = (None if each is None else each.tolist() for each in (self.mean, self.std))
+        return {"kind": "number", "size": self.size, "mean": mean, "std": std}

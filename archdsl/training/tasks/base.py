@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from archdsl.data.dataset import Dataset
 from archdsl.data.pipeline.targets import Encoding
-from archdsl.data.targets import Target
+from archdsl.data.targets import NumberTarget, Target
 from archdsl.recipe import TASKS
 from archdsl.recipe.losses import Loss
 from archdsl.recipe.tasks import TaskWord
@@ -31,12 +31,14 @@ class Head:
         column: the target column that it predicts.
         task: what it predicts.
         classes: the number of classes of the target; 0 if it has none.
+        numbers: the target, if it is numbers.
     """
 
     output: str
     column: str
     task: Task
     classes: int = 0
+    numbers: NumberTarget | None = None
 
 
 class Scorer(ABC):

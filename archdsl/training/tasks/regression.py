@@ -40,19 +40,21 @@ class Regression(Task):
             raise fail("ARCH303", message, hint=f"end the network with `dense: {{units: {target.size}}}`")
 
     def scorer(self, column: str, dataset: Dataset) -> RegressionScorer:
-        return RegressionScorer(column)
+        target = dataset.targets[column]
+        assert isinstance(target, NumberTarget)
+        return RegressionScorer(target)
 
 
 @dataclass
 class RegressionScorer(Scorer):
-    """Keeps all predictions, float64 (N, size) after joining, for the scores and the picture."""
+    """Keeps all predictions, float64 (N, size) after joining and in the unit of the target, for scores and picture."""
 
-    column: str
+    target: NumberTarget
     predicted: list[NDArray[Any]] = field(default_factory=list)
     values: list[NDArray[Any]] = field(default_factory=list)
 
     def update(self, outputs: NDArray[Any], values: NDArray[Any], single_view: NDArray[Any] | None = None) -> None:
-        self.predicted.append(outputs.astype(np.float64))
+        self.predicted.append(self.target.restored(outputs.astype(np.float64)))
         self.values.append(values.astype(np.float64))
 
     def scores(self) -> dict[str, float]:
@@ -72,7 +74,7 @@ class RegressionScorer(Scorer):
     def draw(self, folder: Path, result: Result, dataset: Dataset) -> list[str]:
         title = f"{result.spec} on {result.source}"
         predicted, values = np.concatenate(self.predicted), np.concatenate(self.values)
-        residuals.draw(predicted.ravel(), values.ravel(), self.column, title, folder / RESIDUALS)
+        residuals.draw(predicted.ravel(), values.ravel(), self.target.column, title, folder / RESIDUALS)
         return [RESIDUALS]
 
 
