@@ -37,6 +37,7 @@ class DataSource:
 DATA_SOURCES: dict[str, DataSource] = {
     "digits": DataSource("1,797 handwritten digits, 8x8, included in archdsl (Alpaydin & Kaynak 1998; CC BY 4.0)"),
     "fashion_mnist": DataSource("70,000 images of clothing, 28x28, 10 classes (Xiao et al. 2017)"),
+    "mnist": DataSource("70,000 handwritten digits, 28x28 (LeCun et al. 1998)"),
     "cifar10": DataSource("60,000 color photographs, 32x32, 10 classes (Krizhevsky 2009)"),
     "cifar100": DataSource("60,000 color photographs, 32x32, 100 classes (Krizhevsky 2009)"),
     "npz": DataSource(
@@ -59,6 +60,12 @@ DATA_SOURCES: dict[str, DataSource] = {
         "a text whose next tokens are predicted, such as `{text: book.txt}`",
         "file",
         "path of the file, or of a folder of `.txt` files",
+        has_only_images=False,
+    ),
+    "text_folder": DataSource(
+        "a folder of texts with one subfolder per class, such as `{text_folder: reviews}`",
+        "folder",
+        "path of the folder, which has one subfolder per class",
         has_only_images=False,
     ),
     "tfds": DataSource(

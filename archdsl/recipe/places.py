@@ -35,7 +35,15 @@ def _kind_by_layout(folder: Path) -> str:
         return "masks"
     if "train.csv" in files:
         return "csv"
+    if any(_has_texts(folder / name) for name in sorted(folders)):
+        return "text_folder"
     return "text" if not folders and any(name.endswith(".txt") for name in files) else ""
+
+
+def _has_texts(folder: Path) -> bool:
+    """Whether most of the first files of a class are texts."""
+    names = [entry.name.lower() for entry in islice(_entries(folder), 20)]
+    return 2 * sum(name.endswith(".txt") for name in names) > len(names)
 
 
 def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:

@@ -22,6 +22,8 @@ from archdsl.recipe.places import EXTENSIONS, kind_at
         (("train.csv", "test.csv"), "csv"),
         (("one.txt", "two.txt"), "text"),
         (("notes.txt", "cat/1.png", "dog/1.png"), "folder"),
+        (("bad/1.txt", "good/1.txt"), "text_folder"),
+        (("train/bad/1.txt", "test/bad/1.txt"), "text_folder"),
         ((".hidden.txt", "1.png"), "folder"),
         ((), "folder"),
     ],

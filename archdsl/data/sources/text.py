@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from archdsl.data.images import RequestedFormat
 from archdsl.data.ports import Ports
-from archdsl.data.readers import files, search
+from archdsl.data.readers import search, texts
 from archdsl.data.sources.base import RawDataset, Source
 from archdsl.data.tables import Column, Table, in_memory
 from archdsl.errors import fail
@@ -41,7 +41,7 @@ class Text(Source):
         """
         path, searched = search.find(data.argument, "file", data_dir)
         paths = sorted(path.rglob("*.txt")) if path.is_dir() else [path]
-        text = "\n".join(_text(each) for each in paths)
+        text = "\n".join(texts.read(each) for each in paths)
         tokens = WORD.findall(text) if data.tokens == "words" else list(text)
         length, most = _wanted(ports)
         ends = round(len(tokens) * (1 - TEST - VALIDATION)), round(len(tokens) * (1 - TEST))
@@ -66,13 +66,6 @@ class Text(Source):
             notes=(f"{quantity(len(tokens), 'token')}, {len(names):,} different ones",),
             searched=searched,
         )
-
-
-def _text(path: Path) -> str:
-    try:
-        return files.content(path).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise fail("ARCH302", f"{path} is not UTF-8 text: byte {error.start:,} is invalid") from None
 
 
 def _wanted(ports: Ports | None) -> tuple[int, int]:
