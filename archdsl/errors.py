@@ -54,9 +54,15 @@ CODES = {
     "ARCH307": "unusable op of an installed package",
     "ARCH308": "weights do not match the model",
     "ARCH401": "training failed",
+    "ARCH601": "test set overlaps training set",
+    "ARCH602": "unbalanced classes",
+    "ARCH603": "small validation set",
+    "ARCH604": "slow precision",
+    "ARCH605": "loss far above its start",
 }
-"""The title of each error code. The first digit is the exit code: see `ArchError.exit_code`. ARCH5xx are warnings about
-specs that can be built but are probably mistakes; each belongs to a lint rule."""
+"""The title of each code. The first digit of an error is the exit code: see `ArchError.exit_code`. ARCH5xx are warnings
+about specs that can be built but are probably mistakes; each belongs to a lint rule. ARCH6xx are warnings about the
+data and the settings of a training, which starts all the same."""
 
 
 SHOWN = 50
@@ -148,8 +154,8 @@ class Problem:
 
     @property
     def level(self) -> str:
-        """`error`, or `warning` if the network can still be built."""
-        return "warning" if self.code.startswith("ARCH5") else "error"
+        """`error`, or `warning` if the network can still be built and trained."""
+        return "warning" if self.code.startswith(("ARCH5", "ARCH6")) else "error"
 
     def render(self, width: int = WIDTH) -> str:
         """Return the problem as text, with the line of the file and a caret under the place."""

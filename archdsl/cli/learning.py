@@ -22,6 +22,7 @@ from archdsl.cli.shared import (
     load_spec,
     print_json,
     print_text,
+    say,
 )
 from archdsl.cli.written import RUN_FILES, say_written
 from archdsl.errors import fail
@@ -99,7 +100,12 @@ def train(
 
         check_free(run)
         report = try_training(loaded, run, Overrides(**given))
-        print_json(asdict(report)) if as_json else print_text(_dry_run_text(report))
+        if as_json:
+            print_json({**asdict(report), "warnings": [problem.data() for problem in report.warnings]})
+            return
+        print_text(_dry_run_text(report))
+        for problem in report.warnings:
+            say(problem.render())
         return
     from archdsl.training import fit
 

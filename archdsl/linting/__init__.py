@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from archdsl.graph import Graph, Totals
 from archdsl.linting.finding import Finding, combined, merged, percent
-from archdsl.linting.rule import Network
+from archdsl.linting.rule import Network, Rule
 from archdsl.linting.rules import RULES
 from archdsl.linting.suppressions import Suppressions
 from archdsl.spec import Spec
 from archdsl.text import quantity
 
-__all__ = ["RULES", "Finding", "Suppressions", "lint", "summarize"]
+__all__ = ["RULES", "Finding", "Suppressions", "findings_of", "lint", "summarize"]
 
 
 def lint(spec: Spec, graph: Graph, suppressions: Suppressions | None = None) -> tuple[Finding, ...]:
@@ -27,11 +27,23 @@ def lint(spec: Spec, graph: Graph, suppressions: Suppressions | None = None) -> 
     Returns:
         The findings, the most expensive first.
     """
-    network = Network(spec, graph)
-    found = combined((one for rule in RULES for one in rule.check(network)), graph.totals)
     own = suppressions or Suppressions(spec)
-    kept = merged((one for one in found if not own.cover(one)), graph.totals)
-    return (*kept, *(() if suppressions or spec.variants else own.unused()))
+    found = findings_of(RULES, Network(spec, graph), own)
+    return (*found, *(() if suppressions or spec.variants else own.unused()))
+
+
+def findings_of(rules: Iterable[Rule], network: Network, suppressions: Suppressions | None = None) -> list[Finding]:
+    """Check a network against some rules.
+
+    Args:
+        suppressions: those of the file; by default, they are read from the spec.
+
+    Returns:
+        The findings, the most expensive first.
+    """
+    own, totals = suppressions or Suppressions(network.spec), network.graph.totals
+    found = combined((one for rule in rules for one in rule.check(network)), totals)
+    return merged((one for one in found if not own.cover(one)), totals)
 
 
 def summarize(findings: Sequence[Finding], totals: Totals) -> str:

@@ -12,14 +12,20 @@ from archdsl.analysis.dataflow import BodyFacts, Dataflow, OpFacts, has_window
 from archdsl.analysis.liveness import PartialReader, span_of
 from archdsl.errors import Span
 from archdsl.graph import Graph, Node
+from archdsl.recipe import planned_steps
 from archdsl.spec import Spec
 
 
 class Network:
-    """The input of all rules: a spec, its graph, and facts about the graph."""
+    """The input of all rules: a spec, its graph, and facts about the graph.
 
-    def __init__(self, spec: Spec, graph: Graph) -> None:
+    Attributes:
+        training_steps: the number of steps of a training; None if it depends on data that is not read.
+    """
+
+    def __init__(self, spec: Spec, graph: Graph, training_steps: int | None = None) -> None:
         self.spec, self.graph, self.flow = spec, graph, Dataflow(graph)
+        self.training_steps = planned_steps(spec.data, spec.train) if training_steps is None else training_steps
         self._verdicts: dict[tuple[str, _LayerKey], bool] = {}
 
     @cached_property

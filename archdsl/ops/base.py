@@ -323,6 +323,10 @@ class Op(BaseModel):
         """Whether a constant added to a channel of the input has no effect."""
         return False
 
+    def averaging_momentum(self) -> float | None:
+        """The share of its moving averages that is left after a training step; None if it has none."""
+        return None
+
     def constant_output(self, x: Shape) -> str:
         """The output for every input of this shape, if it is constant; else empty."""
         return ""

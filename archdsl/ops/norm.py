@@ -154,6 +154,9 @@ class BatchNorm(_Learned, name="batch_norm", layer="layers.BatchNormalization"):
     def takes_mean_away(self) -> bool:
         return not self.renorm
 
+    def averaging_momentum(self) -> float | None:
+        return self.momentum
+
 
 class LayerNorm(AlongAxis, _Learned, name="layer_norm", layer="layers.LayerNormalization"):
     """Normalizes each pixel or token over its channels. (..., C) -> (..., C).

@@ -15,6 +15,7 @@ from archdsl.recipe.train import (
     TestTime,
     Train,
     Whiten,
+    planned_steps,
 )
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "TestTime",
     "Train",
     "Whiten",
+    "planned_steps",
     "source_at",
     "source_text",
 ]

@@ -1,6 +1,7 @@
 """The section `data` of a recipe: the data set, preprocessing and augmentation."""
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ class DataSource:
         argument: description of its argument, for the JSON schema.
         needs_tensorflow: whether reading it imports TensorFlow.
         has_only_images: whether its only input is an image, whatever the file.
+        examples: the number of its training examples, if that is known without reading it.
     """
 
     title: str
@@ -32,14 +34,17 @@ class DataSource:
     argument: str = ""
     needs_tensorflow: bool = False
     has_only_images: bool = True
+    examples: int | None = None
 
 
 DATA_SOURCES: dict[str, DataSource] = {
-    "digits": DataSource("1,797 handwritten digits, 8x8, included in archdsl (Alpaydin & Kaynak 1998; CC BY 4.0)"),
-    "fashion_mnist": DataSource("70,000 images of clothing, 28x28, 10 classes (Xiao et al. 2017)"),
-    "mnist": DataSource("70,000 handwritten digits, 28x28 (LeCun et al. 1998)"),
-    "cifar10": DataSource("60,000 color photographs, 32x32, 10 classes (Krizhevsky 2009)"),
-    "cifar100": DataSource("60,000 color photographs, 32x32, 100 classes (Krizhevsky 2009)"),
+    "digits": DataSource(
+        "1,797 handwritten digits, 8x8, included in archdsl (Alpaydin & Kaynak 1998; CC BY 4.0)", examples=1_437
+    ),
+    "fashion_mnist": DataSource("70,000 images of clothing, 28x28, 10 classes (Xiao et al. 2017)", examples=60_000),
+    "mnist": DataSource("70,000 handwritten digits, 28x28 (LeCun et al. 1998)", examples=60_000),
+    "cifar10": DataSource("60,000 color photographs, 32x32, 10 classes (Krizhevsky 2009)", examples=50_000),
+    "cifar100": DataSource("60,000 color photographs, 32x32, 100 classes (Krizhevsky 2009)", examples=50_000),
     "npz": DataSource(
         "a NumPy file with arrays, such as `{npz: flowers.npz}`", "file", "path of the file", has_only_images=False
     ),
@@ -277,6 +282,15 @@ class Data(Section):
     def source_name(self) -> str:
         """The name of the source in messages: `cifar10`, `npz flowers.npz`."""
         return f"{self.kind} {self.argument}".strip()
+
+    @property
+    def known_steps(self) -> int | None:
+        """The number of steps of an epoch, if it is known without reading the data."""
+        examples = DATA_SOURCES[self.kind].examples
+        if examples is None or self.classes is not None:
+            return None
+        kept = min(examples, self.limit or examples)
+        return math.ceil((kept - round(self.validation * kept)) / self.batch_size)
 
     @model_validator(mode="after")
     def _each_class_once(self) -> "Data":

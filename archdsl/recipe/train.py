@@ -254,3 +254,9 @@ class Recipe(Section):
         if conflicts:
             raise invalid(*conflicts)
         return self
+
+
+def planned_steps(data: Data | None, train: Train | None) -> int | None:
+    """The number of steps of a training, if it is known without reading the data."""
+    steps = data.known_steps if data else None
+    return None if steps is None else steps * (train or Train()).epochs

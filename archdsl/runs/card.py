@@ -216,7 +216,7 @@ def _use(result: Result) -> list[str]:
 
 
 def _limits(result: Result, reliability: Reliability | None) -> list[str]:
-    lines = ["## Limitations", ""]
+    lines = ["## Limitations", "", *(f"- Warning {_escaped(warning)}." for warning in result.warnings)]
     if result.judged.score != "accuracy" or not _has_images(result):
         return [
             *lines,

@@ -96,6 +96,7 @@ class Result:
         input: the preprocessing of the input, as stored in the model file.
         own: the names of Keras objects passed by the caller, which override the recipe.
         limits: the limits on the spec that were raised.
+        warnings: what may have ruined the training: code and message of each warning.
     """
 
     spec: str
@@ -133,6 +134,7 @@ class Result:
     validation_score: Finite | None = None
     class_iou: Mapping[str, Fraction] | None = None
     limits: Mapping[str, Annotated[Count, Field(ge=1)]] | None = None
+    warnings: Sequence[str] = ()
 
     @property
     def judged(self) -> TaskWord:

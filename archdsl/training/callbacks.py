@@ -18,10 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archdsl import recipe
-from archdsl.errors import fail
+from archdsl.errors import Problem, fail
 from archdsl.files import writing
 from archdsl.runs.folder import LOG, MODEL, Result, Row
 from archdsl.runs.trackers import Tracker
+from archdsl.training import traps
 from archdsl.training.averaging import averaged_values
 from archdsl.training.checkpoints import KeptEpoch, Waiting
 from archdsl.training.tasks import Head
@@ -189,6 +190,32 @@ class StopAtNaN(keras.callbacks.Callback):  # type: ignore[misc]
             if "float16" in str(self.model.dtype_policy.name):
                 hint += ", or use `mixed_bfloat16`, which has a wider range than float16"
             raise fail("ARCH401", f"the loss became {loss} at step {batch + 1} of epoch {self._epoch}", hint=hint)
+
+
+class WarnOfDivergence(keras.callbacks.Callback):  # type: ignore[misc]
+    """Warns once if the loss of an epoch is far above that of the first step.
+
+    Args:
+        warn: shows a warning.
+    """
+
+    def __init__(self, warn: Callable[[Problem], None]) -> None:
+        super().__init__()
+        self.warn = warn
+        self._first: float | None = None
+        self._warned = False
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        if self._first is None:
+            self._first = float((logs or {})["loss"])
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        if self._first is None or self._warned:
+            return
+        loss, rate = float((logs or {})["loss"]), float(self.model.optimizer.learning_rate)
+        if problem := traps.diverged(loss, self._first, rate, f"in epoch {epoch + 1}"):
+            self._warned = True
+            self.warn(problem)
 
 
 def with_score(logs: Mapping[str, Any] | None, head: Head) -> dict[str, Any]:

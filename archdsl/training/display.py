@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Column
 
+from archdsl.errors import Problem
 from archdsl.text import clock
 from archdsl.training.callbacks import with_score
 from archdsl.training.tasks import Head
@@ -82,6 +83,10 @@ class Display(keras.callbacks.Callback):  # type: ignore[misc]
         line = self.line(epoch + 1, with_score(logs, self.head), self._shown - self._began)
         self.console.print(line, markup=False, soft_wrap=True)
 
+    def warn(self, problem: Problem) -> None:
+        """Print a warning above the progress bar."""
+        print_warning(problem, self.console)
+
     def line(self, epoch: int, logs: dict[str, float], seconds: float) -> str:
         """`epoch  3/20  loss 0.4123  accuracy 91.20 %  validation 0.3011  93.75 %  1.2 s`; shorter if narrow."""
         number = f"{epoch:>{len(str(self.epochs))}}/{self.epochs}"
@@ -131,6 +136,11 @@ def plain_console() -> Console:
     if Console().is_jupyter:
         return Console(file=sys.stdout, force_jupyter=False, force_terminal=False, highlight=False)
     return Console(file=sys.stderr, highlight=False)
+
+
+def print_warning(problem: Problem, console: Console | None = None) -> None:
+    """Print a warning on stderr, or on stdout in a notebook."""
+    (console or plain_console()).print(problem.render(), markup=False, soft_wrap=True)
 
 
 def _loss(value: float) -> str:

@@ -11,9 +11,10 @@ import numpy as np
 import tensorflow as tf
 
 from archdsl.analysis.measures import PRECISIONS, measure
-from archdsl.errors import fail
+from archdsl.errors import Problem, fail
 from archdsl.spec import Spec
-from archdsl.training import tf_settings
+from archdsl.text import quantity
+from archdsl.training import tf_settings, traps
 from archdsl.training.setup import Overrides, PreparedTraining, effective_recipe, prepare
 
 TIMED = 3.0
@@ -30,6 +31,7 @@ class DryRunReport:
         weight_bytes: the memory of weights and optimizer variables.
         activation_bytes: a lower bound on the memory of activations saved for the backward pass of a batch.
         seconds: the time of all epochs, including validation.
+        warnings: what is likely to ruin the training.
     """
 
     spec: str
@@ -58,6 +60,7 @@ class DryRunReport:
     step_seconds: float
     validation_step_seconds: float | None
     seconds: float
+    warnings: tuple[Problem, ...]
 
 
 def try_training(spec: Spec, out: Path, overrides: Overrides) -> DryRunReport:
@@ -71,7 +74,8 @@ def try_training(spec: Spec, out: Path, overrides: Overrides) -> DryRunReport:
     with tf_settings.determinism(recipe.deterministic):
         prepared = prepare(spec, overrides)
         preparing = time.perf_counter() - began
-        first, step, loss = _time_training(prepared)
+        found = traps.find(prepared)
+        first, step, loss, diverged = _time_training(prepared)
         validation = _time_validation(prepared)
     dataset, recipe, model, own = prepared.dataset, prepared.recipe, prepared.model, overrides.optimizer
     batch = prepared.source.batch_size
@@ -107,11 +111,15 @@ def try_training(spec: Spec, out: Path, overrides: Overrides) -> DryRunReport:
         step_seconds=step,
         validation_step_seconds=validation,
         seconds=first + recipe.epochs * epoch_seconds,
+        warnings=(*found, *([diverged] if diverged else [])),
     )
 
 
-def _time_training(prepared: PreparedTraining) -> tuple[float, float, float]:
-    """Measure the seconds of the first execution and of a later step, and the first loss."""
+def _time_training(prepared: PreparedTraining) -> tuple[float, float, float, Problem | None]:
+    """Measure the seconds of the first execution and of a later step, and the first loss.
+
+    The last value is a warning if the loss of the last of these steps is far above the first.
+    """
     model, together = prepared.model, prepared.model.steps_per_execution
     batches = iter(prepared.training_batches())
     model.make_train_function()
@@ -123,11 +131,14 @@ def _time_training(prepared: PreparedTraining) -> tuple[float, float, float]:
             "ARCH401", f"the loss of the first step is {loss}", hint="check the loss and the scaling of the images"
         )
     times: list[float] = []
+    last = loss
     while not times or (sum(times) < TIMED and len(times) < 20):
         began = time.perf_counter()
-        float(model.train_function(batches)["loss"])
+        last = float(model.train_function(batches)["loss"])
         times.append(time.perf_counter() - began)
-    return first, float(np.median(times)) / together, loss
+    after = f"after {quantity((1 + len(times)) * together, 'step')}"
+    diverged = traps.diverged(last, loss, float(model.optimizer.learning_rate), after)
+    return first, float(np.median(times)) / together, loss, diverged
 
 
 def _time_validation(prepared: PreparedTraining) -> float | None:

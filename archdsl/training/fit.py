@@ -23,8 +23,9 @@ from archdsl.runs import folder, lock, trackers
 from archdsl.runs.folder import Result
 from archdsl.spec import Spec
 from archdsl.text import quantity
-from archdsl.training import checkpoints, compilation, evaluation, tf_settings
+from archdsl.training import checkpoints, compilation, evaluation, tf_settings, traps
 from archdsl.training.checkpoints import TrainingState
+from archdsl.training.display import print_warning
 from archdsl.training.evaluation import Evaluation
 from archdsl.training.heads import find as find_heads
 from archdsl.training.loop import TrainingLoop
@@ -77,7 +78,10 @@ def train(
     out = Path(out)
     with lock.new_run(out), tf_settings.determinism(recipe.deterministic):
         prepared = prepare(spec, overrides)
-        result = initial_result(prepared, command)
+        found = traps.find(prepared)
+        for problem in found:
+            print_warning(problem)
+        result = replace(initial_result(prepared, command), warnings=[traps.on_one_line(each) for each in found])
         started = trackers.start(log, out, result)
         folder.create(out, spec.text)
         result.write(out)
@@ -154,7 +158,7 @@ def _resume(
     with tf_settings.determinism(recipe.deterministic):
         prepared = prepare(spec, overrides)
         initial = initial_result(prepared, earlier.command)
-        result = replace(initial, started=earlier.started, tags=earlier.tags)
+        result = replace(initial, started=earlier.started, tags=earlier.tags, warnings=earlier.warnings)
         loop = TrainingLoop(run, result, prepared, trackers.start(log, run, result))
         if state:
             loop.restore(state)

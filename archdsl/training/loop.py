@@ -12,11 +12,11 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from archdsl.errors import ArchError, fail
+from archdsl.errors import ArchError, Problem, fail
 from archdsl.parsing.stored import unreadable
 from archdsl.runs.folder import Result, Status
 from archdsl.runs.trackers import Tracker
-from archdsl.training import callbacks, checkpoints, evaluation, report
+from archdsl.training import callbacks, checkpoints, evaluation, report, traps
 from archdsl.training.averaging import AveragedValidation, SlowWeights, averaged_values
 from archdsl.training.checkpoints import Notes, TrainingState
 from archdsl.training.display import Display
@@ -123,11 +123,17 @@ class TrainingLoop:
         prepared, validation = self.prepared, self.prepared.dataset.validation
         epochs, steps = prepared.recipe.epochs, prepared.steps
         with Display(epochs, steps, prepared.head, self.first) as display:
+
+            def warn(problem: Problem) -> None:
+                display.warn(problem)
+                self.result = replace(self.result, warnings=[*self.result.warnings, traps.on_one_line(problem)])
+
             ordered = [
                 interrupts,
                 AveragedValidation(),
                 self.slow_weights,
                 callbacks.StopAtNaN(),
+                callbacks.WarnOfDivergence(warn),
                 *prepared.overrides.callbacks,
                 self.log,
                 self.kept,
