@@ -16,9 +16,9 @@ from archdsl.data.ports import Ports
 from archdsl.data.readers.search import SearchedPath
 from archdsl.data.sources.base import RawDataset
 from archdsl.data.tables import Rows, Table
-from archdsl.data.targets import TARGETS, ClassTarget, Target, classes
+from archdsl.data.targets import TARGETS, ClassTarget, Target, classes, kinds
 from archdsl.errors import ArchError, Problem, fail
-from archdsl.recipe import Data
+from archdsl.recipe import Data, Train
 from archdsl.text import quantity
 
 SPLIT_SEED = 0
@@ -111,6 +111,7 @@ def load(
     limit: int | None = None,
     seed: int = SPLIT_SEED,
     ports: Ports | None = None,
+    recipe: Train | None = None,
 ) -> Dataset:
     """Load the data set of a recipe.
 
@@ -120,19 +121,26 @@ def load(
             and does not affect the test split.
         seed: seed for choosing the images of `limit` and of the validation split.
         ports: the inputs and outputs of the network. Images in folders are resized to its input.
+        recipe: what the network is trained for, which decides whether whole numbers are classes.
 
     Raises:
         ArchError: the data is missing (ARCH301), cannot be read (ARCH302), does not fit the recipe or into memory
             (ARCH303), or a split would be empty (ARCH203).
     """
-    return from_raw(sources.read(data, data_dir, ports), data, limit, seed, ports)
+    return from_raw(sources.read(data, data_dir, ports), data, limit, seed, ports, recipe)
 
 
 def from_raw(
-    raw: RawDataset, data: Data, limit: int | None = None, seed: int = SPLIT_SEED, ports: Ports | None = None
+    raw: RawDataset,
+    data: Data,
+    limit: int | None = None,
+    seed: int = SPLIT_SEED,
+    ports: Ports | None = None,
+    recipe: Train | None = None,
 ) -> Dataset:
     """Select the classes and examples that a recipe asks for, and split them; see `load`."""
     predicted = roles.targets(raw, data)
+    raw = kinds.decide(raw, data, recipe or Train(), predicted)
     raw = classes.select(raw, data, predicted)
     inputs = {
         name: kind_of(columns, raw, port).of(columns, raw, data, port)

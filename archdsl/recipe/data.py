@@ -279,6 +279,11 @@ class Data(Section):
         return "" if isinstance(self.source, str) else next(iter(self.source.values()))
 
     @property
+    def mixes(self) -> list[str]:
+        """The augmentations that mix the labels of examples."""
+        return [word for word in ("mixup", "cutmix") if getattr(self.augment, word)]
+
+    @property
     def source_name(self) -> str:
         """The name of the source in messages: `cifar10`, `npz flowers.npz`."""
         return f"{self.kind} {self.argument}".strip()

@@ -23,6 +23,11 @@ class Loss(KerasObject):
     of_difference: ClassVar[bool] = False
     """Whether it depends only on the difference of label and prediction, so that both can be standardized."""
 
+    @property
+    def of_classes(self) -> bool:
+        """Whether it judges the probabilities of classes that exclude each other."""
+        return self.sparse or self.word.startswith("categorical_")
+
     def to_call(self, from_logits: bool, label_smoothing: float) -> Call:
         """Its constructor.
 

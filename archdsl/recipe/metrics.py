@@ -24,14 +24,31 @@ class Metric(KerasObject):
 
     counts_classes: ClassVar[bool] = False
     """Whether its Keras class has the argument `num_classes`."""
+    of_numbers: ClassVar[bool] = False
+    """Whether it compares numbers, not classes."""
+
+    @property
+    def takes_ids(self) -> bool:
+        """Whether it supports integer labels."""
+        return bool(self.sparse) or self.counts_classes
 
     @property
     def depends_on_logits(self) -> bool:
         """Whether its arguments depend on whether the network outputs logits."""
-        return bool(self.binary) or self.word == "binary_accuracy"
+        return bool(self.binary) or self.word == "binary_accuracy" or self.has_threshold
+
+    @property
+    def has_threshold(self) -> bool:
+        """Whether it takes the largest output as the only positive one, unless it has a threshold."""
+        return self.takes("threshold") and self.word != "binary_accuracy"
 
     def to_call(
-        self, name: str, encoding: Literal["one_hot", "ids", "binary"], from_logits: bool, classes: int = 0
+        self,
+        name: str,
+        encoding: Literal["one_hot", "ids", "binary"],
+        from_logits: bool,
+        classes: int = 0,
+        each: bool = False,
     ) -> Call:
         """Its constructor.
 
@@ -40,21 +57,28 @@ class Metric(KerasObject):
             encoding: how the loss takes classes: one-hot, as numbers, or as 0 and 1 for one output.
             from_logits: whether the network outputs logits.
             classes: the number of classes.
+            each: whether each output decides by itself, as in multi-label classification.
         """
+        if each and self.binary and not self.counts_classes:
+            encoding = "binary"
+        each = each or encoding == "binary"
+        threshold = 0.0 if from_logits else 0.5
         if self.counts_classes:
             if encoding == "binary":
-                return Call(self.binary, (), {"threshold": 0.0 if from_logits else 0.5, "name": name})
+                return Call(self.binary, (), {"threshold": threshold, "name": name})
             given = {"num_classes": classes, "sparse_y_pred": False, "sparse_y_true": encoding == "ids"}
             return Call(self.target, (), {**given, "name": name})
         if encoding == "binary" and self.binary:
-            threshold = {"threshold": 0.0 if from_logits else 0.5} if self.word == "accuracy" else {}
+            decides = {"threshold": threshold} if self.word == "accuracy" else {}
             logits: dict[str, Any] = {"from_logits": from_logits} if self.logits else {}
-            return Call(self.binary, (), {**threshold, **logits, "name": name})
+            return Call(self.binary, (), {**decides, **logits, "name": name})
         # With the Keras default of `average`, the result is one number per class, so ours is always passed.
         average = self.model_dump(include={"average"})
         logits = {"from_logits": from_logits} if self.logits else {}
         if self.word == "binary_accuracy" and from_logits:
-            logits = {"threshold": 0.0}
+            logits = {"threshold": threshold}
+        if self.has_threshold and each:
+            logits = {"threshold": 0.5}  # otherwise Keras takes the largest output as the only positive one
         target = self.sparse if encoding == "ids" and self.sparse else self.target
         return Call(target, (), {**average, **logits, **self.given(), "name": name})
 
@@ -135,12 +159,17 @@ METRICS = KerasWords(
         ),
         "f1_score": Word("F1Score", "F1 score: the harmonic mean of precision and recall."),
         "fbeta_score": Word("FBetaScore", "F-beta score: the weighted harmonic mean of precision and recall."),
-        "mean_squared_error": Word("MeanSquaredError", "Mean squared error between labels and predictions."),
-        "mean_absolute_error": Word("MeanAbsoluteError", "Mean absolute error between labels and predictions."),
+        "mean_squared_error": Word(
+            "MeanSquaredError", "Mean squared error between labels and predictions.", of_numbers=True
+        ),
+        "mean_absolute_error": Word(
+            "MeanAbsoluteError", "Mean absolute error between labels and predictions.", of_numbers=True
+        ),
         "r2_score": Word(
             "R2Score",
             "Coefficient of determination: 1 is perfect, 0 is as good as always predicting the mean.",
             without=("class_aggregation", "num_regressors"),
+            of_numbers=True,
         ),
     },
 )

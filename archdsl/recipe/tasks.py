@@ -13,16 +13,20 @@ class TaskWord:
 
     Attributes:
         title: what an output predicts, on one line.
+        target: the kind of column that it predicts; see `archdsl.data.tables.Kind`.
         loss: the word of the loss, unless the recipe has one.
         metrics: the words of the metrics that are always computed. The first one is the score, which selects the best
             epoch.
+        report: what a run writes about its predictions, on one line.
         larger_is_better: whether a larger score is better.
         fraction: whether the score is a fraction, which is shown in percent.
     """
 
     title: str
+    target: str
     loss: str
     metrics: tuple[str, ...]
+    report: str
     larger_is_better: bool = True
     fraction: bool = True
 
@@ -42,21 +46,63 @@ class TaskWord:
 
 
 TASKS: dict[str, TaskWord] = {
-    "classification": TaskWord("one of several classes", "categorical_crossentropy", ("accuracy",)),
-    "binary_classification": TaskWord("one of two classes, as one number", "binary_crossentropy", ("accuracy",)),
-    "multi_label": TaskWord("any number of several classes", "binary_crossentropy", ("binary_accuracy",)),
-    "segmentation": TaskWord("a class for each pixel", "sparse_categorical_crossentropy", ("mean_iou", "accuracy")),
-    "binary_segmentation": TaskWord(
-        "one of two classes for each pixel", "binary_crossentropy", ("mean_iou", "accuracy")
+    "classification": TaskWord(
+        "one of several classes",
+        "class",
+        "categorical_crossentropy",
+        ("accuracy",),
+        "confusion matrix, most confident mistakes; precision, recall and F1 of each class",
     ),
-    "token_prediction": TaskWord("the next token at each step", "sparse_categorical_crossentropy", ("accuracy",)),
+    "binary_classification": TaskWord(
+        "one of two classes, as one number",
+        "class",
+        "binary_crossentropy",
+        ("accuracy",),
+        "as for `classification`",
+    ),
+    "multi_label": TaskWord(
+        "any number of several classes",
+        "tags",
+        "binary_crossentropy",
+        ("binary_accuracy",),
+        "precision, recall and F1 of each class, also as a picture",
+    ),
+    "segmentation": TaskWord(
+        "a class for each pixel",
+        "mask",
+        "sparse_categorical_crossentropy",
+        ("mean_iou", "accuracy"),
+        "the worst masks over their images; intersection over union of each class",
+    ),
+    "binary_segmentation": TaskWord(
+        "one of two classes for each pixel",
+        "mask",
+        "binary_crossentropy",
+        ("mean_iou", "accuracy"),
+        "as for `segmentation`",
+    ),
+    "token_prediction": TaskWord(
+        "the next token at each step",
+        "tokens",
+        "sparse_categorical_crossentropy",
+        ("accuracy",),
+        "perplexity; a text that the network continues",
+    ),
     "image_to_image": TaskWord(
-        "an image", "mean_squared_error", ("mean_absolute_error",), larger_is_better=False, fraction=False
+        "an image",
+        "image",
+        "mean_squared_error",
+        ("mean_absolute_error",),
+        "inputs, targets and outputs side by side; peak signal-to-noise ratio",
+        larger_is_better=False,
+        fraction=False,
     ),
     "regression": TaskWord(
         "a number",
+        "number",
         "mean_squared_error",
         ("mean_absolute_error", "r2_score"),
+        "residuals; a table of the largest errors",
         larger_is_better=False,
         fraction=False,
     ),

@@ -18,7 +18,11 @@ from archdsl.recipe.tasks import TASKS
 Metric = Annotated[Any, ObjectChoice("a metric", METRICS)]
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16", "bfloat16", "float16", "float64"]
 Task: TypeAlias = Literal[tuple(TASKS)]  # type: ignore[valid-type]
-Monitor = Literal["validation_loss", "validation_accuracy"]
+Monitor = Literal["validation_loss", "validation_score", "validation_accuracy"]
+
+
+SCORE, LOSS = "validation_score", "validation_loss"
+"""The values of `monitor` that are not the name of an output."""
 
 
 class Rates(Section):
@@ -42,7 +46,8 @@ class EarlyStopping(Section):
 
     Args:
         patience: number of epochs without improvement after which training stops.
-        monitor: value to monitor.
+        monitor: value to monitor; `validation_score` is the score of the task. `validation_accuracy`, its old name, is
+            the same.
         min_delta: minimum change that counts as an improvement.
     """
 
@@ -97,10 +102,12 @@ class Train(Section):
         optimizer: optimizer, with or without arguments: `adam`, `{adam: {learning_rate: 0.001}}`.
         decay: weights that `weight_decay` applies to; `kernels` excludes norms and biases.
         rates: learning rate multipliers by kind of weight.
-        task: what the network predicts, or what each of its outputs does; by default, inferred from the data.
+        task: what the network predicts, or what each of its outputs does; by default, inferred from the data, the loss
+            and the shape of the output.
         loss: loss function, with or without arguments: `huber`, `{huber: {delta: 2.0}}`; by default, that of the task.
         from_logits: whether the network outputs logits, without a softmax; by default, inferred from the last op.
         label_smoothing: amount of label smoothing: the fraction of each label to spread over all classes.
+        loss_weights: weight of each output's loss in the total loss, by output; defaults to 1.
         metrics: metrics to compute, in addition to those of the task.
         precision: Keras dtype policy.
         jit_compile: whether to compile the training step with XLA; with `auto`, Keras decides.
@@ -110,6 +117,8 @@ class Train(Section):
         early_stopping: stops training when a monitored value has stopped improving.
         keep: epoch whose weights to keep: the `best` on the validation set or the `last`. Without a validation set, it
             is the last.
+        monitor: value that selects the best epoch: `validation_score` of the first output, `validation_loss`, or the
+            name of an output, whose score it is.
         lookahead: slow weights that are updated from the fast weights every few steps.
         whiten: initializes a convolution to whiten the patches of the training images, and freezes it.
         test_time: test-time augmentation: averages the predictions over flipped and shifted images.
@@ -134,6 +143,7 @@ class Train(Section):
     loss: Annotated[Any, LossChoice("a loss", LOSSES)] = None
     from_logits: Flag | None = None
     label_smoothing: Closed = 0.0
+    loss_weights: dict[str, NotNegative] | None = None
     metrics: list[Metric] = []
     precision: Precision = "float32"
     jit_compile: Annotated[Flag | Literal["auto"], WrapValidator(either("`true`, `false` or `auto`"))] = "auto"
@@ -143,6 +153,7 @@ class Train(Section):
     ] = "auto"
     early_stopping: Annotated[EarlyStopping | None, NONE] = None
     keep: Literal["best", "last"] = "best"
+    monitor: str = SCORE
     lookahead: Annotated[Lookahead | None, NONE] = None
     whiten: Annotated[Whiten | None, NONE] = None
     test_time: Annotated[TestTime | None, NONE] = None
@@ -154,16 +165,25 @@ class Train(Section):
         """The losses that are known without the data, by output; a single loss has an empty name."""
         if self.loss is not None:
             return self.loss if isinstance(self.loss, dict) else {"": self.loss}
-        tasks = self.task if isinstance(self.task, dict) else {"": self.task or "classification"}
-        return {output: LOSSES[TASKS[task].loss]() for output, task in tasks.items()}
+        return {"": LOSSES[TASKS[self.task].loss]()} if isinstance(self.task, str) else {}
+
+    def task_of(self, output: str) -> str | None:
+        """The task of an output, or None if it is inferred."""
+        task: str | None = self.task.get(output) if isinstance(self.task, dict) else self.task
+        return task
 
     @model_validator(mode="after")
     def _smoothing(self) -> "Train":
-        if self.label_smoothing and not any(loss.takes("label_smoothing") for loss in self.losses.values()):
-            taking = [f"`{word}`" for word, loss in LOSSES.items() if loss.takes("label_smoothing")]
-            message = f"`label_smoothing` requires one of the losses {', '.join(taking)}"
-            raise invalid(Conflict(message, ("label_smoothing",)))
+        losses = self.losses.values()
+        if self.label_smoothing and losses and not any(loss.takes("label_smoothing") for loss in losses):
+            raise invalid(self.no_smoothing())
         return self
+
+    @staticmethod
+    def no_smoothing() -> Conflict:
+        """The conflict of `label_smoothing` with losses that do not have it."""
+        taking = [f"`{word}`" for word, loss in LOSSES.items() if loss.takes("label_smoothing")]
+        return Conflict(f"`label_smoothing` requires one of the losses {', '.join(taking)}", ("label_smoothing",))
 
     @model_validator(mode="after")
     def _together(self) -> "Train":
@@ -177,9 +197,8 @@ class Train(Section):
     def _labels(self) -> "Train":
         whole = [loss for loss in self.losses.values() if loss.sparse]
         for number, metric in enumerate(self.metrics):
-            if whole and not metric.sparse:
-                message = f"`{metric.word}` requires one-hot labels, but `{whole[0].word}` uses integer labels"
-                raise invalid(Conflict(message, ("metrics", number)))
+            if whole and not metric.takes_ids:
+                raise invalid(needs_one_hot(number, metric, whole[0]))
         return self
 
     @model_validator(mode="after")
@@ -198,16 +217,16 @@ class Train(Section):
             return self
         names: list[str] = info.context["outputs"]
         conflicts = []
-        if isinstance(self.loss, dict):
-            for output in self.loss:
+        for field in ("loss", "task", "loss_weights"):
+            given = getattr(self, field)
+            for output in given if isinstance(given, dict) else ():
                 if output not in names:
-                    hint = (
-                        nearest(output, names)
-                        if names
-                        else "this network has one output: write the loss without its name"
-                    )
-                    message = f"unknown output `{output}`"
-                    conflicts.append(Conflict(message, ("loss", output), hint, "ARCH005"))
+                    alone = f"this network has one output: write the {field.replace('_', ' ')} without its name"
+                    if field == "loss_weights":
+                        alone = "this network has one output, so its weight changes nothing: remove it"
+                    hint = nearest(output, names) if names else alone
+                    conflicts.append(Conflict(f"unknown output `{output}`", (field, output), hint, "ARCH005"))
+        if isinstance(self.loss, dict):
             for name in names:
                 if name not in self.loss:
                     message, hint = f"missing loss for the output `{name}`", f"add `{name}: ...`"
@@ -216,9 +235,26 @@ class Train(Section):
             hint = f"`loss: {{{', '.join(f'{name}: ...' for name in names)}}}`"
             message = f"expected one loss for each of the {len(names)} outputs"
             conflicts.append(Conflict(message, ("loss",), hint, "ARCH007", at_key=False))
+        if self.monitor not in (SCORE, LOSS, *names):
+            hint = nearest(self.monitor, [SCORE, LOSS, *names])
+            message = f"unknown value `{self.monitor}` of `monitor`"
+            conflicts.append(Conflict(message, ("monitor",), hint, at_key=False))
         if conflicts:
             raise invalid(*conflicts)
         return self
+
+
+def needs_one_hot(number: int, metric: Any, loss: Any) -> Conflict:
+    """The conflict of a metric that requires one-hot labels with a loss that requires integer labels."""
+    message = f"`{metric.word}` requires one-hot labels, but `{loss.word}` uses integer labels"
+    return Conflict(message, ("metrics", number))
+
+
+def mixes_labels(data: Data, loss: str) -> Conflict:
+    """The conflict of an augmentation that mixes labels with a loss that requires whole ones."""
+    message = f"`{data.mixes[0]}` mixes labels, but `{loss}` requires integer labels"
+    hint = "use a loss for one-hot labels, such as `categorical_crossentropy`"
+    return Conflict(message, ("data", "augment", data.mixes[0]), hint)
 
 
 class Recipe(Section):
@@ -237,12 +273,9 @@ class Recipe(Section):
         if self.data is None:
             return self
         train, conflicts = self.train or Train(), []
-        mixes = [word for word in ("mixup", "cutmix") if getattr(self.data.augment, word)]
         sparse = [loss.word for loss in train.losses.values() if loss.sparse]
-        if mixes and sparse:
-            message = f"`{mixes[0]}` mixes labels, but `{sparse[0]}` requires integer labels"
-            hint = "use a loss for one-hot labels, such as `categorical_crossentropy`"
-            conflicts.append(Conflict(message, ("data", "augment", mixes[0]), hint))
+        if self.data.mixes and sparse:
+            conflicts.append(mixes_labels(self.data, sparse[0]))
         if not self.data.validation:
             hint = "set `data.validation` to hold out a fraction of the training set"
             if train.early_stopping is not None:

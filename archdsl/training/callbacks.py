@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from archdsl import recipe
 from archdsl.errors import Problem, fail
 from archdsl.files import writing
+from archdsl.recipe.train import LOSS
 from archdsl.runs.folder import LOG, MODEL, Result, Row
 from archdsl.runs.trackers import Tracker
 from archdsl.training import traps
@@ -106,11 +107,15 @@ class KeptModel(keras.callbacks.Callback):  # type: ignore[misc]
     The epoch with the best validation score wins, such as the highest accuracy; the lower loss breaks ties. If the
     optimizer averages weights, the averages are kept. The file is saved immediately while that is cheap, otherwise by
     `write`.
+
+    Args:
+        head: the output whose score decides.
+        by_loss: whether the loss decides alone.
     """
 
-    def __init__(self, folder: Path, keep: Literal["best", "last"], head: Head) -> None:
+    def __init__(self, folder: Path, keep: Literal["best", "last"], head: Head, by_loss: bool = False) -> None:
         super().__init__()
-        self.folder, self.keep, self.head = folder, keep, head
+        self.folder, self.keep, self.head, self.by_loss = folder, keep, head, by_loss
         self.epoch: int | None = None
         self.score: float | None = None
         self.loss: float | None = None
@@ -121,7 +126,8 @@ class KeptModel(keras.callbacks.Callback):  # type: ignore[misc]
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         values, task = with_score(logs, self.head), self.head.task
         score, loss = values.get(f"val_{task.facts.score}"), values.get("val_loss")
-        if self.keep == "best" and self.epoch is not None and not task.better(score, loss, self.score, self.loss):
+        judged = (None, loss, None, self.loss) if self.by_loss else (score, loss, self.score, self.loss)
+        if self.keep == "best" and self.epoch is not None and not task.better(*judged):
             return
         self.epoch, self.score, self.loss = epoch + 1, score, loss
         self.values = averaged_values(self.model)
@@ -155,8 +161,9 @@ class ResumableEarlyStopping(keras.callbacks.Callback):  # type: ignore[misc]
         self.waited = 0
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        name = self.recipe.monitor.removeprefix("validation_")
-        larger = name != "loss" and self.head.task.facts.larger_is_better
+        task = self.head.task.facts
+        by_loss = self.recipe.monitor == LOSS
+        name, larger = ("loss", False) if by_loss else (task.score, task.larger_is_better)
         value = with_score(logs, self.head)[f"val_{name}"]
         gain = math.inf if self.best is None else (value - self.best) * (1 if larger else -1)
         if gain > self.recipe.min_delta:

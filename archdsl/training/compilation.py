@@ -16,6 +16,7 @@ from archdsl.keras.optimizers import RATED, MuonSGD, OneCycle, WarmUp
 from archdsl.ops.base import Call
 from archdsl.recipe import LOSSES, METRICS, Train
 from archdsl.recipe.losses import Loss
+from archdsl.recipe.metrics import Metric
 from archdsl.training.tasks import Head
 
 EXTRA: dict[str, Any] = {kind.__name__: kind for kind in (MuonSGD, OneCycle, WarmUp, *RATED.values())}
@@ -78,6 +79,7 @@ def compile_model(
         model.compile(
             optimizer=optimizer or make_optimizer(recipe, model, epochs, steps),
             loss=loss or make_loss(recipe, model, heads),
+            loss_weights=loss_weights(recipe, heads),
             metrics=make_metrics(recipe, model, heads, metrics),
             jit_compile=recipe.jit_compile,
             steps_per_execution=steps_per_execution,
@@ -153,6 +155,12 @@ def make_loss(recipe: Train, model: keras.Model, heads: Sequence[Head]) -> Any:
     return losses.get("", losses)
 
 
+def loss_weights(recipe: Train, heads: Sequence[Head]) -> dict[str, float] | None:
+    """The weight of each output's loss in the total loss, or None if all are 1."""
+    given = recipe.loss_weights
+    return None if given is None else {head.output: given.get(head.output, 1.0) for head in heads}
+
+
 def loss_of(recipe: Train, head: Head) -> Loss:
     """The loss of an output: that of the recipe, or that of its task."""
     given = recipe.loss[head.output] if isinstance(recipe.loss, dict) else recipe.loss
@@ -172,18 +180,31 @@ def make_metrics(recipe: Train, model: keras.Model, heads: Sequence[Head], more:
 
 def _metrics(recipe: Train, model: keras.Model, head: Head) -> list[Any]:
     own, loss = head.task.facts.metrics, loss_of(recipe, head)
-    by_word = {metric.word: metric for metric in (*(METRICS[word]() for word in own), *recipe.metrics)}
-    depends = any(metric.logits or metric.probabilities or metric.depends_on_logits for metric in by_word.values())
+    fitting = (metric for metric in recipe.metrics if fits_metric(head, metric))
+    by_word = {metric.word: metric for metric in (*(METRICS[word]() for word in own), *fitting)}
+    encoding, each = head.task.encoding(loss), head.task.facts.target == "tags"
+    depends = any(
+        metric.logits or metric.probabilities or metric.has_threshold or metric.depends_on_logits
+        for metric in by_word.values()
+    )
     logits = depends and _ends_in_logits(recipe, model, head.output, loss)
     for word, metric in by_word.items():
-        if metric.probabilities and logits and metric.top_k is None:
+        one_column = each or encoding == "binary"
+        if logits and ((metric.has_threshold and one_column) or (metric.probabilities and metric.top_k is None)):
             hint = f"to count the most likely class, use `{{{word}: {{top_k: 1}}}}`; or end the network with `softmax`"
+            hint = "end the network with `sigmoid`" if one_column else hint
             raise fail("ARCH401", f"`{word}` expects probabilities, but the network outputs logits", hint=hint)
-    encoding = head.task.encoding(loss)
-    metrics = [instantiate(metric.to_call(word, encoding, logits, head.classes)) for word, metric in by_word.items()]
+    metrics = [
+        instantiate(metric.to_call(word, encoding, logits, head.classes, each)) for word, metric in by_word.items()
+    ]
     if head.numbers is None or not head.numbers.standardize:
         return metrics
     return [UnstandardizedMetric(metric, head.numbers) for metric in metrics]
+
+
+def fits_metric(head: Head, metric: Metric) -> bool:
+    """Whether a metric judges what an output predicts: a number or one of some classes."""
+    return metric.of_numbers or head.task.facts.target not in ("number", "image")
 
 
 def _ends_in_logits(recipe: Train, model: keras.Model, output: str, loss: Loss) -> bool:

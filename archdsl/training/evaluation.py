@@ -128,6 +128,7 @@ def evaluate(
     """
     main, encodings, count = heads[0], compilation.encodings(recipe, heads), len(dataset.test)
     losses = loss if isinstance(loss, dict) else {head.output: loss for head in heads}
+    weights = compilation.loss_weights(recipe, heads) or {}
     scorer = main.task.scorer(main.column, dataset)
     summed, first = 0.0, 0
     for outputs, single_view in test_outputs(model, dataset, source, recipe.test_time, heads):
@@ -140,7 +141,7 @@ def evaluate(
                 target = encoded(tf.constant(values[head.column]), dataset.targets[head.column], encodings[head.column])
                 each = keras.losses.get(losses[head.output])
                 size = 1 if getattr(each, "reduction", "") == "sum" else (rows.stop - rows.start) / count
-                summed += float(each(target, outputs[head.output])) * size
+                summed += float(each(target, outputs[head.output])) * size * weights.get(head.output, 1.0)
     scores = scorer.scores()
     accuracy = scores.get("accuracy")
     correct = None if accuracy is None else round(accuracy * count)

@@ -187,7 +187,8 @@ def evaluate(
     if not path.is_file():
         raise fail("ARCH204", f"{path} does not exist: the run completed no epoch")
     model = load_model(path, limits=limits)
-    dataset = load(source, data_dir or _recorded_origin(result), ports=Ports.of(resolve(spec, **result.arguments)))
+    ports = Ports.of(resolve(spec, **result.arguments))
+    dataset = load(source, data_dir or _recorded_origin(result), ports=ports, recipe=recipe)
     if result.mean is not None and result.std is not None:
         if len(result.mean) not in (1, dataset.image.shape[-1]):
             message = (

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from archdsl.errors import ArchError, Problem, fail
 from archdsl.parsing.stored import unreadable
+from archdsl.recipe.train import LOSS
 from archdsl.runs.folder import Result, Status
 from archdsl.runs.trackers import Tracker
 from archdsl.training import callbacks, checkpoints, evaluation, report, traps
@@ -43,9 +44,8 @@ class TrainingLoop:
         recipe, head, steps = self.prepared.recipe, self.prepared.head, self.prepared.steps
         self.log = callbacks.EpochLog(self.out, head)
         self.tracking = callbacks.Tracking(self.trackers)
-        self.kept = callbacks.KeptModel(
-            self.out, recipe.keep if len(self.prepared.dataset.validation) else "last", head
-        )
+        keep = recipe.keep if len(self.prepared.dataset.validation) else "last"
+        self.kept = callbacks.KeptModel(self.out, keep, head, by_loss=recipe.monitor == LOSS)
         self.kept.set_model(self.prepared.model)  # `fit` does this only if there is an epoch left
         self.early = callbacks.ResumableEarlyStopping(recipe.early_stopping, head) if recipe.early_stopping else None
         self.slow_weights = SlowWeights(recipe.lookahead, recipe.epochs, steps) if recipe.lookahead else None

@@ -118,13 +118,13 @@ def prepare(spec: Spec, overrides: Overrides) -> PreparedTraining:
     tf_settings.check_kernels(recipe.onednn)
     graph = resolve(spec, **overrides.arguments)
     check_gradients(spec, graph)
-    dataset = load(source, overrides.data_dir, overrides.limit, ports=Ports.of(graph))
+    dataset = load(source, overrides.data_dir, overrides.limit, ports=Ports.of(graph), recipe=recipe)
     if dataset.image_name is not None:
         evaluation.check_views(recipe.test_time, dataset.image.shape)
     keras.utils.set_random_seed(recipe.seed)
     with tf_settings.precision(recipe.precision):
         model = build(spec, **overrides.arguments)
-    heads = find_heads(model, dataset, source, recipe, partial(_setting, spec, overrides.arguments))
+    heads = find_heads(model, dataset, source, recipe, partial(_setting, spec, overrides.arguments), spec.places)
     test_time = recipe.test_time.model_dump() if recipe.test_time else None
     carry_data(model, input_description.describe(dataset, dataset.name, test_time, heads[0].output))
     steps = pipeline.steps(dataset.train, source)

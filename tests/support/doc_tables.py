@@ -59,6 +59,8 @@ _TAKEN = {
     "optimizer": "an [optimizer](optimizers.md#optimizers)",
     "augment": "a [mapping](#augment)",
     "output": "a shape, or a mapping from output to shape",
+    "task": "one of the [tasks](#tasks), or a mapping from output to task",
+    "loss_weights": "a mapping from output to a number (at least 0)",
     "loss": "a [loss](losses-and-metrics.md#losses), or a mapping from output to loss",
 }
 """The values of fields whose annotations are long."""
@@ -314,6 +316,13 @@ def _recipe() -> dict[str, str]:
     sparse = ", ".join(f"`{word}`" for word, loss in recipe.LOSSES.items() if loss.sparse)
     found["losses"] = f"{_words(recipe.LOSSES, {'reduction'})}\nLosses of integer labels: {sparse}.\n"
     found["metrics"] = _words(recipe.METRICS)
+    found["tasks"] = table(
+        ["task", "predicts", "loss; metrics", "report"],
+        (
+            (f"`{word}`", one.title, f"`{one.loss}`; {', '.join(f'`{name}`' for name in one.metrics)}", one.report)
+            for word, one in recipe.TASKS.items()
+        ),
+    )
     return found
 
 

@@ -13,7 +13,7 @@ from archdsl.training.tasks import (
 )
 from archdsl.training.tasks.base import Head, Scorer, Task
 
-__all__ = ["Head", "Scorer", "Task", "task_of"]
+__all__ = ["Head", "Scorer", "Task", "task_named", "task_of"]
 
 
 def task_of(target: Target, shape: Any) -> Task:
@@ -24,6 +24,11 @@ def task_of(target: Target, shape: Any) -> Task:
     """
     suitable = [task for task in TASKS if isinstance(target, task.target)]
     return next((task for task in suitable if task.fits(shape, target)), suitable[0])
+
+
+def task_named(word: str) -> Task:
+    """The task of a word of the recipe."""
+    return next(task for task in TASKS if task.word == word)
 
 
 TASKS: tuple[Task, ...] = (

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from archdsl.data.dataset import Dataset
 from archdsl.data.pipeline.targets import Encoding
-from archdsl.data.targets import NumberTarget, Target
+from archdsl.data.targets import TARGETS, NumberTarget, Target
 from archdsl.recipe import TASKS
 from archdsl.recipe.losses import Loss
 from archdsl.recipe.tasks import TaskWord
@@ -81,10 +81,13 @@ class Scorer(ABC):
 class Task(ABC):
     """What an output of a network predicts, and how that is judged. Its module has one instance, `TASK`."""
 
-    target: ClassVar[type[Target]]
-    """What it predicts."""
     word: ClassVar[str]
     """Its word in `archdsl.recipe.TASKS`."""
+
+    @property
+    def target(self) -> type[Target]:
+        """What it predicts."""
+        return TARGETS[self.facts.target]
 
     @property
     def facts(self) -> TaskWord:

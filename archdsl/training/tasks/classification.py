@@ -28,7 +28,6 @@ from archdsl.training.tasks.shapes import fits, output_shapes, shape_text
 class Classification(Task):
     """One output for each class, as probabilities or logits."""
 
-    target = ClassTarget
     word = "classification"
 
     def fits(self, shape: Any, target: Target) -> bool:
@@ -68,6 +67,17 @@ class BinaryClassification(Classification):
 
     def fits(self, shape: Any, target: Target) -> bool:
         return isinstance(target, ClassTarget) and len(target.classes) == 2 and fits(shape, (1,))
+
+    def check(
+        self, model: keras.Model, output: str, column: str, dataset: Dataset, setting: Callable[[int, int], str]
+    ) -> None:
+        shape, classes = output_shapes(model)[output], len(_target(column, dataset).classes)
+        if classes != 2:
+            raise fail("ARCH303", f"expected two classes, but `{column}` has {classes}", hint="use `classification`")
+        if not fits(shape, (1,)):
+            subject = f"the output `{output}`" if output else "the network"
+            hint = "end it with `dense: {units: 1, activation: sigmoid}`, or use `classification`"
+            raise fail("ARCH303", f"expected one number, but {subject} returns {shape_text(shape)}", hint=hint)
 
     def encoding(self, loss: Loss) -> Encoding:
         return "binary"

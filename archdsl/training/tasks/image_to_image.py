@@ -26,7 +26,6 @@ KEPT = 12
 class ImageToImage(Task):
     """An output of the shape of the target, with values from 0 to 1."""
 
-    target = ImageTarget
     word = "image_to_image"
 
     def fits(self, shape: Any, target: Target) -> bool:

@@ -22,7 +22,6 @@ from archdsl.training.tasks.shapes import fits, output_shapes, shape_text
 class MultiLabel(Task):
     """One output for each class: the probability that an example has it, or its logit."""
 
-    target = TagsTarget
     word = "multi_label"
 
     def fits(self, shape: Any, target: Target) -> bool:

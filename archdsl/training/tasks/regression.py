@@ -24,7 +24,6 @@ from archdsl.training.tasks.shapes import fits, output_shapes, shape_text
 class Regression(Task):
     """One output for each number."""
 
-    target = NumberTarget
     word = "regression"
 
     def fits(self, shape: Any, target: Target) -> bool:
@@ -37,7 +36,10 @@ class Regression(Task):
         if not self.fits(shape, target) and isinstance(target, NumberTarget):
             subject = f"the output `{output}`" if output else "the network"
             message = f"{subject} returns {shape_text(shape)}, but `{column}` is {quantity(target.size, 'number')}"
-            raise fail("ARCH303", message, hint=f"end the network with `dense: {{units: {target.size}}}`")
+            hint = f"end the network with `dense: {{units: {target.size}}}`"
+            if target.size == 1 and fits(shape, (None,)):
+                hint += "; if each number is a class, set `task: classification`"
+            raise fail("ARCH303", message, hint=hint)
 
     def scorer(self, column: str, dataset: Dataset) -> RegressionScorer:
         target = dataset.targets[column]

@@ -28,7 +28,6 @@ KEPT = 6
 class Segmentation(Task):
     """An output of the size of the images, with a channel for each class."""
 
-    target = MaskTarget
     word = "segmentation"
 
     def fits(self, shape: Any, target: Target) -> bool:

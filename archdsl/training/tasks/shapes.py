@@ -15,11 +15,14 @@ def output_shapes(model: keras.Model) -> dict[str, Any]:
     return shapes if isinstance(shapes, dict) else {"": shapes}
 
 
-def fits(expected: Any, shape: tuple[int, ...]) -> bool:
-    """Whether a Keras shape, including the batch axis, matches a shape; false for several inputs."""
+def fits(expected: Any, shape: tuple[int | None, ...]) -> bool:
+    """Whether a Keras shape, including the batch axis, matches a shape; false for several inputs.
+
+    An axis of either can be of any size, None.
+    """
     if not isinstance(expected, tuple) or len(expected) != len(shape) + 1:
         return False
-    return all(side in (None, given) for side, given in zip(expected[1:], shape, strict=True))
+    return all(given is None or side in (None, given) for side, given in zip(expected[1:], shape, strict=True))
 
 
 def shape_text(shape: Any, each: bool = True) -> str:

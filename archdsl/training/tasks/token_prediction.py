@@ -27,7 +27,6 @@ SMALLEST = 1e-9
 class TokenPrediction(Task):
     """An output of (length, tokens), which may have more tokens than the text."""
 
-    target = TokensTarget
     word = "token_prediction"
 
     def fits(self, shape: Any, target: Target) -> bool:
