@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from archdsl.errors import fail
 from archdsl.files import write, write_new
 from archdsl.limits import raised
 from archdsl.parsing.reshaping import with_inputs
+from archdsl.recipe import data_at
 from archdsl.text import columns, room
 
 if TYPE_CHECKING:
@@ -46,6 +48,15 @@ def new(
             autocompletion=completion.templates,
         ),
     ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            "--data",
+            metavar="PLACE",
+            help="Look at a data set, folder or file, and write a spec that trains on it.",
+            autocompletion=completion.files,
+        ),
+    ] = None,
     name: Annotated[
         str,
         typer.Option("--name", metavar="CLASS", help="Class name of the model (default: MyNet for my_net.yaml)."),
@@ -57,11 +68,11 @@ def new(
     ] = None,
     listed: Annotated[bool, typer.Option("--list", help="List the available templates.")] = False,
 ) -> None:
-    """Create a spec from a template or another spec, or an op package.
+    """Create a spec from a template, from another spec or for a data set, or an op package.
 
     Examples:
-        archdsl new my_net.yaml
         archdsl new my_net.yaml --from "resnet[resnet34]"
+        archdsl new --data photos/
     """
     from archdsl import drafts
 
@@ -70,9 +81,14 @@ def new(
         print_text(columns(rows, width=room(sys.stdout)))
         return
     if op is not None:
-        if file or other or template or name or variant:
+        if file or other or template or data or name or variant:
             raise fail("ARCH203", "`--op` cannot be combined with another argument", hint="write `--op DIR`")
         _new_op_package(op)
+        return
+    if data is not None:
+        if other or template or variant:
+            raise fail("ARCH203", "`--data` cannot be combined with a template or another spec", hint=_TRAIN_DATA)
+        _new_for_data(file, data, name)
         return
     if file is None:
         raise fail("ARCH203", "missing argument FILE", hint="name the file to write: `archdsl new my_net.yaml`")
@@ -85,6 +101,19 @@ def new(
     else:
         draft = drafts.from_template(file, template or drafts.STARTER, name)
     write_new(file, draft.text)
+    say(f"wrote {file}: {draft.spec.name}, {draft.graphs[0].totals.parameters:,} parameters\n{_next(file, draft)}")
+
+
+_TRAIN_DATA = "to train a spec on other data, run `archdsl train SPEC --data PLACE`"
+
+
+def _new_for_data(file: Path | None, place: str, name: str) -> None:
+    from archdsl import drafts
+
+    file = file or Path(f"{Path(os.path.abspath(place)).stem.removeprefix('tfds:')}.yaml")
+    draft = drafts.for_data(file, data_at(place), name)
+    write_new(file, draft.text)
+    say(columns(draft.decisions, width=room(sys.stderr)).rstrip())
     say(f"wrote {file}: {draft.spec.name}, {draft.graphs[0].totals.parameters:,} parameters\n{_next(file, draft)}")
 
 
@@ -106,7 +135,7 @@ def _next(file: Path, draft: Draft) -> str:
     """Suggest commands to run on a new spec."""
     steps = [("check", "validate it after each change"), ("show", "print shapes and costs"), ("plot", "draw it")]
     if draft.spec.data is not None:
-        steps.append(("train", f"train it on {draft.spec.data.source}"))
+        steps.append(("train", f"train it on {draft.spec.data.source_name}"))
     return columns([(f"  archdsl {word} {shlex.quote(str(file))}", what) for word, what in steps]).rstrip()
 
 

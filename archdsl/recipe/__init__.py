@@ -1,7 +1,7 @@
 """The recipe: the keys of `data` and `train`. Keras classes are referred to by name and never imported."""
 
 from archdsl.recipe.choices import LossChoice, ObjectChoice
-from archdsl.recipe.data import DATA_SOURCES, Augment, Data, DataSource, source_at, source_text
+from archdsl.recipe.data import DATA_SOURCES, Augment, Data, DataSource, data_at, source_at, source_text
 from archdsl.recipe.losses import LOSSES
 from archdsl.recipe.metrics import METRICS
 from archdsl.recipe.optimizers import OPTIMIZERS, SCHEDULES
@@ -38,6 +38,7 @@ __all__ = [
     "TestTime",
     "Train",
     "Whiten",
+    "data_at",
     "planned_steps",
     "source_at",
     "source_text",

@@ -10,10 +10,11 @@ from typing import Annotated, Any, ClassVar, Literal, Union
 from pydantic import BeforeValidator, Field, WrapValidator, create_model, model_validator
 from pydantic_core import PydanticCustomError
 
+from archdsl.errors import fail, nearest
 from archdsl.ops.choices import unknown
 from archdsl.ops.field_types import Flag, NotNegative, Share, Size, either, pair, whole
 from archdsl.recipe.base import Closed, Conflict, Counted, Section, invalid
-from archdsl.recipe.places import kind_at
+from archdsl.recipe.places import EXTENSIONS, kind_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,3 +303,18 @@ class Data(Section):
         if self.classes is not None and len(set(self.classes)) < len(self.classes):
             raise invalid(Conflict("`classes` lists a class more than once", ("classes",)))
         return self
+
+
+def data_at(place: str) -> Data:
+    """The recipe of a place that `source_at` recognizes, without preprocessing.
+
+    Raises:
+        ArchError: there is no data set of that name, no such folder, or the file has another extension (ARCH301).
+    """
+    source = source_at(place)
+    if source is None:
+        *most, last = EXTENSIONS
+        names = [name for name in DATA_SOURCES if name in _WITHOUT_ARGUMENT]
+        hint = nearest(place, names) or f"pass a folder, a file ending in {', '.join(most)} or {last}, or `tfds:NAME`"
+        raise fail("ARCH301", f"there is no data set `{place}`", hint=hint)
+    return Data(source=source)

@@ -20,23 +20,31 @@ from archdsl.spec import Spec
 STARTER = "starter"
 """The default template."""
 
-_FOLDER = Path(__file__).with_name("templates")
-_OP_PACKAGE = _FOLDER / "op_package"
+FOLDER = Path(__file__).parents[1] / "templates"
+"""The folder of the templates."""
+
+_OP_PACKAGE = FOLDER / "op_package"
 _MODELINE = re.compile(r"#\s*yaml-language-server:.*\n?")
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A new spec that is not written to a file yet, and the networks that it defines."""
+    """A new spec that is not written to a file yet.
+
+    Attributes:
+        graphs: The networks that it defines.
+        decisions: What was decided for it, and why, by subject.
+    """
 
     text: str
     spec: Spec
     graphs: tuple[Graph, ...]
+    decisions: tuple[tuple[str, str], ...] = ()
 
 
 def templates() -> dict[str, Path]:
     """Return the paths of the templates by name, the default one first."""
-    paths = {path.stem: path for path in sorted(_FOLDER.glob("*.yaml"))}
+    paths = {path.stem: path for path in sorted(FOLDER.glob("*.yaml"))}
     return {STARTER: paths[STARTER], **paths}
 
 
@@ -104,19 +112,24 @@ def op_package(folder: Path) -> dict[Path, str]:
 
 
 def _draft(target: Path, text: str, name: str, origin: str, other: str) -> Draft:
-    name = _class_name(target, name)
+    name = class_name(target, name)
     text = _renamed(_MODELINE.sub("", text), name, other)
-    text = f"{modeline()}\n# Based on {origin}.\n{text}"
+    return drafted(target, f"# Based on {origin}.\n{text}")
+
+
+def drafted(target: Path, text: str, decisions: tuple[tuple[str, str], ...] = ()) -> Draft:
+    """Check the text of a new spec."""
+    text = f"{modeline()}\n{text}"
     spec = parse(text, str(target))
     graphs = []
     for one in spec.every():
         graph = resolve(one)
         expectations.check(one, graph)
         graphs.append(graph)
-    return Draft(text, spec, tuple(graphs))
+    return Draft(text, spec, tuple(graphs), decisions)
 
 
-def _class_name(target: Path, name: str) -> str:
+def class_name(target: Path, name: str) -> str:
     """Return the name of the model's class: the given one, or `MyNet` for `my_net.yaml`."""
     if target.suffix not in (".yaml", ".yml"):
         raise fail(
