@@ -53,7 +53,7 @@ def new(
         typer.Option(
             "--data",
             metavar="PLACE",
-            help="Look at a data set, folder or file, and write a spec that trains on it.",
+            help="Look at a data set, and write a spec that trains on it.",
             autocompletion=completion.files,
         ),
     ] = None,
@@ -68,7 +68,7 @@ def new(
     ] = None,
     listed: Annotated[bool, typer.Option("--list", help="List the available templates.")] = False,
 ) -> None:
-    """Create a spec from a template, from another spec or for a data set, or an op package.
+    """Create a spec from a template, a spec or data, or an op package.
 
     Examples:
         archdsl new my_net.yaml --from "resnet[resnet34]"

@@ -191,7 +191,7 @@ def _data(survey: Survey, counts: Counts) -> list[Entry]:
 def _train(survey: Survey, network: Network, counts: Counts) -> tuple[Entry, ...]:
     few = counts.train <= FEW
     schedule = f"{{cosine: {{rate: {network.rate:g}, warmup: 2}}}}"
-    optimizer = f"{{adamw: {{learning_rate: {schedule}, weight_decay: {0.01 if few else 0.001:g}}}}}"
+    optimizer = f"{{adamw: {{learning_rate: {schedule}, weight_decay: {0.05 if few else 0.01:g}}}}}"
     entries = [
         Entry("epochs", str(counts.epochs), f"{counts.steps:,} steps"),
         Entry("optimizer", optimizer),
@@ -226,7 +226,10 @@ def _images(survey: Survey) -> Network:
         smallest, strides = -(-smallest // 2), [*strides, 2]
     first = 16 if train <= FEW else 32
     widths = [min(first * 2**place, 256) for place in range(len(strides))]
-    data += [Entry("standardize", "channel"), *([_augment(survey)] if survey.kind == "image" else [])]
+    data += [
+        Entry("standardize", "channel"),
+        *(_augment(survey, size, train <= FEW) if survey.kind == "image" else []),
+    ]
     small = "small" if train <= FEW else "fits"
     return Network(
         "images",
@@ -250,17 +253,20 @@ def fitting_size(height: int, width: int, multiple: int) -> tuple[int, int]:
     return new_height, new_width
 
 
-def _augment(survey: Survey) -> Entry:
+def _augment(survey: Survey, size: tuple[int, int], few: bool) -> list[Entry]:
     """Flips only where a mirror image is of the same class: not of digits, letters, or left and right."""
-    names = [name.lower() for name in survey.predicted.classes] if survey.predicted.kind != "mask" else []
-    has_sides = any(len(name) == 1 or "left" in name or "right" in name for name in names)
-    gray = survey.shape[-1] == 1
-    moves = "shift: 0.1, rotation: 10, zoom: 0.1" if has_sides or gray else "shift: 0.12, rotation: 15, zoom: 0.15"
-    if has_sides or (gray and survey.predicted.kind != "mask"):
-        why = "no flips: mirrored, they may be others"
-        return Entry("augment", f"{{{moves}}}", why)
-    colors = "" if gray else ", brightness: 0.2, contrast: 0.2"
-    return Entry("augment", f"{{flip: horizontal, {moves}{colors}}}")
+    is_mask, gray = survey.predicted.kind == "mask", survey.shape[-1] == 1
+    names = [] if is_mask else [name.lower() for name in survey.predicted.classes]
+    if (gray and not is_mask) or any(len(name) == 1 or "left" in name or "right" in name for name in names):
+        return [Entry("augment", "{shift: 0.1, rotation: 10, zoom: 0.1}", "no flips: mirrored, they may be others")]
+    if not few:
+        return [Entry("augment", "{flip: horizontal, shift: 0.1}")]
+    words = {"flip": "horizontal", "shift": "0.15", "rotation": "20", "zoom": "0.25", "shear": "10"}
+    if not gray:
+        words |= {"brightness": "0.3", "contrast": "0.3", "saturation": "0.3"}
+    if not is_mask:
+        words["cutout"] = str(min(size) * 3 // 8)
+    return [Entry("augment", "", "strong: there are few images"), *(Entry(f"  {key}", words[key]) for key in words)]
 
 
 def _masks(survey: Survey) -> Network:
@@ -268,7 +274,10 @@ def _masks(survey: Survey) -> Network:
     train, _ = _train_count(survey)
     levels = 3 if min(height, width) >= 64 else 2
     size = fitting_size(height, width, 2**levels)
-    data = [Entry("standardize", "channel"), *([_augment(survey)] if survey.kind == "image" else [])]
+    data = [
+        Entry("standardize", "channel"),
+        *(_augment(survey, size, train <= FEW) if survey.kind == "image" else []),
+    ]
     if size != (height, width):
         data.insert(0, Entry("size", f"[{size[0]}, {size[1]}]", f"resized from {height}x{width}"))
     return Network(
