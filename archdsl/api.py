@@ -12,7 +12,7 @@ from archdsl import zoo
 from archdsl.graph import Graph
 from archdsl.limits import DEFAULTS, Limits
 from archdsl.linting import Finding
-from archdsl.parsing.reshaping import with_inputs
+from archdsl.parsing.reshaping import is_another_network, with_settings
 from archdsl.resolution import resolve as resolve_spec
 from archdsl.resolution.expectations import check as check_expectations
 from archdsl.spec import Spec
@@ -64,7 +64,7 @@ def check(spec: AnySpec, *, variant: str = "", arguments: Mapping[str, Any] | No
     """
     chosen, values = _chosen(spec, variant, arguments)
     graph = resolve_spec(chosen, **values)
-    if not arguments:
+    if not is_another_network(arguments or {}):
         check_expectations(chosen, graph)
     return graph
 
@@ -272,7 +272,8 @@ def train(
         spec: a spec, or its path or name.
         out: the run folder to write, new or empty.
         variant: a variant of the spec, if it is not in brackets: `resnet[resnet101]`.
-        arguments: arguments of the model that override the spec's own, and `input` or `inputs`.
+        arguments: arguments of the model that override the spec's own, `input` or `inputs`, and words of the recipe by
+            path, such as `{"train.optimizer.adam.learning_rate": 0.001}`.
         epochs: overrides the recipe's number of epochs.
         limit: the number of training images to use; the test set stays whole.
         data_dir: the folder of the data set.
@@ -421,4 +422,4 @@ def _chosen(spec: AnySpec, variant: str, arguments: Mapping[str, Any] | None = N
         spec = zoo.load(spec, variant)
     elif variant:
         spec = spec.varied(variant)
-    return with_inputs(spec, arguments or {})
+    return with_settings(spec, arguments or {})

@@ -6,14 +6,16 @@ import errno
 import math
 import os
 import re
+import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from io import StringIO
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import (
     AliasEvent,
     DocumentStartEvent,
@@ -25,18 +27,23 @@ from ruamel.yaml.events import (
 )
 from ruamel.yaml.scanner import Scanner
 
-from archdsl.errors import ArchError, Span, fail
+from archdsl.errors import ArchError, Span, fail, shown
 from archdsl.files import content
 from archdsl.limits import DEFAULTS, NESTING, Limits
 
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """A string, number, boolean or null. `value` follows the core schema of YAML 1.2; `text` is the source text."""
+    """A string, number, boolean or null. `value` follows the core schema of YAML 1.2; `text` is the source text.
+
+    Like all nodes, it lies from the offset `start` up to `end` of the document it was read from.
+    """
 
     value: str | int | float | bool | None
     text: str
     span: Span
+    start: int = field(default=0, compare=False, repr=False)
+    end: int = field(default=0, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +52,8 @@ class Sequence:
 
     items: tuple[Node, ...]
     span: Span
+    start: int = field(default=0, compare=False, repr=False)
+    end: int = field(default=0, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +62,8 @@ class Mapping:
 
     items: tuple[tuple[Scalar, Node], ...]
     span: Span
+    start: int = field(default=0, compare=False, repr=False)
+    end: int = field(default=0, compare=False, repr=False)
 
     def key(self, name: str) -> Scalar | None:
         """Return the key with this name, for its place."""
@@ -68,6 +79,11 @@ Node: TypeAlias = Scalar | Sequence | Mapping
 def entries(node: Node | None) -> tuple[tuple[Scalar, Node], ...]:
     """Return the entries of a mapping; none for anything else, such as an op without arguments."""
     return node.items if isinstance(node, Mapping) else ()
+
+
+def items(node: Node | None) -> tuple[Node, ...]:
+    """Return the items of a list; none for anything else."""
+    return node.items if isinstance(node, Sequence) else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +102,7 @@ START = "start the spec with `archdsl: 1`"
 
 _ODD_LINE_END = re.compile(r"[\x85\u2028\u2029]")
 _UNSPACED_COMMENT = re.compile(r"\s+#(?![\s#]|$)")
+_COLON = re.compile(r"\s*:")
 _INT = re.compile(r"[-+]?[0-9]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _UNDERSCORED = re.compile(r"[-+]?[0-9][0-9_.eE]*_[0-9_.eE]*")
@@ -154,6 +171,24 @@ def read_with_extents(text: str, name: str, limits: Limits = DEFAULTS) -> tuple[
         message = f"ambiguous line break U+{ord(odd[0]):04X}"
         raise fail("ARCH001", message, reader.place(odd.start()), "remove it, or start a new line")
     return reader.document(), tuple(reader.extents)
+
+
+def flow(value: Any) -> str:
+    """Return a value as YAML on one line: `{adam: {learning_rate: 0.001}}`.
+
+    Raises:
+        ArchError: If the value cannot be written as YAML.
+    """
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style, yaml.width, yaml.allow_unicode = True, sys.maxsize, True
+    yaml.sort_base_mapping_type_on_output = False
+    yaml.brace_single_entry_mapping_in_flow_sequence = True
+    text = StringIO()
+    try:
+        yaml.dump([value], text)  # in a list, because a bare value would be followed by a line `...`
+    except YAMLError:
+        raise fail("ARCH203", f"expected a value of YAML, got {shown(value)}") from None
+    return text.getvalue().strip()[1:-1]
 
 
 class _LongTag(Exception):
@@ -254,15 +289,16 @@ class _EventReader:
             span = self._span(event)
             block = event.style in ("|", ">")
             self.extents.append(Extent(event.start_mark.index, event.end_mark.index, span.line, block))
+            extent = event.start_mark.index, event.end_mark.index
             if event.style is not None:
-                return Scalar(event.value, event.value, span)
+                return Scalar(event.value, event.value, span, *extent)
             self._comment(event, span)
-            return Scalar(_plain(event.value, span), event.value, span)
+            return Scalar(_plain(event.value, span), event.value, span, *extent)
         if isinstance(event, SequenceStartEvent):
             items = []
             while not isinstance(inner := next(self.events), SequenceEndEvent):
                 items.append(self._node(inner, depth + 1))
-            return Sequence(tuple(items), self._span(event, inner))
+            return Sequence(tuple(items), self._span(event, inner), *_extent(event, inner, items))
         return self._mapping(event, depth)
 
     def _mapping(self, event: Any, depth: int) -> Mapping:
@@ -281,9 +317,12 @@ class _EventReader:
             value = self._node(next(self.events), depth + 1)
             if isinstance(value, Scalar) and value.value is None and not value.text:
                 _check_key(key)
-                value = replace(value, span=_behind(key))
+                colon = _COLON.match(self.text, key.end)  # the YAML parser reports the place of the next token here too
+                at = colon.end() if colon else key.end
+                value = replace(value, span=_behind(key), start=at, end=at)
             items[key.text] = (key, value)
-        return Mapping(tuple(items.values()), self._span(event, inner))
+        values = [value for _, value in items.values()]
+        return Mapping(tuple(items.values()), self._span(event, inner), *_extent(event, inner, values))
 
     def _comment(self, event: Any, span: Span) -> None:
         """Reject `$x #2`, because YAML would silently cut off the end."""
@@ -347,6 +386,11 @@ class _EventReader:
         if here[column : column + 1] == ",":
             return "remove the extra comma"
         return ""
+
+
+def _extent(event: Any, last: Any, values: list[Node]) -> tuple[int, int]:
+    """Return where a list or mapping starts and ends. Without brackets, it ends with its last value."""
+    return event.start_mark.index, last.end_mark.index if event.flow_style or not values else values[-1].end
 
 
 def _tag_error(tag: str, span: Span) -> ArchError:

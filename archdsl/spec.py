@@ -193,6 +193,8 @@ class Spec:
         variant: The name of the applied variant, or an empty string.
         limits: Limits on the size of the network.
         places: The places of the values in `data` and `train`, by path, such as `train.whiten.layer`.
+        overridden: The words of the recipe and the inputs that the caller overrode, with their values. The text has
+            them too.
     """
 
     name: str
@@ -213,6 +215,7 @@ class Spec:
     variant: str = ""
     limits: Limits = DEFAULTS
     places: Mapping[str, Span] = field(default_factory=dict)
+    overridden: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         # The layers depend on the variant, so each spec has its own.

@@ -17,7 +17,7 @@ from archdsl.cli.shared import AllowOption, FileOption, SetOption, SpecArgument,
 from archdsl.errors import fail
 from archdsl.files import write, write_new
 from archdsl.limits import raised
-from archdsl.parsing.reshaping import with_inputs
+from archdsl.parsing.reshaping import with_settings
 from archdsl.recipe import data_at
 from archdsl.text import columns, room
 
@@ -161,7 +161,7 @@ def expand(
     path, chosen = zoo.choose(spec, variant or "")
     loaded = zoo.load(path, chosen, limits)
     given = parse_settings(settings or (), loaded)
-    text = long_form(with_inputs(loaded, given)[0].text, str(path), chosen, given, origins, limits)
+    text = long_form(with_settings(loaded, given)[0].text, str(path), chosen, given, origins, limits)
     if out is None:
         print_text(text)
     else:

@@ -26,7 +26,7 @@ from archdsl.cli.shared import (
 from archdsl.errors import fail
 from archdsl.graph import Graph
 from archdsl.limits import Limits, raised
-from archdsl.parsing.reshaping import with_inputs
+from archdsl.parsing.reshaping import with_settings
 from archdsl.resolution import resolve
 from archdsl.source import decode
 from archdsl.spec import Spec
@@ -144,7 +144,7 @@ def _chosen(first: NetworkChoice, after: str | None, variant: str | None, settin
 
 def _graph(chosen: NetworkChoice, limits: Limits) -> Graph:
     spec = _spec(chosen, limits)
-    spec, arguments = with_inputs(spec, parse_settings(chosen.settings, spec))
+    spec, arguments = with_settings(spec, parse_settings(chosen.settings, spec))
     return resolve(spec, **arguments)
 
 
@@ -183,7 +183,7 @@ def why(
     from archdsl.tracing import trace
 
     loaded = zoo.load(spec, variant or "", raised(allow or ()))
-    chosen, arguments = with_inputs(loaded, parse_settings(settings or (), loaded))
+    chosen, arguments = with_settings(loaded, parse_settings(settings or (), loaded))
     traced = trace(chosen, path, arguments)
     if as_json:
         print_json(origins.to_data(traced))

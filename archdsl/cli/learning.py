@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -28,8 +29,10 @@ from archdsl.cli.written import RUN_FILES, say_written
 from archdsl.errors import fail
 from archdsl.files import next_free
 from archdsl.limits import Limits, raised
+from archdsl.parsing.overriding import learning_rate_word, with_recipe
 from archdsl.recipe import TASKS
 from archdsl.runs.trackers import TRACKERS
+from archdsl.spec import Spec
 from archdsl.text import byte_size, columns, duration, percent, quantity, room
 
 if TYPE_CHECKING:
@@ -61,6 +64,11 @@ def train(
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Train on the first N images only.")] = None,
     data_dir: DataOption = None,
     seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="Override the seed of the spec.")] = None,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option("--lr", metavar="RATE", help="Override the learning rate; a schedule keeps its form."),
+    ] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, metavar="N", help="Override the batch size.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Run one step and report time and memory.")] = False,
     resume: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Continue an interrupted run.", autocompletion=completion.files)
@@ -83,12 +91,13 @@ def train(
         if name not in TRACKERS:
             raise fail("ARCH203", f"unknown tracker `{name}`", hint=f"pass `--log` with one of {', '.join(TRACKERS)}")
     if resume is not None:
-        _check_resume_options(spec, out, limit, seed, dry_run, settings, variant)
+        _check_resume_options(spec, out, limit, seed, dry_run, learning_rate, batch_size, settings, variant)
         _print_result(_resumed(resume, epochs, data_dir, log or (), raised(allow or ())), resume, as_json)
         return
     if spec is None:
         raise fail("ARCH203", "missing argument SPEC", hint="run `archdsl train SPEC` or `archdsl train --resume RUN`")
     loaded, arguments, _ = load_spec(spec, settings, variant, allow)
+    loaded = _with_options(loaded, learning_rate, batch_size)
     run = out or next_free("runs", loaded.file_stem)
     given: dict[str, Any] = {"arguments": arguments, "epochs": epochs, "limit": limit}
     given |= {"data_dir": data_dir, "seed": seed}
@@ -111,6 +120,17 @@ def train(
 
     command = shlex.join(["archdsl", *sys.argv[1:]]) if sys.argv[1:2] == ["train"] else ""
     _print_result(fit.train(loaded, run, **given, log=log or (), command=command), run, as_json)
+
+
+def _with_options(spec: Spec, learning_rate: float | None, batch_size: int | None) -> Spec:
+    """Return the spec with the values of `--lr` and `--batch-size`, which override `--set`."""
+    if learning_rate is not None:
+        if not 0 < learning_rate < math.inf:
+            raise fail("ARCH203", f"expected a learning rate above 0, got {learning_rate:g}")
+        spec = with_recipe(spec, {learning_rate_word(spec): learning_rate})
+    if batch_size is not None and spec.data is not None:
+        spec = with_recipe(spec, {"data.batch_size": batch_size})
+    return spec
 
 
 def _resumed(run: Path, epochs: int | None, data_dir: Path | None, log: Sequence[str], limits: Limits) -> Result:
@@ -172,7 +192,7 @@ def _score_line(run: Path, word: str, scores: Mapping[str, float], count: int) -
 
 def _check_resume_options(spec: Any, out: Any, limit: Any, seed: Any, dry_run: bool, *more: Any) -> None:
     """Reject options that are fixed when a run starts."""
-    names = ("--set", "--variant")
+    names = ("--lr", "--batch-size", "--set", "--variant")
     words = {"a spec": spec, "--out": out, "--limit": limit, "--seed": seed, "--dry-run": dry_run}
     for name, value in {**words, **dict(zip(names, more, strict=True))}.items():
         if value:

@@ -1,4 +1,4 @@
-"""Arguments and inputs of the model on the command line: `--set width=64`, `--set input=[64,64,3]`, `paths=1..6`."""
+"""Overrides on the command line: `--set width=64`, `--set input=[64,64,3]`, `--set train.epochs=3`, `paths=1..6`."""
 
 from __future__ import annotations
 
@@ -10,20 +10,22 @@ from typing import Any
 
 from archdsl import source
 from archdsl.errors import ArchError, fail, nearest
+from archdsl.parsing.overriding import is_recipe_word
 from archdsl.parsing.reshaping import WORDS
 from archdsl.parsing.validation import plain
 from archdsl.spec import Spec
 
 
 def parse_settings(words: Sequence[str], spec: Spec) -> dict[str, Any]:
-    """Parse `--set name=value` for arguments, and for `input` and `inputs`; values are YAML.
+    """Parse `--set name=value` for arguments, for `input` and `inputs`, and for words of the recipe; values are YAML.
 
     Raises:
         ArchError: a word is not of this form, or the model has no such argument.
     """
-    found = {}
+    found: dict[str, Any] = {}
     for word in words:
         name, text = _setting(word, (*spec.args, *WORDS), spec, "--set ", "--set name=value")
+        found.pop(name, None)  # the last one wins, also over words that contain it
         found[name] = _value(text, word, "--set ", "--set width=64")
     return found
 
@@ -63,10 +65,24 @@ def _setting(word: str, known: Collection[str], spec: Spec, option: str, example
     name, equals, text = word.partition("=")
     if not equals or not name:
         raise fail("ARCH203", f"cannot parse `{option}{_short(word)}`", hint=f"write `{example}`")
-    if name not in known:
+    if name not in known and not (option and is_recipe_word(name)):
         hint = nearest(name, spec.args) if spec.args else "the model has no arguments"
+        hint = _recipe_advice(name, hint) if option else hint
         raise fail("ARCH203", f"`{spec.name}` has no argument `{name}`", hint=hint)
     return name, text
+
+
+def _recipe_advice(name: str, otherwise: str) -> str:
+    """Return the path of the word of the recipe that is probably meant."""
+    from archdsl.parsing.recipes import SECTIONS, section_model
+
+    section, _, rest = name.partition(".")
+    if rest and (meant := re.fullmatch("did you mean `(.+)`.", nearest(section, SECTIONS))):
+        return f"did you mean `{meant[1]}.{rest}`?"
+    owners = [section for section in SECTIONS if name in section_model(section).model_fields]
+    if name in SECTIONS:
+        return f"name a word in it, as in `--set {name}.{'epochs=5' if name == 'train' else 'batch_size=64'}`"
+    return f"did you mean `{owners[0]}.{name}`?" if owners else otherwise
 
 
 def _value(text: str, word: str, option: str, example: str) -> Any:

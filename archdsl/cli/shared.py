@@ -17,7 +17,7 @@ from archdsl.cli.settings import parse_settings
 from archdsl.errors import ArchError
 from archdsl.graph import Graph
 from archdsl.limits import raised
-from archdsl.parsing.reshaping import with_inputs
+from archdsl.parsing.reshaping import is_another_network, with_settings
 from archdsl.resolution import resolve
 from archdsl.resolution.expectations import check as hold
 from archdsl.resolution.loops import Budget
@@ -45,7 +45,11 @@ SpecArgument = Annotated[
 ]
 SetOption = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="NAME=VALUE", help="Override an argument of the model, or its `input` (repeatable)."),
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="Override an argument of the model, its `input`, or a word of the recipe (repeatable).",
+    ),
 ]
 VariantOption = Annotated[
     str | None,
@@ -128,7 +132,7 @@ def load_spec(
 ) -> tuple[Spec, dict[str, Any], Graph]:
     """Load a spec and resolve it: the spec, its overridden arguments, and the graph.
 
-    `expect` is verified unless an argument or an input is overridden.
+    `expect` is verified unless the network is overridden.
     """
     return resolved(zoo.load(name, variant or "", raised(allow or ())), settings)
 
@@ -137,9 +141,10 @@ def resolved(
     spec: Spec, settings: Sequence[str] | None, budget: Budget | None = None
 ) -> tuple[Spec, dict[str, Any], Graph]:
     """Resolve a loaded spec, as `load_spec` does; variants may share a budget."""
-    chosen, arguments = with_inputs(spec, parse_settings(settings or (), spec))
+    given = parse_settings(settings or (), spec)
+    chosen, arguments = with_settings(spec, given)
     graph = resolve(chosen, budget, **arguments)
-    if not settings:
+    if not is_another_network(given):
         hold(spec, graph)
     elif spec.expect.model_fields_set:
         say(f"{in_line(spec.title)}: skipped `expect`: `--set` overrides the network")

@@ -22,7 +22,7 @@ from archdsl.cli.shared import (
 )
 from archdsl.errors import fail
 from archdsl.limits import raised
-from archdsl.parsing.reshaping import with_inputs
+from archdsl.parsing.reshaping import with_settings
 from archdsl.resolution import resolve
 from archdsl.resolution.loops import Budget
 from archdsl.text import room
@@ -70,7 +70,7 @@ def sweep(
         ]
     rows, budget = [], Budget(loaded.limits)
     for each, values in chosen:
-        network, arguments = with_inputs(each, fixed | (values if words else {}))
+        network, arguments = with_settings(each, fixed | (values if words else {}))
         graph = resolve(network, budget, **arguments)
         budget.together = ", together with the rows before it"
         rows.append(SweepRow(values, measure(graph, batch, precision)))

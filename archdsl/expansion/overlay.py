@@ -9,6 +9,7 @@ from typing import Any
 from archdsl.errors import Span, fail, nearest
 from archdsl.expr import is_expression
 from archdsl.parsing.interfaces import INPUT_KEYS
+from archdsl.parsing.overriding import is_recipe_word
 from archdsl.parsing.recipes import SECTIONS, laid_over
 from archdsl.parsing.reshaping import WORDS
 from archdsl.parsing.validation import plain
@@ -36,11 +37,12 @@ class Overlay:
             file: The tree of the file.
             spec: The spec of the file, with the variant applied.
             variant: The name of the variant, or an empty string.
-            settings: Arguments of the model; the tree has the inputs among them already.
+            settings: Arguments of the model; the tree has the inputs and words of the recipe among them already.
 
         Raises:
             ArchError: If an argument is unknown, has the wrong type, or has a value that cannot be a default.
         """
+        settings = {name: value for name, value in settings.items() if not is_recipe_word(name)}
         for name, value in settings.items():
             if name in WORDS:
                 continue

@@ -1,4 +1,4 @@
-"""Override the shapes of a spec's inputs, in its text too, so that runs and saved models carry them."""
+"""Override the inputs and the recipe of a spec, in its text too, so that runs and saved models carry them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from archdsl import source
 from archdsl.errors import Span, fail, nearest, shown
 from archdsl.parsing import parse
+from archdsl.parsing.overriding import is_recipe_word, with_recipe
 from archdsl.source import Mapping, Node
 from archdsl.spec import INPUT, Expectation, Spec
 
@@ -17,18 +18,24 @@ WORDS = ("input", "inputs")
 """The keys of a file that hold the shapes, and the names by which they are overridden."""
 
 
-def with_inputs(spec: Spec, settings: MappingType[str, Any]) -> tuple[Spec, dict[str, Any]]:
-    """Return the spec with the given inputs and without its `expect`, and the other settings.
+def with_settings(spec: Spec, settings: MappingType[str, Any]) -> tuple[Spec, dict[str, Any]]:
+    """Return the spec with the given inputs and words of its recipe, and the other settings.
+
+    A spec with other inputs is another network, so that it has no `expect`.
 
     Args:
         spec: The spec.
-        settings: Values of the model's arguments, a shape as `input`, and shapes by name as `inputs`.
+        settings: Values of the model's arguments, a shape as `input`, shapes by name as `inputs`, and values of words
+            of the recipe, such as `train.epochs`.
 
     Raises:
-        ArchError: If a value is not a shape, there is no such input, or its shape spans several lines.
+        ArchError: If a value is not a shape, there is no such input, or its shape spans several lines; if there is no
+            such word in the recipe, or its value is invalid.
     """
-    arguments = {name: value for name, value in settings.items() if name not in WORDS}
-    if len(arguments) == len(settings):
+    words = {name: value for name, value in settings.items() if is_recipe_word(name)}
+    spec = with_recipe(spec, words) if words else spec
+    arguments = {name: value for name, value in settings.items() if name not in WORDS and name not in words}
+    if not settings.keys() & set(WORDS):
         return spec, arguments
     text = spec.text
     root = source.read(text, spec.file, spec.limits)
@@ -45,7 +52,13 @@ def with_inputs(spec: Spec, settings: MappingType[str, Any]) -> tuple[Spec, dict
         text = text[:start] + new + text[end:]
     changed = parse(text, spec.file, spec.limits)
     changed = changed.varied(spec.variant) if spec.variant else changed
-    return replace(changed, expect=Expectation()), arguments
+    given = {name: settings[name] for name in WORDS if name in settings}
+    return replace(changed, expect=Expectation(), overridden={**spec.overridden, **given}), arguments
+
+
+def is_another_network(settings: MappingType[str, Any]) -> bool:
+    """Whether settings override more than the recipe, so that `expect` does not apply."""
+    return not all(map(is_recipe_word, settings))
 
 
 def _shapes(spec: Spec, settings: MappingType[str, Any]) -> dict[str, list[int]]:

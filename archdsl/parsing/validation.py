@@ -172,8 +172,8 @@ def _problem(fault: Any, root: Node, model: type[BaseModel]) -> Problem:
         span = node.items[0][0].span
     if unknown:
         word = str(fault["loc"][-1])
-        section = _model_at(model, fault["loc"][:-1])
-        known = section.model_fields if section else {}
+        section = kind_at(model, fault["loc"][:-1])
+        known = section.model_fields if isinstance(section, type) else {}
         hint = getattr(section, "misplaced", {}).get(word) or nearest(word, known)
         return Problem("ARCH005", f"unknown key `{word}`", span, hint=hint)
     return describe(fault, span)
@@ -186,8 +186,8 @@ def _inside(node: Node, segment: str | int) -> Node | None:
     return node.items[int(segment)] if isinstance(node, Sequence) and there else None
 
 
-def _model_at(model: type[BaseModel], path: tuple[str | int, ...]) -> type[BaseModel] | None:
-    """The model that a path of fields and words ends in."""
+def kind_at(model: type[BaseModel], path: tuple[str | int, ...]) -> Any:
+    """Return what a path of fields and words leads to: a model, a choice of words, or None for anything else."""
     current: Any = model
     for segment in path:
         if isinstance(current, type) and issubclass(current, BaseModel) and segment in current.model_fields:
@@ -195,7 +195,7 @@ def _model_at(model: type[BaseModel], path: tuple[str | int, ...]) -> type[BaseM
             current = choice_of(info.annotation, info.metadata) or model_of(info.annotation)
         elif isinstance(current, WordChoice):
             current = current.entries.get(str(segment), current)
-    return current if isinstance(current, type) and issubclass(current, BaseModel) else None
+    return current
 
 
 def choice_of(annotation: Any, metadata: Iterable[Any]) -> WordChoice | None:

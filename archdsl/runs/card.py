@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from archdsl.runs.folder import CONFUSION, CURVES, MISTAKES, MODEL, NETWORK, RESIDUALS, Result
-from archdsl.source import LINE_END
+from archdsl.source import LINE_END, flow
 from archdsl.spec import Spec
 from archdsl.text import duration, in_line, markdown_table, percent, printable, quantity
 
@@ -179,6 +179,9 @@ def _recipe(spec: Spec, result: Result) -> list[str]:
         lines += [*_fenced("yaml", _public("\n".join(sections))), ""]
     if result.variant:
         lines += [f"The variant {_code(result.variant)} of the spec overrides parts of it.", ""]
+    if result.overridden:
+        words = ", ".join(f"{_code(name)} = {_code(flow(value))}" for name, value in result.overridden.items())
+        lines += [f"Overridden for this run: {words}.", ""]
     lines.append(f"{quantity(result.epochs, 'epoch')}, seed {result.seed}. To repeat the training:")
     return [*lines, "", *_fenced("sh", in_line(_public(result.command or _command(result))))]
 

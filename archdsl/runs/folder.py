@@ -97,6 +97,7 @@ class Result:
         own: the names of Keras objects passed by the caller, which override the recipe.
         limits: the limits on the spec that were raised.
         warnings: what may have ruined the training: code and message of each warning.
+        overridden: the words of the recipe and the inputs that were overridden, with their values, as in `spec.yaml`.
     """
 
     spec: str
@@ -135,6 +136,7 @@ class Result:
     class_iou: Mapping[str, Fraction] | None = None
     limits: Mapping[str, Annotated[Count, Field(ge=1)]] | None = None
     warnings: Sequence[str] = ()
+    overridden: Mapping[str, Any] | None = None
 
     @property
     def judged(self) -> TaskWord:

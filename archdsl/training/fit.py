@@ -158,7 +158,8 @@ def _resume(
     with tf_settings.determinism(recipe.deterministic):
         prepared = prepare(spec, overrides)
         initial = initial_result(prepared, earlier.command)
-        result = replace(initial, started=earlier.started, tags=earlier.tags, warnings=earlier.warnings)
+        kept = {name: getattr(earlier, name) for name in ("started", "tags", "warnings", "overridden")}
+        result = replace(initial, **kept)
         loop = TrainingLoop(run, result, prepared, trackers.start(log, run, result))
         if state:
             loop.restore(state)
@@ -237,6 +238,7 @@ def initial_result(prepared: PreparedTraining, command: str) -> Result:
         own=overrides.own,
         task=prepared.head.task.word,
         limits=asdict(limits) if limits != DEFAULTS else None,
+        overridden=dict(prepared.spec.overridden) or None,
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 import archdsl
 from archdsl.errors import ArchError
 from archdsl.expansion import expand
-from archdsl.parsing.reshaping import with_inputs
+from archdsl.parsing.reshaping import with_settings
 
 NET = """\
 archdsl: 1
@@ -36,7 +36,7 @@ model:
 
 
 def test_the_shape_is_replaced_in_the_text_and_expect_does_not_apply() -> None:
-    net, arguments = with_inputs(archdsl.loads(NET), {"input": [4, 6, 3], "depth": 2})
+    net, arguments = with_settings(archdsl.loads(NET), {"input": [4, 6, 3], "depth": 2})
     assert net.text == NET.replace("input: [8, 8, 3]", "input: [4, 6, 3]")
     assert arguments == {"depth": 2}
     assert net.expect.model_fields_set == set()
@@ -74,16 +74,16 @@ def test_inputs_with_names() -> None:
 )
 def test_what_is_no_shape_of_an_input(text: str, settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ArchError, match=message):
-        with_inputs(archdsl.loads(text), settings)
+        with_settings(archdsl.loads(text), settings)
 
 
 def test_a_different_line_end_and_a_comment_stay() -> None:
     text = NET.replace("\n", "\r\n")
-    assert with_inputs(archdsl.loads(text), {"input": [4, 6, 3]})[0].text == text.replace("t: [8, 8", "t: [4, 6")
+    assert with_settings(archdsl.loads(text), {"input": [4, 6, 3]})[0].text == text.replace("t: [8, 8", "t: [4, 6")
 
 
 def test_expand_writes_the_new_shape_and_drops_expect() -> None:
-    net, _ = with_inputs(archdsl.loads(NET), {"input": [4, 6, 3]})
+    net, _ = with_settings(archdsl.loads(NET), {"input": [4, 6, 3]})
     text = expand(net.text, "net.yaml", "", {"input": [4, 6, 3]})
     assert "input: [4, 6, 3]" in text
     assert archdsl.loads(text).expect.model_fields_set == set()
