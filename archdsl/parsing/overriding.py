@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as MappingType
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 from archdsl import source
 from archdsl.errors import ArchError, Span, fail
@@ -18,8 +18,6 @@ from archdsl.spec import Spec
 
 OPTION = "--set"
 """The file in places that are in an override, which is shown as on a command line: `train.epochs=3`."""
-
-AnyNode = TypeVar("AnyNode", Scalar, source.Sequence, Mapping)
 
 
 def is_recipe_word(name: str) -> bool:
@@ -58,10 +56,10 @@ def with_recipe(spec: Spec, words: MappingType[str, Any]) -> Spec:
             text = _edited(text, root, (*above, *path), value, name, spec)
             given.append((above, _in_option(name, value)))
             root = _root(text, spec)
-    root = _root(text, spec)
+    tree: Node = _root(text, spec)
     for above, (keys, node) in given:
-        root = _pointed(root, [*((word, None) for word in above), *((key.text, key) for key in keys)], node)
-    changed = parse_tree(root, text, spec.file, spec.limits)
+        tree = _pointed(tree, [*((word, None) for word in above), *((key.text, key) for key in keys)], node)
+    changed = parse_tree(tree, text, spec.file, spec.limits)
     changed = changed.varied(spec.variant) if spec.variant else changed
     return replace(changed, expect=spec.expect, overridden={**spec.overridden, **words})
 
@@ -173,7 +171,7 @@ def _moved(node: Node, by: int, text: str) -> Node:
     return replace(node, items=items, span=span)
 
 
-def _pointed(root: AnyNode, path: Sequence[tuple[str, Scalar | None]], node: Node) -> AnyNode:
+def _pointed(root: Node, path: Sequence[tuple[str, Scalar | None]], node: Node) -> Node:
     """Return a tree with the places of an override for the keys of its path, and for its value.
 
     Args:

@@ -173,7 +173,7 @@ def _problem(fault: Any, root: Node, model: type[BaseModel]) -> Problem:
     if unknown:
         word = str(fault["loc"][-1])
         section = kind_at(model, fault["loc"][:-1])
-        known = section.model_fields if isinstance(section, type) else {}
+        known = getattr(section, "model_fields", {})
         hint = getattr(section, "misplaced", {}).get(word) or nearest(word, known)
         return Problem("ARCH005", f"unknown key `{word}`", span, hint=hint)
     return describe(fault, span)

@@ -11,7 +11,7 @@ import pytest
 import archdsl
 from archdsl.runs.folder import CARD, RUN, SPEC, read_result
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
 
 NET = """\
 archdsl: 1
