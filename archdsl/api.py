@@ -265,6 +265,7 @@ def train(
     loss: Any = None,
     optimizer: keras.optimizers.Optimizer | None = None,
     log: Sequence[str] = (),
+    note: str = "",
 ) -> Result:
     """Train a spec's model by its recipe (`data` and `train`), and write a run folder.
 
@@ -283,6 +284,7 @@ def train(
         loss: a Keras loss that replaces the recipe's.
         optimizer: a Keras optimizer that replaces the recipe's.
         log: trackers to log to as well: `tensorboard`, `mlflow`, `wandb`.
+        note: a note, for the listing of runs and the model card.
 
     Raises:
         ArchError: the spec, the data or the folder is wrong, or training failed.
@@ -306,6 +308,7 @@ def train(
         loss=loss,
         optimizer=optimizer,
         log=log,
+        note=note,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -33,7 +34,7 @@ from archdsl.parsing.overriding import learning_rate_word, with_recipe
 from archdsl.recipe import TASKS
 from archdsl.runs.trackers import TRACKERS
 from archdsl.spec import Spec
-from archdsl.text import byte_size, columns, duration, percent, quantity, room
+from archdsl.text import byte_size, columns, duration, in_line, percent, quantity, room
 
 if TYPE_CHECKING:
     from archdsl.runs.folder import Result
@@ -60,6 +61,10 @@ def train(
         ),
     ] = None,
     out: OutOption = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Name the run: write it to the new folder runs/NAME.")
+    ] = None,
+    note: Annotated[str, typer.Option(metavar="TEXT", help="Add a note to the run.")] = "",
     epochs: Annotated[int | None, typer.Option(min=1, metavar="N", help="Override the epochs of the spec.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Train on the first N images only.")] = None,
     data_dir: DataOption = None,
@@ -87,18 +92,20 @@ def train(
         archdsl train digits_resnet --epochs 5
         archdsl train --resume runs/digits_resnet-1
     """
-    for name in log or ():
-        if name not in TRACKERS:
-            raise fail("ARCH203", f"unknown tracker `{name}`", hint=f"pass `--log` with one of {', '.join(TRACKERS)}")
+    for tracker in log or ():
+        if tracker not in TRACKERS:
+            hint = f"pass `--log` with one of {', '.join(TRACKERS)}"
+            raise fail("ARCH203", f"unknown tracker `{tracker}`", hint=hint)
     if resume is not None:
-        _check_resume_options(spec, out, limit, seed, dry_run, learning_rate, batch_size, settings, variant)
+        more = (name, note, learning_rate, batch_size, settings, variant)
+        _check_resume_options(spec, out, limit, seed, dry_run, *more)
         _print_result(_resumed(resume, epochs, data_dir, log or (), raised(allow or ())), resume, as_json)
         return
     if spec is None:
         raise fail("ARCH203", "missing argument SPEC", hint="run `archdsl train SPEC` or `archdsl train --resume RUN`")
     loaded, arguments, _ = load_spec(spec, settings, variant, allow)
     loaded = _with_options(loaded, learning_rate, batch_size)
-    run = out or next_free("runs", loaded.file_stem)
+    run = _folder(out, name, loaded.file_stem)
     given: dict[str, Any] = {"arguments": arguments, "epochs": epochs, "limit": limit}
     given |= {"data_dir": data_dir, "seed": seed}
     backend.load_keras(loaded.train)
@@ -119,7 +126,19 @@ def train(
     from archdsl.training import fit
 
     command = shlex.join(["archdsl", *sys.argv[1:]]) if sys.argv[1:2] == ["train"] else ""
-    _print_result(fit.train(loaded, run, **given, log=log or (), command=command), run, as_json)
+    _print_result(fit.train(loaded, run, **given, log=log or (), command=command, note=note), run, as_json)
+
+
+def _folder(out: Path | None, name: str | None, stem: str) -> Path:
+    """Return the folder of a new run: `--out`, the one named by `--name`, or the next numbered one."""
+    if name is None:
+        return out or next_free("runs", stem)
+    if out is not None:
+        raise fail("ARCH203", "`--name` and `--out` cannot be combined", hint="pass only one of them")
+    if not re.fullmatch(r"\w[\w.-]*", name):
+        message = f"`--name`: expected letters, digits, `_`, `-` and `.`, got `{in_line(name, 60)}`"
+        raise fail("ARCH203", message, hint="to write the run to another folder, use `--out`")
+    return Path("runs") / name
 
 
 def _with_options(spec: Spec, learning_rate: float | None, batch_size: int | None) -> Spec:
@@ -192,7 +211,7 @@ def _score_line(run: Path, word: str, scores: Mapping[str, float], count: int) -
 
 def _check_resume_options(spec: Any, out: Any, limit: Any, seed: Any, dry_run: bool, *more: Any) -> None:
     """Reject options that are fixed when a run starts."""
-    names = ("--lr", "--batch-size", "--set", "--variant")
+    names = ("--name", "--note", "--lr", "--batch-size", "--set", "--variant")
     words = {"a spec": spec, "--out": out, "--limit": limit, "--seed": seed, "--dry-run": dry_run}
     for name, value in {**words, **dict(zip(names, more, strict=True))}.items():
         if value:

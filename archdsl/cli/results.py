@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +15,7 @@ from archdsl.cli import backend, completion
 from archdsl.cli.shared import AllowOption, JsonOption, print_colored, print_error, print_json, print_text, say
 from archdsl.errors import fail, nearest
 from archdsl.limits import raised
-from archdsl.text import csv_cell, in_line, room
+from archdsl.text import csv_cell, in_line, quantity, room
 
 if TYPE_CHECKING:
     from archdsl.training.prediction import Prediction, Predictor
@@ -132,10 +133,15 @@ def runs(
         str,
         typer.Option(
             metavar="BY",
-            help="date, name, accuracy, time, or parameters.",
-            autocompletion=completion.one_of("date", "name", "accuracy", "time", "parameters"),
+            help="date, name, score, time, or parameters.",
+            autocompletion=completion.one_of("date", "name", "score", "time", "parameters"),
         ),
     ] = "date",
+    where: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CONDITION", help="List only some runs, as in `score > 0.9` (repeatable)."),
+    ] = None,
+    note: Annotated[str | None, typer.Option(metavar="TEXT", help="Set the note of a run.")] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -151,25 +157,57 @@ def runs(
 
     Lists the runs in the folder `runs` by default.
 
+    A condition compares name, spec, task, data, status, note, date, score, epochs, time (in seconds) or parameters by
+    =, !=, <, <=, > or >=. In a text, * stands for anything.
+
     Examples:
-        archdsl runs --sort accuracy
+        archdsl runs --sort score --where "score > 0.9"
         archdsl runs runs/my_net-1 runs/my_net-2 --out curves.png
+        archdsl runs runs/my_net-1 --note "with more augmentation"
     """
-    from archdsl.runs import listing
+    from archdsl.runs import listing, selection
 
     if sort not in listing.SORTS:
-        raise fail("ARCH203", f"cannot sort runs by `{sort}`", hint=nearest(sort, listing.SORTS))
+        raise fail("ARCH203", f"cannot sort runs by `{sort}`", hint=nearest(sort, listing.SORTS.keys() - {"accuracy"}))
+    conditions = [selection.parse(text) for text in where or ()]
     given = folders or [Path("runs")]
+    if note is not None:
+        _set_note(given, note)
+        return
     if len(given) > 1:
+        if conditions:
+            raise fail("ARCH203", "`--where` requires a folder of runs", hint="name the runs to compare without it")
         _compare(given, out, as_json)
         return
     if out is not None:
         raise fail("ARCH203", "`--out` requires at least two runs", hint="name the runs to compare")
-    found = listing.find(given[0], sort)
+    known = listing.find(given[0], sort)
+    found = selection.select(known, conditions) if conditions else known
     if as_json:
         print_json([run.data() for run in found])
-    else:
+    elif found:
         print_colored(listing.to_text(found, room(sys.stdout)), listing.COLORS)
+    else:
+        say(f"none of {quantity(len(known), 'run')} meets the conditions")
+
+
+def _set_note(folders: list[Path], note: str) -> None:
+    """Set the note of a run, in its `run.json` and its card."""
+    from archdsl.files import writing
+    from archdsl.runs import card, folder, lock
+
+    if len(folders) != 1:
+        raise fail("ARCH203", "`--note` requires one run", hint="name the run, as in `archdsl runs RUN --note TEXT`")
+    run = folders[0]
+    folder.read_result(run)  # without a run, no lock is created
+    with lock.known_run(run):
+        replace(folder.read_result(run), note=note).write(run)
+        path = run / folder.CARD
+        if path.is_file():
+            text = card.with_note(path.read_text(encoding="utf-8"), note)
+            with writing(path) as partial:
+                partial.write_text(text, encoding="utf-8", newline="\n")
+    say(f"{run}: {'wrote' if note else 'removed'} the note")
 
 
 def _compare(folders: list[Path], out: Path | None, as_json: bool) -> None:

@@ -15,6 +15,9 @@ from archdsl.source import LINE_END, flow
 from archdsl.spec import Spec
 from archdsl.text import duration, in_line, markdown_table, percent, printable, quantity
 
+_NOTE = "Note: "
+"""The start of the line below the title that has the note."""
+
 MOST_CLASSES = 20
 """The number of classes up to which a card lists all accuracies; beyond it, it lists the worst and the best."""
 
@@ -61,11 +64,22 @@ def _head(spec: Spec, result: Result, pictures: Collection[str]) -> list[str]:
     choices = [f"variant {_code(result.variant)}"] if result.variant else []
     choices += [f"{_code(name)} = {_code(str(value))}" for name, value in result.arguments.items()]
     of_choices = f" ({', '.join(choices)})" if choices else ""
-    lines = [f"# {_escaped(result.spec)} on {_escaped(result.source)}", ""]
+    lines = [f"# {_escaped(result.spec)} on {_escaped(result.source)}", "", *_note(result.note)]
     if spec.doc:
         lines += [_escaped(spec.doc), ""]
     lines.append(f"{quantity(result.parameters, 'parameter')}{of_choices}, built by archdsl from `spec.yaml`.")
     return [*lines, "", f"![Network]({NETWORK})"] if NETWORK in pictures else lines
+
+
+def _note(note: str) -> list[str]:
+    return [f"{_NOTE}{_escaped(note)}", ""] if note else []
+
+
+def with_note(text: str, note: str) -> str:
+    """Return the text of a card with another note, or with none if it is empty."""
+    lines = text.split("\n")
+    old = 2 if lines[2:3] and lines[2].startswith(_NOTE) else 0
+    return "\n".join([*lines[:2], *_note(note), *lines[2 + old :]])
 
 
 def _results(result: Result, pictures: Collection[str]) -> list[str]:

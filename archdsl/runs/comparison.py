@@ -16,7 +16,7 @@ from archdsl.recipe import Train
 from archdsl.resolution import resolve
 from archdsl.runs.folder import Result, read_result, read_spec
 from archdsl.runs.listing import UNKNOWN, StoredRun, duration, percent, spec_name
-from archdsl.text import columns, first_fitting
+from archdsl.text import columns, first_fitting, in_line
 
 NUMBERS: dict[str, Callable[[Result], str]] = {
     "spec": spec_name,
@@ -32,6 +32,7 @@ NUMBERS: dict[str, Callable[[Result], str]] = {
     "validation loss": lambda result: _loss(result.validation_loss),
     "time": lambda result: duration(result.seconds),
     "parameters": lambda result: f"{result.parameters:,}",
+    "note": lambda result: in_line(result.note, 30) or UNKNOWN,
 }
 """The rows of the table of results."""
 

@@ -97,6 +97,7 @@ class Result:
         own: the names of Keras objects passed by the caller, which override the recipe.
         limits: the limits on the spec that were raised.
         warnings: what may have ruined the training: code and message of each warning.
+        note: a note of the user's.
         overridden: the words of the recipe and the inputs that were overridden, with their values, as in `spec.yaml`.
     """
 
@@ -137,6 +138,7 @@ class Result:
     limits: Mapping[str, Annotated[Count, Field(ge=1)]] | None = None
     warnings: Sequence[str] = ()
     overridden: Mapping[str, Any] | None = None
+    note: str = ""
 
     @property
     def judged(self) -> TaskWord:

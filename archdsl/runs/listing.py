@@ -65,11 +65,12 @@ class StoredRun:
 SORTS: dict[str, Callable[[StoredRun], Any]] = {
     "date": lambda run: run.moment,
     "name": lambda run: run.name,
+    "score": lambda run: _rank(run.known_result),
     "accuracy": lambda run: _rank(run.known_result),
     "time": lambda run: run.known_result.seconds or float("inf"),
     "parameters": lambda run: run.known_result.parameters,
 }
-"""Sort keys: the best, fastest and smallest runs come first, the newest last."""
+"""Sort keys: the best, fastest and smallest runs come first, the newest last. `accuracy` is the old name of `score`."""
 
 
 def _rank(result: Result) -> tuple[str, float]:
@@ -129,8 +130,12 @@ COLUMNS: dict[str, Callable[[StoredRun, Result], str]] = {
     "time": lambda _, result: duration(result.seconds),
     "parameters": lambda _, result: f"{result.parameters:,}",
     "date": lambda run, _: run.started,
+    "note": lambda _, result: text.in_line(result.note, NOTE) or UNKNOWN,
 }
-"""The columns of the table."""
+"""The columns of the table; the notes only if there are any."""
+
+NOTE = 40
+"""The maximum number of characters of a note in the table."""
 
 COLORS = {
     r"\A(?:run|      ) .*$": BOLD,
@@ -142,7 +147,7 @@ COLORS = {
 """Colors of the head of a table and of the status of a run."""
 
 RIGHT_ALIGNED = frozenset({"epochs", "accuracy", "time", "parameters"})
-DISPENSABLE = ("spec", "parameters", "date", "time", "epochs")
+DISPENSABLE = ("spec", "parameters", "note", "date", "time", "epochs")
 """The columns to leave out in a narrow terminal, in this order."""
 
 
@@ -160,11 +165,10 @@ def to_text(runs: Sequence[StoredRun], width: int | None) -> str:
 
 def _columns(results: Sequence[Result]) -> dict[str, Callable[[StoredRun, Result], str]]:
     """The columns of the table of some runs. If not all scores are accuracies, each score is named."""
+    kept = {name: cell for name, cell in COLUMNS.items() if name != "note" or any(result.note for result in results)}
     if all(result.judged.score == "accuracy" for result in results):
-        return COLUMNS
-    return {
-        "score" if name == "accuracy" else name: _named if name == "accuracy" else COLUMNS[name] for name in COLUMNS
-    }
+        return kept
+    return {"score" if name == "accuracy" else name: _named if name == "accuracy" else kept[name] for name in kept}
 
 
 def _named(run: StoredRun, result: Result) -> str:

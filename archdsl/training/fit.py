@@ -49,6 +49,7 @@ def train(
     optimizer: Any = None,
     log: Sequence[str] = (),
     command: str = "",
+    note: str = "",
 ) -> Result:
     """Train a spec with its recipe, and write the run folder `out`.
 
@@ -68,6 +69,7 @@ def train(
         optimizer: a Keras optimizer that overrides the recipe.
         log: additional loggers: `tensorboard`, `mlflow`, `wandb`.
         command: the command that reproduces the run, for its model card.
+        note: a note, for the listing of runs and the model card.
 
     Raises:
         ArchError: `out` is not empty or in use (ARCH202) or not writable (ARCH304), the data is missing, broken or
@@ -81,7 +83,9 @@ def train(
         found = traps.find(prepared)
         for problem in found:
             print_warning(problem)
-        result = replace(initial_result(prepared, command), warnings=[traps.on_one_line(each) for each in found])
+        result = replace(
+            initial_result(prepared, command), note=note, warnings=[traps.on_one_line(each) for each in found]
+        )
         started = trackers.start(log, out, result)
         folder.create(out, spec.text)
         result.write(out)
@@ -158,7 +162,7 @@ def _resume(
     with tf_settings.determinism(recipe.deterministic):
         prepared = prepare(spec, overrides)
         initial = initial_result(prepared, earlier.command)
-        kept = {name: getattr(earlier, name) for name in ("started", "tags", "warnings", "overridden")}
+        kept = {name: getattr(earlier, name) for name in ("started", "tags", "warnings", "overridden", "note")}
         result = replace(initial, **kept)
         loop = TrainingLoop(run, result, prepared, trackers.start(log, run, result))
         if state:

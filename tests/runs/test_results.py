@@ -18,7 +18,7 @@ from finished_run import RUN
 
 from archdsl import zoo
 from archdsl.errors import ArchError
-from archdsl.runs import curves, listing
+from archdsl.runs import curves, listing, selection
 from archdsl.runs.card import Reliability, card
 from archdsl.runs.folder import (
     CONFUSION,
@@ -140,7 +140,7 @@ def _runs(tmp_path: Path) -> Path:
 def test_runs_are_listed_and_compared(folder: Path, golden: Callable[[str, str], None]) -> None:
     for name, words in {
         "list": "runs",
-        "by_accuracy": "runs runs --sort accuracy",
+        "by_accuracy": "runs runs --sort score",
         "compare": "runs runs/digits-1 runs/digits-2 --out both.png",
         "compare_equal": "runs runs/digits-1 runs/deep/er",
     }.items():
@@ -177,11 +177,57 @@ def test_json_has_the_values_of_the_tables(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("conditions", "names"),
+    [
+        (["score > 0.99"], ["er"]),
+        (["score<=0.9889"], ["digits-1"]),
+        (["status = finished", "time < 1000"], ["digits-1"]),
+        (["status != finished"], ["digits-2"]),
+        (["name = digits*", "date >= 2026-02-01"], ["digits-2"]),
+        (["spec=D*Res*", "task = classification", "data = digits"], ["digits-1", "digits-2", "er"]),
+        (["parameters > 1e9"], []),
+        (["note = *wide*"], ["er"]),
+        (["note = wide"], []),
+        (["note = *wi*wide*"], []),
+    ],
+)
+def test_conditions_select_runs(folder: Path, conditions: list[str], names: list[str]) -> None:
+    keep(folder / "noted", replace(RUN, note="a wide one"))
+    replace(read_result(folder / "runs/deep/er"), note="a wide one").write(folder / "runs/deep/er")
+    found = selection.select(listing.find(folder / "runs"), [selection.parse(text) for text in conditions])
+    assert [run.folder.name for run in found] == names
+
+
+def test_a_note_is_added_later(folder: Path, golden: Callable[[str, str], None]) -> None:
+    run = folder / "runs/digits-1"
+    (run / "card.md").write_text(card(SPEC, RUN, None, []), encoding="utf-8")
+    told = ""
+    words = ("runs/digits-1 --note 'more *augment*'", "", "--where 'score > 0.999'", "runs/digits-1 --note ''")
+    for each in words:
+        code, text = printed_by(f"archdsl runs {each}", folder)
+        assert code == 0, text
+        told += f"$ archdsl runs {each}\n{text}"
+        if each == words[0]:
+            lines = (run / "card.md").read_text(encoding="utf-8").splitlines()
+            assert lines[2] == r"Note: more \*augment\*"
+            assert (read_result(run).note, read_result(run).started) == ("more *augment*", RUN.started)
+    golden("runs_notes.txt", told)
+    assert (run / "card.md").read_text(encoding="utf-8") == card(SPEC, RUN, None, [])
+
+
+@pytest.mark.parametrize(
     ("words", "code", "message"),
     [
         ("runs nowhere", 2, "there is no folder nowhere"),
         ("runs runs/other", 2, "contains no runs"),
         ("runs --sort size", 2, "cannot sort runs by `size`"),
+        ("runs --where score", 2, "cannot parse `score`"),
+        ("runs --where scor=1", 2, "help: did you mean `score`?"),
+        ("runs --where score=high", 2, "expected a number for `score`, got `high`"),
+        ("runs --where 'spec > a'", 2, "`spec` cannot be compared by `>`"),
+        ("runs runs/digits-1 runs/digits-2 --where score=1", 2, "`--where` requires a folder of runs"),
+        ("runs --note x runs/digits-1 runs/digits-2", 2, "`--note` requires one run"),
+        ("runs --note x", 2, "runs is not a run"),
         ("runs --out a.png", 2, "requires at least two runs"),
         ("runs runs/digits-1 runs/broken", 2, "broken/run.json is invalid"),
         ("runs runs/digits-1 runs/digits-2 --out a.jpg", 2, "expected a file that ends in `.png`"),
