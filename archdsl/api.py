@@ -266,6 +266,7 @@ def train(
     optimizer: keras.optimizers.Optimizer | None = None,
     log: Sequence[str] = (),
     note: str = "",
+    skip_broken: bool = False,
 ) -> Result:
     """Train a spec's model by its recipe (`data` and `train`), and write a run folder.
 
@@ -276,7 +277,7 @@ def train(
         arguments: arguments of the model that override the spec's own, `input` or `inputs`, and words of the recipe by
             path, such as `{"train.optimizer.adam.learning_rate": 0.001}`.
         epochs: overrides the recipe's number of epochs.
-        limit: the number of training images to use; the test set stays whole.
+        limit: the number of training examples to use; the test set stays whole.
         data_dir: the folder of the data set.
         seed: overrides the recipe's seed.
         callbacks: Keras callbacks to add to the recipe's.
@@ -285,6 +286,7 @@ def train(
         optimizer: a Keras optimizer that replaces the recipe's.
         log: trackers to log to as well: `tensorboard`, `mlflow`, `wandb`.
         note: a note, for the listing of runs and the model card.
+        skip_broken: whether to leave out examples that cannot be read, up to 10 % of them.
 
     Raises:
         ArchError: the spec, the data or the folder is wrong, or training failed.
@@ -309,6 +311,7 @@ def train(
         optimizer=optimizer,
         log=log,
         note=note,
+        skip_broken=skip_broken,
     )
 
 
@@ -371,11 +374,11 @@ def evaluate(
     Args:
         run: the run folder.
         data_dir: the folder of the data set; by default, the one that the run used.
-        limit: the number of test images to use.
+        limit: the number of test examples to use.
         limits: the limits for the spec, if not the default; the run's own limits can only lower them.
 
     Returns:
-        Accuracy, loss and the number of test images.
+        Scores, loss and the number of test examples.
 
     Raises:
         ArchError: there is no such run, or no network in it (ARCH204), or the data is missing.

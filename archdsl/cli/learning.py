@@ -20,6 +20,7 @@ from archdsl.cli.shared import (
     JsonOption,
     OutOption,
     SetOption,
+    SkipBrokenOption,
     VariantOption,
     load_spec,
     print_json,
@@ -66,7 +67,7 @@ def train(
     ] = None,
     note: Annotated[str, typer.Option(metavar="TEXT", help="Add a note to the run.")] = "",
     epochs: Annotated[int | None, typer.Option(min=1, metavar="N", help="Override the epochs of the spec.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Train on the first N images only.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Train on N examples only.")] = None,
     data_dir: DataOption = None,
     seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="Override the seed of the spec.")] = None,
     learning_rate: Annotated[
@@ -74,6 +75,7 @@ def train(
         typer.Option("--lr", metavar="RATE", help="Override the learning rate; a schedule keeps its form."),
     ] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, metavar="N", help="Override the batch size.")] = None,
+    skip_broken: SkipBrokenOption = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Run one step and report time and memory.")] = False,
     resume: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Continue an interrupted run.", autocompletion=completion.files)
@@ -97,7 +99,7 @@ def train(
             hint = f"pass `--log` with one of {', '.join(TRACKERS)}"
             raise fail("ARCH203", f"unknown tracker `{tracker}`", hint=hint)
     if resume is not None:
-        more = (name, note, learning_rate, batch_size, settings, variant)
+        more = (name, note, skip_broken, learning_rate, batch_size, settings, variant)
         _check_resume_options(spec, out, limit, seed, dry_run, *more)
         _print_result(_resumed(resume, epochs, data_dir, log or (), raised(allow or ())), resume, as_json)
         return
@@ -107,7 +109,7 @@ def train(
     loaded = _with_options(loaded, learning_rate, batch_size)
     run = _folder(out, name, loaded.file_stem)
     given: dict[str, Any] = {"arguments": arguments, "epochs": epochs, "limit": limit}
-    given |= {"data_dir": data_dir, "seed": seed}
+    given |= {"data_dir": data_dir, "seed": seed, "skip_broken": skip_broken}
     backend.load_keras(loaded.train)
     if dry_run:
         from archdsl.runs.folder import check_free
@@ -167,7 +169,8 @@ def evaluate(
         typer.Argument(metavar="RUN", help="A run folder written by `archdsl train`.", autocompletion=completion.files),
     ],
     data_dir: DataOption = None,
-    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Evaluate on the first N images only.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Evaluate on N examples only.")] = None,
+    skip_broken: SkipBrokenOption = False,
     allow: AllowOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -183,7 +186,7 @@ def evaluate(
     backend.load_keras(read_recipe(run, limits))
     from archdsl.training import fit
 
-    evaluation = fit.evaluate(run, data_dir=data_dir, limit=limit, limits=limits)
+    evaluation = fit.evaluate(run, data_dir=data_dir, limit=limit, limits=limits, skip_broken=skip_broken)
     if as_json:
         print_json(asdict(evaluation))
     else:
@@ -211,7 +214,7 @@ def _score_line(run: Path, word: str, scores: Mapping[str, float], count: int) -
 
 def _check_resume_options(spec: Any, out: Any, limit: Any, seed: Any, dry_run: bool, *more: Any) -> None:
     """Reject options that are fixed when a run starts."""
-    names = ("--name", "--note", "--lr", "--batch-size", "--set", "--variant")
+    names = ("--name", "--note", "--skip-broken", "--lr", "--batch-size", "--set", "--variant")
     words = {"a spec": spec, "--out": out, "--limit": limit, "--seed": seed, "--dry-run": dry_run}
     for name, value in {**words, **dict(zip(names, more, strict=True))}.items():
         if value:

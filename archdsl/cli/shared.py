@@ -59,6 +59,9 @@ AllowOption = Annotated[
     list[str] | None,
     typer.Option("--allow", metavar="LIMIT=NUMBER", help="Raise a limit, such as `steps=500000` (repeatable)."),
 ]
+SkipBrokenOption = Annotated[
+    bool, typer.Option("--skip-broken", help="Leave out examples that cannot be read, up to 10 % of them.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 OutOption = Annotated[
     Path | None,

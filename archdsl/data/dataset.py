@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archdsl.data import roles, sources
+from archdsl.data.broken import BrokenExamples, Faults, Screening
 from archdsl.data.inputs import ImageInput, Input, kind_of
 from archdsl.data.ports import Ports
 from archdsl.data.readers.search import SearchedPath
 from archdsl.data.sources.base import RawDataset
 from archdsl.data.tables import Rows, Table
-from archdsl.data.targets import TARGETS, ClassTarget, Target, classes, kinds
-from archdsl.errors import ArchError, Problem, fail
+from archdsl.data.targets import ClassTarget, Target, classes, kinds, target_of
+from archdsl.errors import fail
 from archdsl.recipe import Data, Train
-from archdsl.text import quantity
+from archdsl.text import in_line, quantity
 
 SPLIT_SEED = 0
 """The seed of the splits. It does not depend on the training seed, so all runs use the same examples."""
@@ -58,6 +60,8 @@ class Dataset:
         name: the name of the source, such as `cifar10` or `npz flowers.npz`.
         notes: remarks about the data set, one sentence each.
         searched: the paths that were searched.
+        warnings: those of the notes that a training reports.
+        skipped: the number of examples by split that were left out.
     """
 
     train: Split
@@ -69,6 +73,8 @@ class Dataset:
     name: str = ""
     notes: tuple[str, ...] = ()
     searched: tuple[SearchedPath, ...] = ()
+    warnings: tuple[str, ...] = ()
+    skipped: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def splits(self) -> dict[str, Split]:
@@ -117,9 +123,9 @@ def load(
 
     Args:
         data_dir: the only folder to search; by default, those of `readers.search`.
-        limit: the number of training images to use, including those held out for validation. It overrides the recipe
+        limit: the number of training examples to use, including those held out for validation. It overrides the recipe
             and does not affect the test split.
-        seed: seed for choosing the images of `limit` and of the validation split.
+        seed: seed for choosing the examples of `limit` and of the validation split.
         ports: the inputs and outputs of the network. Images in folders are resized to its input.
         recipe: what the network is trained for, which decides whether whole numbers are classes.
 
@@ -127,7 +133,10 @@ def load(
         ArchError: the data is missing (ARCH301), cannot be read (ARCH302), does not fit the recipe or into memory
             (ARCH303), or a split would be empty (ARCH203).
     """
-    return from_raw(sources.read(data, data_dir, ports), data, limit, seed, ports, recipe)
+    dataset = from_raw(sources.read(data, data_dir, ports), data, limit, seed, ports, recipe)
+    for warning in dataset.warnings:
+        warnings.warn(f"{dataset.name}: {warning}", stacklevel=2)
+    return dataset
 
 
 def from_raw(
@@ -139,7 +148,7 @@ def from_raw(
     recipe: Train | None = None,
 ) -> Dataset:
     """Select the classes and examples that a recipe asks for, and split them; see `load`."""
-    predicted = roles.targets(raw, data)
+    predicted = roles.targets(raw, data, ports)
     raw = kinds.decide(raw, data, recipe or Train(), predicted)
     raw = classes.select(raw, data, predicted)
     inputs = {
@@ -147,16 +156,18 @@ def from_raw(
         for name, columns in roles.inputs(raw, data, ports).items()
         for port in [ports.inputs[name] if ports else None]
     }
-    targets = {name: TARGETS[raw.columns[name].kind].of(name, raw, data) for name in predicted}
+    targets = {name: target_of(name, raw, data) for name in predicted}
+    screening = Screening(data.broken, data.missing)
+    train, validation, test = _screened(raw, inputs, targets, screening)
 
     def strata(table: Table) -> Rows:
         target = next(iter(targets.values()))
-        return target.strata(target.read(table))
+        return target.strata(target.read(table)) if target.is_stratified else np.zeros(len(table), np.int64)
 
-    train, validation, test, notes = raw.train, raw.validation, raw.test, raw.notes
+    notes = raw.notes
     if test is None:
-        train, test = _hold_out(train, strata(train), data.test, SPLIT_SEED, "test", "image")
-        held_out = f"{data.test:.0%} of the images are held out for testing: the source has no test split"
+        train, test = _hold_out(train, strata(train), data.test, SPLIT_SEED, "test", "example")
+        held_out = f"{data.test:.0%} of the examples are held out for testing: the source has no test split"
         notes = (*notes, held_out)
     limit = data.limit if limit is None else limit
     if limit is not None:
@@ -164,32 +175,95 @@ def from_raw(
     if not data.validation:
         validation = train.take(np.arange(0))
     elif validation is None:
-        train, validation = _hold_out(train, strata(train), data.validation, seed, "validation", "training image")
-    tables = [train, validation, test]
+        train, validation = _hold_out(train, strata(train), data.validation, seed, "validation", "training example")
+    tables = {"train": train, "validation": validation, "test": test}
     for each in inputs.values():
-        each.check_memory(data.source_name, sum(map(len, tables)))
-    of_inputs = {name: _read(each, tables) for name, each in inputs.items()}
-    of_targets = {name: _read(each, tables) for name, each in targets.items()}
-    inputs = {name: each.fitted(of_inputs[name][0]) for name, each in inputs.items()}
-    targets = {name: each.fitted(of_targets[name][0]) for name, each in targets.items()}
-    train_split, validation_split, test_split = (
-        Split(
-            {name: each.encoded(of_inputs[name][number]) for name, each in inputs.items()},
-            {name: values[number] for name, values in of_targets.items()},
-        )
-        for number in range(len(tables))
-    )
+        each.check_memory(data.source_name, sum(map(len, tables.values())))
+    read = {split: _read(split, table, inputs, targets, screening) for split, table in tables.items()}
+    screening.check()
+    inputs = {name: each.fitted(read["train"].inputs[name]) for name, each in inputs.items()}
+    targets = {name: each.fitted(read["train"].targets[name]) for name, each in targets.items()}
+    splits = {
+        split: Split({name: each.encoded(of_split.inputs[name]) for name, each in inputs.items()}, of_split.targets)
+        for split, of_split in read.items()
+    }
+    told = (*screening.notes, *_classes_without_examples(targets, read["train"]))
     return Dataset(
-        train_split,
-        validation_split,
-        test_split,
+        splits["train"],
+        splits["validation"],
+        splits["test"],
         inputs,
         targets,
         raw.origin,
         name=data.source_name,
-        notes=notes,
+        notes=(*notes, *told),
         searched=raw.searched,
+        warnings=told,
+        skipped=screening.counts,
     )
+
+
+def _screened(
+    raw: RawDataset, inputs: Mapping[str, Input], targets: Mapping[str, Target], screening: Screening
+) -> tuple[Table, Table | None, Table | None]:
+    """The tables of a data set without examples whose class is unknown, because splits keep the share of each class.
+
+    Raises:
+        ArchError: such examples may not be left out (ARCH302). Then all columns are read, to report all faults at once.
+    """
+    first = next(iter(targets.values()))
+    tables = {"train": raw.train, "validation": raw.validation, "test": raw.test}
+    if not first.is_stratified:
+        return raw.train, raw.validation, raw.test
+    for split, table in tables.items():
+        if table is not None:
+            _, found = _values(first, table)
+            tables[split] = table.take(screening.rows(split, len(table), found)) if found else table
+    if screening.kept:
+        every = Screening(screening.broken, screening.missing)
+        for split, table in (("train", raw.train), ("validation", raw.validation), ("test", raw.test)):
+            if table is not None:
+                _read(split, table, inputs, targets, every)
+        every.check()
+    train = tables["train"]
+    assert train is not None
+    return train, tables["validation"], tables["test"]
+
+
+def _read(
+    split: str, table: Table, inputs: Mapping[str, Input], targets: Mapping[str, Target], screening: Screening
+) -> Split:
+    """Read the values of a split, without the examples that are left out."""
+    found = list[Faults]()
+
+    def values(column: Input | Target) -> NDArray[Any]:
+        result, of_column = _values(column, table)
+        found.extend(of_column)
+        return result
+
+    read = Split(
+        {name: values(each) for name, each in inputs.items()}, {name: values(each) for name, each in targets.items()}
+    )
+    rows = screening.rows(split, len(table), found)
+    return read if len(rows) == len(table) else read.take(rows)
+
+
+def _values(column: Input | Target, table: Table) -> tuple[NDArray[Any], tuple[Faults, ...]]:
+    try:
+        return column.read(table), ()
+    except BrokenExamples as error:
+        return error.values, error.faults
+
+
+def _classes_without_examples(targets: Mapping[str, Target], train: Split) -> Iterator[str]:
+    """Notes on classes that the network cannot learn."""
+    for name, target in targets.items():
+        if isinstance(target, ClassTarget):
+            counts = np.bincount(train.targets[name], minlength=len(target.classes))
+            if len(empty := np.flatnonzero(counts == 0)):
+                shown = ", ".join(f"`{in_line(target.classes[number])}`" for number in empty[:5])
+                more = f" and {len(empty) - 5:,} more" if len(empty) > 5 else ""
+                yield f"no training example has the class {shown}{more}"
 
 
 def limited(split: Split, targets: Mapping[str, Target], limit: int, seed: int = SPLIT_SEED) -> Split:
@@ -204,7 +278,7 @@ def limited(split: Split, targets: Mapping[str, Target], limit: int, seed: int =
 
 def _limited_rows(strata: Rows, limit: int, seed: int) -> Rows:
     if limit < 1:
-        raise fail("ARCH203", f"expected a limit of at least 1 image, got {limit}")
+        raise fail("ARCH203", f"expected a limit of at least 1 example, got {limit}")
     return stratified_rows(strata, limit, seed)
 
 
@@ -243,21 +317,7 @@ def _hold_out(table: Table, strata: Rows, share: float, seed: int, name: str, ki
     rest = np.setdiff1d(np.arange(len(table)), held)
     if not len(held) or not len(rest):
         message = f"`data.{name}: {share:g}` of {quantity(len(table), kind)} leaves an empty split"
-        # A limit applies to what is left after the test images are held out.
+        # A limit applies to what is left after the test examples are held out.
         or_limit = ", or raise the limit" if name == "validation" else ""
         raise fail("ARCH203", message, hint=f"change `data.{name}`{or_limit}")
     return table.take(rest), table.take(held)
-
-
-def _read(column: Input | Target, tables: Sequence[Table]) -> list[NDArray[Any]]:
-    """Read the values of an input or a target in all splits, and report the broken ones of all splits together."""
-    read: list[NDArray[Any]] = []
-    problems: list[Problem] = []
-    for table in tables:
-        try:
-            read.append(column.read(table))
-        except ArchError as error:
-            problems += error.problems
-    if problems:
-        raise ArchError(*problems)
-    return read

@@ -17,10 +17,10 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from archdsl.data.broken import Faults, checked, faults
 from archdsl.data.readers import files
-from archdsl.errors import ArchError, Problem, fail
+from archdsl.errors import ArchError, fail
 from archdsl.files import opened
-from archdsl.text import quantity
 
 SUFFIXES = {
     *(".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm"),
@@ -34,9 +34,6 @@ Ghostscript for one of them."""
 
 CHUNK = 32
 """The number of images that a thread reads at a time."""
-
-SHOWN = 10
-"""The most broken files that a message lists."""
 
 SIDEWAYS = (5, 6, 7, 8)
 """The EXIF orientations that swap height and width."""
@@ -236,9 +233,9 @@ def read_rows(
     """Read the images of some rows, uint8 (len(rows), H, W, C), with a progress bar in a terminal.
 
     Raises:
-        ArchError: some cannot be read (ARCH302); the message counts them and explains the first ones.
+        BrokenExamples: some cannot be read.
     """
-    result = np.empty((len(rows), *image_format.shape), np.uint8)
+    result = np.zeros((len(rows), *image_format.shape), np.uint8)
     broken: list[tuple[int, str]] = []
 
     def read_chunk(start: int) -> int:
@@ -254,53 +251,69 @@ def read_rows(
         task = bar.add_task(f"reading {split} images", total=len(rows))
         for count in pool.map(read_chunk, range(0, len(rows), CHUNK)):
             bar.advance(task, count)
-    if broken:
-        raise _unreadable([message for _, message in sorted(broken)], len(rows))
-    return result
+    return checked(result, _unreadable(broken))
 
 
-def read_masks(paths: Sequence[Path], size: tuple[int, int], split: str, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+def read_masks(
+    pairs: Sequence[tuple[Path, Path | str]],
+    size: tuple[int, int],
+    divisor: int,
+    classes: int,
+    split: str,
+    rows: NDArray[np.int64],
+) -> NDArray[np.uint8]:
     """Read masks of some rows, uint8 (len(rows), H, W): the number of the class of each pixel.
 
-    A mask is a grayscale image or one with a palette, whose values or indices are the numbers. In a mask of two values,
-    0 and 255, they are 0 and 1. A mask of another size is resized to the nearest pixel.
+    A mask is a grayscale image or one with a palette, whose values or indices are the numbers. It is resized to the
+    nearest pixel.
+
+    Args:
+        pairs: images with their masks, or with what is wrong.
+        divisor: what divides the values.
+        classes: the number of classes.
 
     Raises:
-        ArchError: some cannot be read, or are in color (ARCH302).
+        BrokenExamples: some cannot be read, are in color, differ from their image in size, or have other classes.
     """
-    result, broken = np.empty((len(rows), *size), np.uint8), list[str]()
+    result, broken = np.zeros((len(rows), *size), np.uint8), list[tuple[int, str]]()
     with reject_bombs(), _bar() as bar:
         task = bar.add_task(f"reading {split} masks", total=len(rows))
         for place, row in enumerate(rows):
             try:
-                result[place] = _read_mask(paths[row], size)
+                result[place] = _read_mask(pairs[row], size, divisor, classes)
             except ArchError as error:
-                broken.append(error.problems[0].message)
+                broken.append((place, error.problems[0].message))
             bar.advance(task)
-    if broken:
-        raise _unreadable(broken, len(rows))
-    return result
+    return checked(result, _unreadable(broken))
 
 
-def _read_mask(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
+def _read_mask(pair: tuple[Path, Path | str], size: tuple[int, int], divisor: int, classes: int) -> NDArray[np.uint8]:
+    path, mask = pair
+    if isinstance(mask, str):
+        raise fail("ARCH302", mask)
     try:
-        with opened(path) as file, Image.open(file, formats=_formats()) as image:
-            if image.mode not in ("L", "P", "1"):
-                raise fail("ARCH302", f"{path}: expected a mask of one number per pixel, got an image in color")
-            own = (image.height, image.width) == size
-            resized = image if own else image.resize((size[1], size[0]), Image.Resampling.NEAREST)
-            values = np.asarray(resized, np.uint8)
-    except (OSError, UnidentifiedImageError, ValueError) as error:
-        raise fail("ARCH302", f"{path} cannot be read as a mask: {files.reason(error)}") from None
-    return values // 255 if set(np.unique(values).tolist()) == {0, 255} else values
+        with opened(mask) as file, Image.open(file, formats=_formats()) as image:
+            if image.mode not in ("L", "P", "1", "I") and not image.mode.startswith("I;16"):
+                raise fail("ARCH302", f"{mask}: expected a mask of one number per pixel, got an image in color")
+            own, of_image = (image.height, image.width), _head(path)
+            if of_image is not None and of_image[:2] != own:
+                sizes = " x ".join(map(str, own)), " x ".join(map(str, of_image[:2]))
+                raise fail("ARCH302", f"{mask} has {sizes[0]} pixels, but its image {path} has {sizes[1]}")
+            values = np.asarray(image) // divisor
+            resized = image if own == size else image.resize((size[1], size[0]), Image.Resampling.NEAREST)
+            result = np.asarray(resized) // divisor
+    except UnidentifiedImageError:
+        raise fail("ARCH302", f"{mask} is not an image in a supported format") from None
+    except (OSError, ValueError) as error:
+        raise fail("ARCH302", f"{mask} cannot be read as a mask: {files.reason(error)}") from None
+    if (most := int(values.max(initial=0))) >= classes:
+        raise fail("ARCH302", f"{mask} has the value {most:,}, but the largest class is {classes - 1:,}")
+    return result.astype(np.uint8)
 
 
-def _unreadable(messages: Sequence[str], count: int) -> ArchError:
-    if len(messages) == 1:
-        return fail("ARCH302", messages[0], hint="replace or remove the file")
-    facts = (*messages[:SHOWN], *([f"... and {len(messages) - SHOWN:,} more"] if len(messages) > SHOWN else []))
-    message = f"{len(messages):,} of {quantity(count, 'image')} cannot be read"
-    return ArchError(Problem("ARCH302", message, facts=facts, hint="replace or remove these files"))
+def _unreadable(broken: list[tuple[int, str]]) -> list[Faults]:
+    reasons = dict(sorted(broken))
+    return [faults(np.array(list(reasons), np.int64), reasons.__getitem__, "replace or remove the file")]
 
 
 def _bar() -> Progress:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from archdsl.data.ports import Ports
 from archdsl.data.sources.base import RawDataset
@@ -19,7 +19,17 @@ def inputs(raw: RawDataset, data: Data, ports: Ports | None) -> dict[str, tuple[
     Raises:
         ArchError: it is not clear which columns an input takes, or one does not exist (ARCH303).
     """
-    names = list(ports.inputs) if ports else [""]
+    chosen = _chosen(raw, data, list(ports.inputs) if ports else [""])
+    predicted, taken = targets(raw, data), [name for columns in chosen.values() for name in columns]
+    for name in taken:
+        # An autoencoder predicts its input.
+        if name in predicted and raw.columns[name].kind in ("class", "number", "text") and {*taken} != {*predicted}:
+            hint = f"remove `{name}` from `data.inputs`, or name another column in `data.targets`"
+            raise fail("ARCH303", f"the column `{name}` is an input and the target, which it gives away", hint=hint)
+    return chosen
+
+
+def _chosen(raw: RawDataset, data: Data, names: list[str]) -> dict[str, tuple[str, ...]]:
     given = data.inputs
     if given is None:
         # An autoencoder takes what it predicts.
@@ -43,13 +53,18 @@ def inputs(raw: RawDataset, data: Data, ports: Ports | None) -> dict[str, tuple[
     return {name: _known(raw, _listed(columns), "inputs") for name, columns in given.items()}
 
 
-def targets(raw: RawDataset, data: Data) -> tuple[str, ...]:
+def targets(raw: RawDataset, data: Data, ports: Ports | None = None) -> tuple[str, ...]:
     """The columns that the network predicts.
 
     Raises:
-        ArchError: there is no such column (ARCH303).
+        ArchError: there is no such column or output (ARCH303).
     """
     given = data.targets
+    if isinstance(given, dict) and ports and "" not in ports.outputs:
+        for name in given:
+            if name not in ports.outputs:
+                message = f"the network has no output `{name}`, as `data.targets` says"
+                raise fail("ARCH303", message, hint=nearest(name, ports.outputs))
     if given is None:
         return raw.targets
     named = given.values() if isinstance(given, dict) else _listed(given)
@@ -67,8 +82,11 @@ def _by_name(columns: tuple[str, ...], raw: RawDataset, names: Sequence[str]) ->
     return {name: (name,) for name in names}
 
 
-def _known(raw: RawDataset, columns: Iterable[str], field: str) -> tuple[str, ...]:
+def _known(raw: RawDataset, columns: Sequence[str], field: str) -> tuple[str, ...]:
     for column in columns:
+        if columns.count(column) > 1:
+            message = f"`data.{field}` has the column `{column}` {columns.count(column)} times"
+            raise fail("ARCH303", message, hint="name each column once")
         if column not in raw.columns:
             message = f"unknown column `{column}` in `data.{field}`: {raw.origin} has no such column"
             raise fail("ARCH303", message, hint=nearest(column, raw.columns))

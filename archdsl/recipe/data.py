@@ -156,6 +156,9 @@ def _section(name: str, source: DataSource) -> type[Section]:
 _Input: Any = Union[Literal[_WITHOUT_ARGUMENT], *(_section(*item) for item in _WITH_ARGUMENT.items())]
 Source = Annotated[str | dict[str, str], BeforeValidator(_source, json_schema_input_type=_Input)]
 ClassName = Annotated[str, BeforeValidator(_named)]
+Broken = Annotated[
+    Literal["error", "skip"] | Closed, WrapValidator(either("`error`, `skip` or a fraction, such as 0.3"))
+]
 ClassWeights = Annotated[
     Literal["none", "balanced"] | dict[ClassName, NotNegative],
     WrapValidator(either("`none`, `balanced`, or a mapping of classes to weights, such as `{cat: 2.0}`")),
@@ -229,7 +232,9 @@ class Data(Section):
         tokens: what the tokens of a `text` are.
         missing: what to do with rows that have empty cells: reject the data, use the mean of the training set, or drop
             them.
-        batch_size: number of images per training step.
+        broken: what to do with examples that cannot be read: reject the data; skip them, if they are at most 10 % of a
+            split; or skip them up to another fraction, such as 0.3.
+        batch_size: number of examples per training step.
         size: height and width that images are resized to. By default, the images of a folder are resized to the input
             size of the network, and all others keep their size.
         scale: whether to rescale pixels to [0, 1] by dividing by the largest value of the source.
@@ -239,16 +244,16 @@ class Data(Section):
             and predictions have the unit of the numbers.
         validation: fraction of the training set to hold out as validation set, which selects the best epoch; 0 for
             none.
-        test: fraction of all images to hold out as test set, if the source has none.
+        test: fraction of all examples to hold out as test set, if the source has none.
         classes: classes to use, in this order; defaults to all.
-        limit: number of training images to use, with the class proportions preserved; defaults to all.
+        limit: number of training examples to use, with the class proportions preserved; defaults to all.
         class_weights: weight of each class in the loss; `balanced` gives all classes the same total weight.
         augment: random augmentation of the training images.
     """
 
     misplaced: ClassVar[Mapping[str, str]] = {
         **{word: f"move `{word}` to `train`" for word in ("epochs", "loss", "metrics", "optimizer", "seed")},
-        "shuffle": "remove it: training images are shuffled in every epoch",
+        "shuffle": "remove it: training examples are shuffled in every epoch",
     }
 
     source: Source
@@ -257,6 +262,7 @@ class Data(Section):
     targets: Annotated[Columns | dict[str, str] | None, BeforeValidator(_columns)] = None
     tokens: Literal["characters", "words"] = "characters"
     missing: Literal["error", "mean", "drop"] = "error"
+    broken: Broken = "error"
     batch_size: Annotated[int, BeforeValidator(whole), Field(strict=True, ge=1, le=100_000)] = 128
     size: Annotated[tuple[Size, Size], BeforeValidator(pair)] | None = None
     scale: Flag = True

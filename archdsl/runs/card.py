@@ -157,6 +157,9 @@ def _data(result: Result) -> list[str]:
     ]
     if result.limit:
         lines.append(f"- Limited to {result.limit:,} training {_noun(result)}s")
+    if result.skipped and any(result.skipped.values()):
+        shares = (f"{count:,} {purposes.get(part, part)}" for part, count in result.skipped.items() if count)
+        lines.append(f"- Left out, because they cannot be read or have empty cells: {', '.join(shares)}")
     if result.classes:
         names = [_escaped(name) for name in result.classes[:MOST_CLASSES]]
         more = f", ... {len(result.classes) - MOST_CLASSES} more" if len(result.classes) > MOST_CLASSES else ""

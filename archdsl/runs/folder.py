@@ -99,6 +99,8 @@ class Result:
         warnings: what may have ruined the training: code and message of each warning.
         note: a note of the user's.
         overridden: the words of the recipe and the inputs that were overridden, with their values, as in `spec.yaml`.
+        skipped: the number of examples by split that were left out because they are broken or have empty cells.
+        skip_broken: whether examples that cannot be read are left out, though the recipe does not say so.
     """
 
     spec: str
@@ -139,6 +141,8 @@ class Result:
     warnings: Sequence[str] = ()
     overridden: Mapping[str, Any] | None = None
     note: str = ""
+    skipped: Mapping[str, Count] | None = None
+    skip_broken: bool = False
 
     @property
     def judged(self) -> TaskWord:

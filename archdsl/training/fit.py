@@ -29,7 +29,7 @@ from archdsl.training.display import print_warning
 from archdsl.training.evaluation import Evaluation
 from archdsl.training.heads import find as find_heads
 from archdsl.training.loop import TrainingLoop
-from archdsl.training.setup import Overrides, PreparedTraining, effective_recipe, prepare, versions
+from archdsl.training.setup import Overrides, PreparedTraining, effective_recipe, prepare, skipping, versions
 
 __all__ = ["Evaluation", "Result", "evaluate", "resume", "train"]
 
@@ -50,6 +50,7 @@ def train(
     log: Sequence[str] = (),
     command: str = "",
     note: str = "",
+    skip_broken: bool = False,
 ) -> Result:
     """Train a spec with its recipe, and write the run folder `out`.
 
@@ -60,9 +61,9 @@ def train(
     Args:
         arguments: values for the spec's arguments.
         epochs: overrides the recipe.
-        limit: number of training images to use; the test set is not limited.
+        limit: number of training examples to use; the test set is not limited.
         data_dir: folder of the data (see `archdsl.data.dataset.load`).
-        seed: overrides the recipe. It determines the initial weights, the order of the images and their augmentation.
+        seed: overrides the recipe. It determines the initial weights, the order of the examples and their augmentation.
         callbacks: additional Keras callbacks.
         metrics: additional Keras metrics.
         loss: a Keras loss that overrides the recipe.
@@ -70,12 +71,15 @@ def train(
         log: additional loggers: `tensorboard`, `mlflow`, `wandb`.
         command: the command that reproduces the run, for its model card.
         note: a note, for the listing of runs and the model card.
+        skip_broken: whether to leave out examples that cannot be read, if the recipe does not.
 
     Raises:
         ArchError: `out` is not empty or in use (ARCH202) or not writable (ARCH304), the data is missing, broken or
             unsuitable (ARCH301 to ARCH303), or training failed or was interrupted (ARCH401).
     """
-    overrides = Overrides(arguments or {}, epochs, limit, data_dir, seed, callbacks, metrics, loss, optimizer)
+    overrides = Overrides(
+        arguments or {}, epochs, limit, data_dir, seed, callbacks, metrics, loss, optimizer, skip_broken
+    )
     _, recipe = effective_recipe(spec, epochs, seed, arguments)
     out = Path(out)
     with lock.new_run(out), tf_settings.determinism(recipe.deterministic):
@@ -154,6 +158,7 @@ def _resume(
         metrics,
         loss,
         optimizer,
+        earlier.skip_broken,
     )
     if missing := [name for name in earlier.own if name not in overrides.own]:
         hint = f"pass it again, in Python: `archdsl.resume({str(run)!r}, {missing[0]}=...)`"
@@ -172,14 +177,20 @@ def _resume(
 
 
 def evaluate(
-    run: Path, *, data_dir: Path | None = None, limit: int | None = None, limits: Limits = DEFAULTS
+    run: Path,
+    *,
+    data_dir: Path | None = None,
+    limit: int | None = None,
+    limits: Limits = DEFAULTS,
+    skip_broken: bool = False,
 ) -> Evaluation:
     """Evaluate the model of a run on the test set, with the statistics of its training data.
 
     Args:
         data_dir: folder of the data; by default, the one that the run used, if it still exists.
-        limit: number of test images to use, with the class proportions unchanged.
+        limit: number of test examples to use, with the class proportions unchanged.
         limits: limits on the spec; the run's own limits can only lower them.
+        skip_broken: whether to leave out examples that cannot be read, if the run did not.
 
     Raises:
         ArchError: there is no such run, or it has no model (ARCH204); or as in `train`.
@@ -188,6 +199,7 @@ def evaluate(
     result = folder.read_result(run)
     spec = folder.read_spec(run, result, limits)
     source, recipe = effective_recipe(spec)
+    source = skipping(source, result.skip_broken or skip_broken)
     path = run / folder.MODEL
     if not path.is_file():
         raise fail("ARCH204", f"{path} does not exist: the run completed no epoch")
@@ -243,6 +255,8 @@ def initial_result(prepared: PreparedTraining, command: str) -> Result:
         task=prepared.head.task.word,
         limits=asdict(limits) if limits != DEFAULTS else None,
         overridden=dict(prepared.spec.overridden) or None,
+        skipped=dict(dataset.skipped) if any(dataset.skipped.values()) else None,
+        skip_broken=overrides.skip_broken,
     )
 
 

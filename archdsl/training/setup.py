@@ -41,6 +41,7 @@ class Overrides:
         data_dir: the folder of the data.
         callbacks, metrics: in addition to those of the recipe.
         loss, optimizer: override the recipe.
+        skip_broken: whether to leave out examples that cannot be read, if the recipe does not.
     """
 
     arguments: Mapping[str, Any] = field(default_factory=dict)
@@ -52,6 +53,7 @@ class Overrides:
     metrics: Sequence[Any] = ()
     loss: Any = None
     optimizer: Any = None
+    skip_broken: bool = False
 
     @property
     def own(self) -> list[str]:
@@ -115,6 +117,7 @@ def prepare(spec: Spec, overrides: Overrides) -> PreparedTraining:
             (ARCH401).
     """
     source, recipe = effective_recipe(spec, overrides.epochs, overrides.seed, overrides.arguments)
+    source = skipping(source, overrides.skip_broken)
     tf_settings.check_kernels(recipe.onednn)
     graph = resolve(spec, **overrides.arguments)
     check_gradients(spec, graph)
@@ -157,6 +160,11 @@ def effective_recipe(
         raise fail("ARCH203", f"expected a seed from 0 to {2**32 - 1}, got {seed}")
     overrides = {name: value for name, value in (("epochs", epochs), ("seed", seed)) if value is not None}
     return spec.data, (spec.train or Train()).model_copy(update=overrides)
+
+
+def skipping(source: Data, skip_broken: bool) -> Data:
+    """The recipe that leaves out examples that cannot be read, if asked to."""
+    return source.model_copy(update={"broken": "skip"}) if skip_broken and source.broken == "error" else source
 
 
 def versions() -> dict[str, str]:

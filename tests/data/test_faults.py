@@ -204,7 +204,8 @@ def test_broken_images_of_all_parts_are_told_at_once(tmp_path: Path) -> None:
         (tmp_path / "mine" / part / "ant/0.png").write_bytes(b"nothing")
     with pytest.raises(ArchError) as caught:
         load(Data(source={"folder": "mine"}))
-    assert [problem.message.split("/")[1] for problem in caught.value.problems] == ["train", "val", "test"]
+    (problem,) = caught.value.problems
+    assert [fact.split("/")[1] for fact in problem.facts] == ["test", "train", "val"]
 
 
 def test_a_folder_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, golden: Golden) -> None:

@@ -338,6 +338,7 @@ def test_each_word_of_the_language_has_a_module_that_reads_it() -> None:
 
 ORDER = (
     ("tables", "pixels", "ports"),
+    ("broken",),
     ("images", "readers"),
     ("sources",),
     ("roles",),

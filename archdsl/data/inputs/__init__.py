@@ -13,6 +13,7 @@ from archdsl.data.inputs.vector import VectorInput
 from archdsl.data.ports import Port
 from archdsl.data.sources.base import RawDataset
 from archdsl.errors import fail
+from archdsl.text import quantity
 
 __all__ = ["ArrayInput", "CategoryInput", "ImageInput", "Input", "TextInput", "VectorInput", "kind_of"]
 
@@ -38,4 +39,11 @@ def kind_of(columns: Sequence[str], raw: RawDataset, port: Port | None) -> type[
     if kinds <= {"number", "class"} and columns:
         return VectorInput
     shown = ", ".join(f"`{name}` ({raw.columns[name].kind})" for name in columns) or "no column"
-    raise fail("ARCH303", f"expected one column, or columns of numbers and classes, got {shown}")
+    others = [name for name in columns if raw.columns[name].kind not in ("number", "class")]
+    rest = [name for name in columns if name not in others]
+    hint = ""
+    if others and rest:
+        hint = f"leave {quantity(len(others), 'column')} out with `inputs: [{', '.join(rest[:5])}]` in `data`"
+        if raw.columns[others[0]].kind == "text":
+            hint += f", or set `columns: {{{others[0]}: class}}`"
+    raise fail("ARCH303", f"expected one column, or columns of numbers and classes, got {shown}", hint=hint)

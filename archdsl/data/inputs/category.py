@@ -4,37 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from archdsl.data.broken import checked, empty_cells, reading
 from archdsl.data.inputs.base import Input
 from archdsl.data.ports import Port
 from archdsl.data.sources.base import RawDataset
-from archdsl.data.tables import Table
+from archdsl.data.tables import EMPTY, Table
 from archdsl.recipe import Data
 
 
 @dataclass(frozen=True, slots=True)
 class CategoryInput(Input):
-    """A column of classes as integers: int32 (). 0 is a class that the training examples do not have.
+    """A column of classes as integers: int32 (). 0 is an empty cell, or a class that the training examples do not have.
 
     Attributes:
         column: the name of the column.
         classes: the names of the classes, which are numbered from 1.
+        missing: as in the recipe. `mean` makes an empty cell an unknown class.
     """
 
     column: str
     classes: tuple[str, ...]
+    missing: Literal["error", "mean", "drop"] = "error"
 
     @classmethod
     def of(cls, columns: Sequence[str], raw: RawDataset, data: Data, port: Port | None = None) -> CategoryInput:
         (name,) = columns
-        return cls(name, raw.columns[name].classes)
+        return cls(name, raw.columns[name].classes, data.missing)
 
     def read(self, table: Table) -> NDArray[np.int32]:
-        return np.asarray(table.read(self.column) + 1, np.int32)
+        values, found = reading(table, self.column)
+        if self.missing != "mean":
+            found = (*found, *empty_cells(table, self.column, values == EMPTY, found))
+        return checked(np.asarray(np.maximum(values, EMPTY) + 1, np.int32), found)
 
     def fitted(self, values: NDArray[np.int32]) -> CategoryInput:
         return self

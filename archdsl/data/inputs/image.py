@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archdsl.data import images
+from archdsl.data.broken import checked, reading
 from archdsl.data.inputs.base import Input
 from archdsl.data.pixels import Statistics, measure
 from archdsl.data.ports import Port
@@ -52,7 +53,7 @@ class ImageInput(Input):
         """The images of a table, resized."""
         if not len(table):
             return np.empty((0, *self.shape), np.uint8)
-        return images.resized(table.read(self.column), *self.shape)
+        return checked(*reading(table, self.column, lambda pixels: images.resized(pixels, *self.shape)))
 
     def fitted(self, values: NDArray[np.uint8]) -> ImageInput:
         if not self.standardize:

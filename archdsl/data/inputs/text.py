@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from archdsl.data.broken import checked, empty_cells, reading
 from archdsl.data.inputs.base import Input
 from archdsl.data.ports import Port
 from archdsl.data.sources.base import RawDataset
@@ -35,12 +36,14 @@ class TextInput(Input):
         length: the number of words; longer texts are cut, shorter ones padded.
         most: the most different words, with the two special ones.
         words: the words in the order of their numbers, once known.
+        missing: as in the recipe. `mean` accepts empty texts.
     """
 
     column: str
     length: int
     most: int = VOCABULARY
     words: tuple[str, ...] = ()
+    missing: Literal["error", "mean", "drop"] = "error"
 
     @classmethod
     def of(cls, columns: Sequence[str], raw: RawDataset, data: Data, port: Port | None = None) -> TextInput:
@@ -49,10 +52,13 @@ class TextInput(Input):
             message = f"the length of the texts in `{name}` is not known"
             hint = "give the network an input such as `{shape: [200], dtype: int32}`"
             raise fail("ARCH303", message, hint=hint)
-        return cls(name, port.shape[0], port.ids or VOCABULARY)
+        return cls(name, port.shape[0], port.ids or VOCABULARY, missing=data.missing)
 
     def read(self, table: Table) -> NDArray[np.object_]:
-        return np.asarray(table.read(self.column), object)
+        values, found = reading(table, self.column, lambda texts: np.asarray(texts, object))
+        if self.missing != "mean":
+            found = (*found, *empty_cells(table, self.column, values == "", found))
+        return checked(values, found)
 
     def fitted(self, values: NDArray[np.object_]) -> TextInput:
         layer = _vectorization(max_tokens=self.most, output_sequence_length=self.length)

@@ -9,13 +9,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from archdsl.data.broken import Faults, checked, empty_cells, reading
 from archdsl.data.inputs.base import Input
 from archdsl.data.ports import Port
 from archdsl.data.sources.base import RawDataset
-from archdsl.data.tables import Column, Table
-from archdsl.errors import ArchError, Problem
+from archdsl.data.tables import EMPTY, Column, Table
 from archdsl.recipe import Data
-from archdsl.text import quantity
 
 SMALLEST = 1e-12
 """Columns with a smaller standard deviation are constant, and are not divided by it."""
@@ -47,20 +46,16 @@ class VectorInput(Input):
         """The cells of all columns: (N, columns). A class is its number.
 
         Raises:
-            ArchError: cells are empty, and the recipe does not say what to do (ARCH302).
+            BrokenExamples: cells are empty, and the recipe does not say what to do; or as the readers of the columns.
         """
-        values = np.empty((len(table), len(self.columns)), np.float64)
-        for place, name in enumerate(self.columns):
-            values[:, place] = table.read(name)
-        if self.missing == "error" and (empty := np.isnan(values).sum(axis=0)).any():
-            facts = tuple(
-                f"`{name}`: {quantity(int(count), 'empty cell')} of {len(table):,}"
-                for name, count in zip(self.columns, empty, strict=True)
-                if count
-            )
-            hint = "fill the cells, or set `missing: mean` or `missing: drop` in `data`"
-            raise ArchError(Problem("ARCH302", "cells of numbers are empty", facts=facts, hint=hint))
-        return values
+        values, found = np.empty((len(table), len(self.columns)), np.float64), list[Faults]()
+        for place, (name, column) in enumerate(self.columns.items()):
+            values[:, place], faults = reading(table, name)
+            found += faults
+            empty = np.isnan(values[:, place]) if column.kind == "number" else values[:, place] == EMPTY
+            if self.missing != "mean":
+                found += empty_cells(table, name, empty, faults)
+        return checked(values, found)
 
     def fitted(self, values: NDArray[np.float64]) -> VectorInput:
         mean, std = {}, {}

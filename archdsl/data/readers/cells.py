@@ -5,43 +5,97 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from archdsl.data.broken import SHOWN, guarded
 from archdsl.data.readers import files
-from archdsl.data.tables import Column, Table, in_memory
+from archdsl.data.tables import EMPTY, Column, Reader, Rows, Table
 from archdsl.errors import ArchError, Problem, fail, nearest
 from archdsl.text import in_line, quantity
-
-SHOWN = 10
-"""The most bad lines that a message lists."""
 
 MOST_CLASSES = 1_000
 """A column of more different words has texts rather than classes."""
 
-Cells = Mapping[str, Sequence[str]]
-"""The text of each cell by column."""
+MOSTLY, VARIED = 0.8, 10
+"""A column has numbers, a few of which are wrong, if this share of its cells is numbers, and more are different."""
+
+LONGEST = 40
+"""The most characters of a cell that a message shows."""
+
+DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}([T ].*)?|\d{1,2}[./]\d{1,2}[./](\d{4}|\d{2})")
+DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
+NOT_A_NUMBER = frozenset({"nan", "+nan", "-nan"})
+"""What other programs write for a number that is missing, in lower case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """The text of the cells of a file.
+
+    Attributes:
+        columns: the cells of each column, by its name.
+        lines: the line of each row in the file.
+        faults: what is wrong with rows that have no cells.
+    """
+
+    path: Path
+    columns: Mapping[str, Sequence[str]]
+    lines: Sequence[int]
+    faults: Mapping[int, str] = field(default_factory=dict)
+
+    def place(self, row: int) -> str:
+        """Where a row is: `houses.csv:7`."""
+        return f"{self.path}:{self.lines[row]}"
+
+    def places(self, rows: Rows) -> list[str]:
+        """Where some rows are."""
+        return [self.place(row) for row in rows.tolist()]
 
 
 def read_csv(path: Path) -> Cells:
     """Read a CSV file with a header line, in UTF-8. Cells are separated by commas, semicolons or tabs.
 
+    Lines with too few or too many cells become rows with a fault.
+
     Raises:
-        ArchError: it is missing, cannot be read, has no rows, or has lines with too few or too many cells (ARCH302).
+        ArchError: it is missing, cannot be read, has no header line, or no rows (ARCH302).
     """
+    text = _text(path)
     try:
-        text = files.content(path).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        hint = "save it as UTF-8"
-        raise fail("ARCH302", f"{path} is not UTF-8 text: byte {error.start:,} is invalid", hint=hint) from None
-    try:
-        return _columns(path, csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True))
+        return _cells(path, csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True))
     except csv.Error as error:
-        raise fail("ARCH302", f"{path} cannot be read as CSV: {error}") from None
+        hint = "close the quotation mark" if "unexpected end" in str(error) else ""
+        raise fail("ARCH302", f"{path} cannot be read as CSV: {error}", hint=hint) from None
+
+
+def _text(path: Path) -> str:
+    content = files.content(path)
+    if content.startswith(b"PK\x03\x04"):
+        hint = "export the sheet as CSV in UTF-8"
+        raise fail("ARCH302", f"{path} is an archive, such as an Excel workbook, and not CSV", hint=hint)
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise fail("ARCH302", f"{path} is UTF-16 text: expected UTF-8", hint="save it as UTF-8")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        message = f"{path}:{line} is not UTF-8 text: byte {error.start:,} is invalid"
+        raise fail("ARCH302", message, hint="save it as UTF-8") from None
+    if not text.strip():
+        raise fail(
+            "ARCH302", f"{path} is empty", hint="write a line with the names of the columns, and one for each row"
+        )
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise fail("ARCH302", f"{path}:{line} has NUL characters: it is not text, or damaged", hint=files.AGAIN)
+    return text
 
 
 def _delimiter(text: str) -> str:
@@ -50,74 +104,168 @@ def _delimiter(text: str) -> str:
     return max(",;\t", key=header.count)
 
 
-def _columns(path: Path, rows: Iterator[list[str]]) -> Cells:
-    names = next(rows, [])
-    faults = [f"a column has no name: number {number}" for number, name in enumerate(names, 1) if not name.strip()]
-    faults += [
-        f"two columns have the name `{in_line(name)}`" for name in sorted({n for n in names if names.count(n) > 1})
-    ]
-    if not names or faults:
-        message = f"{path} has no header line with the names of the columns"
-        raise ArchError(Problem("ARCH302", message, facts=tuple(faults[:SHOWN])))
-    cells: dict[str, list[str]] = {name.strip(): [] for name in names}
+def _cells(path: Path, rows: Iterator[list[str]]) -> Cells:
+    names = [name.strip() for name in next(rows, [])]
+    _check_header(path, names)
+    columns: dict[str, list[str]] = {name: [] for name in names}
+    lines, faults = list[int](), dict[int, str]()
+    before = getattr(rows, "line_num", 1)
     for row in rows:
+        first, before = before + 1, getattr(rows, "line_num", 0)
         if not row:
             continue
         if len(row) != len(names):
-            faults.append(f"line {getattr(rows, 'line_num', 0)}: {quantity(len(row), 'cell')}")
-            continue
-        for column, cell in zip(cells.values(), row, strict=True):
+            faults[len(lines)] = f"{path}:{first}: expected {quantity(len(names), 'cell')}, got {len(row)}"
+            row = [""] * len(names)
+        lines.append(first)
+        for column, cell in zip(columns.values(), row, strict=True):
             column.append(cell.strip())
-    if faults:
+    if not lines:
+        raise fail("ARCH302", f"{path} has no rows below its header line", hint="add a row for each example")
+    return Cells(path, columns, lines, faults)
+
+
+def _check_header(path: Path, names: Sequence[str]) -> None:
+    """Raise an error if the first line does not have the names of at least two columns (ARCH302, ARCH303)."""
+    faults = [f"column {number} has no name" for number, name in enumerate(names, 1) if not name]
+    twice = sorted({name for name in names if name and names.count(name) > 1}) if len({*names}) < len(names) else []
+    faults += [f"{names.count(name)} columns have the name `{in_line(name[:LONGEST])}`" for name in twice]
+    values = [name for name in names if (number := _number(name)) is not None and not number.is_integer()]
+    hint = "give each column a name of its own in the first line"
+    if values:
+        faults.append(f"`{values[0]}` is a number rather than a name")
+        hint = "add a first line with the names of the columns"
+    if not names or faults:
+        message = f"{path}: expected the names of the columns in the first line"
         shown = (*faults[:SHOWN], *([f"... and {len(faults) - SHOWN:,} more"] if len(faults) > SHOWN else []))
-        message = f"{path}: {quantity(len(faults), 'line')} without the {len(names)} cells of the header"
-        raise ArchError(Problem("ARCH302", message, facts=shown))
-    if not next(iter(cells.values())):
-        raise fail("ARCH302", f"{path} has no rows below its header line")
-    return cells
+        raise ArchError(Problem("ARCH302", message, facts=shown, hint=hint))
+    if len(names) == 1:
+        message = f"{path} has only one column, `{in_line(names[0][:LONGEST])}`: expected inputs and a target"
+        raise fail("ARCH303", message, hint="separate cells by commas, semicolons or tabs")
 
 
-def typed(cells: Cells, train: Cells, kinds: Mapping[str, str]) -> tuple[dict[str, Column], Table]:
-    """Convert cells to columns of numbers, classes or texts.
+def typed(splits: Mapping[str, Cells], kinds: Mapping[str, str]) -> tuple[dict[str, Column], dict[str, Table]]:
+    """Convert cells to columns of numbers, classes or texts. Reading a cell that does not fit raises `BrokenExamples`.
 
     Args:
-        train: the cells of the training split, which decide the kinds and the classes.
+        splits: the cells of each split. Those of `train` decide the kinds and the classes.
         kinds: the kinds that the recipe gives, by column.
 
     Raises:
-        ArchError: the recipe gives a kind to an unknown column, or calls cells numbers that are not (ARCH303).
+        ArchError: the recipe gives a kind to an unknown column, or a split lacks a column (ARCH303), or a column has
+            decimal commas (ARCH302).
     """
-    for name, kind in kinds.items():
-        if name not in train:
-            raise fail("ARCH303", f"unknown column `{name}` in `data.columns`", hint=nearest(name, train))
-        wrong = next((cell for cell in train[name] if cell and _number(cell) is None), None)
-        if kind == "number" and wrong is not None:
-            raise fail("ARCH303", f"`data.columns` calls `{name}` numbers, but a cell is `{in_line(wrong[:40])}`")
-    columns = {name: _column(train[name], kinds.get(name)) for name in train}
-    return columns, in_memory(**{name: _values(cells[name], column) for name, column in columns.items()})
+    train = splits["train"]
+    for cells in splits.values():
+        if missing := [name for name in train.columns if name not in cells.columns]:
+            message = f"{cells.path} lacks the column `{missing[0]}`, which {train.path} has"
+            raise fail("ARCH303", message, hint=nearest(missing[0], cells.columns))
+    for name in kinds:
+        if name not in train.columns:
+            message = f"unknown column `{name}` in `data.columns`: {train.path} has no such column"
+            raise fail("ARCH303", message, hint=nearest(name, train.columns))
+    columns = {name: _column(name, splits, kinds.get(name)) for name in train.columns}
+    tables = {
+        split: Table(
+            len(cells.lines), {name: _reader(name, cells, column) for name, column in columns.items()}, cells.places
+        )
+        for split, cells in splits.items()
+    }
+    return columns, tables
 
 
-def _column(cells: Sequence[str], kind: str | None) -> Column:
-    """Numbers, if all cells but empty ones are numbers. Otherwise classes, or texts if most cells are different."""
-    filled = [cell for cell in cells if cell]
-    if kind == "number" or (kind is None and filled and all(_number(cell) is not None for cell in filled)):
+def notes(train: Cells, columns: Mapping[str, Column]) -> Iterator[str]:
+    """Remarks about columns that are probably not what they should be."""
+    for name, column in columns.items():
+        texts = train.columns[name]
+        if column.kind != "number" and _are_dates(texts):
+            read_as = "texts" if column.kind == "text" else "classes"
+            yield f"`{name}` has dates, which are read as {read_as}: convert them to numbers, or leave the column out"
+        elif not any(texts):
+            yield f"`{name}` has only empty cells"
+        elif len(set(texts)) == 1:
+            yield f"`{name}` is the same in all training rows"
+
+
+def _column(name: str, splits: Mapping[str, Cells], kind: str | None) -> Column:
+    """Numbers, if all or most cells but empty ones are numbers. Otherwise classes, or texts if most are different."""
+    path, filled = splits["train"].path, [cell for cell in splits["train"].columns[name] if cell]
+    if kind == "number" or (kind is None and filled and _has_numbers(filled)):
         return Column("number")
-    classes = tuple(sorted(set(cells), key=lambda cell: (_number(cell) is None, _number(cell) or 0, cell)))
-    if kind == "class":
-        return Column("class", classes=classes)
-    if kind == "text" or len(classes) > MOST_CLASSES or (len(classes) > 20 and 2 * len(classes) > len(cells)):
+    if kind is None and any("," in cell for cell in filled) and all(map(_is_decimal, filled)):
+        message = f"{path}: the numbers of `{name}` have decimal commas, such as `{_shown(filled[0])}`"
+        raise fail("ARCH302", message, hint="write them with a point, as in `1.5`")
+    classes = {*filled}
+    is_text = len(classes) > MOST_CLASSES or (len(classes) > 20 and 2 * len(classes) > len(filled))
+    if kind == "text" or (kind is None and is_text):
         return Column("text")
-    return Column("class", classes=classes)
+    others = {cell for cells in splits.values() for cell in cells.columns[name] if cell} - classes
+    return Column("class", classes=_sorted(classes), unseen=_sorted(others))
 
 
-def _values(cells: Sequence[str], column: Column) -> NDArray[Any]:
+def _has_numbers(filled: Sequence[str]) -> bool:
+    numbers = {cell for cell in filled if _number(cell) is not None}
+    count = sum(cell in numbers for cell in filled)
+    others = {cell for cell in filled if cell not in numbers}
+    if count and all(_is_infinite(cell) or cell.lower() in NOT_A_NUMBER for cell in others):
+        return True
+    return count >= MOSTLY * len(filled) and len(numbers) > VARIED
+
+
+def _is_decimal(cell: str) -> bool:
+    return _number(cell) is not None or DECIMAL_COMMA.fullmatch(cell) is not None
+
+
+def _sorted(names: set[str]) -> tuple[str, ...]:
+    return tuple(sorted(names, key=lambda cell: (_number(cell) is None, _number(cell) or 0, cell)))
+
+
+def _reader(name: str, cells: Cells, column: Column) -> Reader:
+    """A reader of a column, which raises `BrokenExamples` for rows with faults."""
+    texts, uneven = cells.columns[name], (cells.faults, cells.faults.__getitem__, "correct these lines")
+    if column.kind != "number":
+        return guarded(_values(texts, column), uneven)
+    values = np.array([_value(cell) for cell in texts], np.float64)
+
+    def reason(row: int) -> str:
+        wrong = "is infinite" if _is_infinite(texts[row]) else f"is `{_shown(texts[row])}`, not a number"
+        return f"{cells.place(row)}: `{name}` {wrong}"
+
+    hint = f"correct or empty these cells; if they are classes, set `columns: {{{name}: class}}` in `data`"
+    return guarded(values, uneven, (np.flatnonzero(np.isinf(values)).tolist(), reason, hint))
+
+
+def _value(cell: str) -> float:
+    """The number in a cell: NaN if it is empty, and infinity if it is no finite number."""
+    if not cell or cell.lower() in NOT_A_NUMBER:
+        return math.nan
+    number = _number(cell)
+    return math.inf if number is None else number
+
+
+def _values(texts: Sequence[str], column: Column) -> NDArray[Any]:
     if column.kind == "text":
-        return np.array(cells, object)
-    if column.kind == "number":
-        numbers = (_number(cell) for cell in cells)
-        return np.array([math.nan if number is None else number for number in numbers], np.float64)
+        return np.array(texts, object)
     index = {name: number for number, name in enumerate(column.classes)}
-    return np.array([index.get(cell, -1) for cell in cells], np.int64)
+    index |= {name: EMPTY - 1 - number for number, name in enumerate(column.unseen)}
+    return np.array([index.get(cell, EMPTY) for cell in texts], np.int64)
+
+
+def _are_dates(texts: Sequence[str]) -> bool:
+    """Whether all cells but empty ones are dates."""
+    filled = [cell for cell in texts if cell]
+    return bool(filled) and all(DATE.fullmatch(cell) for cell in filled)
+
+
+def _shown(cell: str) -> str:
+    return in_line(cell if len(cell) <= LONGEST else f"{cell[: LONGEST - 3]}...")
+
+
+def _is_infinite(cell: str) -> bool:
+    try:
+        return math.isinf(float(cell))
+    except ValueError:
+        return False
 
 
 def _number(cell: str) -> float | None:

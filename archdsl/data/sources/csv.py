@@ -31,22 +31,21 @@ class CsvFile(Source):
         if path.is_dir():
             paths = {name: path / f"{name}.csv" for name in SPLITS if (path / f"{name}.csv").exists()}
             if "train" not in paths:
-                raise fail("ARCH302", f"{path} has no `train.csv`")
+                raise fail(
+                    "ARCH302", f"{path} has no `train.csv`", hint="name the file of the training rows `train.csv`"
+                )
         read = {name: cells.read_csv(file) for name, file in paths.items()}
-        for name, file in paths.items():
-            if missing := [column for column in read["train"] if column not in read[name]]:
-                raise fail("ARCH303", f"{file} lacks the column `{missing[0]}`, which {paths['train']} has")
-        tables = {name: cells.typed(each, read["train"], data.columns) for name, each in read.items()}
-        columns, train = tables["train"]
+        columns, tables = cells.typed(read, data.columns)
         *_, target = columns
         return RawDataset(
             columns,
             tuple(columns),
             (target,),
-            train,
-            tables["test"][1] if "test" in tables else None,
+            tables["train"],
+            tables.get("test"),
             str(path.absolute()),
-            tables["validation"][1] if "validation" in tables else None,
+            tables.get("validation"),
+            notes=tuple(cells.notes(read["train"], columns)),
             searched=searched,
         )
 

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from archdsl.data.broken import guarded
 from archdsl.data.images import RequestedFormat
 from archdsl.data.ports import Ports
 from archdsl.data.readers import array_checks, files, search
 from archdsl.data.readers.search import SearchedPath
 from archdsl.data.sources.base import RawDataset, Source, labeled_images
-from archdsl.data.tables import Column, in_memory
+from archdsl.data.tables import EMPTY, Column, Table
 from archdsl.errors import fail
 from archdsl.recipe import Data
+
+MOST_UNSEEN = 1_000_000
+"""The most classes that only test examples have."""
 
 
 class NpzFile(Source):
@@ -58,45 +64,120 @@ class NpzFile(Source):
     ) -> RawDataset:
         """Columns of any arrays: all but `classes` are inputs, except for `y`, the target."""
         names = [name.removesuffix(parts[0]) for name in arrays if name.endswith(parts[0]) and name != "classes"]
-        tables = []
+        lacking = [f"{name}{part}" for part in parts for name in names if f"{name}{part}" not in arrays]
+        if lacking:
+            hint = "save each array for both splits"
+            raise fail("ARCH302", f"{path} lacks the array `{lacking[0]}`, which training has", hint=hint)
+        typed = {
+            f"{name}{part}": _typed(arrays[f"{name}{part}"], f"{path}: {name}{part}")
+            for name in names
+            for part in parts
+        }
         for part in parts:
-            values = {name: arrays[f"{name}{part}"] for name in names if f"{name}{part}" in arrays}
-            counts = {name: len(array) for name, array in values.items()}
+            counts = {f"{name}{part}": len(typed[f"{name}{part}"]) for name in names}
             if len(set(counts.values())) > 1:
-                shown = ", ".join(f"{name}{part} {count:,}" for name, count in counts.items())
-                raise fail("ARCH302", f"{path}: the arrays differ in length: {shown}")
-            tables.append(in_memory(**{name: _typed(array) for name, array in values.items()}))
-        columns = {name: _column(arrays[f"{name}{parts[0]}"], name, arrays.get("classes"), path) for name in names}
+                shown = ", ".join(f"{name} {count:,}" for name, count in counts.items())
+                hint = "save one row for each example in each array"
+                raise fail("ARCH302", f"{path}: the arrays differ in length: {shown}", hint=hint)
+        columns = {name: _column(typed[f"{name}{parts[0]}"], name, arrays.get("classes"), path) for name in names}
+        if len(parts) > 1:
+            columns = {
+                name: _common(column, typed[f"{name}{parts[1]}"], name, path) for name, column in columns.items()
+            }
+        tables = [_table({name: typed[f"{name}{part}"] for name in names}, columns, path, part) for part in parts]
         inputs = tuple(name for name in names if name != "y")
         test = tables[1] if len(tables) > 1 else None
         return RawDataset(columns, inputs, ("y",), tables[0], test, str(path.absolute()), searched=searched)
 
 
-def _typed(array: NDArray[Any]) -> NDArray[Any]:
-    """An array as columns have it: integers as int64, labels (N, 1) as (N,)."""
+def _typed(array: NDArray[Any], name: str) -> NDArray[Any]:
+    """An array as columns have it: integers as int64, labels (N, 1) as (N,).
+
+    Raises:
+        ArchError: it has no numbers (ARCH302).
+    """
+    hints = {
+        "c": "save the real and the imaginary parts as two channels",
+        "U": "number the classes: `classes, y = numpy.unique(y, return_inverse=True)`, and save both",
+        "M": "convert times to numbers, such as seconds",
+    }
+    if array.dtype.kind not in "iubf":
+        message = f"{name}: expected numbers, got {array.dtype}"
+        raise fail("ARCH302", message, hint=hints.get(array.dtype.kind.replace("S", "U").replace("m", "M"), ""))
+    if array.ndim == 0:
+        raise fail("ARCH302", f"{name}: expected an array with a row for each example, got one number")
+    if not len(array):
+        raise fail("ARCH302", f"{name}: no examples")
+    if not array.size:
+        raise fail("ARCH302", f"{name}: expected values, got an empty array of shape {array.shape}")
     if array.dtype.kind in "iub" and array.dtype != np.uint8:
         array = array.astype(np.int64)
     return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 and array.dtype.kind != "f" else array
 
 
+def _table(arrays: Mapping[str, NDArray[Any]], columns: Mapping[str, Column], path: Path, part: str) -> Table:
+    """A table of arrays, which raises `BrokenExamples` for rows with NaN or infinite values."""
+    readers = {}
+    for name, array in arrays.items():
+        values, wrong = array, list[int]()
+        if array.dtype.kind == "f":
+            wrong = np.flatnonzero(~np.isfinite(array.reshape(len(array), -1)).all(axis=1)).tolist()
+        if columns[name].kind == "class":
+            # The classes that training does not have follow the others: they become -2, -3, ...
+            beyond = array - len(columns[name].classes)
+            values = np.where(beyond < 0, array, EMPTY - 1 - beyond)
+
+        def reason(row: int, name: str = name) -> str:
+            return f"{path}: {name}{part}[{row}] has NaN or infinite values"
+
+        readers[name] = guarded(values, (wrong, reason, "correct these arrays"))
+    count = len(next(iter(arrays.values())))
+    split = f"{part.removeprefix('_')} " if part else ""
+    return Table(count, readers, lambda rows: [f"{path}: {split}row {row}" for row in rows.tolist()])
+
+
 def _column(array: NDArray[Any], name: str, names: NDArray[Any] | None, path: Path) -> Column:
     """What an array is: classes, numbers, tags or a mask as the target `y`; arrays as inputs."""
-    array = _typed(array)
     shape = tuple(map(int, array.shape[1:]))
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise fail("ARCH302", f"{path}: `{name}` has NaN or infinite values")
     if name != "y":
         return Column("array", shape)
     if array.dtype.kind == "f":
         return Column("number", shape)
+    if (least := int(array.min())) < 0:
+        message = f"{path}: expected `y` to be classes from 0, got {least}"
+        raise fail("ARCH303", message, hint="number the classes from 0, or save numbers as float32")
     if array.ndim == 1:
         return Column("class", classes=_classes(names, array, path))
-    if array.ndim == 2 and array.max(initial=0) <= 1:
-        return Column("tags", shape, _tags(names, shape[0]))
-    return Column("mask", shape, tuple(map(str, range(int(array.max(initial=0)) + 1))))
+    most = int(array.max())
+    if array.ndim == 2 and most <= 1:
+        return Column("tags", shape, _tags(names, shape[0], path))
+    if array.ndim != 3:
+        message = f"{path}: `y` of shape {array.shape} has integers up to {most}"
+        hint = "save classes (N,), tags of 0 and 1 (N, classes), masks (N, height, width), or numbers as float32"
+        raise fail("ARCH302", message, hint=hint)
+    return Column("mask", shape, tuple(map(str, range(max(most, 1) + 1))))
 
 
-def _tags(names: NDArray[Any] | None, count: int) -> tuple[str, ...]:
+def _common(column: Column, test: NDArray[Any], name: str, path: Path) -> Column:
+    """A column of training and test examples.
+
+    Raises:
+        ArchError: they differ in shape (ARCH302).
+    """
+    if column.kind == "class" and test.ndim == 1 and test.dtype.kind in "iu":
+        numbers = range(len(column.classes), int(test.max()) + 1)
+        return replace(column, unseen=tuple(str(number) for number in numbers[:MOST_UNSEEN]))
+    shape = tuple(map(int, test.shape[1:]))
+    if shape != column.shape:
+        message = f"{path}: the rows of {name}_train have the shape {column.shape}, those of {name}_test {shape}"
+        raise fail("ARCH302", message, hint="save both in the same shape")
+    return column
+
+
+def _tags(names: NDArray[Any] | None, count: int, path: Path) -> tuple[str, ...]:
+    if names is not None and names.shape != (count,):
+        message = f"{path}: `classes` has {names.size:,} names, but the rows of `y` have {count:,} tags"
+        raise fail("ARCH303", message, hint="save a name for each tag")
     return tuple(map(str, range(count))) if names is None else tuple(map(str, names))
 
 
@@ -117,7 +198,7 @@ def _classes(names: NDArray[Any] | None, labels: NDArray[np.int64], path: Path) 
             twice = Counter(classes).most_common(1)[0][0]
             raise fail("ARCH302", f"{path}: duplicate name `{twice}` in `classes`")
     if len(classes) < 2:
-        raise fail("ARCH303", f"{path}: expected at least two classes, got one")
+        raise fail("ARCH303", f"{path}: expected at least two classes, got one", hint="add examples of other classes")
     return classes
 
 

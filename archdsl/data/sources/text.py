@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from pathlib import Path
@@ -16,7 +17,7 @@ from archdsl.data.sources.base import RawDataset, Source
 from archdsl.data.tables import Column, Table, in_memory
 from archdsl.errors import fail
 from archdsl.recipe import Data
-from archdsl.text import quantity
+from archdsl.text import in_line, quantity
 
 UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 """The token of what the training text does not have."""
@@ -41,14 +42,22 @@ class Text(Source):
         """
         path, searched = search.find(data.argument, "file", data_dir)
         paths = sorted(path.rglob("*.txt")) if path.is_dir() else [path]
+        if not paths:
+            raise fail("ARCH302", f"{path} contains no `.txt` files", hint="name a text file, or a folder of them")
         text = "\n".join(texts.read(each) for each in paths)
+        if not text.strip():
+            raise fail("ARCH302", f"{path} is empty", hint="name a file with a text")
         tokens = WORD.findall(text) if data.tokens == "words" else list(text)
         length, most = _wanted(ports)
         ends = round(len(tokens) * (1 - TEST - VALIDATION)), round(len(tokens) * (1 - TEST))
         if ends[0] <= length or ends[1] - ends[0] <= length:
             message = f"{path} has {quantity(len(tokens), 'token')}, which is too short for windows of {length}"
-            raise fail("ARCH303", message)
+            least = math.ceil((length + 1) / min(TEST, VALIDATION))
+            raise fail("ARCH303", message, hint=f"use a text of at least {least:,} tokens, or a shorter input")
         names = _vocabulary(tokens[: ends[0]], most)
+        if len(set(tokens)) < 2:
+            message = f"{path} has only one token, `{in_line(tokens[0])}`: there is nothing to predict"
+            raise fail("ARCH303", message, hint="name a file with a text")
         index = {name: number for number, name in enumerate(names)}
         numbers = np.array([index.get(token, 0) for token in tokens], np.int32)
         train, validation, test = (
@@ -76,7 +85,8 @@ def _wanted(ports: Ports | None) -> tuple[int, int]:
     if len(port.shape) != 1 or not port.is_integer or port.shape[0] is None or len(end.shape) != 2:
         hint = "the network takes integers (length,), and returns (length, tokens)"
         raise fail("ARCH303", "the network does not predict the tokens of a text", hint=hint)
-    return port.shape[0], int(end.shape[1] or 0)
+    most = int(end.shape[1] or 0)
+    return port.shape[0], most if port.ids is None else min(most, port.ids)
 
 
 def _vocabulary(tokens: list[str], most: int) -> tuple[str, ...]:

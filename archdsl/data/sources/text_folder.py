@@ -9,20 +9,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from archdsl.data.broken import checked, faults
 from archdsl.data.images import RequestedFormat
 from archdsl.data.ports import Ports
 from archdsl.data.readers import class_folders, search, texts
 from archdsl.data.readers.class_folders import FileKind
 from archdsl.data.sources.base import RawDataset, Source
-from archdsl.data.tables import Column, Rows, Table
-from archdsl.errors import ArchError, Problem
+from archdsl.data.tables import Column, Reader, Rows, Table
+from archdsl.errors import ArchError
 from archdsl.recipe import Data
-from archdsl.text import quantity
 
 TEXTS = FileKind("text", (".txt", ".text", ".md"))
-
-SHOWN = 10
-"""The most broken files that a message lists."""
 
 
 class TextFolder(Source):
@@ -58,29 +55,24 @@ class TextFolder(Source):
 
 def _table(listed: dict[str, list[Path]], classes: tuple[str, ...]) -> Table:
     files, labels = class_folders.labeled(listed, classes)
-    return Table(len(files), {"text": partial(_read, files), "label": lambda rows: labels[rows]})
+    readers: dict[str, Reader] = {"text": partial(_read, files), "label": lambda rows: labels[rows]}
+    return Table(len(files), readers, lambda rows: [str(files[row]) for row in rows.tolist()])
 
 
 def _read(files: list[Path], rows: Rows) -> NDArray[np.object_]:
     """The texts of some rows.
 
     Raises:
-        ArchError: some cannot be read (ARCH302); the message counts them and explains the first ones.
+        BrokenExamples: some cannot be read.
     """
-    result, broken = np.full(len(rows), "", object), list[Problem]()
+    result, broken = np.full(len(rows), "", object), dict[int, str]()
     for place, row in enumerate(rows):
         try:
             result[place] = texts.read(files[row])
         except ArchError as error:
-            broken += error.problems
-    if len(broken) == 1:
-        raise ArchError(*broken)
-    if broken:
-        more = [f"... and {len(broken) - SHOWN:,} more"] if len(broken) > SHOWN else []
-        facts = (*(problem.message for problem in broken[:SHOWN]), *more)
-        message = f"{len(broken):,} of {quantity(len(rows), 'text')} cannot be read"
-        raise ArchError(Problem("ARCH302", message, facts=facts, hint="save them as UTF-8, or remove them"))
-    return result
+            broken[place] = error.problems[0].message
+    found = faults(np.array(list(broken), np.int64), broken.__getitem__, "save them as UTF-8, or remove them")
+    return checked(result, [found])
 
 
 SOURCE = TextFolder()

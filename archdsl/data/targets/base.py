@@ -47,6 +47,11 @@ class Target(ABC):
         """Whether some examples weigh more in the loss than others."""
         return False
 
+    @property
+    def is_stratified(self) -> bool:
+        """Whether a selection of examples keeps the proportions of groups."""
+        return False
+
     def strata(self, values: NDArray[Any]) -> NDArray[np.int64]:
         """The groups whose proportions a selection of examples keeps, one number for each example; one for all."""
         return np.zeros(len(values), np.int64)

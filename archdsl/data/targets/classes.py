@@ -9,11 +9,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from archdsl.data.broken import checked, empty_cells, faults, reading, rows_of
 from archdsl.data.sources.base import RawDataset
-from archdsl.data.tables import Table
+from archdsl.data.tables import EMPTY, Rows, Table
 from archdsl.data.targets.base import Target
 from archdsl.errors import fail, nearest
 from archdsl.recipe import Data
+from archdsl.text import in_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,19 +27,37 @@ class ClassTarget(Target):
         classes: the names of the classes.
         class_weights: as in the recipe.
         weights: the weight of each class in the loss, float32 (classes,), or None if all are 1.
+        unseen: the names of classes that only validation and test examples have.
     """
 
     column: str
     classes: tuple[str, ...]
     class_weights: Literal["none", "balanced"] | Mapping[str, float] = "none"
     weights: NDArray[np.float32] | None = None
+    unseen: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, column: str, raw: RawDataset, data: Data) -> ClassTarget:
-        return cls(column, raw.columns[column].classes, data.class_weights)
+        classes = raw.columns[column].classes
+        if len(classes) < 2:
+            found = f"only `{in_line(classes[0])}`" if classes else "none"
+            message = f"expected at least two classes in `{column}`, got {found}"
+            raise fail(
+                "ARCH303", message, hint="add examples of other classes, or name another column in `data.targets`"
+            )
+        return cls(column, classes, data.class_weights, unseen=raw.columns[column].unseen)
 
     def read(self, table: Table) -> NDArray[np.int64]:
-        return table.read(self.column)
+        values, found = reading(table, self.column)
+        empty = empty_cells(table, self.column, values == EMPTY, found, may_be_mean=False)
+        unseen = np.flatnonzero(values < EMPTY)
+
+        def reason(row: int) -> str:
+            name = in_line(self.unseen[EMPTY - 1 - int(values[row])])
+            return f"{table.places(rows_of(row))[0]}: `{self.column}` is `{name}`, which no training example has"
+
+        hint = "correct these classes, or add training examples of them"
+        return checked(values, (*found, *empty, faults(unseen, reason, hint)))
 
     def fitted(self, values: NDArray[np.int64]) -> ClassTarget:
         weights = None
@@ -53,6 +73,10 @@ class ClassTarget(Target):
     @property
     def is_weighted(self) -> bool:
         return self.weights is not None
+
+    @property
+    def is_stratified(self) -> bool:
+        return True
 
     def strata(self, values: NDArray[np.int64]) -> NDArray[np.int64]:
         return values
@@ -90,14 +114,25 @@ def select(raw: RawDataset, data: Data, targets: Sequence[str]) -> RawDataset:
         _check(data.class_weights, data.classes or column.classes, "class_weights", data)
     if data.classes is None:
         return raw
-    numbers = np.full(len(column.classes), -1, np.int64)
+    # Empty cells stay, to be reported. Classes that no training example has are left out, as others are.
+    left_out = EMPTY - 1
+    numbers = np.full(len(column.classes), left_out, np.int64)
     numbers[[column.classes.index(each) for each in data.classes]] = np.arange(len(data.classes))
 
     def selected(table: Table) -> Table:
-        kept = table.take(np.flatnonzero(numbers[table.read(target)] >= 0))
-        return kept.replaced(target, lambda rows: numbers[kept.readers[target](rows)])
+        values, _ = reading(table, target)
+        kept = table.take(np.flatnonzero(numbered(values) > left_out))
 
-    columns = {**raw.columns, target: replace(column, classes=tuple(data.classes))}
+        def read(rows: Rows) -> Rows:
+            values, found = reading(kept.take(rows), target)
+            return checked(numbered(values), found)
+
+        return kept.replaced(target, read)
+
+    def numbered(values: Rows) -> Rows:
+        return np.where(values >= 0, numbers[values], np.where(values == EMPTY, EMPTY, left_out))
+
+    columns = {**raw.columns, target: replace(column, classes=tuple(data.classes), unseen=())}
     validation, test = (None if table is None else selected(table) for table in (raw.validation, raw.test))
     return replace(raw, columns=columns, train=selected(raw.train), validation=validation, test=test)
 

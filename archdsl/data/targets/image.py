@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archdsl.data import images
+from archdsl.data.broken import checked, reading
 from archdsl.data.sources.base import RawDataset
 from archdsl.data.tables import Table
 from archdsl.data.targets.base import Target
@@ -36,9 +37,9 @@ class ImageTarget(Target):
         return cls(column, (height, width, channels), raw.columns[column].largest)
 
     def read(self, table: Table) -> NDArray[np.uint8]:
-        return (
-            images.resized(table.read(self.column), *self.shape) if len(table) else np.empty((0, *self.shape), np.uint8)
-        )
+        if not len(table):
+            return np.empty((0, *self.shape), np.uint8)
+        return checked(*reading(table, self.column, lambda pixels: images.resized(pixels, *self.shape)))
 
     def fitted(self, values: NDArray[np.uint8]) -> ImageTarget:
         return self

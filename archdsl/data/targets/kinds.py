@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from archdsl.data.broken import checked, reading
 from archdsl.data.sources.base import RawDataset
-from archdsl.data.tables import Column, Rows, Table
+from archdsl.data.tables import EMPTY, Column, Table
 from archdsl.recipe import TASKS, Data, Train
 
 MOST_CLASSES = 1_000
@@ -57,38 +59,48 @@ def _wanted(train: Train, output: str) -> str | None:
 
 
 def _as_classes(raw: RawDataset, name: str, most: int) -> RawDataset:
-    values = np.unique(raw.train.read(name))
-    if not np.isfinite(values).all() or (values % 1).any() or not 2 <= len(values) <= most:
+    values = _different(raw.train, name)
+    if (values % 1).any() or not 2 <= len(values) <= most:
         return raw
+    others = [_different(table, name) for table in (raw.validation, raw.test) if table is not None]
+    unseen = np.setdiff1d(np.concatenate([values, *others]), values)
 
-    def numbered(read: Callable[[Rows], NDArray[np.float64]], rows: Rows) -> NDArray[np.int64]:
-        found = read(rows)
-        places = np.searchsorted(values, found).clip(0, len(values) - 1)
-        return np.where(values[places] == found, places, -1).astype(np.int64)
+    def numbered(found: NDArray[np.float64]) -> NDArray[np.int64]:
+        result = np.full(len(found), EMPTY, np.int64)
+        for row, value in enumerate((*values, *unseen)):
+            result[found == value] = row if row < len(values) else EMPTY - 1 - (row - len(values))
+        return result
 
-    classes = tuple(str(int(value)) for value in values)
-    return _replaced(raw, name, Column("class", classes=classes), numbered)
+    names, names_of_unseen = (tuple(f"{value:g}" for value in each) for each in (values, unseen))
+    return _replaced(raw, name, Column("class", classes=names, unseen=names_of_unseen), numbered)
+
+
+def _different(table: Table, name: str) -> NDArray[np.float64]:
+    """The different numbers of a column, without those of broken rows."""
+    values, found = reading(table, name)
+    usable = np.isfinite(values)
+    for each in found:
+        usable[each.rows] = False
+    return np.unique(values[usable])
 
 
 def _as_numbers(raw: RawDataset, name: str) -> RawDataset:
+    column = raw.columns[name]
     try:
-        values = np.array([float(each) for each in raw.columns[name].classes])
+        # An empty cell is number -1, the first class that no training example has number -2.
+        values = np.array([float(each) for each in (*column.classes, *reversed(column.unseen), "nan")])
     except ValueError:
         return raw
-    if not np.isfinite(values).all():
+    if not np.isfinite(values[:-1]).all():
         return raw
-    with_unknown = np.append(values, np.nan)  # an unknown class is number -1
-    return _replaced(raw, name, Column("number"), lambda read, rows: with_unknown[read(rows)])
+    return _replaced(raw, name, Column("number"), lambda found: values[found])
 
 
 def _replaced(
-    raw: RawDataset,
-    name: str,
-    column: Column,
-    convert: Callable[[Callable[[Rows], NDArray[np.float64]], Rows], NDArray[np.float64] | NDArray[np.int64]],
+    raw: RawDataset, name: str, column: Column, convert: Callable[[NDArray[Any]], NDArray[Any]]
 ) -> RawDataset:
     def converted(table: Table) -> Table:
-        return table.replaced(name, lambda rows: convert(table.readers[name], rows))
+        return table.replaced(name, lambda rows: checked(*reading(table.take(rows), name, convert)))
 
     validation, test = (None if table is None else converted(table) for table in (raw.validation, raw.test))
     columns = {**raw.columns, name: column}

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from archdsl.data.broken import checked, reading
 from archdsl.data.sources.base import RawDataset
 from archdsl.data.tables import Table
 from archdsl.data.targets.base import Target
@@ -37,7 +38,9 @@ class MaskTarget(Target):
         """The masks of a table, resized to the nearest pixel."""
         if not len(table):
             return np.empty((0, *self.shape), np.uint8)
-        masks: NDArray[np.uint8] = table.read(self.column)
+        return checked(*reading(table, self.column, self._resized))
+
+    def _resized(self, masks: NDArray[np.uint8]) -> NDArray[np.uint8]:
         height, width = masks.shape[1:]
         if (height, width) == self.shape:
             return masks

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from archdsl.data.broken import checked, empty_cells, reading
 from archdsl.data.sources.base import RawDataset
 from archdsl.data.tables import Table
 from archdsl.data.targets.base import Target
@@ -45,7 +46,11 @@ class NumberTarget(Target):
         return cls(column, shape[0] if shape else 1, data.standardize_targets)
 
     def read(self, table: Table) -> NDArray[np.float32]:
-        return np.asarray(table.read(self.column), np.float32).reshape(-1, self.size)
+        values, found = reading(
+            table, self.column, lambda values: np.asarray(values, np.float32).reshape(-1, self.size)
+        )
+        empty = np.isnan(values).any(axis=1)
+        return checked(values, (*found, *empty_cells(table, self.column, empty, found, may_be_mean=False)))
 
     def fitted(self, values: NDArray[np.float32]) -> NumberTarget:
         if not self.standardize:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from archdsl.data.broken import checked, reading
 from archdsl.data.sources.base import RawDataset
 from archdsl.data.tables import Table
 from archdsl.data.targets.base import Target
@@ -26,7 +27,7 @@ class TagsTarget(Target):
         return cls(column, raw.columns[column].classes)
 
     def read(self, table: Table) -> NDArray[np.float32]:
-        return np.asarray(table.read(self.column), np.float32)
+        return checked(*reading(table, self.column, lambda values: np.asarray(values, np.float32)))
 
     def fitted(self, values: NDArray[np.float32]) -> TagsTarget:
         return self

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from archdsl.data.broken import checked, reading
 from archdsl.data.sources.base import RawDataset
 from archdsl.data.tables import Table
 from archdsl.data.targets.base import Target
@@ -34,7 +35,7 @@ class TokensTarget(Target):
         return cls(column, of_column.classes, of_column.shape[0])
 
     def read(self, table: Table) -> NDArray[np.int32]:
-        return np.asarray(table.read(self.column), np.int32)
+        return checked(*reading(table, self.column, lambda values: np.asarray(values, np.int32)))
 
     def fitted(self, values: NDArray[np.int32]) -> TokensTarget:
         return self
