@@ -23,9 +23,9 @@ Kind: TypeAlias = Literal["array", "class", "image", "mask", "number", "tags", "
 """What the values of a column are.
 
 `image` is uint8 (H, W, C). `class` is the number of a class, int64 (); `EMPTY`; or a smaller number for a class that
-the training examples do not have: -2 for the first of `unseen`, -3 for the second. `number` is float64 (), or NaN for an
-empty cell. `text` is a string. `mask` has the number of the class of each pixel, uint8 (H, W). `array` is numbers of any
-shape. `tags` says whether an example has each class, 0 or 1 (classes,). `tokens` is the numbers of tokens, int32
+the training examples do not have: -2 for the first of `unseen`, -3 for the second. `number` is float64 (), or NaN for
+an empty cell. `text` is a string. `mask` has the number of the class of each pixel, uint8 (H, W). `array` is numbers of
+any shape. `tags` says whether an example has each class, 0 or 1 (classes,). `tokens` is the numbers of tokens, int32
 (length,).
 """
 

@@ -300,15 +300,6 @@ ROLES: dict[str, Case] = {
 }
 """Columns that are not those of the inputs and outputs of the network."""
 
-OUTPUTS: dict[str, Case] = {
-    "class_for_an_image": Case(table(), {"csv": "mine.csv"}, {}, network(Port((None,)), outputs=Port((8, 8, 3)))),
-    "numbers_for_classes": csv(table(), targets="height"),
-    "mask_for_a_vector": Case(cells_and_masks, {"masks": "mine"}, {}, network(Port((8, 8, 3)), outputs=Port((4,)))),
-    "series_of_another_length": npz(arrays(), network(Port((30, 2)))),
-    "columns_of_another_number": Case(table(), {"csv": "mine.csv"}, {}, network(Port((7,)))),
-}
-"""Columns that do not fit the shapes of the network."""
-
 CASES: dict[str, Case] = {
     f"{kind}_{name}": case
     for kind, cases in {"csv": CSV, "masks": MASK_FOLDERS, "npz": ARRAYS, "text": TEXTS, "roles": ROLES}.items()

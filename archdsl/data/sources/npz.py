@@ -68,11 +68,8 @@ class NpzFile(Source):
         if lacking:
             hint = "save each array for both splits"
             raise fail("ARCH302", f"{path} lacks the array `{lacking[0]}`, which training has", hint=hint)
-        typed = {
-            f"{name}{part}": _typed(arrays[f"{name}{part}"], f"{path}: {name}{part}")
-            for name in names
-            for part in parts
-        }
+        keys = [f"{name}{part}" for part in parts for name in names]
+        typed = {key: _typed(arrays[key], f"{path}: {key}") for key in keys}
         for part in parts:
             counts = {f"{name}{part}": len(typed[f"{name}{part}"]) for name in names}
             if len(set(counts.values())) > 1:
@@ -80,10 +77,8 @@ class NpzFile(Source):
                 hint = "save one row for each example in each array"
                 raise fail("ARCH302", f"{path}: the arrays differ in length: {shown}", hint=hint)
         columns = {name: _column(typed[f"{name}{parts[0]}"], name, arrays.get("classes"), path) for name in names}
-        if len(parts) > 1:
-            columns = {
-                name: _common(column, typed[f"{name}{parts[1]}"], name, path) for name, column in columns.items()
-            }
+        for name, column in columns.items() if len(parts) > 1 else ():
+            columns[name] = _common(column, typed[f"{name}{parts[1]}"], name, path)
         tables = [_table({name: typed[f"{name}{part}"] for name in names}, columns, path, part) for part in parts]
         inputs = tuple(name for name in names if name != "y")
         test = tables[1] if len(tables) > 1 else None
