@@ -212,22 +212,18 @@ def _screened(
         ArchError: such examples may not be left out (ARCH302). Then all columns are read, to report all faults at once.
     """
     first = next(iter(targets.values()))
-    tables = {"train": raw.train, "validation": raw.validation, "test": raw.test}
-    if not first.is_stratified:
-        return raw.train, raw.validation, raw.test
+    given = {"train": raw.train, "validation": raw.validation, "test": raw.test}
+    tables = {split: table for split, table in given.items() if table is not None}
+    kept = {}
     for split, table in tables.items():
-        if table is not None:
-            _, found = _values(first, table)
-            tables[split] = table.take(screening.rows(split, len(table), found)) if found else table
+        _, found = _values(first, table) if first.is_stratified else (None, ())
+        kept[split] = table.take(screening.rows(split, len(table), found)) if found else table
     if screening.kept:
         every = Screening(screening.broken, screening.missing)
-        for split, table in (("train", raw.train), ("validation", raw.validation), ("test", raw.test)):
-            if table is not None:
-                _read(split, table, inputs, targets, every)
+        for split, table in tables.items():
+            _read(split, table, inputs, targets, every)
         every.check()
-    train = tables["train"]
-    assert train is not None
-    return train, tables["validation"], tables["test"]
+    return kept["train"], kept.get("validation"), kept.get("test")
 
 
 def _read(
