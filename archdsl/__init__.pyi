@@ -3,6 +3,7 @@ from .api import check as check
 from .api import compile as compile
 from .api import copy_weights as copy_weights
 from .api import evaluate as evaluate
+from .api import generate as generate
 from .api import lint as lint
 from .api import load_model as load_model
 from .api import plot as plot

@@ -393,33 +393,67 @@ def evaluate(
     return fit.evaluate(Path(run), data_dir=directory, limit=limit, limits=limits or DEFAULTS)
 
 
-def predict(
-    network: str | Path, images: Iterable[str | Path], *, limits: Limits | None = None
-) -> tuple[Prediction, ...]:
-    """Predict the classes of image files.
+def predict(network: str | Path, examples: Any, *, limits: Limits | None = None) -> tuple[Prediction, ...]:
+    """Predict raw examples, encoded as in training.
 
     Args:
         network: a run folder, or a `.keras` file.
-        images: files, folders, or patterns such as `photos/*.png`.
+        examples: files of images, rows (`.csv`, `.jsonl`, `.parquet`), arrays (`.npz`) or texts; or rows in memory: a
+            list of mappings, a mapping of columns, or a data frame.
         limits: the limits for the network's spec, if not the default; the file's own limits can only lower them.
 
     Returns:
-        One prediction for each image, in order: its probabilities, or the error if it cannot be read.
+        One prediction for each example, in order: its value and its probabilities, or the error if it cannot be read.
 
     Raises:
-        ArchError: there is no such network, it does not classify images, or there are no images.
+        ArchError: there is no such network, it takes other columns, or there are no examples.
     """
-    from archdsl.data.images import find
+    from archdsl.data import raw_examples
     from archdsl.errors import fail
     from archdsl.training.prediction import load
 
-    predictor, paths = (
-        load(Path(network), limits or DEFAULTS),
-        find([images] if isinstance(images, str | Path) else images),
-    )
-    if not paths:
-        raise fail("ARCH301", f"no images found in {images}")
-    return tuple(predictor.predict(paths))
+    predictor = load(Path(network), limits or DEFAULTS)
+    columns = predictor.description.columns
+    given = [examples] if isinstance(examples, str | Path) else examples
+    if isinstance(given, Iterable) and not isinstance(given, Mapping) and not hasattr(given, "shape"):
+        given = [*given]
+    are_files = isinstance(given, list) and all(isinstance(each, str | Path) for each in given)
+    found = [*(raw_examples.find(given, columns) if are_files else raw_examples.of_values(given, columns))]
+    if not found:
+        noun = "images" if predictor.description.image_name is not None else "examples"
+        raise fail("ARCH301", f"no {noun} found in {examples}")
+    return tuple(predictor.predict(found))
+
+
+def generate(
+    network: str | Path,
+    prompt: str,
+    *,
+    tokens: int = 200,
+    temperature: float = 1.0,
+    seed: int = 0,
+    limits: Limits | None = None,
+) -> str:
+    """Continue a text with a network that was trained on the source `text`.
+
+    Args:
+        network: a run folder, or a `.keras` file.
+        prompt: the beginning of the text.
+        tokens: the number of characters or words to add.
+        temperature: 0 takes the most likely token, 1 draws one from the predicted distribution.
+        seed: the seed of the drawn tokens.
+        limits: the limits for the network's spec, if not the default; the file's own limits can only lower them.
+
+    Returns:
+        The prompt with its continuation.
+
+    Raises:
+        ArchError: there is no such network, it does not predict tokens, or the prompt is empty.
+    """
+    from archdsl.training.generation import Generator
+    from archdsl.training.prediction import load
+
+    return Generator(load(Path(network), limits or DEFAULTS)).text(prompt, tokens, temperature, seed)
 
 
 def _chosen(spec: AnySpec, variant: str, arguments: Mapping[str, Any] | None = None) -> tuple[Spec, dict[str, Any]]:

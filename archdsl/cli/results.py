@@ -1,78 +1,19 @@
-"""The commands that use trained models: `runs`, `predict`, `export`."""
+"""The commands that use finished runs: `runs`, `export`."""
 
 from __future__ import annotations
 
-import csv
 import sys
-from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from archdsl.cli import backend, completion
-from archdsl.cli.shared import AllowOption, JsonOption, print_colored, print_error, print_json, print_text, say
+from archdsl.cli.shared import AllowOption, JsonOption, print_colored, print_json, print_text, say
 from archdsl.errors import fail, nearest
 from archdsl.limits import raised
-from archdsl.text import csv_cell, in_line, quantity, room
-
-if TYPE_CHECKING:
-    from archdsl.training.prediction import Prediction, Predictor
-
-INCOMPLETE = 3
-"""The exit code of `predict` if some images cannot be read."""
-
-
-def predict(
-    network: Annotated[
-        Path, typer.Argument(metavar="RUN", help="A run folder, or a `.keras` file.", autocompletion=completion.files)
-    ],
-    images: Annotated[
-        list[str],
-        typer.Argument(metavar="IMAGES", help="Files, folders, or quoted patterns.", autocompletion=completion.files),
-    ],
-    top: Annotated[int, typer.Option(min=1, metavar="N", help="Number of classes to print for each image.")] = 3,
-    as_json: JsonOption = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
-    allow: AllowOption = None,
-) -> None:
-    """Classify images with a trained model.
-
-    Prints the most probable classes of each image. Unreadable images are reported on stderr and skipped; the exit
-    code is then 3.
-
-    Examples:
-        archdsl predict runs/my_net-1 photo.jpg
-        archdsl predict runs/my_net-1 "photos/*.png" --top 1 --csv
-    """
-    if as_json and as_csv:
-        raise fail("ARCH203", "`--json` and `--csv` cannot be combined", hint="pass only one of them")
-    if not network.exists():
-        raise fail("ARCH204", f"{network} does not exist", hint="name a run folder or a `.keras` file")
-    limits = raised(allow or ())
-    backend.load_keras()
-    from archdsl.data.images import find
-    from archdsl.training.prediction import load
-
-    predictor = load(network, limits)
-    for lack in predictor.lacks:
-        say(lack)
-    paths = find(images)
-    if not paths:
-        raise fail("ARCH301", f"there are no images in {', '.join(images)}")
-    top = min(top, len(predictor.classes))
-    broken = 0
-    predictions = _with_errors_printed(_with_bar(predictor.predict(paths), len(paths)))
-    if as_json:
-        found = list(predictions)
-        broken = sum(prediction.error is not None for prediction in found)
-        print_json([_data(prediction, predictor, top) for prediction in found])
-    else:
-        write = _csv_lines if as_csv else _lines
-        broken = write(predictions, predictor, paths, top)
-    if broken:
-        raise typer.Exit(INCOMPLETE)
+from archdsl.text import quantity, room
 
 
 def export(
@@ -231,57 +172,4 @@ def _compare(folders: list[Path], out: Path | None, as_json: bool) -> None:
         print_colored(comparison.to_text(found, room(sys.stdout)), listing.COLORS | COLORS)
 
 
-def _with_errors_printed(predictions: Iterable[Prediction]) -> Iterator[Prediction]:
-    for prediction in predictions:
-        if prediction.error is not None:
-            print_error(prediction.error, pointer=False)
-        yield prediction
-
-
-def _with_bar(predictions: Iterable[Prediction], count: int) -> Iterator[Prediction]:
-    """Show progress on stderr if it is a terminal and stdout is not."""
-    if not sys.stderr.isatty() or sys.stdout.isatty():
-        yield from predictions
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("images"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(file=sys.stderr), transient=True) as bar:
-        yield from bar.track(predictions, total=count)
-
-
-def _lines(predictions: Iterable[Prediction], predictor: Predictor, paths: list[Path], top: int) -> int:
-    """Print a line for each image, in columns, and return the number of broken images."""
-    classes = [in_line(name) for name in predictor.classes]
-    width, name = max(len(in_line(str(path))) for path in paths), max(map(len, classes))
-    broken = 0
-    for prediction in predictions:
-        broken += prediction.error is not None
-        words = [f"{classes[i]:<{name}} {share:>8.2%}" for i, share in prediction.top(top)]
-        if words:
-            print_text(f"{in_line(str(prediction.path)):<{width}}  {'   '.join(words)}")
-            sys.stdout.flush()
-    return broken
-
-
-def _csv_lines(predictions: Iterable[Prediction], predictor: Predictor, paths: list[Path], top: int) -> int:
-    table = csv.writer(sys.stdout, lineterminator="\n")
-    table.writerow(["image", *(f"{word}_{i}" for i in range(1, top + 1) for word in ("class", "probability"))])
-    broken = 0
-    for prediction in predictions:
-        broken += prediction.error is not None
-        words = [word for i, share in prediction.top(top) for word in (predictor.classes[i], f"{share:.6f}")]
-        if words:
-            table.writerow(map(csv_cell, [str(prediction.path), *words]))
-    return broken
-
-
-def _data(prediction: Prediction, predictor: Predictor, top: int) -> dict[str, Any]:
-    if prediction.error is not None:
-        return {"image": str(prediction.path), "error": prediction.error.problems[0].data()}
-    classes = [{"class": predictor.classes[i], "number": i, "probability": share} for i, share in prediction.top(top)]
-    return {"image": str(prediction.path), "classes": classes}
-
-
-COMMANDS = {"predict": predict, "export": export, "runs": runs}
+COMMANDS = {"export": export, "runs": runs}

@@ -103,6 +103,13 @@ def _below(folder: Path) -> list[Path]:
     return [path for path in paths if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
 
 
+def size_of(path: Path) -> tuple[int, int] | None:
+    """Height and width of an image file, from its header; None if it cannot be read."""
+    with reject_bombs():
+        head = _head(path)
+    return head and head[:2]
+
+
 def read(path: Path, channels: int, size: Sequence[int] | None) -> NDArray[np.uint8]:
     """Read an image file as uint8 (H, W, channels), from 0 (black) to 255.
 

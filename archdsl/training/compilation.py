@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias
 import keras
 import numpy as np
 
+from archdsl.data.input_description import DescribedHead
 from archdsl.data.pipeline.targets import Encoding
 from archdsl.data.targets import NumberTarget
 from archdsl.errors import fail
@@ -168,6 +169,16 @@ def loss_of(recipe: Train, head: Head) -> Loss:
     return loss
 
 
+def described_heads(recipe: Train, model: keras.Model, heads: Sequence[Head]) -> tuple[DescribedHead, ...]:
+    """What a saved model records of its outputs."""
+    described = []
+    for head in heads:
+        loss = loss_of(recipe, head)
+        logits = _ends_in_logits(recipe, model, head.output, loss) if loss.takes("from_logits") else None
+        described.append(DescribedHead(head.output, head.column, head.task.word, logits))
+    return tuple(described)
+
+
 def make_metrics(recipe: Train, model: keras.Model, heads: Sequence[Head], more: Sequence[Any] = ()) -> Any:
     """Create the metrics of each output: those of its task first, then those of the recipe.
 
@@ -251,4 +262,4 @@ def gives_probabilities(model: keras.Model, output: str = "", each: bool = False
         ]
         return bool(all((values >= 0).all() and (values <= 1).all() and values.any() for values in tries))
     values = outputs(black)
-    return bool((values >= 0).all() and abs(values.sum() - 1) < 1e-2)
+    return bool((values >= 0).all() and (abs(values.sum(axis=-1) - 1) < 1e-2).all())

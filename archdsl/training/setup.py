@@ -129,7 +129,8 @@ def prepare(spec: Spec, overrides: Overrides) -> PreparedTraining:
         model = build(spec, **overrides.arguments)
     heads = find_heads(model, dataset, source, recipe, partial(_setting, spec, overrides.arguments), spec.places)
     test_time = recipe.test_time.model_dump() if recipe.test_time else None
-    carry_data(model, input_description.describe(dataset, dataset.name, test_time, heads[0].output))
+    described = compilation.described_heads(recipe, model, heads)
+    carry_data(model, input_description.describe(dataset, dataset.name, test_time, heads[0].output, described))
     steps = pipeline.steps(dataset.train, source)
     _compile(model, graph, recipe, heads, source, steps, overrides)
     prepared = PreparedTraining(spec, graph, source, recipe, dataset, model, steps, heads, overrides)

@@ -75,7 +75,7 @@ def test_each_wrong_field_of_the_data_is_named(folder: Path) -> None:
         prediction.load(folder / "wrong.keras")
     (problem,) = caught.value.problems
     assert problem.code == "ARCH302"
-    assert [fact.split("`")[1] for fact in problem.facts] == ["classes.0", "shape.1", "largest"]
+    assert [fact.split("`")[1] for fact in problem.facts] == ["shape.1", "largest", "classes.0"]
 
 
 def test_there_are_enough_cases() -> None:

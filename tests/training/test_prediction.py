@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -208,9 +209,13 @@ def test_an_exported_network_makes_its_own_input(folder: Path, tmp_path: Path) -
 @pytest.mark.parametrize(("divisor", "mean"), [(255.0, None), (1.0, [120.0]), (1.0, None), (16.0, [0.5])])
 def test_each_way_to_make_the_input_becomes_layers(divisor: float, mean: list[float] | None) -> None:
     data = {**input_description.describe(DATASET, "pets"), "divisor": divisor, "mean": mean, "std": mean}
-    raw = export.with_raw_input(network(), data, logits=True)
+    described = input_description.read(data, "model.keras")
+    heads = [replace(head, logits=True) for head in described.heads]
+    raw = export.with_raw_input(network(), described, heads)
+    image = described.inputs[""]
+    assert isinstance(image, ImageInput)
+    want = keras.ops.softmax(network()(standardize(PIXELS, image), training=False))
     pixels = keras.ops.convert_to_tensor(PIXELS, "float32")
-    want = keras.ops.softmax(network()(prediction.standardized(pixels, data), training=False))
     assert np.allclose(raw(pixels), want, atol=1e-5)
 
 

@@ -9,13 +9,23 @@ from archdsl.data.inputs.base import Input
 from archdsl.data.inputs.category import CategoryInput
 from archdsl.data.inputs.image import ImageInput
 from archdsl.data.inputs.text import TextInput
+from archdsl.data.inputs.tokens import TokensInput
 from archdsl.data.inputs.vector import VectorInput
 from archdsl.data.ports import Port
 from archdsl.data.sources.base import RawDataset
 from archdsl.errors import fail
 from archdsl.text import quantity
 
-__all__ = ["ArrayInput", "CategoryInput", "ImageInput", "Input", "TextInput", "VectorInput", "kind_of"]
+__all__ = [
+    "ArrayInput",
+    "CategoryInput",
+    "ImageInput",
+    "Input",
+    "TextInput",
+    "TokensInput",
+    "VectorInput",
+    "kind_of",
+]
 
 
 def kind_of(columns: Sequence[str], raw: RawDataset, port: Port | None) -> type[Input]:
@@ -36,6 +46,8 @@ def kind_of(columns: Sequence[str], raw: RawDataset, port: Port | None) -> type[
         return ArrayInput
     if kinds == {"text"} and len(columns) == 1:
         return TextInput
+    if kinds == {"tokens"} and len(columns) == 1:
+        return TokensInput
     if kinds <= {"number", "class"} and columns:
         return VectorInput
     shown = ", ".join(f"`{name}` ({raw.columns[name].kind})" for name in columns) or "no column"

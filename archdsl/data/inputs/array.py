@@ -13,7 +13,7 @@ from archdsl.data.broken import Faults, checked, faults, reading, rows_of
 from archdsl.data.inputs.base import Input
 from archdsl.data.ports import Port
 from archdsl.data.sources.base import RawDataset
-from archdsl.data.tables import Table
+from archdsl.data.tables import Column, Table
 from archdsl.recipe import Data
 
 SMALLEST = 1e-12
@@ -96,9 +96,14 @@ class ArrayInput(Input):
     def made_shape(self) -> tuple[int, ...]:
         return self.shape
 
+    @property
+    def needs(self) -> dict[str, Column]:
+        return {self.column: Column("array", self.shape)}
+
     def describe(self) -> dict[str, Any]:
         mean, std = (None if each is None else each.tolist() for each in (self.mean, self.std))
-        return {"kind": "array", "column": self.column, "shape": list(self.shape), "mean": mean, "std": std}
+        words = {"kind": "array", "column": self.column, "shape": list(self.shape), "dtype": self.dtype}
+        return {**words, "ids": self.ids, "mean": mean, "std": std}
 
     def check_memory(self, title: str, count: int) -> None:
         """Arrays that were read fit into memory."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from archdsl.data.ports import Port
 from archdsl.data.sources.base import RawDataset
-from archdsl.data.tables import Table
+from archdsl.data.tables import Column, Table
 from archdsl.recipe import Data
 
 
@@ -50,6 +50,11 @@ class Input(ABC):
     @abstractmethod
     def made_shape(self) -> tuple[int, ...]:
         """The shape of one example as the network takes it."""
+
+    @property
+    @abstractmethod
+    def needs(self) -> dict[str, Column]:
+        """The columns that it is made of, by name."""
 
     @abstractmethod
     def describe(self) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from archdsl.data.broken import checked, empty_cells, reading
 from archdsl.data.inputs.base import Input
 from archdsl.data.ports import Port
 from archdsl.data.sources.base import RawDataset
-from archdsl.data.tables import EMPTY, Table
+from archdsl.data.tables import EMPTY, Column, Table
 from archdsl.recipe import Data
 
 
@@ -57,8 +57,13 @@ class CategoryInput(Input):
         """The number of different integers."""
         return len(self.classes) + 1
 
+    @property
+    def needs(self) -> dict[str, Column]:
+        return {self.column: Column("class", classes=self.classes)}
+
     def describe(self) -> dict[str, Any]:
-        return {"kind": "category", "column": self.column, "classes": list(self.classes)}
+        words = {"kind": "category", "column": self.column, "classes": list(self.classes)}
+        return {**words, "missing": self.missing}
 
     def check_memory(self, title: str, count: int) -> None:
         """A table that was read fits into memory."""

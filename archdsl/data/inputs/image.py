@@ -16,7 +16,7 @@ from archdsl.data.pixels import Statistics, measure
 from archdsl.data.ports import Port
 from archdsl.data.readers import files
 from archdsl.data.sources.base import RawDataset
-from archdsl.data.tables import Table
+from archdsl.data.tables import Column, Table
 from archdsl.recipe import Data
 
 
@@ -66,6 +66,10 @@ class ImageInput(Input):
     @property
     def made_shape(self) -> tuple[int, ...]:
         return self.shape
+
+    @property
+    def needs(self) -> dict[str, Column]:
+        return {self.column: Column("image", self.shape, largest=self.largest)}
 
     def describe(self) -> dict[str, Any]:
         return {

@@ -13,7 +13,7 @@ from archdsl.data.broken import checked, empty_cells, reading
 from archdsl.data.inputs.base import Input
 from archdsl.data.ports import Port
 from archdsl.data.sources.base import RawDataset
-from archdsl.data.tables import Table
+from archdsl.data.tables import Column, Table
 from archdsl.errors import fail
 from archdsl.recipe import Data
 
@@ -76,8 +76,13 @@ class TextInput(Input):
     def made_shape(self) -> tuple[int, ...]:
         return (self.length,)
 
+    @property
+    def needs(self) -> dict[str, Column]:
+        return {self.column: Column("text")}
+
     def describe(self) -> dict[str, Any]:
-        return {"kind": "text", "column": self.column, "length": self.length, "words": list(self.words)}
+        words = {"kind": "text", "column": self.column, "length": self.length, "words": list(self.words)}
+        return {**words, "missing": self.missing}
 
     def check_memory(self, title: str, count: int) -> None:
         """A table that was read fits into memory."""

@@ -31,12 +31,15 @@ class VectorInput(Input):
         columns: the columns in order, by name.
         missing: as in the recipe. `mean` replaces an empty cell by the mean, which is 0 after standardization.
         mean, std: mean and standard deviation of each column of numbers by name, once known.
+        smallest, largest: the range of each column of numbers in the training examples by name, once known.
     """
 
     columns: dict[str, Column]
     missing: Literal["error", "mean", "drop"] = "error"
     mean: dict[str, float] | None = None
     std: dict[str, float] | None = None
+    smallest: dict[str, float] | None = None
+    largest: dict[str, float] | None = None
 
     @classmethod
     def of(cls, columns: Sequence[str], raw: RawDataset, data: Data, port: Port | None = None) -> VectorInput:
@@ -58,13 +61,16 @@ class VectorInput(Input):
         return checked(values, found)
 
     def fitted(self, values: NDArray[np.float64]) -> VectorInput:
-        mean, std = {}, {}
-        for place, (name, column) in enumerate(self.columns.items()):
-            if column.kind == "number":
-                known = values[:, place][~np.isnan(values[:, place])]
-                mean[name] = float(known.mean()) if len(known) else 0.0
-                std[name] = float(known.std()) if len(known) else 0.0
-        return replace(self, mean=mean, std=std)
+        known = {
+            name: values[:, place][~np.isnan(values[:, place])]
+            for place, (name, column) in enumerate(self.columns.items())
+            if column.kind == "number"
+        }
+        mean, std, smallest, largest = (
+            {name: float(of(cells)) if len(cells) else 0.0 for name, cells in known.items()}
+            for of in (np.mean, np.std, np.min, np.max)
+        )
+        return replace(self, mean=mean, std=std, smallest=smallest, largest=largest)
 
     def encoded(self, values: NDArray[np.float64]) -> NDArray[np.float32]:
         mean, std = self.mean or {}, self.std or {}
@@ -82,10 +88,14 @@ class VectorInput(Input):
     def made_shape(self) -> tuple[int, ...]:
         return (sum(1 if column.kind == "number" else len(column.classes) for column in self.columns.values()),)
 
+    @property
+    def needs(self) -> dict[str, Column]:
+        return self.columns
+
     def describe(self) -> dict[str, Any]:
-        mean, std = self.mean or {}, self.std or {}
+        statistics = {"mean": self.mean, "std": self.std, "smallest": self.smallest, "largest": self.largest}
         columns = [
-            {"name": name, "mean": mean[name], "std": std[name]}
+            {"name": name, **{word: (values or {})[name] for word, values in statistics.items()}}
             if column.kind == "number"
             else {"name": name, "classes": list(column.classes)}
             for name, column in self.columns.items()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from pathlib import Path
 
@@ -13,19 +12,16 @@ from numpy.typing import NDArray
 from archdsl.data.images import RequestedFormat
 from archdsl.data.ports import Ports
 from archdsl.data.readers import search, texts
+from archdsl.data.readers.tokens import UNKNOWN
+from archdsl.data.readers.tokens import split as tokens_of
 from archdsl.data.sources.base import RawDataset, Source
 from archdsl.data.tables import Column, Table, in_memory
 from archdsl.errors import fail
 from archdsl.recipe import Data
 from archdsl.text import in_line, quantity
 
-UNKNOWN = "\N{REPLACEMENT CHARACTER}"
-"""The token of what the training text does not have."""
-
 TEST, VALIDATION = 0.1, 0.1
 """The shares at the end of a text that are held out: neighbors of a window must not be in another split."""
-
-WORD = re.compile(r"\w+|[^\w\s]|\n")
 
 
 class Text(Source):
@@ -47,7 +43,7 @@ class Text(Source):
         text = "\n".join(texts.read(each) for each in paths)
         if not text.strip():
             raise fail("ARCH302", f"{path} is empty", hint="name a file with a text")
-        tokens = WORD.findall(text) if data.tokens == "words" else list(text)
+        tokens = tokens_of(text, data.tokens)
         length, most = _wanted(ports)
         ends = round(len(tokens) * (1 - TEST - VALIDATION)), round(len(tokens) * (1 - TEST))
         if ends[0] <= length or ends[1] - ends[0] <= length:
@@ -63,7 +59,7 @@ class Text(Source):
         train, validation, test = (
             _windows(part, length) for part in (numbers[: ends[0]], numbers[ends[0] : ends[1]], numbers[ends[1] :])
         )
-        columns = {"tokens": Column("array", (length,)), "next": Column("tokens", (length,), names)}
+        columns = {"tokens": Column("tokens", (length,), names), "next": Column("tokens", (length,), names)}
         return RawDataset(
             columns,
             ("tokens",),

@@ -53,4 +53,4 @@ class MaskTarget(Target):
         return self
 
     def describe(self) -> dict[str, Any]:
-        return {"kind": "mask", "classes": list(self.classes)}
+        return {"kind": "mask", "classes": list(self.classes), "shape": list(self.shape)}

@@ -41,4 +41,4 @@ class TokensTarget(Target):
         return self
 
     def describe(self) -> dict[str, Any]:
-        return {"kind": "tokens", "classes": list(self.classes)}
+        return {"kind": "tokens", "classes": list(self.classes), "length": self.length}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import keras
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ from archdsl.recipe.losses import Loss
 from archdsl.recipe.tasks import TaskWord
 from archdsl.runs.card import Reliability
 from archdsl.runs.folder import Result
+from archdsl.training.answers import Answer
+
+Link: TypeAlias = Literal["", "softmax", "sigmoid"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,12 @@ class Task(ABC):
         """What is known about it without a framework."""
         return TASKS[self.word]
 
+    link: Link = ""
+    """What makes probabilities of logits; empty if it predicts no classes."""
+
+    is_picture: ClassVar[bool] = False
+    """Whether what it predicts is a picture."""
+
     @abstractmethod
     def fits(self, shape: Any, target: Target) -> bool:
         """Whether an output of a Keras shape predicts a target."""
@@ -122,6 +131,14 @@ class Task(ABC):
         if score != best_score:
             return bool(score > best_score if self.facts.larger_is_better else score < best_score)
         return bool(loss < best_loss or (math.isnan(best_loss) and not math.isnan(loss)))
+
+    @abstractmethod
+    def answers(self, values: NDArray[Any], target: Target) -> Sequence[Answer]:
+        """What an output says about each example.
+
+        Args:
+            values: the outputs (N, ...); of classes, probabilities.
+        """
 
     @abstractmethod
     def scorer(self, column: str, dataset: Dataset) -> Scorer:

@@ -19,9 +19,10 @@ from archdsl.recipe.losses import Loss
 from archdsl.runs.card import Reliability
 from archdsl.runs.folder import CONFUSION, MISTAKES, Result
 from archdsl.text import percent, quantity
+from archdsl.training.answers import ClassAnswer
 from archdsl.training.reports import confusion, mistakes
 from archdsl.training.reports.labeled_predictions import LabeledPredictions, class_accuracies
-from archdsl.training.tasks.base import Scorer, Task
+from archdsl.training.tasks.base import Link, Scorer, Task
 from archdsl.training.tasks.shapes import fits, output_shapes, shape_text
 
 
@@ -29,6 +30,7 @@ class Classification(Task):
     """One output for each class, as probabilities or logits."""
 
     word = "classification"
+    link: Link = "softmax"
 
     def fits(self, shape: Any, target: Target) -> bool:
         return isinstance(target, ClassTarget) and fits(shape, (len(target.classes),))
@@ -56,6 +58,11 @@ class Classification(Task):
         is_dense = any(isinstance(layer, keras.layers.Dense) and layer.units == shape[1] for layer in model.layers[-2:])
         raise fail("ARCH303", message, hint=f"set `units` of the last `dense` to {classes}" if is_dense else "")
 
+    def answers(self, values: NDArray[Any], target: Target) -> list[ClassAnswer]:
+        assert isinstance(target, ClassTarget)
+        rows = two_columns(values) if values.shape[1] == 1 else values
+        return [ClassAnswer(row, target.classes) for row in rows]
+
     def scorer(self, column: str, dataset: Dataset) -> ClassificationScorer:
         return ClassificationScorer(_target(column, dataset))
 
@@ -64,6 +71,7 @@ class BinaryClassification(Classification):
     """One output, which decides between two classes: the probability of the second one, or its logit."""
 
     word = "binary_classification"
+    link: Link = "sigmoid"
 
     def fits(self, shape: Any, target: Target) -> bool:
         return isinstance(target, ClassTarget) and len(target.classes) == 2 and fits(shape, (1,))

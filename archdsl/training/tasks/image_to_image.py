@@ -15,6 +15,7 @@ from archdsl.data.dataset import Dataset
 from archdsl.data.targets import ImageTarget, Target
 from archdsl.errors import fail
 from archdsl.runs.folder import OUTPUTS, Result
+from archdsl.training.answers import ImageAnswer
 from archdsl.training.reports import outputs as drawing
 from archdsl.training.tasks.base import Scorer, Task
 from archdsl.training.tasks.shapes import fits, output_shapes, shape_text
@@ -27,6 +28,7 @@ class ImageToImage(Task):
     """An output of the shape of the target, with values from 0 to 1."""
 
     word = "image_to_image"
+    is_picture = True
 
     def fits(self, shape: Any, target: Target) -> bool:
         return isinstance(target, ImageTarget) and fits(shape, target.shape)
@@ -39,6 +41,9 @@ class ImageToImage(Task):
             subject = f"the output `{output}`" if output else "the network"
             wanted = shape_text((None, *target.shape))
             raise fail("ARCH303", f"{subject} returns {shape_text(shape)}, but `{column}` is images of {wanted}")
+
+    def answers(self, values: NDArray[Any], target: Target) -> list[ImageAnswer]:
+        return [ImageAnswer(pixels) for pixels in values]
 
     def scorer(self, column: str, dataset: Dataset) -> ImageScorer:
         target = dataset.targets[column]

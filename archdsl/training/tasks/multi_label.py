@@ -15,7 +15,8 @@ from archdsl.data.dataset import Dataset
 from archdsl.data.targets import TagsTarget, Target
 from archdsl.errors import fail
 from archdsl.runs.folder import Result
-from archdsl.training.tasks.base import Scorer, Task
+from archdsl.training.answers import TagsAnswer
+from archdsl.training.tasks.base import Link, Scorer, Task
 from archdsl.training.tasks.shapes import fits, output_shapes, shape_text
 
 
@@ -23,6 +24,7 @@ class MultiLabel(Task):
     """One output for each class: the probability that an example has it, or its logit."""
 
     word = "multi_label"
+    link: Link = "sigmoid"
 
     def fits(self, shape: Any, target: Target) -> bool:
         return isinstance(target, TagsTarget) and fits(shape, (len(target.classes),))
@@ -35,6 +37,10 @@ class MultiLabel(Task):
             subject = f"the output `{output}`" if output else "the network"
             message = f"{subject} returns {shape_text(shape)}, but {dataset.name} has {len(target.classes)} classes"
             raise fail("ARCH303", message, hint=f"end the network with `dense: {{units: {len(target.classes)}}}`")
+
+    def answers(self, values: NDArray[Any], target: Target) -> list[TagsAnswer]:
+        assert isinstance(target, TagsTarget)
+        return [TagsAnswer(row, target.classes) for row in values]
 
     def scorer(self, column: str, dataset: Dataset) -> MultiLabelScorer:
         target = dataset.targets[column]

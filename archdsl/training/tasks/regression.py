@@ -16,6 +16,7 @@ from archdsl.data.targets import NumberTarget, Target
 from archdsl.errors import fail
 from archdsl.runs.folder import RESIDUALS, Result
 from archdsl.text import quantity
+from archdsl.training.answers import NumbersAnswer
 from archdsl.training.reports import residuals
 from archdsl.training.tasks.base import Scorer, Task
 from archdsl.training.tasks.shapes import fits, output_shapes, shape_text
@@ -40,6 +41,10 @@ class Regression(Task):
             if target.size == 1 and fits(shape, (None,)):
                 hint += "; if each number is a class, set `task: classification`"
             raise fail("ARCH303", message, hint=hint)
+
+    def answers(self, values: NDArray[Any], target: Target) -> list[NumbersAnswer]:
+        assert isinstance(target, NumberTarget)
+        return [NumbersAnswer(row, target.column) for row in target.restored(values)]
 
     def scorer(self, column: str, dataset: Dataset) -> RegressionScorer:
         target = dataset.targets[column]

@@ -17,8 +17,9 @@ from archdsl.data.targets import MaskTarget, Target
 from archdsl.errors import fail
 from archdsl.recipe.losses import Loss
 from archdsl.runs.folder import MASKS, Result
+from archdsl.training.answers import MaskAnswer
 from archdsl.training.reports import overlays
-from archdsl.training.tasks.base import Scorer, Task
+from archdsl.training.tasks.base import Link, Scorer, Task
 from archdsl.training.tasks.shapes import fits, output_shapes, shape_text
 
 KEPT = 6
@@ -29,6 +30,8 @@ class Segmentation(Task):
     """An output of the size of the images, with a channel for each class."""
 
     word = "segmentation"
+    link: Link = "softmax"
+    is_picture = True
 
     def fits(self, shape: Any, target: Target) -> bool:
         return isinstance(target, MaskTarget) and fits(shape, (*target.shape, self.channels(target)))
@@ -49,6 +52,11 @@ class Segmentation(Task):
         hint = f"end the network with `conv: {{filters: {len(target.classes)}, kernel: 1}}` at the size of the images"
         raise fail("ARCH303", message, hint=hint)
 
+    def answers(self, values: NDArray[Any], target: Target) -> list[MaskAnswer]:
+        assert isinstance(target, MaskTarget)
+        masks = values.argmax(axis=-1) if values.shape[-1] > 1 else values[..., 0] > 0.5
+        return [MaskAnswer(mask, target.classes) for mask in masks.astype(np.uint8)]
+
     def scorer(self, column: str, dataset: Dataset) -> SegmentationScorer:
         target = dataset.targets[column]
         assert isinstance(target, MaskTarget)
@@ -59,6 +67,7 @@ class BinarySegmentation(Segmentation):
     """An output of the size of the images with one channel, which decides between two classes."""
 
     word = "binary_segmentation"
+    link: Link = "sigmoid"
 
     def fits(self, shape: Any, target: Target) -> bool:
         return super().fits(shape, target) and isinstance(target, MaskTarget) and len(target.classes) == 2

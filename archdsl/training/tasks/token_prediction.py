@@ -17,7 +17,8 @@ from archdsl.data.targets import Target, TokensTarget
 from archdsl.errors import fail
 from archdsl.recipe.losses import Loss
 from archdsl.runs.folder import Result
-from archdsl.training.tasks.base import Scorer, Task
+from archdsl.training.answers import TokensAnswer
+from archdsl.training.tasks.base import Link, Scorer, Task
 from archdsl.training.tasks.shapes import output_shapes, shape_text
 
 SMALLEST = 1e-9
@@ -28,6 +29,7 @@ class TokenPrediction(Task):
     """An output of (length, tokens), which may have more tokens than the text."""
 
     word = "token_prediction"
+    link: Link = "softmax"
 
     def fits(self, shape: Any, target: Target) -> bool:
         if not isinstance(target, TokensTarget) or not isinstance(shape, tuple) or len(shape) != 3:
@@ -44,6 +46,11 @@ class TokenPrediction(Task):
 
     def encoding(self, loss: Loss) -> Encoding:
         return "ids"
+
+    def answers(self, values: NDArray[Any], target: Target) -> list[TokensAnswer]:
+        assert isinstance(target, TokensTarget)
+        ids = values[..., : len(target.classes)].argmax(axis=-1)
+        return [TokensAnswer([target.classes[number] for number in row]) for row in ids]
 
     def scorer(self, column: str, dataset: Dataset) -> TokenScorer:
         return TokenScorer()
