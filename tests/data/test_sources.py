@@ -340,7 +340,7 @@ ORDER = (
     ("tables", "pixels", "ports"),
     ("broken",),
     ("images", "readers"),
-    ("sources",),
+    ("sources", "raw_examples"),
     ("roles",),
     ("inputs", "targets"),
     ("dataset",),
