@@ -30,9 +30,6 @@ INCOMPLETE = 3
 SHOWN = 20
 """The most broken rows that are reported one by one."""
 
-MOST_TOKENS = 100_000
-"""The most tokens that a text is continued by."""
-
 TABLES = {".csv": "csv", ".jsonl": "json", ".ndjson": "json"}
 """The extensions of files of predictions."""
 
@@ -62,18 +59,16 @@ def predict(
             autocompletion=completion.files,
         ),
     ] = None,
-    tokens: Annotated[
-        int, typer.Option(min=1, max=MOST_TOKENS, metavar="N", help="Number of tokens to continue a text by.")
-    ] = 200,
+    tokens: Annotated[int, typer.Option(min=1, metavar="N", help="Number of tokens to continue a text by.")] = 200,
     temperature: Annotated[
-        float, typer.Option(min=0, max=100, metavar="T", help="0 takes the most likely token, 1 draws one.")
+        float, typer.Option(min=0, metavar="T", help="0 takes the most likely token, 1 draws one.")
     ] = 1.0,
-    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, metavar="N", help="Seed of the drawn tokens.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of the drawn tokens.")] = 0,
     as_json: JsonOption = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     allow: AllowOption = None,
 ) -> None:
-    """Predict with a trained model: images, rows of tables, arrays, texts.
+    """Predict images, rows of tables, arrays and texts with a model.
 
     Prints a line for each example. Of rows, `--json` prints an object per line. Unreadable examples are reported on
     stderr and skipped; the exit code is then 3.

@@ -8,7 +8,7 @@
     dataset                 a data set in three splits
     inspection, samples     the report and the pictures of `archdsl data`
     suggestions             data for a spec that has none
-    input_description       the preprocessing that a saved model records
+    input_description       what encodes raw values, as a saved model records it
     pipeline/               batches
 
 Each line may import those above it. NumPy and Pillow are imported at module level. TensorFlow and Keras are imported at

@@ -11,6 +11,9 @@ from archdsl.data.targets import TokensTarget
 from archdsl.errors import fail
 from archdsl.training.prediction import Predictor
 
+MOST_TOKENS = 100_000
+"""The most tokens that a text is continued by."""
+
 
 class Generator:
     """Continues texts, token by token.
@@ -52,7 +55,16 @@ class Generator:
             count: the number of tokens to add.
             temperature: how random they are: 0 takes the most likely token, 1 draws from the predicted distribution.
             seed: the seed of the random choices.
+
+        Raises:
+            ArchError: the prompt is empty, or a number is out of range (ARCH203).
         """
+        if not 0 <= count <= MOST_TOKENS:
+            raise fail("ARCH203", f"expected at most {MOST_TOKENS:,} tokens, got {count:,}")
+        if not 0 <= seed < 2**32:
+            raise fail("ARCH203", f"expected a seed from 0 to {2**32 - 1}, got {seed}")
+        if not 0 <= temperature < np.inf:
+            raise fail("ARCH203", f"expected a temperature of at least 0, got {temperature:g}")
         random, numbers = np.random.RandomState(seed), self.tokens(prompt)
         given = len(numbers)
         for _ in range(count):
