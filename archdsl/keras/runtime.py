@@ -36,12 +36,12 @@ REGISTERED = "archdsl>Spec"
 DATA = "archdsl_data"
 """The attribute of a model that describes its preprocessing: plain data, saved in the config next to the spec.
 
-A classifier of images has the fields of version 0.1: `source` (name of the data set), `classes` (class names), `shape` (height, width, channels), `largest` (value of a white
-pixel, usually 255), `divisor` (of raw pixels), `mean` and `std` (lists of one number, or of one per channel, for pixels
-after the division; or None), `test_time` (arguments of the recipe's `test_time`, or None), and `output` (name of the
-output that classifies, if there are several). Any other model has `source`, `test_time`, `inputs` and `targets` (what
-encodes each input and explains each target, by name), and `heads` (which output predicts which target).
-`archdsl.data.input_description` reads both.
+A classifier of images has the fields of version 0.1: `source` (name of the data set), `classes` (class names), `shape`
+(height, width, channels), `largest` (value of a white pixel, usually 255), `divisor` (of raw pixels), `mean` and `std`
+(lists of one number, or of one per channel, for pixels after the division; or None), `test_time` (arguments of the
+recipe's `test_time`, or None), and `output` (name of the output that classifies, if there are several). Any other model
+has `source`, `test_time`, `inputs` and `targets` (what encodes each input and explains each target, by name), and
+`heads` (which output predicts which target). `archdsl.data.input_description` reads both.
 """
 
 
