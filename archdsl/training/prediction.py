@@ -130,82 +130,6 @@ class Predictor:
                 error = errors.get(place)
                 yield Prediction(example, {} if error else next(answers), error)
 
-    def probabilities(self) -> NDArray[np.float32] | None:
-        """The probabilities of the classes of the main output; None if it has none, or there is an error."""
-        return getattr(next(iter(self.answers.values()), None), "probabilities", None)
-
-    def top(self, count: int) -> list[tuple[int, float]]:
-        """The indices of the most likely classes, with their probabilities; empty if there are none."""
-        answer = next(iter(self.answers.values()), None)
-        return answer.top(count) if isinstance(answer, ClassAnswer) else []
-
-
-@dataclass(frozen=True, slots=True)
-class Predictor:
-    """A model with what encodes its inputs and explains its outputs.
-
-    Attributes:
-        model: the model in the file.
-        network: the network that takes encoded inputs: the model, or the one inside a model that takes raw inputs.
-        heads: the outputs that were trained, the main one first; `logits` is known.
-        raw: whether the model itself encodes raw values.
-        lacks: information that the file lacks, one sentence each.
-        converter: converts the values of examples, and counts classes that the network does not know.
-    """
-
-    model: keras.Model
-    network: keras.Model
-    description: Description
-    heads: tuple[DescribedHead, ...]
-    raw: bool
-    lacks: tuple[str, ...]
-    converter: Converter = field(repr=False)
-
-    @property
-    def head(self) -> DescribedHead:
-        """The main output."""
-        return self.heads[0]
-
-    @property
-    def logits(self) -> bool:
-        """Whether the main output of the model is logits rather than probabilities."""
-        return bool(self.head.logits) and not self.raw
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """The names of the classes of the main output; empty if it has none."""
-        return tuple(getattr(self.description.targets[self.head.column], "classes", ()))
-
-    @property
-    def generates(self) -> bool:
-        """Whether the network continues texts."""
-        return any(isinstance(each, TokensInput) for each in self.description.inputs.values())
-
-    @property
-    def tasks(self) -> dict[str, Task]:
-        """The task of each output that was trained."""
-        return {head.output: task_named(head.task) for head in self.heads}
-
-    def predict(self, examples: Iterable[RawExample | Path], batch: int | None = None) -> Iterator[Prediction]:
-        """Predict examples in order, batch by batch. Unreadable examples do not stop the others.
-
-        Args:
-            examples: examples, or paths of images.
-            batch: the number of examples to predict at a time.
-        """
-        any_size = any(isinstance(each, ImageInput) and None in each.shape for each in self.description.inputs.values())
-        usual = ROWS if self.description.image_name is None else IMAGES
-        size, given = 1 if any_size else batch or usual, map(self._example, examples)
-        while part := list(islice(given, size)):
-            read = [self._values(example) for example in part]
-            rows = [values for values in read if not isinstance(values, ArchError)]
-            answers = iter(self._answers(rows) if rows else ())
-            for example, values in zip(part, read, strict=True):
-                if isinstance(values, ArchError):
-                    yield Prediction(example, {}, values)
-                else:
-                    yield Prediction(example, next(answers))
-
     def probabilities(self, pixels: NDArray[Any]) -> NDArray[np.float32]:
         """Compute probabilities (N, classes) from raw pixels (N, H, W, C), from 0 to the source's largest value."""
         values = self.outputs(dict.fromkeys(self.description.inputs, pixels))
@@ -279,9 +203,7 @@ class Predictor:
         inputs = {}
         for name, each in self.description.inputs.items():
             # Images were resized when they were read.
-            inputs[name] = (
-                table.read(each.column) if isinstance(each, ImageInput) else each.encoded(each.read(table))
-            )
+            inputs[name] = table.read(each.column) if isinstance(each, ImageInput) else each.encoded(each.read(table))
         outputs, tasks, targets = self.outputs(inputs), self.tasks, self.description.targets
         of_heads = {
             head.output: tasks[head.output].answers(outputs[head.output], targets[head.column]) for head in self.heads
