@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,6 +24,10 @@ from archdsl.cli.shared import (
 from archdsl.errors import fail, nearest
 from archdsl.graph import Graph
 from archdsl.recipe import DATA_SOURCES, Augment, Data, source_at
+from archdsl.text import byte_size, quantity
+
+if TYPE_CHECKING:
+    from archdsl.data.sources.base import RawDataset
 
 FALLBACK_SIDE = 64
 """The side length for a folder of images of different sizes, if no spec sets one."""
@@ -45,6 +49,15 @@ def show_data(
             "--out", metavar="FILE.png", help="Draw samples, augmented as in the spec.", autocompletion=completion.files
         ),
     ] = None,
+    shards: Annotated[
+        Path | None,
+        typer.Option(
+            "--write-shards",
+            metavar="FOLDER",
+            help="Write the data set as TFRecord files, for `source: {shards: FOLDER}`.",
+            autocompletion=completion.files,
+        ),
+    ] = None,
     download: Annotated[bool, typer.Option("--download", help="Download the data set first, with Keras.")] = False,
     settings: SetOption = None,
     variant: VariantOption = None,
@@ -56,13 +69,14 @@ def show_data(
     Examples:
         archdsl data digits
         archdsl data photos/ --out samples.png
+        archdsl data mine.yaml --write-shards mine-shards
     """
     if out is not None and out.suffix.lower() != ".png":
         message = f"`--out`: expected a file that ends in `.png`, got `{out}`"
         raise fail("ARCH203", message, hint="for example, `--out samples.png`")
     data, graph, seed = _asked(target, settings, variant, allow)
     augments = out is not None and data.augment != Augment()
-    if download or augments or DATA_SOURCES[data.kind].needs_tensorflow:
+    if download or augments or shards is not None or DATA_SOURCES[data.kind].needs_tensorflow:
         backend.load_keras()
     from archdsl.data import inspection, samples, sources
     from archdsl.data.dataset import from_raw
@@ -72,6 +86,9 @@ def show_data(
         sources.download(data, data_dir)
     ports = None if graph is None else Ports.of(graph)
     raw = sources.read(data, data_dir, ports, FALLBACK_SIDE if ports is None else None)
+    if shards is not None:
+        _write_shards(raw, shards)
+        return
     if ports is None and raw.validation is None:
         data = data.model_copy(update={"validation": 0.0})
     dataset = from_raw(raw, data, ports=ports)
@@ -83,6 +100,15 @@ def show_data(
     if out is not None:
         samples.draw(dataset, out, samples.augmented(dataset, data, seed) if augments else None)
         say(f"wrote {out}")
+
+
+def _write_shards(raw: RawDataset, folder: Path) -> None:
+    from archdsl.data.shards import write
+
+    files = [shard for split in write(raw, folder).splits.values() for shard in split]
+    size = byte_size(sum(shard.bytes for shard in files))
+    examples = quantity(sum(shard.examples for shard in files), "example")
+    say(f"wrote {folder}: {examples} in {quantity(len(files), 'shard')}, {size}")
 
 
 def _asked(

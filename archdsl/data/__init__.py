@@ -1,8 +1,10 @@
 """Finds, reads and splits data sets, and makes batches from them.
 
-    tables, pixels, ports   columns of examples, statistics of pixel values, and what a network takes
+    tables, streams, ports  columns of examples, values read when they are needed, and what a network takes
+    pixels                  statistics of pixel values
     images, readers/        image files and other file formats, independent of any data set
     sources/                one module for each data source
+    shards                  shards of a data set
     roles                   which columns a network takes, and which it predicts
     inputs/, targets/       what a network takes and predicts: one module for each kind of column
     dataset                 a data set in three splits

@@ -149,6 +149,11 @@ class Screening:
     dropped: dict[str, dict[Kind, int]] = field(default_factory=dict)
     bad: int = 0
 
+    @property
+    def leaves_out(self) -> bool:
+        """Whether the recipe leaves out any examples."""
+        return self.broken != "error" or self.missing == "drop"
+
     def rows(self, split: str, count: int, found: Sequence[Faults]) -> Rows:
         """The rows of a split that are used.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,13 @@ from archdsl.data import roles, sources
 from archdsl.data.broken import BrokenExamples, Faults, Screening
 from archdsl.data.inputs import ImageInput, Input, kind_of
 from archdsl.data.ports import Ports
+from archdsl.data.readers import files
 from archdsl.data.readers.search import SearchedPath
 from archdsl.data.sources.base import RawDataset
+from archdsl.data.streams import CHUNK_BYTES, SMALL, Streamed, Values, taken
 from archdsl.data.tables import Rows, Table
 from archdsl.data.targets import ClassTarget, Target, classes, kinds, target_of
-from archdsl.errors import fail
+from archdsl.errors import ArchError, fail
 from archdsl.recipe import Data, Train
 from archdsl.text import in_line, quantity
 
@@ -29,7 +31,7 @@ SPLIT_SEED = 0
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """The examples of a split: arrays of the same length.
+    """The examples of a split: arrays of the same length, or values that are read when they are needed.
 
     Attributes:
         inputs: the values of each input of the network by name, such as raw images, uint8 (N, H, W, C). The name is
@@ -37,16 +39,23 @@ class Split:
         targets: the values of each target column by name, such as labels, int64 (N,).
     """
 
-    inputs: Mapping[str, NDArray[Any]]
-    targets: Mapping[str, NDArray[Any]]
+    inputs: Mapping[str, NDArray[Any] | Streamed]
+    targets: Mapping[str, NDArray[Any] | Streamed]
 
     def __len__(self) -> int:
         return len(next(iter(self.inputs.values())))
 
     def take(self, rows: Rows) -> Split:
         """The examples of the given rows, in their order."""
-        inputs, targets = ({name: array[rows] for name, array in each.items()} for each in (self.inputs, self.targets))
+        inputs, targets = (
+            {name: taken(values, rows) for name, values in each.items()} for each in (self.inputs, self.targets)
+        )
         return Split(inputs, targets)
+
+    @property
+    def streamed(self) -> list[Streamed]:
+        """The values that are read when they are needed."""
+        return [each for each in (*self.inputs.values(), *self.targets.values()) if isinstance(each, Streamed)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +91,22 @@ class Dataset:
         return {"train": self.train, "validation": self.validation, "test": self.test}
 
     @property
+    def example_bytes(self) -> int:
+        """The memory of an example, in bytes."""
+        return sum(each.example_bytes for of in (self.inputs, self.targets) for each in of.values())
+
+    @property
+    def is_streamed(self) -> bool:
+        """Whether examples are read when they are needed; otherwise all are in memory."""
+        return any(split.streamed for split in self.splits.values())
+
+    @property
+    def failure(self) -> ArchError | None:
+        """The first error in reading streamed examples."""
+        streamed = [each for split in self.splits.values() for each in split.streamed]
+        return next((error for each in streamed for error in each.failures), None)
+
+    @property
     def image_name(self) -> str | None:
         """The name of the input of images, or None if no input has images."""
         return next((name for name, each in self.inputs.items() if isinstance(each, ImageInput)), None)
@@ -91,8 +116,11 @@ class Dataset:
         """The input of images. Only for a data set that has one."""
         return next(each for each in self.inputs.values() if isinstance(each, ImageInput))
 
-    def images(self, split: str = "train") -> NDArray[np.uint8]:
-        """The raw images of a split, uint8 (N, H, W, C). Only for a data set that has an input of images."""
+    def images(self, split: str = "train") -> Values:
+        """The raw images of a split, uint8 (N, H, W, C); index the rows that you need.
+
+        Only for a data set that has an input of images.
+        """
         name = next(name for name, each in self.inputs.items() if isinstance(each, ImageInput))
         return self.splits[split].inputs[name]
 
@@ -108,7 +136,7 @@ class Dataset:
 
     def labels(self, split: str = "train") -> NDArray[np.int64]:
         """The number of each example's class in a split, (N,). Only for a data set that has a target of classes."""
-        return self.splits[split].targets[self.label.column]
+        return np.asarray(self.splits[split].targets[self.label.column][:])
 
 
 def load(
@@ -177,14 +205,17 @@ def from_raw(
     elif validation is None:
         train, validation = _hold_out(train, strata(train), data.validation, seed, "validation", "training example")
     tables = {"train": train, "validation": validation, "test": test}
-    for each in inputs.values():
-        each.check_memory(data.source_name, sum(map(len, tables.values())))
-    read = {split: _read(split, table, inputs, targets, screening) for split, table in tables.items()}
+    count = sum(map(len, tables.values()))
+    needed = count * sum(each.example_bytes for of in (inputs, targets) for each in of.values())
+    streams = needed > files.budget() if data.stream == "auto" else data.stream
+    if not streams:
+        files.check_memory(data.source_name, count, needed, "`stream: auto` or a smaller `size`")
+    read = {split: _read(split, table, inputs, targets, screening, streams) for split, table in tables.items()}
     screening.check()
     inputs = {name: each.fitted(read["train"].inputs[name]) for name, each in inputs.items()}
     targets = {name: each.fitted(read["train"].targets[name]) for name, each in targets.items()}
     splits = {
-        split: Split({name: each.encoded(of_split.inputs[name]) for name, each in inputs.items()}, of_split.targets)
+        split: Split({name: _encoded(each, of_split.inputs[name]) for name, each in inputs.items()}, of_split.targets)
         for split, of_split in read.items()
     }
     told = (*screening.notes, *_classes_without_examples(targets, read["train"]))
@@ -227,12 +258,25 @@ def _screened(
 
 
 def _read(
-    split: str, table: Table, inputs: Mapping[str, Input], targets: Mapping[str, Target], screening: Screening
+    split: str,
+    table: Table,
+    inputs: Mapping[str, Input],
+    targets: Mapping[str, Target],
+    screening: Screening,
+    streams: bool = False,
 ) -> Split:
-    """Read the values of a split, without the examples that are left out."""
+    """Read the values of a split, without the examples that are left out.
+
+    Args:
+        streams: whether to read large values later, when they are needed. If broken examples are to be left out, all
+            are read once to find them.
+    """
     found = list[Faults]()
 
-    def values(column: Input | Target) -> NDArray[Any]:
+    def values(column: Input | Target) -> NDArray[Any] | Streamed:
+        if streams and len(table) and column.example_bytes > SMALL:
+            found.extend(_faults(column, table) if screening.leaves_out else ())
+            return Streamed(table, column.read)
         result, of_column = _values(column, table)
         found.extend(of_column)
         return result
@@ -251,11 +295,23 @@ def _values(column: Input | Target, table: Table) -> tuple[NDArray[Any], tuple[F
         return error.values, error.faults
 
 
+def _faults(column: Input | Target, table: Table) -> Iterator[Faults]:
+    """What is wrong with the values of a column, which are not kept."""
+    step = max(1, CHUNK_BYTES // column.example_bytes)
+    for start in range(0, len(table), step):
+        _, found = _values(column, table.take(np.arange(start, min(start + step, len(table)))))
+        yield from (replace(each, rows=each.rows + start) for each in found)
+
+
+def _encoded(each: Input, values: NDArray[Any] | Streamed) -> NDArray[Any] | Streamed:
+    return values.mapped(each.encoded) if isinstance(values, Streamed) else each.encoded(values)
+
+
 def _classes_without_examples(targets: Mapping[str, Target], train: Split) -> Iterator[str]:
     """Notes on classes that the network cannot learn."""
     for name, target in targets.items():
         if isinstance(target, ClassTarget):
-            counts = np.bincount(train.targets[name], minlength=len(target.classes))
+            counts = np.bincount(train.targets[name][:], minlength=len(target.classes))
             if len(empty := np.flatnonzero(counts == 0)):
                 shown = ", ".join(f"`{in_line(target.classes[number])}`" for number in empty[:5])
                 more = f" and {len(empty) - 5:,} more" if len(empty) > 5 else ""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import glob
 import os
+import threading
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -162,9 +164,14 @@ def resized(images: NDArray[np.uint8], height: int, width: int, channels: int) -
     return result
 
 
-def reject_bombs() -> warnings.catch_warnings[None]:
-    """A context that rejects extremely large images. It acts on the whole process: enter it outside of all threads."""
-    return warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning)
+@contextmanager
+def reject_bombs() -> Iterator[None]:
+    """A context that rejects extremely large images. It acts on the whole process, so only one thread may be in it."""
+    with _BOMBS, warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning):
+        yield
+
+
+_BOMBS = threading.RLock()
 
 
 @cache
@@ -324,6 +331,7 @@ def _unreadable(broken: list[tuple[int, str]]) -> list[Faults]:
 
 
 def _bar() -> Progress:
-    console = Console(stderr=True)
+    """A progress bar; in other threads than the main one, which read streamed examples, it is hidden."""
+    console, is_main = Console(stderr=True), threading.current_thread() is threading.main_thread()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    return Progress(*columns, console=console, transient=True, disable=not (console.is_terminal and is_main))

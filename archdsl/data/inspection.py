@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from archdsl.data.dataset import Dataset
 from archdsl.data.pixels import histogram, moments
+from archdsl.data.streams import chunks
 from archdsl.recipe import DATA_SOURCES
 from archdsl.text import columns, in_line, quantity
 
@@ -123,7 +124,9 @@ def count_duplicates(dataset: Dataset) -> DuplicateCounts:
     """Count equal images by hashes of their pixels."""
     hashes = {
         name: [
-            hashlib.blake2b(image.data, digest_size=16).digest() for image in np.ascontiguousarray(dataset.images(name))
+            hashlib.blake2b(image.data, digest_size=16).digest()
+            for chunk in chunks(dataset.images(name))
+            for image in np.ascontiguousarray(chunk)
         ]
         for name in dataset.splits
     }

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from archdsl.data.streams import Values, chunks
+
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
@@ -16,7 +18,7 @@ class Statistics:
     std: NDArray[np.float32]
 
 
-def measure(images: NDArray[np.uint8], divisor: float, each_channel: bool) -> Statistics:
+def measure(images: Values, divisor: float, each_channel: bool) -> Statistics:
     """Compute the mean and standard deviation of pixels divided by `divisor`.
 
     They are computed from the counts of the 256 values, so they do not depend on the order of the images.
@@ -37,11 +39,11 @@ def moments(counts: NDArray[np.int64], divisor: float) -> tuple[NDArray[np.float
     return mean, np.sqrt(variance)
 
 
-def histogram(images: NDArray[np.uint8]) -> NDArray[np.int64]:
+def histogram(images: Values) -> NDArray[np.int64]:
     """Count the 256 values in each channel: (C, 256)."""
     channels = images.shape[-1]
     counts = np.zeros((channels, 256), np.int64)
-    for start in range(0, len(images), 1000):
+    for chunk in chunks(images):
         for channel in range(channels):
-            counts[channel] += np.bincount(images[start : start + 1000, ..., channel].ravel(), minlength=256)
+            counts[channel] += np.bincount(chunk[..., channel].ravel(), minlength=256)
     return counts

@@ -74,6 +74,13 @@ DATA_SOURCES: dict[str, DataSource] = {
         "path of the folder, which has one subfolder per class",
         has_only_images=False,
     ),
+    "shards": DataSource(
+        "a data set in shards, such as `{shards: flowers-shards}`",
+        "folder",
+        "path of the folder, which `archdsl data SPEC --write-shards` writes",
+        needs_tensorflow=True,
+        has_only_images=False,
+    ),
     "tfds": DataSource(
         "a data set from TensorFlow Datasets, such as `{tfds: oxford_flowers102}`",
         "name",
@@ -249,6 +256,8 @@ class Data(Section):
         limit: number of training examples to use, with the class proportions preserved; defaults to all.
         class_weights: weight of each class in the loss; `balanced` gives all classes the same total weight.
         augment: random augmentation of the training images.
+        stream: whether to read examples from the disk when they are needed, rather than to keep all of them in memory.
+            The results are the same. `auto` streams data sets that need more than half of the free memory.
     """
 
     misplaced: ClassVar[Mapping[str, str]] = {
@@ -274,6 +283,7 @@ class Data(Section):
     limit: Counted | None = None
     class_weights: ClassWeights = "none"
     augment: Augment = Augment.model_construct()
+    stream: Annotated[Flag | Literal["auto"], WrapValidator(either("`true`, `false` or `auto`"))] = "auto"
 
     @property
     def kind(self) -> str:

@@ -33,6 +33,8 @@ def _kind_by_layout(folder: Path) -> str:
     files = {entry.name.lower() for entry in entries} - folders
     if {"images", "masks"} <= folders:
         return "masks"
+    if "shards.json" in files:
+        return "shards"
     if "train.csv" in files:
         return "csv"
     if any(_has_texts(folder / name) for name in sorted(folders)):

@@ -101,6 +101,7 @@ class Result:
         overridden: the words of the recipe and the inputs that were overridden, with their values, as in `spec.yaml`.
         skipped: the number of examples by split that were left out because they are broken or have empty cells.
         skip_broken: whether examples that cannot be read are left out, though the recipe does not say so.
+        streamed_bytes: the most memory of examples that are streamed; None if all were in memory.
     """
 
     spec: str
@@ -143,6 +144,7 @@ class Result:
     note: str = ""
     skipped: Mapping[str, Count] | None = None
     skip_broken: bool = False
+    streamed_bytes: Count | None = None
 
     @property
     def judged(self) -> TaskWord:

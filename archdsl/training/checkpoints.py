@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from pydantic import AfterValidator, AliasChoices, FailFast, Field
 
 from archdsl.data.dataset import Dataset
+from archdsl.data.streams import SMALL, chunks
 from archdsl.errors import ArchError, fail, shown
 from archdsl.files import sync_folder, writing
 from archdsl.parsing.stored import due, read_json, unreadable
@@ -291,11 +292,13 @@ def fingerprint(text: str, dataset: Dataset) -> Fingerprint:
     parts = {}
     for name, part in dataset.splits.items():
         checksum = 0
-        for values in part.targets.values():
-            checksum = zlib.crc32(np.ascontiguousarray(values).tobytes(), checksum)
-        for values in part.inputs.values():
-            some = values[:: max(1, len(part) // 2000)]
-            checksum = zlib.crc32(np.ascontiguousarray(some).tobytes(), checksum)
+        some = max(1, len(part) // 2000)
+        large = {name: dataset.targets[name].example_bytes > SMALL for name in part.targets}
+        every = [(values, some if large[name] else 1) for name, values in part.targets.items()]
+        every += [(values, some) for values in part.inputs.values()]
+        for values, step in every:
+            for chunk in chunks(values, step):
+                checksum = zlib.crc32(np.ascontiguousarray(chunk).tobytes(), checksum)
         parts[name] = checksum
     return Fingerprint(spec=zlib.crc32(text.encode()), **parts)
 

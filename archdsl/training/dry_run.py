@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from archdsl.analysis.measures import PRECISIONS, measure
+from archdsl.data import pipeline
 from archdsl.errors import Problem, fail
 from archdsl.spec import Spec
 from archdsl.text import quantity
@@ -29,6 +30,7 @@ class DryRunReport:
         onednn: whether TensorFlow uses oneDNN kernels on a CPU.
         learning_rate: the `first`, `largest` and `last` learning rate.
         weight_bytes: the memory of weights and optimizer variables.
+        data_bytes: the memory of the examples, or the most that they take if they are streamed.
         activation_bytes: a lower bound on the memory of activations saved for the backward pass of a batch.
         seconds: the time of all epochs, including validation.
         warnings: what is likely to ruin the training.
@@ -55,6 +57,7 @@ class DryRunReport:
     weight_bytes: int
     activation_bytes: int | None
     data_bytes: int
+    streamed: bool
     preparing_seconds: float
     first_step_seconds: float
     step_seconds: float
@@ -75,8 +78,9 @@ def try_training(spec: Spec, out: Path, overrides: Overrides) -> DryRunReport:
         prepared = prepare(spec, overrides)
         preparing = time.perf_counter() - began
         found = traps.find(prepared)
-        first, step, loss, diverged = _time_training(prepared)
-        validation = _time_validation(prepared)
+        with pipeline.data_errors(prepared.dataset):
+            first, step, loss, diverged = _time_training(prepared)
+            validation = _time_validation(prepared)
     dataset, recipe, model, own = prepared.dataset, prepared.recipe, prepared.model, overrides.optimizer
     batch = prepared.source.batch_size
     validation_steps = -(-len(dataset.validation) // batch)
@@ -105,7 +109,8 @@ def try_training(spec: Spec, out: Path, overrides: Overrides) -> DryRunReport:
         trainable=sum(int(np.prod(weight.shape)) for weight in model.trainable_variables),
         weight_bytes=sum(int(np.prod(each.shape)) * tf.as_dtype(each.dtype).size for each in variables),
         activation_bytes=activations,
-        data_bytes=sum(values.nbytes for split in dataset.splits.values() for values in split.inputs.values()),
+        data_bytes=prepared.streamed_bytes or sum(map(len, dataset.splits.values())) * dataset.example_bytes,
+        streamed=dataset.is_streamed,
         preparing_seconds=round(preparing, 3),
         first_step_seconds=round(first, 3),
         step_seconds=step,

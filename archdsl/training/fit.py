@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from archdsl.data import pipeline
 from archdsl.data.dataset import limited, load
 from archdsl.data.pixels import Statistics
 from archdsl.data.ports import Ports
@@ -22,10 +23,10 @@ from archdsl.resolution import resolve
 from archdsl.runs import folder, lock, trackers
 from archdsl.runs.folder import Result
 from archdsl.spec import Spec
-from archdsl.text import quantity
+from archdsl.text import byte_size, quantity
 from archdsl.training import checkpoints, compilation, evaluation, tf_settings, traps
 from archdsl.training.checkpoints import TrainingState
-from archdsl.training.display import print_warning
+from archdsl.training.display import plain_console, print_warning
 from archdsl.training.evaluation import Evaluation
 from archdsl.training.heads import find as find_heads
 from archdsl.training.loop import TrainingLoop
@@ -84,6 +85,7 @@ def train(
     out = Path(out)
     with lock.new_run(out), tf_settings.determinism(recipe.deterministic):
         prepared = prepare(spec, overrides)
+        _say_streamed(prepared)
         found = traps.find(prepared)
         for problem in found:
             print_warning(problem)
@@ -166,6 +168,7 @@ def _resume(
     _, recipe = effective_recipe(spec, planned, earlier.seed)
     with tf_settings.determinism(recipe.deterministic):
         prepared = prepare(spec, overrides)
+        _say_streamed(prepared)
         initial = initial_result(prepared, earlier.command)
         kept = {name: getattr(earlier, name) for name in ("started", "tags", "warnings", "overridden", "note")}
         result = replace(initial, **kept)
@@ -222,7 +225,8 @@ def evaluate(
         dataset = replace(dataset, test=limited(dataset.test, dataset.targets, limit))
     heads = find_heads(model, dataset, source, recipe)
     loss = compilation.make_loss(recipe, model, heads)
-    tested, _ = evaluation.evaluate(model, dataset, source, recipe, heads, loss)
+    with pipeline.data_errors(dataset):
+        tested, _ = evaluation.evaluate(model, dataset, source, recipe, heads, loss)
     return tested
 
 
@@ -257,7 +261,17 @@ def initial_result(prepared: PreparedTraining, command: str) -> Result:
         overridden=dict(prepared.spec.overridden) or None,
         skipped=dict(dataset.skipped) if any(dataset.skipped.values()) else None,
         skip_broken=overrides.skip_broken,
+        streamed_bytes=prepared.streamed_bytes,
     )
+
+
+def _say_streamed(prepared: PreparedTraining) -> None:
+    """Print that examples are streamed, and how much memory they take."""
+    if prepared.streamed_bytes is not None:
+        dataset = prepared.dataset
+        whole = byte_size(dataset.example_bytes * sum(map(len, dataset.splits.values())))
+        most = byte_size(prepared.streamed_bytes)
+        plain_console().print(f"streaming {whole} of examples, at most {most} of them in memory", markup=False)
 
 
 def _check_epochs(spec: Spec, earlier: Result, epochs: int | None, state: TrainingState | None) -> None:

@@ -107,6 +107,8 @@ class TrainingLoop:
                 raise self._interrupted() from None
             except tf.errors.OpError as error:
                 self._abort("failed")
+                if failure := self.prepared.dataset.failure:
+                    raise failure from None
                 first = str(error.message).strip().splitlines()[0] if error.message else type(error).__name__
                 hint = "reduce `batch_size` in `data`" if isinstance(error, tf.errors.ResourceExhaustedError) else ""
                 raise fail("ARCH401", f"TensorFlow failed: {first[:300]}", hint=hint) from None

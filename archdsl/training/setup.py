@@ -85,6 +85,11 @@ class PreparedTraining:
         """The main output, whose score determines the best epoch."""
         return self.heads[0]
 
+    @property
+    def streamed_bytes(self) -> int | None:
+        """The most bytes that streamed examples take; None if they are not streamed."""
+        return pipeline.streamed_bytes(self.dataset, self.source) if self.dataset.is_streamed else None
+
     def training_batches(self, first: int = 0) -> tf.data.Dataset:
         """Endless training batches, starting at an epoch."""
         encodings = compilation.encodings(self.recipe, self.heads)

@@ -73,6 +73,8 @@ def _unsettled(prepared: PreparedTraining) -> Iterator[Problem]:
 
 def _overlap(prepared: PreparedTraining) -> Iterator[Problem]:
     dataset = prepared.dataset
+    if dataset.is_streamed:  # reading all examples would take as long as an epoch
+        return
     values = sum(math.prod(each.made_shape) for each in dataset.inputs.values())
     allowed = REPEATED if values < FEW_VALUES else 0.0
     known = set(_digests(dataset.train))

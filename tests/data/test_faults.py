@@ -232,7 +232,7 @@ def refuse(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
 
 def test_more_images_than_memory_holds(tmp_path: Path, golden: Golden) -> None:
     pictures(tmp_path)
-    golden("folder_too_large.txt", told({"folder": "mine"}, None, size=[600, 600]))
+    golden("folder_too_large.txt", told({"folder": "mine"}, None, size=[600, 600], stream=False))
 
 
 def test_classes_and_weights_of_no_class(tmp_path: Path, golden: Golden) -> None:

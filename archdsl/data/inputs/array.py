@@ -13,6 +13,7 @@ from archdsl.data.broken import Faults, checked, faults, reading, rows_of
 from archdsl.data.inputs.base import Input
 from archdsl.data.ports import Port
 from archdsl.data.sources.base import RawDataset
+from archdsl.data.streams import Values, mean_and_std
 from archdsl.data.tables import Column, Table
 from archdsl.recipe import Data
 
@@ -80,11 +81,11 @@ class ArrayInput(Input):
             faults(wrong, of_wrong, f"number tokens from 0{vocabulary}"),
         ]
 
-    def fitted(self, values: NDArray[Any]) -> ArrayInput:
+    def fitted(self, values: Values) -> ArrayInput:
         if not self.standardize or self.dtype == "int32":
             return self
-        axes = tuple(range(values.ndim - 1)) if self.standardize == "channel" else None
-        mean, std = (np.atleast_1d(each(values, axis=axes, dtype=np.float64)) for each in (np.mean, np.std))
+        axes = tuple(range(len(self.shape))) if self.standardize == "channel" else None
+        mean, std = mean_and_std(values, axes)
         return replace(self, mean=mean, std=std)
 
     def encoded(self, values: NDArray[Any]) -> NDArray[Any]:
@@ -104,6 +105,3 @@ class ArrayInput(Input):
         mean, std = (None if each is None else each.tolist() for each in (self.mean, self.std))
         words = {"kind": "array", "column": self.column, "shape": list(self.shape), "dtype": self.dtype}
         return {**words, "ids": self.ids, "mean": mean, "std": std}
-
-    def check_memory(self, title: str, count: int) -> None:
-        """Arrays that were read fit into memory."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, Self
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from archdsl.data.ports import Port
 from archdsl.data.sources.base import RawDataset
+from archdsl.data.streams import Values
 from archdsl.data.tables import Column, Table
 from archdsl.recipe import Data
 
@@ -39,12 +41,12 @@ class Input(ABC):
         """
 
     @abstractmethod
-    def fitted(self, values: NDArray[Any]) -> Self:
-        """The same input, after learning from the values of the training examples."""
+    def fitted(self, values: Values) -> Self:
+        """The same input, after learning from the values of the training examples, in one pass."""
 
     @abstractmethod
     def encoded(self, values: NDArray[Any]) -> NDArray[Any]:
-        """The values as they are kept in memory for training."""
+        """The values as they are kept in memory for training. Each example is encoded on its own."""
 
     @property
     @abstractmethod
@@ -60,13 +62,7 @@ class Input(ABC):
     def describe(self) -> dict[str, Any]:
         """What encodes raw values, as plain data that is saved with the model."""
 
-    @abstractmethod
-    def check_memory(self, title: str, count: int) -> None:
-        """Check that examples fit into memory.
-
-        Args:
-            title: the name of the data set.
-
-        Raises:
-            ArchError: they do not (ARCH303).
-        """
+    @property
+    def example_bytes(self) -> int:
+        """The memory of one example as `encoded` returns it, in bytes."""
+        return 4 * math.prod(self.made_shape)

@@ -13,6 +13,7 @@ from archdsl.data.broken import checked, empty_cells, reading
 from archdsl.data.inputs.base import Input
 from archdsl.data.ports import Port
 from archdsl.data.sources.base import RawDataset
+from archdsl.data.streams import Values
 from archdsl.data.tables import EMPTY, Column, Table
 from archdsl.recipe import Data
 
@@ -42,7 +43,7 @@ class CategoryInput(Input):
             found = (*found, *empty_cells(table, self.column, values == EMPTY, found))
         return checked(np.asarray(np.maximum(values, EMPTY) + 1, np.int32), found)
 
-    def fitted(self, values: NDArray[np.int32]) -> CategoryInput:
+    def fitted(self, values: Values) -> CategoryInput:
         return self
 
     def encoded(self, values: NDArray[np.int32]) -> NDArray[np.int32]:
@@ -64,6 +65,3 @@ class CategoryInput(Input):
     def describe(self) -> dict[str, Any]:
         words = {"kind": "category", "column": self.column, "classes": list(self.classes)}
         return {**words, "missing": self.missing}
-
-    def check_memory(self, title: str, count: int) -> None:
-        """A table that was read fits into memory."""

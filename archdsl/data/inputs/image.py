@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -14,8 +15,8 @@ from archdsl.data.broken import checked, reading
 from archdsl.data.inputs.base import Input
 from archdsl.data.pixels import Statistics, measure
 from archdsl.data.ports import Port
-from archdsl.data.readers import files
 from archdsl.data.sources.base import RawDataset
+from archdsl.data.streams import Values
 from archdsl.data.tables import Column, Table
 from archdsl.recipe import Data
 
@@ -55,7 +56,7 @@ class ImageInput(Input):
             return np.empty((0, *self.shape), np.uint8)
         return checked(*reading(table, self.column, lambda pixels: images.resized(pixels, *self.shape)))
 
-    def fitted(self, values: NDArray[np.uint8]) -> ImageInput:
+    def fitted(self, values: Values) -> ImageInput:
         if not self.standardize:
             return self
         return replace(self, statistics=measure(values, self.divisor, self.standardize == "channel"))
@@ -82,5 +83,6 @@ class ImageInput(Input):
             "std": [float(value) for value in self.statistics.std] if self.statistics else None,
         }
 
-    def check_memory(self, title: str, count: int) -> None:
-        files.check_memory(title, count, self.shape)
+    @property
+    def example_bytes(self) -> int:
+        return math.prod(self.shape)

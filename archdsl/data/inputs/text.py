@@ -13,6 +13,7 @@ from archdsl.data.broken import checked, empty_cells, reading
 from archdsl.data.inputs.base import Input
 from archdsl.data.ports import Port
 from archdsl.data.sources.base import RawDataset
+from archdsl.data.streams import Values, chunks
 from archdsl.data.tables import Column, Table
 from archdsl.errors import fail
 from archdsl.recipe import Data
@@ -60,9 +61,9 @@ class TextInput(Input):
             found = (*found, *empty_cells(table, self.column, values == "", found))
         return checked(values, found)
 
-    def fitted(self, values: NDArray[np.object_]) -> TextInput:
+    def fitted(self, values: Values) -> TextInput:
         layer = _vectorization(max_tokens=self.most, output_sequence_length=self.length)
-        layer.adapt(values.tolist())
+        layer.adapt(texts.tolist() for texts in chunks(values))
         return replace(self, words=tuple(layer.get_vocabulary()))
 
     def encoded(self, values: NDArray[np.object_]) -> NDArray[np.int32]:
@@ -83,9 +84,6 @@ class TextInput(Input):
     def describe(self) -> dict[str, Any]:
         words = {"kind": "text", "column": self.column, "length": self.length, "words": list(self.words)}
         return {**words, "missing": self.missing}
-
-    def check_memory(self, title: str, count: int) -> None:
-        """A table that was read fits into memory."""
 
 
 def _vectorization(**arguments: Any) -> Any:

@@ -13,6 +13,7 @@ from archdsl.data.inputs.base import Input
 from archdsl.data.ports import Port
 from archdsl.data.readers.tokens import Unit
 from archdsl.data.sources.base import RawDataset
+from archdsl.data.streams import Values
 from archdsl.data.tables import Column, Table
 from archdsl.recipe import Data
 
@@ -42,7 +43,7 @@ class TokensInput(Input):
     def read(self, table: Table) -> NDArray[np.int32]:
         return np.asarray(table.read(self.column), np.int32)
 
-    def fitted(self, values: NDArray[np.int32]) -> TokensInput:
+    def fitted(self, values: Values) -> TokensInput:
         return self
 
     def encoded(self, values: NDArray[np.int32]) -> NDArray[np.int32]:
@@ -59,6 +60,3 @@ class TokensInput(Input):
     def describe(self) -> dict[str, Any]:
         words = {"kind": "tokens", "column": self.column, "length": self.length, "unit": self.unit}
         return {**words, "classes": list(self.classes)}
-
-    def check_memory(self, title: str, count: int) -> None:
-        """A text that was read fits into memory."""

@@ -13,6 +13,7 @@ from archdsl.data.broken import Faults, checked, empty_cells, reading
 from archdsl.data.inputs.base import Input
 from archdsl.data.ports import Port
 from archdsl.data.sources.base import RawDataset
+from archdsl.data.streams import Values, mean_and_std, smallest_and_largest
 from archdsl.data.tables import EMPTY, Column, Table
 from archdsl.recipe import Data
 
@@ -60,15 +61,11 @@ class VectorInput(Input):
                 found += empty_cells(table, name, empty, faults)
         return checked(values, found)
 
-    def fitted(self, values: NDArray[np.float64]) -> VectorInput:
-        known = {
-            name: values[:, place][~np.isnan(values[:, place])]
-            for place, (name, column) in enumerate(self.columns.items())
-            if column.kind == "number"
-        }
+    def fitted(self, values: Values) -> VectorInput:
+        moments = (*mean_and_std(values, (0,)), *smallest_and_largest(values))
+        numbers = {name: place for place, (name, column) in enumerate(self.columns.items()) if column.kind == "number"}
         mean, std, smallest, largest = (
-            {name: float(of(cells)) if len(cells) else 0.0 for name, cells in known.items()}
-            for of in (np.mean, np.std, np.min, np.max)
+            {name: float(of_columns[place]) for name, place in numbers.items()} for of_columns in moments
         )
         return replace(self, mean=mean, std=std, smallest=smallest, largest=largest)
 
@@ -101,6 +98,3 @@ class VectorInput(Input):
             for name, column in self.columns.items()
         ]
         return {"kind": "vector", "columns": columns, "missing": self.missing}
-
-    def check_memory(self, title: str, count: int) -> None:
-        """A table that was read fits into memory."""

@@ -5,7 +5,22 @@ the batch size or the number of threads. Each purpose has its own stream of rand
 recipe leaves the others unchanged.
 """
 
-from archdsl.data.pipeline.batches import augmented, evaluation_batches, steps, training_batches
+from archdsl.data.pipeline.batches import (
+    augmented,
+    data_errors,
+    evaluation_batches,
+    steps,
+    streamed_bytes,
+    training_batches,
+)
 from archdsl.data.pipeline.normalization import standardize
 
-__all__ = ["augmented", "evaluation_batches", "standardize", "steps", "training_batches"]
+__all__ = [
+    "augmented",
+    "data_errors",
+    "evaluation_batches",
+    "standardize",
+    "steps",
+    "streamed_bytes",
+    "training_batches",
+]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -18,6 +20,7 @@ from archdsl.data.pipeline.mixing import mix
 from archdsl.data.pipeline.normalization import scale_and_offset, standardize
 from archdsl.data.pipeline.random_streams import RandomValues
 from archdsl.data.pipeline.targets import Encodings, encoded, example_weights
+from archdsl.data.streams import BYTES_PER_EXAMPLE, Streamed
 from archdsl.data.targets import ClassTarget, ImageTarget, MaskTarget
 from archdsl.errors import fail
 from archdsl.recipe import Augment, Data
@@ -53,7 +56,7 @@ def training_batches(
     """
     check_augmentation(dataset, data, encodings)
     count, size = len(dataset.train), min(data.batch_size, len(dataset.train))
-    inputs, targets = _constants(dataset.train)
+    read = _reader(dataset.train)
     network_input = compiled(_network_input(dataset, data.augment))
     mixed = bool(data.augment.mixup or data.augment.cutmix)
     of_kind = {MaskTarget: move_masks, ImageTarget: move}
@@ -81,7 +84,8 @@ def training_batches(
     def batch_of(
         rows: tf.Tensor, values: RandomValues, mix_values: RandomValues, size_left: tf.Tensor
     ) -> tuple[tf.Tensor, ...]:
-        given, share = network_input(_rows(inputs, rows), values, mix_values)
+        inputs, targets = read(rows)
+        given, share = network_input(inputs, values, mix_values)
         labels = {
             name: encoded(
                 moved(array, values, data.augment) if (moved := moves.get(name)) else array,
@@ -89,7 +93,7 @@ def training_batches(
                 encodings.get(name, "ids"),
                 share,
             )
-            for name, array in _rows(targets, rows).items()
+            for name, array in targets.items()
         }
         weights = {
             name: example_weights(array, dataset.targets[name], encodings.get(name, "ids"))
@@ -109,15 +113,14 @@ def evaluation_batches(split: Split, dataset: Dataset, data: Data, encodings: En
         Images and labels as in `training_batches`, without weights.
     """
     count = len(split)
-    inputs, targets = _constants(split)
+    read = _reader(split)
 
     @without_autograph
     def batch_of(step: tf.Tensor) -> tuple[Any, tf.Tensor]:
-        rows = slice(step * data.batch_size, tf.minimum((step + 1) * data.batch_size, count))
-        given = {name: _plain(values[rows], dataset.inputs[name]) for name, values in inputs.items()}
+        inputs, targets = read(tf.range(step * data.batch_size, tf.minimum((step + 1) * data.batch_size, count)))
+        given = {name: _plain(values, dataset.inputs[name]) for name, values in inputs.items()}
         labels = {
-            name: encoded(values[rows], dataset.targets[name], encodings.get(name, "ids"))
-            for name, values in targets.items()
+            name: encoded(values, dataset.targets[name], encodings.get(name, "ids")) for name, values in targets.items()
         }
         return _single(given), _single(labels)
 
@@ -141,6 +144,19 @@ def augmented(dataset: Dataset, data: Data, seed: int, epoch: int, rows: Sequenc
 def steps(split: Split, data: Data) -> int:
     """The number of batches in an epoch."""
     return math.ceil(len(split) / data.batch_size)
+
+
+def streamed_bytes(dataset: Dataset, data: Data) -> int:
+    """The most bytes that streamed examples take, whatever the size of the data set but for the order of its rows.
+
+    Training and validation each have a batch in each thread, `AHEAD` that wait, and one in use. An example takes memory
+    as it is read, and as the network takes it, float32. Mixing reads a second example for each.
+    """
+    batches = 2 * (AHEAD + AHEAD + 1)
+    made = sum(4 * math.prod(each.made_shape) for each in dataset.inputs.values())
+    read = dataset.example_bytes * (2 if data.augment.mixup or data.augment.cutmix else 1)
+    examples = sum(map(len, dataset.splits.values()))
+    return batches * data.batch_size * (read + made) + BYTES_PER_EXAMPLE * examples
 
 
 def check_augmentation(dataset: Dataset, data: Data, encodings: Encodings) -> None:
@@ -196,11 +212,38 @@ def _plain(values: tf.Tensor, of: Input) -> tf.Tensor:
     return standardize(values, of) if isinstance(of, ImageInput) else values
 
 
-def _constants(split: Split) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
-    """The inputs and the targets of a split as tensors."""
-    with tf.device("CPU:0"):
-        inputs = {name: tf.constant(values) for name, values in split.inputs.items()}
-        return inputs, {name: tf.constant(values) for name, values in split.targets.items()}
+def _reader(split: Split) -> Callable[[tf.Tensor], tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]]:
+    """Make the function that returns the inputs and the targets of some rows of a split."""
+
+    def of_rows(values: NDArray[Any] | Streamed) -> Callable[[tf.Tensor], tf.Tensor]:
+        if isinstance(values, Streamed):
+            return partial(_streamed, values, values.shape[1:], tf.as_dtype(values.dtype))
+        with tf.device("CPU:0"):
+            return partial(tf.gather, tf.constant(values))
+
+    inputs, targets = (
+        {name: of_rows(values) for name, values in each.items()} for each in (split.inputs, split.targets)
+    )
+
+    def read(rows: tf.Tensor) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
+        return {name: of(rows) for name, of in inputs.items()}, {name: of(rows) for name, of in targets.items()}
+
+    return read
+
+
+@contextmanager
+def data_errors(dataset: Dataset) -> Iterator[None]:
+    """A context that raises an error in reading streamed examples itself, instead of what TensorFlow makes of it."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        raise dataset.failure or error from None
+
+
+def _streamed(values: Streamed, shape: tuple[int, ...], dtype: tf.DType, rows: tf.Tensor) -> tf.Tensor:
+    read = tf.numpy_function(values.__getitem__, [rows], dtype, stateful=False)
+    read.set_shape([rows.shape[0], *shape])
+    return read
 
 
 def _single(tensors: dict[str, tf.Tensor]) -> Any:

@@ -8,7 +8,7 @@ import os
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from gzip import BadGzipFile, GzipFile
 from pathlib import Path
 from typing import IO, Any
@@ -27,11 +27,27 @@ AGAIN = "download or save the file again"
 
 
 def budget() -> int:
-    """The most bytes of images to keep in memory: half of it, because TensorFlow makes a copy."""
+    """The most bytes of examples to keep in memory: half of what is free, because TensorFlow makes a copy."""
+    return free_memory() // 2
+
+
+def free_memory() -> int:
+    """The bytes of memory that this process can still use, also in a container.
+
+    Without Linux, all memory of the machine counts as free; if that is unknown, too, 16 GiB.
+    """
     try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+        free = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):  # not every system has these
-        return 8 * 2**30
+        free = 16 * 2**30
+    with suppress(OSError, ValueError, StopIteration):
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        free = 1024 * next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
+    with suppress(OSError, ValueError):  # "max" means no limit
+        group = Path("/sys/fs/cgroup")
+        limit, used = (int((group / f"memory.{name}").read_text(encoding="ascii")) for name in ("max", "current"))
+        free = min(free, max(0, limit - used))
+    return free
 
 
 def content(path: Path, hint: str = "") -> bytes:
@@ -144,19 +160,18 @@ def reason(error: Exception) -> str:
     return str(text)[:200] or type(error).__name__
 
 
-def check_memory(title: str, count: int, shape: tuple[int, int, int]) -> None:
-    """Check that images fit into memory.
+def check_memory(title: str, count: int, needed: int, remedy: str = "a smaller `size`") -> None:
+    """Check that examples fit into memory.
 
     Args:
         title: the name of the data set.
-        shape: height, width and channels of an image.
+        needed: their size in bytes.
+        remedy: what to set in `data` to need less.
 
     Raises:
         ArchError: they need more than `budget` (ARCH303).
     """
-    needed = count * math.prod(shape)
     if needed > budget():
-        each = " x ".join(map(str, shape))
-        message = f"{title}: {count:,} images of {each} need {needed:,} bytes, more than half of the memory"
-        hint = f"to stay under {budget():,} bytes, set a smaller `size`, a `limit`, or fewer `classes` in `data`"
+        message = f"{title}: {count:,} examples need {needed:,} bytes, more than half of the free memory"
+        hint = f"to stay under {budget():,} bytes, set {remedy} in `data`"
         raise fail("ARCH303", message, hint=hint)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,7 +55,8 @@ class TensorFlowDatasets(Source):
         if "train" not in there:
             shown = ", ".join(builder.info.splits) or "none"
             raise fail("ARCH303", f"{title} has no split `train`; its splits: {shown}")
-        files.check_memory(title, sum(builder.info.splits[split].num_examples for split in there), shape)
+        count = sum(builder.info.splits[split].num_examples for split in there)
+        files.check_memory(title, count, count * math.prod(shape))
         splits = {split: _read_split(builder, split, image, label, shape, classes) for split in there}
         return labeled_images(
             splits["train"],

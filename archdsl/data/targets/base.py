@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archdsl.data.sources.base import RawDataset
+from archdsl.data.streams import Values
 from archdsl.data.tables import Table
 from archdsl.recipe import Data
 
@@ -31,8 +32,8 @@ class Target(ABC):
         """The values of all examples of a table."""
 
     @abstractmethod
-    def fitted(self, values: NDArray[Any]) -> Self:
-        """The same target, after learning from the values of the training examples."""
+    def fitted(self, values: Values) -> Self:
+        """The same target, after learning from the values of the training examples, in one pass."""
 
     def recorded(self, description: Mapping[str, Any]) -> Self:
         """The same target as a saved model learned it, from its `describe()`."""
@@ -52,6 +53,11 @@ class Target(ABC):
         """Whether a selection of examples keeps the proportions of groups."""
         return False
 
-    def strata(self, values: NDArray[Any]) -> NDArray[np.int64]:
+    @property
+    def example_bytes(self) -> int:
+        """The memory of one value, in bytes."""
+        return 8
+
+    def strata(self, values: Values) -> NDArray[np.int64]:
         """The groups whose proportions a selection of examples keeps, one number for each example; one for all."""
         return np.zeros(len(values), np.int64)

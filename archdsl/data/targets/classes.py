@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from archdsl.data.broken import checked, empty_cells, faults, reading, rows_of
 from archdsl.data.sources.base import RawDataset
+from archdsl.data.streams import Values
 from archdsl.data.tables import EMPTY, Rows, Table
 from archdsl.data.targets.base import Target
 from archdsl.errors import fail, nearest
@@ -59,10 +60,10 @@ class ClassTarget(Target):
         hint = "correct these classes, or add training examples of them"
         return checked(values, (*found, *empty, faults(unseen, reason, hint)))
 
-    def fitted(self, values: NDArray[np.int64]) -> ClassTarget:
+    def fitted(self, values: Values) -> ClassTarget:
         weights = None
         if self.class_weights == "balanced":
-            weights = balanced_weights(values, len(self.classes))
+            weights = balanced_weights(values[:], len(self.classes))
         elif isinstance(self.class_weights, Mapping):
             weights = np.array([self.class_weights.get(each, 1.0) for each in self.classes], np.float32)
         return replace(self, weights=weights)
@@ -78,8 +79,8 @@ class ClassTarget(Target):
     def is_stratified(self) -> bool:
         return True
 
-    def strata(self, values: NDArray[np.int64]) -> NDArray[np.int64]:
-        return values
+    def strata(self, values: Values) -> NDArray[np.int64]:
+        return np.asarray(values[:])
 
 
 def balanced_weights(labels: NDArray[np.int64], classes: int) -> NDArray[np.float32]:

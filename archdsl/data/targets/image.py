@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from archdsl.data import images
 from archdsl.data.broken import checked, reading
 from archdsl.data.sources.base import RawDataset
+from archdsl.data.streams import Values
 from archdsl.data.tables import Table
 from archdsl.data.targets.base import Target
 from archdsl.recipe import Data
@@ -41,8 +43,12 @@ class ImageTarget(Target):
             return np.empty((0, *self.shape), np.uint8)
         return checked(*reading(table, self.column, lambda pixels: images.resized(pixels, *self.shape)))
 
-    def fitted(self, values: NDArray[np.uint8]) -> ImageTarget:
+    def fitted(self, values: Values) -> ImageTarget:
         return self
 
     def describe(self) -> dict[str, Any]:
         return {"kind": "image", "shape": list(self.shape), "largest": float(self.largest)}
+
+    @property
+    def example_bytes(self) -> int:
+        return math.prod(self.shape)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from archdsl.data.broken import checked, reading
 from archdsl.data.sources.base import RawDataset
+from archdsl.data.streams import Values
 from archdsl.data.tables import Table
 from archdsl.data.targets.base import Target
 from archdsl.recipe import Data
@@ -49,8 +51,12 @@ class MaskTarget(Target):
         columns = ((np.arange(self.shape[1]) + 0.5) * width / self.shape[1]).astype(int)
         return masks[:, rows[:, None], columns[None]]
 
-    def fitted(self, values: NDArray[np.uint8]) -> MaskTarget:
+    def fitted(self, values: Values) -> MaskTarget:
         return self
 
     def describe(self) -> dict[str, Any]:
         return {"kind": "mask", "classes": list(self.classes), "shape": list(self.shape)}
+
+    @property
+    def example_bytes(self) -> int:
+        return math.prod(self.shape)

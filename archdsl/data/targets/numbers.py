@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from archdsl.data.broken import checked, empty_cells, reading
 from archdsl.data.sources.base import RawDataset
+from archdsl.data.streams import Values, mean_and_std
 from archdsl.data.tables import Table
 from archdsl.data.targets.base import Target
 from archdsl.recipe import Data
@@ -52,12 +53,11 @@ class NumberTarget(Target):
         empty = np.isnan(values).any(axis=1)
         return checked(values, (*found, *empty_cells(table, self.column, empty, found, may_be_mean=False)))
 
-    def fitted(self, values: NDArray[np.float32]) -> NumberTarget:
+    def fitted(self, values: Values) -> NumberTarget:
         if not self.standardize:
             return self
-        wide = values.astype(np.float64)
-        std = wide.std(axis=0)
-        return replace(self, mean=wide.mean(axis=0), std=np.where(std > SMALLEST, std, 1.0))
+        mean, std = mean_and_std(values, (0,))
+        return replace(self, mean=mean, std=np.where(std > SMALLEST, std, 1.0))
 
     def standardized(self, values: Any) -> Any:
         """Numbers, in an array or a tensor, as the network returns them."""
@@ -79,3 +79,7 @@ class NumberTarget(Target):
     def describe(self) -> dict[str, Any]:
         mean, std = (None if each is None else each.tolist() for each in (self.mean, self.std))
         return {"kind": "number", "size": self.size, "mean": mean, "std": std}
+
+    @property
+    def example_bytes(self) -> int:
+        return 4 * self.size

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from archdsl.data.broken import checked, reading
 from archdsl.data.sources.base import RawDataset
+from archdsl.data.streams import Values
 from archdsl.data.tables import Table
 from archdsl.data.targets.base import Target
 from archdsl.recipe import Data
@@ -29,8 +30,12 @@ class TagsTarget(Target):
     def read(self, table: Table) -> NDArray[np.float32]:
         return checked(*reading(table, self.column, lambda values: np.asarray(values, np.float32)))
 
-    def fitted(self, values: NDArray[np.float32]) -> TagsTarget:
+    def fitted(self, values: Values) -> TagsTarget:
         return self
 
     def describe(self) -> dict[str, Any]:
         return {"kind": "tags", "classes": list(self.classes)}
+
+    @property
+    def example_bytes(self) -> int:
+        return 4 * len(self.classes)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from archdsl.data.broken import checked, reading
 from archdsl.data.sources.base import RawDataset
+from archdsl.data.streams import Values
 from archdsl.data.tables import Table
 from archdsl.data.targets.base import Target
 from archdsl.recipe import Data
@@ -37,8 +38,12 @@ class TokensTarget(Target):
     def read(self, table: Table) -> NDArray[np.int32]:
         return checked(*reading(table, self.column, lambda values: np.asarray(values, np.int32)))
 
-    def fitted(self, values: NDArray[np.int32]) -> TokensTarget:
+    def fitted(self, values: Values) -> TokensTarget:
         return self
 
     def describe(self) -> dict[str, Any]:
         return {"kind": "tokens", "classes": list(self.classes), "length": self.length}
+
+    @property
+    def example_bytes(self) -> int:
+        return 4 * self.length

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from archdsl.data.streams import Values
 from archdsl.runs.card import Reliability
 
 CONFIDENT = 0.9
@@ -21,7 +22,7 @@ class LabeledPredictions:
 
     probabilities: NDArray[Any]
     labels: NDArray[np.int64]
-    images: NDArray[Any]
+    images: Values
 
     @property
     def predicted(self) -> NDArray[np.int64]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from archdsl.data.dataset import Dataset
 from archdsl.data.pipeline.targets import Encoding
+from archdsl.data.streams import Values
 from archdsl.data.targets import ClassTarget, Target
 from archdsl.errors import fail
 from archdsl.recipe.losses import Loss
@@ -126,7 +127,7 @@ class ClassificationScorer(Scorer):
         labels, predicted = np.concatenate(self.labels), np.concatenate(self.outputs).argmax(axis=1)
         return {"class_accuracy": class_accuracies(predicted, labels, self.target.classes)}
 
-    def predictions(self, images: NDArray[Any]) -> LabeledPredictions:
+    def predictions(self, images: Values) -> LabeledPredictions:
         """The predictions of the main output with the raw images."""
         return LabeledPredictions(probabilities(np.concatenate(self.outputs)), np.concatenate(self.labels), images)
 
