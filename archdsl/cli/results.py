@@ -82,7 +82,7 @@ def runs(
         list[str] | None,
         typer.Option(metavar="CONDITION", help="List only some runs, as in `score > 0.9` (repeatable)."),
     ] = None,
-    note: Annotated[str | None, typer.Option(metavar="TEXT", help="Set the note of a run.")] = None,
+    note: Annotated[str | None, typer.Option(metavar="TEXT", help="Set the note of one run.")] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -102,9 +102,8 @@ def runs(
     =, !=, <, <=, > or >=. In a text, * stands for anything.
 
     Examples:
-        archdsl runs --sort score --where "score > 0.9"
+        archdsl runs --sort score --where "score>0.9"
         archdsl runs runs/my_net-1 runs/my_net-2 --out curves.png
-        archdsl runs runs/my_net-1 --note "with more augmentation"
     """
     from archdsl.runs import listing, selection
 

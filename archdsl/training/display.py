@@ -26,6 +26,48 @@ NARROW = 80
 """The terminal width below which lines are abbreviated."""
 
 
+class _Clock:
+    """Estimates the time left from the times of steps, and of what follows the last step of an epoch.
+
+    The first step is not counted, because it is mostly compilation. Until the first epoch is over, the time of a
+    validation is estimated: a step of it is a forward pass, which takes about a third of a step of training.
+    """
+
+    def __init__(self, epochs: int, steps: int, validation_steps: int) -> None:
+        self.epochs, self.steps, self.validation_steps = epochs, steps, validation_steps
+        self.compiled = False
+        self._epoch, self._step, self._at = 0, 0, 0.0
+        self._seconds, self._counted = 0.0, 0
+        self._ends: list[float] = []
+
+    @property
+    def pace(self) -> float | None:
+        """The seconds of a step."""
+        return self._seconds / self._counted if self._counted and self._seconds else None
+
+    @property
+    def left(self) -> float | None:
+        """The seconds until the last epoch is over."""
+        if self.pace is None:
+            return None
+        ends = self._ends[1:] or self._ends  # the first one compiles the validation
+        end = sum(ends) / len(ends) if ends else self.validation_steps * self.pace / 3
+        steps = (self.epochs - self._epoch) * self.steps - self._step
+        return steps * self.pace + (self.epochs - self._epoch) * end
+
+    def start_epoch(self, epoch: int, now: float) -> None:
+        self._epoch, self._step, self._at = epoch, 0, now
+
+    def finish_step(self, step: int, now: float) -> None:
+        if self.compiled:
+            self._seconds, self._counted = self._seconds + now - self._at, self._counted + step - self._step
+        self.compiled, self._step, self._at = True, step, now
+
+    def finish_epoch(self, now: float) -> None:
+        self._ends.append(now - self._at)
+        self._epoch, self._step = self._epoch + 1, 0
+
+
 class Display(keras.callbacks.Callback):  # type: ignore[misc]
     """Prints a line for each epoch, and shows a progress bar in a terminal. Use it as a context manager.
 
@@ -34,9 +76,18 @@ class Display(keras.callbacks.Callback):  # type: ignore[misc]
         steps: the number of steps per epoch.
         head: the main output.
         first: the number of completed epochs.
+        validation_steps: the number of steps of each validation.
     """
 
-    def __init__(self, epochs: int, steps: int, head: Head, first: int = 0, console: Console | None = None) -> None:
+    def __init__(
+        self,
+        epochs: int,
+        steps: int,
+        head: Head,
+        first: int = 0,
+        console: Console | None = None,
+        validation_steps: int = 0,
+    ) -> None:
         super().__init__()
         self.epochs, self.steps, self.head = epochs, steps, head
         self.console = console or plain_console()
@@ -50,9 +101,8 @@ class Display(keras.callbacks.Callback):  # type: ignore[misc]
             *columns, console=self.console, transient=True, disable=not self._live, auto_refresh=False, expand=True
         )
         self._task = self._bar.add_task("", total=steps, tail="")
-        self._done = first * steps
+        self._clock = _Clock(epochs, steps, validation_steps)
         self._epoch, self._began, self._shown = first, 0.0, 0.0
-        self._steady: tuple[float, int] | None = None
 
     def __enter__(self) -> Display:
         self._bar.start()
@@ -63,14 +113,13 @@ class Display(keras.callbacks.Callback):  # type: ignore[misc]
         self._bar.stop()
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self._began, self._epoch, self._done = time.perf_counter(), epoch, epoch * self.steps
+        self._began, self._epoch = time.perf_counter(), epoch
+        self._clock.start_epoch(epoch, self._began)
         self._show(0, None)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         now = time.perf_counter()
-        self._done = self._epoch * self.steps + batch + 1
-        if self._steady is None:
-            self._steady = now, self._done  # the first step is mostly tracing
+        self._clock.finish_step(batch + 1, now)
         if now - self._shown >= (REFRESH if self._live else QUIET):
             self._show(batch + 1, (logs or {}).get("loss"))
 
@@ -80,6 +129,7 @@ class Display(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self._shown = time.perf_counter()
+        self._clock.finish_epoch(self._shown)
         line = self.line(epoch + 1, with_score(logs, self.head), self._shown - self._began)
         self.console.print(line, markup=False, soft_wrap=True)
 
@@ -105,14 +155,13 @@ class Display(keras.callbacks.Callback):  # type: ignore[misc]
     def progress(self, step: int, loss: float | None) -> str:
         """`120/352  12.3 steps/s  loss 0.4123  0:12:03 left`; shorter if narrow."""
         words = [f"{step:>{len(str(self.steps))}}/{self.steps}"]
-        if self._steady is None:
-            words.append("compiling the first step")
-        elif self._done > self._steady[1]:
-            pace = (time.perf_counter() - self._steady[0]) / (self._done - self._steady[1])
-            left = (self.epochs * self.steps - self._done) * pace
+        pace, left = self._clock.pace, self._clock.left
+        if pace is not None and left is not None:
             words.append(f"{1 / pace:.3g} steps/s" if pace < 10 else f"{pace:.1f} s a step")
             words += [] if loss is None or self._narrow else [f"loss {_loss(loss)}"]
             words.append(f"{clock(left)} left")
+        elif not self._clock.compiled:
+            words.append("compiling the first step")
         return "  ".join(words)
 
     @property

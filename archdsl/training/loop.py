@@ -124,7 +124,8 @@ class TrainingLoop:
         """Train the remaining epochs."""
         prepared, validation = self.prepared, self.prepared.dataset.validation
         epochs, steps = prepared.recipe.epochs, prepared.steps
-        with Display(epochs, steps, prepared.head, self.first) as display:
+        validation_steps = -(-len(validation) // prepared.source.batch_size)
+        with Display(epochs, steps, prepared.head, self.first, validation_steps=validation_steps) as display:
 
             def warn(problem: Problem) -> None:
                 display.warn(problem)

@@ -279,6 +279,25 @@ def test_a_terminal_gets_a_bar_and_no_line_is_too_long(
     golden(f"terminal_{width}.txt", "\n".join(plain) + "\n")
 
 
+def test_the_time_left_is_known_in_the_first_epoch_and_includes_validation(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(display.time, "perf_counter", lambda: clock[0])
+    told = display.Display(3, 4, HEAD, console=Console(file=io.StringIO()), validation_steps=6)
+    lines = []
+    for epoch in range(3):
+        told.on_epoch_begin(epoch)
+        for step in range(4):
+            clock[0] += 500 if epoch == step == 0 else 10  # the first step is compiled
+            told.on_train_batch_end(step, LOGS)
+            lines.append(told.progress(step + 1, None))
+        clock[0] += 90 if epoch == 0 else 30  # so is the first validation
+        told.on_epoch_end(epoch, LOGS)
+    left = [line.split("  ")[-1] for line in lines]
+    assert left[:2] == ["1/4", "2:40 left"]  # 10 steps of 10 s, and 3 validations of 6 forward passes of 10/3 s
+    assert left[4:6] == ["4:10 left", "4:00 left"]  # 7 and 6 steps, and 2 validations of 90 s
+    assert left[-1] == "0:30 left"
+
+
 def test_a_loss_that_explodes_is_told_by_its_power_of_ten() -> None:
     told = display.Display(20, 3, HEAD, console=Console(file=io.StringIO()))
     assert told.line(3, {"loss": 1.2345e30, "accuracy": 0.1}, 1125.3) == (
