@@ -81,6 +81,7 @@ def train(
         Path | None, typer.Option(metavar="RUN", help="Continue an interrupted run.", autocompletion=completion.files)
     ] = None,
     log: LogOption = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Draw the curves in the terminal.")] = False,
     settings: SetOption = None,
     variant: VariantOption = None,
     allow: AllowOption = None,
@@ -98,10 +99,12 @@ def train(
         if tracker not in TRACKERS:
             hint = f"pass `--log` with one of {', '.join(TRACKERS)}"
             raise fail("ARCH203", f"unknown tracker `{tracker}`", hint=hint)
+    if watch:
+        _check_watch()
     if resume is not None:
         more = (name, note, skip_broken, learning_rate, batch_size, settings, variant)
         _check_resume_options(spec, out, limit, seed, dry_run, *more)
-        _print_result(_resumed(resume, epochs, data_dir, log or (), raised(allow or ())), resume, as_json)
+        _print_result(_resumed(resume, epochs, data_dir, log or (), raised(allow or ()), watch), resume, as_json)
         return
     if spec is None:
         raise fail("ARCH203", "missing argument SPEC", hint="run `archdsl train SPEC` or `archdsl train --resume RUN`")
@@ -128,7 +131,16 @@ def train(
     from archdsl.training import fit
 
     command = shlex.join(["archdsl", *sys.argv[1:]]) if sys.argv[1:2] == ["train"] else ""
-    _print_result(fit.train(loaded, run, **given, log=log or (), command=command, note=note), run, as_json)
+    _print_result(fit.train(loaded, run, **given, log=log or (), command=command, note=note, watch=watch), run, as_json)
+
+
+def _check_watch() -> None:
+    """Check that curves can be drawn, and say so if there is no terminal."""
+    from archdsl.runs import terminal_curves, watching
+
+    terminal_curves.check()
+    if not sys.stderr.isatty():
+        say(f"{watching.NO_TERMINAL}: printing a line for each epoch")
 
 
 def _folder(out: Path | None, name: str | None, stem: str) -> Path:
@@ -154,13 +166,15 @@ def _with_options(spec: Spec, learning_rate: float | None, batch_size: int | Non
     return spec
 
 
-def _resumed(run: Path, epochs: int | None, data_dir: Path | None, log: Sequence[str], limits: Limits) -> Result:
+def _resumed(
+    run: Path, epochs: int | None, data_dir: Path | None, log: Sequence[str], limits: Limits, watch: bool
+) -> Result:
     from archdsl.runs.folder import read_recipe
 
     backend.load_keras(read_recipe(run, limits))
     from archdsl.training import fit
 
-    return fit.resume(run, epochs=epochs, data_dir=data_dir, log=log, limits=limits)
+    return fit.resume(run, epochs=epochs, data_dir=data_dir, log=log, limits=limits, watch=watch)
 
 
 def evaluate(

@@ -83,6 +83,9 @@ def runs(
         typer.Option(metavar="CONDITION", help="List only some runs, as in `score > 0.9` (repeatable)."),
     ] = None,
     note: Annotated[str | None, typer.Option(metavar="TEXT", help="Set the note of one run.")] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Draw the curves of one run in the terminal until it ends.")
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -112,7 +115,10 @@ def runs(
     conditions = [selection.parse(text) for text in where or ()]
     given = folders or [Path("runs")]
     if note is not None:
-        _set_note(given, note)
+        _set_note(_single(given, "--note"), note)
+        return
+    if watch:
+        _watch(_single(given, "--watch"))
         return
     if len(given) > 1:
         if conditions:
@@ -131,14 +137,17 @@ def runs(
         say(f"none of {quantity(len(known), 'run')} meets the conditions")
 
 
-def _set_note(folders: list[Path], note: str) -> None:
+def _single(folders: list[Path], option: str) -> Path:
+    if len(folders) != 1:
+        raise fail("ARCH203", f"`{option}` requires one run", hint="name a single run")
+    return folders[0]
+
+
+def _set_note(run: Path, note: str) -> None:
     """Set the note of a run, in its `run.json` and its card."""
     from archdsl.files import writing
     from archdsl.runs import card, folder, lock
 
-    if len(folders) != 1:
-        raise fail("ARCH203", "`--note` requires one run", hint="name the run, as in `archdsl runs RUN --note TEXT`")
-    run = folders[0]
     folder.read_result(run)  # without a run, no lock is created
     with lock.known_run(run):
         replace(folder.read_result(run), note=note).write(run)
@@ -150,11 +159,25 @@ def _set_note(folders: list[Path], note: str) -> None:
     say(f"{run}: {'wrote' if note else 'removed'} the note")
 
 
+def _watch(run: Path) -> None:
+    """Draw the curves of a run until it ends, or once if there is no terminal."""
+    from archdsl.runs import folder, terminal_curves, watching
+
+    if sys.stdout.isatty():
+        watching.watch(run)
+        return
+    result, rows = folder.read_result(run), folder.read_log(run)
+    say(f"{watching.NO_TERMINAL}: drawing them once")
+    print_text(terminal_curves.draw(rows, result.judged, result.epochs, terminal_curves.PIPED, color=False))
+    print_text(watching.state_line(run, result, rows))
+
+
 def _compare(folders: list[Path], out: Path | None, as_json: bool) -> None:
     from archdsl.runs import comparison, folder, listing
 
     found = comparison.read(folders)
     if out is not None:
+        comparison.check_one_score(found)
         if out.suffix != ".png":
             message = f"`--out`: expected a file that ends in `.png`, got `{out}`"
             raise fail("ARCH203", message, hint="for example, `--out curves.png`")

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from archdsl.diff import compare, text
-from archdsl.errors import ArchError
+from archdsl.errors import ArchError, fail
 from archdsl.graph import Graph
 from archdsl.ops.keras_objects import KerasObject
 from archdsl.recipe import Train
@@ -46,6 +46,21 @@ def read(folders: Sequence[Path]) -> list[StoredRun]:
     names = [folder.name or str(folder) for folder in folders]
     names = names if len(set(names)) == len(names) else [str(folder) for folder in folders]
     return [StoredRun(folder, name, read_result(folder)) for folder, name in zip(folders, names, strict=True)]
+
+
+def check_one_score(runs: Sequence[StoredRun]) -> None:
+    """Check that all runs are judged by the same score, so that their curves can be drawn together.
+
+    Raises:
+        ArchError: they are not (ARCH203).
+    """
+    first = runs[0].known_result.judged
+    for run in runs[1:]:
+        other = run.known_result.judged
+        if other.score != first.score:
+            scores = f"{runs[0].name} has the score {first.score_title}, {run.name} has {other.score_title}"
+            hint = "name runs with the same score, or compare them without `--out`"
+            raise fail("ARCH203", f"cannot draw the curves of different tasks: {scores}", hint=hint)
 
 
 def to_text(runs: Sequence[StoredRun], width: int | None = None) -> str:

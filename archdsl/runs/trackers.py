@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from archdsl.errors import fail, nearest
-from archdsl.runs.folder import CARD, CONFUSION, CURVES, MISTAKES, NETWORK, RESIDUALS, SPEC, Result
+from archdsl.runs.folder import CARD, CONFUSION, CURVES, MASKS, MISTAKES, NETWORK, OUTPUTS, RESIDUALS, SPEC, Result
 
-PICTURES = (CURVES, CONFUSION, MISTAKES, RESIDUALS)
+PICTURES = (CURVES, CONFUSION, MISTAKES, RESIDUALS, MASKS, OUTPUTS)
 FILES = (SPEC, CARD, NETWORK, *PICTURES)
 """The files in a run folder that are uploaded to trackers that store files."""
 
@@ -78,6 +78,8 @@ class TensorBoard(Tracker):
 
     def finish(self, result: Result) -> None:
         with self._writer("train").as_default(step=result.epochs_run):
+            for name, value in scores(result).items():
+                self._tf.summary.scalar(name, value)
             for path in self.files([CARD]):
                 self._tf.summary.text("card", path.read_text(encoding="utf-8"))
             for path in self.files(PICTURES):
@@ -199,4 +201,5 @@ def settings(result: Result) -> dict[str, Any]:
 
 def scores(result: Result) -> dict[str, float]:
     """Return the values that are known at the end of a run."""
-    return {name: value for name in SCORES if (value := getattr(result, name)) is not None}
+    known = {f"test_{name}": value for name, value in (result.test_scores or {}).items()}
+    return known | {name: value for name in SCORES if (value := getattr(result, name)) is not None}

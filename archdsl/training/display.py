@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn
 from rich.table import Column
 
 from archdsl.errors import Problem
+from archdsl.runs.folder import Row
+from archdsl.runs.watching import Curves
 from archdsl.text import clock
 from archdsl.training.callbacks import with_score
 from archdsl.training.tasks import Head
@@ -68,6 +71,19 @@ class _Clock:
         self._epoch, self._step = self._epoch + 1, 0
 
 
+class _Progress(Progress):
+    """A progress bar below the curves, if there are any."""
+
+    def __init__(self, curves: Curves | None, *columns: ProgressColumn, **options: Any) -> None:
+        self.curves = curves
+        super().__init__(*columns, **options)
+
+    def get_renderables(self) -> Iterator[RenderableType]:
+        if self.curves is not None:
+            yield self.curves
+        yield from super().get_renderables()
+
+
 class Display(keras.callbacks.Callback):  # type: ignore[misc]
     """Prints a line for each epoch, and shows a progress bar in a terminal. Use it as a context manager.
 
@@ -77,6 +93,7 @@ class Display(keras.callbacks.Callback):  # type: ignore[misc]
         head: the main output.
         first: the number of completed epochs.
         validation_steps: the number of steps of each validation.
+        rows: the rows of the log, which grow as the training does, to draw the curves in a terminal.
     """
 
     def __init__(
@@ -87,6 +104,7 @@ class Display(keras.callbacks.Callback):  # type: ignore[misc]
         first: int = 0,
         console: Console | None = None,
         validation_steps: int = 0,
+        rows: Sequence[Row] | None = None,
     ) -> None:
         super().__init__()
         self.epochs, self.steps, self.head = epochs, steps, head
@@ -97,9 +115,9 @@ class Display(keras.callbacks.Callback):  # type: ignore[misc]
             BarColumn(bar_width=None, table_column=Column(ratio=1, min_width=4)),
             TextColumn("{task.fields[tail]}", table_column=Column(no_wrap=True)),
         )
-        self._bar = Progress(
-            *columns, console=self.console, transient=True, disable=not self._live, auto_refresh=False, expand=True
-        )
+        self._curves = Curves(rows, head.task.facts, epochs) if rows is not None and self._live else None
+        options: dict[str, Any] = {"transient": True, "disable": not self._live, "auto_refresh": False, "expand": True}
+        self._bar = _Progress(self._curves, *columns, console=self.console, **options)
         self._task = self._bar.add_task("", total=steps, tail="")
         self._clock = _Clock(epochs, steps, validation_steps)
         self._epoch, self._began, self._shown = first, 0.0, 0.0
@@ -111,6 +129,8 @@ class Display(keras.callbacks.Callback):  # type: ignore[misc]
 
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
+        if self._curves is not None:
+            self.console.print(self._curves)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._began, self._epoch = time.perf_counter(), epoch
@@ -125,7 +145,8 @@ class Display(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_test_begin(self, logs: Any = None) -> None:
         if self._live:
-            self._bar.update(self._task, description=f"{self._epoch_name()} validation", refresh=True)
+            name, tail = f"{self._epoch_name()} validation", self.progress(self.steps, None)
+            self._bar.update(self._task, description=name, completed=self.steps, tail=tail, refresh=True)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self._shown = time.perf_counter()

@@ -52,6 +52,7 @@ def train(
     command: str = "",
     note: str = "",
     skip_broken: bool = False,
+    watch: bool = False,
 ) -> Result:
     """Train a spec with its recipe, and write the run folder `out`.
 
@@ -73,6 +74,7 @@ def train(
         command: the command that reproduces the run, for its model card.
         note: a note, for the listing of runs and the model card.
         skip_broken: whether to leave out examples that cannot be read, if the recipe does not.
+        watch: whether to draw the curves in a terminal.
 
     Raises:
         ArchError: `out` is not empty or in use (ARCH202) or not writable (ARCH304), the data is missing, broken or
@@ -95,7 +97,7 @@ def train(
         started = trackers.start(log, out, result)
         folder.create(out, spec.text)
         result.write(out)
-        return TrainingLoop(out, result, prepared, started).train()
+        return TrainingLoop(out, result, prepared, started, watch).train()
 
 
 def resume(
@@ -109,6 +111,7 @@ def resume(
     optimizer: Any = None,
     log: Sequence[str] = (),
     limits: Limits = DEFAULTS,
+    watch: bool = False,
 ) -> Result:
     """Resume a run after its last completed epoch, with the same result as without interruption.
 
@@ -116,6 +119,7 @@ def resume(
         epochs: the new total number of epochs, if no schedule depends on it.
         data_dir: folder of the data; by default, the one that the run used, if it still exists.
         limits: limits on the spec; the run's own limits can only lower them.
+        watch: whether to draw the curves in a terminal.
 
     Raises:
         ArchError: there is no such run, it is finished, or its spec or its data has changed (ARCH204); the epochs
@@ -124,7 +128,7 @@ def resume(
     run = Path(run)
     folder.read_result(run)  # without a run, no lock is created
     with lock.known_run(run):
-        return _resume(run, epochs, data_dir, callbacks, metrics, loss, optimizer, log, limits)
+        return _resume(run, epochs, data_dir, callbacks, metrics, loss, optimizer, log, limits, watch)
 
 
 def _resume(
@@ -137,6 +141,7 @@ def _resume(
     optimizer: Any,
     log: Sequence[str],
     limits: Limits,
+    watch: bool,
 ) -> Result:
     earlier = folder.read_result(run)
     spec = folder.read_spec(run, earlier, limits)
@@ -172,7 +177,7 @@ def _resume(
         initial = initial_result(prepared, earlier.command)
         kept = {name: getattr(earlier, name) for name in ("started", "tags", "warnings", "overridden", "note")}
         result = replace(initial, **kept)
-        loop = TrainingLoop(run, result, prepared, trackers.start(log, run, result))
+        loop = TrainingLoop(run, result, prepared, trackers.start(log, run, result), watch)
         if state:
             loop.restore(state)
         result.write(run)

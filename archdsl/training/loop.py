@@ -33,12 +33,14 @@ class TrainingLoop:
     Args:
         out: the run folder, which already contains `run.json` and `spec.yaml`.
         trackers: additional loggers.
+        watch: whether to draw the curves in a terminal.
     """
 
     out: Path
     result: Result
     prepared: PreparedTraining
     trackers: Sequence[Tracker] = ()
+    watch: bool = False
 
     def __post_init__(self) -> None:
         recipe, head, steps = self.prepared.recipe, self.prepared.head, self.prepared.steps
@@ -125,7 +127,8 @@ class TrainingLoop:
         prepared, validation = self.prepared, self.prepared.dataset.validation
         epochs, steps = prepared.recipe.epochs, prepared.steps
         validation_steps = -(-len(validation) // prepared.source.batch_size)
-        with Display(epochs, steps, prepared.head, self.first, validation_steps=validation_steps) as display:
+        rows = self.log.rows if self.watch else None
+        with Display(epochs, steps, prepared.head, self.first, None, validation_steps, rows) as display:
 
             def warn(problem: Problem) -> None:
                 display.warn(problem)

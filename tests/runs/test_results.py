@@ -228,6 +228,7 @@ def test_a_note_is_added_later(folder: Path, golden: Callable[[str, str], None])
         ("runs runs/digits-1 runs/digits-2 --where score=1", 2, "`--where` requires a folder of runs"),
         ("runs --note x runs/digits-1 runs/digits-2", 2, "`--note` requires one run"),
         ("runs --note x", 2, "runs is not a run"),
+        ("runs --watch runs/digits-1 runs/digits-2", 2, "`--watch` requires one run"),
         ("runs --out a.png", 2, "requires at least two runs"),
         ("runs runs/digits-1 runs/broken", 2, "broken/run.json is invalid"),
         ("runs runs/digits-1 runs/digits-2 --out a.jpg", 2, "expected a file that ends in `.png`"),
@@ -236,6 +237,19 @@ def test_a_note_is_added_later(folder: Path, golden: Callable[[str, str], None])
 def test_errors_of_listing(folder: Path, words: str, code: int, message: str) -> None:
     ended, text = printed_by(f"archdsl {words}", folder)
     assert (ended, message in text) == (code, True), text
+
+
+def test_curves_of_different_tasks_are_not_drawn_together(folder: Path) -> None:
+    keep(folder / "runs/masks", replace(RUN, task="segmentation", test_scores={"mean_iou": 0.5}))
+    ended, text = printed_by("archdsl runs runs/digits-1 runs/masks --out a.png", folder)
+    assert (ended, text) == (
+        2,
+        "error[ARCH203]: cannot draw the curves of different tasks: "
+        "digits-1 has the score accuracy, masks has mean iou\n"
+        "  help: name runs with the same score, or compare them without `--out`\n",
+    )
+    ended, text = printed_by("archdsl runs runs/digits-1 runs/masks", folder)
+    assert (ended, "test score" in text) == (0, True)
 
 
 def test_an_old_run_can_still_be_read(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ pytest.importorskip("keras")
 
 from archdsl.errors import ArchError
 from archdsl.runs import trackers
-from archdsl.runs.folder import CARD, CURVES, Result
+from archdsl.runs.folder import CARD, CURVES, MASKS, Result
 from archdsl.training.callbacks import Tracking
 
 pytestmark = pytest.mark.tensorflow
@@ -67,6 +67,25 @@ def test_tensorboard_reads_what_is_written(tmp_path: Path) -> None:
     assert told["train", "learning_rate"] == [(1, 0.25), (2, 0.25)]
     assert told["validation", "accuracy"] == [(1, 0.625), (2, 0.875)]
     assert {"card", "curves"} <= set(read["train"].Tags()["tensors"])
+    assert told["train", "test_accuracy"] == [(2, pytest.approx(0.9889))]
+
+
+def test_tensorboard_gets_the_values_of_all_outputs_and_the_scores_and_pictures_of_any_task(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    picture(tmp_path / MASKS)
+    run = replace(RUN_OF_TWO, task="segmentation", test_accuracy=None, test_scores={"mean_iou": 0.5, "accuracy": 0.75})
+    (tracker,) = trackers.start(["tensorboard"], tmp_path, run)
+    tracker.log(1, {"loss": 2.0, "left_mean_iou": 0.5, "validation_loss": 1.0, "validation_right_loss": 0.25})
+    tracker.finish(run)
+    tags = {}
+    for part in ("train", "validation"):
+        events = EventAccumulator(str(tmp_path / "tensorboard" / part))
+        events.Reload()
+        tags[part] = set(events.Tags()["tensors"])
+    assert tags["validation"] == {"loss", "right_loss"}
+    assert {"loss", "left_mean_iou", "test_mean_iou", "test_accuracy", "masks"} <= tags["train"]
 
 
 @pytest.mark.parametrize("status", ["finished", "interrupted", "failed"])
