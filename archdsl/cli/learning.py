@@ -68,6 +68,15 @@ def train(
     note: Annotated[str, typer.Option(metavar="TEXT", help="Add a note to the run.")] = "",
     epochs: Annotated[int | None, typer.Option(min=1, metavar="N", help="Override the epochs of the spec.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Train on N examples only.")] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            "--data",
+            metavar="PLACE",
+            help="Train on another data set, and adapt the network to its classes.",
+            autocompletion=completion.files,
+        ),
+    ] = None,
     data_dir: DataOption = None,
     seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="Override the seed of the spec.")] = None,
     learning_rate: Annotated[
@@ -93,6 +102,7 @@ def train(
 
     Examples:
         archdsl train digits_resnet --epochs 5
+        archdsl train "resnet_cifar[resnet20]" --data flowers/
         archdsl train --resume runs/digits_resnet-1
     """
     for tracker in log or ():
@@ -102,13 +112,15 @@ def train(
     if watch:
         _check_watch()
     if resume is not None:
-        more = (name, note, skip_broken, learning_rate, batch_size, settings, variant)
+        more = (data, name, note, skip_broken, learning_rate, batch_size, settings, variant)
         _check_resume_options(spec, out, limit, seed, dry_run, *more)
         _print_result(_resumed(resume, epochs, data_dir, log or (), raised(allow or ()), watch), resume, as_json)
         return
     if spec is None:
         raise fail("ARCH203", "missing argument SPEC", hint="run `archdsl train SPEC` or `archdsl train --resume RUN`")
     loaded, arguments, _ = load_spec(spec, settings, variant, allow)
+    if data is not None:
+        loaded, arguments = _with_data(loaded, arguments, data, data_dir)
     loaded = _with_options(loaded, learning_rate, batch_size)
     run = _folder(out, name, loaded.file_stem)
     given: dict[str, Any] = {"arguments": arguments, "epochs": epochs, "limit": limit}
@@ -153,6 +165,15 @@ def _folder(out: Path | None, name: str | None, stem: str) -> Path:
         message = f"`--name`: expected letters, digits, `_`, `-` and `.`, got `{in_line(name, 60)}`"
         raise fail("ARCH203", message, hint="to write the run to another folder, use `--out`")
     return Path("runs") / name
+
+
+def _with_data(spec: Spec, arguments: dict[str, Any], place: str, data_dir: Path | None) -> tuple[Spec, dict[str, Any]]:
+    """Return the spec with another data set and the arguments that fit it, and print what was changed."""
+    from archdsl.data.adaptation import adapted
+
+    result = adapted(spec, arguments, place, data_dir)
+    say(columns(result.changes, width=room(sys.stderr)).rstrip())
+    return result.spec, result.arguments
 
 
 def _with_options(spec: Spec, learning_rate: float | None, batch_size: int | None) -> Spec:
@@ -228,7 +249,7 @@ def _score_line(run: Path, word: str, scores: Mapping[str, float], count: int) -
 
 def _check_resume_options(spec: Any, out: Any, limit: Any, seed: Any, dry_run: bool, *more: Any) -> None:
     """Reject options that are fixed when a run starts."""
-    names = ("--name", "--note", "--skip-broken", "--lr", "--batch-size", "--set", "--variant")
+    names = ("--data", "--name", "--note", "--skip-broken", "--lr", "--batch-size", "--set", "--variant")
     words = {"a spec": spec, "--out": out, "--limit": limit, "--seed": seed, "--dry-run": dry_run}
     for name, value in {**words, **dict(zip(names, more, strict=True))}.items():
         if value:

@@ -14,10 +14,11 @@ import numpy as np
 import tensorflow as tf
 
 from archdsl.data import input_description, pipeline
+from archdsl.data.adaptation import class_argument
 from archdsl.data.dataset import Dataset, Split, load
 from archdsl.data.ports import Ports
 from archdsl.data.suggestions import missing_data
-from archdsl.errors import ArchError, fail
+from archdsl.errors import fail
 from archdsl.graph import Graph
 from archdsl.keras import build
 from archdsl.keras.runtime import carry_data
@@ -181,15 +182,8 @@ def versions() -> dict[str, str]:
 
 def _setting(spec: Spec, arguments: Mapping[str, Any], outputs: int, classes: int) -> str:
     """The setting of one argument, such as `classes=3`, that gives the network one output per class."""
-    for name, value in spec.values(arguments).items():
-        if value == outputs:
-            try:
-                shape = resolve(spec, **{**arguments, name: classes}).shape
-            except ArchError:
-                continue
-            if shape == (classes,):
-                return f"{name}={classes}"
-    return ""
+    name = class_argument(spec, arguments, outputs, classes)
+    return f"{name}={classes}" if name else ""
 
 
 def _compile(

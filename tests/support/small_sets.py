@@ -94,3 +94,15 @@ def reviews(path: Path, count: int, seed: int = 0) -> None:
 def counting(path: Path, count: int) -> None:
     """Write a text that counts, whose next character is often certain."""
     path.write_text(", ".join(f"{number % 100:03} then" for number in range(count)), encoding="utf-8", newline="\n")
+
+
+def opinions(folder: Path, count: int, seed: int = 0) -> None:
+    """Write the sentences of `reviews` as text files, in a folder for each class."""
+    folder.mkdir()
+    reviews(folder / "all.csv", count, seed)
+    lines = (folder / "all.csv").read_text(encoding="utf-8").splitlines()[1:]
+    (folder / "all.csv").unlink()
+    for number, line in enumerate(lines):
+        text, opinion = line.split(",")
+        (folder / opinion).mkdir(exist_ok=True)
+        (folder / opinion / f"{number}.txt").write_text(text, encoding="utf-8", newline="\n")
