@@ -33,6 +33,7 @@ def flowers(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(folder)
 
 
+@pytest.mark.slow
 def test_every_spec_with_classes_is_adapted(flowers: str) -> None:
     found = []
     for name in zoo.names():

@@ -7,7 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import small_sets
 from documents import ROOT, blocks
+from typer.testing import CliRunner
+
+from archdsl.cli import app
 
 PAGE = ROOT / "docs/how-to/write-an-op.md"
 PACKAGE = ROOT / "examples/archdsl-example-ops"
@@ -28,6 +32,18 @@ def test_the_ops_are_those_of_the_example_package(golden_document: Callable[[Pat
 def test_the_entry_point_is_that_of_the_example_package() -> None:
     (snippet,) = [block.text for block in blocks(PAGE.read_text(encoding="utf-8")) if block.language == "toml"]
     assert snippet in (PACKAGE / "pyproject.toml").read_text(encoding="utf-8")
+
+
+def test_what_is_said_of_your_own_images_is_what_new_prints(
+    golden_document: Callable[[Path, str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    small_sets.photos(Path("photos"), dict.fromkeys(("cat", "dog", "owl"), 120), (32, 32))
+    printed = CliRunner().invoke(app, ["new", "--data", "photos"]).stderr
+    page = ROOT / "docs/how-to/your-own-images.md"
+    text = page.read_text(encoding="utf-8")
+    (block,) = [block for block in blocks(text) if block.word == "new"]
+    golden_document(page, text[: block.start] + printed + text[block.start + len(block.text) :])
 
 
 @pytest.mark.tensorflow
