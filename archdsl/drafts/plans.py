@@ -258,7 +258,8 @@ def _augment(survey: Survey, size: tuple[int, int], few: bool) -> list[Entry]:
     is_mask, gray = survey.predicted.kind == "mask", survey.shape[-1] == 1
     names = [] if is_mask else [name.lower() for name in survey.predicted.classes]
     if (gray and not is_mask) or any(len(name) == 1 or "left" in name or "right" in name for name in names):
-        return [Entry("augment", "{shift: 0.1, rotation: 10, zoom: 0.1}", "no flips: mirrored, they may be others")]
+        moves = "{shift: 0.1, rotation: 10, zoom: 0.1}"
+        return [Entry("augment", moves, "no flips: mirrored, they may be others")]
     if not few:
         return [Entry("augment", "{flip: horizontal, shift: 0.1}")]
     words = {"flip": "horizontal", "shift": "0.15", "rotation": "20", "zoom": "0.25", "shear": "10"}

@@ -84,7 +84,7 @@ def test_data_for_which_there_is_no_spec(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("empty").mkdir()
-    Path("one.csv").write_text("a\n1.5\n2.5\n", encoding="utf-8", newline="\n")
+    Path("one.csv").write_text("n,a\n1,1.5\n2,2.5\n3,0.5\n", encoding="utf-8", newline="\n")
     done = CliRunner().invoke(app, ["new", "--data", place])
     assert isinstance(done.exception, ArchError)
     assert message in str(done.exception)

@@ -8,8 +8,12 @@ import numpy as np
 from PIL import Image
 
 
-def digits_as_images(folder: Path, count: int, seed: int = 0) -> None:
-    """Write digits that archdsl includes as PNG files, in a folder for each of the ten classes."""
+def digits_as_images(folder: Path, count: int, seed: int = 0, after: int = 0) -> None:
+    """Write digits that archdsl includes as PNG files, in a folder for each of the ten classes.
+
+    Args:
+        after: the number of digits in that random order to leave out, such as those of another split.
+    """
     from archdsl.data.dataset import load
     from archdsl.recipe import Data
 
@@ -18,7 +22,7 @@ def digits_as_images(folder: Path, count: int, seed: int = 0) -> None:
     rows = np.random.default_rng(seed).permutation(len(labels))
     for label in range(10):
         (folder / str(label)).mkdir(parents=True)
-        for row in rows[labels[rows] == label][: count // 10]:
+        for row in rows[labels[rows] == label][after // 10 :][: count // 10]:
             Image.fromarray(images[row, ..., 0]).save(folder / str(label) / f"{row}.png")
 
 

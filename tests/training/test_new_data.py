@@ -20,6 +20,8 @@ from archdsl.training import compilation, evaluation
 from archdsl.training.heads import find
 from archdsl.training.setup import effective_recipe
 
+pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
+
 
 def command(*words: str) -> None:
     done = CliRunner().invoke(app, list(words))
@@ -41,11 +43,11 @@ def scores(run: Path, split: str) -> dict[str, float]:
     )
 
 
-@pytest.mark.slow
 def test_a_few_hundred_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With Keras's momentum of 0.99, batch norm would not settle, and the test accuracy would be 25 points lower."""
     monkeypatch.chdir(tmp_path)
-    small_sets.digits_as_images(Path("scans"), 360)
+    small_sets.digits_as_images(Path("scans/train"), 360)
+    small_sets.digits_as_images(Path("scans/test"), 500, after=360)
     command("new", "--data", "scans")
     command("train", "scans.yaml", "--out", "run")
     result = folder.read_result(Path("run"))
@@ -55,7 +57,6 @@ def test_a_few_hundred_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert abs(training - result.test_accuracy) <= 0.03
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "write", "score", "least"),
     [
@@ -76,7 +77,6 @@ def test_other_data(
     assert scores(Path("run"), "test")[score] >= least
 
 
-@pytest.mark.slow
 def test_a_spec_trained_on_other_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     small_sets.photos(Path("photos"), {"cat": 20, "dog": 20, "owl": 20}, (12, 10))
