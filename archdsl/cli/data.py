@@ -38,7 +38,7 @@ def show_data(
         str,
         typer.Argument(
             metavar="NAME|SPEC|PATH",
-            help="The name of a data set, a spec with `data`, a folder of images, an .npz file, or tfds:NAME.",
+            help="The name of a data set, a spec with `data`, a file, a folder, or tfds:NAME.",
             autocompletion=completion.data,
         ),
     ],
@@ -64,12 +64,13 @@ def show_data(
     allow: AllowOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Inspect a data set: location, size, class balance, and samples.
+    """Inspect a data set: location, size, columns, class balance, and samples.
 
     Examples:
         archdsl data digits
         archdsl data photos/ --out samples.png
         archdsl data mine.yaml --write-shards mine-shards
+        archdsl data houses.csv --json
     """
     if out is not None and out.suffix.lower() != ".png":
         message = f"`--out`: expected a file that ends in `.png`, got `{out}`"
@@ -78,7 +79,7 @@ def show_data(
     augments = out is not None and data.augment != Augment()
     if download or augments or shards is not None or DATA_SOURCES[data.kind].needs_tensorflow:
         backend.load_keras()
-    from archdsl.data import inspection, samples, sources
+    from archdsl.data import inspection, samples, sources, table_inspection
     from archdsl.data.dataset import from_raw
     from archdsl.data.ports import Ports
 
@@ -88,6 +89,12 @@ def show_data(
     raw = sources.read(data, data_dir, ports, FALLBACK_SIDE if ports is None else None)
     if shards is not None:
         _write_shards(raw, shards)
+        return
+    if not _are_labeled_images(raw):
+        if out is not None:
+            raise fail("ARCH203", "`--out` draws images of classes only", hint="leave `--out` out")
+        table = table_inspection.inspect(raw, data, ports)
+        print_json(table.data()) if as_json else print_folded(table_inspection.to_text(table))
         return
     if ports is None and raw.validation is None:
         data = data.model_copy(update={"validation": 0.0})
@@ -109,6 +116,11 @@ def _write_shards(raw: RawDataset, folder: Path) -> None:
     size = byte_size(sum(shard.bytes for shard in files))
     examples = quantity(sum(shard.examples for shard in files), "example")
     say(f"wrote {folder}: {examples} in {quantity(len(files), 'shard')}, {size}")
+
+
+def _are_labeled_images(raw: RawDataset) -> bool:
+    kinds = {raw.columns[name].kind for name in raw.inputs}, {raw.columns[name].kind for name in raw.targets}
+    return kinds == ({"image"}, {"class"})
 
 
 def _asked(

@@ -189,13 +189,13 @@ class Screening:
         for split, counts in self.dropped.items():
             if sum(counts.values()) and sum(counts.values()) >= self.totals[split]:
                 message = f"none of {quantity(self.totals[split], f'{split} example')} can be used"
-                raise ArchError(Problem("ARCH303", message, facts=_listed(self.left_out), hint=_hint(self.left_out)))
+                raise ArchError(Problem("ARCH303", message, facts=listed(self.left_out), hint=_hint(self.left_out)))
         most = MOST_SKIPPED if isinstance(self.broken, str) else self.broken
         total, broken = self.total, sum(counts["broken"] for counts in self.dropped.values())
         if broken > most * total:
             message = f"{broken:,} of {quantity(total, 'example')} are broken, more than {most:.0%}"
             hint = f"to skip them all the same, set `broken: {_share(broken / total)}` in `data`"
-            raise ArchError(Problem("ARCH303", message, facts=_listed(self.left_out), hint=hint))
+            raise ArchError(Problem("ARCH303", message, facts=listed(self.left_out), hint=hint))
 
     @property
     def total(self) -> int:
@@ -203,7 +203,7 @@ class Screening:
         return sum(self.totals.values())
 
     def _error(self) -> ArchError:
-        reasons = _listed(self.kept)
+        reasons = listed(self.kept)
         hint = _hint(self.kept)
         if any(each.kind == "broken" for each in self.kept):
             hint += "; or pass `--skip-broken`"
@@ -232,10 +232,11 @@ class Screening:
         return {split: sum(counts.values()) for split, counts in self.dropped.items()}
 
 
-def _listed(found: Sequence[Faults]) -> tuple[str, ...]:
+def listed(found: Sequence[Faults]) -> tuple[str, ...]:
     """The first reasons; the last line counts the others."""
-    shown = sorted({reason for each in found for reason in each.reasons}, key=_natural)
-    hidden = sum(len(each.rows) - len(each.reasons) for each in found) + max(0, len(shown) - SHOWN)
+    different = {(each.rows.tobytes(), each.reasons): each for each in found}.values()
+    shown = sorted({reason for each in different for reason in each.reasons}, key=_natural)
+    hidden = sum(len(each.rows) - len(each.reasons) for each in different) + max(0, len(shown) - SHOWN)
     return (*shown[:SHOWN], *([f"... and {hidden:,} more"] if hidden else []))
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from archdsl.data.dataset import Dataset
 from archdsl.data.pixels import histogram, moments
+from archdsl.data.readers.search import SearchedPath
 from archdsl.data.streams import chunks
 from archdsl.recipe import DATA_SOURCES
 from archdsl.text import columns, in_line, quantity
@@ -149,13 +150,18 @@ def to_text(inspection: Inspection) -> str:
     return "\n".join(lines) + "\n\n" + _class_table(inspection) + _balance_note(inspection)
 
 
-def _facts(inspection: Inspection) -> Iterator[str]:
-    dataset = inspection.dataset
-    width = max((len(str(one.path)) for one in dataset.searched), default=0)
-    for number, one in enumerate(dataset.searched):
+def searched_facts(searched: Sequence[SearchedPath], origin: str) -> Iterator[str]:
+    """The paths that were searched, and the one that was read, a line each."""
+    width = max((len(str(one.path)) for one in searched), default=0)
+    for number, one in enumerate(searched):
         result = "found" if one.found else "not found"
         yield f"{'' if number else 'searched':<12}{one.path!s:<{width}}  {result}"
-    yield f"{'read from':<12}{dataset.origin if dataset.origin != 'embedded' else 'the archdsl package'}"
+    yield f"{'read from':<12}{origin if origin != 'embedded' else 'the archdsl package'}"
+
+
+def _facts(inspection: Inspection) -> Iterator[str]:
+    dataset = inspection.dataset
+    yield from searched_facts(dataset.searched, dataset.origin)
     height, across, channels = dataset.image.shape
     kind = {1: "grayscale", 3: "color", 4: "color with alpha"}[channels]
     values = f"pixel values {inspection.least} to {inspection.greatest} (maximum {dataset.image.largest})"

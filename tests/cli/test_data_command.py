@@ -13,6 +13,7 @@ import pytest
 from data_files import fashion, of_images, pictures
 from documents import ROOT, blocks, whole
 from PIL import Image
+from wrong_data import cells_and_masks, flowers, text_of
 
 from archdsl.cli import main
 from archdsl.data.dataset import load
@@ -115,6 +116,27 @@ def test_images_of_other_sizes_are_shown_all_the_same(run: Run, tmp_path: Path) 
     assert code == 0
     note = "images of 6 x 6 to 100 x 200 pixels are resized to 64 x 64, because no size is set"
     assert f"note        {note}\n" in out
+
+
+def test_a_table_shows_its_columns(run: Run, golden: Golden, tmp_path: Path) -> None:
+    lines = flowers(width7="wide", height9="", color12="")
+    notes = ["note", *(f"a note about the flower {row}, which is long" for row in range(40))]
+    text = text_of([[*line[:3], note, line[3]] for line, note in zip(lines, notes, strict=True)], ";")
+    (tmp_path / "mine.csv").write_text(text)
+    code, out, err = run("mine.csv")
+    assert (code, err) == (0, "")
+    golden("data/command_table.txt", out)
+    assert max(map(len, out[out.index("\ncolumn") :].splitlines())) <= 80
+    golden("data/command_table.json", run("mine.csv", "--json")[1])
+
+
+def test_masks_show_the_shares_of_their_classes(run: Run, golden: Golden, tmp_path: Path) -> None:
+    mine = cells_and_masks(tmp_path)
+    (mine / "masks/3.png").write_bytes(b"no")
+    code, out, err = run("mine")
+    assert (code, err) == (0, "")
+    golden("data/command_masks.txt", out)
+    assert run("mine", "--out", "samples.png")[0] == 2
 
 
 WRONG = {

@@ -344,7 +344,7 @@ ORDER = (
     ("roles",),
     ("inputs", "targets"),
     ("dataset",),
-    ("inspection", "samples", "suggestions", "input_description"),
+    ("inspection", "table_inspection", "survey", "samples", "suggestions", "input_description"),
     ("pipeline",),
 )
 """The parts of `archdsl.data`; each imports those before it, as its docstring says."""
