@@ -9,7 +9,7 @@
     inputs/, targets/       what a network takes and predicts: one module for each kind of column
     dataset                 a data set in three splits
     inspection, samples     the report and the pictures of `archdsl data`
-    suggestions             data for a spec that has none
+    suggestions, survey     data for a spec that has none, and what a data set is like
     input_description       what encodes raw values, as a saved model records it
     pipeline/               batches
 

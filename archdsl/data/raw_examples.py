@@ -197,9 +197,9 @@ def _jsonl(path: Path, columns: Mapping[str, Column]) -> Iterator[RawExample]:
 
 def _parquet(path: Path, columns: Mapping[str, Column]) -> Iterator[RawExample]:
     try:
-        from pyarrow import ArrowException, parquet  # type: ignore[import-not-found]
+        from pyarrow import ArrowException, parquet
     except ImportError:
-        hint = "run `pip install pyarrow`"
+        hint = "run `pip install 'archdsl[parquet]'`"
         raise fail("ARCH306", f"{path}: reading Parquet requires the package pyarrow", hint=hint) from None
     try:
         file = parquet.ParquetFile(path)

@@ -65,10 +65,7 @@ def targets(raw: RawDataset, data: Data, ports: Ports | None = None) -> tuple[st
             if name not in ports.outputs:
                 message = f"the network has no output `{name}`, as `data.targets` says"
                 raise fail("ARCH303", message, hint=nearest(name, ports.outputs))
-    if given is None:
-        return raw.targets
-    named = given.values() if isinstance(given, dict) else _listed(given)
-    return _known(raw, tuple(dict.fromkeys(named)), "targets")
+    return raw.targets if given is None else _known(raw, data.named_targets, "targets")
 
 
 def _by_name(columns: tuple[str, ...], raw: RawDataset, names: Sequence[str]) -> dict[str, tuple[str, ...]]:

@@ -18,6 +18,7 @@ from archdsl.data.sources.base import RawDataset
 from archdsl.data.tables import Column, Table
 from archdsl.errors import ArchError, fail
 from archdsl.recipe import Data
+from archdsl.recipe.columns import KindOfColumn
 
 SIDE = 96
 """Height and width for images that differ in size."""
@@ -72,7 +73,7 @@ class Survey:
     has_test: bool
     has_validation: bool
     left_out: Mapping[str, str] = field(default_factory=dict)
-    kinds: Mapping[str, str] = field(default_factory=dict)
+    kinds: Mapping[str, KindOfColumn] = field(default_factory=dict)
     class_counts: tuple[int, ...] = ()
     empty: int = 0
     text: TextFacts | None = None

@@ -1,6 +1,7 @@
 """The recipe: the keys of `data` and `train`. Keras classes are referred to by name and never imported."""
 
 from archdsl.recipe.choices import LossChoice, ObjectChoice
+from archdsl.recipe.columns import COLUMN_KINDS
 from archdsl.recipe.data import DATA_SOURCES, Augment, Data, DataSource, data_at, source_at, source_text
 from archdsl.recipe.losses import LOSSES
 from archdsl.recipe.metrics import METRICS
@@ -19,6 +20,7 @@ from archdsl.recipe.train import (
 )
 
 __all__ = [
+    "COLUMN_KINDS",
     "DATA_SOURCES",
     "LOSSES",
     "METRICS",

@@ -14,6 +14,7 @@ from archdsl.errors import fail, nearest
 from archdsl.ops.choices import unknown
 from archdsl.ops.field_types import Flag, NotNegative, Share, Size, either, pair, whole
 from archdsl.recipe.base import Closed, Conflict, Counted, Section, invalid
+from archdsl.recipe.columns import KindOfColumn
 from archdsl.recipe.places import EXTENSIONS, kind_at
 
 
@@ -61,6 +62,18 @@ DATA_SOURCES: dict[str, DataSource] = {
     ),
     "csv": DataSource(
         "a table in a CSV file, such as `{csv: houses.csv}`", "file", "path of the file", has_only_images=False
+    ),
+    "parquet": DataSource(
+        "a table in a Parquet file, such as `{parquet: houses.parquet}`",
+        "file",
+        "path of the file",
+        has_only_images=False,
+    ),
+    "jsonl": DataSource(
+        "a table in a file of JSON lines, such as `{jsonl: reviews.jsonl}`",
+        "file",
+        "path of the file",
+        has_only_images=False,
     ),
     "text": DataSource(
         "a text whose next tokens are predicted, such as `{text: book.txt}`",
@@ -230,8 +243,7 @@ class Data(Section):
 
     Args:
         source: data set: a name, `{npz: PATH}`, `{folder: PATH}` or `{tfds: NAME}`.
-        columns: kinds of columns of a table, where they differ from what the cells look like: `number`, `class` or
-            `text`.
+        columns: kinds of columns of a table, where they differ from what the cells look like.
         inputs: columns that the network takes: one, a list, or a mapping of its inputs to columns. Defaults to what the
             source suggests, such as its images.
         targets: columns that the network predicts: one, a list, or a mapping of its outputs to columns. Defaults to
@@ -266,7 +278,7 @@ class Data(Section):
     }
 
     source: Source
-    columns: dict[str, Literal["number", "class", "text"]] = {}
+    columns: dict[str, KindOfColumn] = {}
     inputs: Annotated[Columns | dict[str, Columns] | None, BeforeValidator(_columns)] = None
     targets: Annotated[Columns | dict[str, str] | None, BeforeValidator(_columns)] = None
     tokens: Literal["characters", "words"] = "characters"
@@ -294,6 +306,13 @@ class Data(Section):
     def argument(self) -> str:
         """The path or name of the source; empty if it takes none."""
         return "" if isinstance(self.source, str) else next(iter(self.source.values()))
+
+    @property
+    def named_targets(self) -> tuple[str, ...]:
+        """The columns that `targets` names, each once."""
+        given = self.targets or []
+        named = given.values() if isinstance(given, dict) else [given] if isinstance(given, str) else given
+        return tuple(dict.fromkeys(named))
 
     @property
     def mixes(self) -> list[str]:

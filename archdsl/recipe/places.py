@@ -7,7 +7,15 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-EXTENSIONS = {".npz": "npz", ".csv": "csv", ".tsv": "csv", ".txt": "text"}
+EXTENSIONS = {
+    ".npz": "npz",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".txt": "text",
+    ".parquet": "parquet",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+}
 """The source that reads files of an extension."""
 
 MOST = 1_000
@@ -35,8 +43,9 @@ def _kind_by_layout(folder: Path) -> str:
         return "masks"
     if "shards.json" in files:
         return "shards"
-    if "train.csv" in files:
-        return "csv"
+    for suffix, kind in EXTENSIONS.items():
+        if f"train{suffix}" in files and kind in ("csv", "jsonl", "parquet"):
+            return kind
     if any(_has_texts(folder / name) for name in sorted(folders)):
         return "text_folder"
     return "text" if not folders and any(name.endswith(".txt") for name in files) else ""

@@ -50,6 +50,7 @@ _KEPT = "Any shape -> the same shape"
 _WEIGHTS = re.compile(r"\w+_(initializer|regularizer|constraint)")
 _TAKEN = {
     "source": "a [source](#sources)",
+    "columns": "a mapping from column to [kind](#kinds-of-columns)",
     "class_weights": "`none`, `balanced`, or a mapping from class to weight, such as `{cat: 2.0}`",
     "metrics": "a list of [metrics](losses-and-metrics.md#metrics)",
     "rates": "a [mapping](#rates)",
@@ -313,6 +314,8 @@ def _recipe() -> dict[str, str]:
     found["schedules"] = _sections(recipe.SCHEDULES)
     forms = {(f"{{{name}: ...}}" if one.takes else name): one.title for name, one in recipe.DATA_SOURCES.items()}
     found["sources"] = table(["source", "description"], ((f"`{form}`", title) for form, title in forms.items()))
+    kinds = ((f"`{name}`", kind.title, kind.inferred) for name, kind in recipe.COLUMN_KINDS.items())
+    found["column_kinds"] = table(["kind", "a cell is", "inferred if"], kinds)
     sparse = ", ".join(f"`{word}`" for word, loss in recipe.LOSSES.items() if loss.sparse)
     found["losses"] = f"{_words(recipe.LOSSES, {'reduction'})}\nLosses of integer labels: {sparse}.\n"
     found["metrics"] = _words(recipe.METRICS)

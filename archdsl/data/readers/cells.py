@@ -7,7 +7,6 @@ import io
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archdsl.data.broken import SHOWN, guarded
-from archdsl.data.readers import files
-from archdsl.data.tables import EMPTY, Column, Reader, Rows, Table
+from archdsl.data.images import RequestedFormat
+from archdsl.data.readers import files, structured_cells
+from archdsl.data.readers.cell_table import Cells, NumberCells, shown
+from archdsl.data.tables import EMPTY, Column, Reader, Table
 from archdsl.errors import ArchError, Problem, fail, nearest
+from archdsl.recipe.columns import KindOfColumn, argument_of, word_of
 from archdsl.text import in_line, quantity
 
 MOST_CLASSES = 1_000
@@ -26,37 +28,10 @@ MOST_CLASSES = 1_000
 MOSTLY, VARIED = 0.8, 10
 """A column has numbers, a few of which are wrong, if this share of its cells is numbers, and more are different."""
 
-LONGEST = 40
-"""The most characters of a cell that a message shows."""
-
 DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}([T ].*)?|\d{1,2}[./]\d{1,2}[./](\d{4}|\d{2})")
 DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 NOT_A_NUMBER = frozenset({"nan", "+nan", "-nan"})
 """What other programs write for a number that is missing, in lower case."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cells:
-    """The text of the cells of a file.
-
-    Attributes:
-        columns: the cells of each column, by its name.
-        lines: the line of each row in the file.
-        faults: what is wrong with rows that have no cells.
-    """
-
-    path: Path
-    columns: Mapping[str, Sequence[str]]
-    lines: Sequence[int]
-    faults: Mapping[int, str] = field(default_factory=dict)
-
-    def place(self, row: int) -> str:
-        """Where a row is: `houses.csv:7`."""
-        return f"{self.path}:{self.lines[row]}"
-
-    def places(self, rows: Rows) -> list[str]:
-        """Where some rows are."""
-        return [self.place(row) for row in rows.tolist()]
 
 
 def read_csv(path: Path) -> Cells:
@@ -129,7 +104,7 @@ def _check_header(path: Path, names: Sequence[str]) -> None:
     """Raise an error if the first line does not have the names of at least two columns (ARCH302, ARCH303)."""
     faults = [f"column {number} has no name" for number, name in enumerate(names, 1) if not name]
     twice = sorted({name for name in names if name and names.count(name) > 1}) if len({*names}) < len(names) else []
-    faults += [f"{names.count(name)} columns have the name `{in_line(name[:LONGEST])}`" for name in twice]
+    faults += [f"{names.count(name)} columns have the name `{in_line(name[:40])}`" for name in twice]
     values = [name for name in names if (number := _number(name)) is not None and not number.is_integer()]
     hint = "give each column a name of its own in the first line"
     if values:
@@ -140,20 +115,23 @@ def _check_header(path: Path, names: Sequence[str]) -> None:
         shown = (*faults[:SHOWN], *([f"... and {len(faults) - SHOWN:,} more"] if len(faults) > SHOWN else []))
         raise ArchError(Problem("ARCH302", message, facts=shown, hint=hint))
     if len(names) == 1:
-        message = f"{path} has only one column, `{in_line(names[0][:LONGEST])}`: expected inputs and a target"
+        message = f"{path} has only one column, `{in_line(names[0][:40])}`: expected inputs and a target"
         raise fail("ARCH303", message, hint="separate cells by commas, semicolons or tabs")
 
 
-def typed(splits: Mapping[str, Cells], kinds: Mapping[str, str]) -> tuple[dict[str, Column], dict[str, Table]]:
-    """Convert cells to columns of numbers, classes or texts. Reading a cell that does not fit raises `BrokenExamples`.
+def typed(
+    splits: Mapping[str, Cells], kinds: Mapping[str, KindOfColumn], requested: RequestedFormat
+) -> tuple[dict[str, Column], dict[str, Table]]:
+    """Convert cells to columns. Reading a cell that does not fit raises `BrokenExamples`.
 
     Args:
         splits: the cells of each split. Those of `train` decide the kinds and the classes.
         kinds: the kinds that the recipe gives, by column.
+        requested: the required size and channels of images.
 
     Raises:
-        ArchError: the recipe gives a kind to an unknown column, or a split lacks a column (ARCH303), or a column has
-            decimal commas (ARCH302).
+        ArchError: the recipe gives a kind to an unknown column, or a split lacks a column (ARCH303), a column has
+            decimal commas (ARCH302), or as in `structured_cells`.
     """
     train = splits["train"]
     for cells in splits.values():
@@ -164,11 +142,11 @@ def typed(splits: Mapping[str, Cells], kinds: Mapping[str, str]) -> tuple[dict[s
         if name not in train.columns:
             message = f"unknown column `{name}` in `data.columns`: {train.path} has no such column"
             raise fail("ARCH303", message, hint=nearest(name, train.columns))
-    columns = {name: _column(name, splits, kinds.get(name)) for name in train.columns}
+    columns, readers = dict[str, Column](), dict[str, dict[str, Reader]]()
+    for name in train.columns:
+        columns[name], readers[name] = _made(name, splits, kinds.get(name), requested)
     tables = {
-        split: Table(
-            len(cells.lines), {name: _reader(name, cells, column) for name, column in columns.items()}, cells.places
-        )
+        split: Table(len(cells.lines), {name: readers[name][split] for name in columns}, cells.places)
         for split, cells in splits.items()
     }
     return columns, tables
@@ -178,7 +156,9 @@ def notes(train: Cells, columns: Mapping[str, Column]) -> Iterator[str]:
     """Remarks about columns that are probably not what they should be."""
     for name, column in columns.items():
         texts = train.columns[name]
-        if column.kind != "number" and _are_dates(texts):
+        if isinstance(texts, NumberCells):
+            texts = texts.ends()
+        if column.kind in ("class", "text") and _are_dates(texts):
             read_as = "texts" if column.kind == "text" else "classes"
             yield f"`{name}` has dates, which are read as {read_as}: convert them to numbers, or leave the column out"
         elif not any(texts):
@@ -187,13 +167,26 @@ def notes(train: Cells, columns: Mapping[str, Column]) -> Iterator[str]:
             yield f"`{name}` is the same in all training rows"
 
 
+def _made(
+    name: str, splits: Mapping[str, Cells], given: KindOfColumn | None, requested: RequestedFormat
+) -> tuple[Column, dict[str, Reader]]:
+    """A column and its reader for each split."""
+    kind = structured_cells.inferred(splits["train"].columns[name]) if given is None else word_of(given)
+    if kind is not None and kind in structured_cells.KINDS:
+        return structured_cells.made(kind, name, splits, "" if given is None else argument_of(given), requested)
+    column = _column(name, splits, kind)
+    return column, {split: _reader(name, cells, column) for split, cells in splits.items()}
+
+
 def _column(name: str, splits: Mapping[str, Cells], kind: str | None) -> Column:
     """Numbers, if all or most cells but empty ones are numbers. Otherwise classes, or texts if most are different."""
+    if kind in (None, "number") and isinstance(splits["train"].columns[name], NumberCells):
+        return Column("number")
     path, filled = splits["train"].path, [cell for cell in splits["train"].columns[name] if cell]
     if kind == "number" or (kind is None and filled and _has_numbers(filled)):
         return Column("number")
     if kind is None and any("," in cell for cell in filled) and all(map(_is_decimal, filled)):
-        message = f"{path}: the numbers of `{name}` have decimal commas, such as `{_shown(filled[0])}`"
+        message = f"{path}: the numbers of `{name}` have decimal commas, such as `{shown(filled[0])}`"
         raise fail("ARCH302", message, hint="write them with a point, as in `1.5`")
     classes = {*filled}
     is_text = len(classes) > MOST_CLASSES or (len(classes) > 20 and 2 * len(classes) > len(filled))
@@ -225,10 +218,10 @@ def _reader(name: str, cells: Cells, column: Column) -> Reader:
     texts, uneven = cells.columns[name], (cells.faults, cells.faults.__getitem__, "correct these lines")
     if column.kind != "number":
         return guarded(_values(texts, column), uneven)
-    values = np.array([_value(cell) for cell in texts], np.float64)
+    values = texts.values if isinstance(texts, NumberCells) else np.array([_value(cell) for cell in texts], np.float64)
 
     def reason(row: int) -> str:
-        wrong = "is infinite" if _is_infinite(texts[row]) else f"is `{_shown(texts[row])}`, not a number"
+        wrong = "is infinite" if _is_infinite(texts[row]) else f"is `{shown(texts[row])}`, not a number"
         return f"{cells.place(row)}: `{name}` {wrong}"
 
     hint = f"correct or empty these cells; if they are classes, set `columns: {{{name}: class}}` in `data`"
@@ -255,10 +248,6 @@ def _are_dates(texts: Sequence[str]) -> bool:
     """Whether all cells but empty ones are dates."""
     filled = [cell for cell in texts if cell]
     return bool(filled) and all(DATE.fullmatch(cell) for cell in filled)
-
-
-def _shown(cell: str) -> str:
-    return in_line(cell if len(cell) <= LONGEST else f"{cell[: LONGEST - 3]}...")
 
 
 def _is_infinite(cell: str) -> bool:

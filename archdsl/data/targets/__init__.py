@@ -12,6 +12,7 @@ from archdsl.errors import fail
 from archdsl.recipe import Data
 
 TARGETS: dict[str, type[Target]] = {
+    "array": NumberTarget,
     "class": ClassTarget,
     "image": ImageTarget,
     "mask": MaskTarget,

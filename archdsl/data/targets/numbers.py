@@ -14,6 +14,7 @@ from archdsl.data.sources.base import RawDataset
 from archdsl.data.streams import Values, mean_and_std
 from archdsl.data.tables import Table
 from archdsl.data.targets.base import Target
+from archdsl.errors import fail
 from archdsl.recipe import Data
 
 SMALLEST = 1e-12
@@ -44,6 +45,9 @@ class NumberTarget(Target):
     @classmethod
     def of(cls, column: str, raw: RawDataset, data: Data) -> NumberTarget:
         shape = raw.columns[column].shape
+        if len(shape) > 1:
+            message = f"the target `{column}` is arrays of {' x '.join(map(str, shape))}, which no task predicts"
+            raise fail("ARCH303", message, hint="name another column in `data.targets`")
         return cls(column, shape[0] if shape else 1, data.standardize_targets)
 
     def read(self, table: Table) -> NDArray[np.float32]:
