@@ -1,9 +1,12 @@
-"""Arrays in an `.npz` file: `x_train, y_train, x_test, y_test`, or `x, y`; optionally `classes`, the class names."""
+"""Arrays in an `.npz` file: `x_train, y_train, x_test, y_test`, or `x, y`; optionally `classes`, the class names.
+
+Other names are further inputs, and those that begin with `y_` further targets: `sound_train`, `y_age_train`.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +23,7 @@ from archdsl.data.sources.base import RawDataset, Source, labeled_images
 from archdsl.data.tables import EMPTY, Column, Table
 from archdsl.errors import fail
 from archdsl.recipe import Data
+from archdsl.recipe.columns import word_of
 
 MOST_UNSEEN = 1_000_000
 """The most classes that only test examples have."""
@@ -34,12 +38,24 @@ class NpzFile(Source):
         """Read the arrays of a file, in their own size."""
         path, searched = search.find(data.argument, "file", data_dir)
         arrays = files.arrays(path, files.budget())
-        only_train = "x" in arrays and "x_train" not in arrays
-        array_checks.require(arrays, ("x", "y") if only_train else array_checks.SPLIT_ARRAYS, path)
-        parts = [""] if only_train else ["_train", "_test"]
-        if ports is not None and not (ports.image_shape and arrays[f"y{parts[0]}"].ndim < 3):
-            return self._any(arrays, parts, path, searched)
-        return self._labeled_images(arrays, parts, path, searched)
+        only_train = "x_train" not in arrays if "x" in arrays else not any(name.endswith("_train") for name in arrays)
+        parts = {"train": ""} if only_train else {"train": "_train", **_other_parts(arrays)}
+        names = _names(arrays, parts["train"])
+        targets = data.named_targets or tuple(name for name in names if name == "y" or name.startswith("y_"))
+        if "x" in names or not {*names} - {*targets} or not targets:
+            is_whole = "x" in arrays and "x_train" not in arrays
+            array_checks.require(arrays, ("x", "y") if is_whole else array_checks.SPLIT_ARRAYS, path)
+        one_input = ports is None or "" in ports.inputs
+        is_usual = (
+            {"x", "y"} <= {*names} and one_input and targets == ("y",) and data.columns.get("y", "class") == "class"
+        )
+        tokens = ports is not None and any(len(end.shape) == 2 for end in ports.outputs.values())
+        if is_usual and ports is not None:
+            labels = arrays[f"y{parts['train']}"]
+            is_usual = ports.image_shape is not None and not tokens and _may_be_labels(labels)
+        if is_usual:
+            return self._labeled_images(arrays, [*parts.values()], path, searched)
+        return self._any(arrays, parts, names, targets, path, searched, data, tokens)
 
     def _labeled_images(
         self, arrays: dict[str, NDArray[Any]], parts: list[str], path: Path, searched: tuple[SearchedPath, ...]
@@ -60,29 +76,82 @@ class NpzFile(Source):
         return labeled_images(train, test[0] if test else None, classes, shape, str(path.absolute()), searched=searched)
 
     def _any(
-        self, arrays: dict[str, NDArray[Any]], parts: list[str], path: Path, searched: tuple[SearchedPath, ...]
+        self,
+        arrays: dict[str, NDArray[Any]],
+        parts: Mapping[str, str],
+        names: Sequence[str],
+        targets: Sequence[str],
+        path: Path,
+        searched: tuple[SearchedPath, ...],
+        data: Data,
+        tokens: bool,
     ) -> RawDataset:
-        """Columns of any arrays: all but `classes` are inputs, except for `y`, the target."""
-        names = [name.removesuffix(parts[0]) for name in arrays if name.endswith(parts[0]) and name != "classes"]
-        lacking = [f"{name}{part}" for part in parts for name in names if f"{name}{part}" not in arrays]
+        """Columns of any arrays.
+
+        Args:
+            parts: the ending of the names of each split.
+            names: the names of the columns.
+            tokens: as in `_target`.
+        """
+        lacking = [f"{name}{part}" for part in parts.values() for name in names if f"{name}{part}" not in arrays]
         if lacking:
             hint = "save each array for both splits"
             raise fail("ARCH302", f"{path} lacks the array `{lacking[0]}`, which training has", hint=hint)
-        keys = [f"{name}{part}" for part in parts for name in names]
+        keys = [f"{name}{part}" for part in parts.values() for name in names]
         typed = {key: _typed(arrays[key], f"{path}: {key}") for key in keys}
-        for part in parts:
+        for part in parts.values():
             counts = {f"{name}{part}": len(typed[f"{name}{part}"]) for name in names}
             if len(set(counts.values())) > 1:
                 shown = ", ".join(f"{name} {count:,}" for name, count in counts.items())
                 hint = "save one row for each example in each array"
                 raise fail("ARCH302", f"{path}: the arrays differ in length: {shown}", hint=hint)
-        columns = {name: _column(typed[f"{name}{parts[0]}"], name, arrays.get("classes"), path) for name in names}
-        for name, column in columns.items() if len(parts) > 1 else ():
-            columns[name] = _common(column, typed[f"{name}{parts[1]}"], name, path)
-        tables = [_table({name: typed[f"{name}{part}"] for name in names}, columns, path, part) for part in parts]
-        inputs = tuple(name for name in names if name != "y")
-        test = tables[1] if len(tables) > 1 else None
-        return RawDataset(columns, inputs, ("y",), tables[0], test, str(path.absolute()), searched=searched)
+        columns: dict[str, Column] = {}
+        for name in names:
+            array, kind = typed[f"{name}{parts['train']}"], data.columns.get(name)
+            if name in targets:
+                of_classes = arrays.get("classes" if name == "y" else f"{name}_classes")
+                columns[name] = _target(array, name, None if kind is None else word_of(kind), of_classes, path, tokens)
+            else:
+                columns[name] = _input(array)
+            for split in parts.keys() - {"train"}:
+                columns[name] = _common(columns[name], typed[f"{name}{parts[split]}"], name, path)
+        tables = {
+            split: _table({name: typed[f"{name}{part}"] for name in names}, columns, path, part)
+            for split, part in parts.items()
+        }
+        return RawDataset(
+            columns,
+            tuple(name for name in names if name not in targets),
+            tuple(targets),
+            tables["train"],
+            tables.get("test"),
+            str(path.absolute()),
+            tables.get("validation"),
+            searched=searched,
+        )
+
+
+def _other_parts(arrays: Mapping[str, NDArray[Any]]) -> dict[str, str]:
+    """The endings of the arrays of the test and the validation split, as far as there are any."""
+    endings = {"test": ("_test",), "validation": ("_validation", "_val")}
+    found = {
+        split: next((one for one in ends if any(name.endswith(one) for name in arrays)), "")
+        for split, ends in endings.items()
+    }
+    return {split: ending for split, ending in found.items() if ending}
+
+
+def _names(arrays: Mapping[str, NDArray[Any]], ending: str) -> list[str]:
+    """The names of the columns: those of the arrays without the ending of their split."""
+    names = [name.removesuffix(ending) for name in arrays if name.endswith(ending)]
+    return [name for name in names if name != "classes" and not name.endswith("_classes")]
+
+
+def _may_be_labels(array: NDArray[Any]) -> bool:
+    """Whether the target of an image is its class: not if it is numbers, a mask, or tags."""
+    if array.ndim == 2 and array.shape[1] > 1 and array.dtype.kind in "biu" and array.max(initial=0) <= 1:
+        return bool((array.sum(axis=1) == 1).all())
+    return array.ndim < 3 and array.dtype.kind != "f"
 
 
 def _typed(array: NDArray[Any], name: str) -> NDArray[Any]:
@@ -131,23 +200,41 @@ def _table(arrays: Mapping[str, NDArray[Any]], columns: Mapping[str, Column], pa
     return Table(count, readers, lambda rows: [f"{path}: {split}row {row}" for row in rows.tolist()])
 
 
-def _column(array: NDArray[Any], name: str, names: NDArray[Any] | None, path: Path) -> Column:
-    """What an array is: classes, numbers, tags or a mask as the target `y`; arrays as inputs."""
+def _input(array: NDArray[Any]) -> Column:
+    """What an input is: images if it is bytes (N, height, width, channels), and otherwise arrays."""
     shape = tuple(map(int, array.shape[1:]))
-    if name != "y":
-        return Column("array", shape)
-    if array.dtype.kind == "f":
+    is_image = array.dtype == np.uint8 and len(shape) == 3 and shape[2] in (1, 3, 4)
+    return Column("image" if is_image else "array", shape)
+
+
+def _target(
+    array: NDArray[Any], name: str, kind: str | None, names: NDArray[Any] | None, path: Path, tokens: bool
+) -> Column:
+    """What a target is: classes, numbers, tags, a mask, or tokens.
+
+    Args:
+        kind: the kind that the recipe gives.
+        names: the names of the classes, if the file has them.
+        tokens: whether the network returns a vector for each step, so that integers (N, length) are tokens.
+    """
+    shape = tuple(map(int, array.shape[1:]))
+    if kind == "number" or (kind is None and array.dtype.kind == "f"):
         return Column("number", shape)
+    if array.dtype.kind == "f" or kind not in (None, "class", "tags"):
+        hint = f"remove `{name}` from `data.columns`"
+        raise fail("ARCH303", f"{path}: `{name}` is {array.dtype} of shape {array.shape}, not {kind}", hint=hint)
     if (least := int(array.min())) < 0:
-        message = f"{path}: expected `y` to be classes from 0, got {least}"
+        message = f"{path}: expected `{name}` to be classes from 0, got {least}"
         raise fail("ARCH303", message, hint="number the classes from 0, or save numbers as float32")
     if array.ndim == 1:
         return Column("class", classes=_classes(names, array, path))
     most = int(array.max())
-    if array.ndim == 2 and most <= 1:
+    if array.ndim == 2 and (kind == "tags" or (most <= 1 and not tokens)):
         return Column("tags", shape, _tags(names, shape[0], path))
+    if array.ndim == 2 and tokens:
+        return Column("tokens", shape, _tags(names, most + 1, path))
     if array.ndim != 3:
-        message = f"{path}: `y` of shape {array.shape} has integers up to {most}"
+        message = f"{path}: `{name}` of shape {array.shape} has integers up to {most}"
         hint = "save classes (N,), tags of 0 and 1 (N, classes), masks (N, height, width), or numbers as float32"
         raise fail("ARCH302", message, hint=hint)
     return Column("mask", shape, tuple(map(str, range(max(most, 1) + 1))))
