@@ -129,7 +129,7 @@ def _summary(seen: Survey) -> str:
         "mask": f"masks of {len(predicted.classes)} classes",
         "tokens": "the next token",
     }.get(predicted.kind, f"the number `{in_line(seen.target)}`")
-    return in_line(f"{seen.data.source_name}: {count}, from {inputs} to {outputs}")
+    return in_line(f"{seen.data.source_name}: {count}, {inputs} -> {outputs}")
 
 
 def _decisions(seen: Survey, chosen: Plan) -> tuple[tuple[str, str], ...]:

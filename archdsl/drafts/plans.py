@@ -142,9 +142,8 @@ def momentum(steps: int) -> Entry:
     """The momentum with which batch norms settle in a fifth of the training."""
     part = max(1, steps // 5)
     chosen = next((each for each in MOMENTA if each**part <= SETTLED), MOMENTA[-1])
-    why = f"batch norm settles in {part:,} of {steps:,} steps: {chosen:g}^{part} = {chosen**part:.1g}"
-    if chosen != MOMENTA[0]:
-        why += f" (0.99^{part} = {0.99**part:.1g})"
+    default = f"; {MOMENTA[0]:g}^{part} = {MOMENTA[0] ** part:.1g}" if chosen != MOMENTA[0] else ""
+    why = f"settles in {part:,} of {steps:,} steps ({chosen:g}^{part} = {chosen**part:.1g}{default})"
     return Entry("momentum", f"{chosen:g}", why)
 
 
