@@ -365,14 +365,16 @@ def resume(
 def evaluate(
     run: str | Path,
     *,
+    data: str | Path | None = None,
     data_dir: str | Path | None = None,
     limit: int | None = None,
     limits: Limits | None = None,
 ) -> Evaluation:
-    """Evaluate the network of a run on the test set.
+    """Evaluate the network of a run on the test set, or on other data.
 
     Args:
         run: the run folder.
+        data: other data: a data set, a file, a folder, or `NAME:PLACE`. All of it is used, unless it has a test split.
         data_dir: the folder of the data set; by default, the one that the run used.
         limit: the number of test examples to use.
         limits: the limits for the spec, if not the default; the run's own limits can only lower them.
@@ -390,7 +392,8 @@ def evaluate(
     from archdsl.training import fit
 
     directory = None if data_dir is None else Path(data_dir)
-    return fit.evaluate(Path(run), data_dir=directory, limit=limit, limits=limits or DEFAULTS)
+    place = "" if data is None else str(data)
+    return fit.evaluate(Path(run), data=place, data_dir=directory, limit=limit, limits=limits or DEFAULTS)
 
 
 def predict(network: str | Path, examples: Any, *, limits: Limits | None = None) -> tuple[Prediction, ...]:

@@ -203,16 +203,26 @@ def evaluate(
         Path,
         typer.Argument(metavar="RUN", help="A run folder written by `archdsl train`.", autocompletion=completion.files),
     ],
+    data: Annotated[
+        str | None,
+        typer.Option(
+            "--data",
+            metavar="PLACE",
+            help="Evaluate on other data: a file, a folder, a name, or NAME:PLACE.",
+            autocompletion=completion.files,
+        ),
+    ] = None,
     data_dir: DataOption = None,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Evaluate on N examples only.")] = None,
     skip_broken: SkipBrokenOption = False,
     allow: AllowOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Evaluate a trained model on its test set.
+    """Evaluate a trained model on its test set, or on other data.
 
     Examples:
         archdsl evaluate runs/digits_resnet-1
+        archdsl evaluate runs/houses-1 --data sold_in_may.csv
         archdsl evaluate runs/digits_resnet-1 --limit 100 --json
     """
     from archdsl.runs.folder import read_recipe
@@ -221,11 +231,14 @@ def evaluate(
     backend.load_keras(read_recipe(run, limits))
     from archdsl.training import fit
 
-    evaluation = fit.evaluate(run, data_dir=data_dir, limit=limit, limits=limits, skip_broken=skip_broken)
+    evaluation = fit.evaluate(
+        run, data=data or "", data_dir=data_dir, limit=limit, limits=limits, skip_broken=skip_broken
+    )
     if as_json:
         print_json(asdict(evaluation))
     else:
-        print_text(_score_line(run, evaluation.task, evaluation.scores, evaluation.images))
+        line = _score_line(run, evaluation.task, evaluation.scores, evaluation.images)
+        print_text(line if data is None else line.replace(": test ", f" on {in_line(data)}: ", 1))
 
 
 def _print_result(result: Result, run: Path, as_json: bool) -> None:

@@ -11,6 +11,7 @@
     inspection, samples     the report and the pictures of `archdsl data`
     suggestions, survey     data for a spec that has none, and what a data set is like
     input_description       what encodes raw values, as a saved model records it
+    other_data              data that a network was not trained on
     pipeline/               batches
 
 Each line may import those above it. NumPy and Pillow are imported at module level. TensorFlow and Keras are imported at

@@ -210,7 +210,7 @@ def from_raw(
     streams = needed > files.budget() if data.stream == "auto" else data.stream
     if not streams:
         files.check_memory(data.source_name, count, needed, "`stream: auto` or a smaller `size`")
-    read = {split: _read(split, table, inputs, targets, screening, streams) for split, table in tables.items()}
+    read = {split: read_split(split, table, inputs, targets, screening, streams) for split, table in tables.items()}
     screening.check()
     inputs = {name: each.fitted(read["train"].inputs[name]) for name, each in inputs.items()}
     targets = {name: each.fitted(read["train"].targets[name]) for name, each in targets.items()}
@@ -252,12 +252,12 @@ def _screened(
     if screening.kept:
         every = Screening(screening.broken, screening.missing)
         for split, table in tables.items():
-            _read(split, table, inputs, targets, every)
+            read_split(split, table, inputs, targets, every)
         every.check()
     return kept["train"], kept.get("validation"), kept.get("test")
 
 
-def _read(
+def read_split(
     split: str,
     table: Table,
     inputs: Mapping[str, Input],
@@ -268,6 +268,7 @@ def _read(
     """Read the values of a split, without the examples that are left out.
 
     Args:
+        screening: collects what is wrong with examples.
         streams: whether to read large values later, when they are needed. If broken examples are to be left out, all
             are read once to find them.
     """

@@ -123,7 +123,10 @@ def with_raw_input(network: keras.Model, description: Description, heads: Sequen
     given = network(encoded if len(encoded) > 1 else next(iter(encoded.values())))
     outputs = {}
     for head in heads:
-        values, link = prediction.main_output(given, head.output), task_named(head.task).link if head.logits else ""
+        values, link = (
+            prediction.main_output(network, given, head.output),
+            task_named(head.task).link if head.logits else "",
+        )
         title = f"{head.output}_probabilities" if len(heads) > 1 else "probabilities"
         if link == "softmax":
             values = keras.layers.Softmax(name=title, dtype="float32")(values)

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from archdsl.data import pipeline
-from archdsl.data.dataset import limited, load
+from archdsl.data import input_description, other_data, pipeline
+from archdsl.data.dataset import Dataset, limited, load
 from archdsl.data.pixels import Statistics
 from archdsl.data.ports import Ports
 from archdsl.errors import fail
@@ -187,14 +187,16 @@ def _resume(
 def evaluate(
     run: Path,
     *,
+    data: str = "",
     data_dir: Path | None = None,
     limit: int | None = None,
     limits: Limits = DEFAULTS,
     skip_broken: bool = False,
 ) -> Evaluation:
-    """Evaluate the model of a run on the test set, with the statistics of its training data.
+    """Evaluate the model of a run on the test set or on other data, with the statistics of its training data.
 
     Args:
+        data: other data: a data set, a file, a folder, or `NAME:PLACE`. All of it is used, unless it has a test split.
         data_dir: folder of the data; by default, the one that the run used, if it still exists.
         limit: number of test examples to use, with the class proportions unchanged.
         limits: limits on the spec; the run's own limits can only lower them.
@@ -213,19 +215,16 @@ def evaluate(
         raise fail("ARCH204", f"{path} does not exist: the run completed no epoch")
     model = load_model(path, limits=limits)
     ports = Ports.of(resolve(spec, **result.arguments))
-    dataset = load(source, data_dir or _recorded_origin(result), ports=ports, recipe=recipe)
-    if result.mean is not None and result.std is not None:
-        if len(result.mean) not in (1, dataset.image.shape[-1]):
-            message = (
-                f"`mean` has {quantity(len(result.mean), 'number')} for images with {dataset.image.shape[-1]} channels"
-            )
-            raise unreadable(run / folder.RUN, [message])
-        statistics = Statistics(np.array(result.mean, np.float32), np.array(result.std, np.float32))
-        image = replace(dataset.image, statistics=statistics)
-        dataset = replace(dataset, inputs={**dataset.inputs, dataset.image_name or "": image})
-    recorded = (carried_data(model) or {}).get("targets", {})
-    targets = {name: each.recorded(recorded.get(name, {})) for name, each in dataset.targets.items()}
-    dataset = replace(dataset, targets=targets)
+    if data:
+        source = other_data.source_of(data, source)
+        description = input_description.read(carried_data(model) or result.input or {}, path)
+        dataset = other_data.load(source, description, ports, recipe, data_dir)
+    else:
+        dataset = load(source, data_dir or _recorded_origin(result), ports=ports, recipe=recipe)
+        dataset = _as_trained(dataset, result, run)
+        recorded = (carried_data(model) or {}).get("targets", {})
+        targets = {name: each.recorded(recorded.get(name, {})) for name, each in dataset.targets.items()}
+        dataset = replace(dataset, targets=targets)
     if limit is not None:
         dataset = replace(dataset, test=limited(dataset.test, dataset.targets, limit))
     heads = find_heads(model, dataset, source, recipe)
@@ -233,6 +232,20 @@ def evaluate(
     with pipeline.data_errors(dataset):
         tested, _ = evaluation.evaluate(model, dataset, source, recipe, heads, loss)
     return tested
+
+
+def _as_trained(dataset: Dataset, result: Result, run: Path) -> Dataset:
+    """The data set with the statistics of pixels that a run recorded."""
+    if result.mean is None or result.std is None:
+        return dataset
+    if len(result.mean) not in (1, dataset.image.shape[-1]):
+        message = (
+            f"`mean` has {quantity(len(result.mean), 'number')} for images with {dataset.image.shape[-1]} channels"
+        )
+        raise unreadable(run / folder.RUN, [message])
+    statistics = Statistics(np.array(result.mean, np.float32), np.array(result.std, np.float32))
+    image = replace(dataset.image, statistics=statistics)
+    return replace(dataset, inputs={**dataset.inputs, dataset.image_name or "": image})
 
 
 def initial_result(prepared: PreparedTraining, command: str) -> Result:

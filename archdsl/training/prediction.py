@@ -148,7 +148,7 @@ class Predictor:
             seen = given if image is None else {**given, image: view}
             outputs = self.network(seen if len(seen) > 1 else next(iter(seen.values())), training=False)
             for head in self.heads:
-                part = weight * keras.ops.cast(main_output(outputs, head.output), "float32")
+                part = weight * keras.ops.cast(main_output(self.network, outputs, head.output), "float32")
                 summed[head.output] = part if head.output not in summed else summed[head.output] + part
         return {head.output: np.asarray(_linked(summed[head.output], head)) for head in self.heads}
 
@@ -272,7 +272,7 @@ def _check_inputs(network: keras.Model, description: Description, file: Path) ->
 def _check_outputs(network: keras.Model, description: Description, file: Path) -> None:
     shapes = output_shapes(network)
     for head in description.heads:
-        shape, target = main_output(network.output_shape, head.output), description.targets[head.column]
+        shape, target = main_output(network, network.output_shape, head.output), description.targets[head.column]
         if head.output and head.output not in shapes:
             raise fail("ARCH303", f"{file} has no output `{head.output}`, which it describes")
         if head.task == "classification":
@@ -294,7 +294,7 @@ def _with_classes(description: Description, network: keras.Model) -> Description
     target = description.targets[head.column]
     if not isinstance(target, ClassTarget) or target.classes:
         return description
-    names = tuple(map(str, range(int(main_output(network.output_shape, head.output)[-1]))))
+    names = tuple(map(str, range(int(main_output(network, network.output_shape, head.output)[-1]))))
     return replace(description, targets={**description.targets, head.column: replace(target, classes=names)})
 
 
@@ -305,7 +305,7 @@ def _gives_logits(network: keras.Model, head: DescribedHead) -> bool:
         return False
     main = network
     if len(network.outputs) > 1:
-        main = keras.Model(network.inputs, main_output(network.output, head.output))
+        main = keras.Model(network.inputs, main_output(network, network.output, head.output))
     return not compilation.gives_probabilities(main, each=task.link == "sigmoid")
 
 
@@ -315,11 +315,13 @@ def _linked(values: Any, head: DescribedHead) -> Any:
     return getattr(keras.ops, link)(values) if link else values
 
 
-def main_output(outputs: Any, name: str | None) -> Any:
-    """Select an output, or its shape: by name, or the first one."""
+def main_output(network: keras.Model, outputs: Any, name: str) -> Any:
+    """Select an output of a network, or its shape: by name, or the first one."""
+    if isinstance(outputs, list):
+        outputs = dict(zip(network.output_names, outputs, strict=True))
     if isinstance(outputs, dict):
         return outputs[name] if name in outputs else next(iter(outputs.values()))
-    return outputs[0] if isinstance(outputs, list) else outputs
+    return outputs
 
 
 def standardized(pixels: Any, image: ImageInput) -> Any:

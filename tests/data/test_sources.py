@@ -345,6 +345,7 @@ ORDER = (
     ("inputs", "targets"),
     ("dataset",),
     ("inspection", "table_inspection", "survey", "samples", "suggestions", "input_description"),
+    ("other_data",),
     ("pipeline",),
 )
 """The parts of `archdsl.data`; each imports those before it, as its docstring says."""

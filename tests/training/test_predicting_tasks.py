@@ -17,7 +17,8 @@ from PIL import Image
 keras = pytest.importorskip("keras")
 
 import archdsl  # noqa: E402
-from archdsl.data import input_description  # noqa: E402
+from archdsl.data import input_description, other_data  # noqa: E402
+from archdsl.data.ports import Ports  # noqa: E402
 from archdsl.errors import ArchError  # noqa: E402
 from archdsl.keras.runtime import carried_data, carry_data  # noqa: E402
 from archdsl.training import export, prediction  # noqa: E402
@@ -39,21 +40,22 @@ inputs:
   facts: [3]
   job: {shape: [], dtype: int32}
   note: {shape: [4], dtype: int32}
-outputs: [income, buys]
+outputs: [income, buys, shop]
 model:
   - {embedding: {vocabulary: 4, size: 2}, from: job, name: of_job}
   - {embedding: {vocabulary: 50, size: 2}, from: note}
   - {global_average_pool: {}, name: of_note}
   - {concat: {}, from: [facts, of_job, of_note], name: all}
   - {dense: {units: 1}, from: all, name: income}
+  - {dense: {units: 3}, from: all, name: shop}
   - {dense: {units: 1}, from: all, name: buys}
 data:
   source: {csv: clients.csv}
   inputs: {facts: [age, home], job: job, note: note}
-  targets: {income: income, buys: buys}
+  targets: {income: income, buys: buys, shop: shop}
   columns: {note: text}
   missing: mean
-train: {loss: {income: mean_squared_error, buys: binary_crossentropy}}
+train: {loss: {income: mean_squared_error, buys: binary_crossentropy, shop: categorical_crossentropy}}
 """
 
 SERIES = """\
@@ -89,11 +91,13 @@ data: {source: {text: book.txt}}
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Untrained networks of several tasks, with what encodes their inputs."""
     folder = tmp_path_factory.mktemp("tasks")
-    rows = ["age,home,job,note,income,buys"]
+    rows = ["age,home,job,note,income,buys,shop"]
     for row in range(40):
         age = "" if row == 3 else f"{20 + row * 1.5}"
         home, job = ("own", "rent")[row % 2], ("cook", "clerk", "nurse")[row % 3]
-        rows.append(f"{age},{home},{job},a word{row % 5} said,{1000 + 10 * row},{('no', 'yes')[row % 2]}")
+        rows.append(
+            f"{age},{home},{job},a word{row % 5} said,{1000 + 10 * row},{('no', 'yes')[row % 2]},{'abc'[row % 3]}"
+        )
     (folder / "clients.csv").write_text("\n".join(rows) + "\n")
     x = RANDOM.normal(3, 2, (30, 6, 2)).astype("float32")
     np.savez(folder / "series.npz", x=x, y=np.arange(90).reshape(30, 3) % 2, classes=np.array(["up", "down", "flat"]))
@@ -295,3 +299,29 @@ def test_a_description_that_is_wrong_is_refused(
     with pytest.raises(ArchError, match=r"ARCH302.*wrong.keras has an invalid description") as caught:
         prediction.load(tmp_path / "wrong.keras")
     assert place in str(caught.value)
+
+
+def test_other_data_is_encoded_and_numbered_as_in_training(
+    folder: Path, made: dict[str, PreparedTraining], tmp_path: Path
+) -> None:
+    """A file with fewer classes in another order, and with one that is new."""
+    prepared = made["clients"]
+    description = input_description.read(carried_data(prepared.model) or {}, "model.keras")
+    head, *rows = (folder / "clients.csv").read_text().splitlines()
+    taken = [rows[7], rows[4], rows[9], rows[10]]
+    (tmp_path / "some.csv").write_text("\n".join([head, *taken]).replace("clerk", "pilot") + "\n")
+    data = other_data.source_of(str(tmp_path / "some.csv"), prepared.source)
+    ports = Ports.of(prepared.graph)
+    dataset = other_data.load(data, description, ports, prepared.recipe)
+    assert (len(dataset.train), len(dataset.test)) == (0, 4)
+    assert dataset.test.inputs["job"].tolist() == [0, 0, 2, 0]  # unknown, and after `clerk` and `cook`, `nurse` is 3
+    assert [description.targets["shop"].classes[label] for label in dataset.test.targets["shop"]] == [*"bbab"]  # type: ignore[attr-defined]
+    facts, age = dataset.test.inputs["facts"][:, 0], description.inputs["facts"]
+    ages = np.array([float(row.split(",")[0]) for row in taken])
+    assert np.allclose(facts, (ages - age.mean["age"]) / age.std["age"], atol=1e-6)  # type: ignore[attr-defined]
+    (tmp_path / "new.csv").write_text("\n".join([head, rows[7], rows[4][:-1] + "z"]) + "\n")
+    with pytest.raises(ArchError, match=r"new.csv.*: `shop` is `z`, which no training example has"):
+        other_data.load(other_data.source_of(str(tmp_path / "new.csv"), data), description, ports, prepared.recipe)
+    (tmp_path / "less.csv").write_text("age,home\n1,own\n2,rent\n")
+    with pytest.raises(ArchError, match=r"ARCH303.*less.csv has no column `job`"):
+        other_data.load(other_data.source_of(f"csv:{tmp_path}/less.csv", data), description, ports, prepared.recipe)
