@@ -147,7 +147,7 @@ def _renumbered(table: Table, name: str, column: Column, known: Column, unseen: 
     return table.replaced(name, renumbered)
 
 
-def _encoded(each: Input, values: NDArray[Any], raw: RawDataset) -> NDArray[Any]:
+def _encoded(each: Input, values: Any, raw: RawDataset) -> Any:
     """Encoded values; pixels of another range become those of the training data."""
     if isinstance(each, ImageInput):
         largest = raw.columns[each.column].largest

@@ -337,14 +337,15 @@ def test_each_word_of_the_language_has_a_module_that_reads_it() -> None:
 
 
 ORDER = (
-    ("tables", "pixels", "ports"),
-    ("broken",),
+    ("tables", "streams", "ports"),
+    ("broken", "pixels"),
     ("images", "readers"),
     ("sources", "raw_examples"),
+    ("shards",),
     ("roles",),
     ("inputs", "targets"),
     ("dataset",),
-    ("inspection", "table_inspection", "survey", "samples", "suggestions", "input_description"),
+    ("inspection", "table_inspection", "survey", "samples", "suggestions", "adaptation", "input_description"),
     ("other_data",),
     ("pipeline",),
 )
