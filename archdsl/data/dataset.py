@@ -218,7 +218,8 @@ def from_raw(
         split: Split({name: _encoded(each, of_split.inputs[name]) for name, each in inputs.items()}, of_split.targets)
         for split, of_split in read.items()
     }
-    told = (*screening.notes, *_classes_without_examples(targets, read["train"]))
+    of_inputs = [note for each in inputs.values() for note in each.notes]
+    told = (*screening.notes, *of_inputs, *_classes_without_examples(targets, read["train"]))
     return Dataset(
         splits["train"],
         splits["validation"],

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from archdsl.analysis.dataflow import Dataflow
 from archdsl.data import input_description, pipeline
 from archdsl.data.adaptation import class_argument
 from archdsl.data.dataset import Dataset, Split, load
@@ -134,6 +135,7 @@ def prepare(spec: Spec, overrides: Overrides) -> PreparedTraining:
     with tf_settings.precision(recipe.precision):
         model = build(spec, **overrides.arguments)
     heads = find_heads(model, dataset, source, recipe, partial(_setting, spec, overrides.arguments), spec.places)
+    _check_ranges(graph, heads)
     test_time = recipe.test_time.model_dump() if recipe.test_time else None
     described = compilation.described_heads(recipe, model, heads)
     carry_data(model, input_description.describe(dataset, dataset.name, test_time, heads[0].output, described))
@@ -145,6 +147,20 @@ def prepare(spec: Spec, overrides: Overrides) -> PreparedTraining:
     # Building the optimizer during the first step would trace that step twice.
     model.optimizer.build(model.trainable_variables)
     return prepared
+
+
+def _check_ranges(graph: Graph, heads: Sequence[Head]) -> None:
+    """Raise an error if an output cannot be any number, as standardized numbers are (ARCH303)."""
+    ranges = Dataflow(graph).outputs
+    for head in heads:
+        of_output = ranges[head.output or next(iter(ranges))].range
+        if head.numbers is None or not head.numbers.standardize or of_output == (None, None):
+            continue
+        limit = "is never negative" if of_output.least == 0 else f"is at most {of_output.most:g}"
+        subject = f"the output `{head.output}`" if head.output else "the network's output"
+        message = f"{subject} {limit}, but `{head.column}` is standardized and has values on both sides of 0"
+        hint = "remove the last activation, or set `standardize_targets: false` in `data`"
+        raise fail("ARCH303", message, hint=hint)
 
 
 def effective_recipe(

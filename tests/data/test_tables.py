@@ -239,5 +239,15 @@ def test_large_integers_of_parquet_keep_their_digits() -> None:
     assert raw.columns["n"].classes == ("0", "2")
 
 
+def test_an_embedding_that_is_too_small_for_the_classes() -> None:
+    csv_of([{"city": "abc"[number % 3], "price": number} for number in range(30)])
+    data = Data.model_validate({"source": {"csv": "rows.csv"}})
+    ports = {size: Ports({"": Port((), "int32", size)}, {"": Port((1,))}) for size in (3, 4)}
+    with pytest.raises(ArchError, match=r"`city` has 3 classes, but its `embedding` has a vocabulary of 3") as caught:
+        load(data, ports=ports[3])
+    assert "set `vocabulary: 4`" in str(caught.value)
+    assert load(data, ports=ports[4]).train.inputs[""].max() == 3
+
+
 def test_every_kind_is_tested() -> None:
     assert {*COLUMN_KINDS} == {*KINDS.values(), "image"}

@@ -88,6 +88,18 @@ def test_a_loss_of_numbers_in_their_own_unit_says_so(tmp_path: Path, monkeypatch
     assert prepared.head.numbers.describe() == {"kind": "number", "size": 1, "mean": None, "std": None}
 
 
+def test_an_output_that_cannot_be_negative_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from archdsl.training.setup import Overrides, prepare
+
+    monkeypatch.chdir(tmp_path)
+    houses(tmp_path / "houses.csv")
+    for activation, limit in (("relu", "is never negative"), ("sigmoid", "is never negative")):
+        text = SPEC.replace("units: 1", f"units: 1, activation: {activation}")
+        with pytest.raises(ArchError, match=f"the network's output {limit}, but `price` is standardized"):
+            prepare(zoo.loads(text), Overrides())
+    prepare(zoo.loads(text.replace("data: {", "data: {standardize_targets: false, ")), Overrides())
+
+
 def test_the_losses_of_differences_do_not_change_when_a_constant_is_added() -> None:
     import keras
 

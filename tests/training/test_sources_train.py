@@ -12,8 +12,11 @@ import pytest
 from data_files import picture
 
 from archdsl import zoo
+from archdsl.data.dataset import load
+from archdsl.data.ports import Port, Ports
 from archdsl.keras import load_model
 from archdsl.keras.runtime import carried_data
+from archdsl.recipe import Data
 from archdsl.runs.folder import Result
 from archdsl.training.fit import evaluate, train
 
@@ -157,3 +160,19 @@ def test_a_source_trains(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     described = carried_data(load_model(tmp_path / "run" / "model.keras", compile=False)) or {}
     if "embedding" in network:
         assert {"dull", "fine"} < {*described["inputs"][""]["words"]}
+
+
+def test_the_length_of_texts_is_chosen_where_the_network_takes_any(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    lines = [json.dumps({"text": "word " * (1 + n % 10), "label": "ab"[n % 2]}) for n in range(100)]
+    Path("texts.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    data = Data.model_validate({"source": {"jsonl": "texts.jsonl"}, "columns": {"text": "text"}})
+    made = {}
+    for length in (None, 4):
+        with pytest.warns(UserWarning, match="cut"):
+            made[length] = load(data, ports=Ports({"": Port((length,), "int32", 50)}, {"": Port((2,))}))
+    assert made[None].train.inputs[""].shape[1] == 10
+    assert made[None].warnings == ("the texts of `text` are cut or padded to 10 words: few have more",)
+    assert made[4].warnings[0].endswith("of the texts of `text` have more than 4 words, and are cut")

@@ -49,6 +49,11 @@ class Input(ABC):
         """The values as they are kept in memory for training. Each example is encoded on its own."""
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """Remarks about the training examples that a training reports, one sentence each."""
+        return ()
+
+    @property
     @abstractmethod
     def made_shape(self) -> tuple[int, ...]:
         """The shape of one example as the network takes it."""

@@ -15,6 +15,7 @@ from archdsl.data.ports import Port
 from archdsl.data.sources.base import RawDataset
 from archdsl.data.streams import Values
 from archdsl.data.tables import EMPTY, Column, Table
+from archdsl.errors import fail
 from archdsl.recipe import Data
 
 
@@ -35,7 +36,13 @@ class CategoryInput(Input):
     @classmethod
     def of(cls, columns: Sequence[str], raw: RawDataset, data: Data, port: Port | None = None) -> CategoryInput:
         (name,) = columns
-        return cls(name, raw.columns[name].classes, data.missing)
+        made = cls(name, raw.columns[name].classes, data.missing)
+        if port is not None and port.ids is not None and port.ids < made.ids:
+            message = (
+                f"`{name}` has {len(made.classes):,} classes, but its `embedding` has a vocabulary of {port.ids:,}"
+            )
+            raise fail("ARCH303", message, hint=f"set `vocabulary: {made.ids}`, with one more for unknown classes")
+        return made
 
     def read(self, table: Table) -> NDArray[np.int32]:
         values, found = reading(table, self.column)

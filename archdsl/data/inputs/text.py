@@ -21,6 +21,9 @@ from archdsl.recipe import Data
 VOCABULARY = 20_000
 """The most different words, if the network does not say."""
 
+LONGEST, OFTEN = 512, 0.2
+"""The largest number of words that is chosen, and the share of texts that are cut from which a training reports it."""
+
 AT_ONCE = 4_096
 """The number of texts to encode at a time."""
 
@@ -34,10 +37,12 @@ class TextInput(Input):
 
     Attributes:
         column: the name of the column.
-        length: the number of words; longer texts are cut, shorter ones padded.
+        length: the number of words; longer texts are cut, shorter ones padded. 0 for an input of any length, until
+            it is chosen: 95 % of the training texts are not cut, if that is at most `LONGEST`.
         most: the most different words, with the two special ones.
         words: the words in the order of their numbers, once known.
         missing: as in the recipe. `mean` accepts empty texts.
+        notes: which length was chosen, or how many texts are cut.
     """
 
     column: str
@@ -45,15 +50,16 @@ class TextInput(Input):
     most: int = VOCABULARY
     words: tuple[str, ...] = ()
     missing: Literal["error", "mean", "drop"] = "error"
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, columns: Sequence[str], raw: RawDataset, data: Data, port: Port | None = None) -> TextInput:
         (name,) = columns
-        if port is None or len(port.shape) != 1 or port.shape[0] is None:
+        if port is None or len(port.shape) != 1:
             message = f"the length of the texts in `{name}` is not known"
             hint = "give the network an input such as `{shape: [200], dtype: int32}`"
             raise fail("ARCH303", message, hint=hint)
-        return cls(name, port.shape[0], port.ids or VOCABULARY, missing=data.missing)
+        return cls(name, port.shape[0] or 0, port.ids or VOCABULARY, missing=data.missing)
 
     def read(self, table: Table) -> NDArray[np.object_]:
         values, found = reading(table, self.column, lambda texts: np.asarray(texts, object))
@@ -62,9 +68,16 @@ class TextInput(Input):
         return checked(values, found)
 
     def fitted(self, values: Values) -> TextInput:
-        layer = _vectorization(max_tokens=self.most, output_sequence_length=self.length)
+        counts = np.array([len(text.split()) for texts in chunks(values) for text in texts.tolist()])
+        length = self.length or int(np.clip(np.ceil(np.quantile(counts, 0.95)), 1, LONGEST))
+        notes, cut = list[str](), float((counts > length).mean())
+        if not self.length:
+            notes.append(f"the texts of `{self.column}` are cut or padded to {length:,} words: few have more")
+        elif cut > OFTEN:
+            notes.append(f"{cut:.0%} of the texts of `{self.column}` have more than {length:,} words, and are cut")
+        layer = _vectorization(max_tokens=self.most, output_sequence_length=length)
         layer.adapt(texts.tolist() for texts in chunks(values))
-        return replace(self, words=tuple(layer.get_vocabulary()))
+        return replace(self, length=length, words=tuple(layer.get_vocabulary()), notes=tuple(notes))
 
     def encoded(self, values: NDArray[np.object_]) -> NDArray[np.int32]:
         result = np.zeros((len(values), self.length), np.int32)
