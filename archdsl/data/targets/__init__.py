@@ -12,15 +12,15 @@ from archdsl.errors import fail
 from archdsl.recipe import Data
 
 TARGETS: dict[str, type[Target]] = {
-    "array": NumberTarget,
     "class": ClassTarget,
     "image": ImageTarget,
     "mask": MaskTarget,
     "number": NumberTarget,
     "tags": TagsTarget,
     "tokens": TokensTarget,
+    "array": NumberTarget,
 }
-"""The target that a kind of column makes."""
+"""The target that a kind of column makes. Of several kinds that make the same, the first is the usual one."""
 
 
 def target_of(column: str, raw: RawDataset, data: Data) -> Target:
