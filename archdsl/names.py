@@ -6,7 +6,7 @@ import builtins
 import itertools
 import keyword
 import re
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 
 from archdsl.expr import FUNCTIONS
 from archdsl.ops import OPS
@@ -103,6 +103,35 @@ def beginnings(path: str) -> list[str]:
     """Return the prefixes of a path, the longest first: `a/b` and `a` for `a/b.kernel`."""
     words = path.partition(".")[0].split("/")
     return ["/".join(words[:length]) for length in range(len(words), 0, -1)]
+
+
+def path_matches(pattern: str, path: str) -> bool:
+    """Return whether a path matches a pattern, or is inside of what the pattern matches.
+
+    `*` matches any part of a name, `?` one character of it, and `**` any number of names: `block_*/**/kernel`.
+    """
+    return _matches([*pattern.split("/"), "**"], path.split("/"), "**", _name_matches)
+
+
+def _name_matches(pattern: str, name: str) -> bool:
+    return _matches(pattern, name, "*", lambda one, other: one in ("?", other))
+
+
+def _matches(pattern: Sequence[str], text: Sequence[str], star: str, same: Callable[[str, str], bool]) -> bool:
+    """Match items one by one; `star` matches any number of them. The time is at most the product of the lengths."""
+    at, start, last_star, for_star = 0, 0, -1, 0
+    while start < len(text):
+        if at < len(pattern) and pattern[at] == star:
+            last_star, for_star = at, start
+            at += 1
+        elif at < len(pattern) and same(pattern[at], text[start]):
+            at, start = at + 1, start + 1
+        elif last_star >= 0:  # the star takes one more item
+            for_star += 1
+            at, start = last_star + 1, for_star
+        else:
+            return False
+    return all(item == star for item in pattern[at:])
 
 
 def free_name(name: str, taken: Container[str], ending: str = "") -> str:

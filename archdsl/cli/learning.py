@@ -299,7 +299,7 @@ def _dry_run_text(report: DryRunReport) -> str:
         ("time", f"about {duration(report.seconds)}, plus {duration(report.preparing_seconds)} of preparation"),
         ("run folder", report.out),
     ]
-    return columns(lines, width=room(sys.stdout))
+    return columns(lines, width=room(sys.stdout)) + ("\n" + report.start.text() if report.start else "")
 
 
 def _milliseconds(seconds: float) -> str:

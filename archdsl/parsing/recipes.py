@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from archdsl.errors import Problems, Span
 from archdsl.parsing.validation import validate
-from archdsl.source import Mapping, Node, Scalar
+from archdsl.source import Mapping, Node, Scalar, Sequence
 from archdsl.steps import StepRef
 
 if TYPE_CHECKING:
@@ -83,3 +83,5 @@ def _places(nodes: MappingType[str, Node], above: str = "") -> Iterator[tuple[st
         yield above + word, node.span
         if isinstance(node, Mapping):
             yield from _places({key.text: inner for key, inner in node.items}, f"{above}{word}.")
+        elif isinstance(node, Sequence):
+            yield from _places({str(number): inner for number, inner in enumerate(node.items)}, f"{above}{word}.")

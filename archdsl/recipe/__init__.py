@@ -3,6 +3,7 @@
 from archdsl.recipe.choices import LossChoice, ObjectChoice
 from archdsl.recipe.columns import COLUMN_KINDS
 from archdsl.recipe.data import DATA_SOURCES, Augment, Data, DataSource, data_at, source_at, source_text
+from archdsl.recipe.fine_tuning import Unfreeze, Weights
 from archdsl.recipe.losses import LOSSES
 from archdsl.recipe.metrics import METRICS
 from archdsl.recipe.optimizers import OPTIMIZERS, SCHEDULES
@@ -39,6 +40,8 @@ __all__ = [
     "Recipe",
     "TestTime",
     "Train",
+    "Unfreeze",
+    "Weights",
     "Whiten",
     "data_at",
     "planned_steps",

@@ -29,6 +29,7 @@ class DataSource:
         needs_tensorflow: whether reading it imports TensorFlow.
         has_only_images: whether its only input is an image, whatever the file.
         examples: the number of its training examples, if that is known without reading it.
+        license: the license of its data, if the data set states one.
     """
 
     title: str
@@ -37,13 +38,18 @@ class DataSource:
     needs_tensorflow: bool = False
     has_only_images: bool = True
     examples: int | None = None
+    license: str = ""
 
 
 DATA_SOURCES: dict[str, DataSource] = {
     "digits": DataSource(
-        "1,797 handwritten digits, 8x8, included in archdsl (Alpaydin & Kaynak 1998; CC BY 4.0)", examples=1_437
+        "1,797 handwritten digits, 8x8, included in archdsl (Alpaydin & Kaynak 1998; CC BY 4.0)",
+        license="CC BY 4.0",
+        examples=1_437,
     ),
-    "fashion_mnist": DataSource("70,000 images of clothing, 28x28, 10 classes (Xiao et al. 2017)", examples=60_000),
+    "fashion_mnist": DataSource(
+        "70,000 images of clothing, 28x28, 10 classes (Xiao et al. 2017)", license="MIT", examples=60_000
+    ),
     "mnist": DataSource("70,000 handwritten digits, 28x28 (LeCun et al. 1998)", examples=60_000),
     "cifar10": DataSource("60,000 color photographs, 32x32, 10 classes (Krizhevsky 2009)", examples=50_000),
     "cifar100": DataSource("60,000 color photographs, 32x32, 100 classes (Krizhevsky 2009)", examples=50_000),
@@ -267,6 +273,7 @@ class Data(Section):
         classes: classes to use, in this order; defaults to all.
         limit: number of training examples to use, with the class proportions preserved; defaults to all.
         class_weights: weight of each class in the loss; `balanced` gives all classes the same total weight.
+        license: license of the data, for the model card.
         augment: random augmentation of the training images.
         stream: whether to read examples from the disk when they are needed, rather than to keep all of them in memory.
             The results are the same. `auto` streams data sets that need more than half of the free memory.
@@ -294,6 +301,7 @@ class Data(Section):
     classes: Annotated[list[ClassName], Field(min_length=2)] | None = None
     limit: Counted | None = None
     class_weights: ClassWeights = "none"
+    license: str | None = None
     augment: Augment = Augment.model_construct()
     stream: Annotated[Flag | Literal["auto"], WrapValidator(either("`true`, `false` or `auto`"))] = "auto"
 

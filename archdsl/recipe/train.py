@@ -10,6 +10,7 @@ from archdsl.ops.field_types import Flag, NotNegative, Positive, either, whole
 from archdsl.recipe.base import NONE, Closed, Conflict, Counted, Epochs, Section, Whole, invalid
 from archdsl.recipe.choices import LossChoice, ObjectChoice
 from archdsl.recipe.data import Data
+from archdsl.recipe.fine_tuning import Parts, Patterns, Unfreeze, Weights
 from archdsl.recipe.losses import LOSSES
 from archdsl.recipe.metrics import METRICS
 from archdsl.recipe.optimizers import OPTIMIZERS
@@ -26,19 +27,22 @@ SCORE, LOSS = "validation_score", "validation_loss"
 
 
 class Rates(Section):
-    """Learning rate multipliers by kind of weight; they do not apply to the weight decay.
+    """Learning rate multipliers by kind and by path of weight; they do not apply to the weight decay.
 
     Args:
         kernels: multiplier for kernels and all weights not listed below.
         biases: multiplier for the biases of convolutions and dense layers.
         norm_scales: multiplier for the scales (gamma) of normalizations.
         norm_biases: multiplier for the offsets (beta) of normalizations.
+        parts: additional multipliers by path or pattern of weights, such as `{stem: 0.1}`. If several match a weight,
+            the last one applies.
     """
 
     kernels: NotNegative = 1.0
     biases: NotNegative = 1.0
     norm_scales: NotNegative = 1.0
     norm_biases: NotNegative = 1.0
+    parts: Parts = {}
 
 
 class EarlyStopping(Section):
@@ -101,7 +105,11 @@ class Train(Section):
         epochs: number of epochs.
         optimizer: optimizer, with or without arguments: `adam`, `{adam: {learning_rate: 0.001}}`.
         decay: weights that `weight_decay` applies to; `kernels` excludes norms and biases.
-        rates: learning rate multipliers by kind of weight.
+        weights: trained weights to start from. What they do not have is initialized.
+        freeze: paths or patterns of weights that are not trained, such as `[stem, "block_*/**"]`. A path includes
+            everything inside. A batch normalization that is frozen runs in inference mode.
+        unfreeze: trains frozen weights, too, after some epochs.
+        rates: learning rate multipliers by kind and by path of weight.
         task: what the network predicts, or what each of its outputs does; by default, inferred from the data, the loss
             and the shape of the output.
         loss: loss function, with or without arguments: `huber`, `{huber: {delta: 2.0}}`; by default, that of the task.
@@ -138,6 +146,9 @@ class Train(Section):
     epochs: Epochs = 10
     optimizer: Annotated[Any, ObjectChoice("an optimizer", OPTIMIZERS)] = Field("adam", validate_default=True)
     decay: Literal["all", "kernels"] = "all"
+    weights: Annotated[Weights | None, NONE] = None
+    freeze: Patterns = []
+    unfreeze: Annotated[Unfreeze | None, NONE] = None
     rates: Rates = Rates.model_construct()
     task: Task | dict[str, Task] | None = None
     loss: Annotated[Any, LossChoice("a loss", LOSSES)] = None
@@ -171,6 +182,16 @@ class Train(Section):
         """The task of an output, or None if it is inferred."""
         task: str | None = self.task.get(output) if isinstance(self.task, dict) else self.task
         return task
+
+    @model_validator(mode="after")
+    def _unfreezing(self) -> "Train":
+        if self.unfreeze is not None and not self.freeze:
+            hint = "add `freeze` with the weights to freeze first"
+            raise invalid(Conflict("`unfreeze` requires `freeze`", ("unfreeze",), hint))
+        if self.unfreeze is not None and self.unfreeze.after >= self.epochs:
+            message = f"`after: {self.unfreeze.after}` is never reached: training has {self.epochs} epochs"
+            raise invalid(Conflict(message, ("unfreeze", "after")))
+        return self
 
     @model_validator(mode="after")
     def _smoothing(self) -> "Train":

@@ -8,6 +8,7 @@ from archdsl.errors import ArchError, Problem, Problems, fail, nearest
 from archdsl.graph import Graph
 from archdsl.ops.base import FLOAT, is_one, show
 from archdsl.recipe import DATA_SOURCES
+from archdsl.resolution import fine_tuning
 from archdsl.spec import OUTPUT, Spec
 from archdsl.text import quantity
 
@@ -57,8 +58,8 @@ def check_recipe(spec: Spec, graph: Graph) -> None:
     """Check that the data fits the inputs, and that the steps named in the recipe exist in the model.
 
     Raises:
-        ArchError: If the model does not take images of floats (ARCH028), or `whiten` does not name a convolution of
-            the model (ARCH018).
+        ArchError: If the model does not take images of floats (ARCH028), `whiten` does not name a convolution of the
+            model (ARCH018), or as in `fine_tuning.check`.
     """
     if spec.data is not None and DATA_SOURCES[spec.data.kind].has_only_images:
         for name, dtype in graph.dtypes.items():
@@ -68,6 +69,7 @@ def check_recipe(spec: Spec, graph: Graph) -> None:
                 if dtype == "uint8" and len(graph.inputs[name]) == 3:
                     hint = "remove `dtype`: the recipe already converts and scales pixels"
                 raise fail("ARCH028", message, spec.places.get("data.source"), hint)
+    fine_tuning.check(spec, graph)
     whiten = spec.train.whiten if spec.train is not None else None
     if whiten is None:
         return

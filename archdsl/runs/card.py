@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from archdsl.runs.folder import CONFUSION, CURVES, MISTAKES, MODEL, NETWORK, RESIDUALS, Result
+from archdsl.runs.initial_weights import Start
 from archdsl.source import LINE_END, flow
 from archdsl.spec import Spec
 from archdsl.text import duration, in_line, markdown_table, percent, printable, quantity
@@ -52,6 +53,7 @@ def card(spec: Spec, result: Result, reliability: Reliability | None, pictures: 
         _head(spec, result, pictures),
         _results(result, pictures),
         _data(result),
+        *([_start(result.start)] if result.start else []),
         _recipe(spec, result),
         _use(result),
         _limits(result, reliability),
@@ -155,6 +157,8 @@ def _data(result: Result) -> list[str]:
         f"- Source: {_escaped(result.source)}, {origin}",
         f"- {_noun(result).capitalize()}s: {counts}",
     ]
+    if result.data_license:
+        lines.append(f"- License: {_escaped(result.data_license)}")
     if result.limit:
         lines.append(f"- Limited to {result.limit:,} training {_noun(result)}s")
     if result.skipped and any(result.skipped.values()):
@@ -186,6 +190,17 @@ def standardized_targets(result: Result) -> dict[str, tuple[str, str]]:
         if target.get("mean") and target.get("std")
     }
     return {name: (mean, std) for name, (mean, std) in shown.items()}
+
+
+def _start(start: Start) -> list[str]:
+    lines = [f"- {name.capitalize()}: {_escaped(_public(text))}" for name, text in start.facts()]
+    if (weights := start.weights) is not None:
+        lines.append(f"- File: {_code(PurePath(weights.file).name)}, SHA-256 {_code(weights.sha256)}")
+        lines += [f"- Revision: {_code(weights.revision)}"] if weights.revision else []
+        lines.append(f"- License of the weights: {_escaped(weights.license) or 'unknown'}")
+    head, *rows = ([_escaped(cell) for cell in row] for row in start.rows())
+    table = markdown_table([title.capitalize() for title in head], rows, left=(0, 2, 3))
+    return ["## Initial weights", "", *lines, "", *table.splitlines()]
 
 
 def _recipe(spec: Spec, result: Result) -> list[str]:

@@ -24,6 +24,7 @@ from archdsl.limits import DEFAULTS, Limits
 from archdsl.parsing.stored import due, read_json, unreadable
 from archdsl.recipe import TASKS, Train
 from archdsl.recipe.tasks import TaskWord
+from archdsl.runs.initial_weights import Start
 from archdsl.spec import Spec
 
 SPEC, MODEL, LOG, CURVES, RUN = "spec.yaml", "model.keras", "log.csv", "curves.png", "run.json"
@@ -102,6 +103,8 @@ class Result:
         skipped: the number of examples by split that were left out because they are broken or have empty cells.
         skip_broken: whether examples that cannot be read are left out, though the recipe does not say so.
         streamed_bytes: the most memory of examples that are streamed; None if all were in memory.
+        start: where the weights came from, and which of them were trained; None if all were new, and trained alike.
+        data_license: the license of the data, if known.
     """
 
     spec: str
@@ -145,6 +148,8 @@ class Result:
     skipped: Mapping[str, Count] | None = None
     skip_broken: bool = False
     streamed_bytes: Count | None = None
+    start: Start | None = None
+    data_license: str = ""
 
     @property
     def judged(self) -> TaskWord:

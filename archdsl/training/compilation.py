@@ -13,14 +13,15 @@ from archdsl.data.input_description import DescribedHead
 from archdsl.data.pipeline.targets import Encoding
 from archdsl.data.targets import NumberTarget
 from archdsl.errors import fail
-from archdsl.keras.optimizers import RATED, MuonSGD, OneCycle, WarmUp
+from archdsl.keras.optimizers import RATED, Continued, MuonSGD, OneCycle, WarmUp
 from archdsl.ops.base import Call
 from archdsl.recipe import LOSSES, METRICS, Train
 from archdsl.recipe.losses import Loss
 from archdsl.recipe.metrics import Metric
+from archdsl.resolution import fine_tuning
 from archdsl.training.tasks import Head
 
-EXTRA: dict[str, Any] = {kind.__name__: kind for kind in (MuonSGD, OneCycle, WarmUp, *RATED.values())}
+EXTRA: dict[str, Any] = {kind.__name__: kind for kind in (Continued, MuonSGD, OneCycle, WarmUp, *RATED.values())}
 """The classes that a `Call` can refer to as `extra`."""
 
 WeightKind: TypeAlias = Literal["kernels", "biases", "norm_scales", "norm_biases"]
@@ -97,7 +98,9 @@ def make_optimizer(recipe: Train, model: keras.Model, epochs: int, steps: int) -
     """
     kinds = weight_kinds(model)
     call: Call = recipe.optimizer.to_call(epochs, steps)
-    rates = {path: rate for path, kind in kinds.items() if (rate := getattr(recipe.rates, kind)) != 1}
+    of_parts = fine_tuning.rates(recipe, kinds)
+    factors = {path: getattr(recipe.rates, kind) * of_parts.get(path, 1.0) for path, kind in kinds.items()}
+    rates = {path: rate for path, rate in factors.items() if rate != 1}
     if rates:
         name = call.target.rpartition(".")[2]
         call = replace(call, target=f"extra.Rated{name}", keywords={**call.keywords, "rates": rates})
@@ -106,6 +109,13 @@ def make_optimizer(recipe: Train, model: keras.Model, epochs: int, steps: int) -
         undecayed = [variable for variable in model.trainable_variables if kinds[variable.path] != "kernels"]
         optimizer.exclude_from_weight_decay(var_list=undecayed)
     return optimizer
+
+
+def continue_schedule(optimizer: Any, steps: int) -> None:
+    """Let the learning rate schedule of a new optimizer begin after a number of steps."""
+    schedule = optimizer._learning_rate
+    if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
+        optimizer.learning_rate = instantiate(Call("extra.Continued", (schedule, steps), {}))
 
 
 def weight_kinds(model: keras.Model) -> dict[str, WeightKind]:

@@ -13,6 +13,7 @@ import tensorflow as tf
 from archdsl.analysis.measures import PRECISIONS, measure
 from archdsl.data import pipeline
 from archdsl.errors import Problem, fail
+from archdsl.runs.initial_weights import Start
 from archdsl.spec import Spec
 from archdsl.text import quantity
 from archdsl.training import tf_settings, traps
@@ -34,6 +35,7 @@ class DryRunReport:
         activation_bytes: a lower bound on the memory of activations saved for the backward pass of a batch.
         seconds: the time of all epochs, including validation.
         warnings: what is likely to ruin the training.
+        start: where the weights come from, and which of them are trained; None if all are new, and trained alike.
     """
 
     spec: str
@@ -64,6 +66,7 @@ class DryRunReport:
     validation_step_seconds: float | None
     seconds: float
     warnings: tuple[Problem, ...]
+    start: Start | None
 
 
 def try_training(spec: Spec, out: Path, overrides: Overrides) -> DryRunReport:
@@ -117,6 +120,7 @@ def try_training(spec: Spec, out: Path, overrides: Overrides) -> DryRunReport:
         validation_step_seconds=validation,
         seconds=first + recipe.epochs * epoch_seconds,
         warnings=(*found, *([diverged] if diverged else [])),
+        start=None if prepared.start.is_plain else prepared.start,
     )
 
 

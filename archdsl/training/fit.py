@@ -19,6 +19,7 @@ from archdsl.keras import load_model
 from archdsl.keras.runtime import carried_data
 from archdsl.limits import DEFAULTS, Limits
 from archdsl.parsing.stored import unreadable
+from archdsl.recipe import DATA_SOURCES
 from archdsl.resolution import resolve
 from archdsl.runs import folder, lock, trackers
 from archdsl.runs.folder import Result
@@ -97,6 +98,8 @@ def train(
         started = trackers.start(log, out, result)
         folder.create(out, spec.text)
         result.write(out)
+        if not prepared.start.is_plain:
+            plain_console().print(prepared.start.text(), markup=False, soft_wrap=True, end="")
         return TrainingLoop(out, result, prepared, started, watch).train()
 
 
@@ -172,10 +175,13 @@ def _resume(
         raise fail("ARCH204", f"{run} was trained with a custom {' and '.join(missing)}", hint=hint)
     _, recipe = effective_recipe(spec, planned, earlier.seed)
     with tf_settings.determinism(recipe.deterministic):
-        prepared = prepare(spec, overrides)
+        prepared = prepare(spec, overrides, copies_weights=state is None)
         _say_streamed(prepared)
         initial = initial_result(prepared, earlier.command)
-        kept = {name: getattr(earlier, name) for name in ("started", "tags", "warnings", "overridden", "note")}
+        restored = () if state is None else ("start",)
+        kept = {
+            name: getattr(earlier, name) for name in ("started", "tags", "warnings", "overridden", "note", *restored)
+        }
         result = replace(initial, **kept)
         loop = TrainingLoop(run, result, prepared, trackers.start(log, run, result), watch)
         if state:
@@ -275,6 +281,8 @@ def initial_result(prepared: PreparedTraining, command: str) -> Result:
         tags=[],
         own=overrides.own,
         task=prepared.head.task.word,
+        data_license=prepared.source.license or DATA_SOURCES[prepared.source.kind].license,
+        start=None if prepared.start.is_plain else prepared.start,
         limits=asdict(limits) if limits != DEFAULTS else None,
         overridden=dict(prepared.spec.overridden) or None,
         skipped=dict(dataset.skipped) if any(dataset.skipped.values()) else None,

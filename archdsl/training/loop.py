@@ -70,7 +70,9 @@ class TrainingLoop:
         if changed:
             message = f"the data has changed since the run started ({' and '.join(changed)})"
             raise fail("ARCH204", message, hint="pass the original folder as `--data-dir`")
-        model = self.prepared.model
+        model, freezing = self.prepared.model, self.prepared.freezing
+        if freezing.after is not None and state.epoch > freezing.after and freezing.later:
+            freezing.unfreeze()
         checkpoints.assign(model.variables, state.arrays["model"])
         checkpoints.assign(model.optimizer.variables, state.arrays["optimizer"])
         self.first, self.stopped = state.epoch, notes.stopped
@@ -136,6 +138,7 @@ class TrainingLoop:
 
             ordered = [
                 interrupts,
+                prepared.freezing,
                 AveragedValidation(),
                 self.slow_weights,
                 callbacks.StopAtNaN(),

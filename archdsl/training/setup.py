@@ -26,8 +26,10 @@ from archdsl.keras.runtime import carry_data
 from archdsl.recipe import Data, Train
 from archdsl.resolution import resolve
 from archdsl.resolution.expectations import check_gradients
+from archdsl.runs.initial_weights import Start
 from archdsl.spec import Spec
-from archdsl.training import compilation, evaluation, tf_settings, whitening
+from archdsl.training import compilation, evaluation, tf_settings, trained_weights, whitening
+from archdsl.training.freezing import Freezing
 from archdsl.training.heads import find as find_heads
 from archdsl.training.tasks import Head
 from archdsl.version import __version__
@@ -70,6 +72,8 @@ class PreparedTraining:
     Attributes:
         steps: the number of batches per epoch.
         heads: the outputs that are trained, the main one first.
+        freezing: the weights that are frozen, and when.
+        start: where the weights come from, and which of them are trained.
     """
 
     spec: Spec
@@ -81,6 +85,8 @@ class PreparedTraining:
     steps: int
     heads: tuple[Head, ...]
     overrides: Overrides
+    freezing: Freezing
+    start: Start
 
     @property
     def head(self) -> Head:
@@ -115,8 +121,12 @@ class PreparedTraining:
         return batches.map(lambda inputs, targets, *more: (inputs, of_heads(targets), *more))
 
 
-def prepare(spec: Spec, overrides: Overrides) -> PreparedTraining:
+def prepare(spec: Spec, overrides: Overrides, copies_weights: bool = True) -> PreparedTraining:
     """Read the data, then build and compile the network.
+
+    Args:
+        copies_weights: whether to copy the trained weights that the recipe starts from; otherwise, a checkpoint has
+            all weights.
 
     Raises:
         ArchError: the spec has no data (ARCH006), its kernels cannot train it (ARCH020), an option is out of range
@@ -131,9 +141,17 @@ def prepare(spec: Spec, overrides: Overrides) -> PreparedTraining:
     dataset = load(source, overrides.data_dir, overrides.limit, ports=Ports.of(graph), recipe=recipe)
     if dataset.image_name is not None:
         evaluation.check_views(recipe.test_time, dataset.image.shape)
+    trained = None
+    if recipe.weights is not None and copies_weights:
+        trained = trained_weights.open_weights(spec, recipe.weights, overrides.arguments)
+    # After the trained network was built: what is new has the same weights as without it.
     keras.utils.set_random_seed(recipe.seed)
     with tf_settings.precision(recipe.precision):
         model = build(spec, **overrides.arguments)
+    copied = None
+    if trained is not None:
+        with trained_weights.located(spec):
+            copied = trained.copy_into(model)
     heads = find_heads(model, dataset, source, recipe, partial(_setting, spec, overrides.arguments), spec.places)
     _check_ranges(graph, heads)
     test_time = recipe.test_time.model_dump() if recipe.test_time else None
@@ -141,9 +159,13 @@ def prepare(spec: Spec, overrides: Overrides) -> PreparedTraining:
     carry_data(model, input_description.describe(dataset, dataset.name, test_time, heads[0].output, described))
     steps = pipeline.steps(dataset.train, source)
     _compile(model, graph, recipe, heads, source, steps, overrides)
-    prepared = PreparedTraining(spec, graph, source, recipe, dataset, model, steps, heads, overrides)
     if recipe.whiten:
         whitening.whiten(model, recipe.whiten, dataset)
+    freezing = Freezing(model, recipe, partial(_later_optimizer, model, recipe, steps, overrides))
+    freezing.freeze()
+    new = copied.new if copied else [path for path, _ in graph.weights()]
+    start = Start(copied, freezing.after, freezing.parts(graph, recipe, frozenset(new)))
+    prepared = PreparedTraining(spec, graph, source, recipe, dataset, model, steps, heads, overrides, freezing, start)
     # Building the optimizer during the first step would trace that step twice.
     model.optimizer.build(model.trainable_variables)
     return prepared
@@ -200,6 +222,17 @@ def _setting(spec: Spec, arguments: Mapping[str, Any], outputs: int, classes: in
     """The setting of one argument, such as `classes=3`, that gives the network one output per class."""
     name = class_argument(spec, arguments, outputs, classes)
     return f"{name}={classes}" if name else ""
+
+
+def _later_optimizer(model: keras.Model, recipe: Train, steps: int, overrides: Overrides, epochs: int) -> Any:
+    """A new optimizer for the weights that are trainable after a number of epochs."""
+    own = overrides.optimizer
+    if own is not None:
+        optimizer = type(own).from_config(own.get_config())
+    else:
+        optimizer = compilation.make_optimizer(recipe, model, recipe.epochs, steps)
+    compilation.continue_schedule(optimizer, epochs * steps)
+    return optimizer
 
 
 def _compile(

@@ -2,6 +2,6 @@
 
 from archdsl.keras.optimizers.muon import MuonSGD
 from archdsl.keras.optimizers.rates import RATED
-from archdsl.keras.optimizers.schedules import OneCycle, WarmUp
+from archdsl.keras.optimizers.schedules import Continued, OneCycle, WarmUp
 
-__all__ = ["RATED", "MuonSGD", "OneCycle", "WarmUp"]
+__all__ = ["RATED", "Continued", "MuonSGD", "OneCycle", "WarmUp"]

@@ -82,3 +82,28 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
             "final": self.final,
             "shape": self.shape,
         }
+
+
+@keras.saving.register_keras_serializable(package="archdsl_extra")
+class Continued(keras.optimizers.schedules.LearningRateSchedule):
+    """A schedule that begins after some steps.
+
+    Args:
+        schedule: The schedule.
+        steps: Number of steps to skip.
+    """
+
+    def __init__(self, schedule, steps):
+        super().__init__()
+        self.schedule = schedule
+        self.steps = steps
+
+    def __call__(self, step):
+        return self.schedule(keras.ops.add(step, self.steps))
+
+    def get_config(self):
+        return {"schedule": keras.saving.serialize_keras_object(self.schedule), "steps": self.steps}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(keras.saving.deserialize_keras_object(config["schedule"]), config["steps"])
