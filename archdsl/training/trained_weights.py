@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -128,7 +129,9 @@ def _with_weights(spec: Spec, arguments: Mapping[str, Any], path: Path) -> keras
     """Build the network of a spec with the weights of a file."""
     model = build(spec, **arguments)
     try:
-        model.load_weights(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # Keras only warns of layers that the file does not have
+            model.load_weights(path)
     except Exception as error:  # Keras and h5py raise many kinds
         message = f"{path} does not have the weights of `{spec.title}`: {' '.join(str(error).split())[:200]}"
         raise fail("ARCH302", message, hint="set `spec` to the spec of the network that was saved") from None
