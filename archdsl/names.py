@@ -6,7 +6,7 @@ import builtins
 import itertools
 import keyword
 import re
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
 from archdsl.expr import FUNCTIONS
 from archdsl.ops import OPS
@@ -111,6 +111,19 @@ def path_matches(pattern: str, path: str) -> bool:
     `*` matches any part of a name, `?` one character of it, and `**` any number of names: `block_*/**/kernel`.
     """
     return _matches([*pattern.split("/"), "**"], path.split("/"), "**", _name_matches)
+
+
+def unmatched_part(pattern: str, paths: Iterable[str]) -> tuple[str, set[str]]:
+    """Return the first part of a pattern that matches no name, and the names in its place; empty after a `**`."""
+    split = [path.split("/") for path in paths]
+    for depth, part in enumerate(pattern.split("/")):
+        if part == "**":
+            break
+        longer = [names for names in split if len(names) > depth]
+        split = [names for names in longer if _name_matches(part, names[depth])]
+        if not split:
+            return part, {names[depth] for names in longer}
+    return "", set()
 
 
 def _name_matches(pattern: str, name: str) -> bool:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from archdsl.errors import Problems, Span, fail, nearest
+from archdsl.errors import Problems, fail, nearest
 from archdsl.graph import Graph
-from archdsl.names import path_matches
+from archdsl.names import path_matches, unmatched_part
 from archdsl.recipe import Train
 from archdsl.spec import Spec
 from archdsl.text import quantity
@@ -57,19 +57,19 @@ def check(spec: Spec, graph: Graph) -> None:
     if len(named) * graph.totals.variables > MOST_COMPARISONS:
         message = f"too many patterns: {len(named)} for {quantity(graph.totals.variables, 'weight')}"
         hint = f"use at most {MOST_COMPARISONS // graph.totals.variables} patterns"
-        raise fail("ARCH025", message, _place(spec, named[0][0]), hint)
+        raise fail("ARCH025", message, spec.places.get(named[0][0]), hint)
     weights = dict(graph.weights())
     problems, held = Problems(), frozen(train, weights)
     for place, pattern in named:
         found = matching([pattern], weights)
         if not found:
-            problems.add("ARCH018", f"no weights match `{pattern}`", _place(spec, place), _advice(pattern, weights))
+            problems.add("ARCH018", f"no weights match `{pattern}`", spec.places.get(place), _advice(pattern, weights))
         elif place.startswith("train.unfreeze") and not found & held:
             hint = "add it to `freeze`, or remove it"
-            problems.add("ARCH008", f"`{pattern}` is not frozen", _place(spec, place), hint)
+            problems.add("ARCH008", f"`{pattern}` is not frozen", spec.places.get(place), hint)
     if not any(weight.trainable for path, weight in weights.items() if path not in held):
         hint = "freeze less: at least the last layer must be trained"
-        problems.add("ARCH008", "`freeze` leaves no weights to train", _place(spec, "train.freeze"), hint)
+        problems.add("ARCH008", "`freeze` leaves no weights to train", spec.places.get("train.freeze"), hint)
     problems.stop()
 
 
@@ -81,18 +81,6 @@ def _named(train: Train) -> Iterator[tuple[str, str]]:
     yield from ((f"train.rates.parts.{pattern}", pattern) for pattern in train.rates.parts)
 
 
-def _place(spec: Spec, path: str) -> Span | None:
-    return spec.places.get(path)
-
-
 def _advice(pattern: str, paths: Iterable[str]) -> str:
-    """Suggest a name for the first part of a pattern that matches no name."""
-    parts, split = pattern.split("/"), [path.split("/") for path in paths]
-    for depth, part in enumerate(parts):
-        if part == "**":
-            return ""
-        names = {names[depth] for names in split if len(names) > depth}
-        split = [names for names in split if len(names) > depth and path_matches(part, names[depth])]
-        if not split:
-            return nearest(part.strip("*?_"), names)
-    return ""
+    part, names = unmatched_part(pattern, paths)
+    return nearest(part.strip("*?_"), names) if names else ""

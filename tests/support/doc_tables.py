@@ -54,7 +54,11 @@ _TAKEN = {
     "class_weights": "`none`, `balanced`, or a mapping from class to weight, such as `{cat: 2.0}`",
     "metrics": "a list of [metrics](losses-and-metrics.md#metrics)",
     "rates": "a [mapping](#rates)",
-    **{word: f"`none` or a [mapping](#{word})" for word in ("lookahead", "whiten", "test_time")},
+    **{word: f"`none` or a [mapping](#{word})" for word in ("weights", "unfreeze", "lookahead", "whiten", "test_time")},
+    "freeze": "a list of paths and patterns",
+    "unfreeze.weights": "a list of paths and patterns",
+    "parts": "a mapping from path or pattern to multiplier",
+    "keras": "a name in `keras.applications`, in any case",
     "early_stopping": "`none` or a [mapping](#early_stopping)",
     "learning_rate": "a number (greater than 0) or a [schedule](optimizers.md#schedules)",
     "optimizer": "an [optimizer](optimizers.md#optimizers)",
@@ -296,6 +300,8 @@ def _limits() -> str:
 def _recipe() -> dict[str, str]:
     models: dict[str, Any] = {"data": recipe.Data, "augment": recipe.Augment, "train": recipe.Train}
     models |= {
+        "weights": recipe.Weights,
+        "unfreeze": recipe.Unfreeze,
         "rates": recipe.Rates,
         "early_stopping": recipe.EarlyStopping,
         "lookahead": recipe.Lookahead,
@@ -336,7 +342,15 @@ def _fields(model: type[BaseModel], names: Sequence[str]) -> str:
         field = model.model_fields[name]
         default = "**required**" if field.is_required() else _literal(field.default)
         default = "`none`" if any(isinstance(item, OrNone) for item in field.metadata) else default
-        rows.append((f"`{name}`", _value(_TAKEN.get(name) or type_of(name, field), default), _said(described[name])))
+        rows.append(
+            (
+                f"`{name}`",
+                _value(
+                    _TAKEN.get(f"{model.__name__.lower()}.{name}") or _TAKEN.get(name) or type_of(name, field), default
+                ),
+                _said(described[name]),
+            )
+        )
     return table(["key", "value", "meaning"], rows)
 
 

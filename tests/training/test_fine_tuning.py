@@ -13,12 +13,16 @@ import pytest
 
 keras = pytest.importorskip("keras")
 
+from documents import ROOT, blocks  # noqa: E402
+
 import archdsl  # noqa: E402
 from archdsl.errors import ArchError  # noqa: E402
 from archdsl.recipe.fine_tuning import APPLICATIONS  # noqa: E402
 from archdsl.runs import card, folder  # noqa: E402
+from archdsl.runs.initial_weights import InitialWeights, Start  # noqa: E402
 from archdsl.training import fit, report, trained_weights  # noqa: E402
 from archdsl.training.dry_run import try_training  # noqa: E402
+from archdsl.training.freezing import Freezing  # noqa: E402
 from archdsl.training.setup import Overrides, prepare  # noqa: E402
 
 pytestmark = pytest.mark.tensorflow
@@ -157,7 +161,7 @@ def test_a_resumed_run_is_the_same_before_at_and_after_the_unfreezing() -> None:
     result = fit.train(spec, whole)
     assert result.start is not None
     assert len(rows(whole)) == 4
-    for number, (epoch, at_step) in enumerate([(1, True), (2, False), (2, True), (3, True)]):
+    for number, (epoch, at_step) in enumerate([(1, True), (2, False), (3, True)]):
         run = Path(f"cut_{number}")
         with pytest.raises(ArchError, match="interrupted"):
             fit.train(spec, run, callbacks=[Press(epoch, at_step)])
@@ -232,3 +236,55 @@ def test_a_file_of_weights_without_a_network_is_read_into_that_of_a_spec() -> No
 
 def test_every_network_of_keras_applications_is_known() -> None:
     assert sorted(APPLICATIONS) == sorted(name for name in vars(keras.applications) if name[0].isupper())
+
+
+@pytest.mark.slow
+def test_official_files_of_keras_are_read_from_a_file_and_from_a_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    import h5py
+    from keras.src.legacy.saving import legacy_h5_format
+    from keras.src.utils import file_utils
+
+    model = archdsl.build("resnet50", classes=3)
+    for has_top, ending in ((True, ""), (False, "_notop")):
+        official = keras.applications.ResNet50(weights=None, include_top=has_top)
+        path = Path(f"official{ending}/resnet50_weights_tf_dim_ordering_tf_kernels{ending}.h5")
+        path.parent.mkdir()
+        with h5py.File(path, "w") as file:  # the layout of the published files
+            legacy_h5_format.save_weights_to_hdf5_group(file, official)
+        for where in (path, path.parent):
+            text = f"{{keras: resnet50, where: {where}, license: MIT}}"
+            spec = archdsl.loads(TUNED.replace("{from: first.keras, license: CC0-1.0}", text))
+            opened = trained_weights.open_weights(spec, spec.train.weights, {})
+            assert opened.source == "keras.applications.ResNet50" + ("" if has_top else ", without its top")
+            copied = opened.copy_into(model)
+            assert copied.new == ["dense_1/kernel", "dense_1/bias"]
+            assert copied.left == (["predictions/kernel", "predictions/bias"] if has_top else [])
+            assert copied.file == str(path.absolute())
+        images = np.random.default_rng(0).normal(size=(1, 224, 224, 3)).astype("float32")
+        features = [
+            keras.Model(each.inputs, each.layers[-3 if has_top or each is model else -1].output)
+            for each in (official, model)
+        ]
+        one, other = (each(images).numpy() for each in features)
+        assert np.abs(one - other).max() <= 1e-4 * np.abs(one).max()
+
+    def offline(fname: str, origin: str, **_: Any) -> str:
+        raise Exception(f"URL fetch failure on {origin}: None -- [Errno -2] Name or service not known")
+
+    monkeypatch.setattr(file_utils, "get_file", offline)
+    said = refused("{keras: mobilenet}", "ARCH301")
+    assert "the weights of MobileNet are not available: URL fetch failure on https://storage.googleapis.com/" in said
+    assert "help: download its file on another machine, and set `where` to it" in said
+
+
+def test_the_table_of_the_page_is_that_of_its_spec() -> None:
+    found = blocks((ROOT / "docs/how-to/fine-tune.md").read_text(encoding="utf-8"))
+    text, shown = (next(block.text for block in found if block.language == kind) for kind in ("yaml", "text"))
+    spec = archdsl.loads(text)
+    model = archdsl.build(spec)
+    head = ["dense_1/kernel", "dense_1/bias"]
+    source = "runs/pretrain (epoch 9, test accuracy 82.43 %)"
+    copied = InitialWeights(source, "model.keras", "", "", "", model.count_params() - 387, head, head)
+    freezing = Freezing(model, spec.train, lambda _: None)
+    start = Start(copied, freezing.after, freezing.parts(archdsl.resolve(spec), spec.train, head))
+    assert start.text() == shown
