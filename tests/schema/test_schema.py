@@ -61,9 +61,11 @@ NOT_FOR_A_SCHEMA = {
     "the number of axes gives their names": ["007_flexible_number"],
     "the names of axes stand in the pattern": ["015_axis_of_no_pattern"],
     "a validator that compares fields says it, not a type": [
+        "006_weights_without_a_source",
         "008_class_twice",
         "008_decay_without_weight_decay",
         "008_epochs_not_ascending",
+        "008_freeze_everything",
         "008_metric_of_whole_labels",
         "008_mixup_of_whole_labels",
         "008_regular_expression",
@@ -71,6 +73,8 @@ NOT_FOR_A_SCHEMA = {
         "008_steps_that_do_not_divide",
         "008_stopping_without_validation",
         "008_two_clips",
+        "008_unfreeze_after_the_end",
+        "008_weights_of_a_pickle",
     ],
     "other readers of YAML take 1_000 for a number, and a schema sees what they read": ["007_underscore_in_number"],
 }
