@@ -240,7 +240,9 @@ class _Output:
         from archdsl.data.images import size_of
 
         example, written = prediction.example, {}
-        size = size_of(prediction.path) if example.key == "image" else None
+        # Of a cropped or padded image, the outputs show another part.
+        stretched = all(column.resize == "stretch" for column in self.predictor.description.columns.values())
+        size = size_of(prediction.path) if example.key == "image" and stretched else None
         stem = prediction.path.stem if example.key == "image" else str(example.name)
         for name, answer in prediction.answers.items():
             picture = answer.picture(size)

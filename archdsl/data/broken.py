@@ -222,7 +222,7 @@ class Screening:
             if counts:
                 of_splits = ", ".join(f"{count:,} of {self.totals[split]:,} {split}" for split, count in counts.items())
                 first = next(each for each in self.left_out if each.kind == kind).reasons[0]
-                what = verb.format(f"{of_splits} {'example' if sum(counts.values()) == 1 else 'examples'}")
+                what = verb.format(f"{of_splits} examples")
                 result.append(f"{what}, such as {first}")
         return tuple(result)
 

@@ -21,6 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from archdsl.data.broken import Faults, checked, faults
 from archdsl.data.readers import files
+from archdsl.data.tables import Resize
 from archdsl.errors import ArchError, fail
 from archdsl.files import opened
 
@@ -48,12 +49,14 @@ class RequestedFormat:
     Attributes:
         fallback_side: if no size is required, the height and width for images that differ in size or do not fit into
             memory; None raises an error instead.
+        resize: how images are fitted to the size.
     """
 
     height: int | None = None
     width: int | None = None
     channels: int | None = None
     fallback_side: int | None = None
+    resize: Resize = "stretch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,7 @@ class ImageFormat:
     width: int
     channels: int
     note: str = ""
+    resize: Resize = "stretch"
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -112,17 +116,18 @@ def size_of(path: Path) -> tuple[int, int] | None:
     return head and head[:2]
 
 
-def read(path: Path, channels: int, size: Sequence[int] | None) -> NDArray[np.uint8]:
+def read(path: Path, channels: int, size: Sequence[int] | None, how: Resize = "stretch") -> NDArray[np.uint8]:
     """Read an image file as uint8 (H, W, channels), from 0 (black) to 255.
 
-    The image is rotated by its EXIF orientation, placed on white if it is transparent, and resized with antialiasing,
-    ignoring its aspect ratio. An animation is read as its first frame; 16 bits are reduced to 8.
+    The image is rotated by its EXIF orientation, placed on white if it is transparent, and resized with antialiasing.
+    An animation is read as its first frame; 16 bits are reduced to 8.
 
     Pillow only warns about extremely large images; `reject_bombs` turns the warning into an error.
 
     Args:
         channels: 1 for grayscale, 3 for RGB, 4 for RGBA.
         size: height and width; by default, those of the image.
+        how: how the image is fitted to the size.
 
     Raises:
         ArchError: the file is missing (ARCH301), or is not a readable image (ARCH302).
@@ -140,27 +145,60 @@ def read(path: Path, channels: int, size: Sequence[int] | None) -> NDArray[np.ui
     except Exception as error:  # each reader in Pillow raises its own errors for broken files
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:200] or type(error).__name__
         raise fail("ARCH302", f"{path} cannot be read as an image: {reason}") from None
-    if size is not None and (image.height, image.width) != tuple(size):
-        image = image.resize((size[1], size[0]), Image.Resampling.BILINEAR)
+    if size is not None:
+        image = fit(image, size, how)
     pixels = np.asarray(image, np.uint8)
     return pixels.reshape(*pixels.shape[:2], channels)
 
 
-def resize(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """Resize an image (H, W, C), bilinearly and with antialiasing, ignoring its aspect ratio."""
+def fit(
+    image: Image.Image,
+    size: Sequence[int],
+    how: Resize,
+    resampling: Image.Resampling = Image.Resampling.BILINEAR,
+) -> Image.Image:
+    """Fit an image to a height and a width.
+
+    `stretch` ignores its aspect ratio. `crop` cuts both ends of the side that is too long off, and `pad` adds black at
+    both ends of the side that is too short.
+    """
+    height, width = size
+    if (image.height, image.width) == (height, width):
+        return image
+    if how == "crop":
+        return ImageOps.fit(image, (width, height), resampling)
+    if how == "pad":
+        return ImageOps.pad(image, (width, height), resampling)
+    return image.resize((width, height), resampling)
+
+
+def resize(image: NDArray[np.uint8], height: int, width: int, how: Resize = "stretch") -> NDArray[np.uint8]:
+    """Resize an image (H, W, C), bilinearly and with antialiasing."""
     if image.shape[:2] == (height, width):
         return image
     opened = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
-    return np.asarray(opened.resize((width, height), Image.Resampling.BILINEAR)).reshape(height, width, -1)
+    return np.asarray(fit(opened, (height, width), how)).reshape(height, width, -1)
 
 
-def resized(images: NDArray[np.uint8], height: int, width: int, channels: int) -> NDArray[np.uint8]:
+def resized_masks(masks: NDArray[np.uint8], size: tuple[int, int], how: Resize = "stretch") -> NDArray[np.uint8]:
+    """Resize masks (N, H, W) to the nearest pixel."""
+    if masks.shape[1:] == size:
+        return masks
+    result = np.empty((len(masks), *size), np.uint8)
+    for row, mask in enumerate(masks):
+        result[row] = np.asarray(fit(Image.fromarray(np.asarray(mask, np.uint8)), size, how, Image.Resampling.NEAREST))
+    return result
+
+
+def resized(
+    images: NDArray[np.uint8], height: int, width: int, channels: int, how: Resize = "stretch"
+) -> NDArray[np.uint8]:
     """Resize images (N, H, W, C) as `resize` does; those of the right size are returned as they are."""
     if images.shape[1:] == (height, width, channels):
         return images
     result = np.empty((len(images), height, width, channels), np.uint8)
     for row, image in enumerate(images):
-        result[row] = resize(image, height, width)
+        result[row] = resize(image, height, width, how)
     return result
 
 
@@ -209,12 +247,12 @@ def choose_format(paths: Sequence[Path], requested: RequestedFormat) -> ImageFor
     """
     height, width, channels = requested.height, requested.width, requested.channels
     if height and width and channels:
-        return ImageFormat(height, width, channels)
+        return ImageFormat(height, width, channels, resize=requested.resize)
     with reject_bombs():
         heads = [head for path in paths if (head := _head(path)) is not None]
     channels = channels or (1 if heads and all(grey for *_, grey in heads) else 3)
     if height and width:
-        return ImageFormat(height, width, channels)
+        return ImageFormat(height, width, channels, resize=requested.resize)
     sizes = sorted({(height, width) for height, width, _ in heads})
     side = requested.fallback_side
     if not sizes:  # reading them reports what is wrong
@@ -227,7 +265,7 @@ def choose_format(paths: Sequence[Path], requested: RequestedFormat) -> ImageFor
         hint = "to resize them, add `size: [64, 64]` to `data`"
         raise fail("ARCH303", f"the images differ in size, from {ends} pixels", hint=hint)
     note = f"images of {ends} pixels are resized to {side} x {side}, because no size is set"
-    return ImageFormat(side, side, channels, note)
+    return ImageFormat(side, side, channels, note, requested.resize)
 
 
 def _head(path: Path) -> tuple[int, int, bool] | None:
@@ -256,7 +294,7 @@ def read_rows(
         stop = min(start + CHUNK, len(rows))
         for row in range(start, stop):
             try:
-                result[row] = read(paths[rows[row]], image_format.channels, image_format.shape[:2])
+                result[row] = read(paths[rows[row]], image_format.channels, image_format.shape[:2], image_format.resize)
             except ArchError as error:
                 broken.append((row, error.problems[0].message))
         return stop - start
@@ -270,7 +308,7 @@ def read_rows(
 
 def read_masks(
     pairs: Sequence[tuple[Path, Path | str]],
-    size: tuple[int, int],
+    image_format: ImageFormat,
     divisor: int,
     classes: int,
     split: str,
@@ -283,25 +321,28 @@ def read_masks(
 
     Args:
         pairs: images with their masks, or with what is wrong.
+        image_format: the size of the images, and how they are fitted to it.
         divisor: what divides the values.
         classes: the number of classes.
 
     Raises:
         BrokenExamples: some cannot be read, are in color, differ from their image in size, or have other classes.
     """
-    result, broken = np.zeros((len(rows), *size), np.uint8), list[tuple[int, str]]()
+    result, broken = np.zeros((len(rows), *image_format.shape[:2]), np.uint8), list[tuple[int, str]]()
     with reject_bombs(), _bar() as bar:
         task = bar.add_task(f"reading {split} masks", total=len(rows))
         for place, row in enumerate(rows):
             try:
-                result[place] = _read_mask(pairs[row], size, divisor, classes)
+                result[place] = _read_mask(pairs[row], image_format, divisor, classes)
             except ArchError as error:
                 broken.append((place, error.problems[0].message))
             bar.advance(task)
     return checked(result, _unreadable(broken))
 
 
-def _read_mask(pair: tuple[Path, Path | str], size: tuple[int, int], divisor: int, classes: int) -> NDArray[np.uint8]:
+def _read_mask(
+    pair: tuple[Path, Path | str], image_format: ImageFormat, divisor: int, classes: int
+) -> NDArray[np.uint8]:
     path, mask = pair
     if isinstance(mask, str):
         raise fail("ARCH302", mask)
@@ -314,15 +355,15 @@ def _read_mask(pair: tuple[Path, Path | str], size: tuple[int, int], divisor: in
                 sizes = " x ".join(map(str, own)), " x ".join(map(str, of_image[:2]))
                 raise fail("ARCH302", f"{mask} has {sizes[0]} pixels, but its image {path} has {sizes[1]}")
             values = np.asarray(image) // divisor
-            resized = image if own == size else image.resize((size[1], size[0]), Image.Resampling.NEAREST)
-            result = np.asarray(resized) // divisor
     except UnidentifiedImageError:
         raise fail("ARCH302", f"{mask} is not an image in a supported format") from None
     except (OSError, ValueError) as error:
         raise fail("ARCH302", f"{mask} cannot be read as a mask: {files.reason(error)}") from None
     if (most := int(values.max(initial=0))) >= classes:
         raise fail("ARCH302", f"{mask} has the value {most:,}, but the largest class is {classes - 1:,}")
-    return result.astype(np.uint8)
+    only: NDArray[np.uint8]
+    (only,) = resized_masks(values.astype(np.uint8)[None], image_format.shape[:2], image_format.resize)
+    return only
 
 
 def _unreadable(broken: list[tuple[int, str]]) -> list[Faults]:

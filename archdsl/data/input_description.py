@@ -96,10 +96,11 @@ def describe(
             "test_time": dict(test_time) if test_time else None,
         }
     described = dataset.image.describe()
+    fields = ("shape", "largest", "divisor", "mean", "std", "resize")
     return {
         "source": source,
         "classes": list(dataset.label.classes),
-        **{name: described[name] for name in ("shape", "largest", "divisor", "mean", "std")},
+        **{name: described[name] for name in fields if name in described},
         "test_time": dict(test_time) if test_time else None,
         "output": output,
     }
@@ -163,6 +164,7 @@ class _Pixels(BaseModel):
     divisor: Largest
     mean: Annotated[list[Mean], Channels] | None
     std: Annotated[list[Deviation], Channels] | None
+    resize: Literal["stretch", "crop", "pad"] = "stretch"
 
     @model_validator(mode="after")
     def _statistics_fit(self) -> _Pixels:
@@ -178,7 +180,7 @@ class _Pixels(BaseModel):
             statistics = Statistics(np.array(self.mean, np.float32), np.array(self.std, np.float32))
         shape: Any = self.shape
         largest: Any = self.largest
-        return ImageInput(column, shape, largest, self.divisor, statistics=statistics)
+        return ImageInput(column, shape, largest, self.divisor, statistics=statistics, resize=self.resize)
 
 
 class _ImageClassifier(_Pixels):

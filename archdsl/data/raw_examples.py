@@ -350,7 +350,7 @@ def _image(value: Any, column: Column, example: RawExample) -> NDArray[np.float3
     if isinstance(value, str | Path):
         size = (height, width) if height and width else None
         with images.reject_bombs():
-            pixels = images.read(example.base / value, channels, size)
+            pixels = images.read(example.base / value, channels, size, column.resize)
         return np.asarray(pixels * (column.largest / 255), np.float32)
     array = np.asarray(value)
     array = array[..., None] if array.ndim == 2 else array
@@ -361,5 +361,5 @@ def _image(value: Any, column: Column, example: RawExample) -> NDArray[np.float3
         if array.dtype != np.uint8:
             message = f"{example.place}: expected an image of {height}x{width}, got {_sides(array.shape[:2])}"
             raise fail("ARCH302", message)
-        array = images.resize(array, height, width)
+        array = images.resize(array, height, width, column.resize)
     return array.astype(np.float32)

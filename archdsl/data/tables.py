@@ -30,6 +30,10 @@ any shape. `tags` says whether an example has each class, 0 or 1 (classes,). `to
 """
 
 
+Resize: TypeAlias = Literal["stretch", "crop", "pad"]
+"""How an image is fitted to a size: see `archdsl.data.images.fit`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """What all values of a column have in common.
@@ -40,6 +44,7 @@ class Column:
         classes: the names of the classes that values number.
         unseen: the names of classes that only validation and test examples have.
         largest: the largest possible value of a pixel.
+        resize: how images of another size are fitted to the shape.
     """
 
     kind: Kind
@@ -47,6 +52,7 @@ class Column:
     classes: tuple[str, ...] = ()
     unseen: tuple[str, ...] = ()
     largest: int = 255
+    resize: Resize = "stretch"
 
 
 @dataclass(frozen=True, slots=True)

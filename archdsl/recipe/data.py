@@ -262,6 +262,8 @@ class Data(Section):
         batch_size: number of examples per training step.
         size: height and width that images are resized to. By default, the images of a folder are resized to the input
             size of the network, and all others keep their size.
+        resize: how images, masks and image targets are fitted to that size: by stretching them, by cropping the longer
+            side, or by padding the shorter side with black, which is class 0 in masks.
         scale: whether to rescale pixels to [0, 1] by dividing by the largest value of the source.
         standardize: whether to subtract the mean of the training set and divide by its standard deviation, computed
             over all pixels (true) or for each channel (`channel`).
@@ -293,6 +295,7 @@ class Data(Section):
     broken: Broken = "error"
     batch_size: Annotated[int, BeforeValidator(whole), Field(strict=True, ge=1, le=100_000)] = 128
     size: Annotated[tuple[Size, Size], BeforeValidator(pair)] | None = None
+    resize: Literal["stretch", "crop", "pad"] = "stretch"
     scale: Flag = True
     standardize: Annotated[Flag | Literal["channel"], WrapValidator(either("`true`, `false` or `channel`"))] = False
     standardize_targets: Flag = True

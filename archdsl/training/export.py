@@ -86,7 +86,8 @@ def describe(predictor: Predictor) -> str:
 
 def _raw_text(each: Input) -> str:
     if isinstance(each, ImageInput):
-        return f"{_sides(each.shape)} pixels from 0 to {each.largest:g}"
+        fitted = {"stretch": "", "crop": ", cropped to this size", "pad": ", padded to this size"}[each.resize]
+        return f"{_sides(each.shape)} pixels from 0 to {each.largest:g}{fitted}"
     return ", ".join(f"`{name}` ({column.kind})" for name, column in each.needs.items())
 
 

@@ -17,7 +17,7 @@ from archdsl.data.pixels import Statistics, measure
 from archdsl.data.ports import Port
 from archdsl.data.sources.base import RawDataset
 from archdsl.data.streams import Values
-from archdsl.data.tables import Column, Table
+from archdsl.data.tables import Column, Resize, Table
 from archdsl.recipe import Data
 
 
@@ -32,6 +32,7 @@ class ImageInput(Input):
         divisor: the divisor of pixel values: `largest`, or 1 without scaling.
         standardize: as in the recipe.
         statistics: the statistics of the scaled training images, or None without standardization.
+        resize: how images of another size are fitted to the shape.
     """
 
     column: str
@@ -40,6 +41,7 @@ class ImageInput(Input):
     divisor: float
     standardize: bool | Literal["channel"] = False
     statistics: Statistics | None = None
+    resize: Resize = "stretch"
 
     @classmethod
     def of(cls, columns: Sequence[str], raw: RawDataset, data: Data, port: Port | None = None) -> ImageInput:
@@ -48,13 +50,13 @@ class ImageInput(Input):
         height, width, channels = column.shape
         height, width = data.size or (height, width)
         divisor = float(column.largest) if data.scale else 1.0
-        return cls(name, (height, width, channels), column.largest, divisor, data.standardize)
+        return cls(name, (height, width, channels), column.largest, divisor, data.standardize, resize=data.resize)
 
     def read(self, table: Table) -> NDArray[np.uint8]:
         """The images of a table, resized."""
         if not len(table):
             return np.empty((0, *self.shape), np.uint8)
-        return checked(*reading(table, self.column, lambda pixels: images.resized(pixels, *self.shape)))
+        return checked(*reading(table, self.column, lambda pixels: images.resized(pixels, *self.shape, self.resize)))
 
     def fitted(self, values: Values) -> ImageInput:
         if not self.standardize:
@@ -70,7 +72,7 @@ class ImageInput(Input):
 
     @property
     def needs(self) -> dict[str, Column]:
-        return {self.column: Column("image", self.shape, largest=self.largest)}
+        return {self.column: Column("image", self.shape, largest=self.largest, resize=self.resize)}
 
     def describe(self) -> dict[str, Any]:
         return {
@@ -81,6 +83,7 @@ class ImageInput(Input):
             "divisor": float(self.divisor),
             "mean": [float(value) for value in self.statistics.mean] if self.statistics else None,
             "std": [float(value) for value in self.statistics.std] if self.statistics else None,
+            **({"resize": self.resize} if self.resize != "stretch" else {}),
         }
 
     @property

@@ -39,7 +39,7 @@ def read(
     """
     height, width, channels = (ports and ports.image_shape) or (None, None, None)
     height, width = data.size or (height, width)
-    requested = RequestedFormat(height, width, channels if channels in (1, 3, 4) else None, fallback_side)
+    requested = RequestedFormat(height, width, channels if channels in (1, 3, 4) else None, fallback_side, data.resize)
     return source(data.kind).read(data, data_dir, requested, ports)
 
 

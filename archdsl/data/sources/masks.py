@@ -68,10 +68,10 @@ class MaskFolder(Source):
 def _table(
     pairs: list[Pair], image_format: images.ImageFormat, split: str, classes: int = 256, divisor: int = 1
 ) -> Table:
-    paths, size = [image for image, _ in pairs], image_format.shape[:2]
+    paths = [image for image, _ in pairs]
     readers = {
         "image": partial(images.read_rows, paths, image_format, split),
-        "mask": partial(images.read_masks, pairs, size, divisor, classes, split),
+        "mask": partial(images.read_masks, pairs, image_format, divisor, classes, split),
     }
     return Table(len(pairs), readers, lambda rows: [str(paths[row]) for row in rows.tolist()])
 

@@ -20,7 +20,7 @@ from archdsl.data.ports import Ports
 from archdsl.data.readers import array_checks, files, search
 from archdsl.data.readers.files import reason
 from archdsl.data.sources.base import RawDataset, Source, labeled_images
-from archdsl.data.tables import Table
+from archdsl.data.tables import Resize, Table
 from archdsl.errors import fail, nearest
 from archdsl.recipe import Data
 from archdsl.text import quantity
@@ -57,7 +57,7 @@ class TensorFlowDatasets(Source):
             raise fail("ARCH303", f"{title} has no split `train`; its splits: {shown}")
         count = sum(builder.info.splits[split].num_examples for split in there)
         files.check_memory(title, count, count * math.prod(shape))
-        splits = {split: _read_split(builder, split, image, label, shape, classes) for split in there}
+        splits = {split: _read_split(builder, split, image, label, shape, classes, data.resize) for split in there}
         return labeled_images(
             splits["train"],
             splits.get("test"),
@@ -130,7 +130,7 @@ def _shape(own: tuple[int | None, ...], requested: RequestedFormat, title: str) 
 
 
 def _read_split(
-    builder: Any, split: str, image: str, label: str, shape: tuple[int, int, int], classes: tuple[str, ...]
+    builder: Any, split: str, image: str, label: str, shape: tuple[int, int, int], classes: tuple[str, ...], how: Resize
 ) -> Table:
     """Read all images of a split, resizing each one."""
     count = builder.info.splits[split].num_examples
@@ -139,7 +139,7 @@ def _read_split(
     for own, number in _examples(builder, split, image, label):
         if read == count:
             raise fail("ARCH302", f"{builder.data_dir}: `{split}` has more images than the {count:,} it declares")
-        pixels[read] = images.resize(_with_channels(own, shape[2]), *shape[:2])
+        pixels[read] = images.resize(_with_channels(own, shape[2]), *shape[:2], how)
         labels[read] = number
         read += 1
     if read < count:

@@ -13,7 +13,7 @@ from archdsl.data import images
 from archdsl.data.broken import checked, reading
 from archdsl.data.sources.base import RawDataset
 from archdsl.data.streams import Values
-from archdsl.data.tables import Table
+from archdsl.data.tables import Resize, Table
 from archdsl.data.targets.base import Target
 from archdsl.recipe import Data
 
@@ -26,22 +26,24 @@ class ImageTarget(Target):
         column: the column of the images; that of the input for an autoencoder.
         shape: height, width and channels, after resizing.
         largest: the largest possible pixel value.
+        resize: how images of another size are fitted to the shape.
     """
 
     column: str
     shape: tuple[int, int, int]
     largest: int
+    resize: Resize = "stretch"
 
     @classmethod
     def of(cls, column: str, raw: RawDataset, data: Data) -> ImageTarget:
         height, width, channels = raw.columns[column].shape
         height, width = data.size or (height, width)
-        return cls(column, (height, width, channels), raw.columns[column].largest)
+        return cls(column, (height, width, channels), raw.columns[column].largest, data.resize)
 
     def read(self, table: Table) -> NDArray[np.uint8]:
         if not len(table):
             return np.empty((0, *self.shape), np.uint8)
-        return checked(*reading(table, self.column, lambda pixels: images.resized(pixels, *self.shape)))
+        return checked(*reading(table, self.column, lambda pixels: images.resized(pixels, *self.shape, self.resize)))
 
     def fitted(self, values: Values) -> ImageTarget:
         return self

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from archdsl.data import images
 from archdsl.data.broken import checked, reading
 from archdsl.data.sources.base import RawDataset
 from archdsl.data.streams import Values
-from archdsl.data.tables import Table
+from archdsl.data.tables import Resize, Table
 from archdsl.data.targets.base import Target
 from archdsl.recipe import Data
 
@@ -25,31 +26,24 @@ class MaskTarget(Target):
         column: the column of the masks.
         classes: the names of the classes.
         shape: height and width, those of the images.
+        resize: how masks of another size are fitted to the shape.
     """
 
     column: str
     classes: tuple[str, ...]
     shape: tuple[int, int]
+    resize: Resize = "stretch"
 
     @classmethod
     def of(cls, column: str, raw: RawDataset, data: Data) -> MaskTarget:
         height, width = data.size or raw.columns[column].shape
-        return cls(column, raw.columns[column].classes, (int(height), int(width)))
+        return cls(column, raw.columns[column].classes, (int(height), int(width)), data.resize)
 
     def read(self, table: Table) -> NDArray[np.uint8]:
         """The masks of a table, resized to the nearest pixel."""
         if not len(table):
             return np.empty((0, *self.shape), np.uint8)
-        return checked(*reading(table, self.column, self._resized))
-
-    def _resized(self, masks: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        height, width = masks.shape[1:]
-        if (height, width) == self.shape:
-            return masks
-        # As Pillow's NEAREST: the pixel at the center of each new one.
-        rows = ((np.arange(self.shape[0]) + 0.5) * height / self.shape[0]).astype(int)
-        columns = ((np.arange(self.shape[1]) + 0.5) * width / self.shape[1]).astype(int)
-        return masks[:, rows[:, None], columns[None]]
+        return checked(*reading(table, self.column, lambda masks: images.resized_masks(masks, self.shape, self.resize)))
 
     def fitted(self, values: Values) -> MaskTarget:
         return self
