@@ -266,7 +266,7 @@ def _check_resume_options(spec: Any, out: Any, limit: Any, seed: Any, dry_run: b
     words = {"a spec": spec, "--out": out, "--limit": limit, "--seed": seed, "--dry-run": dry_run}
     for name, value in {**words, **dict(zip(names, more, strict=True))}.items():
         if value:
-            hint = "pass only `--epochs`, `--data-dir`, `--log` or `--allow`; the run folder has the rest"
+            hint = "pass only `--epochs`, `--data-dir`, `--log`, `--watch` or `--allow`; the run folder has the rest"
             raise fail("ARCH203", f"{name} cannot be used with --resume", hint=hint)
 
 
