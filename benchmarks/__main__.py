@@ -15,6 +15,7 @@ from benchmarks.front import fronting
 from benchmarks.kernels import kernels
 from benchmarks.loop import looping, precise
 from benchmarks.scale import SPEC, scaling
+from benchmarks.streaming import streaming
 from benchmarks.timing import BASE, ROOT, Found, pairs, process, timed
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -125,6 +126,7 @@ BENCHMARKS = {
     "precision": precise,
     "augment": augmenting,
     "loop": looping,
+    "streaming": streaming,
     "kernels": kernels,
     "save": saving,
 }

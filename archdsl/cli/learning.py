@@ -282,8 +282,8 @@ def _dry_run_text(report: DryRunReport) -> str:
     memory = f"{byte_size(report.weight_bytes)} of weights and optimizer state"
     if report.activation_bytes is not None:
         memory += f", at least {byte_size(report.activation_bytes)} of activations"
-    memory += f", {byte_size(report.data_bytes)} of examples"
-    memory += " at most, which are streamed" if report.streamed else ""
+    most, streamed = ("at most ", "streamed ") if report.streamed else ("", "")
+    memory += f", {most}{byte_size(report.data_bytes)} of {streamed}data"
     speed = f"{report.batch_size / report.step_seconds:,.0f} images/s, {_milliseconds(report.step_seconds)} per step"
     compiler = "XLA" if report.jit_compile else "no XLA"
     lines = [
