@@ -88,7 +88,7 @@ class Part:
         words = "frozen" if self.frozen == self.trainable else "partly frozen"
         if self.later:
             words += f" for {quantity(after or 0, 'epoch')}"
-            words += "" if self.later == self.frozen else ", norms always"
+            words += "" if self.later == self.frozen else ", some always"
         return ", ".join([words, rate] if rate and self.frozen - self.later < self.trainable else [words])
 
     def same(self, after: int | None) -> tuple[str, str]:

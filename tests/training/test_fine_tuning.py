@@ -121,7 +121,7 @@ def test_the_start_is_shown_in_eighty_columns() -> None:
         == """\
 step             parameters  weights  training
 stem to Block_1         220  copied   frozen
-Block_2                 164  copied   frozen for 2 epochs, norms always, several
+Block_2                 164  copied   frozen for 2 epochs, some always, several
                                       rates
 dense_1                 435  new      several rates
 weights    384 of 819 parameters copied from first.keras
