@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
+from archdsl.runs import card_inputs
 from archdsl.runs.folder import CONFUSION, CURVES, MISTAKES, MODEL, NETWORK, RESIDUALS, Result
 from archdsl.runs.initial_weights import Start
 from archdsl.source import LINE_END, flow
@@ -131,6 +132,11 @@ def _has_images(result: Result) -> bool:
     return not result.input or "largest" in result.input
 
 
+def _described(result: Result) -> card_inputs.Description | None:
+    """The description of any inputs and targets; None for a classifier of images."""
+    return result.input if result.input and result.input.get("heads") else None
+
+
 def _scores(result: Result) -> list[tuple[str, float]]:
     return list((result.test_scores or {}).items())
 
@@ -178,6 +184,11 @@ def _data(result: Result) -> list[str]:
     if result.mean and result.std:
         mean, std = (", ".join(f"{value:.4f}" for value in values) for values in (result.mean, result.std))
         lines.append(f"- Standardized with the mean {mean} and standard deviation {std} of the training split")
+    if (described := _described(result)) is not None:
+        inputs = [tuple(map(_escaped, row)) for row in card_inputs.columns(described)]
+        predicted = [tuple(map(_escaped, row)) for row in card_inputs.outputs(described)]
+        lines += ["", *markdown_table(("Input", "Kind", "Values in training"), inputs, (0, 1, 2)).splitlines()]
+        lines += ["", *markdown_table(("Output", "Predicts", "Classes"), predicted, (0, 1, 2)).splitlines()]
     return lines
 
 
@@ -228,6 +239,10 @@ def _command(result: Result) -> str:
 
 
 def _use(result: Result) -> list[str]:
+    if (described := _described(result)) is not None:
+        python = card_inputs.python(described, MODEL)
+        shell = _fenced("sh", "\n".join(card_inputs.commands(described, MODEL)))
+        return ["## Usage", "", *shell, *(["", *_fenced("python", "\n".join(python))] if python else [])]
     if not _has_images(result):
         return ["## Usage", "", "```python", "import archdsl", "", f'model = archdsl.load_model("{MODEL}")', "```"]
     call = "probabilities = model.predict(images)"
@@ -255,6 +270,7 @@ def _limits(result: Result, reliability: Reliability | None) -> list[str]:
     if result.judged.score != "accuracy" or not _has_images(result):
         return [
             *lines,
+            *(f"- {sentence}" for sentence in card_inputs.limits(_described(result) or {"inputs": {}})),
             f"- The model was tested only on {_escaped(result.source)}. It may perform worse on other data.",
         ]
     classes = f"its {len(result.classes)} classes" if result.classes else "its classes"
