@@ -103,7 +103,6 @@ def train(
     Examples:
         archdsl train digits_resnet --epochs 5
         archdsl train "resnet_cifar[resnet20]" --data flowers/
-        archdsl train --resume runs/digits_resnet-1
     """
     for tracker in log or ():
         if tracker not in TRACKERS:
