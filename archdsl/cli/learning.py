@@ -283,11 +283,11 @@ def _dry_run_text(report: DryRunReport) -> str:
         memory += f", at least {byte_size(report.activation_bytes)} of activations"
     most, streamed = ("at most ", "streamed ") if report.streamed else ("", "")
     memory += f", {most}{byte_size(report.data_bytes)} of {streamed}data"
-    speed = f"{report.batch_size / report.step_seconds:,.0f} images/s, {_milliseconds(report.step_seconds)} per step"
+    speed = f"{report.batch_size / report.step_seconds:,.0f} examples/s, {_milliseconds(report.step_seconds)} per step"
     compiler = "XLA" if report.jit_compile else "no XLA"
     lines = [
         ("data", f"{report.source} from {report.origin}"),
-        ("images", f"{parts}; {report.classes} classes"),
+        ("examples", f"{parts}; {report.classes} classes"),
         ("network", f"{report.parameters:,} parameters ({report.trainable:,} trainable), {report.precision}"),
         ("epochs", f"{report.epochs} of {report.steps:,} steps, batch size {report.batch_size}"),
         ("execution", f"{compiler}, steps per execution: {report.steps_per_execution}"),

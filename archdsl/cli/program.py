@@ -6,7 +6,9 @@ import io
 import json
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -144,6 +146,8 @@ def main() -> None:
     streams = sys.stdout, sys.stderr
     out, err = Screen(sys.stdout), Screen(sys.stderr)
     sys.stdout, sys.stderr = cast(Any, out), cast(Any, err)
+    show_warning = warnings.showwarning
+    warnings.showwarning = partial(_show_warning, show_warning)
     try:
         code = _run()
         out.flush()
@@ -154,7 +158,18 @@ def main() -> None:
         code = _report_lost("stdout" if lost.stream is out else "stderr", lost.error)
     finally:
         sys.stdout, sys.stderr = streams
+        warnings.showwarning = show_warning
     sys.exit(code)
+
+
+def _show_warning(
+    others: Any, message: Warning | str, category: type[Warning], file: str, line: int, *more: Any
+) -> None:
+    """Print a warning of archdsl as one line; others are shown as Python does."""
+    if issubclass(category, UserWarning) and "archdsl" in Path(file).parts:
+        sys.stderr.write(f"warning: {message}\n")
+    else:
+        others(message, category, file, line, *more)
 
 
 def _run() -> Any:

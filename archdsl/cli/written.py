@@ -18,7 +18,7 @@ RUN_FILES = {
     "card.md": "model card: results, data, recipe and limitations",
     "model.keras": "the trained model",
     "curves.png": "loss and accuracy by epoch",
-    "confusion.png": "confusion matrix of the test images",
+    "confusion.png": "confusion matrix of the test examples",
     "mistakes.png": "the most confident mistakes",
     "residuals.png": "predicted and true values",
     "network.svg": "picture of the network",

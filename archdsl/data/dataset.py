@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archdsl.data import roles, sources
-from archdsl.data.broken import BrokenExamples, Faults, Screening
+from archdsl.data.broken import BrokenExamples, Faults, Screening, reading
 from archdsl.data.inputs import ImageInput, Input, kind_of
 from archdsl.data.ports import Ports
 from archdsl.data.readers import files
 from archdsl.data.readers.search import SearchedPath
 from archdsl.data.sources.base import RawDataset
 from archdsl.data.streams import CHUNK_BYTES, SMALL, Streamed, Values, taken
-from archdsl.data.tables import Rows, Table
+from archdsl.data.tables import EMPTY, Rows, Table
 from archdsl.data.targets import ClassTarget, Target, classes, kinds, target_of
 from archdsl.errors import ArchError, fail
 from archdsl.recipe import Data, Train
@@ -219,6 +219,7 @@ def from_raw(
         for split, of_split in read.items()
     }
     of_inputs = [note for each in inputs.values() for note in each.notes]
+    of_inputs += _unknown_classes(inputs, raw, tables)
     told = (*screening.notes, *of_inputs, *_classes_without_examples(targets, read["train"]))
     return Dataset(
         splits["train"],
@@ -307,6 +308,19 @@ def _faults(column: Input | Target, table: Table) -> Iterator[Faults]:
 
 def _encoded(each: Input, values: NDArray[Any] | Streamed) -> NDArray[Any] | Streamed:
     return values.mapped(each.encoded) if isinstance(values, Streamed) else each.encoded(values)
+
+
+def _unknown_classes(inputs: Mapping[str, Input], raw: RawDataset, tables: Mapping[str, Table]) -> Iterator[str]:
+    """Notes on classes in columns of inputs that no training example has. The network takes them as unknown."""
+    for name in dict.fromkeys(name for each in inputs.values() for name in each.needs):
+        column = raw.columns[name]
+        for split, table in tables.items() if column.kind == "class" and column.unseen else ():
+            values, _ = reading(table, name)
+            unknown = values[values < EMPTY]
+            if len(unknown):
+                first = in_line(column.unseen[EMPTY - 1 - int(unknown[0])])
+                of_split = f"{len(unknown):,} of {len(table):,} {split} examples"
+                yield f"`{name}` is unknown in {of_split}, such as `{first}`, which no training example has"
 
 
 def _classes_without_examples(targets: Mapping[str, Target], train: Split) -> Iterator[str]:

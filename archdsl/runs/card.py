@@ -278,7 +278,9 @@ def _limits(result: Result, reliability: Reliability | None) -> list[str]:
     if result.input:
         height, width, channels = result.input["shape"]
         size = f"- The input is {height}x{width} pixels in {'grayscale' if channels == 1 else 'color'}."
-        lines.append(f"{size} Other images are resized without keeping their aspect ratio.")
+        how = {"crop": "cropped at both ends of the longer side", "pad": "padded with black at both ends"}
+        resized = how.get(str(result.input.get("resize")), "resized without keeping their aspect ratio")
+        lines.append(f"{size} Other images are {resized}.")
     lines.append(f"- The model was tested only on {_escaped(result.source)}. It may perform worse on other images.")
     if reliability is not None:
         confidence = f"a confidence of {reliability.threshold * 100:.0f} %"

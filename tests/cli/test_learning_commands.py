@@ -51,7 +51,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
 
 def timeless(text: str) -> str:
     """Remove times, accuracies and losses, which differ between machines."""
-    text = re.sub(r"\d[\d.,e+]* (?=images/s|ms|s\b|min|h\b)", "N ", text)
+    text = re.sub(r"\d[\d.,e+]* (?=examples/s|ms|s\b|min|h\b)", "N ", text)
     return re.sub(r"\d+\.\d\d(?= ?%)|(?<=first loss  )\S+|\d+(?= of \d+\))", "N", text)
 
 

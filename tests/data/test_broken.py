@@ -68,3 +68,14 @@ def test_classes_that_no_training_example_has_are_reported(tmp_path: Path) -> No
     (tmp_path / "mine.csv").write_text(text_of(lines))
     with pytest.warns(UserWarning, match="no training example has the class `tulip`"):
         load(Data(source={"csv": "mine.csv"}), limit=10, seed=1, ports=NUMBERS)
+
+
+def test_classes_of_inputs_that_training_lacks_are_unknown(tmp_path: Path) -> None:
+    lines = flowers()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/train.csv").write_text(text_of(lines))
+    lines[4][2] = "green"
+    (tmp_path / "mine/test.csv").write_text(text_of(lines))
+    with pytest.warns(UserWarning, match=r"`color` is unknown in 1 of 40 test examples, such as `green`"):
+        dataset = load(Data(source={"csv": "mine"}), ports=NUMBERS)
+    assert dataset.test.inputs[""][3, 2:].tolist() == [0, 0]
