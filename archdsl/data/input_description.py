@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -207,9 +207,10 @@ class _Image(_Pixels):
 
     kind: Literal["image"]
     column: Name
+    place: Name = ""
 
     def made(self) -> ImageInput:
-        return self.image(self.column)
+        return replace(self.image(self.column), place=self.place)
 
 
 class _VectorColumn(_Strict):

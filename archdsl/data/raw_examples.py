@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from archdsl import files
 from archdsl.data import images
 from archdsl.data.readers import files as data_files
-from archdsl.data.readers import texts
+from archdsl.data.readers import structured_cells, texts
+from archdsl.data.sources.jsonl import flattened
 from archdsl.data.tables import EMPTY, Column, Table, in_memory
 from archdsl.errors import ArchError, fail, nearest
 from archdsl.text import in_line
@@ -182,6 +183,7 @@ def _jsonl(path: Path, columns: Mapping[str, Column]) -> Iterator[RawExample]:
                 try:
                     row = json.loads(line)
                     reason = "" if isinstance(row, dict) else "expected an object"
+                    row = dict(flattened(row)) if isinstance(row, dict) else {}
                 except (ValueError, RecursionError):
                     row, reason = {}, "invalid JSON"
                 if reason:
@@ -208,7 +210,7 @@ def _parquet(path: Path, columns: Mapping[str, Column]) -> Iterator[RawExample]:
         for batch in file.iter_batches(batch_size=1_024, columns=[*columns]):
             for row in batch.to_pylist():
                 number += 1
-                yield RawExample("row", number, f"{path}, row {number:,}", row, path.parent)
+                yield RawExample("row", number, f"{path}, row {number:,}", dict(flattened(row)), path.parent)
     except (ArrowException, OSError) as error:
         raise fail("ARCH302", f"{path} cannot be read as Parquet: {in_line(str(error), 200)}") from None
 
@@ -327,7 +329,7 @@ def _text(value: Any, column: Column) -> str:
 
 def _array(value: Any, column: Column) -> NDArray[np.float64]:
     try:
-        array = np.asarray(value, np.float64)
+        array = np.asarray(structured_cells.array_of(value) if isinstance(value, str) else value, np.float64)
     except (TypeError, ValueError):
         raise _UnsuitableError(f"expected an array of {_sides(column.shape)} numbers") from None
     if array.shape != column.shape:
@@ -350,7 +352,8 @@ def _image(value: Any, column: Column, example: RawExample) -> NDArray[np.float3
     if isinstance(value, str | Path):
         size = (height, width) if height and width else None
         with images.reject_bombs():
-            pixels = images.read(example.base / value, channels, size, column.resize)
+            path = structured_cells.path_of(example.base, column.place, str(value))
+            pixels = images.read(path, channels, size, column.resize)
         return np.asarray(pixels * (column.largest / 255), np.float32)
     array = np.asarray(value)
     array = array[..., None] if array.ndim == 2 else array

@@ -45,6 +45,7 @@ class Column:
         unseen: the names of classes that only validation and test examples have.
         largest: the largest possible value of a pixel.
         resize: how images of another size are fitted to the shape.
+        place: of images in the cells of a table: their folder or pattern, see `structured_cells.path_of`.
     """
 
     kind: Kind
@@ -53,6 +54,7 @@ class Column:
     unseen: tuple[str, ...] = ()
     largest: int = 255
     resize: Resize = "stretch"
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from data_files import picture
 
+import archdsl
 from archdsl import zoo
 from archdsl.data.dataset import load
 from archdsl.data.ports import Port, Ports
@@ -157,6 +158,9 @@ def test_a_source_trains(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert is_good(result), result.test_scores
     again: Any = evaluate(tmp_path / "run")
     assert dict(again.scores) == pytest.approx(result.test_scores)
+    if name == "images with numbers":
+        predicted = archdsl.predict(tmp_path / "run", [tmp_path / "birds.csv"])
+        assert [each.error for each in predicted] == [None] * 60
     described = carried_data(load_model(tmp_path / "run" / "model.keras", compile=False)) or {}
     if "embedding" in network:
         assert {"dull", "fine"} < {*described["inputs"][""]["words"]}

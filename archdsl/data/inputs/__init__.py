@@ -42,7 +42,7 @@ def kind_of(columns: Sequence[str], raw: RawDataset, port: Port | None) -> type[
         return ImageInput
     if kinds == {"class"} and len(columns) == 1 and port is not None and port.is_integer:
         return CategoryInput
-    if kinds <= {"array", "tags"} and len(columns) == 1:
+    if kinds == {"array"} and len(columns) == 1:
         return ArrayInput
     if kinds == {"text"} and len(columns) == 1:
         return TextInput

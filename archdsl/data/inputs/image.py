@@ -29,6 +29,7 @@ class ImageInput(Input):
         column: the column of the images.
         shape: height, width and channels of one image, after resizing.
         largest: the largest possible pixel value.
+        place: as in `Column`.
         divisor: the divisor of pixel values: `largest`, or 1 without scaling.
         standardize: as in the recipe.
         statistics: the statistics of the scaled training images, or None without standardization.
@@ -42,6 +43,7 @@ class ImageInput(Input):
     standardize: bool | Literal["channel"] = False
     statistics: Statistics | None = None
     resize: Resize = "stretch"
+    place: str = ""
 
     @classmethod
     def of(cls, columns: Sequence[str], raw: RawDataset, data: Data, port: Port | None = None) -> ImageInput:
@@ -50,7 +52,8 @@ class ImageInput(Input):
         height, width, channels = column.shape
         height, width = data.size or (height, width)
         divisor = float(column.largest) if data.scale else 1.0
-        return cls(name, (height, width, channels), column.largest, divisor, data.standardize, resize=data.resize)
+        shape, how = (height, width, channels), data.standardize
+        return cls(name, shape, column.largest, divisor, how, resize=data.resize, place=column.place)
 
     def read(self, table: Table) -> NDArray[np.uint8]:
         """The images of a table, resized."""
@@ -72,12 +75,14 @@ class ImageInput(Input):
 
     @property
     def needs(self) -> dict[str, Column]:
-        return {self.column: Column("image", self.shape, largest=self.largest, resize=self.resize)}
+        column = Column("image", self.shape, largest=self.largest, resize=self.resize, place=self.place)
+        return {self.column: column}
 
     def describe(self) -> dict[str, Any]:
         return {
             "kind": "image",
             "column": self.column,
+            "place": self.place,
             "shape": list(self.shape),
             "largest": float(self.largest),
             "divisor": float(self.divisor),

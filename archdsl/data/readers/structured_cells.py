@@ -43,7 +43,7 @@ def inferred(texts: Sequence[str]) -> str | None:
         lists = [value for value in map(_list, filled) if value]
         if lists and all(isinstance(each, str) for value in lists for each in value):
             return "tags"
-        return "array" if lists and any(_array(text) is not None for text in filled) else None
+        return "array" if lists and any(array_of(text) is not None for text in filled) else None
     return None
 
 
@@ -105,7 +105,7 @@ def _list(text: str) -> list[Any] | None:
 
 def _arrays(name: str, splits: Mapping[str, Cells], argument: str, requested: RequestedFormat) -> Made:
     """Arrays of the shape that most training rows have: int64 if all numbers are integers, float32 otherwise."""
-    found = {split: [_array(text) for text in cells.columns[name]] for split, cells in splits.items()}
+    found = {split: [array_of(text) for text in cells.columns[name]] for split, cells in splits.items()}
     shapes = Counter(array.shape for array in found["train"] if array is not None)
     if not shapes:
         example = next(filter(None, splits["train"].columns[name]))
@@ -133,7 +133,7 @@ def _arrays(name: str, splits: Mapping[str, Cells], argument: str, requested: Re
     return Column("array", shape), {split: reader(cells, found[split]) for split, cells in splits.items()}
 
 
-def _array(text: str) -> NDArray[Any] | None:
+def array_of(text: str) -> NDArray[Any] | None:
     """The numbers in a cell, int64 or float32; None if it has others, or rows of different lengths."""
     value: Any = _list(text) if text.startswith("[") else re.split(r"[\s,;]+", text)
     try:
@@ -154,7 +154,7 @@ def _finite(array: NDArray[Any]) -> bool:
 def _images(name: str, splits: Mapping[str, Cells], place: str, requested: RequestedFormat) -> Made:
     """Images by their paths, which are read when their rows are fetched."""
     paths = {
-        split: [_path(cells.path.parent, place, text) for text in cells.columns[name]]
+        split: [path_of(cells.path.parent, place, text) for text in cells.columns[name]]
         for split, cells in splits.items()
     }
     _check_place(name, splits["train"], paths["train"])
@@ -162,10 +162,16 @@ def _images(name: str, splits: Mapping[str, Cells], place: str, requested: Reque
     readers: dict[str, Reader] = {
         split: partial(images.read_rows, each, image_format, split) for split, each in paths.items()
     }
-    return Column("image", image_format.shape), readers
+    return Column("image", image_format.shape, place=place), readers
 
 
-def _path(folder: Path, place: str, text: str) -> Path:
+def path_of(folder: Path, place: str, text: str) -> Path:
+    """The path of the image that a cell names.
+
+    Args:
+        folder: that of the table.
+        place: a folder in it, or a pattern with `*` in place of the cell; empty for the folder itself.
+    """
     return folder / (place.replace("*", text) if "*" in place else Path(place, text))
 
 
@@ -178,7 +184,7 @@ def _check_place(name: str, cells: Cells, paths: Sequence[Path]) -> None:
     message = f"{path} does not exist, which `{name}` names in {cells.place(row)}"
     for found in islice(folder.glob(f"*/{Path(text).name}*"), 100):
         pattern = found.parent.name if found.name == text else f"{found.parent.name}/*{found.suffix}"
-        if _path(folder, pattern, text) == found:
+        if path_of(folder, pattern, text) == found:
             raise fail("ARCH301", message, hint=f"set `columns: {{{name}: {{image: {pattern}}}}}` in `data`")
     hint = f"name their folder, from {folder}: `columns: {{{name}: {{image: FOLDER}}}}`; or set `{name}: text`"
     raise fail("ARCH301", message, hint=hint)

@@ -67,17 +67,22 @@ def _row(line: str) -> dict[str, str]:
         raise ValueError("its lists or objects are nested too deeply") from None
     if not isinstance(value, dict):
         raise ValueError("expected a JSON object, with a value for each column")
-    return dict(_cells(value, ""))
+    return {name: _text(each) for name, each in flattened(value)}
 
 
-def _cells(value: Mapping[str, Any], prefix: str, depth: int = 1) -> Iterator[tuple[str, str]]:
+def flattened(value: Mapping[str, Any], prefix: str = "", depth: int = 1) -> Iterator[tuple[str, Any]]:
+    """The values of an object by column: `user.age` for a value of an object inside it.
+
+    Raises:
+        ValueError: objects are nested too deeply.
+    """
     for key, each in value.items():
         if isinstance(each, dict):
             if depth == DEEPEST:
                 raise ValueError(f"`{prefix}{key}` is nested too deeply")
-            yield from _cells(each, f"{prefix}{key}.", depth + 1)
+            yield from flattened(each, f"{prefix}{key}.", depth + 1)
         else:
-            yield f"{prefix}{key}", _text(each)
+            yield f"{prefix}{key}", each
 
 
 def _text(value: Any) -> str:
