@@ -27,7 +27,7 @@ from archdsl.cli.shared import (
     print_text,
     say,
 )
-from archdsl.cli.written import RUN_FILES, say_written
+from archdsl.cli.written import run_files, say_written
 from archdsl.errors import fail
 from archdsl.files import next_free
 from archdsl.limits import Limits, raised
@@ -245,14 +245,14 @@ def _print_result(result: Result, run: Path, as_json: bool) -> None:
         print_json(asdict(result))
     else:
         print_text(_score_line(run, result.task, result.test_scores or {}, result.images["test"]))
-    say_written(run, RUN_FILES, "card.md")
+    say_written(run, run_files(result.heads or ()), "card.md")
 
 
 def _score_line(run: Path, word: str, scores: Mapping[str, float], count: int) -> str:
     task = TASKS[word]
     score = scores[task.score]
     line = f"{run}: test {task.score_title} {task.score_text(score)}"
-    if task.score != "accuracy":
+    if task.target != "class":
         return f"{line} ({quantity(count, 'example')})"
     line += f" ({round(score * count):,} of {count:,})"
     single_view = scores.get("single_view_accuracy")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from archdsl.cli.shared import say
@@ -20,12 +20,30 @@ RUN_FILES = {
     "curves.png": "loss and accuracy by epoch",
     "confusion.png": "confusion matrix of the test examples",
     "mistakes.png": "the most confident mistakes",
+    "labels.png": "precision, recall and F1 of each label",
+    "masks.png": "the worst masks",
+    "outputs.png": "images and what the network makes of them",
     "residuals.png": "predicted and true values",
     "network.svg": "picture of the network",
     "log.csv": "metrics by epoch; also as log.jsonl",
     "run.json": "settings and results",
     "spec.yaml": "the spec",
 }
+
+
+def run_files(outputs: Iterable[str]) -> dict[str, str]:
+    """A few words on each file of a run by its name.
+
+    Args:
+        outputs: the outputs besides the main one, which have pictures of their own.
+    """
+    files: dict[str, str] = {}
+    for name, what in RUN_FILES.items():
+        files[name] = what
+        stem, _, suffix = name.rpartition(".")
+        if suffix == "png":
+            files.update({f"{stem}-{output}.png": f"{what} (output {output})" for output in outputs})
+    return files
 
 
 def say_written(folder: Path, descriptions: Mapping[str, str], first: str) -> None:

@@ -40,6 +40,8 @@ def _chosen(raw: RawDataset, data: Data, names: list[str]) -> dict[str, tuple[st
             hint = f"`inputs: {{{', '.join(f'{name}: COLUMN' for name in names)}}}`"
             raise fail("ARCH303", f"`data.inputs` must say the columns of each of {len(names)} inputs", hint=hint)
         return {"": _known(raw, _listed(given), "inputs")}
+    if names == [""] and len(given) == 1:
+        return {"": _known(raw, _listed(next(iter(given.values()))), "inputs")}
     for name in given:
         if name not in names:
             raise fail(

@@ -6,12 +6,30 @@ After Mitchell et al. 2019, "Model Cards for Model Reporting". A card contains n
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
+from typing import Any
 
+from archdsl.recipe import TASKS
+from archdsl.recipe.tasks import TaskWord
 from archdsl.runs import card_inputs
-from archdsl.runs.folder import CONFUSION, CURVES, MISTAKES, MODEL, NETWORK, RESIDUALS, Result
+from archdsl.runs.folder import (
+    CONFUSION,
+    CURVES,
+    LABELS,
+    MASKS,
+    MISTAKES,
+    MODEL,
+    NETWORK,
+    OUTPUTS,
+    RESIDUALS,
+    ClassScores,
+    Details,
+    HeadResult,
+    LargeError,
+    Result,
+)
 from archdsl.runs.initial_weights import Start
 from archdsl.source import LINE_END, flow
 from archdsl.spec import Spec
@@ -53,6 +71,7 @@ def card(spec: Spec, result: Result, reliability: Reliability | None, pictures: 
     sections = [
         _head(spec, result, pictures),
         _results(result, pictures),
+        *(_output(name, head, pictures) for name, head in (result.heads or {}).items()),
         _data(result),
         *([_start(result.start)] if result.start else []),
         _recipe(spec, result),
@@ -87,9 +106,12 @@ def with_note(text: str, note: str) -> str:
 
 def _results(result: Result, pictures: Collection[str]) -> list[str]:
     rows, noun = [], _noun(result)
-    if result.judged.score != "accuracy":
+    if result.test_accuracy is None:
         tested = quantity(result.images.get("test", 0), noun)
-        rows = [(f"Test {name.replace('_', ' ')} ({tested})", f"{score:.4g}") for name, score in _scores(result)]
+        rows = [
+            (f"Test {_title(name)} ({tested})", _score_text(result.judged, name, score))
+            for name, score in _scores(result)
+        ]
     if result.test_accuracy is not None:
         tested = quantity(result.images.get("test", 0), noun)
         if result.plain_test_accuracy is None:
@@ -109,17 +131,74 @@ def _results(result: Result, pictures: Collection[str]) -> list[str]:
     if result.status != "finished":
         lines += [f"The run is **{result.status}**: these results are not from a complete training.", ""]
     lines += markdown_table(("Result", "Value"), rows).splitlines()
-    if result.class_accuracy:
-        lines += ["", *_classes(result)]
-    captions = {
-        CURVES: f"Loss, {result.judged.score_title} and learning rate over the epochs",
+    if result.class_accuracy and not result.class_scores:  # a run of an earlier version
+        lines += ["", *_by_class(("Class", "Accuracy"), result.class_accuracy, percent)]
+    lines += [*_details(result), *_shown(_captions(result.judged), pictures)]
+    return lines
+
+
+def _captions(task: TaskWord) -> dict[str, str]:
+    """What each picture shows, by its file name."""
+    return {
+        CURVES: f"Loss, {task.score_title} and learning rate over the epochs",
         CONFUSION: "Confusion matrix",
         MISTAKES: "Most confident mistakes",
+        LABELS: "Precision, recall and F1 of each label",
+        MASKS: "The worst masks",
+        OUTPUTS: "Images and what the network makes of them",
         RESIDUALS: "Predicted and true values",
     }
+
+
+def _shown(captions: Mapping[str, str], pictures: Collection[str]) -> list[str]:
+    lines: list[str] = []
     for name, caption in captions.items():
         lines += ["", f"![{caption}]({name})"] if name in pictures else []
     return lines
+
+
+def _title(score: str) -> str:
+    return score.replace("_", " ").replace("f1", "F1").replace("r2", "R2")
+
+
+def _score_text(task: TaskWord, name: str, value: float) -> str:
+    return task.score_text(value) if name == task.score else f"{value:.4g}"
+
+
+def _details(found: Result | Details) -> list[str]:
+    """What a task reports besides its scores."""
+    lines: list[str] = []
+    if found.class_scores:
+        head = ("Class", "Precision", "Recall", "F1", "Examples")
+        worst_first = dict(sorted(found.class_scores.items(), key=lambda item: item[1].f1_score))
+        lines += ["", *_by_class(head, worst_first, _class_cells)]
+    if found.class_iou:
+        lines += ["", *_by_class(("Class", "Intersection over union"), found.class_iou, percent)]
+    if found.largest_errors:
+        rows = [(str(one.row), *(f"{value:.4g}" for value in _numbers(one))) for one in found.largest_errors]
+        lines += ["", "The test examples with the largest errors, counted from 0:", ""]
+        lines += markdown_table(("Row", "True", "Predicted", "Error"), rows).splitlines()
+    if found.sample:
+        lines += ["", "How the network continues the first test text:", "", *_fenced("text", printable(found.sample))]
+    return lines
+
+
+def _class_cells(one: ClassScores) -> tuple[str, ...]:
+    return percent(one.precision), percent(one.recall), percent(one.f1_score), f"{one.count:,}"
+
+
+def _numbers(one: LargeError) -> tuple[float, float, float]:
+    return one.true, one.predicted, one.predicted - one.true
+
+
+def _output(name: str, head: HeadResult, pictures: Collection[str]) -> list[str]:
+    """The section of an output besides the main one."""
+    task = TASKS[head.task]
+    rows = [(f"Test {_title(score)}", _score_text(task, score, value)) for score, value in head.scores.items()]
+    lines = [f"## Output {_code(name)}", "", f"Predicts {_code(head.column)}: {task.title}.", ""]
+    lines += [*markdown_table(("Result", "Value"), rows).splitlines(), *_details(head.details)]
+    own = {f"{file.rpartition('.')[0]}-{name}.png": caption for file, caption in _captions(task).items()}
+    return lines + _shown(own, pictures)
 
 
 def _noun(result: Result) -> str:
@@ -141,14 +220,21 @@ def _scores(result: Result) -> list[tuple[str, float]]:
     return list((result.test_scores or {}).items())
 
 
-def _classes(result: Result) -> list[str]:
-    """The accuracy of each class, the worst first."""
-    ranked = sorted((result.class_accuracy or {}).items(), key=lambda item: item[1])
-    rows = [(_escaped(name), percent(share)) for name, share in ranked]
+def _by_class(
+    head: Sequence[str], values: Mapping[str, Any], cells: Callable[[Any], str | tuple[str, ...]]
+) -> list[str]:
+    """A table with a row for each class, the worst first; of many classes, the worst and the best."""
+    ranked = list(values.items())
+    if len(head) == 2:
+        ranked.sort(key=lambda item: item[1])
+    rows = []
+    for name, value in ranked:
+        shown = cells(value)
+        rows.append((_escaped(name), *((shown,) if isinstance(shown, str) else shown)))
     if len(rows) > MOST_CLASSES:
         half = MOST_CLASSES // 2
-        rows[half:-half] = [(f"... {len(rows) - MOST_CLASSES} more ...", "")]
-    return markdown_table(("Class", "Accuracy"), rows).splitlines()
+        rows[half:-half] = [(f"... {len(rows) - MOST_CLASSES} more ...", *[""] * (len(head) - 1))]
+    return markdown_table(head, rows).splitlines()
 
 
 def _data(result: Result) -> list[str]:

@@ -28,7 +28,7 @@ from archdsl.runs.initial_weights import Start
 from archdsl.spec import Spec
 
 SPEC, MODEL, LOG, CURVES, RUN = "spec.yaml", "model.keras", "log.csv", "curves.png", "run.json"
-CONFUSION, MISTAKES, RESIDUALS = "confusion.png", "mistakes.png", "residuals.png"
+CONFUSION, MISTAKES, RESIDUALS, LABELS = "confusion.png", "mistakes.png", "residuals.png", "labels.png"
 MASKS, OUTPUTS, CARD, NETWORK = "masks.png", "outputs.png", "card.md", "network.svg"
 """The files in a run folder."""
 
@@ -74,6 +74,61 @@ Deviation = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True, slots=True)
+class ClassScores:
+    """How well one class is predicted.
+
+    Attributes:
+        precision: the fraction of the predictions of the class that are correct.
+        recall: the fraction of the examples of the class that are found.
+        f1_score: the harmonic mean of both.
+        count: the number of test examples of the class.
+    """
+
+    precision: Fraction
+    recall: Fraction
+    f1_score: Fraction
+    count: Count
+
+
+@dataclass(frozen=True, slots=True)
+class LargeError:
+    """A test example whose number is predicted badly: its row in the test set, counted from 0."""
+
+    row: Count
+    true: Finite
+    predicted: Finite
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What a task reports about the test examples besides its scores; None for what it does not report.
+
+    Attributes:
+        class_accuracy: of a classification: the fraction of the examples of each class that are found, by name.
+        class_scores: precision, recall and F1 of each class, by name.
+        class_iou: of a segmentation: the intersection over union of each class, by name.
+        largest_errors: of a regression: the test examples with the largest errors.
+        sample: of token prediction: a text that the network continued.
+    """
+
+    class_accuracy: Mapping[str, Fraction] | None = None
+    class_scores: Mapping[str, ClassScores] | None = None
+    class_iou: Mapping[str, Fraction] | None = None
+    largest_errors: Sequence[LargeError] | None = None
+    sample: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HeadResult:
+    """The results of an output besides the main one."""
+
+    task: Annotated[str, AfterValidator(_task)]
+    column: str
+    scores: Mapping[str, Finite]
+    details: Details
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """The content of `run.json`. Values that are not known yet are None.
 
@@ -89,7 +144,8 @@ class Result:
         plain_test_accuracy: with `test_time` in the recipe, the accuracy from single views.
         seconds: the training time, including validation.
         class_accuracy: the test accuracy of each class, by name.
-        class_iou: of a segmentation: the intersection over union of each class, by name.
+        class_scores, class_iou, largest_errors, sample: see `Details`.
+        heads: the results of all outputs but the main one, by name.
         started: the start in UTC.
         machine: the hardware that the results depend on, see `describe_machine`.
         tags: tags chosen by the user.
@@ -141,6 +197,10 @@ class Result:
     test_scores: Mapping[str, Finite] | None = None
     validation_score: Finite | None = None
     class_iou: Mapping[str, Fraction] | None = None
+    class_scores: Mapping[str, ClassScores] | None = None
+    largest_errors: Sequence[LargeError] | None = None
+    sample: str | None = None
+    heads: Mapping[str, HeadResult] | None = None
     limits: Mapping[str, Annotated[Count, Field(ge=1)]] | None = None
     warnings: Sequence[str] = ()
     overridden: Mapping[str, Any] | None = None

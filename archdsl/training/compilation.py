@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, TypeAlias
@@ -259,7 +260,9 @@ def gives_probabilities(model: keras.Model, output: str = "", each: bool = False
     """
 
     def outputs(images: list[Any]) -> Any:
-        given = model(images if len(images) > 1 else images[0], training=False)
+        with warnings.catch_warnings():  # Keras expects a list of one image, but takes the image
+            warnings.filterwarnings("ignore", "The structure of `inputs` doesn't match", UserWarning)
+            given = model(images if len(images) > 1 else images[0], training=False)
         return (given[output] if output else given).numpy().astype("float64")
 
     # The dtype of an integer input is kept: its zeros are ids, of which no others are known to be valid.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any
 
 import keras
@@ -16,6 +17,7 @@ from archdsl.data.dataset import Dataset
 from archdsl.data.pipeline.targets import encoded
 from archdsl.errors import fail
 from archdsl.recipe import Data, TestTime, Train
+from archdsl.runs.folder import ClassScores, HeadResult, LargeError
 from archdsl.training import compilation
 from archdsl.training.tasks import Head, Scorer
 
@@ -34,6 +36,8 @@ class Evaluation:
         plain_accuracy: of a classification: the accuracy without test-time augmentation, if the recipe uses it.
         task: the task of the main output.
         scores: all its scores by name; that of the task first.
+        class_accuracy, class_scores, class_iou, largest_errors, sample: see `archdsl.runs.folder.Details`.
+        heads: the results of all outputs but the main one, by name.
     """
 
     accuracy: float | None
@@ -44,6 +48,12 @@ class Evaluation:
     plain_accuracy: float | None
     task: str
     scores: Mapping[str, float]
+    class_accuracy: Mapping[str, float] | None = None
+    class_scores: Mapping[str, ClassScores] | None = None
+    class_iou: Mapping[str, float] | None = None
+    largest_errors: Sequence[LargeError] | None = None
+    sample: str | None = None
+    heads: Mapping[str, HeadResult] | None = None
 
 
 def check_views(test_time: TestTime | None, shape: tuple[int, int, int]) -> None:
@@ -85,16 +95,9 @@ def test_outputs(
         the outputs for the images themselves; otherwise None.
     """
 
-    def head_outputs(inputs: Any) -> dict[str, Any]:
-        given = model(inputs, training=False)
-        if not heads[0].output:
-            return {"": given}
-        by_name = given if isinstance(given, dict) else dict(zip(model.output_names, given, strict=True))
-        return {head.output: by_name[head.output] for head in heads}
-
     batches = pipeline.evaluation_batches(dataset.test, dataset, source, {})
     signature = tf.nest.map_structure(_any_count, batches.element_spec[0])
-    run = tf.function(head_outputs, input_signature=[signature], jit_compile=model.jit_compile)
+    run = tf.function(head_outputs(model, heads), input_signature=[signature], jit_compile=model.jit_compile)
     for inputs, _ in batches:
         weights, outputs = [], []
         for weight, view in views(inputs, test_time) if test_time else [(1.0, inputs)]:
@@ -110,40 +113,86 @@ def test_outputs(
         yield summed, outputs[0]
 
 
+def head_outputs(model: keras.Model, heads: Sequence[Head]) -> Callable[[Any], dict[str, Any]]:
+    """A function from inputs to the outputs of the heads by name."""
+
+    def outputs(inputs: Any) -> dict[str, Any]:
+        given = model(inputs, training=False)
+        if not heads[0].output:
+            return {"": given}
+        by_name = given if isinstance(given, dict) else dict(zip(model.output_names, given, strict=True))
+        return {head.output: by_name[head.output] for head in heads}
+
+    return outputs
+
+
 def _any_count(spec: tf.TensorSpec) -> tf.TensorSpec:
     return tf.TensorSpec([None, *spec.shape[1:]], spec.dtype)
 
 
 def evaluate(
-    model: keras.Model, dataset: Dataset, source: Data, recipe: Train, heads: Sequence[Head], loss: Any
-) -> tuple[Evaluation, Scorer]:
+    model: keras.Model,
+    dataset: Dataset,
+    source: Data,
+    recipe: Train,
+    heads: Sequence[Head],
+    loss: Any,
+    try_out: bool = False,
+) -> tuple[Evaluation, dict[str, Scorer]]:
     """Evaluate a network on the test examples.
 
     Args:
         heads: the outputs that are trained, the main one first.
         loss: the Keras loss, or a loss for each output by name.
+        try_out: whether scorers may run the network on inputs of their own, see `Scorer.try_out`.
 
     Returns:
-        The results, and the judge of the main output.
+        The results, and the judge of each output by its name, that of the main output first.
     """
     main, encodings, count = heads[0], compilation.encodings(recipe, heads), len(dataset.test)
     losses = loss if isinstance(loss, dict) else {head.output: loss for head in heads}
     weights = compilation.loss_weights(recipe, heads) or {}
-    scorer = main.task.scorer(main.column, dataset)
+    scorers = {head.output: head.task.scorer(head.column, dataset) for head in heads}
     summed, first = 0.0, 0
     for outputs, single_view in test_outputs(model, dataset, source, recipe.test_time, heads):
         rows = slice(first, first + len(outputs[main.output]))
         first = rows.stop
         values = {name: array[rows] for name, array in dataset.test.targets.items()}
-        scorer.update(outputs[main.output], values[main.column], single_view[main.output] if single_view else None)
         for head in heads:
+            single = single_view[head.output] if single_view else None
+            scorers[head.output].update(outputs[head.output], values[head.column], single)
             if head.output in losses:
                 target = encoded(tf.constant(values[head.column]), dataset.targets[head.column], encodings[head.column])
                 each = keras.losses.get(losses[head.output])
                 size = 1 if getattr(each, "reduction", "") == "sum" else (rows.stop - rows.start) / count
                 summed += float(each(target, outputs[head.output])) * size * weights.get(head.output, 1.0)
-    scores = scorer.scores()
-    accuracy = scores.get("accuracy")
-    correct = None if accuracy is None else round(accuracy * count)
-    single = scores.get("single_view_accuracy")
-    return Evaluation(accuracy, summed, count, correct, dataset.origin, single, main.task.word, scores), scorer
+    if try_out and len(dataset.inputs) == 1:
+        run = head_outputs(model, heads)
+        for head in heads:
+            outputs_of = partial(_run_one, run, head.output)
+            scorers[head.output].try_out(outputs_of, next(iter(dataset.test.inputs.values())))
+    scores = scorers[main.output].scores()
+    accuracy = scores.get("accuracy") if main.task.facts.target == "class" else None
+    others = {
+        head.output: HeadResult(head.task.word, head.column, scorer.scores(), scorer.details())
+        for head in heads[1:]
+        for scorer in [scorers[head.output]]
+    }
+    details = scorers[main.output].details()
+    evaluation = Evaluation(
+        accuracy=accuracy,
+        loss=summed,
+        images=count,
+        correct=None if accuracy is None else round(accuracy * count),
+        origin=dataset.origin,
+        plain_accuracy=scores.get("single_view_accuracy"),
+        task=main.task.word,
+        scores=scores,
+        **{each.name: getattr(details, each.name) for each in fields(details)},
+        heads=others or None,
+    )
+    return evaluation, scorers
+
+
+def _run_one(run: Callable[[Any], dict[str, Any]], output: str, inputs: NDArray[Any]) -> NDArray[Any]:
+    return np.asarray(tf.cast(run(tf.constant(inputs))[output], tf.float32))

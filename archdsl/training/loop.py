@@ -6,7 +6,7 @@ import time
 import warnings
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import keras
@@ -15,7 +15,7 @@ import tensorflow as tf
 from archdsl.errors import ArchError, Problem, fail
 from archdsl.parsing.stored import unreadable
 from archdsl.recipe.train import LOSS
-from archdsl.runs.folder import Result, Status
+from archdsl.runs.folder import Details, Result, Status
 from archdsl.runs.trackers import Tracker
 from archdsl.training import callbacks, checkpoints, evaluation, report, traps
 from archdsl.training.averaging import AveragedValidation, SlowWeights, averaged_values
@@ -54,7 +54,7 @@ class TrainingLoop:
         self.fingerprint = checkpoints.fingerprint(self.prepared.spec.text, self.prepared.dataset)
         self.first, self.stopped = 0, False
         self.seconds_before, self.began = 0.0, time.perf_counter()
-        self.scorer: Scorer | None = None
+        self.scorers: dict[str, Scorer] = {}
 
     def restore(self, state: TrainingState) -> None:
         """Restore the state of a checkpoint.
@@ -183,8 +183,8 @@ class TrainingLoop:
         """Evaluate the kept model on the test split, once."""
         prepared, model, dataset = self.prepared, self.prepared.model, self.prepared.dataset
         with callbacks.holding(model, self.kept.values):
-            tested, self.scorer = evaluation.evaluate(
-                model, dataset, prepared.source, prepared.recipe, prepared.heads, model.loss
+            tested, self.scorers = evaluation.evaluate(
+                model, dataset, prepared.source, prepared.recipe, prepared.heads, model.loss, try_out=True
             )
         self.result = replace(
             self.result,
@@ -192,7 +192,8 @@ class TrainingLoop:
             test_accuracy=tested.accuracy,
             test_loss=tested.loss,
             plain_test_accuracy=tested.plain_accuracy,
-            **self.scorer.facts(),
+            **{each.name: getattr(tested, each.name) for each in fields(Details)},
+            heads=tested.heads,
         )
 
     def _seconds(self) -> float:
@@ -247,7 +248,7 @@ class TrainingLoop:
         if not self.log.rows:
             return
         try:
-            report.write(self.out, self.result, self.prepared.dataset, self.scorer, self.log.rows)
+            report.write(self.out, self.result, self.prepared.dataset, self.scorers, self.log.rows)
         except Exception as error:  # a finished run must not be lost because of its pictures
             if isinstance(error, ArchError) and error.problems[0].code == "ARCH304":
                 raise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from archdsl import files
@@ -15,14 +15,14 @@ from archdsl.resolution import resolve
 from archdsl.runs import curves
 from archdsl.runs.card import Reliability, card
 from archdsl.runs.folder import CARD, CURVES, NETWORK, Result, Row, read_spec
-from archdsl.training.tasks import Scorer
+from archdsl.training.tasks import Pictures, Scorer
 
 
 def write(
     folder: Path,
     result: Result,
     dataset: Dataset,
-    scorer: Scorer | None,
+    scorers: Mapping[str, Scorer],
     rows: Sequence[Row],
 ) -> list[str]:
     """Write the pictures and the model card of a run into its folder.
@@ -30,7 +30,7 @@ def write(
     The picture of the network is omitted if no renderer is installed.
 
     Args:
-        scorer: the judge of the test examples, or None if the model was not tested.
+        scorers: the judge of each output by name, that of the main one first; empty if the model was not tested.
         rows: the rows of the log, one per epoch.
 
     Returns:
@@ -46,9 +46,10 @@ def write(
     if rows:
         curves.draw(rows, result, folder / CURVES)
         written.append(CURVES)
-    if scorer is not None:
-        reliability = scorer.reliability()
-        written += scorer.draw(folder, result, dataset)
+    title = f"{result.spec} on {result.source}"
+    for place, (output, scorer) in enumerate(scorers.items()):
+        reliability = reliability if place else scorer.reliability()
+        written += scorer.draw(Pictures(folder, title, output if place else ""), dataset)
     try:
         render(to_dot(resolve(spec, **result.arguments)), folder / NETWORK, "svg")
         written.append(NETWORK)

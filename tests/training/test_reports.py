@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from archdsl.runs.card import Reliability
 from archdsl.training.reports import confusion, mistakes
-from archdsl.training.reports.labeled_predictions import LabeledPredictions, class_accuracies
+from archdsl.training.reports.labeled_predictions import LabeledPredictions, class_scores
 
 
 def predictions(images: int = 200, classes: int = 10, wrong: int = 30) -> LabeledPredictions:
@@ -37,9 +37,9 @@ def test_the_numbers_agree_with_a_count_by_hand(classes: int, pairs: list[tuple[
         for column in range(classes):
             assert counts[row, column] == sum((labels == row) & (said == column))
     names = [f"class {i}" for i in range(classes)]
-    accuracy = class_accuracies(found.predicted, labels, names)
-    assert set(accuracy) == {names[i] for i in set(labels.tolist())}
-    right = sum(accuracy[names[i]] * sum(labels == i) for i in set(labels.tolist()))
+    scores = class_scores(counts, names)
+    assert {name for name, one in scores.items() if one.count} == {names[i] for i in set(labels.tolist())}
+    right = sum(scores[names[i]].recall * sum(labels == i) for i in set(labels.tolist()))
     assert right == pytest.approx(sum(labels == said))
     assert set(found.mistakes()) == set(np.flatnonzero(labels != said))
     reliability = found.reliability(1.0, most=classes**2)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from archdsl.data.streams import Values
 from archdsl.runs.card import Reliability
+from archdsl.runs.folder import ClassScores
 
 CONFIDENT = 0.9
 """The smallest probability of a confident prediction."""
@@ -36,8 +37,7 @@ class LabeledPredictions:
 
     def confusion(self) -> NDArray[np.int64]:
         """The number of images of each true class (row) and predicted class (column): (classes, classes)."""
-        classes = self.probabilities.shape[1]
-        return np.bincount(self.labels * classes + self.predicted, minlength=classes**2).reshape(classes, classes)
+        return confusion_counts(self.predicted, self.labels, self.probabilities.shape[1])
 
     def mistakes(self) -> NDArray[np.int64]:
         """The rows of wrong predictions, most confident first."""
@@ -62,10 +62,28 @@ class LabeledPredictions:
         return Reliability(threshold, float(confident.mean()), float(right.mean()) if len(right) else 0.0, confusions)
 
 
-def class_accuracies(
-    predicted: NDArray[np.int64], labels: NDArray[np.int64], classes: Sequence[str]
-) -> dict[str, float]:
-    """The fraction of correctly classified images by class, without classes that have no images."""
-    right = predicted == labels
-    of_class = {name: right[labels == number] for number, name in enumerate(classes)}
-    return {name: float(hits.mean()) for name, hits in of_class.items() if len(hits)}
+def confusion_counts(predicted: NDArray[np.int64], labels: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
+    """The number of examples of each true class (row) and predicted class (column): (classes, classes)."""
+    return np.bincount(labels * classes + predicted, minlength=classes**2).reshape(classes, classes)
+
+
+def class_scores(counts: NDArray[np.int64], classes: Sequence[str]) -> dict[str, ClassScores]:
+    """Precision, recall and F1 of each class by name; 0 where nothing was predicted or nothing exists, as in Keras.
+
+    Args:
+        counts: the number of examples of each true class (row) and predicted class (column).
+    """
+    return scores_of(np.diag(counts), counts.sum(axis=0), counts.sum(axis=1), classes)
+
+
+def scores_of(
+    hits: NDArray[Any], predicted: NDArray[Any], true: NDArray[Any], classes: Sequence[str]
+) -> dict[str, ClassScores]:
+    """The scores of each class by name, from the numbers of its correct predictions, predictions and examples."""
+
+    def share(part: NDArray[Any], whole: NDArray[Any]) -> NDArray[np.float64]:
+        return np.asarray(np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0))
+
+    columns = (share(hits, predicted), share(hits, true), share(2 * hits, predicted + true))
+    rows = zip(*(column.tolist() for column in (*columns, np.asarray(true).astype(int))), strict=True)
+    return {name: ClassScores(*row) for name, row in zip(classes, rows, strict=True)}

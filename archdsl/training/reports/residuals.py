@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from archdsl.figures import BLUE, GREY, INK, PALE, figure, save, short
 
 BINS = 40
-"""The number of bars of the histogram of errors."""
+"""The most bars of the histogram of errors; few examples have fewer."""
 
 MOST = 5_000
 """The most points drawn; of more examples, evenly spaced ones are drawn."""
@@ -32,9 +32,9 @@ def draw(predicted: NDArray[Any], values: NDArray[Any], column: str, title: str,
     rows = np.linspace(0, len(values) - 1, min(len(values), MOST)).round().astype(int)
     ends = float(min(predicted.min(), values.min())), float(max(predicted.max(), values.max()))
     points.plot(ends, ends, color=GREY, linewidth=0.9, linestyle=(0, (4, 3)), zorder=0)
-    points.scatter(values[rows], predicted[rows], s=9, color=BLUE, alpha=0.35, linewidths=0)
-    _style(points, f"True `{short(column, 24)}`", "Predicted")
-    errors.hist(predicted - values, bins=BINS, color=BLUE)
+    points.scatter(values[rows], predicted[rows], s=9 if len(rows) > 500 else 22, color=BLUE, alpha=0.35, linewidths=0)
+    _style(points, f"True {short(column, 24)}", "Predicted")
+    errors.hist(predicted - values, bins=max(6, min(BINS, round(2 * len(values) ** 0.5))), color=BLUE)
     errors.axvline(0, color=GREY, linewidth=0.9, linestyle=(0, (4, 3)))
     _style(errors, "Predicted minus true", "Examples")
     mean = float(np.abs(predicted - values).mean())

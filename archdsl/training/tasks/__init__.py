@@ -11,9 +11,9 @@ from archdsl.training.tasks import (
     segmentation,
     token_prediction,
 )
-from archdsl.training.tasks.base import Head, Scorer, Task
+from archdsl.training.tasks.base import Head, Pictures, Scorer, Task
 
-__all__ = ["Head", "Scorer", "Task", "task_named", "task_of"]
+__all__ = ["Head", "Pictures", "Scorer", "Task", "task_named", "task_of"]
 
 
 def task_of(target: Target, shape: Any) -> Task:

@@ -19,7 +19,7 @@ from archdsl.recipe import TASKS
 from archdsl.recipe.losses import Loss
 from archdsl.recipe.tasks import TaskWord
 from archdsl.runs.card import Reliability
-from archdsl.runs.folder import Result
+from archdsl.runs.folder import Details
 from archdsl.training.answers import Answer
 
 Link: TypeAlias = Literal["", "softmax", "sigmoid"]
@@ -44,6 +44,30 @@ class Head:
     numbers: NumberTarget | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """Where the pictures of an output go.
+
+    Attributes:
+        folder: the run folder.
+        title: what the pictures are of, such as `Small on digits`.
+        output: the name of the output, which becomes part of the file names; empty for the main one.
+    """
+
+    folder: Path
+    title: str
+    output: str = ""
+
+    def name(self, file: str) -> str:
+        """The name of a picture: `confusion.png`, or `confusion-parity.png`."""
+        stem, _, suffix = file.rpartition(".")
+        return f"{stem}-{self.output}.{suffix}" if self.output else file
+
+    def path(self, file: str) -> Path:
+        """The path of a picture."""
+        return self.folder / self.name(file)
+
+
 class Scorer(ABC):
     """Judges the outputs of a head, one batch after the other."""
 
@@ -62,18 +86,28 @@ class Scorer(ABC):
         """The scores of all batches by name; that of the task first."""
 
     @abstractmethod
-    def facts(self) -> dict[str, Any]:
-        """Further fields of the run's `Result`."""
+    def details(self) -> Details:
+        """What else a run reports."""
 
     @abstractmethod
-    def draw(self, folder: Path, result: Result, dataset: Dataset) -> list[str]:
-        """Write pictures of the outputs into a run folder.
+    def draw(self, pictures: Pictures, dataset: Dataset) -> list[str]:
+        """Draw pictures of the outputs.
 
         Returns:
             The names of the files.
 
         Raises:
             ArchError: the folder is not writable (ARCH304).
+        """
+
+    def try_out(  # noqa: B027 most tasks have nothing to try
+        self, run: Callable[[NDArray[Any]], NDArray[Any]], inputs: NDArray[Any]
+    ) -> None:
+        """Run the network on inputs of its own.
+
+        Args:
+            run: the network, from inputs (N, ...) to the outputs of this head (N, ...).
+            inputs: those of the test examples.
         """
 
     def reliability(self) -> Reliability | None:

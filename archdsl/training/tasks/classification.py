@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -18,12 +17,12 @@ from archdsl.data.targets import ClassTarget, Target
 from archdsl.errors import fail
 from archdsl.recipe.losses import Loss
 from archdsl.runs.card import Reliability
-from archdsl.runs.folder import CONFUSION, MISTAKES, Result
+from archdsl.runs.folder import CONFUSION, MISTAKES, Details
 from archdsl.text import percent, quantity
 from archdsl.training.answers import ClassAnswer
 from archdsl.training.reports import confusion, mistakes
-from archdsl.training.reports.labeled_predictions import LabeledPredictions, class_accuracies
-from archdsl.training.tasks.base import Link, Scorer, Task
+from archdsl.training.reports.labeled_predictions import LabeledPredictions, class_scores, confusion_counts
+from archdsl.training.tasks.base import Link, Pictures, Scorer, Task
 from archdsl.training.tasks.shapes import fits, output_shapes, shape_text
 
 
@@ -123,25 +122,26 @@ class ClassificationScorer(Scorer):
         scores = {"accuracy": self.correct / count}
         return scores if single is None else {**scores, "single_view_accuracy": single / count}
 
-    def facts(self) -> dict[str, Any]:
+    def details(self) -> Details:
         labels, predicted = np.concatenate(self.labels), np.concatenate(self.outputs).argmax(axis=1)
-        return {"class_accuracy": class_accuracies(predicted, labels, self.target.classes)}
+        scores = class_scores(confusion_counts(predicted, labels, len(self.target.classes)), self.target.classes)
+        return Details({name: one.recall for name, one in scores.items() if one.count}, scores)
 
     def predictions(self, images: Values) -> LabeledPredictions:
         """The predictions of the main output with the raw images."""
         return LabeledPredictions(probabilities(np.concatenate(self.outputs)), np.concatenate(self.labels), images)
 
-    def draw(self, folder: Path, result: Result, dataset: Dataset) -> list[str]:
+    def draw(self, pictures: Pictures, dataset: Dataset) -> list[str]:
         images = dataset.images("test") if dataset.image_name is not None else np.empty(0)
         predictions, classes = self.predictions(images), self.target.classes
-        title = f"{result.spec} on {result.source}"
-        accuracy = f"{title}: test accuracy {percent(predictions.accuracy)}"
-        confusion.draw(predictions.confusion(), classes, accuracy, folder / CONFUSION)
+        accuracy = f"{pictures.title}: test accuracy {percent(predictions.accuracy)}"
+        confusion.draw(predictions.confusion(), classes, accuracy, pictures.path(CONFUSION))
+        drawn = [pictures.name(CONFUSION)]
         if dataset.image_name is not None and mistakes.draw(
-            predictions, classes, dataset.image.largest, title, folder / MISTAKES
+            predictions, classes, dataset.image.largest, pictures.title, pictures.path(MISTAKES)
         ):
-            return [CONFUSION, MISTAKES]
-        return [CONFUSION]
+            drawn.append(pictures.name(MISTAKES))
+        return drawn
 
     def reliability(self) -> Reliability:
         return self.predictions(np.empty(0)).reliability()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -14,10 +13,10 @@ from numpy.typing import NDArray
 from archdsl.data.dataset import Dataset
 from archdsl.data.targets import ImageTarget, Target
 from archdsl.errors import fail
-from archdsl.runs.folder import OUTPUTS, Result
+from archdsl.runs.folder import OUTPUTS, Details
 from archdsl.training.answers import ImageAnswer
 from archdsl.training.reports import outputs as drawing
-from archdsl.training.tasks.base import Scorer, Task
+from archdsl.training.tasks.base import Pictures, Scorer, Task
 from archdsl.training.tasks.shapes import fits, output_shapes, shape_text
 
 KEPT = 12
@@ -79,19 +78,19 @@ class ImageScorer(Scorer):
             "peak_signal_to_noise_ratio": float(noise),
         }
 
-    def facts(self) -> dict[str, Any]:
-        return {}
+    def details(self) -> Details:
+        return Details()
 
-    def draw(self, folder: Path, result: Result, dataset: Dataset) -> list[str]:
+    def draw(self, pictures: Pictures, dataset: Dataset) -> list[str]:
         rows = slice(len(self.kept))
-        taken = dataset.images("test")[rows] / dataset.image.largest
         true = dataset.test.targets[self.target.column][rows] / self.target.largest
-        lines = (
-            {"input": taken} if taken.shape == true.shape and (taken == true).all() else {"input": taken, "true": true}
-        )
-        title = f"{result.spec} on {result.source}: the first test images"
-        drawing.draw({**lines, "output": np.stack(self.kept)}, title, folder / OUTPUTS)
-        return [OUTPUTS]
+        lines = {"target": true, "output": np.stack(self.kept)}
+        if dataset.image_name is not None:
+            taken = dataset.images("test")[rows] / dataset.image.largest
+            same = taken.shape == true.shape and bool((taken == true).all())
+            lines = {"input": taken, "output": lines["output"]} if same else {"input": taken, **lines}
+        drawing.draw(lines, f"{pictures.title}: the first test images", pictures.path(OUTPUTS))
+        return [pictures.name(OUTPUTS)]
 
 
 TASK = ImageToImage()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -14,9 +13,11 @@ from numpy.typing import NDArray
 from archdsl.data.dataset import Dataset
 from archdsl.data.targets import TagsTarget, Target
 from archdsl.errors import fail
-from archdsl.runs.folder import Result
+from archdsl.runs.folder import LABELS, Details
 from archdsl.training.answers import TagsAnswer
-from archdsl.training.tasks.base import Link, Scorer, Task
+from archdsl.training.reports import labels
+from archdsl.training.reports.labeled_predictions import scores_of
+from archdsl.training.tasks.base import Link, Pictures, Scorer, Task
 from archdsl.training.tasks.shapes import fits, output_shapes, shape_text
 
 
@@ -60,28 +61,28 @@ class MultiLabelScorer(Scorer):
         self.outputs.append(outputs)
         self.values.append(values)
 
-    def scores(self) -> dict[str, float]:
+    def decisions(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Which classes each example is said to have, and has: (N, classes)."""
         outputs, true = np.concatenate(self.outputs), np.concatenate(self.values) > 0.5
-        predicted = outputs > (0.5 if ((outputs >= 0) & (outputs <= 1)).all() else 0.0)
-        f1 = _f1(predicted, true)
+        return outputs > (0.5 if ((outputs >= 0) & (outputs <= 1)).all() else 0.0), true
+
+    def scores(self) -> dict[str, float]:
+        predicted, true = self.decisions()
+        f1 = [each.f1_score for each in (self.details().class_scores or {}).values()]
         return {
             "binary_accuracy": float((predicted == true).mean()),
-            "f1_score": float(f1.mean()),
+            "f1_score": float(np.mean(f1)),
             "exact_match": float((predicted == true).all(axis=1).mean()),
         }
 
-    def facts(self) -> dict[str, Any]:
-        return {}
+    def details(self) -> Details:
+        predicted, true = self.decisions()
+        hits = (predicted & true).sum(axis=0)
+        return Details(class_scores=scores_of(hits, predicted.sum(axis=0), true.sum(axis=0), self.target.classes))
 
-    def draw(self, folder: Path, result: Result, dataset: Dataset) -> list[str]:
-        return []
-
-
-def _f1(predicted: NDArray[np.bool_], true: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """The F1 score of each class; 0 for a class that is neither there nor predicted, as in Keras."""
-    hits = (predicted & true).sum(axis=0)
-    total = predicted.sum(axis=0) + true.sum(axis=0)
-    return np.asarray(np.divide(2 * hits, total, out=np.zeros(len(hits)), where=total > 0))
+    def draw(self, pictures: Pictures, dataset: Dataset) -> list[str]:
+        labels.draw(self.details().class_scores or {}, pictures.title, pictures.path(LABELS))
+        return [pictures.name(LABELS)]
 
 
 TASK = MultiLabel()

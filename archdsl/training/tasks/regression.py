@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -14,12 +13,15 @@ from numpy.typing import NDArray
 from archdsl.data.dataset import Dataset
 from archdsl.data.targets import NumberTarget, Target
 from archdsl.errors import fail
-from archdsl.runs.folder import RESIDUALS, Result
+from archdsl.runs.folder import RESIDUALS, Details, LargeError
 from archdsl.text import quantity
 from archdsl.training.answers import NumbersAnswer
 from archdsl.training.reports import residuals
-from archdsl.training.tasks.base import Scorer, Task
+from archdsl.training.tasks.base import Pictures, Scorer, Task
 from archdsl.training.tasks.shapes import fits, output_shapes, shape_text
+
+WORST = 10
+"""The number of examples in the table of the largest errors."""
 
 
 class Regression(Task):
@@ -75,14 +77,20 @@ class RegressionScorer(Scorer):
             "r2_score": float((1 - r2).mean()),
         }
 
-    def facts(self) -> dict[str, Any]:
-        return {}
-
-    def draw(self, folder: Path, result: Result, dataset: Dataset) -> list[str]:
-        title = f"{result.spec} on {result.source}"
+    def details(self) -> Details:
         predicted, values = np.concatenate(self.predicted), np.concatenate(self.values)
-        residuals.draw(predicted.ravel(), values.ravel(), self.target.column, title, folder / RESIDUALS)
-        return [RESIDUALS]
+        errors = np.abs(predicted - values)
+        worst = np.argsort(-errors.max(axis=1), kind="stable")[:WORST]
+        places = [(int(row), int(errors[row].argmax())) for row in worst]
+        return Details(
+            largest_errors=[LargeError(row, float(values[row, at]), float(predicted[row, at])) for row, at in places]
+        )
+
+    def draw(self, pictures: Pictures, dataset: Dataset) -> list[str]:
+        predicted, values = np.concatenate(self.predicted), np.concatenate(self.values)
+        path = pictures.path(RESIDUALS)
+        residuals.draw(predicted.ravel(), values.ravel(), self.target.column, pictures.title, path)
+        return [pictures.name(RESIDUALS)]
 
 
 TASK = Regression()

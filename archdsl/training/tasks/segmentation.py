@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -16,10 +15,10 @@ from archdsl.data.pipeline.targets import Encoding
 from archdsl.data.targets import MaskTarget, Target
 from archdsl.errors import fail
 from archdsl.recipe.losses import Loss
-from archdsl.runs.folder import MASKS, Result
+from archdsl.runs.folder import MASKS, Details
 from archdsl.training.answers import MaskAnswer
 from archdsl.training.reports import overlays
-from archdsl.training.tasks.base import Link, Scorer, Task
+from archdsl.training.tasks.base import Link, Pictures, Scorer, Task
 from archdsl.training.tasks.shapes import fits, output_shapes, shape_text
 
 KEPT = 6
@@ -109,20 +108,20 @@ class SegmentationScorer(Scorer):
             "accuracy": float(np.trace(self.counts) / max(1, self.counts.sum())),
         }
 
-    def facts(self) -> dict[str, Any]:
+    def details(self) -> Details:
         ious = zip(self.target.classes, _ious(self.counts).tolist(), strict=True)
-        return {"class_iou": {name: iou for name, iou in ious if not np.isnan(iou)}}
+        return Details(class_iou={name: iou for name, iou in ious if not np.isnan(iou)})
 
-    def draw(self, folder: Path, result: Result, dataset: Dataset) -> list[str]:
+    def draw(self, pictures: Pictures, dataset: Dataset) -> list[str]:
+        if dataset.image_name is None:
+            return []
         rows = [row for _, row, _ in self.worst]
         images, masks = dataset.images("test")[rows], dataset.test.targets[self.target.column][rows]
         predicted = [mask for *_, mask in self.worst]
         scores = [score for score, *_ in self.worst]
-        title = f"{result.spec} on {result.source}: the test images with the lowest mean IoU"
-        overlays.draw(
-            images, masks, predicted, scores, self.target.classes, dataset.image.largest, title, folder / MASKS
-        )
-        return [MASKS]
+        title, largest = f"{pictures.title}: the test images with the lowest mean IoU", dataset.image.largest
+        overlays.draw(images, masks, predicted, scores, self.target.classes, largest, title, pictures.path(MASKS))
+        return [pictures.name(MASKS)]
 
 
 def _predicted(outputs: NDArray[Any]) -> NDArray[np.uint8]:
