@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks.augment import augmenting
 from benchmarks.front import fronting
 from benchmarks.kernels import kernels
-from benchmarks.loop import looping, precise
+from benchmarks.loop import looping, precise, tasks
 from benchmarks.scale import SPEC, scaling
 from benchmarks.streaming import streaming
 from benchmarks.timing import BASE, ROOT, Found, pairs, process, timed
@@ -127,6 +127,7 @@ BENCHMARKS = {
     "augment": augmenting,
     "loop": looping,
     "streaming": streaming,
+    "tasks": tasks,
     "kernels": kernels,
     "save": saving,
 }

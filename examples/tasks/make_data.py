@@ -18,6 +18,8 @@ from pathlib import Path
 import numpy as np
 
 FORTUNES = Path("/usr/share/games/fortunes")
+CLASSES = 5
+"""The digits 0 to 4 are in the images with masks."""
 TOPICS = ("computers", "food", "law", "love", "medicine", "politics", "science", "sports")
 
 
@@ -31,7 +33,8 @@ def digits_on_canvas(place: Path, count: int = 2_000, test: int = 400) -> None:
     random = np.random.default_rng(0)
     digits = load(Data(source="digits"))
     for split, source, number in (("train", "train", count), ("test", "test", test)):
-        images, labels = digits.images(source)[..., 0], digits.labels(source)
+        few = digits.labels(source) < CLASSES
+        images, labels = digits.images(source)[few][..., 0], digits.labels(source)[few]
         for index in range(number):
             canvas, mask = random.integers(0, 4, (32, 32)).astype(np.uint8), np.zeros((32, 32), np.uint8)
             for _ in range(2):
@@ -45,7 +48,7 @@ def digits_on_canvas(place: Path, count: int = 2_000, test: int = 400) -> None:
                 path = place / "digit_masks" / split / name / f"{index:04}.png"
                 path.parent.mkdir(parents=True, exist_ok=True)
                 Image.fromarray(array).save(path)
-    (place / "digit_masks" / "classes.txt").write_text("\n".join(["background", *map(str, range(10))]))
+    (place / "digit_masks" / "classes.txt").write_text("\n".join(["background", *map(str, range(CLASSES))]))
 
 
 def diabetes(place: Path) -> None:
@@ -68,8 +71,10 @@ def cars(place: Path) -> None:
     names = ["Cylinders", "Displacement", "Horsepower", "Weight_in_lbs", "Acceleration", "Origin", "Miles_per_Gallon"]
     with open(place / "cars.csv", "w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
-        table.writerow([*names[:-1], "Maker", names[-1]])
-        table.writerows([*(row[name] for name in names[:-1]), row["Name"].split()[0], row[names[-1]]] for row in rows)
+        table.writerow([*names[:-1], "Year", "Maker", names[-1]])
+        for row in rows:
+            maker, year = row["Name"].split()[0], row["Year"][:4]
+            table.writerow([*(row[name] for name in names[:-1]), year, maker, row[names[-1]]])
 
 
 def fortunes(place: Path) -> None:

@@ -14,13 +14,25 @@ from archdsl.figures import GREY, INK, figure, save, short
 SIDE, GAP = 1.9, 0.1
 """The side of an image and the gap between images, in inches."""
 
-COLORS = ("#000000", "#EE6677", "#228833", "#4477AA", "#CCBB44", "#66CCEE", "#AA3377", "#BBBBBB", "#EE8866", "#44BB99")
-"""Paul Tol's "bright" colors by class; the first class, usually the background, is not colored."""
+COLORS = (
+    "#000000",
+    "#EE6677",
+    "#228833",
+    "#4477AA",
+    "#CCBB44",
+    "#66CCEE",
+    "#AA3377",
+    "#EE8866",
+    "#44BB99",
+    "#EEDD88",
+    "#882255",
+)
+"""Paul Tol's colors by class, without grays; the first class, usually the background, is not colored."""
 
 STRENGTH = 0.55
 """How much a color covers the image."""
 
-NAMED = 9
+NAMED = 10
 """The most classes with a name in the legend."""
 
 
@@ -70,12 +82,17 @@ def _covered(image: NDArray[np.float32], mask: NDArray[np.uint8]) -> NDArray[np.
     """The image with the pixels of all classes but the first in their colors."""
     palette = np.array([[int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)] for color in COLORS], np.float32)
     share = STRENGTH * (mask > 0)[..., None]
-    return np.asarray(image * (1 - share) + palette[mask % len(COLORS)] * share, np.float32)
+    return np.asarray(image * (1 - share) + palette[_color(mask)] * share, np.float32)
+
+
+def _color(number: Any) -> Any:
+    """The place of the color of a class, or of an array of classes. The colors repeat, but for that of the first."""
+    return np.where(np.asarray(number) > 0, 1 + (np.asarray(number, int) - 1) % (len(COLORS) - 1), 0)
 
 
 def _legend(picture: Any, classes: Sequence[str]) -> None:
     from matplotlib.patches import Patch
 
     shown = [(number, name) for number, name in enumerate(classes) if number][:NAMED]
-    handles = [Patch(color=COLORS[number % len(COLORS)], label=short(name, 16)) for number, name in shown]
+    handles = [Patch(color=COLORS[_color(number)], label=short(name, 16)) for number, name in shown]
     picture.legend(handles=handles, loc="lower left", ncols=5, frameon=False, fontsize=8.5, bbox_to_anchor=(0.1, 0.0))
