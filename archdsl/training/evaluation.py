@@ -167,10 +167,9 @@ def evaluate(
                 size = 1 if getattr(each, "reduction", "") == "sum" else (rows.stop - rows.start) / count
                 summed += float(each(target, outputs[head.output])) * size * weights.get(head.output, 1.0)
     if try_out and len(dataset.inputs) == 1:
-        run = head_outputs(model, heads)
+        run, (name,) = head_outputs(model, heads), dataset.test.inputs
         for head in heads:
-            outputs_of = partial(_run_one, run, head.output)
-            scorers[head.output].try_out(outputs_of, next(iter(dataset.test.inputs.values())))
+            scorers[head.output].try_out(partial(_run_one, run, head.output), dataset.test.inputs[name][:1])
     scores = scorers[main.output].scores()
     accuracy = scores.get("accuracy") if main.task.facts.target == "class" else None
     others = {

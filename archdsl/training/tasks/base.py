@@ -107,7 +107,7 @@ class Scorer(ABC):
 
         Args:
             run: the network, from inputs (N, ...) to the outputs of this head (N, ...).
-            inputs: those of the test examples.
+            inputs: that of the first test example, (1, ...).
         """
 
     def reliability(self) -> Reliability | None:
