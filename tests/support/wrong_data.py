@@ -300,8 +300,40 @@ ROLES: dict[str, Case] = {
 }
 """Columns that are not those of the inputs and outputs of the network."""
 
+TEXT = network(Port((6,), "int32", ids=50), outputs=Port((2,)))
+
+
+def text_folder(change: Callable[[Path], object]) -> Case:
+    """Ten texts of two classes."""
+
+    def write(folder: Path) -> None:
+        for number in range(10):
+            path = folder / f"mine/{('good', 'bad')[number % 2]}/{number}.txt"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"the text {number}")
+        change(folder / "mine")
+
+    return Case(write, {"text_folder": "mine"}, {}, TEXT)
+
+
+TEXT_FOLDERS: dict[str, Case] = {
+    "not_utf_8": text_folder(lambda mine: [(mine / f"good/{n}.txt").write_bytes(b"caf\xe9") for n in (2, 6)]),
+    "nul": text_folder(lambda mine: (mine / "bad/3.txt").write_bytes(b"a\n" + bytes(9))),
+    "empty": text_folder(lambda mine: [(mine / f"bad/{number}.txt").write_text("") for number in (1, 7)]),
+    "class_without_texts": text_folder(lambda mine: (mine / "neutral").mkdir()),
+    "loose": text_folder(lambda mine: [path.rename(mine / path.name) for path in mine.glob("*/*")]),
+}
+"""Folders of texts by class."""
+
 CASES: dict[str, Case] = {
     f"{kind}_{name}": case
-    for kind, cases in {"csv": CSV, "masks": MASK_FOLDERS, "npz": ARRAYS, "text": TEXTS, "roles": ROLES}.items()
+    for kind, cases in {
+        "csv": CSV,
+        "masks": MASK_FOLDERS,
+        "npz": ARRAYS,
+        "text": TEXTS,
+        "text_folder": TEXT_FOLDERS,
+        "roles": ROLES,
+    }.items()
     for name, case in cases.items()
 }
