@@ -83,7 +83,7 @@ def test_the_registry_holds_every_code_that_the_package_raises_and_no_other() ->
 
 
 def test_the_hundreds_say_how_the_program_ends() -> None:
-    ends = {code: fail(code, "").exit_code for code in explanations.CODES}
+    ends = {code: fail(code, "").exit_code for code in explanations.CODES if code < "ARCH600"}
     assert {end for code, end in ends.items() if code < "ARCH100"} == {1}
     assert {end for code, end in ends.items() if code > "ARCH100"} == {2, 3, 4, 5}
     assert all(end == int(code[4]) for code, end in ends.items() if code > "ARCH100")
@@ -93,8 +93,8 @@ def test_a_warning_says_so() -> None:
     span = Span("a.yaml", 1, 1, 1, "a: 1")
     assert Problem("ARCH504", "no", span).render().startswith("a.yaml:1:1: warning[ARCH504]: no\n")
     assert Problem("ARCH504", "no", span).annotation().startswith("::warning file=a.yaml,")
-    assert {Problem(code, "").level for code in explanations.CODES if code[4] == "5"} == {"warning"}
-    assert {Problem(code, "").level for code in explanations.CODES if code[4] != "5"} == {"error"}
+    assert {Problem(code, "").level for code in explanations.CODES if code[4] in "56"} == {"warning"}
+    assert {Problem(code, "").level for code in explanations.CODES if code[4] not in "56"} == {"error"}
 
 
 def test_an_error_is_data_too() -> None:

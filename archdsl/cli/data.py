@@ -64,7 +64,7 @@ def show_data(
     allow: AllowOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Inspect a data set: location, size, columns, class balance, and samples.
+    """Inspect a data set: location, size, columns, classes, and samples.
 
     Examples:
         archdsl data digits

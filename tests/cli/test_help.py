@@ -53,7 +53,7 @@ def test_a_command_is_described_in_a_sentence_and_shown_in_an_example(name: str,
     summary = PROGRAM.summaries[name]
     assert re.fullmatch(r"[A-Z][^.]*\.", summary), summary
     assert len(summary) <= 66
-    assert 1 <= len(command.examples) <= 2
+    assert 1 <= len(command.examples) <= 5
     asked = run(name, "-h")
     assert asked.out == run(name, "--help").out
     assert max(map(len, asked.out.splitlines())) <= 80
