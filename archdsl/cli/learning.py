@@ -220,7 +220,6 @@ def evaluate(
     """Evaluate a trained model on its test set, or on other data.
 
     Examples:
-        archdsl evaluate runs/digits_resnet-1
         archdsl evaluate runs/houses-1 --data sold_in_may.csv
         archdsl evaluate runs/digits_resnet-1 --limit 100 --json
     """

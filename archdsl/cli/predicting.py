@@ -74,10 +74,7 @@ def predict(
     stderr and skipped; the exit code is then 3.
 
     Examples:
-        archdsl predict runs/my_net-1 photo.jpg
-        archdsl predict runs/my_net-1 "photos/*.png" --top 1 --csv
         archdsl predict runs/houses-1 new.csv --out predictions.csv
-        archdsl predict runs/cells-1 photos --out masks
         archdsl predict runs/poems-1 --text "The sea" --tokens 300 --temperature 0.7
     """
     if as_json and as_csv:
