@@ -723,3 +723,10 @@ def test_the_words_for_windows_on_a_sequence_and_a_volume() -> None:
     assert large.message == "the 9x9x9 window is larger than its 6x6x6 volume"
     (unread, *_) = findings(net("max_pool: {size: 3, stride: 3}", "flatten", size="[7, 3]"))
     assert unread.message == "1 of 7 input positions are never read"
+
+
+@pytest.mark.parametrize(("more", "reported"), [("", ["ARCH521"]), (", weights: {from: runs/first}", [])])
+def test_trained_weights_have_settled_averages(more: str, reported: list[str]) -> None:
+    (rule,) = (rule for rule in RULES if rule.code == "ARCH521")
+    spec = loads(rule.wrong.replace("epochs: 5", f"epochs: 5{more}"), "net.yaml")
+    assert [finding.code for finding in lint(spec, resolve(spec))] == reported

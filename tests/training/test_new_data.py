@@ -44,7 +44,7 @@ def scores(run: Path, split: str) -> dict[str, float]:
 
 
 def test_a_few_hundred_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With Keras's momentum of 0.99, batch norm would not settle, and the test accuracy would be 25 points lower."""
+    """With Keras's momentum of 0.99, batch norm would not settle."""
     monkeypatch.chdir(tmp_path)
     small_sets.digits_as_images(Path("scans/train"), 360)
     small_sets.digits_as_images(Path("scans/test"), 500, after=360)

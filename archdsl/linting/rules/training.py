@@ -49,7 +49,8 @@ class UnsettledBatchNorm(Rule):
     def check_op(self, one: OpFacts, network: Network) -> Iterator[Occurrence]:
         steps = network.training_steps
         momentum = one.op.averaging_momentum()
-        if steps is None or momentum is None:
+        recipe = network.spec.train
+        if steps is None or momentum is None or (recipe and recipe.weights):  # trained weights have settled averages
             return
         left = momentum**steps
         if left >= LEFT:
