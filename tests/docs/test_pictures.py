@@ -37,6 +37,8 @@ needs_a_renderer = pytest.mark.skipif(
     shutil.which("dot") is None and importlib.util.find_spec("pygraphviz") is None, reason="Graphviz is not installed"
 )
 gallery = _program()
+SAMPLES = gallery.IMAGES / "vae_samples.png"
+"""Drawn by a trained network: `docs/how-to/choose-a-task.md` says how."""
 TUTORIAL = gallery.IMAGES / "tutorial"
 """The pictures that `test_tutorial.py` draws and checks."""
 PAGE = gallery.PAGE.read_text(encoding="utf-8")
@@ -75,7 +77,7 @@ def test_every_picture_that_a_document_shows_is_made_by_the_program() -> None:
 
 def test_the_folder_holds_what_the_program_makes_and_no_more() -> None:
     files = {path for path in gallery.IMAGES.iterdir() if not path.name.startswith(".")}
-    assert files == {*gallery.files(), gallery.IMAGES / "augmentation.png", TUTORIAL}, AGAIN
+    assert files == {*gallery.files(), gallery.IMAGES / "augmentation.png", SAMPLES, TUTORIAL}, AGAIN
     assert sum(path.stat().st_size for path in files) < 1_000_000
 
 

@@ -425,7 +425,7 @@ class TestSections:
         [
             ("data: 3", "ARCH007"),
             ("data: {}", "ARCH006"),
-            ("data: {source: mnist}", "ARCH007"),
+            ("data: {source: imagenet}", "ARCH007"),
             ("data: {source: digits, scale: no}", "ARCH007"),
             ("data: {source: digits, standardize: no}", "ARCH007"),
             ("data: {source: digits, augment: {flip: sideways}}", "ARCH007"),

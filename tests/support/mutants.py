@@ -140,16 +140,27 @@ def words(node: Node, above: tuple[str, ...]) -> Iterator[tuple[Scalar, str]]:
                 yield scalar, about or (scalar.text if above and above[-1] == "inputs" else "")
     else:
         for key, value in node.items:
-            yield key, key.text if above and above[-1] in DEFINING and not _overlaid(above) else ""
+            defines = above and above[-1] in DEFINING and not _overlaid(above)
+            yield key, key.text if defines or _of_data(above) else ""
             yield from words(value, (*above, key.text))
 
 
 def _about(text: str, above: tuple[str, ...]) -> str:
     """The name that a value is about, where it is free text: of a step, or of an argument that it stands for."""
-    if above and above[-1] == "name":
+    if (above and above[-1] == "name") or _of_data(above):
         return text
     given = len(above) > 1 and (above[-2] in ("args", "with") or above[-2][:1].isupper())
     return above[-1] if given and "$" not in text else ""
+
+
+def _of_data(above: tuple[str, ...]) -> bool:
+    """Whether a word is a path or the name of a column, which only the data set can refuse."""
+    section = above[2:] if above[:1] == ("variants",) else above
+    return (
+        section[:1] == ("data",)
+        and section[1:2] in (("inputs",), ("targets",), ("columns",))
+        or (section[:2] == ("data", "source") and len(section) > 2)
+    )
 
 
 def _overlaid(above: tuple[str, ...]) -> bool:
