@@ -156,10 +156,8 @@ def _about(text: str, above: tuple[str, ...]) -> str:
 def _of_data(above: tuple[str, ...]) -> bool:
     """Whether a word is a path or the name of a column, which only the data set can refuse."""
     section = above[2:] if above[:1] == ("variants",) else above
-    return (
-        section[:1] == ("data",)
-        and section[1:2] in (("inputs",), ("targets",), ("columns",))
-        or (section[:2] == ("data", "source") and len(section) > 2)
+    return (section[:1] == ("data",) and section[1:2] in (("inputs",), ("targets",), ("columns",))) or (
+        section[:2] == ("data", "source") and len(section) > 2
     )
 
 
