@@ -109,7 +109,7 @@ def empty_cells(
     others = np.array([row for each in known for row in each.rows.tolist()], np.int64)
     rows = np.setdiff1d(np.flatnonzero(empty), others)
     mean = "`missing: mean` or " if may_be_mean else ""
-    hint = f"fill the empty cells, or set {mean}`missing: drop` in `data`"
+    hint = f"fill {table.empty}, or set {mean}`missing: drop` in `data`"
     return [faults(rows, lambda row: f"{table.places(rows_of(row))[0]}: `{column}` is empty", hint, "empty")]
 
 
@@ -246,7 +246,11 @@ def _natural(text: str) -> list[tuple[int, str]]:
 
 
 def _hint(found: Sequence[Faults]) -> str:
-    return "; ".join(dict.fromkeys(each.hint for each in found if each.hint))
+    hints = dict.fromkeys(each.hint for each in found if each.hint)
+    # A column whose empty cells cannot be replaced by the mean has the shorter hint, which is right for all.
+    of_empty = min((each.hint for each in found if each.kind == "empty"), key=len, default="")
+    others = {each.hint for each in found if each.kind == "broken"}
+    return "; ".join(hint for hint in hints if hint == of_empty or hint in others)
 
 
 def _share(share: float) -> str:

@@ -64,11 +64,13 @@ class Table:
     Attributes:
         readers: the reader of each column, by name.
         places: where rows come from.
+        empty: what has no value if a value is empty, for messages.
     """
 
     count: int
     readers: Mapping[str, Reader]
     places: Places = lambda rows: [f"example {row + 1:,}" for row in rows.tolist()]
+    empty: str = "the empty cells"
 
     def __len__(self) -> int:
         return self.count
@@ -76,7 +78,7 @@ class Table:
     def take(self, rows: Rows) -> Table:
         """The examples of the given rows, in their order, without reading them."""
         readers = {name: _chosen(read, rows) for name, read in self.readers.items()}
-        return Table(len(rows), readers, lambda chosen: self.places(rows[chosen]))
+        return Table(len(rows), readers, lambda chosen: self.places(rows[chosen]), self.empty)
 
     def read(self, column: str) -> NDArray[Any]:
         """All values of a column."""

@@ -171,7 +171,7 @@ def test_images_in_another_folder_are_found_by_the_hint() -> None:
 
 
 BROKEN = {
-    "line two is not JSON": ('{"a": 1, "b": 2}\n{"a": 1, "b": }\n', "jsonl:2: not JSON: Expecting value at column 15"),
+    "line two is not JSON": ('{"a": 1, "b": 2}\n{"a": 1, "b": }\n', "jsonl:2: not JSON: expecting value at column 15"),
     "line two is no object": ('{"a": 1, "b": 2}\n[1, 2]\n', "rows.jsonl:2: expected a JSON object"),
     "nested": ("[" * 100_000 + "\n", "rows.jsonl:1: its lists or objects are nested too deeply"),
     "nothing": ("\n", "rows.jsonl has no lines"),
@@ -228,7 +228,7 @@ def test_parquet_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_file_that_is_no_parquet() -> None:
     pytest.importorskip("pyarrow.parquet")
     Path("rows.parquet").write_text("no", encoding="utf-8")
-    with pytest.raises(ArchError, match=r"rows.parquet cannot be read as Parquet"):
+    with pytest.raises(ArchError, match=r"rows.parquet is not a Parquet file"):
         read("parquet")
 
 

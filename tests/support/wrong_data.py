@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from data_files import idx
 from PIL import Image
 
 from archdsl.data.ports import Port, Ports
@@ -24,12 +26,14 @@ class Case:
         source: the source of the recipe.
         words: further words of the recipe.
         network: the inputs and outputs of the network.
+        needs: a package that writes or reads the files.
     """
 
     write: Write
     source: Any
     words: Mapping[str, Any] = field(default_factory=dict)
     network: Ports | None = None
+    needs: str = "numpy"
 
 
 def network(*inputs: Port, outputs: Port | None = None, **named: Port) -> Ports:
@@ -325,6 +329,196 @@ TEXT_FOLDERS: dict[str, Case] = {
 }
 """Folders of texts by class."""
 
+
+def parquet(cells: Mapping[str, Any], **words: Any) -> Case:
+    """The table of flowers as a Parquet file, with the cells of some columns changed; None leaves a column out."""
+    header, *rows = flowers()
+    whole: dict[str, Any] = dict(zip(header, zip(*rows, strict=True), strict=True))
+    whole |= {"width": [float(cell) for cell in whole["width"]], "height": [int(cell) for cell in whole["height"]]}
+    kept = {name: [*column] for name, column in (whole | cells).items() if column is not None}
+
+    def write(folder: Path) -> None:
+        import pyarrow
+        import pyarrow.parquet
+
+        pyarrow.parquet.write_table(pyarrow.table(kept), folder / "mine.parquet", row_group_size=15)
+
+    return Case(write, {"parquet": "mine.parquet"}, words, NUMBERS, needs="pyarrow.parquet")
+
+
+def not_parquet(data: bytes) -> Case:
+    write = content(data, "mine.parquet")
+    return Case(write, {"parquet": "mine.parquet"}, {}, NUMBERS, needs="pyarrow.parquet")
+
+
+SPREAD = [[row, row % 3 + 0.5, 1.0] for row in range(40)]
+
+PARQUET: dict[str, Case] = {
+    "missing": Case(lambda folder: None, {"parquet": "mine.parquet"}, {}, NUMBERS, needs="pyarrow.parquet"),
+    "is_csv": not_parquet(PLAIN.encode()),
+    "truncated": not_parquet(b"PAR1" + bytes(200)),
+    "empty_file": not_parquet(b""),
+    "no_rows": parquet({"width": [], "height": [], "color": [], "kind": []}),
+    "one_column": parquet({"height": None, "color": None, "kind": None}),
+    "column_unknown": parquet({}, inputs=["width", "hight"]),
+    "target_unknown": parquet({}, targets="species"),
+    "ragged_lists": parquet(
+        {"width": [each[: 2 + (row in (7, 30))] for row, each in enumerate(SPREAD)]}, inputs="width"
+    ),
+    "lists_missing": parquet({"width": [None if row in (3, 20) else [1, 2] for row in range(40)]}, inputs="width"),
+    "cells_empty": parquet({"width": [None if row in (6, 17) else row / 2 for row in range(40)]}),
+    "infinite": parquet({"width": [float("inf") if row in (6, 17) else row / 2 for row in range(40)]}),
+    "text_as_number": parquet({}, columns={"color": "number"}),
+}
+"""Tables of a Parquet file."""
+
+
+def json_lines(write: Write, **words: Any) -> Case:
+    return Case(write, {"jsonl": "mine.jsonl"}, words, NUMBERS)
+
+
+def objects(**changed: str) -> Write:
+    """A line of JSON for each flower; `line7="no"` changes one."""
+    header, *rows = flowers()
+    lines = [
+        json.dumps({"width": float(row[0]), "height": int(row[1]), **dict(zip(header[2:], row[2:], strict=True))})
+        for row in rows
+    ]
+    for place, line in changed.items():
+        lines[int(place.removeprefix("line")) - 1] = line
+    return content("".join(f"{line}\n" for line in lines), "mine.jsonl")
+
+
+WIDE = '{"width": "wide", "height": 2, "color": "red", "kind": "rose"}'
+LISTED = WIDE.replace('"wide"', "[1, 2]")
+
+JSON_LINES: dict[str, Case] = {
+    "missing": json_lines(lambda folder: None),
+    "empty": json_lines(content("", "mine.jsonl")),
+    "broken_line": json_lines(objects(line7='{"width": 6.5, "height": 6,')),
+    "broken_lines": json_lines(objects(line7='{"width": 6.5, "height": 6,', line9="{'width': 8.5}", line30="nothing")),
+    "no_object": json_lines(objects(line4='[3.5, 3, "blue", "rose"]', line5="12")),
+    "one_list": json_lines(content(json.dumps([{"a": 1, "b": 2}, {"a": 2, "b": 1}], indent=1), "mine.jsonl")),
+    "types_mixed": json_lines(
+        objects(line7=WIDE, line20=WIDE.replace('"wide"', "[1, 2]")), columns={"width": "number"}
+    ),
+    "key_missing": json_lines(objects(line7='{"width": 6.5, "height": 6, "color": "red"}', line8='{"kind": "lily"}')),
+    "nested_too_deeply": json_lines(objects(line7='{"a": ' * 9 + "1" + "}" * 9)),
+    "not_utf_8": json_lines(content(b'{"a": 1, "b": "\xe9"}\n', "mine.jsonl")),
+}
+"""Tables of JSON lines."""
+
+
+def unchanged(folder: Path) -> None:
+    """Leave a folder as it is."""
+
+
+def photos(change: Callable[[Path], object] = unchanged, names: Mapping[int, str] = {}, **words: Any) -> Case:
+    """A table that names ten images; `names` changes some names."""
+
+    def write(folder: Path) -> None:
+        lines = ["photo,kind"]
+        for number in range(10):
+            mask(folder / f"mine/images/{number}.png", np.full((8, 8, 3), number * 20, np.uint8), "RGB")
+            lines.append(f"{names.get(number, f'images/{number}.png')},{('rose', 'lily')[number % 2]}")
+        (folder / "mine/all.csv").write_text("\n".join(lines) + "\n")
+        change(folder / "mine")
+
+    return Case(write, {"csv": "mine/all.csv"}, words, network(Port((8, 8, 3)), outputs=Port((2,))))
+
+
+NAMED_IMAGES: dict[str, Case] = {
+    "missing": photos(lambda mine: [(mine / f"images/{number}.png").unlink() for number in (2, 7)]),
+    "all_missing": photos(lambda mine: (mine / "images").rename(mine / "pictures")),
+    "unreadable": photos(lambda mine: [(mine / f"images/{number}.png").write_bytes(b"no") for number in (3, 8)]),
+    "truncated": photos(lambda mine: (mine / "images/3.png").write_bytes((mine / "images/3.png").read_bytes()[:50])),
+    "path_outside": photos(names={4: "../../other/4.png", 6: "/no/such/folder/6.png"}),
+    "path_empty": photos(names={4: ""}),
+    "path_is_a_folder": photos(lambda mine: (mine / "more.png").mkdir(), names={4: "more.png"}),
+    "no_paths": photos(columns={"kind": "image"}, targets="photo"),
+}
+"""Images that a column of a CSV file names."""
+
+DIGITS = idx(np.zeros((20, 28, 28), np.uint8))
+NUMBERED = idx((np.arange(20) % 10).astype(np.uint8))
+
+
+def mnist(**changed: bytes | None) -> Case:
+    """Twenty images in both parts; None leaves a file out."""
+    files = {
+        f"{stem}-{kind}": data
+        for stem in ("train", "t10k")
+        for kind, data in (("images-idx3-ubyte", DIGITS), ("labels-idx1-ubyte", NUMBERED))
+    }
+    for name, data in changed.items():
+        stem, kind = name.split("_")
+        files[next(each for each in files if each.startswith(f"{stem}-{kind}"))] = data  # type: ignore[assignment]
+
+    def write(folder: Path) -> None:
+        (folder / "keras/datasets/mnist").mkdir(parents=True)
+        for name, data in files.items():
+            if data is not None:
+                (folder / "keras/datasets/mnist" / name).write_bytes(data)
+
+    return Case(write, "mnist", {}, network(Port((28, 28, 1)), outputs=Port((10,))))
+
+
+MNIST: dict[str, Case] = {
+    "truncated": mnist(train_images=DIGITS[:-900]),
+    "truncated_header": mnist(train_images=DIGITS[:9]),
+    "labels_truncated": mnist(t10k_labels=NUMBERED[:20]),
+    "too_long": mnist(t10k_images=DIGITS + b"more"),
+    "labels_missing": mnist(train_labels=None),
+    "labels_as_images": mnist(train_images=NUMBERED),
+    "web_page": mnist(train_images=b"<!DOCTYPE html>\n<html></html>"),
+    "fewer_labels": mnist(train_labels=idx(np.arange(19, dtype=np.uint8) % 10)),
+    "label_beyond": mnist(train_labels=idx(np.arange(20, dtype=np.uint8))),
+    "other_size": mnist(train_images=idx(np.zeros((20, 32, 32), np.uint8))),
+}
+"""The four files of MNIST."""
+
+CLASS = {"kind": "class", "dtype": "int64"}
+
+
+def shards(change: Callable[[Path], object] = unchanged, **changed: Any) -> Case:
+    """Two shards of 100 bytes, as `shards.json` describes them; `changed` are its keys. They are not read so far."""
+    parts = [f"train-0000{number}-of-00002.tfrecord" for number in range(2)]
+    description = {
+        "columns": {"x": {"kind": "array", "dtype": "float32", "shape": [2]}, "y": CLASS},
+        "inputs": ["x"],
+        "targets": ["y"],
+        "splits": {"train": [{"file": name, "examples": 5, "bytes": 100} for name in parts]},
+    }
+
+    def write(folder: Path) -> None:
+        mine = folder / "mine"
+        mine.mkdir()
+        (mine / "shards.json").write_text(json.dumps(description | changed))
+        for name in parts:
+            (mine / name).write_bytes(bytes(100))
+        np.savez(mine / "train.npz", **{"sizes": np.full(10, 4), "columns/y": np.arange(10) % 2})
+        change(mine)
+
+    return Case(write, {"shards": "mine"}, {}, network(Port((2,)), outputs=Port((2,))))
+
+
+SHARDS: dict[str, Case] = {
+    "folder_missing": shards(lambda mine: mine.rename(mine.with_name("other"))),
+    "truncated": shards(lambda mine: (mine / "train-00001-of-00002.tfrecord").write_bytes(bytes(60))),
+    "file_missing": shards(lambda mine: (mine / "train-00000-of-00002.tfrecord").unlink()),
+    "description_missing": shards(lambda mine: (mine / "shards.json").unlink()),
+    "description_broken": shards(lambda mine: (mine / "shards.json").write_text('{"columns": {')),
+    "description_of_something_else": shards(lambda mine: (mine / "shards.json").write_text("[1, 2]")),
+    "type_unknown": shards(columns={"x": {"kind": "array", "dtype": "quaternion"}, "y": CLASS}),
+    "target_unknown": shards(targets=["z"]),
+    "no_training": shards(splits={}),
+    "file_outside": shards(splits={"train": [{"file": "../train.tfrecord", "examples": 5, "bytes": 100}]}),
+    "index_missing": shards(lambda mine: (mine / "train.npz").unlink()),
+    "index_short": shards(lambda mine: np.savez(mine / "train.npz", sizes=np.full(9, 4))),
+    "index_broken": shards(lambda mine: (mine / "train.npz").write_bytes(b"PK\x03\x04" + bytes(30))),
+}
+"""Folders of shards."""
+
 CASES: dict[str, Case] = {
     f"{kind}_{name}": case
     for kind, cases in {
@@ -334,6 +528,11 @@ CASES: dict[str, Case] = {
         "text": TEXTS,
         "text_folder": TEXT_FOLDERS,
         "roles": ROLES,
+        "parquet": PARQUET,
+        "jsonl": JSON_LINES,
+        "named_images": NAMED_IMAGES,
+        "mnist": MNIST,
+        "shards": SHARDS,
     }.items()
     for name, case in cases.items()
 }

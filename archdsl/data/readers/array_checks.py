@@ -25,7 +25,8 @@ def require(arrays: dict[str, NDArray[Any]], names: Sequence[str], path: Path) -
     missing = [name for name in names if name not in arrays]
     if missing:
         found = ", ".join(list(arrays)[:8]) or "none"
-        raise fail("ARCH302", f"{path}: expected the arrays {', '.join(names)}, got {found}")
+        hint = f"save them by name: `numpy.savez(FILE, {', '.join(f'{name}=...' for name in names)})`"
+        raise fail("ARCH302", f"{path}: expected the arrays {', '.join(names)}, got {found}", hint=hint)
 
 
 def exact_images(array: NDArray[Any], name: str, shape: tuple[int, int, int]) -> NDArray[np.uint8]:

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archdsl.data import images
-from archdsl.data.broken import guarded
-from archdsl.data.images import RequestedFormat
+from archdsl.data.broken import BrokenExamples, checked, faults, guarded
+from archdsl.data.images import ImageFormat, RequestedFormat
 from archdsl.data.readers.cell_table import Cells, NumberCells, shown
-from archdsl.data.tables import Column, Reader
+from archdsl.data.tables import Column, Reader, Rows
 from archdsl.errors import fail
 
 MOST_TAGS = 1_000
@@ -160,9 +160,44 @@ def _images(name: str, splits: Mapping[str, Cells], place: str, requested: Reque
     _check_place(name, splits["train"], paths["train"])
     image_format = images.choose_format([path for each in paths.values() for path in each], requested)
     readers: dict[str, Reader] = {
-        split: partial(images.read_rows, each, image_format, split) for split, each in paths.items()
+        split: partial(_read_images, name, splits[split], each, image_format, split) for split, each in paths.items()
     }
     return Column("image", image_format.shape, place=place), readers
+
+
+def _read_images(
+    name: str, cells: Cells, paths: Sequence[Path], image_format: ImageFormat, split: str, rows: Rows
+) -> NDArray[Any]:
+    """The images of some rows.
+
+    Raises:
+        BrokenExamples: some cells are empty, or name no image that can be read.
+    """
+    try:
+        return images.read_rows(paths, image_format, split, rows)
+    except BrokenExamples as error:
+        broken = [place for each in error.faults for place in each.rows.tolist()]
+        # Only the first ones have a reason.
+        reasons = {
+            place: why for each in error.faults for place, why in zip(each.rows.tolist(), each.reasons, strict=False)
+        }
+        values = error.values
+    uneven = [place for place in broken if rows[place] in cells.faults]
+    empty = [place for place in broken if rows[place] not in cells.faults and not cells.columns[name][rows[place]]]
+    others = np.setdiff1d(broken, uneven + empty)
+
+    def unreadable(place: int) -> str:
+        return f"{cells.place(rows[place])}: {reasons.get(place) or f'{paths[rows[place]]} cannot be read'}"
+
+    def is_empty(place: int) -> str:
+        return f"{cells.place(rows[place])}: `{name}` is empty"
+
+    found = (
+        faults(np.array(uneven, np.int64), lambda place: cells.faults[rows[place]], "correct these lines"),
+        faults(np.array(empty, np.int64), is_empty, "fill the empty cells, or set `missing: drop` in `data`", "empty"),
+        faults(others, unreadable, "replace these files, or remove their rows"),
+    )
+    return checked(values, found)
 
 
 def path_of(folder: Path, place: str, text: str) -> Path:

@@ -62,7 +62,7 @@ def _row(line: str) -> dict[str, str]:
     try:
         value = json.loads(line)
     except json.JSONDecodeError as error:
-        raise ValueError(f"not JSON: {error.msg} at column {error.colno:,}") from None
+        raise ValueError(f"not JSON: {error.msg[0].lower()}{error.msg[1:]} at column {error.colno:,}") from None
     except RecursionError:
         raise ValueError("its lists or objects are nested too deeply") from None
     if not isinstance(value, dict):

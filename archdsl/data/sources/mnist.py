@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from archdsl.data.readers import idx
+from archdsl.data.readers import array_checks, idx
 from archdsl.data.sources.published import PublishedSet
 from archdsl.data.tables import Table
 from archdsl.errors import fail
@@ -37,7 +37,8 @@ class IdxSet(PublishedSet):
         return train, test
 
     def _read(self, folder: Path, stem: str) -> Table:
-        images = idx.read(self._file(folder, f"{stem}-images-idx3-ubyte"), 3)
+        path = self._file(folder, f"{stem}-images-idx3-ubyte")
+        images = array_checks.exact_images(idx.read(path, 3)[..., None], str(path), self.shape)
         path = self._file(folder, f"{stem}-labels-idx1-ubyte")
         return self.split(images, idx.read(path, 1).astype(np.int64), str(path))
 

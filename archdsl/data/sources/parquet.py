@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -10,10 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from archdsl.data.readers import files
 from archdsl.data.readers.cell_table import Cells, NumberCells, check_size
-from archdsl.data.readers.files import reason
 from archdsl.data.sources.table_file import TableFile
-from archdsl.errors import fail
+from archdsl.errors import ArchError, fail
+from archdsl.files import opened
+
+MARK = b"PAR1"
+"""The first and the last bytes of a Parquet file."""
 
 LARGEST_INTEGER = 2**53
 """Larger integers are not numbers in float64, and are read as text."""
@@ -37,11 +42,29 @@ class ParquetFile(TableFile):
                 check_size(path, file.metadata.num_rows, names)
                 groups = [_cells_of(file.read_row_group(number)) for number in range(file.num_row_groups)]
         except (OSError, ValueError, NotImplementedError) as error:
-            raise fail("ARCH302", f"{path} cannot be read as Parquet: {reason(error)}") from None
+            raise _unreadable(path, error) from None
         if not sum(len(next(iter(group.values()))) for group in groups):
             raise fail("ARCH302", f"{path} has no rows", hint="write a row for each example")
         columns = {name: _joined([group[name] for group in groups]) for name in groups[0]}
         return Cells(path, columns, range(1, 1 + len(next(iter(columns.values())))))
+
+
+def _unreadable(path: Path, error: Exception) -> ArchError:
+    """What is wrong with a file that pyarrow cannot read."""
+    try:
+        with opened(path) as file:
+            first = file.read(len(MARK))
+            file.seek(-len(first), os.SEEK_END)
+            last = file.read()
+    except OSError as failure:
+        return fail("ARCH302", f"{path} cannot be read: {files.reason(failure)}")
+    if first != MARK:
+        hint = "tables of text have the sources `csv` and `jsonl`"
+        return fail("ARCH302", f"{path} is not a Parquet file: expected it to begin with `{MARK.decode()}`", hint=hint)
+    if last != MARK:
+        message = f"{path} is truncated: expected a Parquet file to end with `{MARK.decode()}`"
+        return fail("ARCH302", message, hint=files.AGAIN)
+    return fail("ARCH302", f"{path} cannot be read as Parquet: {files.reason(error)}", hint=files.AGAIN)
 
 
 def _cells_of(table: Any) -> dict[str, Sequence[str]]:

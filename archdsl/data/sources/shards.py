@@ -108,6 +108,8 @@ def _check_complete(root: Path, shards: list[Shard]) -> None:
 
 def _table(root: Path, split: str, shards: tuple[Shard, ...], known: Shards) -> Table:
     path, count = root / f"{split}.npz", sum(shard.examples for shard in shards)
+    if not path.is_file():
+        raise fail("ARCH302", f"{path} is missing", hint=AGAIN)
     index = files.arrays(path, files.budget())
     small = {name for name, column in known.columns.items() if is_small(column)}
     for name in ("sizes", *(f"columns/{name}" for name in small)):

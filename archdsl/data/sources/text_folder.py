@@ -56,7 +56,9 @@ class TextFolder(Source):
 def _table(listed: dict[str, list[Path]], classes: tuple[str, ...]) -> Table:
     files, labels = class_folders.labeled(listed, classes)
     readers: dict[str, Reader] = {"text": partial(_read, files), "label": lambda rows: labels[rows]}
-    return Table(len(files), readers, lambda rows: [str(files[row]) for row in rows.tolist()])
+    return Table(
+        len(files), readers, lambda rows: [str(files[row]) for row in rows.tolist()], "or remove the empty files"
+    )
 
 
 def _read(files: list[Path], rows: Rows) -> NDArray[np.object_]:
