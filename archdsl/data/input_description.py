@@ -25,6 +25,9 @@ from archdsl.data.targets import (
 from archdsl.errors import ArchError, Problem
 from archdsl.recipe import TASKS, TestTime
 
+IMAGE, LABEL = "image", "label"
+"""The columns of images with one label each, as version 0.1 had them."""
+
 
 @dataclass(frozen=True, slots=True)
 class DescribedHead:
@@ -107,11 +110,12 @@ def describe(
 
 
 def _classifies_images(dataset: Dataset) -> bool:
-    """Whether images are the only input, and classes the only target: such models are described as in version 0.1."""
+    """Whether a model is described as in version 0.1: images with one label each, in columns of the usual names."""
     return (
         len(dataset.inputs) == len(dataset.targets) == 1
         and dataset.image_name is not None
-        and dataset.class_name is not None
+        and dataset.class_name == LABEL
+        and (dataset.image.column, dataset.image.place) == (IMAGE, "")
     )
 
 
@@ -192,11 +196,11 @@ class _ImageClassifier(_Pixels):
     output: str = ""
 
     def made(self) -> Description:
-        head = DescribedHead(self.output, "label", "classification")
+        head = DescribedHead(self.output, LABEL, "classification")
         return Description(
             self.source,
-            {"": self.image("image")},
-            {"label": ClassTarget("label", self.classes)},
+            {"": self.image(IMAGE)},
+            {LABEL: ClassTarget(LABEL, self.classes)},
             (head,),
             self.test_time,
         )
