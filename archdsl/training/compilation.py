@@ -233,6 +233,14 @@ def _ends_in_logits(recipe: Train, model: keras.Model, output: str, loss: Loss) 
     return not gives_probabilities(model, output, loss.each) if recipe.from_logits is None else recipe.from_logits
 
 
+def sigmoid_logits(recipe: Train, model: keras.Model, heads: Sequence[Head]) -> frozenset[str]:
+    """The outputs whose values become probabilities by a sigmoid."""
+    each = [head.output for head in heads if head.task.link == "sigmoid"]
+    if recipe.from_logits is not None:
+        return frozenset(each if recipe.from_logits else ())
+    return frozenset(output for output in each if not gives_probabilities(model, output, each=True))
+
+
 def encodings(recipe: Train, heads: Sequence[Head]) -> dict[str, Encoding]:
     """How the losses take each target.
 
@@ -256,7 +264,7 @@ def gives_probabilities(model: keras.Model, output: str = "", each: bool = False
     image are zeros.
 
     Args:
-        each: whether it is enough that each is a probability, as after a sigmoid; then images of noise are tried.
+        each: whether it is enough that each is a probability, as after a sigmoid; then random inputs are tried.
     """
 
     def outputs(images: list[Any]) -> Any:
@@ -265,14 +273,31 @@ def gives_probabilities(model: keras.Model, output: str = "", each: bool = False
             given = model(images if len(images) > 1 else images[0], training=False)
         return (given[output] if output else given).numpy().astype("float64")
 
-    # The dtype of an integer input is kept: its zeros are ids, of which no others are known to be valid.
+    # The dtype of an integer input is kept: its zeros are ids.
     black = [np.zeros([1, *(side or 32 for side in tensor.shape[1:])], tensor.dtype) for tensor in model.inputs]
     if each:
-        noise = np.random.default_rng(0)
-        tries = [
-            outputs([noise.normal(0, 10, one.shape) if one.dtype.kind == "f" else one for one in black])
-            for _ in range(4)
-        ]
+        ids, random = _valid_ids(model), np.random.default_rng(0)
+        rows = 1 if any(one.dtype.kind == "f" for one in black) else 64
+        tries = [outputs([_random_like(one, rows, ids, random) for one in black]) for _ in range(4)]
         return bool(all((values >= 0).all() and (values <= 1).all() and values.any() for values in tries))
     values = outputs(black)
     return bool((values >= 0).all() and (abs(values.sum(axis=-1) - 1) < 1e-2).all())
+
+
+def _valid_ids(model: keras.Model) -> int:
+    """How many ids every embedding of a network knows; 2 if it has none."""
+    layers = model._flatten_layers(include_self=False, recursive=True)
+    return min((layer.input_dim for layer in layers if isinstance(layer, keras.layers.Embedding)), default=2)
+
+
+def _random_like(black: Any, rows: int, ids: int, random: np.random.Generator) -> Any:
+    """Random values of the shape and dtype of a black image; of ids, half of the rows repeat one id."""
+    if black.dtype.kind == "f":
+        return random.normal(0, 10, (rows, *black.shape[1:]))
+    if black.dtype.kind not in "iu":
+        return np.repeat(black, rows, axis=0)
+    values = random.integers(0, ids, (rows, *black.shape[1:]))
+    # A mean over many random ids is nearly the same for all rows.
+    repeated = values.reshape(rows, -1)[: rows // 2]
+    repeated[:] = repeated[:, :1]
+    return values.astype(black.dtype)

@@ -153,14 +153,17 @@ def evaluate(
     losses = loss if isinstance(loss, dict) else {head.output: loss for head in heads}
     weights = compilation.loss_weights(recipe, heads) or {}
     scorers = {head.output: head.task.scorer(head.column, dataset) for head in heads}
+    logits = compilation.sigmoid_logits(recipe, model, heads)
     summed, first = 0.0, 0
     for outputs, single_view in test_outputs(model, dataset, source, recipe.test_time, heads):
         rows = slice(first, first + len(outputs[main.output]))
         first = rows.stop
         values = {name: array[rows] for name, array in dataset.test.targets.items()}
         for head in heads:
-            single = single_view[head.output] if single_view else None
-            scorers[head.output].update(outputs[head.output], values[head.column], single)
+            judged, single = outputs[head.output], single_view[head.output] if single_view else None
+            if head.output in logits:
+                judged, single = _sigmoid(judged), None if single is None else _sigmoid(single)
+            scorers[head.output].update(judged, values[head.column], single)
             if head.output in losses:
                 target = encoded(tf.constant(values[head.column]), dataset.targets[head.column], encodings[head.column])
                 each = keras.losses.get(losses[head.output])
@@ -191,6 +194,10 @@ def evaluate(
         heads=others or None,
     )
     return evaluation, scorers
+
+
+def _sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(keras.ops.sigmoid(logits), np.float32)
 
 
 def _run_one(run: Callable[[Any], dict[str, Any]], output: str, inputs: NDArray[Any]) -> NDArray[Any]:

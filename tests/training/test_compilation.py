@@ -45,6 +45,15 @@ def test_logits_are_seen_from_the_network_unless_the_recipe_says(activation: Any
     assert made.get_config()["from_logits"] is logits
 
 
+def test_logits_of_ids_are_not_taken_for_probabilities() -> None:
+    """The logit of the ids 0 is 0.3, as if it were a probability; of others it is not."""
+    given = keras.Input((3,), dtype="int32")
+    known = keras.layers.Embedding(4, 1, embeddings_initializer=lambda shape, dtype=None: [[0.3], [0.4], [0.5], [2.0]])
+    pooled = keras.layers.GlobalAveragePooling1D()(known(given))
+    assert not compilation.gives_probabilities(keras.Model(given, pooled), each=True)
+    assert compilation.gives_probabilities(keras.Model(given, keras.ops.sigmoid(pooled)), each=True)
+
+
 def test_calls_become_keras_objects_however_nested() -> None:
     recipe = {"sgd": {"momentum": 0.9, "learning_rate": {"cosine": {"rate": 0.5, "final": 0.1, "warmup": 1}}}}
     optimizer = compilation.instantiate(Train.model_validate({"optimizer": recipe}).optimizer.to_call(10, 20))

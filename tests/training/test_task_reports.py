@@ -16,6 +16,8 @@ from archdsl.data.targets import ClassTarget, ImageTarget, MaskTarget, NumberTar
 from archdsl.recipe import Train  # noqa: E402
 from archdsl.runs.folder import read_result  # noqa: E402
 from archdsl.training import compilation  # noqa: E402
+from archdsl.training.evaluation import evaluate  # noqa: E402
+from archdsl.training.setup import Overrides, prepare  # noqa: E402
 from archdsl.training.tasks import Head, Pictures, task_named  # noqa: E402
 from archdsl.training.tasks.classification import ClassificationScorer  # noqa: E402
 from archdsl.training.tasks.image_to_image import ImageScorer  # noqa: E402
@@ -53,12 +55,11 @@ def test_the_scores_of_classes_are_those_of_keras() -> None:
         assert one.count == (labels == number).sum()
 
 
-@pytest.mark.parametrize("logits", [False, True])
-def test_labels_are_decided_one_by_one(logits: bool, tmp_path: Path) -> None:
+def test_labels_are_decided_one_by_one(tmp_path: Path) -> None:
     shares = RANDOM.random((60, 3)).astype("float32")
     values = (RANDOM.random((60, 3)) < shares).astype("float32")
     scorer = MultiLabelScorer(TagsTarget("tags", NAMES))
-    in_batches(scorer, np.log(shares / (1 - shares)) if logits else shares, values)
+    in_batches(scorer, shares, values)
     metrics = {
         "f1_score": keras.metrics.F1Score(average="macro", threshold=0.5),
         "binary_accuracy": keras.metrics.BinaryAccuracy(),
@@ -66,9 +67,8 @@ def test_labels_are_decided_one_by_one(logits: bool, tmp_path: Path) -> None:
     for name, metric in metrics.items():
         metric.update_state(values, shares)
         assert scorer.scores()[name] == pytest.approx(float(metric.result()), rel=1e-5), name
-    if not logits:
-        assert scorer.draw(Pictures(tmp_path, "tags", "animals"), None) == ["labels-animals.png"]  # type: ignore[arg-type]
-        assert (tmp_path / "labels-animals.png").read_bytes().startswith(b"\x89PNG")
+    assert scorer.draw(Pictures(tmp_path, "tags", "animals"), None) == ["labels-animals.png"]  # type: ignore[arg-type]
+    assert (tmp_path / "labels-animals.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_masks_are_judged_as_keras_judges_them() -> None:
@@ -185,3 +185,26 @@ def test_each_output_has_its_own_report(tmp_path: Path, monkeypatch: pytest.Monk
     assert done.best_epoch == best["epoch"]
     total = log[0]["validation_grade_loss"] + 0.5 * log[0]["validation_value_loss"]
     assert log[0]["validation_loss"] == pytest.approx(total, rel=1e-4)
+
+
+BINARY = """\
+archdsl: 1
+name: Binary
+input: [1]
+model: [{dense: {units: 1}}]
+data: {source: {csv: binary.csv}, targets: kind, batch_size: 1}
+"""
+
+
+def test_small_logits_are_not_taken_for_probabilities(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Alone in a batch, a logit of 0.3 looks like a probability, but the second class is likelier."""
+    monkeypatch.chdir(tmp_path)
+    rows = [f"{(i - 30) / 10},{'ab'[i > 30]}" for i in range(61)]
+    Path("binary.csv").write_text("x,kind\n" + "\n".join(rows) + "\n")
+    made = prepare(archdsl.loads(BINARY), Overrides())
+    made.model.layers[-1].kernel.assign([[1.0]])
+    loss = compilation.make_loss(made.recipe, made.model, made.heads)
+    tested, _ = evaluate(made.model, made.dataset, made.source, made.recipe, made.heads, loss)
+    logits = made.dataset.test.inputs[""][:, 0]
+    assert ((logits > 0) & (logits < 0.5)).sum() >= 2
+    assert tested.accuracy == np.mean((logits > 0) == made.dataset.labels("test"))

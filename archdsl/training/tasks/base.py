@@ -76,7 +76,8 @@ class Scorer(ABC):
         """Add the outputs of a batch and the values of its target.
 
         Args:
-            outputs: the outputs (N, ...); with test-time augmentation, their mean over several views.
+            outputs: the outputs (N, ...), of a task with a sigmoid as probabilities; with test-time augmentation, their
+                mean over several views.
             values: the target (N, ...), as the data set has it.
             single_view: with test-time augmentation, the outputs for the examples themselves.
         """

@@ -148,9 +148,8 @@ class ClassificationScorer(Scorer):
 
 
 def two_columns(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The probability or logit of the second class, (N, 1), as probabilities of both classes, (N, 2)."""
-    wide = values.astype(np.float64)
-    second = wide if ((wide >= 0) & (wide <= 1)).all() else 1 / (1 + np.exp(-wide))
+    """The probability of the second class, (N, 1), as probabilities of both classes, (N, 2)."""
+    second = values.astype(np.float64)
     return np.concatenate([1 - second, second], axis=1).astype(np.float32)
 
 

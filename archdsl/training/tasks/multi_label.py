@@ -64,7 +64,7 @@ class MultiLabelScorer(Scorer):
     def decisions(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Which classes each example is said to have, and has: (N, classes)."""
         outputs, true = np.concatenate(self.outputs), np.concatenate(self.values) > 0.5
-        return outputs > (0.5 if ((outputs >= 0) & (outputs <= 1)).all() else 0.0), true
+        return outputs > 0.5, true
 
     def scores(self) -> dict[str, float]:
         predicted, true = self.decisions()

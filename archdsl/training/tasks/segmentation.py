@@ -128,8 +128,7 @@ def _predicted(outputs: NDArray[Any]) -> NDArray[np.uint8]:
     """The class of each pixel: (N, H, W, channels) -> uint8 (N, H, W)."""
     if outputs.shape[-1] > 1:
         return np.asarray(outputs.argmax(axis=-1), np.uint8)
-    threshold = 0.5 if ((outputs >= 0) & (outputs <= 1)).all() else 0.0
-    return np.asarray(outputs[..., 0] > threshold, np.uint8)
+    return np.asarray(outputs[..., 0] > 0.5, np.uint8)
 
 
 def _counts(true: NDArray[np.uint8], predicted: NDArray[np.uint8], classes: int) -> NDArray[np.int64]:
