@@ -21,10 +21,14 @@ from archdsl.data.targets import ClassTarget, Target
 from archdsl.errors import fail, nearest
 from archdsl.recipe import DATA_SOURCES, Data, Train
 from archdsl.recipe.data import source_at
+from archdsl.recipe.places import kind_at
 from archdsl.text import in_line
 
 TYPED = ("number", "class", "text")
 """The kinds of columns that a recipe can ask for."""
+
+ROWS = ("csv", "jsonl", "parquet")
+"""The sources whose rows have the same columns in any of them."""
 
 
 def source_of(place: str, data: Data) -> Data:
@@ -42,7 +46,9 @@ def source_of(place: str, data: Data) -> Data:
         "file",
         "folder",
     ):
-        source = {data.kind: place}
+        # Rows may be in a file of another format.
+        other = kind_at(place) if data.kind in ROWS else ""
+        source = {other if other in ROWS else data.kind: place}
     if source is None:
         hint = "name a data set, a file or a folder, or write `NAME:PLACE`, as in `folder:photos`"
         raise fail("ARCH301", f"there is no data at `{in_line(place)}`", hint=hint)

@@ -24,6 +24,9 @@ VOCABULARY = 20_000
 LONGEST, OFTEN = 512, 0.2
 """The largest number of words that is chosen, and the share of texts that are cut from which a training reports it."""
 
+UNKNOWN = 1
+"""The number of an unknown word."""
+
 AT_ONCE = 4_096
 """The number of texts to encode at a time."""
 
@@ -31,6 +34,8 @@ AT_ONCE = 4_096
 @dataclass(frozen=True, slots=True)
 class TextInput(Input):
     """A column of texts as the numbers of their words: int32 (length,), padded with 0; 1 is an unknown word.
+
+    A text without words is one unknown word: a mean that leaves padding out would be NaN.
 
     Keras's `TextVectorization` makes lower-case words without punctuation, and numbers the most frequent words of the
     training texts.
@@ -84,6 +89,7 @@ class TextInput(Input):
         layer = _vectorization(vocabulary=list(self.words), output_sequence_length=self.length)
         for start in range(0, len(values), AT_ONCE):
             result[start : start + AT_ONCE] = np.asarray(layer(values[start : start + AT_ONCE].tolist()))
+        result[:, 0] = np.maximum(result[:, 0], UNKNOWN)
         return result
 
     @property
