@@ -237,12 +237,11 @@ class _Output:
         from archdsl.data.images import size_of
 
         example, written = prediction.example, {}
-        # Of a cropped or padded image, the outputs show another part.
-        stretched = all(column.resize == "stretch" for column in self.predictor.description.columns.values())
-        size = size_of(prediction.path) if example.key == "image" and stretched else None
+        how = next(iter(self.predictor.description.columns.values())).resize
+        size = size_of(prediction.path) if example.key == "image" else None
         stem = prediction.path.stem if example.key == "image" else str(example.name)
         for name, answer in prediction.answers.items():
-            picture = answer.picture(size)
+            picture = answer.picture(size, how)
             if picture is not None:
                 path = self.folder / f"{self._free(f'{stem}_{name}' if name else stem)}.png"
                 with files.writing(path) as partial:

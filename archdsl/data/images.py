@@ -172,6 +172,34 @@ def fit(
     return image.resize((width, height), resampling)
 
 
+def restored(
+    image: Image.Image,
+    size: Sequence[int],
+    how: Resize,
+    resampling: Image.Resampling = Image.Resampling.BILINEAR,
+) -> Image.Image:
+    """Undo `fit`: resize what a network returns for a fitted image to the height and width of the original image.
+
+    The border that `pad` added is removed. The border that `crop` cut off is black, which is class 0 in a mask.
+    """
+    height, width = size
+    if (image.height, image.width) == (height, width):
+        return image
+    across, down = image.width / width, image.height / height
+    if how == "pad":
+        scale = min(across, down)
+        seen = max(1, round(width * scale)), max(1, round(height * scale))
+        left, top = round((image.width - seen[0]) / 2), round((image.height - seen[1]) / 2)
+        return image.resize((width, height), resampling, box=(left, top, left + seen[0], top + seen[1]))
+    if how == "crop":
+        scale = max(across, down)
+        seen = max(1, round(image.width / scale)), max(1, round(image.height / scale))
+        whole = Image.new(image.mode, (width, height))
+        whole.paste(image.resize(seen, resampling), (round((width - seen[0]) / 2), round((height - seen[1]) / 2)))
+        return whole
+    return image.resize((width, height), resampling)
+
+
 def resize(image: NDArray[np.uint8], height: int, width: int, how: Resize = "stretch") -> NDArray[np.uint8]:
     """Resize an image (H, W, C), bilinearly and with antialiasing."""
     if image.shape[:2] == (height, width):

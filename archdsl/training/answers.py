@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from archdsl.data.images import restored
+from archdsl.data.tables import Resize
 from archdsl.text import in_line, percent
 from archdsl.training.reports.overlays import COLORS
 
@@ -38,11 +40,12 @@ class Answer(ABC):
     def cells(self, top: int) -> dict[str, Any]:
         """The cells of a row of CSV by column. All answers of an output have the same columns."""
 
-    def picture(self, size: tuple[int, int] | None = None) -> Any:
+    def picture(self, size: tuple[int, int] | None = None, how: Resize = "stretch") -> Any:
         """The prediction as an image of Pillow, or None if it is none.
 
         Args:
-            size: the height and width to resize it to.
+            size: the height and width of the image that was predicted; by default, those of the output.
+            how: how that image was fitted to the input of the network, which is undone.
         """
         return None
 
@@ -172,13 +175,13 @@ class MaskAnswer(Answer):
     def cells(self, top: int) -> dict[str, Any]:
         return {f"fraction_{self.classes[number]}": f"{share:.6f}" for number, share in sorted(self._fractions())}
 
-    def picture(self, size: tuple[int, int] | None = None) -> Any:
+    def picture(self, size: tuple[int, int] | None = None, how: Resize = "stretch") -> Any:
         """A mask as `masks` reads it: the value of a pixel is the number of its class, which the palette colors."""
         from PIL import Image
 
         picture = Image.fromarray(self.mask)
-        if size is not None and size != self.mask.shape:
-            picture = picture.resize((size[1], size[0]), Image.Resampling.NEAREST)
+        if size is not None:
+            picture = restored(picture, size, how, Image.Resampling.NEAREST)
         picture.putpalette(_palette())
         return picture
 
@@ -212,14 +215,12 @@ class ImageAnswer(Answer):
     def cells(self, top: int) -> dict[str, Any]:
         return {"height": self.pixels.shape[0], "width": self.pixels.shape[1]}
 
-    def picture(self, size: tuple[int, int] | None = None) -> Any:
+    def picture(self, size: tuple[int, int] | None = None, how: Resize = "stretch") -> Any:
         from PIL import Image
 
         pixels = np.clip(np.rint(self.pixels * 255), 0, 255).astype(np.uint8)
         picture = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
-        if size is None or size == pixels.shape[:2]:
-            return picture
-        return picture.resize((size[1], size[0]), Image.Resampling.BILINEAR)
+        return picture if size is None else restored(picture, size, how)
 
 
 @dataclass(frozen=True, slots=True)

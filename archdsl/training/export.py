@@ -16,6 +16,7 @@ import numpy as np
 from archdsl.data.input_description import DescribedHead, Description
 from archdsl.data.inputs import ArrayInput, CategoryInput, ImageInput, Input, TextInput, VectorInput
 from archdsl.data.inputs import array as array_input
+from archdsl.data.inputs import text as text_input
 from archdsl.data.inputs import vector as vector_input
 from archdsl.data.pipeline.normalization import EPSILON
 from archdsl.data.targets import NumberTarget
@@ -73,6 +74,14 @@ def write_export(
     return predictor
 
 
+FITTED = {
+    "stretch": "",
+    "crop": " (first scale images to cover this size, and crop them at the center)",
+    "pad": " (first scale images to fit into this size, and center them on black)",
+}
+"""What callers of an exported model must do with images of another size, as `archdsl.data.images.fit` does."""
+
+
 def describe(predictor: Predictor) -> str:
     """`input: 8x8x1 pixels from 0 to 16; output: probabilities of 10 classes`."""
     inputs = predictor.description.inputs
@@ -86,8 +95,7 @@ def describe(predictor: Predictor) -> str:
 
 def _raw_text(each: Input) -> str:
     if isinstance(each, ImageInput):
-        fitted = {"stretch": "", "crop": ", cropped to this size", "pad": ", padded to this size"}[each.resize]
-        return f"{_sides(each.shape)} pixels from 0 to {each.largest:g}{fitted}"
+        return f"{_sides(each.shape)} pixels from 0 to {each.largest:g}{FITTED[each.resize]}"
     return ", ".join(f"`{name}` ({column.kind})" for name, column in each.needs.items())
 
 
@@ -114,7 +122,8 @@ def _output_text(predictor: Predictor, head: DescribedHead) -> str:
 def with_raw_input(network: keras.Model, description: Description, heads: Sequence[DescribedHead]) -> keras.Model:
     """Wrap a network with layers that encode raw values, and with layers that make probabilities of logits.
 
-    Images are one input `image`. A table has an input for each column. Only the outputs that were trained are kept.
+    There is an input for each column, such as `image`. Only the outputs that were trained are kept. Images must have
+    the size of the network's input.
 
     Raises:
         ArchError: Keras has no layer for an input (ARCH303).
@@ -156,7 +165,9 @@ def _encoded(each: Input, raw: dict[str, Any]) -> Any:
     if isinstance(each, TextInput):
         text = _raw_input(raw, each.column, (), "string")
         # `adapt` puts the two special tokens in front of the words, and the layer adds them again.
-        return keras.layers.TextVectorization(vocabulary=[*each.words[2:]], output_sequence_length=each.length)(text)
+        layer = keras.layers.TextVectorization(vocabulary=[*each.words[2:]], output_sequence_length=each.length)
+        words = layer(text)
+        return keras.ops.concatenate([keras.ops.maximum(words[:, :1], text_input.UNKNOWN), words[:, 1:]], axis=1)
     if isinstance(each, ArrayInput):
         array = _raw_input(raw, each.column, each.shape, each.dtype)
         if each.mean is None or each.std is None:
@@ -167,7 +178,7 @@ def _encoded(each: Input, raw: dict[str, Any]) -> Any:
 
 
 def _standardized(image: ImageInput, raw: dict[str, Any]) -> Any:
-    x = raw[image.column] = keras.Input(image.shape, name=image.column, dtype="float32")
+    x = _raw_input(raw, image.column, image.shape, "float32")
     if image.divisor != 1:
         x = keras.layers.Rescaling(1 / image.divisor, name="scale", dtype="float32")(x)
     if image.statistics is not None:
@@ -197,7 +208,7 @@ def _vector_part(each: VectorInput, name: str, raw: dict[str, Any]) -> Any:
     return keras.ops.where(keras.ops.isnan(scaled), 0.0, scaled) if each.missing == "mean" else scaled
 
 
-def _raw_input(raw: dict[str, Any], name: str, shape: tuple[int, ...], dtype: str) -> Any:
+def _raw_input(raw: dict[str, Any], name: str, shape: Sequence[int | None], dtype: str) -> Any:
     """The raw input of a column, which several inputs of the network may share."""
     if name not in raw:
         raw[name] = keras.Input(shape, name=_NOT_WORD.sub("_", name), dtype=dtype)
@@ -216,7 +227,7 @@ def _no_class(classes: Sequence[str]) -> str:
 
 
 def _write_saved_model(model: keras.Model, out: Path) -> None:
-    """Write a SavedModel, which TensorFlow can open without Keras. Its `serve` maps float32 images to the outputs."""
+    """Write a SavedModel, which TensorFlow can open without Keras. Its `serve` maps the inputs to the outputs."""
     try:
         with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent, ignore_cleanup_errors=True) as partial:
             model.export(Path(partial) / "model", format="tf_saved_model", verbose=False)

@@ -6,6 +6,8 @@ import json
 import re
 import subprocess
 import sys
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +19,12 @@ from PIL import Image
 keras = pytest.importorskip("keras")
 
 import archdsl  # noqa: E402
-from archdsl.data import input_description, other_data  # noqa: E402
+from archdsl.data import images, input_description, other_data  # noqa: E402
 from archdsl.data.ports import Ports  # noqa: E402
 from archdsl.errors import ArchError  # noqa: E402
 from archdsl.keras.runtime import carried_data, carry_data  # noqa: E402
 from archdsl.training import export, prediction  # noqa: E402
+from archdsl.training.answers import MaskAnswer  # noqa: E402
 from archdsl.training.generation import Generator  # noqa: E402
 from archdsl.training.setup import Overrides, PreparedTraining, prepare  # noqa: E402
 
@@ -43,7 +46,7 @@ inputs:
 outputs: [income, buys, shop]
 model:
   - {embedding: {vocabulary: 4, size: 2}, from: job, name: of_job}
-  - {embedding: {vocabulary: 50, size: 2}, from: note}
+  - {embedding: {vocabulary: 50, size: 2, mask_zero: true}, from: note}
   - {global_average_pool: {}, name: of_note}
   - {concat: {}, from: [facts, of_job, of_note], name: all}
   - {dense: {units: 1}, from: all, name: income}
@@ -56,6 +59,14 @@ data:
   columns: {note: text}
   missing: mean
 train: {loss: {income: mean_squared_error, buys: binary_crossentropy, shop: categorical_crossentropy}}
+"""
+
+BIRDS = """\
+archdsl: 1
+name: Birds
+input: [8, 8, 1]
+model: [flatten, {dense: {units: 2}}]
+data: {source: {csv: birds.csv}, targets: kind}
 """
 
 SERIES = """\
@@ -106,6 +117,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for i in range(8):
             pixels = RANDOM.randint(0, 2, (8, 8)).astype("uint8")
             Image.fromarray(pixels * (200 if kind == "images" else 1)).save(folder / "cells" / kind / f"{i}.png")
+    kinds = [f"cells/images/{row % 8}.png,{('crow', 'wren')[row % 2]}" for row in range(40)]
+    (folder / "birds.csv").write_text("photo,kind\n" + "\n".join(kinds) + "\n")
     (folder / "book.txt").write_text("the cat sat on the mat, and the dog sat on the log. " * 8)
     Image.fromarray(RANDOM.randint(0, 255, (16, 24)).astype("uint8")).save(folder / "large.png")
     return folder
@@ -113,7 +126,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def made(folder: Path) -> dict[str, PreparedTraining]:
-    texts = {"clients": CLIENTS, "series": SERIES, "cells": CELLS, "characters": CHARACTERS}
+    texts = {"clients": CLIENTS, "birds": BIRDS, "series": SERIES, "cells": CELLS, "characters": CHARACTERS}
     found = {}
     for name, text in texts.items():
         prepared = prepare(archdsl.loads(text), Overrides(data_dir=folder))
@@ -155,6 +168,10 @@ def test_all_forms_of_rows_give_the_same(folder: Path, made: dict[str, PreparedT
     columns = {name: [value] for name, value in ROW.items()}
     network = folder / "clients.keras"
     forms: list[Any] = [tmp_path / "row.csv", [tmp_path / "row.jsonl"], [ROW], columns]
+    if find_spec("pyarrow"):
+        arrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
+        parquet.write_table(arrow.table(columns), tmp_path / "row.parquet")
+        forms.append(tmp_path / "row.parquet")
     values = [archdsl.predict(network, form)[0].value for form in forms]
     assert len(set(values)) == 1
 
@@ -172,14 +189,16 @@ def test_the_batch_changes_nothing_and_an_empty_cell_is_the_mean(folder: Path, m
 
 
 def test_raw_exports_take_raw_columns(folder: Path, made: dict[str, PreparedTraining], tmp_path: Path) -> None:
-    want = archdsl.predict(folder / "clients.keras", [ROW, {**ROW, "job": "pilot", "age": None}])
+    rows = [ROW, {**ROW, "job": "pilot", "age": None}, {**ROW, "note": "?!"}]
+    want = archdsl.predict(folder / "clients.keras", rows)
+    assert not any(np.isnan(one.value) for one in want), "a mean over no words is NaN"
     export.write_export(folder / "clients.keras", tmp_path / "raw.keras", raw=True)
     model = archdsl.load_model(tmp_path / "raw.keras")
     given = {
-        "age": np.array([[31], [np.nan]], "float32"),
-        "home": np.array([["own"], ["own"]]),
-        "job": np.array(["clerk", "pilot"]),
-        "note": np.array(["a word1 said"] * 2),
+        "age": np.array([[31], [np.nan], [31]], "float32"),
+        "home": np.array([["own"]] * 3),
+        "job": np.array(["clerk", "pilot", "clerk"]),
+        "note": np.array(["a word1 said", "a word1 said", "?!"]),
     }
     found = model({name: keras.ops.convert_to_tensor(values) for name, values in given.items()})
     for row, one in enumerate(want):
@@ -206,6 +225,27 @@ def test_arrays_and_tags(folder: Path, made: dict[str, PreparedTraining], tmp_pa
     for one in archdsl.predict(folder / "series.keras", tmp_path / "short.npz"):
         assert "short.npz, row" in str(one.error)
         assert "expected an array of 6x2, got 5x2" in str(one.error)
+
+
+def test_a_column_of_images_keeps_its_name(folder: Path, made: dict[str, PreparedTraining]) -> None:
+    (folder / "photos.csv").write_text("photo\ncells/images/3.png\n")
+    (row,) = archdsl.predict(folder / "birds.keras", folder / "photos.csv")
+    (image,) = archdsl.predict(folder / "birds.keras", [folder / "cells/images/3.png"])
+    assert row.value == image.value
+    assert np.array_equal(row.probabilities, image.probabilities)
+    assert list(prediction.load(folder / "birds.keras").description.targets) == ["kind"]
+
+
+@pytest.mark.parametrize("how", ["crop", "pad"])
+def test_masks_of_fitted_images_are_fitted_back(how: Any) -> None:
+    """A mask of an image of 10x20 pixels, whose left half has class 1 and right half class 2."""
+    original = Image.fromarray(np.repeat([[1, 2]], 10, axis=1).repeat(10, axis=0).astype("uint8"))
+    seen = np.asarray(images.fit(original, (8, 8), how, Image.Resampling.NEAREST))
+    again = np.asarray(MaskAnswer(seen, ("none", "left", "right")).picture((10, 20), how))
+    want = np.asarray(original).copy()
+    if how == "crop":
+        want[:, :5] = want[:, 15:] = 0
+    assert np.array_equal(again, want)
 
 
 def test_masks_have_the_size_of_their_images(folder: Path, made: dict[str, PreparedTraining], tmp_path: Path) -> None:
@@ -319,6 +359,11 @@ def test_other_data_is_encoded_and_numbered_as_in_training(
     facts, age = dataset.test.inputs["facts"][:, 0], description.inputs["facts"]
     ages = np.array([float(row.split(",")[0]) for row in taken])
     assert np.allclose(facts, (ages - age.mean["age"]) / age.std["age"], atol=1e-6)  # type: ignore[attr-defined]
+    lines = [dict(zip(head.split(","), row.replace("clerk", "pilot").split(","), strict=True)) for row in taken]
+    (tmp_path / "some.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    of_lines = other_data.source_of(str(tmp_path / "some.jsonl"), prepared.source)
+    again = other_data.load(of_lines, description, ports, prepared.recipe)
+    assert all(np.array_equal(values, again.test.inputs[name]) for name, values in dataset.test.inputs.items())
     (tmp_path / "new.csv").write_text("\n".join([head, rows[7], rows[4][:-1] + "z"]) + "\n")
     with pytest.raises(ArchError, match=r"new.csv.*: `shop` is `z`, which no training example has"):
         other_data.load(other_data.source_of(str(tmp_path / "new.csv"), data), description, ports, prepared.recipe)
