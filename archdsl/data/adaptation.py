@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,9 @@ from archdsl.text import in_line, quantity
 
 AXES = {"class": 1, "tags": 1, "mask": 3}
 """The number of axes of an output, by what it predicts; its last axis has the classes."""
+
+SHOWN = 6
+"""The most classes that a change names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +58,29 @@ def adapted(spec: Spec, arguments: Mapping[str, Any], place: str, data_dir: Path
     if seen.kinds:
         words["data.columns"] = dict(seen.kinds)
         changes.append(("data.columns", ", ".join(f"{name}: {kind}" for name, kind in seen.kinds.items())))
+    changes += _without_classes(spec, words)
     if seen.kind == "image":
         changes += _with_images(spec, arguments, seen, words)
     changed, _ = with_settings(spec, words)
     with_classes = _with_classes(changed, arguments, seen)
     return replace(with_classes, changes=(*changes, *with_classes.changes))
+
+
+def _without_classes(spec: Spec, words: dict[str, Any]) -> list[tuple[str, str]]:
+    """Remove what the recipe says about the classes of the earlier data set."""
+    changes = list[tuple[str, str]]()
+    if spec.data is not None and spec.data.classes is not None:
+        words["data.classes"] = None
+        changes.append(("data.classes", f"removed (was {_first(spec.data.classes)})"))
+    if spec.data is not None and isinstance(spec.data.class_weights, dict):
+        words["data.class_weights"] = "none"
+        changes.append(("data.class_weights", f"removed (was for {_first(spec.data.class_weights)})"))
+    return changes
+
+
+def _first(classes: Collection[object]) -> str:
+    """The first names of some classes, on one line."""
+    return f"{in_line(', '.join(map(str, islice(classes, SHOWN))))}{', ...' * (len(classes) > SHOWN)}"
 
 
 def _with_images(
@@ -90,7 +112,7 @@ def _with_classes(spec: Spec, arguments: Mapping[str, Any], seen: Survey) -> Ada
     unchanged = Adapted(spec, dict(arguments), ())
     if len(shape) != AXES.get(seen.predicted.kind) or size == count or (size == 1 and count == 2):
         return unchanged
-    was = f"{count} (was {size}): {in_line(', '.join(classes[:6]))}{', ...' * (count > 6)}"
+    was = f"{count} (was {size}): {_first(classes)}"
     if found := class_argument(spec, arguments, size, count):
         return Adapted(spec, {**arguments, found: count}, ((found, was),))
     changed = _with_units(spec, size, count)

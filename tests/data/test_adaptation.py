@@ -9,6 +9,8 @@ import small_sets
 
 from archdsl import zoo
 from archdsl.data.adaptation import Adapted, adapted
+from archdsl.data.dataset import load
+from archdsl.data.ports import Ports
 from archdsl.errors import ArchError
 from archdsl.resolution import resolve
 
@@ -86,6 +88,27 @@ def test_gray_images_change_the_input(tmp_path: Path) -> None:
     result: Adapted = adapted(zoo.loads(SPEC), {}, str(tmp_path / "scans"))
     assert resolve(result.spec).input == (16, 16, 1)
     assert ("input", "[16, 16, 1] (was [16, 16, 3])") in result.changes
+
+
+def test_what_the_recipe_says_about_the_earlier_classes_is_removed(flowers: str) -> None:
+    text = SPEC + "data:\n  source: digits\n  classes: [0, 1, 2, 3, 4, 5, 6, 7]\n"
+    text += "  class_weights: {0: 2.0, 1: 0.5}\n  batch_size: 4\n"
+    result = adapted(zoo.loads(text), {}, flowers)
+    assert result.changes[1:3] == (
+        ("data.classes", "removed (was 0, 1, 2, 3, 4, 5, ...)"),
+        ("data.class_weights", "removed (was for 0, 1)"),
+    )
+    for spec in (result.spec, zoo.loads(result.spec.text)):
+        assert spec.data is not None
+        assert (spec.data.classes, spec.data.class_weights, spec.data.batch_size) == (None, "none", 4)
+        assert load(spec.data, ports=Ports.of(resolve(spec))).label.classes == ("daisy", "rose", "tulip")
+
+
+def test_balanced_classes_stay_balanced(flowers: str) -> None:
+    result = adapted(zoo.loads(SPEC + "data: {source: digits, class_weights: balanced}\n"), {}, flowers)
+    assert result.spec.data is not None
+    assert result.spec.data.class_weights == "balanced"
+    assert "data.class_weights" not in dict(result.changes)
 
 
 def test_an_argument_of_any_name_may_set_the_classes(flowers: str) -> None:
