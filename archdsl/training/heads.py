@@ -54,17 +54,30 @@ def find(
     shapes = output_shapes(model)
     outputs = list(recipe.loss if isinstance(recipe.loss, dict) else shapes)
     outputs.sort(key=lambda output: output != recipe.monitor)
+    _check_columns(outputs, data, dataset, places)
     heads = tuple(_head(output, columns.get(output, output), shapes[output], dataset, recipe) for output in outputs)
-    _check_inputs(model, dataset)
+    _check_inputs(model, dataset, places)
     for head in heads:
         place = places.get(f"train.task.{head.output}", places.get("train.task"))
         _check_column(head, dataset, place)
         try:
             head.task.check(model, head.output, head.column, dataset, setting)
         except ArchError as error:
-            raise _because_of_task(error, head, recipe, place) from None
+            place = place or places.get(f"data.targets.{head.output}", places.get("data.targets"))
+            raise _located(error, head, recipe, place) from None
     _check_recipe(heads, data, recipe, places)
     return heads
+
+
+def _check_columns(outputs: Sequence[str], data: Data, dataset: Dataset, places: Mapping[str, Span]) -> None:
+    """Check that each output that is trained has a column. Of a single target, all outputs may be predictions."""
+    named = data.targets if isinstance(data.targets, dict) else {}
+    known = {*named, *dataset.targets}
+    lacking = [output for output in outputs if output and output not in known]
+    if lacking and (named.keys() & {*outputs} or len(dataset.targets) > 1):
+        message = f"the output `{lacking[0]}` has no column in `data.targets`"
+        hint = f"add `{lacking[0]}: COLUMN`, or remove `{lacking[0]}` from `outputs`"
+        raise fail("ARCH303", message, places.get("data.targets"), hint)
 
 
 def _head(output: str, column: str, shape: Any, dataset: Dataset, recipe: Train) -> Head:
@@ -91,12 +104,11 @@ def _check_column(head: Head, dataset: Dataset, place: Span | None) -> None:
     raise fail("ARCH303", message, place, hint)
 
 
-def _because_of_task(error: ArchError, head: Head, recipe: Train, place: Span | None) -> ArchError:
-    """Locate the error of an output at its `task`, if the recipe has one."""
-    if recipe.task_of(head.output) is None:
-        return error
+def _located(error: ArchError, head: Head, recipe: Train, place: Span | None) -> ArchError:
+    """Locate the error of an output at its `task`, or else at its column, if the recipe has them."""
     (problem,) = error.problems
-    return ArchError(replace(problem, message=f"`task: {head.task.word}`: {problem.message}", span=place))
+    because = "" if recipe.task_of(head.output) is None else f"`task: {head.task.word}`: "
+    return ArchError(replace(problem, message=because + problem.message, span=place))
 
 
 def _check_recipe(heads: Sequence[Head], data: Data, recipe: Train, places: Mapping[str, Span]) -> None:
@@ -126,7 +138,7 @@ def _check_recipe(heads: Sequence[Head], data: Data, recipe: Train, places: Mapp
     problems.stop()
 
 
-def _check_inputs(model: keras.Model, dataset: Dataset) -> None:
+def _check_inputs(model: keras.Model, dataset: Dataset, places: Mapping[str, Span]) -> None:
     by_name = {tensor.name: tuple(tensor.shape) for tensor in model.inputs}
     for name, each in dataset.inputs.items():
         shape = by_name[name] if name else model.input_shape
@@ -134,10 +146,11 @@ def _check_inputs(model: keras.Model, dataset: Dataset) -> None:
             if isinstance(each, ImageInput):
                 raise _wrong_images(shape, each.shape, dataset)
             subject = f"the input `{name}`" if name else "the network"
-            message = (
-                f"{subject} takes {shape_text(shape)}, but the columns make {shape_text((None, *each.made_shape))}"
-            )
-            raise fail("ARCH303", message, hint=f"set the spec's `input` to {list(each.made_shape)}")
+            made = "the columns make" if len(each.needs) > 1 else f"the column `{next(iter(each.needs))}` is"
+            message = f"{subject} takes {shape_text(shape)}, but {made} {shape_text((None, *each.made_shape))}"
+            place = places.get(f"data.inputs.{name}", places.get("data.inputs"))
+            hint = f"set the input `{name}` to" if name else "set the spec's `input` to"
+            raise fail("ARCH303", message, place, f"{hint} {list(each.made_shape)}")
 
 
 def _wrong_images(expected: Any, shape: tuple[int, int, int], dataset: Dataset) -> ArchError:

@@ -11,6 +11,8 @@ import pytest
 
 keras = pytest.importorskip("keras")
 
+from wrong_data import cells_and_masks  # noqa: E402
+
 import archdsl  # noqa: E402
 from archdsl.data import dataset  # noqa: E402
 from archdsl.data.ports import Ports  # noqa: E402
@@ -107,6 +109,65 @@ def test_a_task_that_does_not_fit_is_one_located_error(
     with pytest.raises(ArchError) as error:
         heads.find(network, found, spec.data, recipe, places=spec.places)
     golden(f"task_{name}.txt", f"{error.value}\n")
+
+
+KINDS = {
+    "classes_for_an_image": ("{csv: photos.csv}", "[8, 8, 3]", "photo", "kind", ["conv: {filters: 3, kernel: 1}"]),
+    "an_image_for_a_vector": ("{csv: photos.csv}", "[8, 8, 3]", "photo", "photo", ["flatten", "dense: {units: 3}"]),
+    "numbers_for_an_image": ("{csv: photos.csv}", "[8, 8, 3]", "photo", "size", ["conv: {filters: 3, kernel: 1}"]),
+    "numbers_for_a_softmax": ("{csv: table.csv}", "[2]", "[a, b]", "price", ["dense: {units: 3}", "softmax"]),
+    "a_mask_for_a_vector": ("{masks: mine}", "[8, 8, 3]", "image", "mask", ["flatten", "dense: {units: 2}"]),
+    "a_longer_series": ("{npz: series.npz}", "[16, 2]", "x", "y", ["flatten", "dense: {units: 3}"]),
+    "a_class_for_each_step": ("{npz: series.npz}", "[20, 2]", "x", "y", ["dense: {units: 3}"]),
+    "too_many_columns": ("{csv: table.csv}", "[2]", "[a, b, two]", "price", ["dense: {units: 1}"]),
+    "tokens_of_a_long_text": ("{npz: tokens.npz}", "[8]", "x", "y", ["reshape: {shape: [4, 2]}", "dense: {units: 9}"]),
+    "several_tags": ("{csv: table.csv}", "[2]", "[a, b]", "tags", ["dense: {units: 4}"]),
+}
+
+
+def written(name: str, source: str, shape: str, inputs: str, targets: str, steps: list[str], more: str = "") -> Path:
+    lines = ["archdsl: 1", "name: Small", f"input: {shape}", "model:", *(f"  - {step}" for step in steps)]
+    lines += ["data:", f"  source: {source}", f"  inputs: {inputs}", f"  targets: {targets}"]
+    Path(name).write_text("\n".join(lines) + f"\n{more}")
+    return Path(name)
+
+
+def refusal(path: Path) -> str:
+    """Why a network does not fit its data."""
+    spec = archdsl.load(path)
+    assert spec.data is not None
+    ports, recipe = Ports.of(archdsl.resolve(spec)), spec.train or Train()
+    found = dataset.load(spec.data, ports=ports, recipe=recipe)
+    with pytest.raises(ArchError) as error:
+        heads.find(archdsl.build(spec), found, spec.data, recipe, places=spec.places)
+    assert len(error.value.problems) == 1
+    return f"{error.value}\n"
+
+
+@pytest.fixture
+def every_kind(table: Path) -> None:
+    """Data of each kind, in files."""
+    rows = table.read_text().splitlines()
+    tags = ["tags", *(f'"[""{"ab"[i % 2]}"", ""c""]"' for i in range(80))]
+    table.write_text("".join(f"{row},{tag}\n" for row, tag in zip(rows, tags, strict=True)))
+    cells_and_masks(Path())
+    lines = [f"mine/images/{number}.png,{number / 3:.2f},{'ab'[number % 2]}" for number in range(10)]
+    Path("photos.csv").write_text("\n".join(["photo,size,kind", *lines]) + "\n")
+    np.savez("series.npz", x=np.ones((30, 20, 2), np.float32), y=np.arange(30) % 3)
+    np.savez("tokens.npz", x=np.ones((30, 8), np.float32), y=np.arange(240).reshape(30, 8) % 9)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_data_of_another_kind_than_the_output_is_one_error(
+    name: str, every_kind: None, golden: Callable[[str, str], None]
+) -> None:
+    golden(f"kind_{name}.txt", refusal(written("small.yaml", *KINDS[name])))
+
+
+def test_an_output_without_a_column(every_kind: None, golden: Callable[[str, str], None]) -> None:
+    steps = ["dense: {units: 1}\n    name: left", "dense: {units: 1}\n    from: left\n    name: right"]
+    path = written("two.yaml", "{csv: table.csv}", "[2]", "[a, b]", "{left: price}", steps, "outputs: [left, right]\n")
+    golden("kind_an_output_without_a_column.txt", refusal(path))
 
 
 def test_an_output_of_a_loss_weight_must_exist() -> None:

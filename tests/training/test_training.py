@@ -290,7 +290,7 @@ def test_what_does_not_fit_of_several_inputs_and_outputs_is_told(tmp_path: Path)
     narrow = TWO.replace("units: 10, activation: softmax}\n    name: aside", "units: 1}\n    name: aside")
     told = refused("ARCH303", tmp_path / "run", archdsl.loads(narrow))
     assert "the output `aside` is 1, but digits has 10 classes" in told
-    assert "give a loss only to the outputs that classify: `loss: {main: categorical_crossentropy}`" in told
+    assert "end it with `dense: {units: 10}`, or remove `aside` from `outputs`" in told
     two = """
 archdsl: 1
 name: Joined

@@ -79,7 +79,7 @@ def _wanted(ports: Ports | None) -> tuple[int, int]:
         return 128, 20_000
     port, end = next(iter(ports.inputs.values())), next(iter(ports.outputs.values()))
     if len(port.shape) != 1 or not port.is_integer or port.shape[0] is None or len(end.shape) != 2:
-        hint = "the network takes integers (length,), and returns (length, tokens)"
+        hint = "give it an input such as `{shape: [128], dtype: int32}`, and an output of (length, tokens)"
         raise fail("ARCH303", "the network does not predict the tokens of a text", hint=hint)
     most = int(end.shape[1] or 0)
     return port.shape[0], most if port.ids is None else min(most, port.ids)

@@ -23,7 +23,7 @@ from archdsl.training.answers import ClassAnswer
 from archdsl.training.reports import confusion, mistakes
 from archdsl.training.reports.labeled_predictions import LabeledPredictions, class_scores, confusion_counts
 from archdsl.training.tasks.base import Link, Pictures, Scorer, Task
-from archdsl.training.tasks.shapes import fits, output_shapes, shape_text
+from archdsl.training.tasks.shapes import ending, fits, output_shapes, shape_text
 
 
 class Classification(Task):
@@ -44,14 +44,11 @@ class Classification(Task):
             return
         if output:
             message = f"the output `{output}` is {shape_text(shape)}, but {dataset.name} has {classes} classes"
-            fitting = [name for name, other in shapes.items() if fits(other, (classes,))]
-            example = f"`loss: {{{fitting[0]}: categorical_crossentropy}}`" if fitting else ""
-            hint = f"give a loss only to the outputs that classify: {example}" if example else ""
+            hint = f"end it with `dense: {{units: {classes}}}`, or remove `{output}` from `outputs`"
             raise fail("ARCH303", message, hint=hint)
         if not isinstance(shape, tuple) or len(shape) != 2 or shape[1] is None:
             message = f"expected an output of one number per class ({classes}), got {shape_text(shape)}"
-            hint = "archdsl trains image classifiers only: call `archdsl.build`, and train the model with Keras"
-            raise fail("ARCH303", message, hint=hint)
+            raise fail("ARCH303", message, hint=ending(shape, classes))
         message = f"the network has {quantity(shape[1], 'output')}, but {dataset.name} has {classes} classes"
         if found := setting(shape[1], classes):
             raise fail("ARCH303", message, hint=f"pass `--set {found}`")

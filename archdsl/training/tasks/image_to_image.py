@@ -39,7 +39,9 @@ class ImageToImage(Task):
         if not self.fits(shape, target) and isinstance(target, ImageTarget):
             subject = f"the output `{output}`" if output else "the network"
             wanted = shape_text((None, *target.shape))
-            raise fail("ARCH303", f"{subject} returns {shape_text(shape)}, but `{column}` is images of {wanted}")
+            message = f"{subject} returns {shape_text(shape)}, but `{column}` is images of {wanted}"
+            hint = f"end the network with `conv: {{filters: {target.shape[-1]}, kernel: 1}}` at the size of the images"
+            raise fail("ARCH303", message, hint=hint)
 
     def answers(self, values: NDArray[Any], target: Target) -> list[ImageAnswer]:
         return [ImageAnswer(pixels) for pixels in values]

@@ -18,7 +18,7 @@ from archdsl.training.answers import TagsAnswer
 from archdsl.training.reports import labels
 from archdsl.training.reports.labeled_predictions import scores_of
 from archdsl.training.tasks.base import Link, Pictures, Scorer, Task
-from archdsl.training.tasks.shapes import fits, output_shapes, shape_text
+from archdsl.training.tasks.shapes import ending, fits, output_shapes, shape_text
 
 
 class MultiLabel(Task):
@@ -37,7 +37,7 @@ class MultiLabel(Task):
         if not self.fits(shape, target) and isinstance(target, TagsTarget):
             subject = f"the output `{output}`" if output else "the network"
             message = f"{subject} returns {shape_text(shape)}, but {dataset.name} has {len(target.classes)} classes"
-            raise fail("ARCH303", message, hint=f"end the network with `dense: {{units: {len(target.classes)}}}`")
+            raise fail("ARCH303", message, hint=ending(shape, len(target.classes)))
 
     def answers(self, values: NDArray[Any], target: Target) -> list[TagsAnswer]:
         assert isinstance(target, TagsTarget)

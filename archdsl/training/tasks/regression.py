@@ -18,7 +18,7 @@ from archdsl.text import quantity
 from archdsl.training.answers import NumbersAnswer
 from archdsl.training.reports import residuals
 from archdsl.training.tasks.base import Pictures, Scorer, Task
-from archdsl.training.tasks.shapes import fits, output_shapes, shape_text
+from archdsl.training.tasks.shapes import ending, fits, output_shapes, shape_text
 
 WORST = 10
 """The number of examples in the table of the largest errors."""
@@ -39,7 +39,7 @@ class Regression(Task):
         if not self.fits(shape, target) and isinstance(target, NumberTarget):
             subject = f"the output `{output}`" if output else "the network"
             message = f"{subject} returns {shape_text(shape)}, but `{column}` is {quantity(target.size, 'number')}"
-            hint = f"end the network with `dense: {{units: {target.size}}}`"
+            hint = ending(shape, target.size)
             if target.size == 1 and fits(shape, (None,)):
                 hint += "; if each number is a class, set `task: classification`"
             raise fail("ARCH303", message, hint=hint)

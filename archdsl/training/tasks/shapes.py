@@ -25,6 +25,12 @@ def fits(expected: Any, shape: tuple[int | None, ...]) -> bool:
     return all(given is None or side in (None, given) for side, given in zip(expected[1:], shape, strict=True))
 
 
+def ending(shape: Any, units: int) -> str:
+    """The edit that makes a network with an output of a Keras shape return some numbers."""
+    flat = isinstance(shape, tuple) and len(shape) == 2
+    return f"end the network with {'' if flat else '`flatten` and '}`dense: {{units: {units}}}`"
+
+
 def shape_text(shape: Any, each: bool = True) -> str:
     """Format a Keras shape without its batch axis: `32x32x3`, `?x?x3`, or `2 tensors (4, 8x8x3)`.
 

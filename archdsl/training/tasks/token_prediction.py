@@ -44,7 +44,12 @@ class TokenPrediction(Task):
         shape, target = output_shapes(model)[output], dataset.targets[column]
         if not self.fits(shape, target) and isinstance(target, TokensTarget):
             wanted = shape_text((None, target.length, len(target.classes)))
-            raise fail("ARCH303", f"the network returns {shape_text(shape)}, but the text needs at least {wanted}")
+            subject = f"the output `{output}`" if output else "the network"
+            message = f"{subject} returns {shape_text(shape)}, but the text needs at least {wanted}"
+            hint = (
+                f"end the network with `dense: {{units: {len(target.classes)}}}` at each of the {target.length:,} steps"
+            )
+            raise fail("ARCH303", message, hint=hint)
 
     def encoding(self, loss: Loss) -> Encoding:
         return "ids"
