@@ -12,6 +12,7 @@ from PIL import Image
 tf = pytest.importorskip("tensorflow")
 
 from data_files import picture, pictures  # noqa: E402
+from wrong_data import Case, arrays, holed, npz, photos, text_folder, with_masks  # noqa: E402
 
 from archdsl.data import pipeline, sources  # noqa: E402
 from archdsl.data.dataset import Dataset, from_raw, load  # noqa: E402
@@ -24,6 +25,7 @@ from archdsl.data.streams import Streamed, chunks, mean_and_std  # noqa: E402
 from archdsl.data.tables import Column, in_memory  # noqa: E402
 from archdsl.errors import ArchError  # noqa: E402
 from archdsl.recipe import Data  # noqa: E402
+from archdsl.training.setup import skipping  # noqa: E402
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.filterwarnings("ignore:.*skipped")]
 
@@ -47,8 +49,9 @@ def bits(dataset: Dataset, data: Data) -> list[bytes]:
 def assert_same_bits(data: dict[str, Any], raw: RawDataset | None = None, ports: Ports | None = None) -> Dataset:
     """Both ways give the same batches; returns the streamed data set."""
     both = [Data.model_validate({**data, "stream": stream}) for stream in (False, True)]
-    kept, streamed = (load(each) if raw is None else from_raw(raw, each, ports=ports) for each in both)
+    kept, streamed = (load(each, ports=ports) if raw is None else from_raw(raw, each, ports=ports) for each in both)
     assert (kept.is_streamed, streamed.is_streamed) == (False, True)
+    assert (kept.skipped, kept.notes) == (streamed.skipped, streamed.notes)
     assert bits(kept, both[0]) == bits(streamed, both[1])
     return streamed
 
@@ -135,6 +138,49 @@ def test_broken_files_are_left_out_of_a_stream(tmp_path: Path) -> None:
     streamed = assert_same_bits(recipe)
     assert sum(streamed.skipped.values()) == 1
     assert sum(map(len, streamed.splits.values())) == 17
+
+
+FLAWED: dict[str, tuple[Case, dict[str, int]]] = {
+    "an array": (npz(arrays(x=holed(np.nan))), {"broken": 2}),
+    "an image of a table": (
+        photos(lambda mine: [(mine / "images/3.png").write_bytes(b"no"), (mine / "images/8.png").unlink()], {5: ""}),
+        {"broken": 2, "empty": 1},
+    ),
+    "a mask": (
+        with_masks(lambda mine: [(mine / "masks/0.png").unlink(), (mine / "masks/5.png").write_bytes(b"no")]),
+        {"broken": 2},
+    ),
+    "a text": (
+        text_folder(lambda mine: [(mine / "good/2.txt").write_bytes(b"caf\xe9"), (mine / "bad/7.txt").write_text("")]),
+        {"broken": 1, "empty": 1},
+    ),
+}
+"""Data with examples that are left out, and how many of each kind."""
+
+
+@pytest.mark.filterwarnings("ignore:.*dropped")
+@pytest.mark.parametrize("name", FLAWED)
+def test_a_stream_leaves_out_the_same_examples(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    case, expected = FLAWED[name]
+    case.write(tmp_path)
+    words = {"batch_size": 4, "validation": 0.3, "test": 0.3, "broken": 0.3, "missing": "drop"}
+    streamed = assert_same_bits({"source": case.source, **words}, ports=case.network)
+    assert sum(streamed.skipped.values()) == sum(expected.values())
+    told = [kind for kind, verb in (("broken", "skipped"), ("empty", "dropped")) if verb in " ".join(streamed.notes)]
+    assert told == [*expected]
+
+
+def test_skip_broken_leaves_them_out_of_a_stream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    case, _ = FLAWED["an array"]
+    case.write(tmp_path)
+    recipe = Data.model_validate({"source": case.source, "stream": True})
+    with pytest.raises(ArchError, match=r"mine.npz: x\[3\] has NaN or infinite values"):
+        [*chunks(load(recipe, ports=case.network).train.inputs[""])]
+    asked = skipping(recipe, True)
+    kept = asked.model_copy(update={"stream": False})
+    assert bits(load(asked, ports=case.network), asked) == bits(load(kept, ports=case.network), kept)
 
 
 def test_the_bound_counts_batches_and_not_examples(tmp_path: Path) -> None:
