@@ -10,10 +10,13 @@ from archdsl.figures import BLUE, BRIGHT, GREEN, GREY, INK, PALE, RED, figure, s
 from archdsl.recipe.tasks import TaskWord
 from archdsl.runs.folder import Result, Row
 
+SHORT_TITLE = 10
+"""The most characters of the title of a panel with a long text next to it."""
+
 
 def panels(task: TaskWord) -> tuple[tuple[str, str, int], ...]:
     """For loss and score: the column in the log, the title, and the factor that converts it to the plotted unit."""
-    title = task.score_title.capitalize()
+    title = task.score_title[:1].upper() + task.score_title[1:]
     return ("loss", "Loss", 1), (task.score, f"{title} (%)" if task.fraction else title, 100 if task.fraction else 1)
 
 
@@ -76,6 +79,7 @@ def _line(
         return
     marker = "o" if len(points) < 40 and not dotted else ""
     style: dict[str, Any] = {"marker": marker, "markersize": 3.2, "linewidth": 1.8, "solid_capstyle": "round"}
+    style["clip_on"] = False
     if dotted:
         style |= {"linewidth": 1.0, "linestyle": (0, (1, 1.5))}
     axes.plot(*zip(*points, strict=True), color=color, label=label or None, **style)
@@ -90,7 +94,7 @@ def _style(axes: Any, rows: Sequence[Row], title: str) -> None:
     axes.grid(axis="y", color=PALE, linewidth=0.8)
     axes.set_axisbelow(True)
     axes.xaxis.get_major_locator().set_params(integer=True)
-    if not title.endswith("(%)"):
+    if not title.endswith("(%)") and axes.dataLim.y0 >= 0:
         axes.set_ylim(bottom=0)
     if len(rows) == 1:
         axes.set_xlim(0.5, 1.5)
@@ -109,7 +113,9 @@ def _mark_best(axes: Any, epoch: int, score: float, task: TaskWord) -> None:
         markerfacecolor="none",
         markeredgecolor=INK,
     )
-    axes.set_title(f"best epoch: {epoch}, {task.score_text(score)}", loc="right", fontsize=9, color=GREY)
+    # A longer text would touch a long title; the line shows the epoch.
+    which = f"best epoch: {epoch}, " if len(task.score_title) <= SHORT_TITLE else "best: "
+    axes.set_title(f"{which}{task.score_text(score)}", loc="right", fontsize=9, color=GREY)
 
 
 def _title(axes: Any, text: str) -> None:

@@ -8,12 +8,16 @@ from typing import Any
 
 from archdsl.figures import BLUE, GREEN, GREY, INK, PALE, RED, figure, save, short
 from archdsl.runs.folder import ClassScores
+from archdsl.text import percent
 
 MOST = 30
 """The most labels drawn: those with the lowest F1 score."""
 
 ROW = 0.42
 """The height of a label, in inches."""
+
+VALUE = {"textcoords": "offset points", "va": "center", "fontsize": 8.5, "color": BLUE, "annotation_clip": False}
+"""The look of an F1 score next to its bar."""
 
 
 def draw(scores: Mapping[str, ClassScores], title: str, path: Path) -> None:
@@ -22,13 +26,16 @@ def draw(scores: Mapping[str, ClassScores], title: str, path: Path) -> None:
     Raises:
         ArchError: the file cannot be written (ARCH304).
     """
-    ranked = sorted(scores.items(), key=lambda item: item[1].f1_score)[:MOST]
+    best_first = sorted(scores.items(), key=lambda item: item[1].f1_score, reverse=True)
+    ranked = best_first[-MOST:][::-1]  # drawn from below
     picture = figure(7.2, ROW * len(ranked) + 1.2)
     axes = picture.subplots()
     bars = (("F1", "f1_score", BLUE), ("Recall", "recall", GREEN), ("Precision", "precision", RED))
     for place, (name, field, color) in enumerate(bars):
         rows = [row + (place - 1) * 0.26 for row in range(len(ranked))]
         axes.barh(rows, [getattr(each, field) * 100 for _, each in ranked], height=0.24, color=color, label=name)
+    for row, (_, each) in enumerate(ranked):
+        axes.annotate(percent(each.f1_score), (100, row - 0.26), xytext=(6, 0), **VALUE)
     axes.set_yticks(range(len(ranked)), [f"{short(name, 24)} ({each.count:,})" for name, each in ranked])
     axes.set_xlim(0, 100)
     axes.set_xlabel("%", color=INK)
