@@ -19,7 +19,6 @@ class TaskWord:
             epoch.
         report: what a run writes about its predictions, on one line.
         larger_is_better: whether a larger score is better.
-        fraction: whether the score is a fraction, which is shown in percent.
     """
 
     title: str
@@ -28,7 +27,6 @@ class TaskWord:
     metrics: tuple[str, ...]
     report: str
     larger_is_better: bool = True
-    fraction: bool = True
 
     @property
     def score(self) -> str:
@@ -38,11 +36,31 @@ class TaskWord:
     @property
     def score_title(self) -> str:
         """The score in words: `mean absolute error`."""
-        return self.score.replace("_", " ")
+        return title_of(self.score)
 
     def score_text(self, score: float) -> str:
         """Format a score: `91.20 %`, or `0.4123` if it is no fraction."""
-        return percent(score) if self.fraction else f"{score:.4g}"
+        return text_of(self.score, score)
+
+    @property
+    def fraction(self) -> bool:
+        """Whether the score is a fraction, which is shown in percent."""
+        return self.score in _FRACTIONS
+
+
+_TITLES = {"f1_score": "F1 score", "mean_iou": "mean IoU", "r2_score": "R2 score"}
+_FRACTIONS = {"accuracy", "binary_accuracy", "exact_match", "f1_score", "mean_iou", "single_view_accuracy"}
+"""The scores of all tasks that are fractions."""
+
+
+def title_of(score: str) -> str:
+    """A score in words: `mean absolute error`."""
+    return _TITLES.get(score, score.replace("_", " "))
+
+
+def text_of(score: str, value: float) -> str:
+    """Format any score of a task: `91.20 %`, or `0.4123` if it is no fraction."""
+    return percent(value) if score in _FRACTIONS else f"{value:.4g}"
 
 
 TASKS: dict[str, TaskWord] = {
@@ -95,7 +113,6 @@ TASKS: dict[str, TaskWord] = {
         ("mean_absolute_error",),
         "inputs, targets and outputs side by side; peak signal-to-noise ratio",
         larger_is_better=False,
-        fraction=False,
     ),
     "regression": TaskWord(
         "a number",
@@ -104,7 +121,6 @@ TASKS: dict[str, TaskWord] = {
         ("mean_absolute_error", "r2_score"),
         "residuals; a table of the largest errors",
         larger_is_better=False,
-        fraction=False,
     ),
 }
 """The tasks, in the order in which they are listed."""

@@ -12,7 +12,7 @@ from pathlib import PurePath
 from typing import Any
 
 from archdsl.recipe import TASKS
-from archdsl.recipe.tasks import TaskWord
+from archdsl.recipe.tasks import TaskWord, text_of, title_of
 from archdsl.runs import card_inputs
 from archdsl.runs.folder import (
     CONFUSION,
@@ -108,10 +108,7 @@ def _results(result: Result, pictures: Collection[str]) -> list[str]:
     rows, noun = [], _noun(result)
     if result.test_accuracy is None:
         tested = quantity(result.images.get("test", 0), noun)
-        rows = [
-            (f"Test {_title(name)} ({tested})", _score_text(result.judged, name, score))
-            for name, score in _scores(result)
-        ]
+        rows = [(f"Test {title_of(name)} ({tested})", text_of(name, score)) for name, score in _scores(result)]
     if result.test_accuracy is not None:
         tested = quantity(result.images.get("test", 0), noun)
         if result.plain_test_accuracy is None:
@@ -157,14 +154,6 @@ def _shown(captions: Mapping[str, str], pictures: Collection[str]) -> list[str]:
     return lines
 
 
-def _title(score: str) -> str:
-    return score.replace("_", " ").replace("f1", "F1").replace("r2", "R2")
-
-
-def _score_text(task: TaskWord, name: str, value: float) -> str:
-    return task.score_text(value) if name == task.score else f"{value:.4g}"
-
-
 def _details(found: Result | Details) -> list[str]:
     """What a task reports besides its scores."""
     lines: list[str] = []
@@ -194,7 +183,7 @@ def _numbers(one: LargeError) -> tuple[float, float, float]:
 def _output(name: str, head: HeadResult, pictures: Collection[str]) -> list[str]:
     """The section of an output besides the main one."""
     task = TASKS[head.task]
-    rows = [(f"Test {_title(score)}", _score_text(task, score, value)) for score, value in head.scores.items()]
+    rows = [(f"Test {title_of(score)}", text_of(score, value)) for score, value in head.scores.items()]
     lines = [f"## Output {_code(name)}", "", f"Predicts {_code(head.column)}: {task.title}.", ""]
     lines += [*markdown_table(("Result", "Value"), rows).splitlines(), *_details(head.details)]
     own = {f"{file.rpartition('.')[0]}-{name}.png": caption for file, caption in _captions(task).items()}
@@ -202,8 +191,11 @@ def _output(name: str, head: HeadResult, pictures: Collection[str]) -> list[str]
 
 
 def _noun(result: Result) -> str:
-    """What an example is: an image or a row."""
-    return "image" if _has_images(result) else "row"
+    """What an example is: an image if the network takes nothing else."""
+    described = _described(result)
+    if described is None:
+        return "image" if _has_images(result) else "example"
+    return "image" if {each["kind"] for each in described["inputs"].values()} == {"image"} else "example"
 
 
 def _has_images(result: Result) -> bool:

@@ -245,7 +245,7 @@ def test_curves_of_different_tasks_are_not_drawn_together(folder: Path) -> None:
     assert (ended, text) == (
         2,
         "error[ARCH203]: cannot draw the curves of different tasks: "
-        "digits-1 has the score accuracy, masks has mean iou\n"
+        "digits-1 has the score accuracy, masks has mean IoU\n"
         "  help: name runs with the same score, or compare them without `--out`\n",
     )
     ended, text = printed_by("archdsl runs runs/digits-1 runs/masks", folder)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from documents import printed_by
+from PIL import Image
 
 keras = pytest.importorskip("keras")
 import tensorflow as tf  # noqa: E402
@@ -177,6 +179,11 @@ def test_each_output_has_its_own_report(tmp_path: Path, monkeypatch: pytest.Monk
     assert "## Output `grade`" in card
     assert "largest errors" in card
     assert read_result(tmp_path / "run") == done
+    code, text = printed_by("archdsl evaluate run --json", tmp_path)
+    assert code == 0, text
+    told = json.loads(text[text.index("{\n") : text.rindex("}") + 1])
+    assert told["largest_errors"][0]["row"] == done.largest_errors[0].row  # type: ignore[index]
+    assert told["heads"]["grade"]["details"]["class_scores"]["3"].keys() == {"precision", "recall", "f1_score", "count"}
     again = archdsl.evaluate(tmp_path / "run")
     assert again.heads == done.heads
     assert again.scores == done.test_scores
@@ -185,6 +192,51 @@ def test_each_output_has_its_own_report(tmp_path: Path, monkeypatch: pytest.Monk
     assert done.best_epoch == best["epoch"]
     total = log[0]["validation_grade_loss"] + 0.5 * log[0]["validation_value_loss"]
     assert log[0]["validation_loss"] == pytest.approx(total, rel=1e-4)
+
+
+MASKS = """\
+archdsl: 1
+name: Cells
+input: [8, 8, 1]
+model: [conv: {filters: 2, kernel: 1}]
+data: {source: {masks: cells}}
+train: {epochs: 1}
+"""
+
+TAGS = """\
+archdsl: 1
+name: Tags
+input: [4]
+model: [dense: {units: 3}]
+data: {source: {npz: tags.npz}}
+train: {epochs: 1}
+"""
+
+
+@pytest.mark.slow
+def test_json_has_the_numbers_of_each_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.savez("tags.npz", x=RANDOM.random((40, 4)), y=RANDOM.integers(0, 2, (40, 3)), classes=np.array(NAMES))
+    for kind in ("images", "masks"):
+        (tmp_path / "cells" / kind).mkdir(parents=True)
+        for i in range(20):
+            pixels = RANDOM.integers(0, 2, (8, 8)).astype("uint8")
+            Image.fromarray(pixels * (200 if kind == "images" else 1)).save(tmp_path / "cells" / kind / f"{i}.png")
+    expected = {"masks": ("class_iou", {"0", "1"}), "tags": ("class_scores", {*NAMES})}
+    for name, (field, classes) in expected.items():
+        Path(f"{name}.yaml").write_text({"masks": MASKS, "tags": TAGS}[name])
+        done = archdsl.train(archdsl.load(f"{name}.yaml"), tmp_path / name)
+        code, text = printed_by(f"archdsl evaluate {name} --json", tmp_path)
+        assert code == 0, text
+        told = json.loads(text[text.index("{\n") : text.rindex("}") + 1])
+        assert told[field].keys() == classes
+        assert told["scores"] == done.test_scores
+        card = (tmp_path / name / "card.md").read_text()
+        assert all(f"| {each} |" in card for each in classes)
+        assert ("Test mean IoU (4 images) | " if name == "masks" else "Test F1 score (8 examples) | ") in card
+    code, text = printed_by("archdsl runs masks tags", tmp_path)
+    assert code == 0
+    assert "{masks: cells}  {npz: tags.npz}" in text
 
 
 BINARY = """\
