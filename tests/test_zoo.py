@@ -200,11 +200,16 @@ LATER = {
     "mlp_mixer",
     "mobilenet_v3",
     "nasnet",
+    "resnet_d",
+    "resnet_ts",
+    "resnext",
+    "resnext50_paths",
     "tcn",
     "transformer",
     "unet_3d",
     "vit",
     "wavenet",
+    "wide_resnet",
     "xception",
 }
 """Those that are trained, saved and opened in the slow suite alone."""

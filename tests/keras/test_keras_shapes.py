@@ -32,6 +32,7 @@ LARGE = {
     "bit",
     "densenet",
     "fcn",
+    "funny_resnet_notebook",
     "gpt2",
     "inception_resnet_v2",
     "inception_v3",
@@ -47,6 +48,9 @@ LARGE = {
     "unet",
     "unet_3d",
     "vit",
+    "wavenet",
+    "wide_resnet",
+    "xception",
 }
 ZOO = [pytest.param(name, marks=pytest.mark.slow if name in LARGE else ()) for name in names()]
 
