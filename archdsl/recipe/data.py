@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, Union
@@ -363,4 +364,8 @@ def data_at(place: str) -> Data:
         names = [name for name in DATA_SOURCES if name in _WITHOUT_ARGUMENT]
         hint = nearest(place, names) or f"pass a folder, a file ending in {', '.join(most)} or {last}, or `tfds:NAME`"
         raise fail("ARCH301", f"there is no data set `{place}`", hint=hint)
+    if source == place and kind_at(f"./{place}"):
+        warnings.warn(
+            f"`{place}` is a data set of archdsl; for the folder of that name, write `./{place}`", stacklevel=2
+        )
     return Data(source=source)

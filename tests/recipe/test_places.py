@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from archdsl import zoo
-from archdsl.recipe import DATA_SOURCES, source_at, source_text
+from archdsl.recipe import DATA_SOURCES, data_at, source_at, source_text
 from archdsl.recipe.places import EXTENSIONS, kind_at
 
 
@@ -68,3 +68,11 @@ data: {{source: {source_text(source)}}}
 def test_a_folder_that_links_to_itself_is_left_to_its_source(tmp_path: Path) -> None:
     (tmp_path / "train").symlink_to("train")
     assert kind_at(tmp_path) == "folder"
+
+
+def test_a_folder_with_the_name_of_a_data_set_is_mentioned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("digits/a").mkdir(parents=True)
+    with pytest.warns(UserWarning, match=r"for the folder of that name, write `\./digits`"):
+        assert data_at("digits").source == "digits"
+    assert data_at("./digits").source == {"folder": "./digits"}
