@@ -114,7 +114,7 @@ def _mark_best(axes: Any, epoch: int, score: float, task: TaskWord) -> None:
         markeredgecolor=INK,
     )
     # A longer text would touch a long title; the line shows the epoch.
-    which = f"best epoch: {epoch}, " if len(task.score_title) <= SHORT_TITLE else "best: "
+    which = f"saved: epoch {epoch}, " if len(task.score_title) <= SHORT_TITLE else "saved: "
     axes.set_title(f"{which}{task.score_text(score)}", loc="right", fontsize=9, color=GREY)
 
 
