@@ -53,10 +53,34 @@ def test_images_of_any_other_size_come_from_a_folder() -> None:
     assert zoo.loads(text + re.findall("`(.*)`", hint)[0] + "\n").data is not None
 
 
-def test_a_network_that_is_not_a_classifier_gets_no_data_set() -> None:
-    problem = missing_data(resolve(zoo.load("unet"))).problems[0]
-    assert problem.message == "UNet has no `data`, and its output 256x256x1 is not one number per class"
-    assert "classifiers only" in problem.hint
-    assert "digits" not in problem.hint
-    words = "archdsl: 1\nname: Words\ninput: [12]\nmodel: [dense: {units: 3}]\n"
-    assert error_of(words).problems[0].message == "Words has no `data`, and its input 12 is not an image"
+@pytest.mark.parametrize(
+    ("text", "source"),
+    [
+        ("input: [16, 16, 3]\nmodel: [conv: {filters: 2, kernel: 1}]", "masks"),
+        ("input: [16, 16, 3]\nmodel: [conv: {filters: 3, kernel: 1}]", "folder"),
+        ("input: {shape: [9], dtype: int32}\nmodel: [embedding: {vocabulary: 9, size: 4}, dense: {units: 9}]", "text"),
+        (
+            "input: {shape: [9], dtype: int32}\nmodel: [embedding: {vocabulary: 9, size: 1}, flatten, softmax]",
+            "text_folder",
+        ),
+        ("input: [12]\nmodel: [dense: {units: 3}]", "csv"),
+        ("inputs: {left: [3], right: [4]}\nmodel: [concat: {}, dense: {units: 3}]", "csv"),
+        ("input: [30, 2]\nmodel: [flatten, dense: {units: 3}]", "npz"),
+    ],
+)
+def test_the_source_is_of_the_kind_that_the_network_takes(text: str, source: str) -> None:
+    if text.startswith("inputs"):
+        text = text.replace("concat: {}", "{concat: {}, from: [left, right]}")
+    text = f"archdsl: 1\nname: Net\n{text}\n"
+    (problem,) = error_of(text).problems
+    assert problem.message == "Net has no `data` to train on"
+    again = zoo.loads(text + re.findall("`(.*?)`", problem.hint)[0] + "\n")
+    assert again.data is not None
+    assert again.data.source == {source: "PATH"}
+
+
+def test_every_spec_without_data_gets_a_suggestion() -> None:
+    specs = [zoo.load(name) for name in zoo.names()]
+    hints = [missing_data(resolve(spec)).problems[0].hint for spec in specs if spec.data is None]
+    assert len(hints) > 20
+    assert all(hint.startswith("add `data: {source: ") for hint in hints)
