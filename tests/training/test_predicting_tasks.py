@@ -287,6 +287,39 @@ def test_a_file_predicts_in_another_process(folder: Path, made: dict[str, Prepar
     assert told["outputs"]["income"]["income"] == pytest.approx(want.value, rel=1e-5)
 
 
+ALONE = """\
+import json
+import sys
+import tensorflow as tf
+
+model = tf.saved_model.load("raw")
+row = {
+    "age": tf.constant([[31.0]]), "home": tf.constant([["own"]]), "job": tf.constant(["clerk"]),
+    "note": tf.constant(["a word1 said"]),
+}
+outputs = model.signatures["serving_default"](**row)
+assert not any(name.startswith("archdsl") for name in sys.modules)
+print(json.dumps({name: values.numpy().tolist() for name, values in outputs.items()}))
+"""
+
+
+@pytest.mark.slow
+def test_a_raw_saved_model_of_a_table_needs_tensorflow_alone(
+    folder: Path, made: dict[str, PreparedTraining], tmp_path: Path
+) -> None:
+    export.write_export(folder / "clients.keras", tmp_path / "raw", raw=True)
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", ALONE], cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    (want,) = archdsl.predict(folder / "clients.keras", [ROW])
+    assert told["income"][0][0] == pytest.approx(want.answers["income"].value, rel=1e-5)
+    for name in ("buys", "shop"):
+        probabilities = want.answers[name].probabilities  # type: ignore[attr-defined]
+        assert told[name][0] == pytest.approx(probabilities[-len(told[name][0]) :].tolist(), abs=1e-5)
+
+
 def test_what_is_wrong_with_rows_is_located(folder: Path, made: dict[str, PreparedTraining], golden: Any) -> None:
     lines = ["age,home,job,note", "31,own,clerk,x", "abc,own,clerk,x", "1,2", ",own,pilot,x", "inf,own,cook,x"]
     (folder / "wrong.csv").write_text("\n".join(lines) + "\n")
