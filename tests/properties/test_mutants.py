@@ -111,11 +111,12 @@ def tally(mutants: Iterable[Mutant]) -> Tally:
     return found
 
 
-def hold(found: Tally, proposed: float = 90) -> None:
+def hold(found: Tally, proposed: float = 90, at_the_line: float = 90) -> None:
     """What holds of any collection of mutants.
 
     Args:
         proposed: of how many in a hundred the word that was meant is proposed first.
+        at_the_line: how many in a hundred of those that are refused are refused at the line that was changed.
     """
     for kind in {kind for kind, _ in found.counts}:
         count = {name: number for (k, name), number in found.counts.items() if k == kind}
@@ -124,7 +125,7 @@ def hold(found: Tally, proposed: float = 90) -> None:
             assert count["refused"] == count["at the line"] == count["made"]
         if kind.startswith("misspelt"):
             assert found.strange[kind, "placed"] == [], "\n\n".join(found.strange[kind, "placed"][:5])
-    assert found.share("at the line", "refused") > 90
+    assert found.share("at the line", "refused") > at_the_line
     told = "\n\n".join(found.strange["misspelt by 1", "proposed"][:20])
     assert found.share("proposed", "placed") >= proposed, told
 
@@ -150,7 +151,9 @@ def test_a_sample() -> None:
 def test_every_fifth_mutant(name: str) -> None:
     mutants = everything(name)
     assert len(mutants) > 200
-    hold(tally(mutants[::5]), proposed=80)  # `fro` may be `for`, and `uelu` is as near to `selu` as to `relu`
+    # `fro` may be `for`, and `uelu` is as near to `selu` as to `relu`. A misspelt name of an input is reported where
+    # the right one is used, and some files are little else.
+    hold(tally(mutants[::5]), proposed=80, at_the_line=88)
 
 
 def test_there_are_many() -> None:
