@@ -17,7 +17,7 @@ from archdsl.resolution import expectations, resolve
 from archdsl.schema import modeline
 
 TEMPLATES = sorted(drafts.templates())
-LARGE = {"inception"}
+LARGE = {"inception", "transformer", "unet"}
 """Templates whose networks take long to build."""
 SMALLER: dict[str, dict[str, Any]] = {
     "residual": {"depth": 8},

@@ -145,6 +145,7 @@ def test_every_view_of_every_spec(engine: str) -> None:
     hold_readable({name: view.picture for name, view in found.items()})
 
 
+@pytest.mark.slow
 def test_every_wide_view_of_every_spec(engine: str) -> None:
     hold(seen({name: (graph, Options(direction="LR")) for name, graph in zoo().items()}))
 
