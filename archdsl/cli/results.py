@@ -102,7 +102,7 @@ def runs(
     Lists the runs in the folder `runs` by default.
 
     A condition compares name, spec, task, data, status, note, date, score, epochs, time (in seconds) or parameters by
-    =, !=, <, <=, > or >=. In a text, * stands for anything.
+    =, !=, <, <=, > or >=. In a text, * matches anything.
 
     Examples:
         archdsl runs --sort score --where "score>0.9"

@@ -42,7 +42,7 @@ _CONDITION = re.compile(r"\s*(\w+)\s*(>=|<=|!=|==|=|>|<)\s*(.*?)\s*", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A field, a comparison, and a value: a number, or a text in which `*` stands for anything."""
+    """A field, a comparison, and a value: a number, or a text in which `*` matches anything."""
 
     field: str
     comparison: str
