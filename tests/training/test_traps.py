@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("tensorflow")
 
-from archdsl.training import traps
+from archdsl.training import dry_run, fit, traps
 from archdsl.training.setup import Overrides, prepare
 from archdsl.zoo import loads
 
@@ -114,3 +114,19 @@ def test_a_loss_that_is_finite_and_far_above_its_start(loss: float, first: float
 def test_the_error_bar_of_an_accuracy() -> None:
     """Against the textbook's example: 52 % of 1,000 answers are known within 3.1 points."""
     assert round(100 * traps.margin(0.52, 1000), 1) == 3.1
+
+
+def test_a_run_that_diverges_says_so_in_its_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = TEXT.replace("{path}", str(tmp_path / "noise.npz")).replace("{data}", "batch_size: 8, validation: 0.4")
+    text = text.replace("{train}", "steps_per_execution: 1, optimizer: {sgd: {learning_rate: 30.0}}").replace(
+        "{epochs}", "2"
+    )
+    random = np.random.default_rng(0)
+    images, labels = random.integers(0, 256, (320, 4, 4, 1), dtype=np.uint8), random.integers(0, 2, 320)
+    np.savez(tmp_path / "noise.npz", x=images, y=labels)
+    planned = dry_run.try_training(loads(text, "tiny.yaml"), tmp_path / "run", Overrides())
+    assert [problem.code for problem in planned.warnings] == ["ARCH521", "ARCH605"]
+    result = fit.train(loads(text, "tiny.yaml"), tmp_path / "run")
+    assert [warning[:8] for warning in result.warnings] == ["ARCH521:", "ARCH605:"]
+    assert capsys.readouterr().err.count("warning[ARCH605]") == 1
+    assert "- Warning ARCH605: the loss is " in (tmp_path / "run/card.md").read_text()
